@@ -1,0 +1,34 @@
+"""What a user writes, as frozen objects, and the checks that need no network."""
+
+from .capability import check, sent_size
+from .load import known_keys, load
+from .model import ImageModel, ModelConfig, VideoModel
+from .price import Estimate, actual_cost, estimate
+from .problem import Problem, did_you_mean
+from .provider import AzureOpenAIConfig, EmulatorConfig, EndpointConfig, OpenAIConfig, ProviderConfig
+from .request import ImageRequest, RequestConfig, VideoRequest
+from .run import RunConfig
+
+__all__ = [
+    "AzureOpenAIConfig",
+    "EmulatorConfig",
+    "EndpointConfig",
+    "Estimate",
+    "ImageModel",
+    "ImageRequest",
+    "ModelConfig",
+    "OpenAIConfig",
+    "Problem",
+    "ProviderConfig",
+    "RequestConfig",
+    "RunConfig",
+    "VideoModel",
+    "VideoRequest",
+    "actual_cost",
+    "check",
+    "did_you_mean",
+    "estimate",
+    "known_keys",
+    "load",
+    "sent_size",
+]

@@ -1,0 +1,143 @@
+"""Whether a model can do what a request asks, from the model's data alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+from .model import ImageModel, ModelConfig, SizeRules, VideoModel
+from .problem import Problem
+from .request import ImageRequest, VideoRequest
+from .run import RunConfig
+
+_ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "duration_seconds", "image_list", "n",
+                     "quality", "extra_params", "thumbnail"})  # fmt: skip
+
+
+def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
+    """Everything the model's data says against this run; `model.validation` decides how grave it is."""
+    problems = list(_retirement(config, today or dt.datetime.now().astimezone().date()))
+    if config.model.kind != config.request.kind:
+        return [*problems, _kind_mismatch(config)]
+    if config.model.validation == "off":
+        return problems
+    found = list(_capabilities(config))
+    return problems + ([p.as_warning() for p in found] if config.model.validation == "warn" else found)
+
+
+def sent_size(request: VideoRequest | ImageRequest, model: ModelConfig) -> str | None:
+    """WIDTHxHEIGHT as sent: `size` if given, else what the aspect ratio stands for, else nothing."""
+    if request.size is not None or request.aspect_ratio is None:
+        return request.size
+    return model.aspect_ratios.get(request.aspect_ratio)
+
+
+def _kind_mismatch(config: RunConfig) -> Problem:
+    wanted, has = config.request.kind, config.model.kind
+    article = "an" if has == "image" else "a"
+    return Problem("request", f"asks for {wanted}, but {config.model.name} is {article} {has} model",
+                   f"add request={has}, or choose {'an' if wanted == 'image' else 'a'} {wanted} model")  # fmt: skip
+
+
+def _retirement(config: RunConfig, today: dt.date) -> Iterator[Problem]:
+    policy, kind = config.provider.retired_models, config.provider.kind
+    retired = None if kind == "emulator" else config.model.retirement.get(kind)
+    if policy == "off" or retired is None or today < retired.date:
+        return
+    successor = f"use model={retired.successor}" if retired.successor else "it has no successor there"
+    problem = Problem("model", f"{config.model.name} was retired by {kind} on {retired.date}; {successor}",
+                      "provider.retired_models=warn sends it all the same")  # fmt: skip
+    yield problem if policy == "refuse" else Problem("model", problem.message, severity="warning")
+
+
+def _capabilities(config: RunConfig) -> Iterator[Problem]:
+    request, model = config.request, config.model
+    yield from _prompt(request, model)
+    yield from _aspect_ratio(request, model)
+    yield from _size(request, model)
+    yield from _unsupported(request, model)
+    if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
+        yield from _duration(request, model, config.provider.kind)
+        yield from _references(request.image_list, model)
+    elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
+        yield from _image(request, model)
+
+
+def _prompt(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
+    if len(request.prompt) > model.max_prompt_length:
+        yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
+                      f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
+
+
+def _duration(request: VideoRequest, model: VideoModel, provider: str) -> Iterator[Problem]:
+    given = request.duration_seconds
+    if given is not None and model.durations is not None and given not in model.durations:
+        allowed = ", ".join(map(str, model.durations))
+        yield Problem("request.duration_seconds", f"Invalid duration for {provider} ({model.name}): {given} seconds. "
+                      f"Allowed values: {allowed}")  # fmt: skip
+
+
+def _aspect_ratio(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
+    ratio = request.aspect_ratio
+    if ratio is not None and request.size is None and ratio not in model.aspect_ratios:
+        supported = ", ".join(model.aspect_ratios)
+        yield Problem("request.aspect_ratio", f"Invalid aspect ratio: {ratio}. Supported ratios: {supported}",
+                      f"for {model.name}; request.size=WIDTHxHEIGHT asks for an exact size")  # fmt: skip
+
+
+def _size(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
+    size = sent_size(request, model)
+    if size is None:
+        return
+    if model.sizes is not None:
+        if size not in model.sizes:
+            yield Problem("request.size", f"{size} is not offered by {model.name}. "
+                          f"Allowed values: {', '.join(model.sizes)}")  # fmt: skip
+    elif isinstance(model, ImageModel) and model.size_rules is not None and size != "auto":
+        yield from _arbitrary_size(size, model.size_rules)
+
+
+def _arbitrary_size(size: str, rules: SizeRules) -> Iterator[Problem]:
+    width, height = map(int, size.split("x"))
+    broken = []
+    if width % rules.multiple_of or height % rules.multiple_of:
+        broken.append(f"both sides must be multiples of {rules.multiple_of}")
+    if max(width, height) > rules.max_ratio * min(width, height):
+        broken.append(f"the sides' ratio must lie within 1:{rules.max_ratio:g} and {rules.max_ratio:g}:1")
+    longest, shortest = max(rules.max_width, rules.max_height), min(rules.max_width, rules.max_height)
+    if max(width, height) > longest or min(width, height) > shortest:
+        broken.append(f"at most {rules.max_width}x{rules.max_height} (or turned)")
+    if not rules.min_pixels <= width * height <= rules.max_pixels:
+        broken.append(f"between {rules.min_pixels:,} and {rules.max_pixels:,} pixels, given {width * height:,}")
+    if broken:
+        yield Problem("request.size", f"{size} is not possible: {'; '.join(broken)}")
+
+
+def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
+    for name in sorted(request.model_fields_set - _ALWAYS - model.parameters):
+        value = getattr(request, name)
+        if value != type(request).model_fields[name].default:
+            yield Problem(f"request.{name}", f"is not something {model.name} can honour",
+                          "remove it, or model.validation=warn to run without it")  # fmt: skip
+
+
+def _references(images: tuple[str, ...], model: ModelConfig) -> Iterator[Problem]:
+    limit = model.max_reference_images
+    if len(images) > limit:
+        yield Problem("request.image_list", f"{model.name} only supports {limit} reference image{'s' * (limit != 1)}, "
+                      f"got {len(images)}")  # fmt: skip
+
+
+def _image(request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
+    yield from _references(request.image_list, model)
+    if request.quality is not None and request.quality not in model.qualities:
+        yield Problem("request.quality", f"{request.quality!r} is not offered by {model.name}. "
+                      f"Allowed values: {', '.join(model.qualities)}")  # fmt: skip
+    if request.n > model.max_images:
+        yield Problem("request.n", f"{request.n} images at once; {model.name} makes 1 to {model.max_images}")
+    if request.background == "transparent" and request.output_format == "jpeg":
+        yield Problem("request.background", "jpeg has no transparency", "request.output_format=png or webp")
+    if request.output_compression is not None and request.output_format not in ("webp", "jpeg"):
+        yield Problem("request.output_compression", "needs request.output_format=webp or jpeg")
+    if request.mask_image is not None and not request.image_list:
+        yield Problem("request.mask_image", "needs the image it masks in request.image_list")

@@ -1,0 +1,74 @@
+"""From a plain mapping, as Hydra composed and resolved it, to a frozen `RunConfig`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from .model import ImageModel, VideoModel
+from .problem import Problem, did_you_mean, from_validation_error
+from .provider import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
+from .request import ImageRequest, VideoRequest
+from .run import RunConfig
+
+_VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
+    "provider": {"openai": OpenAIConfig, "azure_openai": AzureOpenAIConfig, "emulator": EmulatorConfig},
+    "model": {"video": VideoModel, "image": ImageModel},
+    "request": {"video": VideoRequest, "image": ImageRequest},
+}
+
+_adapter = TypeAdapter(RunConfig)
+
+
+def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]:  # Any: not yet validated
+    """The validated run with its prompt file read in, or None and everything that is wrong with it."""
+    prompt_problems, prompt = _read_prompt(container.get("request"))
+    if prompt is not None:
+        container = {**container, "request": {**container["request"], "prompt": prompt, "prompt_file": None}}
+    try:
+        config = _adapter.validate_python(dict(container))
+    except ValidationError as error:
+        found = [_suggest(problem, container) for problem in from_validation_error(error)]
+        return None, _unique([*prompt_problems, *found])
+    if not prompt_problems and not config.request.prompt.strip():
+        prompt_problems = [Problem("request.prompt", "is empty", "request.prompt='A paper boat at sea'")]
+    return (None if prompt_problems else config), prompt_problems
+
+
+def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: not yet validated
+    """The keys that may stand below `parent` ('' for the top) in this config."""
+    if not parent:
+        return list(RunConfig.model_fields)
+    section = container.get(parent)
+    variants = _VARIANTS.get(parent, {})
+    chosen = variants.get(str(section.get("kind"))) if isinstance(section, Mapping) else None
+    return list(chosen.model_fields) if chosen else []
+
+
+def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any: not yet validated
+    if problem.message != "is no key here":
+        return problem
+    parent, _, name = problem.key.rpartition(".")
+    near = did_you_mean(name, known_keys(container, parent))
+    return Problem(
+        problem.key, problem.message, f"did you mean {parent + '.' if parent else ''}{near}?" if near else None
+    )
+
+
+def _read_prompt(request: object) -> tuple[list[Problem], str | None]:
+    if not isinstance(request, Mapping) or not isinstance(request.get("prompt_file"), str):
+        return [], None
+    path = Path(request["prompt_file"]).expanduser()
+    try:
+        return [], path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        where = f"{path} (from {Path.cwd()})" if not path.is_absolute() else str(path)
+        return [Problem("request.prompt_file", f"cannot read {where}: {reason}")], None
+
+
+def _unique(problems: Iterable[Problem]) -> list[Problem]:
+    return list(dict.fromkeys(problems))

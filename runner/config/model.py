@@ -1,0 +1,89 @@
+"""What generates: capabilities, prices and retirement dates, all as data."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .frozen import Frozen, Off
+from .request import Size
+
+Usd = Annotated[float, Field(ge=0)]
+"""An amount in US dollars."""
+
+Validation = Annotated[Literal["strict", "warn", "off"], Off]
+
+
+class Retirement(Frozen):
+    """The day a provider stops (or stopped) serving a model, and what follows it."""
+
+    date: dt.date
+    successor: str | None
+
+
+class TokenPrice(Frozen):
+    """USD per million tokens."""
+
+    text_in: Usd
+    image_in: Usd
+    image_out: Usd
+
+
+class SizeRules(Frozen):
+    """What an arbitrary WIDTHxHEIGHT must keep to, in pixels."""
+
+    multiple_of: int
+    max_ratio: float
+    max_width: int
+    max_height: int
+    min_pixels: int
+    max_pixels: int
+
+
+class BaseModelConfig(Frozen):
+    """What video and image models share."""
+
+    name: Annotated[str, Field(min_length=1)]
+    deployment: str | None
+    validation: Validation
+    sizes: tuple[Size, ...] | None
+    """The sizes on offer; null: any that `size_rules` allow."""
+    aspect_ratios: dict[str, Size]
+    """What each aspect ratio is sent as."""
+    max_reference_images: Annotated[int, Field(ge=0)]
+    parameters: frozenset[str]
+    """The optional request keys that the model honours."""
+    max_prompt_length: int
+    retirement: dict[Literal["openai", "azure_openai"], Retirement]
+    source: str
+    read: dt.date
+    """The day the source was read."""
+
+
+class VideoModel(BaseModelConfig):
+    """A model that makes videos, priced by the second."""
+
+    kind: Literal["video"]
+    durations: tuple[int, ...] | None
+    """Seconds on offer; null: any."""
+    default_duration: int
+    default_size: Size
+    usd_per_second: dict[Size | Literal["default"], Usd] | None
+    """List price by size; null: unknown."""
+
+
+class ImageModel(BaseModelConfig):
+    """A model that makes images, priced by tokens."""
+
+    kind: Literal["image"]
+    size_rules: SizeRules | None
+    qualities: tuple[str, ...]
+    max_images: int
+    usd_per_image: dict[str, dict[Size, Usd]] | None
+    """Published list price by quality and size; null: unknown."""
+    usd_per_million_tokens: TokenPrice | None
+
+
+ModelConfig = Annotated[VideoModel | ImageModel, Field(discriminator="kind")]

@@ -1,0 +1,66 @@
+"""One thing wrong with a run, said the way its user would correct it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from pydantic import ValidationError
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong at `key`, the key as one would override it.
+
+    A `warning` is shown and does not stop the run.
+    """
+
+    key: str
+    message: str
+    hint: str | None = None
+    severity: Literal["error", "warning"] = "error"
+
+    def __str__(self) -> str:
+        text = f"{self.key}: {self.message}" if self.key else self.message
+        return f"{text} ({self.hint})" if self.hint else text
+
+    def as_warning(self) -> Problem:
+        """The same, as something to be shown only."""
+        return replace(self, severity="warning")
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str | None:
+    """The known word nearest to `given`, if one is near."""
+    matches = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
+_TAGS = frozenset({"openai", "azure_openai", "emulator", "video", "image"})
+
+
+def from_validation_error(error: ValidationError) -> list[Problem]:
+    """Pydantic's complaints as problems; no input value is repeated for keys that may hold a secret."""
+    return [_problem(dict(detail)) for detail in error.errors(include_url=False)]
+
+
+def _problem(detail: dict[str, object]) -> Problem:
+    location = detail["loc"]
+    location = location if isinstance(location, tuple) else ()
+    key = ".".join(str(part) for index, part in enumerate(location) if not (index == 1 and part in _TAGS))
+    message = str(detail["msg"]).removeprefix("Value error, ")
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return Problem(key, "is no key here")
+    if kind == "missing":
+        return Problem(key, "is missing")
+    given = detail.get("input")
+    if "key" not in key and isinstance(given, str | int | float | bool):
+        return Problem(key, f"{_shown(given)} is not allowed: {message[0].lower()}{message[1:]}")
+    return Problem(key, message[0].lower() + message[1:])
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return repr(text if len(text) <= 60 else text[:57] + "…") if isinstance(value, str) else text

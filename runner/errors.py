@@ -1,0 +1,201 @@
+"""Every error that `runner` raises on purpose.
+
+RunnerError                       what happened, what is safe, what to type next
+├── ConfigError                   refused before anything was sent                        exit 2
+│   └── SecretError               a key stood in the config or on the command line
+├── ProviderError                 the endpoint refused or could not be reached            exit 1
+│   ├── AuthenticationError       401, 403: the key is missing, wrong or not allowed      stops the sweep
+│   ├── ModelNotFoundError        404: no such model or deployment                        stops the sweep
+│   ├── QuotaError                the account's money or quota is gone                    stops the sweep
+│   ├── ContentModerationError    the prompt or the result was filtered
+│   ├── BadRequestError           any other 4xx
+│   ├── RateLimitError            429: not created; retryable
+│   ├── ServerError               5xx; retryable where nothing is paid twice
+│   ├── HTTPConnectionError       provably not sent (DNS, connection refused); retryable
+│   └── UnexpectedAnswerError     the answer is not the API's (HTML, a proxy's page)
+├── UncertainError                a paid request was sent and its answer lost             exit 4
+├── GenerationFailedError         the provider's job ended in `failed`                    exit 1
+├── JobTimeoutError               the deadline passed; the job goes on at the provider    exit 4
+├── ExpiredError                  the provider no longer keeps the file                   exit 1
+├── ArtifactError                 a download that stayed incomplete or does not decode    exit 4
+└── DiskError                     the output directory cannot be written                  exit 5
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+__all__ = [
+    "ArtifactError",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigError",
+    "ContentModerationError",
+    "DiskError",
+    "ExpiredError",
+    "GenerationFailedError",
+    "HTTPConnectionError",
+    "JobTimeoutError",
+    "ModelNotFoundError",
+    "ProviderError",
+    "QuotaError",
+    "RateLimitError",
+    "RunnerError",
+    "SecretError",
+    "ServerError",
+    "UncertainError",
+    "UnexpectedAnswerError",
+]
+
+
+class RunnerError(Exception):
+    """Base of all; `str(error)` is the message, `hint` says what to type next."""
+
+    exit_code: ClassVar[int] = 1
+    """What the process ends with when this error ends it."""
+
+    retryable: ClassVar[bool] = False
+    """Whether doing the same again may succeed and pays nothing twice."""
+
+    shared: ClassVar[bool] = False
+    """Whether every other run on the same endpoint would meet it too."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        code: str | None = None,
+        provider: str | None = None,
+        model: str | None = None,
+        job_id: str | None = None,
+        request_id: str | None = None,
+        raw_response: Any = None,  # Any: whatever JSON the server answered
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+        self.provider = provider
+        self.model = model
+        self.job_id = job_id
+        self.request_id = request_id
+        self.raw_response = raw_response
+
+
+class ConfigError(RunnerError):
+    """The config, an override or the environment is not usable; nothing was sent."""
+
+    exit_code = 2
+
+
+class SecretError(ConfigError):
+    """A credential stands where it would be written to disk."""
+
+
+class ProviderError(RunnerError):
+    """The endpoint answered with an error or could not be reached."""
+
+    def __init__(self, message: str, *, status_code: int | None = None, **details: Any) -> None:  # Any: passed through
+        super().__init__(message, **details)
+        self.status_code = status_code
+
+
+class AuthenticationError(ProviderError):
+    """401 or 403: the credential is missing, wrong, or may not do this."""
+
+    shared = True
+
+
+class ModelNotFoundError(ProviderError):
+    """404: the endpoint has no model, or the resource no deployment, of that name."""
+
+    shared = True
+
+
+class QuotaError(ProviderError):
+    """The account's quota or balance is used up."""
+
+    shared = True
+
+
+class ContentModerationError(ProviderError):
+    """The provider's filter refused the prompt or the result."""
+
+
+class BadRequestError(ProviderError):
+    """The provider refused the request as malformed or unsupported."""
+
+
+class RateLimitError(ProviderError):
+    """429: nothing was created; `retry_after` is in seconds when the server said so."""
+
+    retryable = True
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, **details: Any
+    ) -> None:  # Any: passed through
+        super().__init__(message, **details)
+        self.retry_after = retry_after
+
+
+class ServerError(ProviderError):
+    """5xx; whether it may be repeated depends on what was asked."""
+
+    retryable = True
+
+
+class HTTPConnectionError(ProviderError):
+    """The connection could not be made, so the request was provably not sent."""
+
+    retryable = True
+
+
+class UnexpectedAnswerError(ProviderError):
+    """The answer is not the API's, as from a proxy, a login page or a wrong path."""
+
+
+class UncertainError(RunnerError):
+    """A paid request left and no answer came: the provider may have created the job."""
+
+    exit_code = 4
+
+
+class GenerationFailedError(RunnerError):
+    """The provider's job ended as failed; `code` and `message` are the provider's."""
+
+    retryable = True
+
+
+class JobTimeoutError(RunnerError, TimeoutError):
+    """The deadline passed while the job was still running at the provider.
+
+    Attributes:
+        attempts: how often the job was asked for.
+        seconds: how long was waited.
+    """
+
+    exit_code = 4
+    retryable = True
+
+    def __init__(self, message: str, *, attempts: int, seconds: float, **details: Any) -> None:  # Any: passed through
+        super().__init__(message, **details)
+        self.attempts = attempts
+        self.seconds = seconds
+
+
+class ExpiredError(RunnerError):
+    """The job was finished and paid, and the provider no longer keeps its file."""
+
+
+class ArtifactError(RunnerError):
+    """A downloaded file stayed incomplete or does not decode."""
+
+    exit_code = 4
+    retryable = True
+
+
+class DiskError(RunnerError):
+    """The output directory cannot be written or is full; remote jobs are kept."""
+
+    exit_code = 5

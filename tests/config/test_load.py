@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from runner.config import RunConfig
+
+
+def messages(problems) -> str:
+    return "\n".join(map(str, problems))
+
+
+def test_a_run_config_is_frozen_and_closed(loaded):
+    config = loaded()
+    with pytest.raises(ValidationError):
+        config.dry_run = True
+    assert RunConfig.model_config["extra"] == "forbid"
+
+
+def test_a_misspelt_key_is_answered_with_the_nearest(refused):
+    problems = refused("+request.duration_secs=8")
+    assert messages(problems) == "request.duration_secs: is no key here (did you mean request.duration_seconds?)"
+
+
+def test_a_misspelt_key_at_the_top_is_answered_too(refused):
+    assert "did you mean fail_fast?" in messages(refused("+failfast=true"))
+
+
+def test_a_wrong_type_names_the_key_and_the_value(refused):
+    assert messages(refused("request.duration_seconds=long")).startswith(
+        "request.duration_seconds: 'long' is not allowed"
+    )
+
+
+def test_every_problem_of_a_run_is_listed(refused):
+    problems = refused("request.duration_seconds=long", "request.number_of_videos=0", "provider.timeout=-1")
+    assert {p.key for p in problems} == {
+        "request.duration_seconds",
+        "request.number_of_videos",
+        "provider.timeout",
+    }
+
+
+def test_an_unquoted_ratio_is_explained(refused):
+    assert "Quote it in the file: aspect_ratio: '16:9'" in messages(refused("request.aspect_ratio=969"))
+
+
+def test_off_unquoted_in_yaml_is_still_the_word_off(loaded):
+    assert loaded("provider.retired_models=false", "progress=false").progress == "off"
+
+
+def test_an_empty_prompt_is_refused(refused):
+    assert "request.prompt: is empty" in messages(refused("request.prompt=''"))
+
+
+def test_a_prompt_file_is_read_relative_to_where_the_user_stands(loaded, tmp_path, monkeypatch):
+    (tmp_path / "prompt.txt").write_text("Ein Café, (ja) – it's “here”\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert loaded("request.prompt_file=prompt.txt").request.prompt == "Ein Café, (ja) – it's “here”"
+
+
+def test_a_missing_prompt_file_is_named(refused, tmp_path):
+    problems = refused(f"request.prompt_file={tmp_path}/none.txt")
+    assert "No such file" in messages(problems)
+
+
+def test_a_key_where_a_variable_name_belongs_is_not_repeated(refused):
+    problems = refused("provider=openai", "provider.api_key_env=sk-verysecretverysecret")
+    assert "provider.api_key_env" in messages(problems)
+    assert "verysecret" not in messages(problems)
