@@ -1,0 +1,117 @@
+"""`python -m runner emulator`: serve the emulator alone, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from runner.emulator.settings import HOST, EmulatorSettings
+
+DESCRIPTION = "Serve an emulated videos and images API on this machine. It needs no account and costs nothing."
+EXAMPLES = """examples:
+  python -m runner emulator --port 8080
+  python -m runner emulator --latency 60 --time-scale 100
+  python -m runner emulator --deployment my-sora --api-key-env EMULATOR_KEY
+  python -m runner emulator --faults faults.yaml"""
+USAGE = """Emulator listening. Nothing here is billed. Ctrl-C ends it.
+
+  OpenAI:  export OPENAI_BASE_URL={url}
+           export OPENAI_API_KEY={key}
+  Azure:   export AZURE_OPENAI_ENDPOINT={azure}
+           export AZURE_OPENAI_API_KEY={key}
+  Ledger:  {azure}/_emulator/ledger
+  State:   {state}
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="runner emulator",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--port", type=int, default=8080, help="port to listen on; 0 takes any free one (default: %(default)s)")
+    add("--host", choices=[HOST], default=HOST, help="only the loopback address is possible")
+    add("--state", type=Path, metavar="FILE", help="keeps the jobs (default: outputs/.emulator/state.sqlite3)")
+    add("--latency", type=float, metavar="SECONDS", help="from creating a job to its end (default: 2)")
+    add("--time-scale", type=float, metavar="FACTOR", help="emulated seconds per real second (default: 1)")
+    add("--retention", type=float, metavar="SECONDS", help="how long files are kept (default: 86400)")
+    add("--api-key-env", metavar="NAME", help="environment variable that holds the one accepted key (default: any key)")
+    add(
+        "--deployment",
+        action="append",
+        metavar="NAME",
+        help="an Azure deployment; repeatable (default: any)",
+    )
+    add("--video-bytes", type=int, metavar="BYTES", help="pad every MP4 to at least this size")
+    add(
+        "--shared-clips", action="store_true", help="one clip per size and duration, without the prompt: for load tests"
+    )
+    add("--faults", type=Path, metavar="FILE", help="YAML file with rules of what goes wrong")
+    add("--seed", type=int, metavar="NUMBER", help="decides the faults that have a probability (default: 0)")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> EmulatorSettings:
+    given = {
+        "port": options.port,
+        "state_file": options.state or Path("outputs", ".emulator", "state.sqlite3"),
+        "latency": options.latency,
+        "time_scale": options.time_scale,
+        "retention": options.retention,
+        "api_key": os.environ.get(options.api_key_env, "") if options.api_key_env else None,
+        "deployments": options.deployment,
+        "video_bytes": options.video_bytes,
+        "shared_clips": options.shared_clips,
+        "faults": options.faults,
+        "seed": options.seed,
+    }
+    return EmulatorSettings.model_validate({key: value for key, value in given.items() if value is not None})
+
+
+def _refuse(message: str) -> int:
+    sys.stderr.write(f"runner emulator: {message}\n")
+    return 2
+
+
+def _serve(settings: EmulatorSettings) -> int:
+    from runner.emulator.faults import FaultFileError
+    from runner.emulator.server import serve
+
+    def ready(url: str) -> None:
+        key = "the-key-it-was-started-with" if settings.api_key else "any-key"
+        azure = url.removesuffix("/v1")
+        sys.stdout.write(USAGE.format(url=url, azure=azure, key=key, state=settings.state_file))
+        sys.stdout.flush()
+
+    try:
+        serve(settings, ready=ready)
+    except FaultFileError as error:
+        return _refuse(str(error))
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            return _refuse(f"port {settings.port} is in use; choose another with --port, or 0 for any free one")
+        return _refuse(str(error))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def main(argv: list[str]) -> int:
+    """Run the command with its arguments and return the exit code: 0, 2 when refused, 130 after Ctrl-C."""
+    options = _parser().parse_args(argv)
+    if options.api_key_env and not os.environ.get(options.api_key_env):
+        return _refuse(f"the environment variable {options.api_key_env} is empty")
+    try:
+        settings = _settings(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        return _refuse(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}")
+    return _serve(settings)

@@ -1,0 +1,109 @@
+"""The emulator as an ASGI application: OpenAI's `/v1`, Azure's `/openai`, and the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from runner.emulator.faults import FaultPlan, Rule, load_rules
+from runner.emulator.operation import Emulator, Handler, Operation
+from runner.emulator.refusal import Refusal
+from runner.emulator.routes import catalogue, images, jobs, videos
+from runner.emulator.settings import EmulatorSettings
+from runner.emulator.state import State
+from runner.emulator.studio import Studio
+from runner.emulator.surface import AzureSurface, OpenAISurface, Surface
+
+Table = Sequence[tuple[str, str, str, Handler]]
+
+# The busiest first: Starlette tries routes in order.
+VIDEOS: Table = (
+    ("GET", "/videos/{video_id}", "retrieve", videos.retrieve),
+    ("GET", "/videos/{video_id}/content", "content", videos.content),
+    ("POST", "/videos", "create", jobs.create),
+    ("GET", "/videos", "list", videos.list_videos),
+    ("DELETE", "/videos/{video_id}", "delete", videos.delete),
+    ("POST", "/videos/{video_id}/remix", "remix", jobs.remix),
+    ("POST", "/videos/edits", "edit", jobs.edit),
+    ("POST", "/videos/extensions", "extend", jobs.extend),
+    ("POST", "/videos/characters", "character", jobs.create_character),
+    ("GET", "/videos/characters/{character_id}", "character", jobs.retrieve_character),
+)
+IMAGES: Table = (
+    ("POST", "/images/generations", "image_generate", images.generate),
+    ("POST", "/images/edits", "image_edit", images.edit),
+)
+MODELS: Table = (
+    ("GET", "/models", "models", catalogue.list_models),
+    ("GET", "/models/{model:path}", "models", catalogue.retrieve_model),
+)
+
+
+def _routes(emulator: Emulator, surface: Surface, prefix: str, table: Table) -> list[BaseRoute]:
+    return [
+        Route(path, Operation(emulator, surface, name, f"{method} {prefix}{path}", handler), methods=[method])
+        for method, path, name, handler in table
+    ]
+
+
+def _mounts(emulator: Emulator) -> list[BaseRoute]:
+    settings = emulator.settings
+    openai, azure = OpenAISurface(settings), AzureSurface(settings)
+    dated = AzureSurface(settings, dated=True)
+    deployment = "/openai/deployments/{deployment}"
+    media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
+    return [
+        Mount("/v1", routes=_routes(emulator, openai, "/v1", (*VIDEOS, *IMAGES, *MODELS))),
+        Mount("/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *MODELS))),
+        Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
+        Route("/_emulator/ledger", catalogue.ledger),
+        Route("/_emulator/media/{name}", media, name="media", methods=["GET"]),
+    ]
+
+
+class _Open(OpenAISurface):
+    def authorize(self, headers: object) -> None:
+        del headers
+
+
+def _surface(path: str, settings: EmulatorSettings) -> Surface:
+    return AzureSurface(settings) if path.startswith("/openai/") else OpenAISurface(settings)
+
+
+async def _unrouted(settings: EmulatorSettings, request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
+    surface = _surface(request.url.path, settings)
+    refusal = Refusal(status, f"Invalid URL ({request.method} {request.url.path})")
+    if isinstance(surface, AzureSurface):
+        refusal = Refusal(status, "Resource not found", type=None, code=str(int(status)))
+    return JSONResponse(surface.error(refusal), status)
+
+
+def create_app(
+    settings: EmulatorSettings, *, rules: Sequence[Rule] = (), now: Callable[[], float] = time.time
+) -> Starlette:
+    """Build the application; `rules` come before those of the fault file, `now` gives Unix time."""
+    listed = (*rules, *(load_rules(settings.faults) if settings.faults else ()))
+    state = State(settings.state_file)
+    emulator = Emulator(settings, state, Studio(settings), FaultPlan(listed, settings.seed), now)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        emulator.studio.close()
+        state.close()
+
+    unrouted = partial(_unrouted, settings)
+    app = Starlette(routes=_mounts(emulator), lifespan=lifespan, exception_handlers={HTTPException: unrouted})
+    app.router.redirect_slashes = False
+    app.state.emulator = emulator
+    return app

@@ -1,0 +1,126 @@
+"""What clips and images are painted with: colours from a hash, a caption, the EMULATED mark."""
+
+from __future__ import annotations
+
+import colorsys
+import hashlib
+import math
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+MARK = "EMULATED"
+INK = (255, 255, 255, 255)
+PLATE = (8, 10, 18, 168)
+MARK_FILL = (255, 196, 0, 255)
+MESH = 40
+
+Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
+Box = tuple[int, int, int, int]
+
+
+@lru_cache(maxsize=32)
+def font(size: int) -> Font:
+    """Pillow's own font at `size` pixels."""
+    return ImageFont.load_default(size=size)
+
+
+def printable(text: str) -> str:
+    """The text on one line, without accents: the font has basic Latin only, and draws boxes for the rest."""
+    plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
+
+
+def _numbers(key: str) -> Iterator[float]:
+    digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
+    while True:
+        yield from (byte / 255 for byte in digest)
+        digest = hashlib.sha256(digest).digest()
+
+
+def _lights(key: str) -> list[tuple[float, float, float, tuple[float, float, float]]]:
+    numbers = _numbers(key)
+    hue = next(numbers)
+    lights = []
+    for turn in (0.0, 0.05, 0.11, 0.2, 0.9):
+        colour = colorsys.hsv_to_rgb((hue + turn) % 1, 0.7 + 0.3 * next(numbers), 0.45 + 0.55 * next(numbers))
+        lights.append((next(numbers), next(numbers), 0.14 + 0.16 * next(numbers), colour))
+    return lights
+
+
+def colour_field(size: tuple[int, int], key: str) -> Image.Image:
+    """A smooth field of coloured lights, the same for the same key."""
+    lights = _lights(key)
+    rows = max(2, round(MESH * size[1] / size[0]))
+    mesh = Image.new("RGB", (MESH, rows))
+    mesh.putdata([_mix(lights, x / MESH, y / rows) for y in range(rows) for x in range(MESH)])
+    return mesh.resize(size, Image.Resampling.BICUBIC)
+
+
+def _mix(lights: list[tuple[float, float, float, tuple[float, float, float]]], x: float, y: float) -> tuple[int, ...]:
+    weights = [math.exp(-((x - lx) ** 2 + (y - ly) ** 2) / (2 * spread * spread)) for lx, ly, spread, _ in lights]
+    total = sum(weights) or 1.0
+    return tuple(
+        round(255 * sum(w * light[3][channel] for w, light in zip(weights, lights, strict=True)) / total)
+        for channel in range(3)
+    )
+
+
+def backdrop(size: tuple[int, int], key: str, reference: Path | None) -> Image.Image:
+    """What lies behind the caption: the reference image when there is one, else a colour field."""
+    if reference is None:
+        return colour_field(size, key)
+    with Image.open(reference) as image:
+        return ImageOps.fit(ImageOps.exif_transpose(image).convert("RGB"), size)
+
+
+def _lines(draw: ImageDraw.ImageDraw, text: str, face: Font, width: int, most: int) -> list[str]:
+    lines = [""]
+    for word in text.split(" "):
+        for piece in _pieces(draw, word, face, width):
+            joined = f"{lines[-1]} {piece}".strip()
+            if draw.textlength(joined, font=face) <= width:
+                lines[-1] = joined
+            elif len(lines) == most:
+                lines[-1] += "..."
+                return lines
+            else:
+                lines.append(piece)
+    return lines
+
+
+def _pieces(draw: ImageDraw.ImageDraw, word: str, face: Font, width: int) -> list[str]:
+    if draw.textlength(word[:200], font=face) <= width and len(word) <= 200:
+        return [word]
+    length = max(1, width // max(1, round(draw.textlength("M", font=face))))
+    return [word[start : start + length] for start in range(0, len(word), length)]
+
+
+def caption(size: tuple[int, int], text: str, note: str) -> tuple[Image.Image, Box]:
+    """A transparent layer with the text on a plate, the note below it and the mark; and the plate's box."""
+    layer = Image.new("RGBA", size)
+    draw = ImageDraw.Draw(layer)
+    unit = max(8, min(size) // 24)
+    margin, face, small = unit, font(round(unit * 1.25)), font(max(8, round(unit * 0.75)))
+    width = size[0] - 4 * margin
+    most = max(1, min(5, size[1] // (6 * unit)))
+    lines = _lines(draw, printable(text)[:600] or " ", face, width, most)
+    step = round(unit * 1.6)
+    height = step * len(lines) + round(unit * 2.6)
+    box = (margin, max(0, size[1] - margin - height), size[0] - margin, size[1] - margin)
+    draw.rounded_rectangle(box, radius=unit // 2, fill=PLATE)
+    for number, line in enumerate(lines):
+        draw.text((2 * margin, box[1] + round(unit * 0.6) + number * step), line, font=face, fill=INK)
+    draw.text((2 * margin, box[3] - round(unit * 1.5)), note, font=small, fill=(255, 255, 255, 200))
+    _mark(draw, margin, unit)
+    return layer, box
+
+
+def _mark(draw: ImageDraw.ImageDraw, margin: int, unit: int) -> None:
+    face = font(round(unit * 0.95))
+    width = round(draw.textlength(MARK, font=face))
+    draw.rounded_rectangle((margin, margin, 2 * margin + width, margin + round(unit * 1.7)), unit // 3, fill=MARK_FILL)
+    draw.text((margin + margin // 2, margin + round(unit * 0.3)), MARK, font=face, fill=(20, 16, 0, 255))

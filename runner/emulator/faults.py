@@ -1,0 +1,184 @@
+"""What goes wrong and when: rules from YAML (`match`, then `nth` or `probability`, then `fault`), or a header."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+Operation = Literal[
+    "create", "remix", "edit", "extend", "retrieve", "list", "content", "delete", "character",
+    "image_generate", "image_edit", "media", "models",
+]  # fmt: skip
+FaultName = Literal[
+    "drop_before_commit", "drop_after_commit", "rate_limit", "status", "slow", "stalled", "unknown_status", "stuck",
+    "moderation", "internal", "content_not_ready", "truncated", "corrupt", "wrong_length", "slow_body", "expired",
+    "unauthorized", "html", "content_filter",
+]  # fmt: skip
+JOB_OPERATIONS: frozenset[str] = frozenset({"create", "remix", "edit", "extend"})
+IMAGE_OPERATIONS: frozenset[str] = frozenset({"image_generate", "image_edit"})
+PAID: frozenset[str] = JOB_OPERATIONS | IMAGE_OPERATIONS
+DOMAINS: dict[str, frozenset[str]] = {
+    "stuck": JOB_OPERATIONS,
+    "internal": JOB_OPERATIONS,
+    "moderation": PAID,
+    "content_filter": PAID,
+    "unknown_status": JOB_OPERATIONS | {"retrieve"},
+    "content_not_ready": frozenset({"content"}),
+    "expired": frozenset({"content"}),
+}
+HEADER = "x-emulator-fault"
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Fault(_Model):
+    """One thing that goes wrong; each argument is read by the faults named beside it."""
+
+    fault: FaultName
+    retry_after: float | None = None
+    """rate_limit, status: the Retry-After header, in seconds; absent when None."""
+    status: int = Field(default=500, ge=200, le=599)
+    """status, html: the HTTP status of the answer."""
+    commit: bool = False
+    """status, html, stalled: do what was asked first, so that only the answer is lost."""
+    seconds: float = Field(default=5.0, ge=0)
+    """slow, slow_body: the delay, in emulated seconds."""
+    word: str = "processing"
+    """unknown_status: the word that the job reports."""
+    when: Literal["running", "done"] = "running"
+    """unknown_status on a creating operation: the phase of the job that the word replaces."""
+    bytes: int | None = Field(default=None, ge=0)
+    """truncated, wrong_length: how much is missing; half of the body when None."""
+    message: str | None = None
+    """moderation, internal: the job's error message."""
+
+
+class Match(_Model):
+    """Which requests a rule is about; what is left out matches everything."""
+
+    operation: Operation | Literal["image"] | tuple[Operation, ...] | None = None
+    prompt: str | None = None
+    """Regular expression, searched in the prompt of the request or of the job it names."""
+    header: dict[str, str] = Field(default_factory=dict)
+    """Regular expressions, searched in the request's headers."""
+
+    def operations(self) -> frozenset[str] | None:
+        """The named operations, or None for all."""
+        if self.operation == "image":
+            return IMAGE_OPERATIONS
+        names = (self.operation,) if isinstance(self.operation, str) else self.operation
+        return None if names is None else frozenset(names)
+
+    def covers(self, operation: str, prompt: str | None, headers: Mapping[str, str]) -> bool:
+        """Say whether a request is meant."""
+        named = self.operations()
+        return (
+            (named is None or operation in named)
+            and (self.prompt is None or re.search(self.prompt, prompt or "") is not None)
+            and all(re.search(pattern, headers.get(name, "")) for name, pattern in self.header.items())
+        )
+
+
+class Rule(Fault):
+    """A fault and the requests it befalls: those that match, counted from 1."""
+
+    match: Match = Match()
+    nth: int | tuple[int, ...] | None = None
+    every: int | None = Field(default=None, ge=1)
+    after: int = Field(default=0, ge=0)
+    probability: float = Field(default=1.0, ge=0, le=1)
+    times: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _possible(self) -> Rule:
+        named, domain = self.match.operations(), DOMAINS.get(self.fault)
+        if named and domain and not named & domain:
+            message = f"fault {self.fault} befalls only {', '.join(sorted(domain))}; the rule matches none of them"
+            raise ValueError(message)
+        return self
+
+    def strikes(self, count: int, chance: float) -> bool:
+        """Say whether the match number `count` is hit, `chance` being its draw from 0 to 1."""
+        numbers = (self.nth,) if isinstance(self.nth, int) else self.nth
+        return (
+            (numbers is None or count in numbers)
+            and (self.every is None or count % self.every == 0)
+            and count > self.after
+            and chance < self.probability
+        )
+
+
+class FaultFileError(Exception):
+    """A fault file, or a fault header, that says nothing sensible."""
+
+
+class FaultPlan:
+    """The rules of one emulator with their counts; the same seed and requests give the same faults."""
+
+    def __init__(self, rules: Iterable[Rule] = (), seed: int = 0) -> None:
+        self._rules = tuple(rules)
+        self._seed = seed
+        self._seen = [0] * len(self._rules)
+        self._struck = [0] * len(self._rules)
+
+    @property
+    def reads_prompts(self) -> bool:
+        """Say whether any rule looks at prompts."""
+        return any(rule.match.prompt is not None for rule in self._rules)
+
+    def pick(self, operation: str, prompt: str | None, headers: Mapping[str, str]) -> Fault | None:
+        """The fault that befalls this request: the header's, else the first rule's that strikes."""
+        if HEADER in headers:
+            return parse_header(headers[HEADER])
+        chosen: Fault | None = None
+        for index, rule in enumerate(self._rules):
+            domain = DOMAINS.get(rule.fault)
+            if (domain is None or operation in domain) and rule.match.covers(operation, prompt, headers):
+                chosen = self._strike(index, taken=chosen is not None) or chosen
+        return chosen
+
+    def _strike(self, index: int, *, taken: bool) -> Fault | None:
+        rule = self._rules[index]
+        self._seen[index] += 1
+        spent = rule.times is not None and self._struck[index] >= rule.times
+        if taken or spent or not rule.strikes(self._seen[index], self._chance(index)):
+            return None
+        self._struck[index] += 1
+        return rule
+
+    def _chance(self, index: int) -> float:
+        key = f"{self._seed}/{index}/{self._seen[index]}".encode()
+        return int.from_bytes(hashlib.sha256(key).digest()[:8], "big") / 2**64
+
+
+def parse_header(text: str) -> Fault:
+    """Read `name` or `name;argument=value;...`."""
+    name, *arguments = (part.strip() for part in text.split(";"))
+    pairs = dict(argument.partition("=")[::2] for argument in arguments if argument)
+    try:
+        return Fault.model_validate({"fault": name, **pairs})
+    except ValidationError as error:
+        raise FaultFileError(f"{HEADER}: {error.errors()[0]['msg']}") from error
+
+
+def load_rules(path: Path) -> tuple[Rule, ...]:
+    """Read a YAML list of rules; raises FaultFileError with the place and the reason."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return TypeAdapter(tuple[Rule, ...]).validate_python(data or ())
+    except OSError as error:
+        raise FaultFileError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise FaultFileError(f"{path}: {error}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise FaultFileError(f"{path}: rule {place}: {first['msg']}") from error

@@ -1,0 +1,71 @@
+"""Pictures as real PNG, WebP or JPEG files of the asked size."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Literal
+
+from PIL import Image, ImageDraw, ImageOps
+
+from runner.emulator import drawing
+
+Format = Literal["png", "webp", "jpeg"]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture to draw: `size` in pixels, `compression` 0 to 100 (higher keeps more), `number` among its siblings."""
+
+    prompt: str
+    label: str
+    size: tuple[int, int]
+    number: int = 0
+    format: Format = "png"
+    compression: int = 100
+    transparent: bool = False
+    inputs: tuple[bytes, ...] = ()
+
+
+def draw(picture: Picture) -> bytes:
+    """The encoded picture; the same picture gives the same bytes."""
+    image = _transparent(picture) if picture.transparent else _opaque(picture)
+    note = f"{picture.label}  {picture.size[0]}x{picture.size[1]}  #{picture.number}"
+    image.alpha_composite(drawing.caption(picture.size, picture.prompt, note)[0])
+    return _encode(image, picture)
+
+
+def _key(picture: Picture) -> str:
+    return f"{picture.prompt}\n{picture.number}"
+
+
+def _opaque(picture: Picture) -> Image.Image:
+    if not picture.inputs:
+        return drawing.colour_field(picture.size, _key(picture)).convert("RGBA")
+    image = Image.new("RGBA", picture.size)
+    share = -(-picture.size[0] // len(picture.inputs))
+    for index, content in enumerate(picture.inputs):
+        with Image.open(io.BytesIO(content)) as source:
+            part = ImageOps.fit(ImageOps.exif_transpose(source).convert("RGBA"), (share, picture.size[1]))
+            image.paste(part, (index * share, 0))
+    return image
+
+
+def _transparent(picture: Picture) -> Image.Image:
+    width, height = picture.size
+    mask = Image.new("L", picture.size)
+    ImageDraw.Draw(mask).ellipse((width // 6, height // 6, width - width // 6, height - height // 6), fill=255)
+    image = _opaque(picture)
+    image.putalpha(mask)
+    return image
+
+
+def _encode(image: Image.Image, picture: Picture) -> bytes:
+    file = io.BytesIO()
+    if picture.format == "png":
+        image.save(file, "PNG", compress_level=1)
+    elif picture.format == "webp":
+        image.save(file, "WEBP", quality=picture.compression, method=1)
+    else:
+        image.convert("RGB").save(file, "JPEG", quality=picture.compression)
+    return file.getvalue()

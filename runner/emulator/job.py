@@ -1,0 +1,89 @@
+"""A video job: what was asked, and what it looks like at a moment of the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Status = Literal["queued", "in_progress", "completed", "failed"]
+QUEUED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job departs from a good end: never ends, fails with a code, or reports a strange status word."""
+
+    stuck: bool = False
+    code: str | None = None
+    message: str | None = None
+    word: str | None = None
+    when: Literal["running", "done"] = "running"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One row of the state; `created` is Unix time, `latency` and `retention` are real seconds."""
+
+    id: str
+    created: float
+    latency: float
+    retention: float
+    operation: str
+    model: str
+    prompt: str
+    seconds: int
+    size: str
+    usd: float
+    source: str | None = None
+    reference: str | None = None
+    outcome: Outcome = Outcome()
+
+    def status(self, now: float) -> Status:
+        """The job's status at Unix time `now`; a clock that runs backwards makes it younger, never odd."""
+        elapsed = now - self.created
+        if self.outcome.stuck or elapsed < self.latency:
+            return "queued" if elapsed < self.latency * QUEUED_SHARE else "in_progress"
+        return "failed" if self.outcome.code else "completed"
+
+    def progress(self, now: float) -> int:
+        """Percent done, 0 while queued and 100 only when completed."""
+        status = self.status(now)
+        if status == "queued":
+            return 0
+        if status == "completed":
+            return 100
+        share = (now - self.created) / self.latency if self.latency else 1.0
+        return min(99, max(0, int(100 * (share - QUEUED_SHARE) / (1 - QUEUED_SHARE))))
+
+    def expired(self, now: float) -> bool:
+        """Say whether the job's files are gone."""
+        return now >= self.created + self.retention
+
+    def resource(self, now: float) -> dict[str, object]:
+        """The job as the API's `VideoResource`."""
+        status = self.status(now)
+        ended = status in ("completed", "failed")
+        return {
+            "id": self.id,
+            "object": "video",
+            "model": self.model,
+            "status": self.word(status) or status,
+            "progress": self.progress(now),
+            "created_at": int(self.created),
+            "completed_at": int(self.created + self.latency) if ended else None,
+            "expires_at": int(self.created + self.retention) if status == "completed" else None,
+            "prompt": self.prompt,
+            "size": self.size,
+            "seconds": str(self.seconds),
+            "remixed_from_video_id": self.source,
+            "error": self.error() if status == "failed" else None,
+        }
+
+    def word(self, status: Status) -> str | None:
+        """The foreign word that stands in for `status`, if this job has one."""
+        moment = "done" if status == "completed" else "running"
+        return self.outcome.word if self.outcome.when == moment and status != "queued" else None
+
+    def error(self) -> dict[str, object]:
+        """The payload that explains why the job failed."""
+        return {"code": self.outcome.code, "message": self.outcome.message or "The video could not be generated."}

@@ -1,0 +1,147 @@
+"""The emulator as a child process whose life is tied to this one."""
+
+from __future__ import annotations
+
+import json
+import os
+import site
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from runner.emulator.ledger import read_ledger
+from runner.emulator.settings import EmulatorSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+STOP_TIMEOUT = 5.0
+
+
+class EmulatorStartError(Exception):
+    """The child process ended before it listened; the message carries what it said."""
+
+
+class EmulatorProcess:
+    """Starts an emulator at once and waits for it later; it ends with this process, however that ends.
+
+    The child reads its settings from a pipe and stops when the pipe closes, which the system sees to even after
+    kill -9. It has a session of its own, so a Ctrl-C on the terminal reaches only this process.
+    """
+
+    def __init__(self, settings: EmulatorSettings, *, log: Path | None = None) -> None:
+        self.settings = settings
+        self._log = log
+        self._child: subprocess.Popen[bytes] | None = None
+        self._base_url: str | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, once started."""
+        return self._child.pid if self._child else None
+
+    @property
+    def base_url(self) -> str:
+        """OpenAI's base URL, ending in `/v1`; waits until the child listens."""
+        return self.wait_ready()
+
+    @property
+    def azure_url(self) -> str:
+        """The Azure endpoint, without a path; waits until the child listens."""
+        return self.base_url.removesuffix("/v1")
+
+    def start(self) -> Self:
+        """Start the child and return at once."""
+        log = self._open_log()
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-m", "runner.emulator.child"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,
+            )
+        finally:
+            if not isinstance(log, int):
+                log.close()
+        self._send_settings(self._child)
+        return self
+
+    def wait_ready(self) -> str:
+        """Wait until the child listens and return its base URL; raises EmulatorStartError when it ended instead."""
+        if self._base_url is None:
+            child = self._started()
+            line = child.stdout.readline() if child.stdout else b""
+            if not line:
+                child.wait()
+                reason = f"the emulator ended with exit code {child.returncode} before it listened"
+                raise EmulatorStartError(f"{reason}; see {self._log}" if self._log else reason)
+            message = json.loads(line)
+            if "error" in message:
+                raise EmulatorStartError(str(message["error"]))
+            self._base_url = str(message["base_url"])
+        return self._base_url
+
+    def stop(self) -> None:
+        """Close the pipe, which ends the child, and wait for it."""
+        child, self._child, self._base_url = self._child, None, None
+        if child is None:
+            return
+        for pipe in (child.stdin, child.stdout):
+            if pipe is not None:
+                pipe.close()
+        try:
+            child.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+    def ledger(self) -> dict[str, object]:
+        """The oracle of everything that was made and what it cost."""
+        return read_ledger(self.base_url)
+
+    def __enter__(self) -> Self:
+        self.start()
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _open_log(self) -> IO[bytes] | int:
+        if self._log is None:
+            return subprocess.DEVNULL
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        return self._log.open("ab")
+
+    def _send_settings(self, child: subprocess.Popen[bytes]) -> None:
+        if child.stdin is not None:
+            try:
+                child.stdin.write(self.settings.model_dump_json().encode() + b"\n")
+                child.stdin.flush()
+            except BrokenPipeError:
+                # The child is gone already; wait_ready says so.
+                return
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._child is None:
+            self.start()
+        if self._child is None:
+            raise EmulatorStartError("the emulator was not started")
+        return self._child
+
+
+def _environment() -> dict[str, str]:
+    # -P keeps a stranger's ./runner out of the child's path; a checkout that is not installed must be put in.
+    installed = {Path(folder).resolve() for folder in (*site.getsitepackages(), site.getusersitepackages())}
+    if ROOT in installed:
+        return dict(os.environ)
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

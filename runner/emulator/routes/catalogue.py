@@ -1,0 +1,47 @@
+"""The models that exist, the emulator's own ledger, and files behind image URLs."""
+
+from __future__ import annotations
+
+import re
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from runner.emulator.file_answer import FileAnswer
+from runner.emulator.operation import Call, Emulator
+from runner.emulator.refusal import Refusal, model_not_found
+
+CREATED = 1_759_708_800
+"""Unix time that every model claims: the day sora-2 came out."""
+
+
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": "emulator"}
+
+
+async def list_models(call: Call) -> Response:
+    """`GET /models`."""
+    return JSONResponse({"object": "list", "data": [_model(name) for name in call.surface.models()]})
+
+
+async def retrieve_model(call: Call) -> Response:
+    """`GET /models/{model}`."""
+    name = str(call.request.path_params["model"])
+    if name not in call.surface.models():
+        raise model_not_found(name)
+    return JSONResponse(_model(name))
+
+
+async def media(call: Call) -> Response:
+    """A file that an image URL points to."""
+    name = str(call.request.path_params["name"])
+    path = call.emulator.studio.media / name
+    if not re.fullmatch(r"[0-9a-f]{32}\.upload", name) or not path.exists():
+        raise Refusal(404, "Not found.")
+    return FileAnswer(path, "image/png")
+
+
+async def ledger(request: Request) -> Response:
+    """`GET /_emulator/ledger`: what was made and what it cost, without a key."""
+    emulator: Emulator = request.app.state.emulator
+    return JSONResponse(emulator.state.ledger())

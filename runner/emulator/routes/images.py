@@ -1,0 +1,140 @@
+"""Operations that make images: generations and edits."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from runner.emulator import catalog, reference
+from runner.emulator.catalog import ImageRules
+from runner.emulator.image_order import ImageOrder, order_model, read_order
+from runner.emulator.images import Picture, draw
+from runner.emulator.operation import Call
+from runner.emulator.refusal import Refusal, missing_parameter
+
+MASK_FORMAT_CODE = "invalid_mask_image_format"
+
+
+def _order(call: Call, *, editing: bool) -> tuple[ImageOrder, ImageRules]:
+    deployment = call.request.path_params.get("deployment")
+    model = str(deployment) if deployment else order_model(call.parameters)
+    rules = call.surface.image_rules(model)
+    if call.fault is not None and call.fault.fault == "moderation":
+        message = "Your request was rejected by the safety system."
+        raise Refusal(400, message, "image_generation_user_error", code="moderation_blocked")
+    return read_order(call.parameters, model, rules, editing=editing), rules
+
+
+async def generate(call: Call) -> Response:
+    """`POST /images/generations`."""
+    order, rules = _order(call, editing=False)
+    return await _produce(call, order, rules, ())
+
+
+async def edit(call: Call) -> Response:
+    """`POST /images/edits`."""
+    order, rules = _order(call, editing=True)
+    inputs = tuple(call.parameters.files("image"))
+    if not inputs:
+        raise missing_parameter("image")
+    if len(inputs) > catalog.REFERENCE_LIMIT:
+        raise Refusal(400, f"At most {catalog.REFERENCE_LIMIT} images.", param="image", code="array_above_max_length")
+    return await _produce(call, order, rules, inputs)
+
+
+def _check_inputs(call: Call, inputs: tuple[bytes, ...]) -> list[tuple[int, int]]:
+    sizes = [reference.image_size(content, "image") for content in inputs]
+    for mask in call.parameters.files("mask"):
+        if reference.image_size(mask, "mask") != sizes[0]:
+            message = "The mask must have the same dimensions as the image."
+            raise Refusal(400, message, param="mask", code=MASK_FORMAT_CODE)
+    return sizes
+
+
+def _usage(order: ImageOrder, sizes: list[tuple[int, int]]) -> dict[str, object]:
+    text = catalog.input_tokens(order.prompt)
+    image = sum(catalog.reference_tokens(size) for size in sizes)
+    output = order.n * catalog.output_tokens(order.size, order.quality)
+    return {
+        "input_tokens": text + image,
+        "input_tokens_details": {"text_tokens": text, "image_tokens": image},
+        "output_tokens": output,
+        "output_tokens_details": {"text_tokens": 0, "image_tokens": output},
+        "total_tokens": text + image + output,
+    }
+
+
+def _price(order: ImageOrder, rules: ImageRules, sizes: list[tuple[int, int]]) -> float:
+    text = catalog.input_tokens(order.prompt) * rules.text_price
+    image = sum(catalog.reference_tokens(size) for size in sizes) * rules.image_price
+    output = order.n * catalog.output_tokens(order.size, order.quality) * rules.output_price
+    return round((text + image + output) / 1_000_000, 6)
+
+
+def _draw(order: ImageOrder, inputs: tuple[bytes, ...]) -> list[bytes]:
+    return [
+        draw(Picture(order.prompt, order.model, order.size, number, order.format, order.compression,
+                     order.transparent, inputs))
+        for number in range(order.n)
+    ]  # fmt: skip
+
+
+async def _produce(call: Call, order: ImageOrder, rules: ImageRules, inputs: tuple[bytes, ...]) -> Response:
+    emulator = call.emulator
+    sizes = await asyncio.to_thread(_check_inputs, call, inputs)
+    files = await asyncio.to_thread(_draw, order, inputs)
+    now = emulator.now()
+    emulator.state.add_images(
+        created=now,
+        operation=call.operation,
+        model=order.model,
+        prompt=order.prompt,
+        count=order.n,
+        usd=_price(order, rules, sizes),
+    )
+    encoded = [base64.b64encode(file).decode() for file in files]
+    if order.stream:
+        return StreamingResponse(_events(call, order, sizes, encoded), media_type="text/event-stream")
+    return JSONResponse(_answer(call, order, files, encoded, sizes))
+
+
+def _facts(order: ImageOrder) -> dict[str, object]:
+    return {
+        "background": "transparent" if order.transparent else "opaque",
+        "output_format": order.format,
+        "quality": order.quality,
+        "size": f"{order.size[0]}x{order.size[1]}",
+    }
+
+
+def _answer(
+    call: Call, order: ImageOrder, files: list[bytes], encoded: list[str], sizes: list[tuple[int, int]]
+) -> dict[str, object]:
+    created = int(call.emulator.now())
+    if order.as_url:
+        names = [call.emulator.studio.keep(file) for file in files]
+        return {"created": created, "data": [{"url": str(call.request.url_for("media", name=name))} for name in names]}
+    data = [{"b64_json": image} for image in encoded]
+    if order.quality in ("standard", "hd"):
+        return {"created": created, "data": data}
+    return {"created": created, "data": data, **_facts(order), "usage": _usage(order, sizes)}
+
+
+async def _events(
+    call: Call, order: ImageOrder, sizes: list[tuple[int, int]], encoded: list[str]
+) -> AsyncIterator[str]:
+    kind = "image_edit" if call.operation == "image_edit" else "image_generation"
+    shared = {"created_at": int(call.emulator.now()), **_facts(order)}
+    for index in range(order.partial_images):
+        partial = {"b64_json": encoded[0], **shared, "partial_image_index": index}
+        yield _event(f"{kind}.partial_image", partial)
+    for image in encoded:
+        yield _event(f"{kind}.completed", {"b64_json": image, **shared, "usage": _usage(order, sizes)})
+
+
+def _event(kind: str, data: dict[str, object]) -> str:
+    return f"event: {kind}\ndata: {json.dumps({'type': kind, **data})}\n\n"

@@ -1,0 +1,146 @@
+"""Operations that make video jobs: create, remix, edit, extend, and characters."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from starlette.responses import JSONResponse, Response
+
+from runner.emulator import catalog, injection, reference
+from runner.emulator.job import Job
+from runner.emulator.operation import Call
+from runner.emulator.refusal import Refusal, missing_parameter, video_not_found
+
+NAME_LIMIT = 80
+
+
+def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extra: str | None) -> Response:
+    emulator = call.emulator
+    settings, now = emulator.settings, emulator.now()
+    billed = int(extra.pop("billed", None) or seconds)
+    job = Job(
+        id=f"video_{secrets.token_hex(24)}",
+        created=now,
+        latency=settings.real(settings.latency),
+        retention=settings.real(settings.retention),
+        operation=call.operation,
+        model=model,
+        prompt=prompt,
+        seconds=seconds,
+        size=size,
+        usd=round(billed * catalog.video_price(model, size), 6),
+        outcome=injection.outcome(call.fault),
+        **extra,
+    )
+    emulator.state.add(job)
+    if not job.outcome.code and not job.outcome.stuck:
+        emulator.studio.begin(job)
+    return JSONResponse(job.resource(now))
+
+
+def _prompt(call: Call) -> str:
+    return call.parameters.text("prompt", longest=catalog.PROMPT_LIMIT)
+
+
+async def _picture(call: Call, size: str) -> str | None:
+    parameters = call.parameters
+    if not parameters.given("input_reference"):
+        return None
+    files = parameters.files("input_reference")
+    content = files[0] if files else reference.linked_image(parameters.reference("input_reference"), "input_reference")
+    width, height = await asyncio.to_thread(reference.image_size, content, "input_reference")
+    if f"{width}x{height}" != size:
+        message = f"Inpaint image must match the requested width and height: got {width}x{height}, not {size}."
+        raise Refusal(400, message, param="input_reference", code="invalid_value")
+    return await asyncio.to_thread(call.emulator.studio.keep, content)
+
+
+async def create(call: Call) -> Response:
+    """`POST /videos`."""
+    parameters = call.parameters
+    parameters.allow("prompt", "model", "seconds", "size", "input_reference")
+    prompt = _prompt(call)
+    model = parameters.string("model", catalog.DEFAULT_VIDEO_MODEL)
+    sizes = call.surface.video_sizes(model)
+    seconds = parameters.choice("seconds", catalog.VIDEO_SECONDS, catalog.VIDEO_SECONDS[0])
+    size = parameters.choice("size", sizes, sizes[0])
+    return _commit(call, prompt, model, int(seconds), size, reference=await _picture(call, size))
+
+
+def _finished(call: Call, video_id: str) -> Job:
+    job = call.emulator.state.find(video_id)
+    if job is None:
+        raise video_not_found(video_id)
+    if job.status(call.emulator.now()) != "completed":
+        raise Refusal(400, f"Video '{video_id}' is not completed.", param="video", code="video_not_ready")
+    return job
+
+
+async def remix(call: Call) -> Response:
+    """`POST /videos/{id}/remix`."""
+    call.parameters.allow("prompt")
+    prompt, source = _prompt(call), _finished(call, call.video_id)
+    return _commit(call, prompt, source.model, source.seconds, source.size, source=source.id)
+
+
+async def _source(call: Call) -> tuple[str, int, str, str | None]:
+    parameters = call.parameters
+    if not parameters.given("video"):
+        raise missing_parameter("video")
+    files = parameters.files("video")
+    if not files:
+        job = _finished(call, parameters.reference("video").get("id", ""))
+        return job.model, job.seconds, job.size, job.id
+    size, seconds = await asyncio.to_thread(_upload, call, files[0])
+    model = catalog.DEFAULT_VIDEO_MODEL
+    if size not in call.surface.video_sizes(model):
+        raise Refusal(400, f"A video of {size} cannot be used.", param="video", code="invalid_value")
+    return model, seconds, size, None
+
+
+def _upload(call: Call, content: bytes) -> tuple[str, int]:
+    studio = call.emulator.studio
+    return reference.clip_facts(studio.media / studio.keep(content))
+
+
+async def edit(call: Call) -> Response:
+    """`POST /videos/edits`."""
+    call.parameters.allow("prompt", "video")
+    prompt = _prompt(call)
+    model, seconds, size, source = await _source(call)
+    return _commit(call, prompt, model, seconds, size, source=source)
+
+
+async def extend(call: Call) -> Response:
+    """`POST /videos/extensions`; `seconds` of the answer is the stitched total, only the new part is paid."""
+    call.parameters.allow("prompt", "video", "seconds")
+    prompt = _prompt(call)
+    if not call.parameters.given("seconds"):
+        raise missing_parameter("seconds")
+    added = call.parameters.choice("seconds", catalog.EXTENSION_SECONDS, "")
+    model, seconds, size, _ = await _source(call)
+    return _commit(call, prompt, model, seconds + int(added), size, billed=added)
+
+
+async def create_character(call: Call) -> Response:
+    """`POST /videos/characters`."""
+    parameters = call.parameters
+    parameters.allow("name", "video")
+    name = parameters.text("name", longest=NAME_LIMIT)
+    files = parameters.files("video")
+    if not files:
+        raise missing_parameter("video")
+    await asyncio.to_thread(_upload, call, files[0])
+    character_id, now = f"char_{secrets.token_hex(16)}", call.emulator.now()
+    call.emulator.state.add_character(character_id, name, now)
+    return JSONResponse({"id": character_id, "name": name, "created_at": int(now)})
+
+
+async def retrieve_character(call: Call) -> Response:
+    """`GET /videos/characters/{id}`."""
+    character_id = str(call.request.path_params["character_id"])
+    found = call.emulator.state.character(character_id)
+    if found is None:
+        raise Refusal(404, f"Character with id '{character_id}' not found.", code="not_found")
+    return JSONResponse({"id": found[0], "name": found[1], "created_at": int(found[2])})

@@ -1,0 +1,56 @@
+"""What an emulator can be told: a frozen model, checked before anything listens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+HOST: Literal["127.0.0.1"] = "127.0.0.1"
+
+
+class EmulatorSettings(BaseModel):
+    """Settings of one emulator; durations are emulated seconds, divided by `time_scale` to get real ones."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    state_file: Path
+    """SQLite file that keeps the jobs; several emulators may share it."""
+    host: Literal["127.0.0.1"] = HOST
+    """Loopback only: there is no way to expose the emulator to a network."""
+    port: int = Field(default=0, ge=0, le=65535)
+    """0 takes any free port."""
+    latency: float = Field(default=2.0, ge=0)
+    """Seconds from creating a video job until it is completed."""
+    time_scale: float = Field(default=1.0, gt=0)
+    """Emulated seconds per real second."""
+    retention: float = Field(default=86_400.0, gt=0)
+    """Seconds from creating a job until its files are gone (`expires_at`)."""
+    poll_after: float | None = Field(default=None, ge=0)
+    """Seconds that `openai-poll-after-ms` asks clients to wait before they look at an unfinished job again."""
+    api_key: str | None = Field(default=None, repr=False)
+    """The one key that is accepted; None accepts any that is not empty."""
+    deployments: tuple[str, ...] | None = None
+    """Azure deployment names that exist; None accepts any."""
+    models: tuple[str, ...] | None = None
+    """Model names that exist on `/v1`; None means the catalogue."""
+    video_bytes: int = Field(default=0, ge=0)
+    """Pad every MP4 to at least this many bytes; it stays playable."""
+    shared_clips: bool = False
+    """Render one clip per size and duration, without the prompt: for load tests."""
+    media_dir: Path | None = None
+    """Cache of rendered files; None puts it beside the state file."""
+    faults: Path | None = None
+    """YAML file of fault rules."""
+    seed: int = 0
+    """Decides the faults that have a probability."""
+
+    @property
+    def media(self) -> Path:
+        """The folder that rendered files are cached in."""
+        return self.media_dir or self.state_file.with_name(f"{self.state_file.stem}-media")
+
+    def real(self, emulated: float) -> float:
+        """Turn emulated seconds into real seconds."""
+        return emulated / self.time_scale

@@ -1,0 +1,82 @@
+"""Where files are rendered: worker threads beside the event loop, and a cache that processes share."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from runner.emulator.clip import SUFFIXES, Clip, Variant
+from runner.emulator.job import Job
+from runner.emulator.settings import EmulatorSettings
+
+
+def _render(clip: Clip, media: Path, variant: Variant, closing: threading.Event) -> Path:
+    # PyAV is imported by the first rendering: the server answers before it is loaded.
+    from runner.emulator.video import render
+
+    return render(clip, media, variant, closing.is_set)
+
+
+class Studio:
+    """Renders clips once each, in the background, into the media folder."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self.media = settings.media
+        self._settings = settings
+        self._closing = threading.Event()
+        self._pool = ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1), thread_name_prefix="studio")
+        self._rendering: dict[str, Future[Path]] = {}
+
+    def close(self) -> None:
+        """Stop rendering; half-written files are removed."""
+        self._closing.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def clip(self, job: Job) -> Clip:
+        """What is rendered for a job."""
+        width, height = (int(side) for side in job.size.split("x"))
+        clip = Clip(job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes)
+        return replace(clip, prompt="", label="", reference=None) if self._settings.shared_clips else clip
+
+    def begin(self, job: Job) -> None:
+        """Start rendering a job's video, unless it is there or on its way."""
+        clip = self.clip(job)
+        if not self._path(clip, "video").exists():
+            self._submit(clip, "video")
+
+    async def file(self, job: Job, variant: Variant) -> Path:
+        """The path of a job's file, once it is rendered."""
+        clip = self.clip(job)
+        path = self._path(clip, variant)
+        if not path.exists():
+            await asyncio.wrap_future(self._submit(clip, variant))
+        return path
+
+    def keep(self, content: bytes) -> str:
+        """Store an uploaded file in the media folder and return its name."""
+        name = hashlib.sha256(content).hexdigest()[:32] + ".upload"
+        path = self.media / name
+        if not path.exists():
+            self.media.mkdir(parents=True, exist_ok=True)
+            part = path.with_name(f"{name}.{os.getpid()}.part")
+            part.write_bytes(content)
+            part.replace(path)
+        return name
+
+    def _path(self, clip: Clip, variant: Variant) -> Path:
+        return self.media / (clip.name() + SUFFIXES[variant])
+
+    def _submit(self, clip: Clip, variant: Variant) -> Future[Path]:
+        path = self._path(clip, variant)
+        future = self._rendering.get(path.name)
+        if future is None or future.done():
+            self.media.mkdir(parents=True, exist_ok=True)
+            future = self._pool.submit(_render, clip, self.media, variant, self._closing)
+            self._rendering[path.name] = future
+            future.add_done_callback(lambda _: self._rendering.pop(path.name, None))
+        return future

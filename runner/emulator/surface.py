@@ -1,0 +1,166 @@
+"""The two faces of the API, OpenAI's and Azure's: how each authenticates, names models and words errors."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+from runner.emulator import catalog
+from runner.emulator.catalog import ImageRules
+from runner.emulator.refusal import Refusal, model_not_found
+from runner.emulator.settings import EmulatorSettings
+
+_JWT = re.compile(r"eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}")
+_DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
+_DENIED = (
+    "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
+    "active subscription and use a correct regional API endpoint for your resource."
+)
+_NO_DEPLOYMENT = (
+    "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, "
+    "please wait a moment and try again."
+)
+
+
+def bearer(headers: Mapping[str, str]) -> str:
+    """The token of an `Authorization: Bearer` header, or an empty string."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+class Surface(ABC):
+    """One way of speaking the API."""
+
+    def __init__(self, settings: EmulatorSettings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def authorize(self, headers: Mapping[str, str]) -> None:
+        """Raise Refusal(401) unless the request carries an accepted credential."""
+
+    @abstractmethod
+    def check_version(self, version: str | None) -> None:
+        """Refuse an `api-version` that this surface does not have."""
+
+    @abstractmethod
+    def error(self, refusal: Refusal) -> dict[str, object]:
+        """The body of an error answer."""
+
+    @abstractmethod
+    def video_sizes(self, model: str) -> tuple[str, ...]:
+        """The sizes a video model offers; raises Refusal(404) when there is no such model."""
+
+    @abstractmethod
+    def image_rules(self, model: str) -> ImageRules:
+        """The limits of an image model; raises Refusal(404) when there is no such model."""
+
+    @abstractmethod
+    def filtered(self) -> Refusal:
+        """The refusal of a prompt that the content filter dislikes."""
+
+    @abstractmethod
+    def models(self) -> tuple[str, ...]:
+        """The names that `GET /models` lists."""
+
+
+class OpenAISurface(Surface):
+    """OpenAI's `/v1`."""
+
+    def authorize(self, headers: Mapping[str, str]) -> None:
+        key = bearer(headers)
+        if not key:
+            raise Refusal(401, "You didn't provide an API key.")
+        if self.settings.api_key not in (None, key):
+            raise Refusal(401, f"Incorrect API key provided: {key[:3]}***.", code="invalid_api_key")
+
+    def check_version(self, version: str | None) -> None:
+        del version
+
+    def error(self, refusal: Refusal) -> dict[str, object]:
+        return {
+            "error": {
+                "message": refusal.message,
+                "type": refusal.type,
+                "param": refusal.param,
+                "code": refusal.code,
+            }
+        }
+
+    def video_sizes(self, model: str) -> tuple[str, ...]:
+        names = self.settings.models
+        if not (model in names if names is not None else model.startswith("sora")):
+            raise model_not_found(model)
+        return catalog.video_sizes(model)
+
+    def image_rules(self, model: str) -> ImageRules:
+        names = self.settings.models
+        if not (model in names if names is not None else model in catalog.IMAGE_MODELS):
+            raise model_not_found(model)
+        return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
+
+    def filtered(self) -> Refusal:
+        message = "Your request was rejected by the safety system."
+        return Refusal(400, message, type="image_generation_user_error", code="content_filter")
+
+    def models(self) -> tuple[str, ...]:
+        return self.settings.models or (*catalog.VIDEO_MODELS, *catalog.IMAGE_MODELS)
+
+
+class AzureSurface(Surface):
+    """Azure's `/openai/v1`, and with `dated` its `/openai/deployments/...?api-version=DATE`."""
+
+    def __init__(self, settings: EmulatorSettings, *, dated: bool = False) -> None:
+        super().__init__(settings)
+        self._dated = dated
+
+    def authorize(self, headers: Mapping[str, str]) -> None:
+        key, token = headers.get("api-key", ""), bearer(headers)
+        if key:
+            self._check_key(key)
+        elif not _JWT.fullmatch(token):
+            raise Refusal(401, _DENIED, type=None, code="401")
+
+    def _check_key(self, key: str) -> None:
+        if _JWT.fullmatch(key) or self.settings.api_key not in (None, key):
+            raise Refusal(401, _DENIED, type=None, code="401")
+
+    def check_version(self, version: str | None) -> None:
+        if self._dated and version is None:
+            raise Refusal(404, "Resource not found", type=None, code="404")
+        accepted = _DATED.fullmatch(version or "") if self._dated else version in (None, "preview", "v1")
+        if not accepted:
+            raise Refusal(400, "API version not supported", type=None, code="BadRequest")
+
+    def error(self, refusal: Refusal) -> dict[str, object]:
+        error: dict[str, object] = {"code": refusal.code, "message": refusal.message}
+        if refusal.type is not None:
+            error |= {"type": refusal.type, "param": refusal.param}
+        if refusal.inner is not None:
+            error["inner_error"] = dict(refusal.inner)
+        return {"error": error}
+
+    def deployment(self, name: str) -> None:
+        """Raise Refusal(404) unless the resource has a deployment of this name."""
+        if self.settings.deployments is not None and name not in self.settings.deployments:
+            raise Refusal(404, _NO_DEPLOYMENT, type=None, code="DeploymentNotFound")
+
+    def video_sizes(self, model: str) -> tuple[str, ...]:
+        self.deployment(model)
+        return catalog.STANDARD_SIZES
+
+    def image_rules(self, model: str) -> ImageRules:
+        self.deployment(model)
+        return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
+
+    def filtered(self) -> Refusal:
+        message = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."
+        result = {name: {"filtered": False, "severity": "safe"} for name in ("hate", "self_harm", "sexual")}
+        inner = {
+            "code": "ResponsibleAIPolicyViolation",
+            "content_filter_results": {**result, "violence": {"filtered": True, "severity": "medium"}},
+        }
+        return Refusal(400, message, param="prompt", code="content_filter", inner=inner)
+
+    def models(self) -> tuple[str, ...]:
+        return self.settings.deployments or (*catalog.VIDEO_MODELS, *catalog.IMAGE_MODELS)

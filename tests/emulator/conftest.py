@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from openai import AzureOpenAI, OpenAI
+
+KEY = "sk-test"
+
+
+class Clock:
+    """A Unix clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., OpenAI]]:
+    """Make clients of an OpenAI base URL; they are closed after the test."""
+    with ExitStack() as stack:
+
+        def make(base_url: str, **options: object) -> OpenAI:
+            chosen = {"api_key": KEY, "max_retries": 0, "timeout": 10.0, "_strict_response_validation": True, **options}
+            return stack.enter_context(OpenAI(base_url=base_url, **chosen))
+
+        yield make
+
+
+@pytest.fixture
+def connect_azure() -> Iterator[Callable[..., AzureOpenAI]]:
+    with ExitStack() as stack:
+
+        def make(**options: object) -> AzureOpenAI:
+            chosen = {"max_retries": 0, "timeout": 10.0, "_strict_response_validation": True, **options}
+            return stack.enter_context(AzureOpenAI(**chosen))
+
+        yield make
+
+
+@pytest.fixture
+def client(emulator, connect) -> OpenAI:
+    return connect(emulator.base_url)
+
+
+@pytest.fixture
+def wait():
+    """Poll a client's job until it has ended."""
+
+    def poll(client, job):
+        for _ in range(1000):
+            job = client.videos.retrieve(job.id)
+            if job.status in ("completed", "failed"):
+                return job
+            time.sleep(0.005)
+        raise AssertionError("the job did not end")
+
+    return poll
