@@ -1,0 +1,110 @@
+"""What an endpoint answered where it should have answered otherwise, in whatever form it said so."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from .excerpt import excerpt, one_line
+from .job import finite, request_id
+
+Redact = Callable[[str], str]
+"""Takes every secret out of a text: some servers repeat the key that they refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An error answer, from OpenAI's envelope, FastAPI's `detail`, Azure's inner errors, or a web page."""
+
+    status: int
+    message: str
+    code: str | None = None
+    type: str | None = None
+    inner: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+    request_id: str | None = None
+    retry_after: float | None = None
+    location: str | None = None
+    raw: Any = None  # Any: JSON
+    is_page: bool = False
+    """Whether it is a web page or other text, so that something else than the API spoke."""
+    is_html: bool = False
+
+    @property
+    def words(self) -> frozenset[str]:
+        """Its codes and types, in lower case."""
+        inner = self.inner.get("code")
+        return frozenset(str(word).lower() for word in (self.code, self.type, inner) if word)
+
+
+def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
+    """What `response`, whose body was read, says."""
+    text = redact(response.text)
+    raw = _json(text)
+    headers = response.headers
+    error = _error(raw)
+    inner = error.get("inner_error") or error.get("innererror")
+    return Answer(
+        status=response.status_code,
+        message=_message(error) or excerpt(text) or response.reason_phrase,
+        code=_word(error.get("code")),
+        type=_word(error.get("type")),
+        inner=inner if isinstance(inner, dict) else {},
+        request_id=request_id(headers),
+        retry_after=retry_after(headers),
+        location=headers.get("location"),
+        raw=raw,
+        is_page=raw is None and bool(text.strip()),
+        is_html="html" in headers.get("content-type", "") or text.lstrip().startswith("<"),
+    )
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait, from `retry-after-ms` or `Retry-After` in seconds or as a date."""
+    milliseconds = finite(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(0.0, milliseconds / 1000)
+    text = headers.get("retry-after", "").strip()
+    seconds = finite(text)
+    if seconds is not None:
+        return max(0.0, seconds)
+    try:
+        date = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    aware = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
+    return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
+
+
+def _json(text: str) -> Any:  # Any: JSON
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _error(raw: Any) -> Mapping[str, Any]:  # Any: JSON
+    if not isinstance(raw, dict):
+        return {}
+    error = raw.get("error", raw)
+    return error if isinstance(error, dict) else {"message": error}
+
+
+def _message(error: Mapping[str, Any]) -> str:  # Any: JSON
+    detail = error.get("message") or error.get("detail") or ""
+    if isinstance(detail, list):
+        # FastAPI's validation errors: [{"loc": ["body", "size"], "msg": "…"}]
+        parts = [item if isinstance(item, dict) else {"msg": item} for item in detail]
+        detail = "; ".join(f"{'.'.join(map(str, part.get('loc', ())))} {part.get('msg', '')}".strip() for part in parts)
+    elif isinstance(detail, dict):
+        detail = detail.get("message") or json.dumps(detail)
+    return one_line(str(detail))
+
+
+def _word(value: object) -> str | None:
+    return None if value is None else one_line(str(value), 80)

@@ -1,0 +1,48 @@
+"""A resource of Azure OpenAI."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import httpx2
+from openai import AsyncAzureOpenAI
+from openai.resources.images import AsyncImages
+
+from runner.config import AzureOpenAIConfig, RunConfig
+
+from . import credentials, endpoint
+from .client import PLACEHOLDER
+from .sdk import SDKProvider
+
+
+class AzureOpenAIProvider(SDKProvider):
+    """Azure's v1 API, where videos live; images too, unless the user asks for a dated API version.
+
+    The SDK's Azure client builds only one of the routes that exist: images of a dated version, under
+    `/openai/deployments/NAME`. Its videos go to `/openai/videos`, which Azure does not have, so that everything on
+    `/openai/v1` goes through the plain client.
+    """
+
+    def __init__(
+        self, config: AzureOpenAIConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        place = endpoint.resolve(config)
+        super().__init__(config, place, credentials.resolve(config, env), name=config.kind, transport=transport)
+        self._dated = None
+        if place.images_version is not None:
+            self._dated = AsyncAzureOpenAI(
+                azure_endpoint=place.root,
+                api_version=place.images_version,
+                api_key=PLACEHOLDER,
+                timeout=self._http.timeout,
+                max_retries=0,
+                http_client=self._http,
+            )
+
+    def model_id(self, config: RunConfig) -> str:
+        """The deployment's name."""
+        return config.model.deployment or config.model.name
+
+    def images(self) -> AsyncImages:
+        """The deployments route for a dated version, else the v1 route."""
+        return (self._dated or self._client).images

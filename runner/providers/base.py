@@ -1,0 +1,133 @@
+"""What the engine asks of a provider, and the provider's job in words that are the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from runner.config import RunConfig
+
+Variant = Literal["video", "thumbnail", "spritesheet"]
+
+
+class JobStatus(StrEnum):
+    """A remote job's state, whatever words its server uses; `UNKNOWN` is polled on."""
+
+    QUEUED = "queued"
+    IN_PROGRESS = "in_progress"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the provider will change nothing any more."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One answer about a remote unit of work; times are Unix seconds, `progress` is 0 to 100."""
+
+    id: str
+    status: JobStatus
+    raw_status: str
+    progress: float = 0
+    error_code: str | None = None
+    error_message: str | None = None
+    created_at: float | None = None
+    expires_at: float | None = None
+    poll_after: float | None = None
+    """Seconds after which the server would like to be asked again."""
+    request_id: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedImage:
+    """One image as it came: base64 text, or an address to fetch it from."""
+
+    b64: str | None
+    url: str | None
+    revised_prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUsage:
+    """Tokens that one image call used."""
+
+    text_in: int
+    image_in: int
+    image_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageBatch:
+    """The answer to one image request; `raw` is the JSON without the image data."""
+
+    images: tuple[GeneratedImage, ...]
+    usage: ImageUsage | None = None
+    request_id: str | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
+
+
+class Content(Protocol):
+    """An open download."""
+
+    @property
+    def media_type(self) -> str | None:
+        """The Content-Type without its parameters."""
+
+    @property
+    def length(self) -> int | None:
+        """The Content-Length in bytes, if the server gave one that counts the decoded body."""
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece."""
+
+
+class Provider(Protocol):
+    """One endpoint with its one client; every method raises only `runner.errors.RunnerError`s.
+
+    Paid calls (`submit`, `generate`) send exactly one request, never two. They raise `UncertainError` when the
+    request may have been received and no usable answer came (dropped, timed out, 5xx), `HTTPConnectionError` when
+    it provably was not sent, `RateLimitError` on 429.
+    """
+
+    name: str
+    """The provider's kind, as in the config."""
+
+    endpoint: str
+    """The canonical identity of where the requests go, independent of its spelling."""
+
+    def model_id(self, config: RunConfig) -> str:
+        """What is sent as `model`: the model's name, or the deployment's on Azure."""
+
+    def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
+        """The request as sent, without file contents: what `result.json` records."""
+
+    async def submit(self, config: RunConfig) -> Job:
+        """Create one video job (paid)."""
+
+    async def retrieve(self, job_id: str) -> Job:
+        """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
+
+    def content(self, job: Job, variant: Variant = "video") -> AbstractAsyncContextManager[Content]:
+        """Open the download of a completed job's file; `ExpiredError` if it is no longer kept."""
+
+    async def generate(self, config: RunConfig) -> ImageBatch:
+        """Generate or edit images (paid)."""
+
+    def fetch(self, url: str) -> AbstractAsyncContextManager[Content]:
+        """Open a download from an address that the server named (https or loopback), without our credentials."""
+
+    async def close(self) -> None:
+        """Close the client's connections."""

@@ -1,0 +1,60 @@
+"""A call in the words of an error message: where it went, what it asked for, what its failing means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The endpoint that calls go to.
+
+    Attributes:
+        provider: the provider's kind.
+        endpoint: its canonical address.
+        key_source: where its credential came from, usually a variable's name.
+        sends_api_key: whether the credential travels in Azure's `api-key` header.
+    """
+
+    provider: str
+    endpoint: str
+    key_source: str | None = None
+    sends_api_key: bool = False
+
+    @property
+    def host(self) -> str:
+        """Host and port."""
+        return urlsplit(self.endpoint).netloc or self.endpoint
+
+    @property
+    def azure(self) -> bool:
+        """Whether models are deployments here."""
+        return self.provider == "azure_openai"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request to an endpoint.
+
+    Attributes:
+        place: where it goes.
+        action: what it asks for, in the infinitive: "create the video".
+        paid: whether it costs money if the endpoint acts on it.
+        model: what is sent as the model.
+        job_id: the job it is about.
+        source: the job that a new one starts from.
+    """
+
+    place: Place
+    action: str
+    paid: bool = False
+    model: str | None = None
+    job_id: str | None = None
+    source: str | None = None
+
+    @property
+    def details(self) -> dict[str, Any]:  # Any: keyword arguments of the errors
+        """What every error about this call carries."""
+        return {"provider": self.place.provider, "model": self.model, "job_id": self.job_id}

@@ -1,0 +1,62 @@
+"""The clients of one endpoint: one connection pool, and the SDK on top of it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import httpx2
+from openai import AsyncOpenAI
+
+from runner.config.provider import EndpointConfig
+
+from .auth import CredentialAuth
+from .credentials import Credential
+from .endpoint import Endpoint, is_loopback
+from .request_log import hide_queries
+
+# The SDK insists on a key and would take OPENAI_API_KEY; what is sent is put in place by CredentialAuth alone.
+PLACEHOLDER = "unused"
+# Until the emulator has told its port: an address that nothing answers.
+_NOWHERE = "http://127.0.0.1:9/v1"
+_CONNECT_SECONDS = 30.0
+# Shorter than any server keeps an idle connection open: a paid request on a connection that the server is just about
+# to close would be lost, and nobody could tell whether it was read.
+_KEEPALIVE_SECONDS = 1.0
+# The engine bounds the requests in flight; a few more connections keep a slow close from holding up the next request.
+_SPARE_CONNECTIONS = 4
+
+
+def http_client(
+    config: EndpointConfig, endpoint: Endpoint, credential: Credential, transport: httpx2.AsyncBaseTransport | None
+) -> httpx2.AsyncClient:
+    """The one connection pool of an endpoint; it never follows a redirect by itself, which could take a key along."""
+    hide_queries()
+    connections = config.max_concurrent_requests + _SPARE_CONNECTIONS
+    return httpx2.AsyncClient(
+        auth=CredentialAuth(credential),
+        timeout=httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS)),
+        limits=httpx2.Limits(
+            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_SECONDS
+        ),
+        follow_redirects=False,
+        transport=transport,
+        # A proxy from the environment cannot reach this machine's own servers.
+        trust_env=not is_loopback(urlsplit(endpoint.base_url or _NOWHERE).hostname),
+    )
+
+
+def sdk_client(config: EndpointConfig, endpoint: Endpoint, http: httpx2.AsyncClient) -> AsyncOpenAI:
+    """The SDK for an endpoint; it retries nothing and takes no credential from the environment."""
+    client = AsyncOpenAI(
+        api_key=PLACEHOLDER,
+        admin_api_key="",
+        base_url=endpoint.base_url or _NOWHERE,
+        timeout=http.timeout,
+        max_retries=0,
+        default_query=dict(endpoint.query),
+        http_client=http,
+    )
+    # Set afterwards: None given to the constructor means "from the environment".
+    client.organization = getattr(config, "organization", None)
+    client.project = getattr(config, "project", None)
+    return client

@@ -1,0 +1,95 @@
+"""Which credential a provider sends, read from the environment and never shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from pydantic import SecretStr
+
+from runner.config import AzureOpenAIConfig, OpenAIConfig
+from runner.errors import ConfigError
+
+AZURE_TOKEN_ENV = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105  (a variable's name)
+
+Header = Literal["Authorization", "api-key"]
+
+_JWT = re.compile(r"^eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}$")
+
+
+class Credential(Protocol):
+    """Something that signs requests; it may fetch and renew what it signs with."""
+
+    @property
+    def header(self) -> Header:
+        """The header that carries it."""
+
+    @property
+    def source(self) -> str:
+        """Where it comes from, for people: the variable's name."""
+
+    async def value(self, *, renew: bool = False) -> SecretStr | None:
+        """What the header holds; `renew` asks for a fresh one after a 401, None says that there is none."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every word that must not be shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentCredential:
+    """A key or token as it stood in the environment; it cannot be renewed."""
+
+    header: Header
+    source: str
+    secret: SecretStr
+
+    async def value(self, *, renew: bool = False) -> SecretStr | None:
+        """The key or token, as its header wants it."""
+        if renew:
+            return None
+        return SecretStr(f"Bearer {self.secret.get_secret_value()}") if self.header == "Authorization" else self.secret
+
+    def secrets(self) -> tuple[str, ...]:
+        """The key or token."""
+        return (self.secret.get_secret_value(),)
+
+
+def resolve(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str]) -> EnvironmentCredential:
+    """The credential of a provider's config; raises `ConfigError` naming the variable that is missing."""
+    found = find(provider, env)
+    if found is None:
+        names = " or ".join(variables(provider))
+        raise ConfigError(f"{names} is not set", hint=f"export {variables(provider)[0]}=…, or put it in .env")
+    return found
+
+
+def find(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str]) -> EnvironmentCredential | None:
+    """The credential that the environment offers, if any."""
+    for name in variables(provider):
+        text = env.get(name, "").strip()
+        if text:
+            bearer = text.removeprefix("Bearer ").strip()
+            header = _header(provider, name, bearer)
+            return EnvironmentCredential(header, name, SecretStr(bearer if header == "Authorization" else text))
+    return None
+
+
+def variables(provider: OpenAIConfig | AzureOpenAIConfig) -> tuple[str, ...]:
+    """The names of the variables that may hold the credential, first found first used."""
+    if isinstance(provider, OpenAIConfig) or provider.auth == "api_key":
+        return (provider.api_key_env,)
+    # The order of the SDK's own Azure client.
+    return (AZURE_TOKEN_ENV, provider.api_key_env)
+
+
+def is_token(text: str) -> bool:
+    """Whether this is a JSON web token by its form, as Entra ID issues them."""
+    return _JWT.match(text) is not None
+
+
+def _header(provider: OpenAIConfig | AzureOpenAIConfig, name: str, text: str) -> Header:
+    if isinstance(provider, OpenAIConfig) or provider.auth == "token" or name == AZURE_TOKEN_ENV:
+        return "Authorization"
+    return "Authorization" if provider.auth == "auto" and is_token(text) else "api-key"

@@ -1,0 +1,120 @@
+"""Open downloads: a body piece by piece, whose breaking off is an error of ours."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import httpx2
+
+from runner.errors import ExpiredError, ProviderError, RunnerError, ServerError, UnexpectedAnswerError
+
+from .base import Job
+from .endpoint import is_loopback, origin, split
+
+Translate = Callable[[Exception], RunnerError]
+
+# Without compression, Content-Length counts the file's bytes; videos and images do not compress anyway.
+PLAIN = {"Accept-Encoding": "identity"}
+_MAX_REDIRECTS = 5
+
+
+class Download:
+    """The body of an HTTP response that was not read yet."""
+
+    def __init__(self, response: httpx2.Response, translate: Translate) -> None:
+        self._response = response
+        self._translate = translate
+
+    @property
+    def media_type(self) -> str | None:
+        """The Content-Type without its parameters."""
+        return self._response.headers.get("content-type", "").partition(";")[0].strip().lower() or None
+
+    @property
+    def length(self) -> int | None:
+        """The Content-Length in bytes, if it counts what `chunks` gives."""
+        text = self._response.headers.get("content-length", "")
+        encoded = self._response.headers.get("content-encoding", "identity") != "identity"
+        return int(text) if text.isdecimal() and not encoded else None
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The body, piece by piece; raises a retryable error where it breaks off."""
+        try:
+            async for chunk in self._response.aiter_bytes():
+                yield chunk
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise self._translate(error) from None
+
+
+def is_file(response: httpx2.Response) -> bool:
+    """Whether a success carries a file, and not a page or JSON about one."""
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    return kind not in ("text/html", "application/json")
+
+
+def late(error: RunnerError, job: Job, now: float) -> RunnerError:
+    """What a completed job's missing file means: gone for good, or not there yet."""
+    status = error.status_code if isinstance(error, ProviderError) else None
+    if not isinstance(error, ExpiredError) and status not in (404, 409, 410):
+        return error
+    words = f"{error.code} {error.message}".lower()
+    if (
+        status == 410
+        or error.code == "gone"
+        or "expired" in words
+        or (job.expires_at is not None and now >= job.expires_at)
+    ):
+        return ExpiredError(f"the file of {job.id} is no longer kept: {error.message}", **_details(error, job))
+    return ServerError(f"the file of {job.id} is not there yet: {error.message}",
+                       hint="the download is tried again; nothing is paid twice", **_details(error, job))  # fmt: skip
+
+
+def gone(error: RunnerError) -> RunnerError:
+    """What a refusal by an address that a server had signed means: its signature's time is over."""
+    status = error.status_code if isinstance(error, ProviderError) else None
+    if status not in (401, 403, 404, 410):
+        return error
+    return ExpiredError(f"the address that the server gave no longer leads to the file ({status})",
+                        provider=error.provider, job_id=error.job_id, code=error.code)  # fmt: skip
+
+
+def next_address(url: str, location: str) -> str:
+    """Where a redirect leads; raises `UnexpectedAnswerError` if it leaves its scheme."""
+    try:
+        target = urljoin(url, location)
+        stays = urlsplit(target).scheme == urlsplit(url).scheme
+    except ValueError:
+        stays = False
+    if not stays:
+        raise UnexpectedAnswerError(f"{urlsplit(url).hostname} redirects a download to another scheme",
+                                    hint="it is not followed")  # fmt: skip
+    return target
+
+
+def check_address(url: str, home: str) -> None:
+    """Raise `UnexpectedAnswerError` unless `url` is https, on this machine, or on the endpoint `home` itself."""
+    try:
+        parts = split(url)
+    except ValueError as error:
+        raise UnexpectedAnswerError(f"the server named an address that {error}") from None
+    if parts.scheme != "https" and not is_loopback(parts.hostname) and origin(parts) != origin(urlsplit(home)):
+        raise UnexpectedAnswerError(f"the server named an unencrypted address at {parts.hostname}",
+                                    hint="only https addresses are fetched")  # fmt: skip
+
+
+async def open_address(http: httpx2.AsyncClient, url: str, home: str) -> httpx2.Response:
+    """The response to a GET of `url` and its redirects, unread and without our credentials."""
+    for _ in range(_MAX_REDIRECTS):
+        check_address(url, home)
+        response = await http.send(http.build_request("GET", url, headers=PLAIN), auth=None, stream=True)
+        if not response.has_redirect_location:
+            return response
+        await response.aclose()
+        url = next_address(url, response.headers["location"])
+    raise UnexpectedAnswerError(f"{urlsplit(url).hostname} redirects without end")
+
+
+def _details(error: RunnerError, job: Job) -> dict[str, Any]:  # Any: keyword arguments of the errors
+    return {"provider": error.provider, "job_id": job.id, "code": error.code, "request_id": error.request_id}

@@ -1,0 +1,35 @@
+"""The embedded server, started as a child process and then spoken to like any other endpoint."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx2
+from pydantic import SecretStr
+
+from runner.config import EmulatorConfig
+
+from . import endpoint
+from .credentials import EnvironmentCredential
+from .emulator_process import start, wait
+from .sdk import SDKProvider
+
+_KEY = EnvironmentCredential("Authorization", "the emulator, which takes any key", SecretStr("none"))
+
+
+class EmulatorProvider(SDKProvider):
+    """OpenAI's API on a free port of this machine; its jobs outlive it in the state file."""
+
+    def __init__(self, config: EmulatorConfig, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        self._process = start(config)
+        super().__init__(config, endpoint.resolve(config), _KEY, name=config.kind, transport=transport)
+        self._listening = False
+        self._starting = asyncio.Lock()
+
+    async def _ready(self) -> None:
+        if self._listening:
+            return
+        async with self._starting:
+            if not self._listening:
+                self._client.base_url = await asyncio.to_thread(wait, self._process)
+                self._listening = True

@@ -1,0 +1,136 @@
+"""Whether an endpoint can be used, judged from config and environment alone."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from urllib.parse import SplitResult, parse_qsl
+
+from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
+
+from .credentials import EnvironmentCredential, find, is_token, variables
+from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_azure, is_loopback, split
+
+_USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
+_URL_KEY = "provider.base_url"
+
+
+def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: float | None = None) -> list[Problem]:
+    """What keeps requests from being sent: address, credential, API version.
+
+    `env` is the environment, `.env` included; `now` is in Unix seconds. No secret is repeated.
+    """
+    if isinstance(provider, EmulatorConfig):
+        return []
+    found = [*_address(provider), *_credential(provider, env, time.time() if now is None else now)]
+    if isinstance(provider, AzureOpenAIConfig):
+        found += _version(provider)
+    return found
+
+
+def _address(provider: OpenAIConfig | AzureOpenAIConfig) -> Iterator[Problem]:
+    url = provider.base_url
+    if not url:
+        if isinstance(provider, AzureOpenAIConfig):
+            yield Problem(_URL_KEY, f"is missing: Azure needs your resource's endpoint, for example {AZURE_EXAMPLE}",
+                          "provider.base_url=URL, or export AZURE_OPENAI_ENDPOINT=URL")  # fmt: skip
+        return
+    if _USERINFO.match(url):
+        yield Problem(_URL_KEY, "holds a user or password before an @, which would be written down",
+                      f"remove it; the key belongs into {provider.api_key_env} or .env")  # fmt: skip
+        return
+    try:
+        parts = split(url)
+    except ValueError as error:
+        example = AZURE_EXAMPLE if isinstance(provider, AzureOpenAIConfig) else "https://HOST/v1"
+        yield Problem(_URL_KEY, f"{_shown(url)!r} {error}", f"for example {example}")
+        return
+    yield from _encryption(provider, parts)
+    yield from _kind(provider, parts)
+    yield from _query(provider, parts)
+
+
+def _encryption(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Iterator[Problem]:
+    if parts.scheme == "http" and not is_loopback(parts.hostname) and not provider.allow_http:
+        yield Problem(_URL_KEY, f"would send the key unencrypted to {parts.hostname}",
+                      "use https://, or provider.allow_http=true if the network is yours")  # fmt: skip
+
+
+def _kind(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Iterator[Problem]:
+    if isinstance(provider, OpenAIConfig) and is_azure(parts.hostname):
+        yield Problem(_URL_KEY, f"{parts.hostname} is an Azure resource, asked as if it were OpenAI",
+                      "provider=azure_openai knows its routes and keys", "warning")  # fmt: skip
+    if isinstance(provider, AzureOpenAIConfig) and parts.hostname == OPENAI_HOST:
+        yield Problem(_URL_KEY, f"{OPENAI_HOST} is OpenAI's own endpoint, asked as if it were Azure",
+                      "provider=openai", "warning")  # fmt: skip
+
+
+def _query(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Iterator[Problem]:
+    known = {"api-version"} if isinstance(provider, AzureOpenAIConfig) else set()
+    others = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} - known)
+    if others:
+        yield Problem(_URL_KEY, f"its query ({', '.join(others)}) is not sent", "remove it", "warning")
+    lowered = parts.path.lower()
+    if isinstance(provider, AzureOpenAIConfig) and "/openai/deployments/" in lowered:
+        yield Problem(_URL_KEY, "names a deployment, which is not taken from there",
+                      "model.deployment=NAME says what is sent", "warning")  # fmt: skip
+
+
+def _credential(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str], now: float) -> Iterator[Problem]:
+    found = find(provider, env)
+    if found is None:
+        names = variables(provider)
+        yield Problem("provider.api_key_env", f"{provider.api_key_env} is not set",
+                      f"export {provider.api_key_env}=…, or write {provider.api_key_env}=… into .env"
+                      + (f"; {names[0]} may hold a token instead" if len(names) > 1 else ""))  # fmt: skip
+        return
+    secret = found.secret.get_secret_value()
+    if not secret.isascii() or not secret.isprintable() or " " in secret:
+        yield Problem("provider.api_key_env", f"{found.source} holds letters that no key has, perhaps a line too much",
+                      f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
+    elif is_token(secret):
+        yield from _token(found, now)
+
+
+def _token(credential: EnvironmentCredential, now: float) -> Iterator[Problem]:
+    name = credential.source
+    if credential.header == "api-key":
+        yield Problem("provider.auth", f"{name} holds a token, which Azure refuses as an api-key",
+                      "provider.auth=auto or token", "warning")  # fmt: skip
+    expiry = _expiry(credential.secret.get_secret_value())
+    if expiry is not None and expiry <= now:
+        yield Problem("provider.api_key_env", f"the token in {name} expired {_ago(now - expiry)} ago",
+                      f"export {name}=$(az account get-access-token --scope "
+                      "https://cognitiveservices.azure.com/.default --query accessToken -o tsv)")  # fmt: skip
+
+
+def _version(provider: AzureOpenAIConfig) -> Iterator[Problem]:
+    version = api_version(provider)
+    if version is not None and not is_api_version(version):
+        in_url = version != provider.api_version
+        yield Problem(_URL_KEY if in_url else "provider.api_version", f"{version!r} is no API version of Azure",
+                      "YYYY-MM-DD, YYYY-MM-DD-preview, preview or v1; null is the v1 API")  # fmt: skip
+
+
+def _shown(url: str) -> str:
+    """`url` without its query, which may hold a secret."""
+    text = url.partition("?")[0]
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def _expiry(token: str) -> float | None:
+    payload = token.split(".")[1]
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        return None
+    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    return float(expiry) if isinstance(expiry, int | float) else None
+
+
+def _ago(seconds: float) -> str:
+    minutes = int(seconds // 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"

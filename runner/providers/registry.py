@@ -1,0 +1,46 @@
+"""From a provider's config to the provider; each kind is imported only when it is used."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+
+from .base import Provider
+
+if TYPE_CHECKING:
+    import httpx2
+
+
+def create(
+    config: ProviderConfig,
+    env: Mapping[str, str] | None = None,
+    *,
+    transport: httpx2.AsyncBaseTransport | None = None,
+) -> Provider:
+    """The provider that `config` describes, with its credential from `env` (default: the process's environment).
+
+    It belongs to the event loop that first uses it. `transport` replaces the network. Raises `ConfigError` if the
+    credential or the address is missing.
+    """
+    # The SDK takes 0.6 s to import, which only those pay who send something.
+    environment = os.environ if env is None else env
+    match config:
+        case OpenAIConfig():
+            from .openai import OpenAIProvider
+
+            return OpenAIProvider(config, environment, transport)
+        case AzureOpenAIConfig():
+            from .azure_openai import AzureOpenAIProvider
+
+            return AzureOpenAIProvider(config, environment, transport)
+        case EmulatorConfig():
+            from .emulator_process import start
+
+            # Before the import of the SDK, which takes as long as the emulator's start.
+            start(config)
+            from .emulator import EmulatorProvider
+
+            return EmulatorProvider(config, transport)

@@ -1,0 +1,206 @@
+"""What all providers share that are reached through the openai SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NoReturn, cast
+from urllib.parse import urlsplit
+
+import httpx2
+import openai
+from openai.resources.images import AsyncImages
+from openai.resources.videos import AsyncVideos
+
+from runner.config import RunConfig
+from runner.config.provider import EndpointConfig
+from runner.errors import RunnerError
+
+from .auth import redactor
+from .base import Content, ImageBatch, Job, Variant
+from .body import Body, build
+from .call import Call, Place
+from .client import http_client, sdk_client
+from .credentials import Credential
+from .download import PLAIN, Download, check_address, gone, is_file, late, open_address
+from .endpoint import Endpoint, origin
+from .images import read_images
+from .job import read_job
+from .translation import refused, translate, unreadable
+from .videos import QuietVideos
+
+
+class SDKProvider:
+    """An endpoint that speaks OpenAI's API; subclasses say where it is and how it differs."""
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        endpoint: Endpoint,
+        credential: Credential,
+        *,
+        name: str,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.name = name
+        self.endpoint = endpoint.identity
+        self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key")
+        self._clock = clock
+        self._redact = redactor(credential)
+        self._http = http_client(config, endpoint, credential, transport)
+        self._client = sdk_client(config, endpoint, self._http)
+        # Raw responses: their headers say when to ask again, and their bodies are parsed only once.
+        videos: AsyncVideos = QuietVideos(self._client)
+        self._videos = videos.with_raw_response
+        self._downloads = videos.with_streaming_response
+
+    def model_id(self, config: RunConfig) -> str:
+        """What is sent as `model`."""
+        return config.model.name
+
+    def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
+        """The request as sent, with each file as its name, size and hash."""
+        return self.build(config).record
+
+    def build(self, config: RunConfig) -> Body:
+        """The request that a run makes; a dialect changes it here."""
+        return build(config, self.model_id(config))
+
+    async def submit(self, config: RunConfig) -> Job:
+        """Create one video job (paid)."""
+        body = await self._built(config)
+        action = "create the video" if body.target is None else f"remix {body.target}"
+        call = Call(self._place, action, paid=True, model=self.model_id(config), source=body.target)
+        with self._translated(call):
+            response = await self._post_video(body)
+            return read_job(self._json(response), response.headers) or self._unreadable(response, call)
+
+    async def retrieve(self, job_id: str) -> Job:
+        """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
+        await self._ready()
+        call = Call(self._place, "tell the job's state", job_id=job_id)
+        with self._translated(call):
+            try:
+                response = (await self._videos.retrieve(job_id)).http_response
+            except openai.APIStatusError as error:
+                job = read_job(self._json(error.response), error.response.headers)
+                if job is None:
+                    raise
+                return job
+            return read_job(self._json(response), response.headers, job_id) or self._unreadable(response, call)
+
+    @asynccontextmanager
+    async def content(self, job: Job, variant: Variant = "video") -> AsyncIterator[Content]:
+        """Open the download of a completed job's file."""
+        await self._ready()
+        call = Call(self._place, f"give the {variant}", job_id=job.id)
+        try:
+            with self._translated(call):
+                response = await self._open_content(job, variant, call)
+        except RunnerError as error:
+            raise late(error, job, self._clock()) from None
+        try:
+            yield Download(response, lambda error: translate(error, call, self._redact))
+        finally:
+            await response.aclose()
+
+    async def generate(self, config: RunConfig) -> ImageBatch:
+        """Generate or edit images (paid)."""
+        body = await self._built(config)
+        call = Call(self._place, f"{body.operation} the image", paid=True, model=self.model_id(config))
+        with self._translated(call):
+            response = await self._post_image(body)
+            return read_images(self._json(response), response.headers) or self._unreadable(response, call)
+
+    @asynccontextmanager
+    async def fetch(self, url: str) -> AsyncIterator[Content]:
+        """Open a download from an address that the server named, without our credentials."""
+        check_address(url, str(self._client.base_url))
+        # The host is named; the rest of the address may be a signature.
+        call = Call(Place(self.name, origin(urlsplit(url))), "give the file")
+        response = await self._open_address(url, call)
+        try:
+            yield Download(response, lambda error: translate(error, call, self._redact))
+        finally:
+            await response.aclose()
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        await self._http.aclose()
+
+    def images(self) -> AsyncImages:
+        """The resource that image requests go through."""
+        return self._client.images
+
+    async def _ready(self) -> None:
+        """Wait for the endpoint to exist."""
+
+    async def _built(self, config: RunConfig) -> Body:
+        await self._ready()
+        # Reading files must not hold up the other runs.
+        with_files = bool(config.request.image_list)
+        return await asyncio.to_thread(self.build, config) if with_files else self.build(config)
+
+    async def _post_video(self, body: Body) -> httpx2.Response:
+        if body.target is not None:
+            prompt = body.fields["prompt"]
+            return (await self._videos.remix(body.target, prompt=prompt, extra_body=body.extra)).http_response
+        # The SDK would send a form in any case, and the API takes an image's address from JSON.
+        headers = {"Content-Type": "application/json"} if body.json else None
+        files = {name: group[0].part for name, group in body.files.items()}
+        create = cast("Any", self._videos.create)  # Any: the fields were typed by the config, sizes beyond the SDK's
+        sent = await create(**body.fields, **files, extra_body=body.extra, extra_headers=headers)
+        return cast("httpx2.Response", sent.http_response)
+
+    async def _post_image(self, body: Body) -> httpx2.Response:
+        images = self.images().with_raw_response
+        files: dict[str, Any] = {
+            name: [file.part for file in group] for name, group in body.files.items()
+        }  # Any: parts
+        if "mask" in files:
+            files["mask"] = files["mask"][0]
+        send = cast("Any", images.edit if body.operation == "edit" else images.generate)  # Any: as in _post_video
+        return cast("httpx2.Response", (await send(**body.fields, **files, extra_body=body.extra)).http_response)
+
+    async def _open_content(self, job: Job, variant: Variant, call: Call) -> httpx2.Response:
+        try:
+            opened = self._downloads.download_content(job.id, variant=variant, extra_headers=PLAIN)
+            response = (await opened.__aenter__()).http_response
+        except openai.APIStatusError as error:
+            if not error.response.has_redirect_location:
+                raise
+            target = str(error.response.url.join(error.response.headers["location"]))
+            return await self._open_address(target, call)
+        if not is_file(response):
+            await response.aread()
+            self._unreadable(response, call)
+        return response
+
+    async def _open_address(self, url: str, call: Call) -> httpx2.Response:
+        with self._translated(call):
+            response = await open_address(self._http, url, str(self._client.base_url))
+            if response.is_success:
+                return response
+            await response.aread()
+        raise gone(refused(response, call, self._redact))
+
+    def _json(self, response: httpx2.Response) -> Any:  # Any: JSON
+        try:
+            return json.loads(self._redact(response.content.decode()))
+        except ValueError:
+            return None
+
+    def _unreadable(self, response: httpx2.Response, call: Call) -> NoReturn:
+        raise unreadable(response, call, self._redact)
+
+    @contextmanager
+    def _translated(self, call: Call) -> Iterator[None]:
+        """Let nothing out but our errors; the SDK's may quote the server, who may quote the key."""
+        try:
+            yield
+        except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
+            raise translate(error, call, self._redact) from None

@@ -1,0 +1,112 @@
+"""Exceptions of the SDK and of its HTTP client as errors of ours."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+import httpx2
+import openai
+
+from runner.errors import BadRequestError, HTTPConnectionError, RunnerError, ServerError, UncertainError
+
+from .answer import Answer, Redact, read_answer
+from .call import Call
+from .excerpt import one_line
+from .refusal import refusal
+
+# Everything up to the first byte of the request: resolving, connecting, TLS, waiting for a free connection.
+_UNSENT = (
+    httpx2.ConnectError,
+    httpx2.ConnectTimeout,
+    httpx2.PoolTimeout,
+    httpx2.ProxyError,
+    httpx2.UnsupportedProtocol,
+)
+_REASONS: tuple[tuple[type[BaseException], str], ...] = (
+    (socket.gaierror, "its name does not resolve"),
+    (ConnectionRefusedError, "connection refused"),
+    (ConnectionResetError, "connection reset"),
+    (httpx2.PoolTimeout, "no connection became free in time"),
+    (httpx2.ConnectTimeout, "connecting timed out"),
+    (httpx2.ReadTimeout, "the answer did not come in time"),
+    (httpx2.WriteTimeout, "sending timed out"),
+)
+
+
+def translate(error: Exception, call: Call, redact: Redact) -> RunnerError:
+    """The error of ours that `error`, raised by `call`, amounts to."""
+    if isinstance(error, RunnerError):
+        return error
+    if isinstance(error, openai.APIStatusError):
+        return refused(error.response, call, redact)
+    cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else None
+    return _broken(cause or error, call, redact)
+
+
+def refused(response: httpx2.Response, call: Call, redact: Redact) -> RunnerError:
+    """The error that an error response stands for; its body was read."""
+    answer = read_answer(response, redact)
+    # 408 is sent by gateways too, when the service behind them may long have begun.
+    if call.paid and (answer.status >= 500 or answer.status == 408):
+        return _uncertain(f"{call.place.host} answered {answer.status} ({answer.message})", call, answer)
+    return refusal(answer, call)
+
+
+def unreadable(response: httpx2.Response, call: Call, redact: Redact) -> RunnerError:
+    """The error that a success stands for whose body is not what was asked."""
+    answer = read_answer(response, redact)
+    if answer.is_page and answer.is_html:
+        return refusal(answer, call)
+    what = f"{call.place.host} answered {answer.status}, but without what was asked: {answer.message}"
+    if call.paid:
+        return _uncertain(what, call, answer)
+    return ServerError(what, hint="nothing is paid twice by asking again", request_id=answer.request_id,
+                       raw_response=answer.raw, status_code=answer.status, **call.details)  # fmt: skip
+
+
+def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
+    host, reason = call.place.host, redact(_reason(error))
+    if isinstance(error, _UNSENT):
+        return HTTPConnectionError(f"{host} cannot be reached: {reason}; nothing was sent",
+                                   hint=f"check provider.base_url (now {call.place.endpoint}) and the network",
+                                   **call.details)  # fmt: skip
+    if isinstance(error, httpx2.LocalProtocolError | httpx2.InvalidURL):
+        # Its own words would repeat the header that is not valid, which may be the key.
+        return BadRequestError(f"the request to {host} cannot be written as HTTP; nothing was sent", **call.details)
+    if call.paid:
+        return _uncertain(f"{host} gave no answer: {reason}", call)
+    return ServerError(f"{host} gave no answer to {call.action}: {reason}",
+                       hint="nothing is paid twice by asking again", **call.details)  # fmt: skip
+
+
+def _uncertain(what: str, call: Call, answer: Answer | None = None) -> UncertainError:
+    known = {} if answer is None else {"request_id": answer.request_id, "raw_response": answer.raw, "code": answer.code}
+    return UncertainError(
+        f"{what}. The request to {call.action} was sent: it may have been carried out and charged",
+        hint="it is never sent again by itself; look for it in the provider's list of jobs or usage",
+        **call.details,
+        **known,
+    )
+
+
+def _reason(error: BaseException) -> str:
+    causes = list(_causes(error))
+    for kind, reason in _REASONS:
+        if any(isinstance(cause, kind) for cause in causes):
+            return reason
+    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    if tls is not None:
+        return f"TLS failed: {one_line(getattr(tls, 'verify_message', None) or str(tls))}"
+    return one_line(str(error)) or type(error).__name__
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """`error` and all that led to it; anyio groups one failure per address it tried."""
+    while error is not None:
+        yield error
+        if isinstance(error, BaseExceptionGroup):
+            for member in error.exceptions:
+                yield from _causes(member)
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,203 @@
+from __future__ import annotations
+
+import httpx2
+import pytest
+
+from runner.errors import (
+    ExpiredError,
+    HTTPConnectionError,
+    RateLimitError,
+    RunnerError,
+    ServerError,
+    UnexpectedAnswerError,
+)
+from runner.providers import create
+from runner.providers.base import Job, JobStatus
+
+LONG_AGO, FAR_AWAY = 1.0, 1e12
+
+
+def job(expires_at: float | None = None) -> Job:
+    return Job("video_1", JobStatus.COMPLETED, "completed", expires_at=expires_at)
+
+
+async def read(opened) -> bytes:
+    async with opened as content:
+        return b"".join([chunk async for chunk in content.chunks()])
+
+
+async def failure(opened) -> RunnerError:
+    with pytest.raises(RunnerError) as caught:
+        await read(opened)
+    return caught.value
+
+
+@pytest.mark.parametrize("variant", ["video", "thumbnail", "spritesheet"])
+async def test_a_file_is_streamed_with_its_type_and_length(wire, connect, config_of, variant):
+    wire.replies(200, content=b"0123456789", headers={"content-type": "video/mp4; codecs=avc1"})
+    async with connect(config_of()).content(job(), variant) as content:
+        assert (content.media_type, content.length) == ("video/mp4", 10)
+        assert b"".join([chunk async for chunk in content.chunks()]) == b"0123456789"
+    assert wire.sent.url.params["variant"] == variant
+    assert wire.sent.headers["accept-encoding"] == "identity"
+
+
+async def test_a_length_that_counts_compressed_bytes_is_not_told(wire, connect, config_of):
+    import gzip
+
+    packed = gzip.compress(b"0" * 1000)
+    wire.replies(200, content=packed, headers={"content-type": "video/mp4", "content-encoding": "gzip"})
+    async with connect(config_of()).content(job()) as content:
+        assert content.length is None
+        assert len(b"".join([chunk async for chunk in content.chunks()])) == 1000
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_a_file_that_is_not_there_yet_is_worth_another_try(wire, connect, config_of, status):
+    wire.replies(status, json={"error": {"code": "not_ready", "message": "video is not ready"}})
+    error = await failure(connect(config_of()).content(job(FAR_AWAY)))
+    assert type(error) is ServerError
+    assert error.retryable
+    assert "not there yet" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expires_at"),
+    [(404, "not_found", LONG_AGO), (404, "video_expired", None), (410, None, FAR_AWAY), (409, "expired", None)],
+)
+async def test_a_file_that_is_no_longer_kept_is_expired(wire, connect, config_of, status, code, expires_at):
+    wire.replies(status, json={"error": {"code": code, "message": "gone"}})
+    assert type(await failure(connect(config_of()).content(job(expires_at)))) is ExpiredError
+
+
+@pytest.mark.parametrize(("status", "expected"), [(429, RateLimitError), (500, ServerError), (502, ServerError)])
+async def test_a_server_in_trouble_is_asked_again(wire, connect, config_of, status, expected):
+    wire.replies(status, json={"error": {"message": "busy"}})
+    error = await failure(connect(config_of()).content(job()))
+    assert type(error) is expected
+    assert error.retryable
+
+
+async def test_a_page_is_no_video(wire, connect, config_of):
+    wire.replies(200, text="<html><title>Sign in</title></html>", headers={"content-type": "text/html"})
+    error = await failure(connect(config_of()).content(job()))
+    assert type(error) is UnexpectedAnswerError
+    assert "Sign in" in str(error)
+
+
+async def test_json_is_no_video(wire, connect, config_of):
+    wire.replies(200, json={"status": "in_progress"})
+    assert type(await failure(connect(config_of()).content(job()))) is ServerError
+
+
+async def test_a_body_that_breaks_off_is_an_error_of_ours(serve, config_of):
+    async def cut(_reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 100\r\n\r\nhalf")
+        await writer.drain()
+
+    async with serve(cut) as url:
+        provider = create(config_of({"base_url": url}).provider, {"OPENAI_API_KEY": "sk-canary"})
+        error = await failure(provider.content(job()))
+        await provider.close()
+    assert type(error) is ServerError
+    assert error.job_id == "video_1"
+
+
+async def test_a_stalled_body_is_an_error_of_ours(serve, config_of):
+    async def stall(reader, writer):
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: video/mp4\r\ncontent-length: 100\r\n\r\nhalf")
+        await writer.drain()
+        await reader.read()
+
+    async with serve(stall) as url:
+        provider = create(config_of({"base_url": url, "timeout": 0.03}).provider, {"OPENAI_API_KEY": "sk-canary"})
+        assert type(await failure(provider.content(job()))) is ServerError
+        await provider.close()
+
+
+async def test_a_redirected_download_is_fetched_without_the_key(wire, connect, config_of):
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.host == "cdn.example":
+            return httpx2.Response(200, content=b"mp4", headers={"content-type": "video/mp4"})
+        return httpx2.Response(302, headers={"location": "https://cdn.example/v.mp4?sig=1"})
+
+    wire.answer = answer
+    azure = {"kind": "azure_openai", "base_url": "https://res.openai.azure.com"}
+    assert await read(connect(config_of(azure)).content(job())) == b"mp4"
+    first, second = wire.requests
+    assert "api-key" in first.headers
+    assert "api-key" not in second.headers
+    assert "authorization" not in second.headers
+
+
+async def test_an_address_is_fetched_without_the_key(wire, connect, config_of):
+    wire.replies(200, content=b"png", headers={"content-type": "image/png"})
+    async with connect(config_of()).fetch("https://images.example/1.png") as content:
+        assert content.media_type == "image/png"
+        assert b"".join([chunk async for chunk in content.chunks()]) == b"png"
+    assert not {"authorization", "api-key", "cookie"} & set(wire.sent.headers)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://images.example/1.png",
+        "ftp://images.example/1.png",
+        "file:///etc/passwd",
+        "https://[::1/1.png",
+        "images.example/1.png",
+        "",
+        "data:,x",
+    ],
+)
+async def test_other_than_https_is_not_fetched(wire, connect, config_of, url):
+    assert type(await failure(connect(config_of()).fetch(url))) is UnexpectedAnswerError
+    assert wire.requests == []
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9/1.png", "http://localhost:9/1.png", "http://gpu.example:8000/1.png"]
+)
+async def test_this_machine_and_the_endpoint_itself_may_be_unencrypted(wire, connect, config_of, url):
+    wire.replies(200, content=b"png")
+    config = config_of({"base_url": "http://gpu.example:8000/v1", "allow_http": True})
+    assert await read(connect(config).fetch(url)) == b"png"
+
+
+@pytest.mark.parametrize(
+    "target", ["http://images.example/1.png", "file:///etc/passwd", "http://127.0.0.1/1.png", "https://[::1"]
+)
+async def test_a_redirect_does_not_leave_its_scheme(wire, connect, config_of, target):
+    wire.replies(302, headers={"location": target})
+    assert type(await failure(connect(config_of()).fetch("https://images.example/1.png"))) is UnexpectedAnswerError
+    assert len(wire.requests) == 1
+
+
+async def test_a_redirect_to_nowhere_is_no_success(wire, connect, config_of):
+    wire.replies(302)
+    assert type(await failure(connect(config_of()).fetch("https://images.example/1.png"))) is UnexpectedAnswerError
+    assert type(await failure(connect(config_of()).content(job()))) is UnexpectedAnswerError
+
+
+async def test_redirects_end(wire, connect, config_of):
+    wire.replies(302, headers={"location": "/again"})
+    error = await failure(connect(config_of()).fetch("https://images.example/1.png"))
+    assert "without end" in str(error)
+    assert len(wire.requests) == 5
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+async def test_a_signed_address_whose_time_is_over_is_expired_and_stops_nothing_else(wire, connect, config_of, status):
+    wire.replies(status, text="<Error>Signature expired</Error>")
+    error = await failure(connect(config_of()).fetch("https://images.example/1.png?sig=hunter2"))
+    assert type(error) is ExpiredError
+    assert not error.shared
+
+
+@pytest.mark.parametrize("raised", [httpx2.ConnectError("down"), httpx2.ReadTimeout("slow")])
+async def test_a_fetch_that_fails_does_not_repeat_the_address_s_signature(wire, connect, config_of, raised):
+    wire.raises(raised)
+    error = await failure(connect(config_of()).fetch("https://images.example/1.png?sig=hunter2"))
+    assert isinstance(error, HTTPConnectionError | ServerError)
+    assert "images.example" in str(error)
+    assert "hunter2" not in f"{error} {error.hint}"
