@@ -82,6 +82,17 @@ class RunnerError(Exception):
         self.request_id = request_id
         self.raw_response = raw_response
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # Launchers that start processes send errors home; keyword arguments would not survive BaseException's way.
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+def _rebuilt(kind: type[RunnerError], args: tuple[object, ...], state: dict[str, object]) -> RunnerError:
+    error = kind.__new__(kind)
+    error.args = args  # OSError, below JobTimeoutError, would take them only through its own __init__
+    error.__dict__.update(state)
+    return error
+
 
 class ConfigError(RunnerError):
     """The config, an override or the environment is not usable; nothing was sent."""

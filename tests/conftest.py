@@ -1,4 +1,4 @@
-"""Fixtures for every test: an emulator on a free port, and an environment without anyone's credentials."""
+"""Fixtures for every test: an emulator on a free port, the shipped config, and no one's credentials."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
+from runner.cli.hydra_app import config_directory
+from runner.config import Problem, RunConfig, load
 from runner.emulator.faults import Rule
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.thread import EmulatorThread
@@ -56,3 +60,42 @@ def make_emulator(tmp_path: Path, render_cache: Path) -> Iterator[MakeEmulator]:
 def emulator(make_emulator: MakeEmulator) -> EmulatorThread:
     """An emulator whose jobs take 20 ms."""
     return make_emulator()
+
+
+Composed = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def composed(monkeypatch) -> Composed:
+    """The shipped conf/, composed with overrides and resolved to plain containers."""
+    monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
+
+    def build(*overrides: str) -> dict[str, Any]:
+        with initialize_config_dir(str(config_directory()), version_base="1.3"):
+            config = compose("config", overrides=list(overrides))
+        container = OmegaConf.to_container(config, resolve=True)
+        assert isinstance(container, dict)
+        return container
+
+    return build
+
+
+@pytest.fixture
+def loaded(composed) -> Callable[..., RunConfig]:
+    def build(*overrides: str) -> RunConfig:
+        config, problems = load(composed(*overrides))
+        assert not problems
+        assert config is not None
+        return config
+
+    return build
+
+
+@pytest.fixture
+def refused(composed) -> Callable[..., list[Problem]]:
+    def build(*overrides: str) -> list[Problem]:
+        config, problems = load(composed(*overrides))
+        assert config is None
+        return problems
+
+    return build

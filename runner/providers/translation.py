@@ -67,7 +67,7 @@ def unreadable(response: httpx2.Response, call: Call, redact: Redact) -> RunnerE
 
 
 def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
-    host, reason = call.place.host, redact(_reason(error))
+    host, reason = call.place.host, redact(_reason(error)).rstrip(".")
     if isinstance(error, _UNSENT):
         return HTTPConnectionError(f"{host} cannot be reached: {reason}; nothing was sent",
                                    hint=f"check provider.base_url (now {call.place.endpoint}) and the network",

@@ -1,0 +1,128 @@
+"""The entry: a bare first word is a command, anything else is Hydra's; every error ends in one message and a code."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from runner import __version__
+from runner.errors import ConfigError, RunnerError
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from runner.cli.hydra_app import HydraApp
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C; the whole table is in the README."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Execute a command line (without the program's name) and return its exit code."""
+    try:
+        return _dispatch(list(arguments))
+    except RunnerError as error:
+        return _complain(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; Python must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def task(config: DictConfig) -> float | None:
+    """What a foreign launcher calls for each of its jobs: one run in the directory that Hydra made for it.
+
+    Returns the number that `objective` chooses; raises a `RunnerError` if the run did not succeed.
+    """
+    from runner.cli.single import run_foreign
+
+    return run_foreign(config)
+
+
+def _dispatch(arguments: list[str]) -> int:
+    from runner.cli.dotenv import load_dotenv
+    from runner.cli.secret_guard import refuse_in_arguments
+    from runner.commands.catalog import find, is_command
+
+    load_dotenv()
+    refuse_in_arguments(arguments)
+    if is_command(arguments):
+        return find(arguments[0])(arguments[1:])
+    if arguments == ["--version"]:
+        return _print_version()
+    return _drive_hydra(arguments)
+
+
+def _drive_hydra(arguments: Sequence[str]) -> int:
+    from hydra.core.global_hydra import GlobalHydra
+
+    from runner.cli.hydra_app import create, parse, show, single_config
+    from runner.cli.prompt_guard import refuse_broken_prompts
+
+    parsed = parse(arguments)
+    refuse_broken_prompts(parsed.overrides, command="python -m runner" + " -m" * parsed.multirun)
+    try:
+        app = create(parsed)
+        with _composing(app):
+            if show(app, parsed):
+                return 0
+            config = single_config(app, parsed)
+        return _sweep(app, parsed) if config is None else _single(app, config)
+    finally:
+        GlobalHydra.instance().clear()
+
+
+def _single(app: HydraApp, config: DictConfig) -> int:
+    from runner.cli.single import run_composed
+
+    return run_composed(app, config)
+
+
+def _sweep(app: HydraApp, parsed: argparse.Namespace) -> int:
+    from runner.cli.hydra_app import config_name
+    from runner.sweep import exit_code
+
+    overrides = [*parsed.overrides, "hydra.mode=MULTIRUN"]
+    with _composing(app):
+        returns = app.multirun(config_name(parsed), task, overrides)
+    return exit_code(returns)
+
+
+@contextmanager
+def _composing(app: HydraApp) -> Iterator[None]:
+    """Say what Hydra and OmegaConf have against a config as a problem of the user's, with what was meant."""
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+
+    from runner.sweep.composition_error import problem_of
+
+    try:
+        yield
+    except (HydraException, OmegaConfBaseException) as error:
+        problem = problem_of(error, app.config_loader)
+        text = f"{problem.key}: {problem.message}" if problem.key else problem.message
+        raise ConfigError(text, hint=problem.hint) from error
+
+
+def _complain(error: RunnerError) -> int:
+    from runner.display import print_error
+
+    print_error(error)
+    if os.environ.get("HYDRA_FULL_ERROR") == "1":
+        traceback.print_exception(error)
+    return error.exit_code
+
+
+def _print_version() -> int:
+    from importlib.metadata import version
+
+    print(f"runner {__version__} (openai {version('openai')}, hydra-core {version('hydra-core')})")
+    return 0

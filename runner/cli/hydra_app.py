@@ -1,0 +1,133 @@
+"""Drives Hydra: `hydra.main` composes up to three times, writes before it checks and exits 1 for everything."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra import version
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from runner.errors import ConfigError
+
+from .directory_name import started
+from .secret_guard import refuse_in_config
+
+
+class HydraApp(Hydra):
+    """Hydra whose every composed config has passed the secret guard, whatever is done with it then."""
+
+    def compose_config(self, *args: Any, **kwargs: Any) -> DictConfig:  # Any: Hydra's signature, passed through
+        """Compose as Hydra does; `SecretError` if a credential stands in the result."""
+        config: DictConfig = super().compose_config(*args, **kwargs)
+        container = OmegaConf.to_container(config, resolve=False)
+        refuse_in_config({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
+        return config
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's own flags and the overrides; argparse's exit (2) on an unknown flag."""
+    parser = get_args_parser()
+    parsed = parser.parse_intermixed_args(list(arguments))
+    parsed.parser = parser
+    if parsed.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun is not supported", hint="python -m runner repeat RUN_DIR [overrides]")
+    modes = [parsed.run, parsed.multirun, bool(parsed.cfg), bool(parsed.info), parsed.shell_completion]
+    if sum(modes) > 1:
+        raise ConfigError("only one of --run, --multirun, --cfg, --info and --shell-completion can be given")
+    if parsed.resolve and not (parsed.cfg or parsed.help):
+        raise ConfigError("--resolve goes with --cfg or --help")
+    return parsed
+
+
+def create(parsed: argparse.Namespace) -> HydraApp:
+    """The app over the shipped `conf/`, or over --config-path, with --config-dir added."""
+    version.setbase("1.3")
+    GlobalHydra.instance().clear()
+    os.environ["RUNNER_STARTED"] = started()
+    main = Path(parsed.config_path).absolute() if parsed.config_path else config_directory()
+    search_path = create_config_search_path(str(main))
+    if parsed.config_dir:
+        extra = Path(parsed.config_dir).absolute()
+        if not extra.is_dir():
+            raise ConfigError(f"--config-dir {parsed.config_dir} is no directory")
+        anchor = SearchPathQuery(provider="schema")
+        search_path.prepend(provider="command-line", path=f"file://{extra}", anchor=anchor)
+    app = HydraApp(task_name="runner", config_loader=ConfigLoaderImpl(search_path))
+    GlobalHydra.instance().initialize(app)
+    return app
+
+
+def config_directory() -> Path:
+    """Where `conf/` is: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    shipped = package / "conf"
+    return shipped if shipped.is_dir() else package.parent / "conf"
+
+
+def show(app: HydraApp, parsed: argparse.Namespace) -> bool:
+    """Do what only prints (help, --cfg, --info, completion); False if none of it was asked for."""
+    name = config_name(parsed)
+    if parsed.help:
+        app.app_help(config_name=name, args_parser=parsed.parser, args=parsed)
+    elif parsed.hydra_help:
+        app.hydra_help(config_name=name, args_parser=parsed.parser, args=parsed)
+    elif parsed.cfg:
+        app.show_cfg(name, parsed.overrides, parsed.cfg, parsed.package, parsed.resolve)
+    elif parsed.shell_completion:
+        app.shell_completion(name, parsed.overrides)
+    elif parsed.info:
+        app.show_info(parsed.info, name, parsed.overrides)
+    else:
+        return False
+    sys.stdout.flush()
+    return True
+
+
+def config_name(parsed: argparse.Namespace) -> str:
+    """The primary config's name."""
+    return parsed.config_name or "config"
+
+
+def single_config(app: HydraApp, parsed: argparse.Namespace) -> DictConfig | None:
+    """The composed config of a single run, or None if the command line or the config asks for a sweep."""
+    if parsed.multirun:
+        return None
+    name = config_name(parsed)
+    try:
+        config = app.compose_config(name, parsed.overrides, RunMode.RUN, validate_sweep_overrides=False)
+    except MissingConfigException:
+        # In multirun a group may be left to the sweep; only the config itself can say that it is one.
+        _require_multirun(app, parsed)
+        return None
+    if config.hydra.mode == RunMode.MULTIRUN and not parsed.run:
+        return None
+    app.config_loader.validate_sweep_overrides_legal(  # type: ignore[attr-defined]  # of the implementation
+        _parse(parsed.overrides), RunMode.RUN, from_shell=True
+    )
+    config.hydra.mode = RunMode.RUN
+    return config
+
+
+def _require_multirun(app: HydraApp, parsed: argparse.Namespace) -> None:
+    name = config_name(parsed)
+    config = app.compose_config(name, parsed.overrides, RunMode.MULTIRUN, validate_sweep_overrides=False)
+    if config.hydra.mode != RunMode.MULTIRUN:
+        app.compose_config(name, parsed.overrides, RunMode.RUN)
+
+
+def _parse(overrides: Sequence[str]) -> list[Any]:  # Any: Hydra's Override
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_overrides(list(overrides))

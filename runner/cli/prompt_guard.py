@@ -1,0 +1,57 @@
+"""Prompts that Hydra's grammar breaks: says how to type them before Hydra says something cryptic."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from runner.errors import ConfigError
+
+_PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
+
+
+def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m runner") -> None:
+    """Raise `ConfigError`, with the override quoted for the shell, for a prompt that Hydra would misread."""
+    for override in overrides:
+        key, found, text = override.partition("=")
+        if found and key.lstrip("+") in _PROMPT_KEYS:
+            reason = _misread(override, text)
+            if reason:
+                raise ConfigError(f"{key}: {reason}", hint=_hint(key, text, command))
+
+
+def quoted(key: str, text: str) -> str:
+    """One shell word that makes Hydra read `text` literally as the value of `key`."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    literal = QuotedString(text.replace("${", "\\${"), Quote.single).with_quotes()
+    return shlex.quote(f"{key}={literal}")
+
+
+def _misread(override: str, text: str) -> str | None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.core.override_parser.types import ChoiceSweep, QuotedString
+    from hydra.errors import HydraException
+
+    try:
+        parsed = OverridesParser.create().parse_override(override)
+        value = parsed._value  # noqa: SLF001 - value() would strip the quotes that this is about
+    except HydraException:
+        return f"Hydra cannot read this prompt: {text[:80]!r}"
+    if isinstance(value, ChoiceSweep):
+        unquoted = [item for item in value.list if not isinstance(item, QuotedString)]
+        if unquoted and ", " in text:
+            return f"the comma would make {len(value.list)} separate paid runs of one sentence: {text[:80]!r}"
+    elif isinstance(value, (dict, list)):
+        return f"Hydra reads this prompt as a {'mapping' if isinstance(value, dict) else 'list'}: {text[:80]!r}"
+    return None
+
+
+def _hint(key: str, text: str, command: str) -> str:
+    return (
+        f"Nothing was sent. As one prompt, quoted for Hydra and the shell:\n"
+        f"  {command} {quoted(key, text)}\n"
+        f"or put the text in a file:\n"
+        f"  {command} request.prompt_file=prompt.txt\n"
+        f"To sweep over several prompts, quote each:  -m \"{key}='first','second'\""
+    )

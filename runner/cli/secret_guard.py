@@ -1,0 +1,102 @@
+"""Keeps credentials out of everything that Hydra prints or writes: config, overrides, logs."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from runner.errors import SecretError
+
+_NAME = re.compile(
+    r"(^|_)(api_?key|ad_?token|access_?token|bearer|token|secret|client_secret|password|passwd|credentials?|"
+    r"authorization)$",
+    re.IGNORECASE,
+)
+_KEY = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)")
+_USERINFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]*@", re.IGNORECASE)
+_INTERPOLATED = re.compile(r"\$\{\s*(?:oc\.)?env:\s*['\"]?([A-Za-z0-9_]*)", re.IGNORECASE)
+_BLOB = re.compile(r"^[A-Za-z0-9+/=_-]{32,}$")
+_ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+_HOLDS_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?$", re.IGNORECASE)
+_DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w]*)['"]?\s*:""")
+_SHORTEST_SECRET = 8
+
+_HINT = (
+    "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
+    "export OPENAI_API_KEY=…      then      provider.api_key_env=OPENAI_API_KEY"
+)
+
+
+def refuse_in_arguments(arguments: Iterable[str], env: Mapping[str, str] = os.environ) -> None:
+    """Raise `SecretError` if a command-line argument carries a credential, before Hydra can see it.
+
+    The message names the key, never the value.
+    """
+    for argument in arguments:
+        key, found, value = argument.partition("=")
+        path = key.lstrip("+~").split("@")[0]
+        if not found:
+            path, value = "", argument
+        reason = _reason(path, value, env) or _inside_braces(path, value)
+        if reason:
+            raise SecretError(f"{path or 'an argument'} on the command line {reason}", hint=_HINT)
+
+
+def refuse_in_config(container: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> None:  # Any: a config tree
+    """Raise `SecretError` if a composed config holds a credential or an interpolation that would reveal one."""
+    for path, value in _leaves(container, ""):
+        reason = _reason(path, value, env)
+        if reason:
+            raise SecretError(f"{path} in the config {reason}", hint=_HINT)
+
+
+def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from _leaves(value, path)
+    elif node is not None:
+        yield path, str(node)
+
+
+def _reason(path: str, value: str, env: Mapping[str, str]) -> str | None:
+    """Why this value at this key may be a credential, if so; ordered from the surest sign."""
+    name = path.rpartition(".")[2]
+    if name == "api_key_env":
+        return None if _ENV_NAME.match(value) and not _KEY.search(value) and len(value) < 64 else _not_a_name(value)
+    if _NAME.search(name) and value.strip().lower() not in ("", "null", "none"):
+        return "holds a credential"
+    if _KEY.search(value):
+        return "looks like an API key or token"
+    if _USERINFO.search(value):
+        return "holds a user and password in its URL"
+    if any(_HOLDS_SECRET.search(variable) for variable in _INTERPOLATED.findall(value)):
+        return "reads a credential from the environment, which would be printed and saved"
+    if any(len(secret) >= _SHORTEST_SECRET and secret in value for secret in _known(env)):
+        return "contains the value of a credential that stands in your environment"
+    return None
+
+
+def _not_a_name(value: str) -> str:
+    likely = _KEY.search(value) or _BLOB.match(value)
+    return (
+        "holds a key instead of the name of the variable that has it"
+        if likely
+        else ("must be the name of an environment variable (letters, digits and underscores)")
+    )
+
+
+def _inside_braces(path: str, value: str) -> str | None:
+    """Look at the names in `provider={api_key: …}`; prompts may say anything."""
+    if path.endswith(("prompt", "prompt_file")) or "{" not in value:
+        return None
+    names = (name for name in _DICT_KEY.findall(value) if _NAME.search(name))
+    return "holds a credential" if next(names, None) else None
+
+
+def _known(env: Mapping[str, str]) -> list[str]:
+    return [value for name, value in env.items() if _HOLDS_SECRET.search(name)]

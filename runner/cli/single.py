@@ -1,0 +1,140 @@
+"""One run, from its composed config (or, for `repeat`, its saved one) to the exit code."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from runner.config import Problem, RunConfig, load
+from runner.display import print_problems
+from runner.engine.run import Run
+from runner.errors import RunnerError
+from runner.sweep.finding import Finding
+from runner.sweep.plan import unsupported
+from runner.sweep.preflight import PreflightError, problems_of, writable
+
+if TYPE_CHECKING:
+    from runner.engine import Outcome
+
+    from .hydra_app import HydraApp
+
+
+def run_composed(app: HydraApp, config: DictConfig) -> int:
+    """Check everything, then let Hydra make the directory and call the engine; returns the exit code."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.utils import run_job
+    from hydra.types import HydraContext
+
+    run, directory = _checked(config)
+    if run.dry_run:
+        return print_price(run)
+    callbacks = Callbacks(config)
+    callbacks.on_run_start(config=config, config_name=config.hydra.job.config_name)
+    task = _Task(run, OmegaConf.to_container(config.hydra.overrides.task))
+    context = HydraContext(config_loader=app.config_loader, callbacks=callbacks)
+    done = run_job(task, config, "hydra.run.dir", None, context)
+    callbacks.on_run_end(config=config, config_name=config.hydra.job.config_name, job_return=done)
+    if task.outcome is None:
+        _ = done.return_value  # raises what kept the engine from ending
+        raise RunnerError(f"{directory} has no outcome")
+    return task.outcome.exit_code
+
+
+def run_saved(run: RunConfig, overrides: Sequence[str], directory: Path) -> int:
+    """The same for a config that nothing composed: `.hydra/` gets the config as it is."""
+    _refuse([*problems_of(run), writable(directory)])
+    if run.dry_run:
+        return print_price(run)
+    hydra = directory / ".hydra"
+    hydra.mkdir(parents=True)
+    OmegaConf.save(OmegaConf.create(run.model_dump(mode="json")), hydra / "config.yaml")
+    OmegaConf.save(OmegaConf.create(list(overrides)), hydra / "overrides.yaml")
+    return _execute(run, overrides, directory).exit_code
+
+
+def run_foreign(config: DictConfig) -> float | None:
+    """One job of a launcher that is not ours, in the directory that Hydra made; raises if it does not succeed."""
+    from hydra.core.hydra_config import HydraConfig
+
+    from runner.sweep.objective import objective_value
+
+    container = OmegaConf.to_container(config, resolve=True)
+    run, problems = load({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
+    _refuse([*problems, *(problems_of(run) if run is not None else [])])
+    if run is None:
+        raise RunnerError("a config without problems did not load")
+    hydra = HydraConfig.get()
+    outcome = _execute(run, list(hydra.overrides.task), Path(hydra.runtime.output_dir), index=hydra.job.num)
+    if (error := outcome.errors[0]) is not None:
+        raise error
+    return objective_value(outcome.results[0], run.objective)
+
+
+def print_price(run: RunConfig) -> int:
+    """The dry run: what would be sent and what it would cost."""
+    from runner.sweep.table import print_dry_run
+    from runner.sweep.varying import varying
+
+    print_dry_run([0], [run], varying([[]], [run]))
+    return 0
+
+
+class _Task:
+    """The task function of a single run; `return_value` is the objective's number, as Hydra's callbacks expect."""
+
+    def __init__(self, run: RunConfig, overrides: object) -> None:
+        self._run = run
+        self._overrides = [str(line) for line in overrides] if isinstance(overrides, list) else []
+        self.outcome: Outcome | None = None
+
+    def __call__(self, _config: DictConfig) -> float | None:
+        from hydra.core.hydra_config import HydraConfig
+
+        from runner.sweep.objective import objective_value
+
+        self.outcome = _execute(self._run, self._overrides, Path(HydraConfig.get().runtime.output_dir))
+        error = self.outcome.errors[0]
+        if error is not None:
+            raise error
+        return objective_value(self.outcome.results[0], self._run.objective)
+
+
+def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: int = 0) -> Outcome:
+    from runner.sweep.execution import execute
+
+    return execute([Run(index, run, _shown(directory), tuple(overrides))], directory=_shown(directory),
+                   fail_fast=run.fail_fast, progress=run.progress)  # fmt: skip
+
+
+def _shown(directory: Path) -> Path:
+    """Relative to where the user stands, if it lies below; the runner never changes directory."""
+    here = Path.cwd()
+    return directory.relative_to(here) if directory.is_relative_to(here) else directory
+
+
+def _checked(config: DictConfig) -> tuple[RunConfig, Path]:
+    from hydra.core.hydra_config import HydraConfig
+
+    HydraConfig.instance().set_config(config)
+    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    container = OmegaConf.to_container(plain, resolve=True)
+    run, problems = load({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
+    directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
+    problems += unsupported(config)
+    if run is not None:
+        problems += [*problems_of(run), *filter(None, [writable(directory)])]
+    _refuse(problems)
+    if run is None:
+        raise RunnerError("a config without problems did not load")
+    return run, directory
+
+
+def _refuse(problems: Sequence[Problem | None]) -> None:
+    found = [problem for problem in problems if problem is not None]
+    if any(problem.severity == "error" for problem in found):
+        raise PreflightError([Finding(0, problem) for problem in found], total=1)
+    print_problems(found)

@@ -1,0 +1,84 @@
+"""`python -m runner repeat RUN_DIR [overrides]`: the same run again, from its saved config alone."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts.environment import environment
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import read_result
+from runner.cli.directory_name import started
+from runner.cli.prompt_guard import refuse_broken_prompts
+from runner.cli.value_overrides import apply
+from runner.config import RunConfig, load
+from runner.errors import ConfigError
+from runner.sweep.finding import Finding
+from runner.sweep.preflight import PreflightError
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run it in a new directory and say what differs now; returns the exit code."""
+    parsed = _parser().parse_args(arguments)
+    refuse_broken_prompts(parsed.overrides, command=f"python -m runner repeat {parsed.run_dir}")
+    result = _saved(parsed.run_dir)
+    config = _config(result, parsed.overrides)
+    for difference in differences(result, config):
+        print(f"differs now: {difference}")
+    from runner.cli.single import run_saved
+
+    return run_saved(config, parsed.overrides, Path("outputs", started()).absolute())
+
+
+def differences(saved: Result, config: RunConfig) -> list[str]:
+    """What is no longer as it was when the run was saved: versions, commit, the model's data."""
+    now = environment()
+    pairs = [(name, getattr(saved.environment, name), getattr(now, name)) for name in type(now).model_fields]
+    found = [f"{name} {then or 'none'} → {today or 'none'}" for name, then, today in pairs if then != today]
+    return found + _model_differences(config)
+
+
+def _model_differences(config: RunConfig) -> list[str]:
+    from omegaconf import OmegaConf
+    from pydantic import TypeAdapter
+
+    from runner.cli.hydra_app import config_directory
+    from runner.config import ModelConfig
+
+    path = config_directory() / "model" / f"{config.model.name}.yaml"
+    if not path.is_file():
+        return [f"conf/model has no {config.model.name} any more; the saved data is used"]
+    today = TypeAdapter[ModelConfig](ModelConfig).validate_python(OmegaConf.to_container(OmegaConf.load(path)))
+    ignored = {"deployment", "validation"}
+    names = [name for name in type(config.model).model_fields if name not in ignored]
+    return [
+        f"model.{name} is {getattr(today, name, None)!r} in conf/ today; {getattr(config.model, name)!r} is used"
+        for name in names
+        if getattr(config.model, name) != getattr(today, name, None)
+    ]
+
+
+def _saved(directory: Path) -> Result:
+    if (directory / "multirun.yaml").exists() or (directory / "0" / "result.json").exists():
+        hint = f"name one of its runs: python -m runner repeat {directory}/0"
+        raise ConfigError(f"{directory} is a sweep", hint=hint)
+    if not (directory / "result.json").is_file():
+        raise ConfigError(f"{directory} is no run's directory: it has no result.json", hint="ls -d outputs/*/*")
+    return read_result(directory)
+
+
+def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
+    container: Mapping[str, Any] = result.config.model_dump(mode="json")  # Any: JSON
+    config, problems = load(apply(container, overrides))
+    if config is None:
+        raise PreflightError([Finding(0, problem) for problem in problems], total=1)
+    return config
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runner repeat", description=__doc__)
+    parser.add_argument("run_dir", type=Path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
+    parser.add_argument("overrides", nargs="*", help="single values to change, as in request.duration_seconds=4")
+    return parser

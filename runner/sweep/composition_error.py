@@ -1,0 +1,123 @@
+"""What Hydra and OmegaConf say when a config cannot be composed, as a problem that its user can correct."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
+from hydra.errors import MissingConfigException, OverrideParseException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.config import Problem, did_you_mean
+from runner.errors import RunnerError
+
+_OVERRIDDEN = re.compile(r"Could not override '(?P<key>[^']+)'")
+_DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")
+_ADDED = re.compile(r"An item is already at '(?P<key>[^']+)'")
+_UNCHOSEN = re.compile(r"You must specify '(?P<key>[^']+)'")
+_MERGED = re.compile(r"Error merging override \+{0,2}(?P<key>[^=]+)=")
+
+
+def problem_of(error: BaseException, config_loader: ConfigLoader) -> Problem:
+    """The problem behind an exception from composing or resolving, with a near-miss suggestion where one is near."""
+    if isinstance(error, RunnerError):
+        return Problem("", error.message, error.hint)
+    if isinstance(error, OverrideParseException):
+        return _unreadable(error)
+    if isinstance(error, MissingConfigException):
+        return _no_such_option(error)
+    if isinstance(error, OmegaConfBaseException):
+        return _unresolved(error)
+    cause = error.__cause__
+    if not str(error) and isinstance(cause, OmegaConfBaseException):
+        return _unresolved(cause)
+    return _refused_override(str(error), cause, config_loader)
+
+
+def _unreadable(error: OverrideParseException) -> Problem:
+    key, found, _ = error.override.partition("=")
+    lines = [line for line in error.message.splitlines() if line and not line.startswith("See https://")]
+    hint = "quote it for Hydra inside the shell's quotes: \"key='a, (b)'\""
+    if "prompt" in key:
+        hint += ", or put the text into a file: request.prompt_file=prompt.txt"
+    given = error.override if len(error.override) <= 120 else error.override[:119] + "…"
+    return Problem(key if found else "", f"Hydra cannot read {given!r}: {lines[0] if lines else 'syntax error'}", hint)
+
+
+def _no_such_option(error: MissingConfigException) -> Problem:
+    group, _, name = (error.missing_cfg_file or "").rpartition("/")
+    if not group or error.options is None:
+        return Problem(group, _first_line(error))
+    near = did_you_mean(name, error.options) or _without_punctuation(name, error.options)
+    allowed = ", ".join(sorted(error.options)) or "none"
+    return Problem(
+        group, f"{name!r} is no option. Allowed: {allowed}", f"did you mean {group}={near}?" if near else None
+    )
+
+
+def _without_punctuation(name: str, options: Iterable[str]) -> str | None:
+    flat = {re.sub(r"[\W_]", "", option).lower(): option for option in options}
+    return flat.get(re.sub(r"[\W_]", "", name).lower())
+
+
+def _unresolved(error: OmegaConfBaseException) -> Problem:
+    key = str(error.full_key or "")
+    return Problem(key, f"cannot be resolved: {_first_line(error)}")
+
+
+def _refused_override(message: str, cause: BaseException | None, config_loader: ConfigLoader) -> Problem:
+    if match := _OVERRIDDEN.search(message):
+        key = match["key"]
+        if isinstance(cause, OmegaConfBaseException):
+            return _unknown_key(key, cause, config_loader)
+        return Problem(key, "is no group in the defaults list", _near_group(key, message, config_loader))
+    if match := _DELETED.search(message):
+        return Problem(match["key"], "cannot be deleted: it is not in the config")
+    if match := _ADDED.search(message):
+        key = match["key"]
+        return Problem(key, "cannot be added: it is already in the config", f"without the plus: {key}=…")
+    if match := _UNCHOSEN.search(message):
+        options = ", ".join(line.strip() for line in message.splitlines() if line.startswith("\t"))
+        return Problem(match["key"], "must be chosen" + (f". Allowed: {options}" if options else ""))
+    if match := _MERGED.search(message):
+        return Problem(match["key"], _first_line(cause) if cause else message)
+    return Problem("", " ".join(message.split()) or type(cause).__name__)
+
+
+def _unknown_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> Problem:
+    """The key may be fine and only a key inside its value unknown, as in `request.extra_params={a: 1}`."""
+    wrong = str(error.full_key or key)
+    near = _near_key(key, error, config_loader)
+    if near is None and ".extra_params" in wrong:
+        near = f"what is not there yet takes a plus: +{key}=…"
+    return Problem(wrong if wrong.startswith(f"{key}.") else key, "is no key here", near)
+
+
+def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> str | None:
+    """`request.duration_seconds` for `request.duration_secs`; the misspelt part may stand anywhere in the key."""
+    parent = error.parent_node
+    siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
+    wrong = str(error.full_key or key)
+    before, _, name = wrong.rpartition(".")
+    known = siblings if before else [*siblings, *config_loader.list_groups("")]
+    near = did_you_mean(name, [name for name in known if name != "hydra"])
+    if near is None:
+        return None
+    rest = key[len(wrong) :] if key.startswith(wrong) else ""
+    return f"did you mean {before + '.' if before else ''}{near}{rest}?"
+
+
+def _near_group(key: str, message: str, config_loader: ConfigLoader) -> str | None:
+    group = key.partition("@")[0]
+    if config_loader.get_group_options(group, ObjectType.CONFIG) and "To append" in message:
+        return message.rpartition("use ")[2].strip()
+    near = did_you_mean(group, config_loader.list_groups(""))
+    return f"did you mean {near}?" if near else None
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,87 @@
+"""What Hydra's sweepers and callbacks get back for a run, without its config in memory until it is asked for."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+import runner.errors
+from runner.artifacts.result import Result, RunStatus
+from runner.errors import RunnerError
+
+from .job import Job
+from .objective import objective_value
+
+Compose = Callable[[Job], DictConfig]
+
+
+class NotFinishedError(RunnerError):
+    """The run was not submitted, or was left at the provider; going on with the sweep will bring its file."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class LazyJobReturn(JobReturn):
+    """A `JobReturn` whose `cfg` and `hydra_cfg` are composed again on access."""
+
+    def __init__(self, job: Job, compose: Compose, status: JobStatus, value: float | RunnerError | None) -> None:
+        self._job = job
+        self._compose = compose
+        self.overrides = list(job.task_overrides)
+        self.working_dir = str(Path.cwd())
+        self.task_name = JobRuntime.instance().get("name")
+        self.status = status
+        self._return_value = value
+
+    @property
+    def cfg(self) -> DictConfig:  # type: ignore[override]  # a property where Hydra has a field: that is the point
+        """The task's config, as Hydra passes it to a task function."""
+        config = self._compose(self._job)
+        with read_write(config), open_dict(config):
+            del config["hydra"]
+        return config
+
+    @property
+    def hydra_cfg(self) -> DictConfig:  # type: ignore[override]  # as above
+        """Hydra's own config, under the key `hydra`."""
+        config = self._compose(self._job)
+        OmegaConf.set_readonly(config.hydra, True)
+        return copy.deepcopy(OmegaConf.masked_copy(config, "hydra"))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: pickle's protocol
+        """Pickled as a plain JobReturn that holds everything, as Hydra's callbacks expect of it."""
+        fields = (self.overrides, self.cfg, self.hydra_cfg, self.working_dir, self.task_name, self.status)
+        return JobReturn, (*fields, self._return_value)
+
+    def __repr__(self) -> str:
+        return f"<JobReturn of run {self._job.num}: {self.status.name}>"
+
+    __hash__ = None  # type: ignore[assignment]  # as JobReturn
+
+
+def job_return(job: Job, result: Result | None, error: RunnerError | None, compose: Compose) -> LazyJobReturn:
+    """What came of a job: the objective's number, or the error that its `return_value` raises."""
+    if result is not None and result.status is RunStatus.VERIFIED:
+        return LazyJobReturn(job, compose, JobStatus.COMPLETED, objective_value(result, job.config.objective))
+    return LazyJobReturn(job, compose, JobStatus.FAILED, error or failure_of(result))
+
+
+def failure_of(result: Result | None) -> RunnerError:
+    """The error that a result tells of."""
+    if result is None or result.error is None:
+        status = "planned" if result is None else result.status.value
+        where = f" as {result.job_id}" if result is not None and result.job_id else ""
+        return NotFinishedError(f"the run was not finished: it is {status}{where}")
+    record = result.error
+    kind = getattr(runner.errors, record.type, RunnerError)
+    try:
+        error = kind(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
+    except TypeError:
+        # A few kinds ask for more than a result keeps.
+        return RunnerError(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
+    return error if isinstance(error, RunnerError) else RunnerError(record.message)

@@ -1,0 +1,132 @@
+"""Hydra's launcher: hands every job of a batch to the engine at once, in this process."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from itertools import zip_longest
+from pathlib import Path
+from typing import TypeVar
+
+from hydra.core.utils import JobReturn, configure_log, setup_globals
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+
+from runner.artifacts.atomic import disk_errors
+from runner.artifacts.result import Result
+from runner.display import print_problems
+from runner.engine.run import Observer
+
+from .callbacks import JobCallbacks
+from .execution import execute
+from .job import Job
+from .job_return import job_return
+from .plan import Planner
+from .preflight import preflight
+from .table import print_dry_run
+from .varying import varying
+
+T = TypeVar("T")
+
+
+class RunnerLauncher(Launcher):
+    """Runs the jobs that `RunnerSweeper` planned, or plans and checks the batches of any other sweeper itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.config: DictConfig | None = None
+        self.task_function: TaskFunction | None = None
+        self.hydra_context: HydraContext | None = None
+        self._planner: Planner | None = None
+        self._earlier: list[tuple[Path, Result]] = []
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take in what Hydra knows."""
+        self.config = config
+        self.hydra_context = hydra_context
+        self.task_function = task_function
+
+    @property
+    def planner(self) -> Planner:
+        """Plans this sweep's jobs."""
+        if self._planner is None:
+            self._planner = Planner(known(self.hydra_context).config_loader, known(self.config))
+        return self._planner
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Plan, check and run a batch of another sweeper; its jobs run at the same time."""
+        setup_globals()
+        plan = self.planner.plan(job_overrides, initial_job_idx)
+        print_problems(preflight(plan, repeats=True))
+        if any(job.config.dry_run for job in plan.jobs):
+            dry_run(plan.jobs, "the sweeper chooses later runs by the results of these")
+            raise SystemExit(0)
+        return self.launch_planned(plan.jobs)
+
+    def launch_planned(self, jobs: Sequence[Job], batch_size: int | None = None) -> list[JobReturn]:
+        """Run jobs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt."""
+        config = known(self.config)
+        sweep_dir = Path(str(config.hydra.sweep.dir))
+        with disk_errors(sweep_dir):
+            sweep_dir.mkdir(parents=True, exist_ok=True)
+        _configure_logging(config)
+        for job in jobs:
+            job.create_directory()
+        labels = _labels(jobs)
+        outcome = execute(
+            [job.run(label) for job, label in zip(jobs, labels, strict=True)],
+            directory=sweep_dir,
+            fail_fast=any(job.config.fail_fast for job in jobs),
+            progress=jobs[0].config.progress,
+            batch_size=batch_size,
+            observers=self._observers(jobs),
+            earlier=self._earlier,
+        )
+        self._earlier += [(job.directory, result) for job, result in zip(jobs, outcome.results, strict=False)]
+        if outcome.interrupted is not None:
+            raise SystemExit(128 + outcome.interrupted)
+        ends = zip_longest(jobs, outcome.results, outcome.errors)
+        return [job_return(job, result, error, self.planner.compose) for job, result, error in ends]
+
+    def _observers(self, jobs: Sequence[Job]) -> list[Observer]:
+        callbacks = known(self.hydra_context).callbacks
+        if not callbacks.callbacks:
+            return []
+        return [JobCallbacks(callbacks, jobs, self.planner.compose, known(self.task_function))]
+
+
+def known(value: T | None) -> T:
+    """What Hydra's `setup` gave a plugin, whose attributes are None before."""
+    if value is None:
+        raise RuntimeError("Hydra calls setup() before anything else")
+    return value
+
+
+def dry_run(jobs: Sequence[Job], note: str = "") -> None:
+    """Print what the jobs would send and cost."""
+    configs = [job.config for job in jobs]
+    print_dry_run([job.num for job in jobs], configs, varying([job.task_overrides for job in jobs], configs), note=note)
+
+
+def _labels(jobs: Sequence[Job]) -> list[str]:
+    differing = varying([job.task_overrides for job in jobs], [job.config for job in jobs])
+    return [differing.label(row) for row in range(len(jobs))]
+
+
+def _configure_logging(config: DictConfig) -> None:
+    """Once for all jobs; their log files are written by `RunLog`, which keeps none of them open."""
+    own = copy.deepcopy(config)
+    configure_log(own.hydra.hydra_logging, own.hydra.verbose)
+    logging = own.hydra.job_logging
+    if logging is None or not OmegaConf.select(logging, "handlers"):
+        configure_log(logging, own.hydra.verbose)
+        return
+    with read_write(logging), open_dict(logging):
+        files = [name for name, handler in logging.handlers.items() if "filename" in handler]
+        for name in files:
+            del logging.handlers[name]
+        for logger in [logging.get("root"), *(logging.get("loggers") or {}).values()]:
+            if logger is not None and logger.get("handlers"):
+                logger.handlers = [name for name in logger.handlers if name not in files]
+    configure_log(logging, own.hydra.verbose)

@@ -1,0 +1,171 @@
+"""From override lists to planned jobs: each composed once, resolved while HydraConfig is set to it, validated."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import setup_globals
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.cli.secret_guard import refuse_in_config
+from runner.config import Problem, RunConfig, load
+from runner.errors import RunnerError
+
+from .choice import Composition, interpolates
+from .compose import Composer
+from .composition_error import problem_of
+from .finding import Finding
+from .job import Job, Packed, joined
+from .rendering import Renderer
+
+_T = TypeVar("_T")
+_CONSTANT = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
+_NO_CHDIR = "cannot be true: all runs share one process, which has one working directory"
+_NO_ENV_SET = "all runs share one process, and the values would be written to disk"
+_EXPORT = "export the variables before the command, or put them into .env"
+_COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
+
+
+@dataclass(slots=True)
+class Plan:
+    """The jobs that could be planned, and what is wrong with any."""
+
+    jobs: list[Job] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    total: int = 0
+
+
+class Planner:
+    """Plans the jobs of one sweep."""
+
+    def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
+        self._loader = config_loader
+        self._composer = Composer(config_loader, master, inspect=refuse_in_config)
+        self._renderer = Renderer()
+        self._like = b""
+        self._interned: dict[tuple[str, str], Any] = {}  # Any: provider and model configs
+        self._sweep_dirs: dict[str, str] = {}
+
+    def plan(self, batch: Sequence[Sequence[str]], first: int = 0) -> Plan:
+        """Compose, resolve and validate every job; errors become findings, never exceptions."""
+        setup_globals()
+        plan = Plan(total=len(batch))
+        for num, overrides in enumerate(batch, first):
+            try:
+                job, problems = self._job(num, overrides)
+            except _COMPOSING_ERRORS as error:
+                job, problems = None, [problem_of(error, self._loader)]
+            plan.findings += [Finding(num, problem) for problem in problems]
+            if job is not None:
+                plan.jobs.append(job)
+        return plan
+
+    def compose(self, job: Job) -> DictConfig:
+        """The job's config again, as its callbacks and `JobReturn` see it."""
+        config = self._composer.compose(job.overrides)
+        composition = Composition(config, None)
+        composition.number(job.num)
+        composition.place(str(job.directory))
+        return config
+
+    def _job(self, num: int, overrides: Sequence[str]) -> tuple[Job | None, list[Problem]]:
+        with self._composer.composed(overrides) as composition, _current(composition.config):
+            composition.number(num)
+            directory = self._place(composition, num)
+            task = composition.task()
+            config, problems = load(composition.resolved_task(task))
+            plain = composition.hydra()
+            hydra = plain["hydra"]
+            job_node = hydra["job"]
+            problems += _unsupported(composition.config.hydra.job if interpolates(job_node) else job_node)
+            if config is None:
+                return None, problems
+            lines = tuple(hydra["overrides"]["task"])
+            job = Job(
+                num=num,
+                overrides=tuple(overrides),
+                task_overrides=lines,
+                config=self._shared(config),
+                directory=directory,
+                output_subdir=_subdir(composition.config, hydra),
+                files=self._files(task, plain, lines),
+            )
+            return job, problems
+
+    def _place(self, composition: Composition, num: int) -> Path:
+        """The output directory, as `hydra.core.utils.run_job` finds it."""
+        sweep = composition.config.hydra.sweep
+        raw = str(sweep._get_node("dir"))  # noqa: SLF001 - the text before interpolation tells whether it can vary
+        subdir = str(num) if str(sweep._get_node("subdir")) == "${hydra.job.num}" else str(sweep.subdir)  # noqa: SLF001
+        if raw not in self._sweep_dirs:
+            resolved = str(sweep.dir)
+            if _CONSTANT.fullmatch(raw):
+                self._sweep_dirs[raw] = resolved
+        else:
+            resolved = self._sweep_dirs[raw]
+        directory = os.path.abspath(os.path.join(resolved, subdir))  # noqa: PTH100, PTH118 - as Hydra does, text for text
+        composition.place(directory)
+        return Path(directory)
+
+    def _files(
+        self, task: Mapping[str, Any], hydra: Mapping[str, Any], lines: Sequence[str]
+    ) -> Packed:  # Any: a config
+        files = {
+            "config.yaml": self._renderer.mapping(task),
+            "hydra.yaml": self._renderer.mapping(hydra),
+            "overrides.yaml": self._renderer.sequence(lines),
+        }
+        self._like = self._like or joined(files)
+        return Packed.pack(files, self._like)
+
+    def _shared(self, config: RunConfig) -> RunConfig:
+        """The same config, holding the provider and model objects of earlier runs where they are equal."""
+        return config.model_copy(
+            update={"provider": self._intern("provider", config.provider), "model": self._intern("model", config.model)}
+        )
+
+    def _intern(self, section: str, value: _T) -> _T:
+        interned: _T = self._interned.setdefault((section, repr(value)), value)
+        return interned
+
+
+@contextmanager
+def _current(config: DictConfig) -> Iterator[None]:
+    """Let `${hydra:…}` and `HydraConfig.get()` see this job; `set_config` would copy the node for 5 ms."""
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    instance.cfg = config  # type: ignore[assignment]  # HydraConfig's own annotation is not what it stores
+    try:
+        yield
+    finally:
+        instance.cfg = before
+
+
+def unsupported(config: DictConfig) -> list[Problem]:
+    """What Hydra offers a job and one process for all of them cannot keep: a working directory, an environment."""
+    return _unsupported(config.hydra.job)
+
+
+def _unsupported(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
+    problems = []
+    if job["chdir"]:
+        problems.append(Problem("hydra.job.chdir", _NO_CHDIR, "hydra.job.chdir=false; every run has its own directory"))
+    if job["env_set"]:
+        names = ", ".join(sorted(map(str, job["env_set"])))
+        problems.append(Problem("hydra.job.env_set", f"cannot be set ({names}): {_NO_ENV_SET}", _EXPORT))
+    return problems
+
+
+def _subdir(config: DictConfig, plain: Mapping[str, Any]) -> str | None:  # Any: a config
+    subdir: str | None = plain["output_subdir"]
+    return config.hydra.output_subdir if interpolates(subdir) else subdir

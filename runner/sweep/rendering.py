@@ -1,0 +1,86 @@
+"""The text of `.hydra/*.yaml`, byte for byte as OmegaConf writes it, rendered once per value and not once per run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import yaml
+from omegaconf._utils import get_omega_conf_dumper
+
+_MEMO_LIMIT = 8192
+
+
+class Renderer:
+    """Renders plain data in block style; equal entries of earlier runs are reused.
+
+    Nested mappings are joined here; everything else is left to PyYAML with OmegaConf's dumper, nested as deep as it
+    stands, so that line folding, quoting and indentation are its own.
+    """
+
+    def __init__(self) -> None:
+        self._memo: dict[tuple[int, str, type, str], str] = {}
+
+    def mapping(self, plain: Mapping[str, Any]) -> str:  # Any: a config's values are whatever its author wrote
+        """A whole document that is a mapping."""
+        return self._block(plain, 0) if plain else _dump({})
+
+    def sequence(self, lines: Sequence[str]) -> str:
+        """A whole document that is a list of strings."""
+        return "".join(self._remembered(0, "", line, [line]) for line in lines) if lines else _dump([])
+
+    def _block(self, plain: Mapping[Any, Any], depth: int) -> str:  # Any: as above; keys may be numbers
+        return "".join(self._entry(key, value, depth) for key, value in plain.items())
+
+    def _entry(self, key: object, value: object, depth: int) -> str:
+        if isinstance(value, dict) and value:
+            head = self._remembered(depth, repr(key), {}, {key: {}})
+            if head.endswith(": {}\n") and "\n" not in head[:-1] and not head.lstrip().startswith("?"):
+                return head.removesuffix(" {}\n") + "\n" + self._block(value, depth + 1)
+        return self._remembered(depth, repr(key), value, {key: value})
+
+    def _remembered(self, depth: int, key: str, value: object, document: object) -> str:
+        identity = (depth, key, type(value), repr(value))
+        text = self._memo.get(identity)
+        if text is None:
+            text = _nested(document, depth)
+            if len(self._memo) < _MEMO_LIMIT:
+                self._memo[identity] = text
+        return text
+
+
+def _nested(document: object, depth: int) -> str:
+    for _ in range(depth):
+        document = {"a": document}
+    lines = _dump(document).splitlines(keepends=True)
+    return "".join(lines[depth:])
+
+
+def _dump(document: object) -> str:
+    dumper = _QUICK if _QUICK is not None and _is_printable_ascii(document) else get_omega_conf_dumper()
+    text: str = yaml.dump(document, default_flow_style=False, allow_unicode=True, sort_keys=False, Dumper=dumper)
+    return text
+
+
+def _is_printable_ascii(value: object) -> bool:
+    """Whether both emitters write the same: they differ beyond ASCII, at line breaks, in empty and very long keys."""
+    if isinstance(value, str):
+        return value.isascii() and value.isprintable()
+    if isinstance(value, dict):
+        return all(_is_printable_ascii(key) and 0 < len(str(key)) < 100 for key in value) and all(
+            map(_is_printable_ascii, value.values())
+        )
+    return not isinstance(value, list) or all(map(_is_printable_ascii, value))
+
+
+def _quick_dumper() -> type | None:
+    """OmegaConf's dumper on libyaml's emitter, five times as fast; None where PyYAML was built without it."""
+    base = getattr(yaml, "CDumper", None)
+    if base is None:
+        return None
+    dumper = type("QuickDumper", (base,), {})
+    yaml.add_representer(str, get_omega_conf_dumper().str_representer, Dumper=dumper)
+    return dumper
+
+
+_QUICK = _quick_dumper()

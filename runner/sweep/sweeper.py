@@ -1,0 +1,87 @@
+"""Hydra's basic sweeper, but nothing is sent or written before every run of every batch was checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from omegaconf import OmegaConf
+
+from runner.artifacts.atomic import disk_errors
+from runner.artifacts.result_file import NAME, read_result
+from runner.config import Problem
+from runner.display import print_closing, print_problems
+from runner.report.results import write_results
+
+from .composition_error import problem_of
+from .finding import Finding
+from .job import Job
+from .launcher import RunnerLauncher, dry_run, known
+from .plan import Planner
+from .preflight import PreflightError, preflight
+
+
+class RunnerSweeper(BasicSweeper):
+    """The same expansion, `params` and `max_batch_size` as Hydra's basic sweeper."""
+
+    def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
+        """Run every combination, or with `dry_run=true` only print them; raises `PreflightError`.
+
+        A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
+        """
+        launcher = known(self.launcher)
+        own = launcher if isinstance(launcher, RunnerLauncher) else None
+        batches = self._batches(arguments)
+        planner = own.planner if own else Planner(known(self.hydra_context).config_loader, known(self.config))
+        plan = planner.plan([overrides for batch in batches for overrides in batch])
+        print_problems(preflight(plan))
+        if any(job.config.dry_run for job in plan.jobs):
+            dry_run(plan.jobs)
+            return []
+        directory = self._prepare()
+        if own is None:
+            return _launch_elsewhere(launcher, batches, plan.jobs, directory)
+        returns = own.launch_planned(plan.jobs, self.max_batch_size)
+        size = self.max_batch_size or len(returns)
+        return [returns[start : start + size] for start in range(0, len(returns), size)]
+
+    def _batches(self, arguments: Sequence[str]) -> list[list[list[str]]]:
+        loader = known(self.hydra_context).config_loader
+        if self.max_batch_size is not None and self.max_batch_size < 1:
+            problem = Problem(
+                "hydra.sweeper.max_batch_size", f"{self.max_batch_size} is not allowed: at least 1, or null"
+            )
+            raise PreflightError([Finding(None, problem)], 0)
+        try:
+            parsed = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
+            return self.split_arguments(parsed, self.max_batch_size)
+        except HydraException as error:
+            raise PreflightError([Finding(None, problem_of(error, loader))], 0) from error
+
+    def _prepare(self) -> Path:
+        config = known(self.config)
+        directory = Path(str(config.hydra.sweep.dir))
+        with disk_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(config, directory / "multirun.yaml")
+        return directory
+
+
+def _launch_elsewhere(
+    launcher: Launcher, batches: Sequence[Sequence[Sequence[str]]], jobs: Sequence[Job], directory: Path
+) -> list[Sequence[JobReturn]]:
+    """Through another launcher, whose jobs each run the task function on their own."""
+    returns: list[Sequence[JobReturn]] = []
+    first = 0
+    for batch in batches:
+        returns.append(launcher.launch(batch, initial_job_idx=first))
+        first += len(batch)
+    done = [(job.directory, read_result(job.directory)) for job in jobs if (job.directory / NAME).exists()]
+    write_results(directory, done)
+    print_closing([result for _, result in done], directory)
+    return returns

@@ -1,0 +1,73 @@
+"""What tells the runs of a sweep from one another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.config import RunConfig
+
+_SECTIONS = ("provider", "model", "request")
+
+
+@dataclass(frozen=True, slots=True)
+class Varying:
+    """The keys that differ between runs, as one would override them, and each run's values."""
+
+    keys: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]  # Any: values of a config
+
+    def label(self, row: int) -> str:
+        """One run's parameters on one line."""
+        return " ".join(
+            f"{key.removeprefix('request.')}={value}" for key, value in zip(self.keys, self.rows[row], strict=True)
+        )
+
+
+def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) -> Varying:
+    """The keys in the order in which the user gave them, then what varies without having been named."""
+    choices = [_assigned(lines) for lines in overrides]
+    named = list(dict.fromkeys(key for choice in choices for key in choice))
+    columns = {
+        key: [_value(choice, key, config) for choice, config in zip(choices, configs, strict=True)] for key in named
+    }
+    columns = {key: column for key, column in columns.items() if _differs(column)}
+    columns |= {key: column for key, column in _unnamed(configs, {*named}) if key not in columns}
+    return Varying(tuple(columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
+
+
+def _assigned(lines: Sequence[str]) -> dict[str, str]:
+    pairs = (
+        line.lstrip("+~").partition("=") for line in lines if not line.lstrip("+~").startswith(("hydra.", "hydra/"))
+    )
+    return {key: value for key, _, value in pairs}
+
+
+def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
+    """The value that the run has, or for a group (and for a key that is none) the text of the override."""
+    section, _, name = key.partition(".")
+    holder = getattr(config, section, None) if section in RunConfig.model_fields else None
+    if name and hasattr(holder, name):
+        return getattr(holder, name)
+    if not name and section not in _SECTIONS and holder is not None:
+        return holder
+    return choice.get(key)
+
+
+def _unnamed(configs: Sequence[RunConfig], named: set[str]) -> Iterator[tuple[str, list[object]]]:
+    for section in _SECTIONS:
+        parts = [getattr(config, section) for config in configs]
+        # A chosen group stands for all that it changes; so does an experiment.
+        if not _differs(parts) or any(key.partition("@")[0] == section or "/" in key for key in named):
+            continue
+        for name in sorted({name for part in parts for name in type(part).model_fields} - {"kind"}):
+            if f"{section}.{name}" in named or (name == "prompt" and "request.prompt_file" in named):
+                continue
+            column = [getattr(part, name, None) for part in parts]
+            if _differs(column):
+                yield f"{section}.{name}", column
+
+
+def _differs(column: Sequence[object]) -> bool:
+    return any(value is not column[0] and value != column[0] for value in column)

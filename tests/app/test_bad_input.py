@@ -1,0 +1,105 @@
+"""Wrong input: one clear message, no traceback, code 2, nothing sent, nothing left behind."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragments"),
+    [
+        (["model=sora2"], ["model: 'sora2' is no option", "did you mean model=sora-2"]),
+        (["modle=sora-2"], ["modle", "did you mean model"]),
+        (["request.duration_secs=8"], ["request.duration_secs", "did you mean request.duration_seconds?"]),
+        (["+request.duration_secs=8"], ["request.duration_secs", "did you mean request.duration_seconds?"]),
+        (["provider=bedrock"], ["azure_openai", "emulator", "openai"]),
+        (["request.duration_seconds=long"], ["request.duration_seconds: 'long' is not allowed"]),
+        (["request.duration_seconds=5"], ["5 seconds. Allowed values: 4, 8, 12"]),
+        (["request.aspect_ratio=4:3"], ["Invalid aspect ratio: 4:3. Supported ratios: 16:9, 9:16"]),
+        (["request.size=640x480"], ["640x480 is not offered by sora-2"]),
+        (["request.aspect_ratio=969"], ["Quote it in the file: aspect_ratio: '16:9'"]),
+        (["request.prompt="], ["request.prompt: is empty"]),
+        (["request.prompt_file=none.txt"], ["cannot read none.txt"]),
+        (["request.image_list=[none.png]"], ["none.png"]),
+        (["request.prompt=it's"], ["request.prompt", "request.prompt_file=prompt.txt"]),
+        (["request.prompt=un café"], ["request.prompt_file=prompt.txt"]),
+        (["request.prompt=a cat, and a dog"], ["2 separate paid runs"]),
+        (["-m", "request.prompt=a cat, and a dog"], ["2 separate paid runs"]),
+        (["request.duration_seconds=4,8"], ["-m"]),
+        (["provider=openai"], ["OPENAI_API_KEY", "model", "retired"]),
+        (["provider=openai", "model=gpt-image-2", "request=image"], ["OPENAI_API_KEY"]),
+        (["provider=azure_openai"], ["provider.base_url", "https://"]),
+        (["hydra.job.chdir=true"], ["hydra.job.chdir"]),
+        (["hydra.job.env_set.A=b"], ["hydra.job.env_set"]),
+        (["emulater"], ["did you mean: python -m runner emulator"]),
+        (["repeat", "nowhere"], ["nowhere is no run's directory"]),
+    ],
+    ids=lambda value: value[-1][:40] if isinstance(value, list) else None,
+)
+def test_wrong_input_is_answered_with_what_to_type(cli, arguments, fragments):
+    cli(*arguments).refused(*fragments)
+
+
+def test_every_problem_of_every_run_is_listed_at_once(cli):
+    done = cli("-m", "request.duration_seconds=4,5,8", "request.aspect_ratio=16:9,4:3")
+    done.refused("5 seconds. Allowed values: 4, 8, 12", "Invalid aspect ratio: 4:3")
+    assert "runs 2-3" in done.err
+    assert "runs 1, 3, 5" in done.err
+
+
+@pytest.mark.parametrize(
+    ("base_url", "fragment"),
+    [
+        ("not a url", "provider.base_url"),
+        ("ftp://example.com", "provider.base_url"),
+        ("http://example.com/v1", "allow_http"),
+        ("https://user:hunter2@example.com", "provider.base_url"),
+    ],
+)
+def test_a_url_that_cannot_be_trusted_is_refused(cli, canary, base_url, fragment):
+    done = cli(
+        *("provider=openai", "model=gpt-image-2", "request=image"), OPENAI_BASE_URL=base_url, OPENAI_API_KEY=canary
+    )
+    done.refused(fragment)
+    assert "hunter2" not in done.err
+    assert canary not in done.err
+
+
+@pytest.mark.parametrize("flags", [[], ["-m"], ["--cfg", "job"], ["--cfg", "job", "--resolve"], ["--info", "config"]])
+@pytest.mark.parametrize(
+    "override",
+    [
+        "provider.api_key={key}",
+        "+provider.api_key={key}",
+        "++provider.api_key={key}",
+        "provider={{kind: openai, api_key: {key}}}",
+        "provider.api_key_env=sk-{key}",
+    ],
+)
+def test_a_key_on_the_command_line_is_refused_before_anything_is_written(cli, canary, flags, override):
+    done = cli(*flags, override.format(key=canary))
+    done.refused("api_key_env")
+    assert canary not in done.err + done.out
+
+
+@pytest.mark.parametrize("flags", [[], ["-m"], ["--cfg", "job"], ["--info", "config"]])
+def test_a_key_in_an_experiment_file_is_refused(cli, canary, tmp_path, flags):
+    folder = tmp_path / "home" / "experiment"
+    folder.mkdir(parents=True)
+    (folder / "leaky.yaml").write_text(f"# @package _global_\nprovider:\n  api_key: {canary}\n")
+    done = cli(*flags, "--config-dir", "home", "+experiment=leaky")
+    assert done.code == 2
+    assert canary not in done.err + done.out
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_a_traceback_is_there_for_who_asks(cli):
+    assert "Traceback" in cli("model=sora2", HYDRA_FULL_ERROR="1").err
+
+
+def test_outputs_that_cannot_be_written_are_named(cli, tmp_path):
+    (tmp_path / "outputs").write_text("a file in the way")
+    done = cli()
+    assert done.code == 2
+    assert "outputs" in done.err
+    assert "Traceback" not in done.err

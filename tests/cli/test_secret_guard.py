@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import pytest
+
+from runner.cli.secret_guard import refuse_in_arguments, refuse_in_config
+from runner.errors import SecretError
+
+KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz"
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJhdWQiOiJodHRwcyJ9.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        f"provider.api_key={KEY}",
+        "provider.api_key=hunter2hunter2",
+        "+provider.api_key=hunter2hunter2",
+        "++provider.api_key=hunter2hunter2",
+        "provider={api_key: hunter2hunter2}",
+        "+provider={kind: openai, 'api_key': hunter2}",
+        f"provider.api_key_env={KEY}",
+        "provider.api_key_env=0123456789abcdef0123456789abcdef",
+        "provider.base_url=https://user:hunter2@host/v1",
+        "hydra.job.env_set.OPENAI_API_KEY=hunter2hunter2",
+        f"request.prompt={KEY}",
+        f"request.extra_params.header={JWT}",
+        "request.prompt='${oc.env:OPENAI_API_KEY}'",
+        "provider.azure_ad_token=hunter2",
+        KEY,
+    ],
+)
+def test_a_credential_on_the_command_line_is_refused_without_being_repeated(argument):
+    with pytest.raises(SecretError) as caught:
+        refuse_in_arguments([argument], env={})
+    shown = f"{caught.value.message} {caught.value.hint}"
+    for secret in (KEY, JWT, "hunter2", "0123456789abcdef"):
+        assert secret not in shown
+    assert "api_key_env" in shown
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "provider.api_key_env=MY_KEY",
+        "provider.base_url=https://host:8443/v1",
+        "provider.base_url=${oc.env:AZURE_OPENAI_ENDPOINT}",
+        "request.prompt=the secret token: a key",
+        "request.prompt='{api_key: a poem}'",
+        "model.usd_per_million_tokens.text_in=5",
+        "~provider.api_key_env",
+        "provider.api_key=null",
+        "-m",
+        "--cfg",
+    ],
+)
+def test_what_is_no_credential_passes(argument):
+    refuse_in_arguments([argument], env={"OPENAI_API_KEY": "abcdefghijkl"})
+
+
+def test_the_value_of_a_key_from_the_environment_is_recognised_anywhere():
+    with pytest.raises(SecretError, match="stands in your environment"):
+        refuse_in_arguments(["request.prompt=say plainvalue123 aloud"], env={"OPENAI_API_KEY": "plainvalue123"})
+
+
+def test_a_key_that_came_from_a_config_file_is_refused_and_named():
+    with pytest.raises(SecretError, match=r"provider\.api_key in the config") as caught:
+        refuse_in_config({"provider": {"kind": "openai", "api_key": "hunter2hunter2"}}, env={})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_lists_in_a_config_are_searched_too():
+    with pytest.raises(SecretError):
+        refuse_in_config({"hydra": {"overrides": {"task": [f"request.prompt={KEY}"]}}}, env={})

@@ -1,0 +1,101 @@
+"""`results.csv` and `results.jsonl`: a row a run, safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result, RunStatus
+from runner.config import RunConfig
+from runner.config.run import Objective
+from runner.report.results import CSV, JSONL, write_results
+from runner.sweep.job_return import NotFinishedError, failure_of
+from runner.sweep.objective import objective_value
+
+BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
+
+
+@pytest.fixture
+def config() -> RunConfig:
+    model = {
+        "kind": "video", "name": "m", "deployment": None, "validation": "off", "sizes": None, "aspect_ratios": {},
+        "max_reference_images": 0, "parameters": [], "max_prompt_length": 9, "retirement": {}, "source": "-",
+        "read": "2026-11-23", "durations": None, "default_duration": 4, "default_size": "720x1280",
+        "usd_per_second": None,
+    }  # fmt: skip
+    return RunConfig.model_validate(
+        {"provider": {"kind": "emulator"}, "model": model, "request": {"kind": "video", "prompt": "p"}}
+    )
+
+
+def ended(config: RunConfig, index: int, prompt: str, **changes: object) -> Result:
+    request = config.request.model_copy(update={"prompt": prompt})
+    times = {"submitting": 0, "submitted": 1, "completed": 61, "verified": 65}
+    fields = {
+        "index": index, "status": RunStatus.VERIFIED, "provider": "emulator", "endpoint": "e", "model": "m",
+        "deployment": None, "config": config.model_copy(update={"request": request}), "request_sent": {},
+        "overrides": [f"request.prompt='{prompt}'"], "job_id": f"video_{index}",
+        "artifacts": [Artifact(path="video.mp4", bytes=10, sha256="ab", media_type="video/mp4", duration_seconds=4)],
+        "cost": Cost(estimated_usd=0.4), "environment": Environment(runner="1", openai="3", python="3.11"),
+        "timestamps": {name: BEGIN + dt.timedelta(seconds=after) for name, after in times.items()},
+    }  # fmt: skip
+    return Result.model_validate(fields | changes)
+
+
+def test_varying_parameters_come_first_then_what_came_of_them(config: RunConfig, tmp_path: Path) -> None:
+    error = ErrorRecord(type="GenerationFailedError", code="internal", message="no", hint=None, retryable=True)
+    runs = [ended(config, 0, "a"), ended(config, 1, "b", status=RunStatus.FAILED, artifacts=[], error=error)]
+    write_results(tmp_path, [(tmp_path / str(run.index), run) for run in runs])
+    with (tmp_path / CSV).open(newline="") as file:
+        first, second = csv.DictReader(file)
+    assert list(first)[:3] == ["request.prompt", "run", "status"]
+    assert (first["artifact"], first["seconds"], first["estimated_usd"]) == ("0/video.mp4", "65.0", "0.4")
+    assert (second["status"], second["error_type"], second["error"]) == ("failed", "GenerationFailedError", "no")
+    assert second["artifact"] == ""
+    lines = [json.loads(line) for line in (tmp_path / JSONL).read_text().splitlines()]
+    assert [line["request.prompt"] for line in lines] == ["a", "b"]
+    assert lines[1]["artifact"] is None
+    assert {path.name for path in tmp_path.iterdir()} == {CSV, JSONL}
+
+
+@pytest.mark.parametrize("prompt", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(config: RunConfig, tmp_path: Path, prompt: str) -> None:
+    write_results(tmp_path, [(tmp_path / str(n), ended(config, n, text)) for n, text in enumerate([prompt, "x"])])
+    with (tmp_path / CSV).open(newline="") as file:
+        assert next(csv.DictReader(file))["request.prompt"] == f"'{prompt}"
+    assert json.loads((tmp_path / JSONL).read_text().splitlines()[0])["request.prompt"] == prompt
+
+
+def test_any_text_survives(config: RunConfig, tmp_path: Path) -> None:
+    nasty = 'Käse, "zitiert"\nund 🧀;'
+    write_results(tmp_path, [(tmp_path / str(n), ended(config, n, text)) for n, text in enumerate([nasty, "x"])])
+    with (tmp_path / CSV).open(newline="", encoding="utf-8") as file:
+        assert next(csv.DictReader(file))["request.prompt"] == nasty
+
+
+@pytest.mark.parametrize(
+    ("objective", "value"), [("cost", 0.4), ("latency", 60.0), ("duration", 4.0), ("file_size", 10.0)]
+)
+def test_the_objective_is_a_number_of_the_run(config: RunConfig, objective: Objective, value: float) -> None:
+    assert objective_value(ended(config, 0, "a"), objective) == value
+
+
+def test_an_actual_cost_wins_over_the_estimate(config: RunConfig) -> None:
+    assert objective_value(ended(config, 0, "a", cost=Cost(estimated_usd=1, actual_usd=0.5)), "cost") == 0.5
+
+
+@pytest.mark.parametrize("kind", ["GenerationFailedError", "JobTimeoutError", "Unheard"])
+def test_a_result_tells_the_error_that_it_came_from(config: RunConfig, kind: str) -> None:
+    record = ErrorRecord(type=kind, code="c", message="what happened", hint="h", retryable=False)
+    error = failure_of(ended(config, 0, "a", status=RunStatus.FAILED, error=record))
+    assert (str(error), error.code, error.hint, error.job_id) == ("what happened", "c", "h", "video_0")
+
+
+def test_an_unfinished_run_is_no_failure_of_its_own(config: RunConfig) -> None:
+    error = failure_of(ended(config, 0, "a", status=RunStatus.SUBMITTED))
+    assert isinstance(error, NotFinishedError)
+    assert error.exit_code == 4

@@ -1,0 +1,84 @@
+"""A sweep's composing and planning over the shipped `conf/`, and whole sweeps through the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from runner.app import run
+from runner.cli.hydra_app import config_directory
+from runner.emulator.thread import EmulatorThread
+from runner.sweep.plan import Planner
+
+Sweep = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def loader() -> Iterator[ConfigLoader]:
+    version.setbase("1.3")
+    GlobalHydra.instance().clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
+        yield Hydra.create_main_hydra2("runner", create_config_search_path(str(config_directory()))).config_loader
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture(autouse=True)
+def no_hydra_config() -> Iterator[None]:
+    yield
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture(scope="module")
+def master(loader: ConfigLoader) -> DictConfig:
+    return loader.load_configuration("config", ["hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+
+
+@pytest.fixture
+def planner(loader: ConfigLoader, master: DictConfig) -> Planner:
+    return Planner(loader, master)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory in which the user stands."""
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def sweep(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Sweep:
+    """Run the command line with `-m` against an emulator reached as OpenAI; the result is the exit code."""
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+
+    def call(*overrides: str, server: EmulatorThread = emulator, directory: str = "out") -> int:
+        return run(["-m", *arguments(server, directory, overrides), *overrides])
+
+    return call
+
+
+def arguments(server: EmulatorThread, directory: str, overrides: Sequence[str]) -> Sequence[str]:
+    """What makes a sweep quick, and is not asked for otherwise."""
+    usual = [
+        "provider=openai",
+        f"provider.base_url={server.base_url}",
+        "provider.poll_interval=0.02",
+        "provider.retired_models=off",
+        "request.duration_seconds=4",
+        "progress=off",
+        f"hydra.sweep.dir={directory}",
+    ]
+    given = {override.partition("=")[0] for override in overrides}
+    return [override for override in usual if override.partition("=")[0] not in given]

@@ -1,0 +1,152 @@
+"""A planned job is what Hydra's own launcher would have made of the same overrides."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import pytest
+from hydra._internal.callbacks import Callbacks
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.utils import run_job, setup_globals
+from hydra.types import HydraContext
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from runner.sweep.job_return import NotFinishedError, job_return
+from runner.sweep.plan import Planner
+
+JOBS = [
+    ["request.seed=1"],
+    ["model=sora-2-pro", "request.prompt='run ${hydra:job.num}, in ${hydra:runtime.output_dir}'"],
+    ["+experiment=draft_vs_pro", "+request.extra_params={a:[1,{b:2}]}"],
+    ["hydra.sweep.subdir=${hydra:job.override_dirname}", "request.seed=3"],
+    ["hydra.sweep.dir=elsewhere/${hydra.job.num}", "hydra.sweep.subdir=${request.kind}", "hydra.verbose=[a]"],
+    ["hydra.output_subdir=null", "request.seed=4"],
+    [
+        "hydra.output_subdir=.config",
+        "request.prompt='Käse 🧀, größer als alles, was man je auf einer Zeile gesehen hat'",
+    ],
+]
+
+
+@pytest.mark.parametrize("overrides", JOBS, ids=" ".join)
+def test_leaves_what_hydra_leaves(
+    loader: ConfigLoader, master: DictConfig, planner: Planner, here: Path, overrides: list[str]
+) -> None:
+    theirs = hydras_own(loader, master, overrides)
+    expected = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    directory = Path(theirs.hydra_cfg.hydra.runtime.output_dir)
+    for path in expected:
+        path.unlink()
+
+    plan = planner.plan([overrides], first=5)
+    assert plan.findings == []
+    (job,) = plan.jobs
+    assert job.directory == directory
+    job.create_directory()
+
+    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == expected
+    ours = job_return(job, None, None, planner.compose)
+    assert ours.overrides == theirs.overrides
+    assert ours.working_dir == theirs.working_dir
+    assert OmegaConf.to_yaml(ours.cfg) == OmegaConf.to_yaml(theirs.cfg)
+    assert OmegaConf.to_yaml(ours.hydra_cfg) == OmegaConf.to_yaml(theirs.hydra_cfg)
+    assert ours.task_name == theirs.task_name
+
+
+def test_resolves_the_config_while_hydra_is_set_to_the_job(planner: Planner) -> None:
+    plan = planner.plan([["request.prompt='take ${hydra:job.num}'"]] * 2, first=3)
+    assert [job.config.request.prompt for job in plan.jobs] == ["take 3", "take 4"]
+
+
+def test_collects_every_jobs_problems_instead_of_stopping_at_the_first(planner: Planner) -> None:
+    jobs = [
+        ["request.duration_secs=4"],
+        ["model=sora2"],
+        ["request.seed=1"],
+        ["request.seed=many"],
+        ["request.prompt=${nowhere}"],
+        ["hydra.job.chdir=true"],
+        ["+hydra.job.env_set.FOO=bar"],
+        ["request.prompt=it's"],
+        ["reqest.seed=1"],
+        ["modle=sora-2"],
+        ["model=sora-2", "++model.prompt_length=3"],
+        ["request.extra_params={a:1}"],
+    ]
+    plan = planner.plan(jobs)
+    assert [job.num for job in plan.jobs] == [2, 5, 6]
+    said = {finding.run: f"{finding.problem}" for finding in plan.findings}
+    assert [*said] == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    assert said[0] == "request.duration_secs: is no key here (did you mean request.duration_seconds?)"
+    assert "'sora2' is no option" in said[1]
+    assert said[1].endswith("(did you mean model=sora-2?)")
+    assert "request.seed" in said[3]
+    assert "request.prompt: cannot be resolved" in said[4]
+    assert "hydra.job.chdir: cannot be true" in said[5]
+    assert "hydra.job.env_set: cannot be set (FOO)" in said[6]
+    assert "bar" not in said[6]
+    assert "prompt_file" in said[7]
+    assert said[8] == "reqest.seed: is no key here (did you mean request.seed?)"
+    assert said[9] == "modle: is no key here (did you mean model?)"
+    assert said[11] == (
+        "request.extra_params.a: is no key here (what is not there yet takes a plus: +request.extra_params=…)"
+    )
+    assert said[10].startswith("model.prompt_length: is no key here")
+
+
+def test_a_credential_in_a_swept_config_file_is_refused(
+    loader: ConfigLoader, master: DictConfig, tmp_path: Path
+) -> None:
+    leaky = tmp_path / "provider"
+    leaky.mkdir()
+    (leaky / "leaky.yaml").write_text("kind: openai\napi_key: sk-0123456789abcdefghij\n")
+    jobs = [[f"hydra.searchpath=[file://{tmp_path}]", "provider=leaky"]]
+    plan = Planner(loader, master).plan(jobs)
+    assert plan.jobs == []
+    (finding,) = plan.findings
+    assert "provider.api_key" in str(finding.problem)
+    assert "sk-0123456789" not in str(finding.problem)
+
+
+def test_no_omegaconf_object_outlives_its_run(planner: Planner) -> None:
+    planner.plan([["request.seed=1"]])
+    before = configs_alive()
+    plan = planner.plan([[f"request.seed={seed}"] for seed in range(50)])
+    assert len(plan.jobs) == 50
+    assert configs_alive() - before < 10
+
+
+def test_runs_share_equal_provider_and_model_objects(planner: Planner) -> None:
+    plan = planner.plan([["request.seed=1"], ["request.seed=2"], ["model=sora-2-pro"]])
+    first, second, third = (job.config for job in plan.jobs)
+    assert first.provider is second.provider is third.provider
+    assert first.model is second.model
+    assert third.model is not first.model
+
+
+def test_a_pickled_job_return_holds_everything(planner: Planner) -> None:
+    import pickle
+
+    (job,) = planner.plan([["request.seed=1"]]).jobs
+    thawed = pickle.loads(pickle.dumps(job_return(job, None, None, planner.compose)))
+    assert thawed.cfg.request.seed == 1
+    assert thawed.hydra_cfg.hydra.job.num == 0
+    with pytest.raises(NotFinishedError, match="planned"):
+        _ = thawed.return_value
+
+
+def configs_alive() -> int:
+    gc.collect()
+    return sum(type(each) is DictConfig for each in gc.get_objects())
+
+
+def hydras_own(loader: ConfigLoader, master: DictConfig, overrides: list[str]):
+    """The job as Hydra's basic launcher runs it, without its logging."""
+    setup_globals()
+    config = loader.load_sweep_config(master, overrides)
+    with open_dict(config):
+        config.hydra.job.id = "5"
+        config.hydra.job.num = 5
+    context = HydraContext(config_loader=loader, callbacks=Callbacks())
+    return run_job(lambda _: None, config, "hydra.sweep.dir", "hydra.sweep.subdir", context, configure_logging=False)
