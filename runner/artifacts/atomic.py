@@ -1,0 +1,82 @@
+"""Files that are either complete at their name or not there at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from runner.errors import DiskError
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Turn an `OSError` about `path` into a `DiskError` that says what is safe."""
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"cannot write {path}: {error.strerror or error}",
+            hint="jobs that were submitted go on at the provider; free space or make the directory writable",
+        ) from error
+
+
+def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace the file at `path` in one step; `durable` also survives a power cut, at the price of two fsyncs."""
+    # One fixed name: what a killed process leaves is overwritten by the next.
+    temporary = path.with_name(f".{path.name}.tmp")
+    with disk_errors(path):
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                if durable:
+                    os.fsync(file.fileno())
+            temporary.replace(path)
+        except OSError:
+            _forget(temporary)
+            raise
+        if durable:
+            _sync_directory(path.parent)
+
+
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """Replace the UTF-8 file at `path` in one step."""
+    write_bytes(path, text.encode(), durable=durable)
+
+
+def publish(part: Path, final: Path) -> None:
+    """Give a complete and checked file its final name, durably."""
+    with disk_errors(final):
+        descriptor = os.open(part, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        part.replace(final)
+        _sync_directory(final.parent)
+
+
+def discard(part: Path) -> None:
+    """Remove a file that is of no use any more, if it is there and can be removed."""
+    _forget(part)
+
+
+def _forget(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        # The reason why it could not be written is also why it cannot be removed, and is what the user needs to see.
+        return
+
+
+def _sync_directory(directory: Path) -> None:
+    if os.name == "nt":
+        # Windows has no handle for a directory to flush; its rename is journalled.
+        return
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

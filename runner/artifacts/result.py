@@ -1,0 +1,124 @@
+"""`result.json`: everything known about one run, in a versioned schema."""
+
+from __future__ import annotations
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from runner.config import RunConfig
+
+SCHEMA_VERSION: Literal[1] = 1
+
+
+class RunStatus(StrEnum):
+    """How far a run has come; `VERIFIED` is success."""
+
+    PLANNED = "planned"
+    SUBMITTING = "submitting"
+    SUBMITTED = "submitted"
+    COMPLETED = "completed"
+    DOWNLOADED = "downloaded"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run ended without its artifact and going on will not bring it."""
+        return self in (RunStatus.FAILED, RunStatus.EXPIRED, RunStatus.CANCELLED)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something is left to go on with."""
+        return not self.failed and self is not RunStatus.VERIFIED
+
+
+class Record(BaseModel):
+    """Base of what is written to disk; unknown keys of later versions are kept out of the way."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Artifact(Record):
+    """A file that the run produced; `path` is relative to the run's directory."""
+
+    path: str
+    bytes: int
+    sha256: str
+    media_type: str
+    width: int | None = None
+    height: int | None = None
+    duration_seconds: float | None = None
+    fps: float | None = None
+    video_codec: str | None = None
+    audio_codec: str | None = None
+
+
+class ErrorRecord(Record):
+    """Why a run did not succeed."""
+
+    type: str
+    code: str | None
+    message: str
+    hint: str | None
+    retryable: bool
+
+
+class Cost(Record):
+    """US dollars by list price and by the usage that the provider reported; null is unknown."""
+
+    estimated_usd: float | None = None
+    actual_usd: float | None = None
+
+
+class Attempt(Record):
+    """One paid request and what came of it."""
+
+    number: int
+    started_at: dt.datetime
+    ended_at: dt.datetime | None = None
+    job_id: str | None = None
+    error: ErrorRecord | None = None
+
+
+class Environment(Record):
+    """What ran: versions and, inside a checkout, the commit of the working directory."""
+
+    runner: str
+    openai: str
+    python: str
+    git_commit: str | None = None
+
+
+class Result(Record):
+    """One run as `result.json` tells it; written at its start, with the job's id, and at its end."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    index: int
+    status: RunStatus
+    provider: str
+    endpoint: str
+    model: str
+    deployment: str | None
+    """What was sent as `model` when that is not the model's name."""
+    config: RunConfig
+    """The resolved config: all that `repeat` needs."""
+    overrides: list[str]
+    request_sent: dict[str, Any]  # Any: the request's JSON
+    job_id: str | None = None
+    request_id: str | None = None
+    artifacts: list[Artifact] = []
+    cost: Cost = Cost()
+    timestamps: dict[str, dt.datetime] = {}
+    """When each status was reached (UTC)."""
+    attempts: list[Attempt] = []
+    polls: int = 0
+    error: ErrorRecord | None = None
+    warnings: list[str] = []
+    environment: Environment
+    raw_response: dict[str, Any] | None = None  # Any: the server's last JSON about the job

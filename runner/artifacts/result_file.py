@@ -1,0 +1,37 @@
+"""`result.json` in a run's directory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from runner.errors import ConfigError
+
+from .atomic import write_bytes
+from .result import Result
+
+NAME = "result.json"
+
+
+def result_bytes(result: Result) -> bytes:
+    """The file's content: indented JSON, as people read it."""
+    return result.model_dump_json(indent=2).encode() + b"\n"
+
+
+def write_result(directory: Path, result: Result, *, durable: bool = True) -> None:
+    """Replace the directory's `result.json` in one step; raises `DiskError`."""
+    write_bytes(directory / NAME, result_bytes(result), durable=durable)
+
+
+def read_result(directory: Path) -> Result:
+    """The run that `directory` holds; raises `ConfigError` if there is none or it cannot be read."""
+    path = directory / NAME
+    try:
+        return Result.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ConfigError(f"{directory} is no run's directory: it has no {NAME}") from error
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path} is not a result of this version of runner") from error

@@ -1,0 +1,48 @@
+"""Time and chance as the engine sees them, so that tests can have their own."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What tells the time, waits and throws dice."""
+
+    def time(self) -> float:
+        """Seconds since 1970, for records only: it may jump."""
+
+    def elapsed(self) -> float:
+        """Seconds since some fixed moment; never goes back, and goes on while the machine sleeps."""
+
+    def random(self) -> float:
+        """A number from 0 (included) to 1 (not included)."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
+
+
+class RealClock:
+    """The machine's clocks.
+
+    Deadlines need one that a wrong or corrected system time cannot move, yet that counts the hours a laptop was
+    closed, because the provider's job went on in them. Linux has CLOCK_BOOTTIME for this, as its CLOCK_MONOTONIC
+    stops in suspend; macOS's CLOCK_MONOTONIC and Windows' monotonic clock count sleep by themselves.
+    """
+
+    def __init__(self) -> None:
+        self._clock: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
+
+    def time(self) -> float:
+        return time.time()
+
+    def elapsed(self) -> float:
+        return time.monotonic() if self._clock is None else time.clock_gettime(self._clock)
+
+    def random(self) -> float:
+        return random.random()  # noqa: S311 - jitter, no secret
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,189 @@
+"""One run's record as it grows: every change of status passes here, to disk first and then to the observer."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+from contextlib import suppress
+
+from runner.artifacts.environment import environment
+from runner.artifacts.redaction import redacted
+from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Result, RunStatus
+from runner.artifacts.result_file import write_result
+from runner.config import estimate
+from runner.errors import DiskError, RunnerError
+from runner.providers.base import ImageBatch, Job, Provider
+
+from .clock import Clock
+from .run import Event, Observer, Run
+from .threads import Threads
+
+_log = logging.getLogger("runner")
+
+
+class Journal:
+    """Keeps a run's `Result`, its `result.json` and its observer in step."""
+
+    def __init__(self, run: Run, observer: Observer, clock: Clock, threads: Threads) -> None:
+        self.run = run
+        self.result = _planned(run, clock.time())
+        self._observer = observer
+        self._clock = clock
+        self._threads = threads
+        self._remote_status: str | None = None
+        self._progress = 0.0
+        self._unwritten = True
+        self._writing = threading.Lock()
+
+    def describe(self, provider: Provider) -> None:
+        """Record where the run goes and what is sent."""
+        sent_as = provider.model_id(self.run.config)
+        self.result.endpoint = provider.endpoint
+        self.result.deployment = None if sent_as == self.result.model else sent_as
+        self.result.request_sent = redacted(provider.body(self.run.config))
+
+    async def reach(self, status: RunStatus, *, durable: bool = False, note: str | None = None) -> None:
+        """Go on to `status`: on disk when this returns, and safe from a power cut if `durable`."""
+        self.mark(status)
+        await self.write(durable=durable)
+        self.tell(note=note)
+
+    def mark(self, status: RunStatus) -> None:
+        """Go on to `status`, which the next write records."""
+        if status is not self.result.status:
+            self.result.status = status
+            self.result.timestamps[status.value] = self._now()
+            self._unwritten = True
+
+    async def step_back(self, note: str | None) -> None:
+        """Return to planned, after a request that provably created nothing."""
+        planned_at = self.result.timestamps[RunStatus.PLANNED.value]
+        self.result.timestamps.pop(RunStatus.SUBMITTING.value, None)
+        await self.reach(RunStatus.PLANNED, note=note)
+        self.result.timestamps[RunStatus.PLANNED.value] = planned_at
+
+    def begin_attempt(self) -> Attempt:
+        """Record that a paid request is leaving."""
+        attempt = Attempt(number=len(self.result.attempts) + 1, started_at=self._now())
+        self.result.attempts.append(attempt)
+        return attempt
+
+    def end_attempt(self, attempt: Attempt, error: RunnerError | None = None) -> None:
+        """Record what came of a paid request."""
+        attempt.ended_at = self._now()
+        attempt.error = None if error is None else error_record(error)
+
+    async def submitted(self, job: Job) -> Job:
+        """Record a job's id durably, before anything else is done with it."""
+        self.result.job_id = self.result.attempts[-1].job_id = job.id
+        self.result.request_id = job.request_id
+        self._take(job)
+        try:
+            await self.reach(RunStatus.SUBMITTED, durable=True)
+        except DiskError as error:
+            message = f"job {job.id} was created, but its id cannot be kept: {error}"
+            raise DiskError(
+                message, hint=f"note the id {job.id}: the provider goes on with it", job_id=job.id
+            ) from error
+        return job
+
+    def answered(self, batch: ImageBatch) -> None:
+        """Take over what an image request's answer says beside the images."""
+        self.result.request_id = batch.request_id
+        self.result.raw_response = redacted(dict(batch.raw))
+        self._progress = 100
+
+    def polled(self, job: Job) -> None:
+        """Tell of an answer about the job; polls are not written to disk one by one."""
+        self.result.polls += 1
+        self._take(job)
+        self.tell()
+
+    def add(self, artifact: Artifact) -> None:
+        """Record a file that is complete at its name."""
+        self.result.artifacts = [*(a for a in self.result.artifacts if a.path != artifact.path), artifact]
+
+    def warn(self, text: str) -> None:
+        """Record and tell something that the user should know, once."""
+        if text not in self.result.warnings:
+            self.result.warnings.append(text)
+            self.tell(note=text)
+
+    def fail(self, status: RunStatus, error: RunnerError) -> None:
+        """Record why the run ends here; `end` writes it."""
+        self.mark(status)
+        self.result.error = error_record(error)
+
+    async def end(self, *, durable: bool = True, note: str | None = None) -> None:
+        """Write the last state and tell the observer that this run is over; a full disk is no news here."""
+        try:
+            await self.write(durable=durable)
+        except DiskError as error:
+            _log.warning("[%s] %s", self.run.index, error)
+        self.tell(note=note, result=self.result)
+
+    def put_down(self, note: str) -> None:
+        """Leave the run as it stands, without another wait."""
+        if self.result.status is RunStatus.SUBMITTING:
+            self.mark(RunStatus.UNCERTAIN)
+        if self._unwritten:
+            with suppress(DiskError):
+                self._save(self.result, durable=True)
+        self.tell(note=note, result=self.result)
+
+    async def write(self, *, durable: bool) -> None:
+        """Replace `result.json`."""
+        await self._threads.disk(self._save, self.result.model_copy(), durable=durable)
+        self._unwritten = False
+
+    def tell(self, *, note: str | None = None, result: Result | None = None) -> None:
+        """Pass the present state to the observer."""
+        event = Event(
+            self.run, self.result.status, self._progress, self.result.job_id, self._remote_status, note, result
+        )
+        try:
+            self._observer(event)
+        except Exception:  # noqa: BLE001 - a display's bug must not lose a paid job
+            _log.exception("the observer of run %s failed", self.run.index)
+
+    def _save(self, result: Result, *, durable: bool) -> None:
+        # A run that is put down may find its last write still under way in a thread.
+        with self._writing:
+            write_result(self.run.directory, result, durable=durable)
+
+    def _take(self, job: Job) -> None:
+        self._remote_status, self._progress = job.raw_status, job.progress
+        self.result.raw_response = redacted(dict(job.raw))
+
+    def _now(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
+
+
+def error_record(error: RunnerError) -> ErrorRecord:
+    """An error as it is written to disk."""
+    return ErrorRecord(
+        type=type(error).__name__,
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        retryable=error.retryable,
+    )
+
+
+def _planned(run: Run, now: float) -> Result:
+    config = run.config
+    return Result(
+        index=run.index,
+        status=RunStatus.PLANNED,
+        provider=config.provider.kind,
+        endpoint=getattr(config.provider, "base_url", None) or config.provider.kind,
+        model=config.model.name,
+        deployment=None,
+        config=config,
+        overrides=list(run.overrides),
+        request_sent={},
+        cost=Cost(estimated_usd=estimate(config)),
+        timestamps={RunStatus.PLANNED.value: dt.datetime.fromtimestamp(now, dt.UTC)},
+        environment=environment(),
+    )

@@ -1,0 +1,37 @@
+"""The runs that go to one endpoint, in their order."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from runner.config import ProviderConfig
+
+from .endpoint import Endpoint
+from .run import Run
+
+
+@dataclass(slots=True)
+class Lane:
+    """A queue of runs, each with its position among all; a run that waits here costs no task."""
+
+    config: ProviderConfig
+    waiting: deque[tuple[int, Run]] = field(default_factory=deque)
+    endpoint: Endpoint | None = None
+
+    @property
+    def workers(self) -> int:
+        """How many runs of this lane may be under way at once."""
+        return min(self.config.max_concurrent_jobs, len(self.waiting))
+
+
+def lanes(runs: Sequence[Run]) -> list[Lane]:
+    """The runs sorted into lanes, one for each provider config."""
+    found: dict[ProviderConfig, Lane] = {}
+    for position, run in enumerate(runs):
+        lane = found.get(run.config.provider)
+        if lane is None:
+            lane = found[run.config.provider] = Lane(run.config.provider)
+        lane.waiting.append((position, run))
+    return list(found.values())

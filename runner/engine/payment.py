@@ -1,0 +1,118 @@
+"""The one request of a run that costs money: sent once, repeated only if it provably created nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from runner.artifacts.result import RunStatus
+from runner.artifacts.space import require_space
+from runner.config import RunConfig
+from runner.errors import (
+    DiskError,
+    HTTPConnectionError,
+    ProviderError,
+    RateLimitError,
+    RunnerError,
+    ServerError,
+    UncertainError,
+    UnexpectedAnswerError,
+)
+
+from .backoff import Backoff
+from .endpoint import Endpoint
+from .halt import Halted
+from .journal import Journal
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+TRIES = 6
+"""Times that an unreachable endpoint is tried, over half a minute: a router restarts in less."""
+
+_LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
+
+_UNREACHABLE = Backoff(base=1, cap=15, floor=0.8)
+
+
+async def pay(
+    endpoint: Endpoint,
+    journal: Journal,
+    send: Callable[[RunConfig], Awaitable[T]],
+    keep: Callable[[T], Awaitable[U]],
+) -> U:
+    """Send the paid request and `keep` its answer while the request still counts as in flight.
+
+    Raises `Halted` if submitting ended first, `UncertainError` if nobody knows what became of the request.
+    """
+    unreachable = 0
+    while True:
+        try:
+            async with endpoint.submission():
+                return await _once(endpoint, journal, send, keep)
+        except RateLimitError:
+            wait = max(endpoint.submissions.left, endpoint.reads.left)
+            await journal.step_back(f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:.0f} s")
+        except HTTPConnectionError as error:
+            unreachable += 1
+            if unreachable == TRIES:
+                raise
+            await journal.step_back(f"{error} (try {unreachable} of {TRIES}; nothing was sent)")
+            await endpoint.halt.sleep(_UNREACHABLE.seconds(unreachable, endpoint.clock), endpoint.clock)
+
+
+async def _once(
+    endpoint: Endpoint,
+    journal: Journal,
+    send: Callable[[RunConfig], Awaitable[T]],
+    keep: Callable[[T], Awaitable[U]],
+) -> U:
+    await _announce(endpoint, journal)
+    attempt, sent_at = journal.begin_attempt(), endpoint.clock.elapsed()
+    try:
+        answer = await _sent(send, journal.run.config)
+    except RunnerError as error:
+        journal.end_attempt(attempt, error)
+        if isinstance(error, RateLimitError):
+            endpoint.submissions.refused(error, sent_at)
+        if isinstance(error, ProviderError) and not isinstance(error, HTTPConnectionError | UnexpectedAnswerError):
+            endpoint.answered = True
+        raise
+    journal.end_attempt(attempt)
+    endpoint.submissions.accepted(sent_at)
+    endpoint.answered = True
+    return await keep(answer)
+
+
+async def _announce(endpoint: Endpoint, journal: Journal) -> None:
+    """Journal `submitting` durably: whoever finds it later knows that money may have been spent."""
+    require_space(journal.run.directory)
+    try:
+        await journal.reach(RunStatus.SUBMITTING, durable=True)
+    except (DiskError, asyncio.CancelledError):
+        journal.mark(RunStatus.PLANNED)
+        raise
+    if endpoint.halt.said:
+        await journal.step_back(None)
+        raise Halted
+
+
+async def _sent(send: Callable[[RunConfig], Awaitable[T]], config: RunConfig) -> T:
+    try:
+        return await send(config)
+    except asyncio.CancelledError:
+        raise UncertainError("left before the answer to a paid request came", hint=_LOOK) from None
+    except ServerError as error:
+        message = f"the paid request may have been accepted: {error}"
+        raise UncertainError(message, hint=_LOOK, code=error.code) from error
+
+
+async def settled(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
+    """Await `work` to its end although the caller is cancelled once; a second cancellation reaches it."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise

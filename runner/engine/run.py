@@ -1,0 +1,41 @@
+"""What the engine takes in and what it tells while it works."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.artifacts.result import Result, RunStatus
+from runner.config import RunConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One validated config with its own output directory (which exists)."""
+
+    index: int
+    config: RunConfig
+    directory: Path
+    overrides: tuple[str, ...] = ()
+    label: str = ""
+    """What tells this run from its siblings, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to a run: a status, a poll's progress, a note, or (`result` set) its end."""
+
+    run: Run
+    status: RunStatus
+    progress: float = 0
+    """Percent, 0 to 100."""
+    job_id: str | None = None
+    remote_status: str | None = None
+    """The provider's own word, as in queued or in_progress."""
+    note: str | None = None
+    result: Result | None = None
+
+
+Observer = Callable[[Event], None]
+"""Called on the engine's loop for every event; must return at once and must not raise."""

@@ -1,0 +1,34 @@
+"""The few threads that keep blocking work off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """Two small pools: records, which must not queue behind decoding, and media."""
+
+    def __init__(self) -> None:
+        # fsync waits for the disk, so that several at once are written as one group; decoding wants a core each.
+        self._disk = ThreadPoolExecutor(4, thread_name_prefix="runner-disk")
+        self._media = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="runner-media")
+
+    async def disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function that waits for the disk."""
+        return await asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*args, **kwargs))
+
+    async def media(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function that decodes or encodes."""
+        return await asyncio.get_running_loop().run_in_executor(self._media, lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """Drop what has not begun and wait for what has."""
+        for pool in (self._disk, self._media):
+            pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import runner.artifacts
+from runner.artifacts import read_result
+from runner.artifacts.environment import environment, git_commit
+from runner.artifacts.redaction import redacted
+from runner.errors import ConfigError
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+def test_the_public_names_are_sorted_and_there():
+    assert runner.artifacts.__all__ == sorted(runner.artifacts.__all__)
+    assert all(hasattr(runner.artifacts, name) for name in runner.artifacts.__all__)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no run's directory"), ("{", "not a result"), ('{"schema_version": 99}', "not a result")],
+)
+def test_a_result_that_cannot_be_read_is_said_so(tmp_path, content, said):
+    if content is not None:
+        (tmp_path / "result.json").write_text(content)
+    with pytest.raises(ConfigError, match=said):
+        read_result(tmp_path)
+
+
+def test_credentials_are_taken_out_of_a_servers_json():
+    given = {"id": "v", "headers": [{"Authorization": "Bearer x", "API-Key": "y"}], "usage": {"total_tokens": 3}}
+    assert redacted(given) == {
+        "id": "v",
+        "headers": [{"Authorization": "***", "API-Key": "***"}],
+        "usage": {"total_tokens": 3},
+    }
+
+
+def test_versions_are_found_without_importing_what_they_are_of():
+    program = (
+        "import sys; from runner.artifacts.environment import environment;"
+        "print(environment().openai, 'openai' in sys.modules)"
+    )
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    assert answer[0][0].isdigit()
+    assert answer[1] == "False"
+    assert environment().runner == runner.__version__
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    git = tmp_path / ".git"
+    (git / "refs" / "heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    return tmp_path
+
+
+def test_no_commit_outside_a_checkout(tmp_path):
+    assert git_commit(tmp_path) is None
+
+
+def test_the_commit_of_a_branch(checkout):
+    (checkout / ".git" / "refs" / "heads" / "main").write_text(COMMIT + "\n")
+    (checkout / "deep" / "down").mkdir(parents=True)
+    assert git_commit(checkout / "deep" / "down") == COMMIT
+
+
+def test_a_packed_branch(checkout):
+    (checkout / ".git" / "packed-refs").write_text(f"# pack-refs with: peeled\n{COMMIT} refs/heads/main\n")
+    assert git_commit(checkout) == COMMIT
+
+
+def test_a_detached_head(checkout):
+    (checkout / ".git" / "HEAD").write_text(COMMIT)
+    assert git_commit(checkout) == COMMIT
+
+
+def test_a_worktree(checkout):
+    (checkout / ".git" / "refs" / "heads" / "side").write_text(COMMIT)
+    worktree = checkout / ".git" / "worktrees" / "side"
+    worktree.mkdir(parents=True)
+    (worktree / "HEAD").write_text("ref: refs/heads/side")
+    (worktree / "commondir").write_text("../..")
+    elsewhere = checkout / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / ".git").write_text(f"gitdir: {worktree}\n")
+    assert git_commit(elsewhere) == COMMIT
+
+
+@pytest.mark.parametrize("head", ["", "ref: refs/heads/none", "nonsense", "ref:"])
+def test_a_checkout_without_a_commit(checkout, head):
+    (checkout / ".git" / "HEAD").write_text(head)
+    assert git_commit(checkout) is None

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import pytest
+
+from runner.artifacts import RunStatus
+from runner.errors import (
+    ArtifactError,
+    ExpiredError,
+    HTTPConnectionError,
+    ModelNotFoundError,
+    RateLimitError,
+    ServerError,
+    UnexpectedAnswerError,
+)
+
+
+@pytest.mark.parametrize(
+    "error", [ServerError, ModelNotFoundError, HTTPConnectionError, UnexpectedAnswerError, RateLimitError]
+)
+def test_a_download_that_fails_at_first_is_repeated_and_nothing_is_paid_again(engine, provider, runs, error):
+    provider.on_content.extend(error("not yet") for _ in range(5))
+    assert engine(runs()).exit_code == 0
+    assert len(provider.sent) == 1
+    assert len(provider.downloads) == 6
+
+
+def test_a_cut_download_is_repeated_and_never_has_the_final_name(engine, provider, runs, body, clip, names):
+    (run,) = runs()
+    provider.on_content.extend([body(clip[:-100], length=len(clip)), body(clip[:5000], breaks=ServerError("cut"))])
+    seen = []
+    waiting = engine.clock.sleep
+
+    async def sleep(seconds):
+        if provider.downloads:
+            seen.append(names(run.directory))
+        await waiting(seconds)
+
+    engine.clock.sleep = sleep
+    assert engine([run]).exit_code == 0
+    assert seen == [["result.json"]] * 2
+    assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
+
+
+@pytest.mark.parametrize("garbage", [b"<!DOCTYPE html><html>login</html>", b"\x00" * 5000, b'{"error": "x"}', b""])
+def test_what_is_no_video_is_never_kept_and_parks_the_run(engine, provider, runs, body, garbage, names, stored):
+    (run,) = runs()
+    provider.on_content.extend(body(garbage) for _ in range(99))
+    outcome = engine([run])
+    assert isinstance(outcome.errors[0], ArtifactError)
+    assert len(provider.downloads) == 8
+    assert names(run.directory) == ["result.json"]
+    assert stored(run).status is RunStatus.COMPLETED
+    assert stored(run).job_id == "video_0"
+    assert outcome.exit_code == 4
+
+
+def test_a_video_cut_without_a_length_is_found_out(engine, provider, runs, body, clip):
+    short = body(clip[: len(clip) * 2 // 3])
+    short.length = None
+    provider.on_content.append(short)
+    assert engine(runs()).exit_code == 0
+    assert len(provider.downloads) == 2
+
+
+def test_an_expired_file_is_a_state_of_its_own_and_not_asked_for_again(engine, provider, runs, stored):
+    (run,) = runs()
+    provider.on_content.append(ExpiredError("no longer kept"))
+    outcome = engine([run])
+    assert stored(run).status is RunStatus.EXPIRED
+    assert (len(provider.sent), len(provider.downloads)) == (1, 1)
+    assert outcome.exit_code == 1
+
+
+def test_a_body_that_stalls_is_asked_for_again(engine, provider, runs, body, clip):
+    stalled = body(clip)
+    stalled.seconds = 10_000
+    provider.on_content.append(stalled)
+    assert engine(runs()).exit_code == 0
+    assert engine.seconds < 120
+
+
+def test_a_file_beyond_the_limit_is_broken_off_and_not_tried_again(engine, provider, runs, body, clip, names):
+    (run,) = runs()
+    provider.on_content.append(body(clip, length=9 * 1024**3))
+    outcome = engine([run])
+    assert len(provider.downloads) == 1
+    assert outcome.errors[0].code == "too_large"
+    assert names(run.directory) == ["result.json"]
+
+
+def test_a_server_cannot_choose_a_path(engine, provider, runs, names, tmp_path):
+    from runner.providers import Job, JobStatus
+
+    evil = "../../evil/../.."
+    provider.on_submit.append(Job(evil, JobStatus.COMPLETED, "../completed", 100, raw={"id": evil}))
+    (run,) = runs()
+    assert engine([run]).exit_code == 0
+    assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
+    assert names(tmp_path) == ["runs"]
