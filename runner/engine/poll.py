@@ -15,6 +15,9 @@ _STRETCH = 1.0
 
 _JITTER = 0.1
 
+_SOONEST = 0.1
+"""The part of an interval that passes in any case, however near the end seems."""
+
 _GONE = 3
 """Times in a row that a job must be unknown to its server: some forget a new one for a moment."""
 
@@ -53,14 +56,16 @@ async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
 def next_wait(job: Job, age: float, interval: float, clock: Clock) -> float:
     """Seconds until the job is worth asking for again: the server's wish, else `interval` with some jitter.
 
-    While progress says that much is left, short intervals are stretched to half of that, at most to a second.
+    Progress tells when the end is due: a poll is moved forward to that moment, and while the end is far, intervals
+    below a second are stretched to half of what is left.
     """
     if job.poll_after is not None:
         return max(job.poll_after, interval / 10)
-    wait = interval
-    if 0 < job.progress < 100:
-        wait = max(interval, min(_STRETCH, age * (100 - job.progress) / job.progress / 2))
-    return wait * (1 - _JITTER + 2 * _JITTER * clock.random())
+    wait = interval * (1 - _JITTER + 2 * _JITTER * clock.random())
+    if not 0 < job.progress < 100:
+        return wait
+    left = age * (100 - job.progress) / job.progress
+    return max(interval * _SOONEST, min(left, max(wait, min(_STRETCH, left / 2))))
 
 
 def _hear(journal: Journal, job: Job) -> None:

@@ -61,9 +61,11 @@ class Composition:
         if not interpolates(plain):
             return plain
         with _without_hydra(self.config):
+            if not interpolates(plain, naming="hydra"):
+                return _resolved(self.config)
             task = copy.deepcopy(self.config)
-        resolved = cast("Plain", OmegaConf.to_container(task, resolve=True))
-        return {str(key): value for key, value in resolved.items()}
+        # `${hydra:…}` looks into the config that HydraConfig holds: that one must be whole again.
+        return _resolved(task)
 
     def detached(self) -> DictConfig:
         """A copy that outlives the loan."""
@@ -182,10 +184,15 @@ def plain_dict(node: DictConfig) -> Plain:
     return cast("Plain", OmegaConf.to_container(node, resolve=False, enum_to_str=True))
 
 
-def interpolates(value: object) -> bool:
-    """Whether plain data holds an interpolation."""
+def interpolates(value: object, naming: str = "") -> bool:
+    """Whether plain data holds an interpolation, in a text that contains `naming`."""
     if isinstance(value, str):
-        return "${" in value
+        return "${" in value and naming in value
     if isinstance(value, dict):
-        return any(interpolates(child) for child in value.values())
-    return isinstance(value, list) and any(interpolates(child) for child in value)
+        return any(interpolates(child, naming) for child in value.values())
+    return isinstance(value, list) and any(interpolates(child, naming) for child in value)
+
+
+def _resolved(config: DictConfig) -> Plain:
+    container = cast("Plain", OmegaConf.to_container(config, resolve=True))
+    return {str(key): value for key, value in container.items()}
