@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.errors import SecretError
@@ -34,20 +34,22 @@ def refuse_in_arguments(arguments: Iterable[str], env: Mapping[str, str] = os.en
 
     The message names the key, never the value.
     """
+    known = _known(env)
     for argument in arguments:
         key, found, value = argument.partition("=")
         path = key.lstrip("+~").split("@")[0]
         if not found:
             path, value = "", argument
-        reason = _reason(path, value, env) or _inside_braces(path, value)
+        reason = _reason(path, value, known) or _inside_braces(path, value)
         if reason:
             raise SecretError(f"{path or 'an argument'} on the command line {reason}", hint=_HINT)
 
 
 def refuse_in_config(container: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> None:  # Any: a config tree
     """Raise `SecretError` if a composed config holds a credential or an interpolation that would reveal one."""
+    known = _known(env)
     for path, value in _leaves(container, ""):
-        reason = _reason(path, value, env)
+        reason = _reason(path, value, known)
         if reason:
             raise SecretError(f"{path} in the config {reason}", hint=_HINT)
 
@@ -63,7 +65,7 @@ def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
         yield path, str(node)
 
 
-def _reason(path: str, value: str, env: Mapping[str, str]) -> str | None:
+def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
     """Why this value at this key may be a credential, if so; ordered from the surest sign."""
     name = path.rpartition(".")[2]
     if name == "api_key_env":
@@ -76,7 +78,7 @@ def _reason(path: str, value: str, env: Mapping[str, str]) -> str | None:
         return "holds a user and password in its URL"
     if any(_HOLDS_SECRET.search(variable) for variable in _INTERPOLATED.findall(value)):
         return "reads a credential from the environment, which would be printed and saved"
-    if any(len(secret) >= _SHORTEST_SECRET and secret in value for secret in _known(env)):
+    if any(secret in value for secret in known):
         return "contains the value of a credential that stands in your environment"
     return None
 
@@ -99,4 +101,4 @@ def _inside_braces(path: str, value: str) -> str | None:
 
 
 def _known(env: Mapping[str, str]) -> list[str]:
-    return [value for name, value in env.items() if _HOLDS_SECRET.search(name)]
+    return [value for name, value in env.items() if len(value) >= _SHORTEST_SECRET and _HOLDS_SECRET.search(name)]

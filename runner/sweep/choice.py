@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import copy
+import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
@@ -21,6 +23,11 @@ Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
 
 _VARYING = (("overrides", ("task",)), ("job", ("id", "num", "override_dirname")), ("runtime", ("output_dir",)))
 """What differs below `hydra` between the jobs of one choice."""
+
+_ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
+"""A text whose interpolations read the environment and nothing else."""
+
+_NAME = re.compile(r"\$\{oc\.env:(\w+)")
 
 
 class Composition:
@@ -60,6 +67,8 @@ class Composition:
         plain = self.task() if unresolved is None else unresolved
         if not interpolates(plain):
             return plain
+        if all(map(_ENVIRONMENT.fullmatch, _texts(plain))):
+            return {key: _filled(value) for key, value in plain.items()}
         with _without_hydra(self.config):
             if not interpolates(plain, naming="hydra"):
                 return _resolved(self.config)
@@ -186,11 +195,36 @@ def plain_dict(node: DictConfig) -> Plain:
 
 def interpolates(value: object, naming: str = "") -> bool:
     """Whether plain data holds an interpolation, in a text that contains `naming`."""
+    return any(naming in text for text in _texts(value))
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text that holds an interpolation."""
     if isinstance(value, str):
-        return "${" in value and naming in value
+        if "${" in value:
+            yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _texts(child)
+
+
+def _filled(value: Any) -> Any:  # Any: plain data
+    """Plain data whose only interpolations read the environment, resolved."""
+    if isinstance(value, str):
+        return _from_environment(value, _variables(value)) if "${" in value else value
     if isinstance(value, dict):
-        return any(interpolates(child, naming) for child in value.values())
-    return isinstance(value, list) and any(interpolates(child, naming) for child in value)
+        return {key: _filled(child) for key, child in value.items()}
+    return [_filled(child) for child in value] if isinstance(value, list) else value
+
+
+def _variables(text: str) -> tuple[str | None, ...]:
+    return tuple(os.environ.get(name) for name in _NAME.findall(text))
+
+
+@lru_cache(maxsize=256)
+def _from_environment(text: str, _values: tuple[str | None, ...]) -> Any:  # Any: a default may be of any type
+    # Parsing costs OmegaConf a millisecond each time, and with the same variables such a text means the same.
+    return _resolved(OmegaConf.create({"text": text}))["text"]
 
 
 def _resolved(config: DictConfig) -> Plain:

@@ -1,4 +1,4 @@
-"""`make bench`: a sweep by runner beside a bare-SDK gather doing the same, in turn, against one emulator process.
+"""`make bench`: a sweep by runner beside hand-written bare-SDK scripts, in turn, against one emulator process.
 
 Wall seconds, CPU seconds and peak memory are the operating system's figures for the whole finished process;
 requests are counted by the emulator.
@@ -25,6 +25,11 @@ HERE = Path(__file__).parent
 REPO = HERE.parent.parent
 
 
+DOWNLOAD = "bare SDK gather, downloads only"
+CHECKED = "bare SDK gather, same work"
+OWN = "runner -m"
+
+
 @dataclass(frozen=True)
 class Figures:
     wall: float
@@ -43,13 +48,12 @@ def main() -> None:
         with EmulatorProcess(settings) as emulator:
             base_url = emulator.wait_ready()
             measure(bare(base_url, 1, place / "warm"), base_url)
-            peers = {"bare SDK, unbounded gather": [], "runner -m": []}
+            peers: dict[str, list[Figures]] = {name: [] for name in (DOWNLOAD, CHECKED, OWN)}
             for turn in range(options.runs):
-                peers["bare SDK, unbounded gather"].append(
-                    measure(bare(base_url, options.count, place / f"bare{turn}"), base_url)
-                )
-                peers["runner -m"].append(measure(sweep(base_url, options.count, place / f"sweep{turn}"), base_url))
-                count_videos(place / f"bare{turn}", place / f"sweep{turn}", options.count)
+                for number, name in enumerate(peers):
+                    directory = place / f"{number}-{turn}"
+                    peers[name].append(measure(COMMANDS[name](base_url, options.count, directory), base_url))
+                    count_videos(directory, options.count)
     report(options, peers)
 
 
@@ -66,12 +70,19 @@ def bare(base_url: str, count: int, directory: Path) -> list[str]:
     return [sys.executable, str(HERE / "bare_sdk.py"), base_url, str(count), str(directory)]
 
 
+def checked(base_url: str, count: int, directory: Path) -> list[str]:
+    return [*bare(base_url, count, directory), "check"]
+
+
 def sweep(base_url: str, count: int, directory: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "runner", "-m", "provider=openai", f"provider.base_url={base_url}"),
         *("provider.retired_models=off", "provider.poll_interval=1", f"replica=range({count})"),
         f"hydra.sweep.dir={directory}",
     ]
+
+
+COMMANDS = {DOWNLOAD: bare, CHECKED: checked, OWN: sweep}
 
 
 def measure(command: list[str], base_url: str) -> Figures:
@@ -95,11 +106,10 @@ def requests(base_url: str) -> int:
     return sum(counts.values()) if isinstance(counts, dict) else int(counts)
 
 
-def count_videos(bare_directory: Path, sweep_directory: Path, count: int) -> None:
-    for directory in (bare_directory, sweep_directory):
-        found = len(list(directory.rglob("*.mp4")))
-        if found != count:
-            sys.exit(f"{directory.name} made {found} videos instead of {count}")
+def count_videos(directory: Path, count: int) -> None:
+    found = len(list(directory.rglob("*.mp4")))
+    if found != count:
+        sys.exit(f"{directory.name} made {found} videos instead of {count}")
 
 
 def report(options: argparse.Namespace, peers: dict[str, list[Figures]]) -> None:
@@ -107,14 +117,17 @@ def report(options: argparse.Namespace, peers: dict[str, list[Figures]]) -> None
         f"{options.count} videos, {options.latency:g} s latency, {options.video_bytes / 1e6:g} MB each; "
         f"median of {options.runs} (min to max); {os.cpu_count()} cores, Python {platform.python_version()}"
     )
-    print(f"{'':28}{'wall s':>20}{'CPU s':>20}{'peak MB':>20}{'requests':>12}")
+    print(f"{'':34}{'wall s':>20}{'CPU s':>20}{'peak MB':>20}{'requests':>12}")
     for name, figures in peers.items():
         row = [spread([getattr(f, column) for f in figures]) for column in ("wall", "cpu", "peak_mb")]
-        print(f"{name:28}{row[0]:>20}{row[1]:>20}{row[2]:>20}{statistics.median(f.requests for f in figures):>12g}")
-    bare_figures, own = peers.values()
-    for column, label in (("wall", "wall"), ("cpu", "CPU"), ("peak_mb", "memory")):
-        ratios = [getattr(b, column) / getattr(a, column) for a, b in zip(bare_figures, own, strict=True)]
-        print(f"runner / bare SDK, {label:8} {statistics.median(ratios):.2f}")
+        print(f"{name:34}{row[0]:>20}{row[1]:>20}{row[2]:>20}{statistics.median(f.requests for f in figures):>12g}")
+    for peer in (DOWNLOAD, CHECKED):
+        ratios = [ratio(peers[peer], peers[OWN], column) for column in ("wall", "cpu", "peak_mb")]
+        print(f"runner / {peer}: wall {ratios[0]:.2f}, CPU {ratios[1]:.2f}, memory {ratios[2]:.2f}")
+
+
+def ratio(peer: list[Figures], own: list[Figures], column: str) -> float:
+    return statistics.median(getattr(b, column) / getattr(a, column) for a, b in zip(peer, own, strict=True))
 
 
 def spread(values: list[float]) -> str:
