@@ -6,12 +6,11 @@ import argparse
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner import __version__
-from runner.errors import ConfigError, RunnerError
+from runner.errors import RunnerError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -64,6 +63,7 @@ def _dispatch(arguments: list[str]) -> int:
 def _drive_hydra(arguments: Sequence[str]) -> int:
     from hydra.core.global_hydra import GlobalHydra
 
+    from runner.cli.composing import composing
     from runner.cli.hydra_app import create, parse, show, single_config
     from runner.cli.prompt_guard import refuse_broken_prompts
 
@@ -71,7 +71,7 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     refuse_broken_prompts(parsed.overrides, command="python -m runner" + " -m" * parsed.multirun)
     try:
         app = create(parsed)
-        with _composing(app):
+        with composing(app):
             if show(app, parsed):
                 return 0
             config = single_config(app, parsed)
@@ -87,29 +87,14 @@ def _single(app: HydraApp, config: DictConfig) -> int:
 
 
 def _sweep(app: HydraApp, parsed: argparse.Namespace) -> int:
+    from runner.cli.composing import composing
     from runner.cli.hydra_app import config_name
     from runner.sweep import exit_code
 
     overrides = [*parsed.overrides, "hydra.mode=MULTIRUN"]
-    with _composing(app):
+    with composing(app):
         returns = app.multirun(config_name(parsed), task, overrides)
     return exit_code(returns)
-
-
-@contextmanager
-def _composing(app: HydraApp) -> Iterator[None]:
-    """Say what Hydra and OmegaConf have against a config as a problem of the user's, with what was meant."""
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-
-    from runner.sweep.composition_error import problem_of
-
-    try:
-        yield
-    except (HydraException, OmegaConfBaseException) as error:
-        problem = problem_of(error, app.config_loader)
-        text = f"{problem.key}: {problem.message}" if problem.key else problem.message
-        raise ConfigError(text, hint=problem.hint) from error
 
 
 def _complain(error: RunnerError) -> int:

@@ -62,6 +62,21 @@ def emulator(make_emulator: MakeEmulator) -> EmulatorThread:
     return make_emulator()
 
 
+class Clock:
+    """A Unix clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
 Composed = Callable[..., dict[str, Any]]
 
 

@@ -19,6 +19,7 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from runner.config.shipped import directory
 from runner.errors import ConfigError
 
 from .directory_name import started
@@ -70,10 +71,8 @@ def create(parsed: argparse.Namespace) -> HydraApp:
 
 
 def config_directory() -> Path:
-    """Where `conf/` is: inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    shipped = package / "conf"
-    return shipped if shipped.is_dir() else package.parent / "conf"
+    """Where the shipped `conf/` is."""
+    return directory()
 
 
 def show(app: HydraApp, parsed: argparse.Namespace) -> bool:

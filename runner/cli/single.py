@@ -13,6 +13,7 @@ from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import RunnerError
+from runner.sweep.fallback import with_options
 from runner.sweep.finding import Finding
 from runner.sweep.plan import unsupported
 from runner.sweep.preflight import PreflightError, problems_of, writable
@@ -63,7 +64,7 @@ def run_foreign(config: DictConfig) -> float | None:
     from runner.sweep.objective import objective_value
 
     container = OmegaConf.to_container(config, resolve=True)
-    run, problems = load({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
+    run, problems = load(with_options(_named(container)))
     _refuse([*problems, *(problems_of(run) if run is not None else [])])
     if run is None:
         raise RunnerError("a config without problems did not load")
@@ -122,7 +123,7 @@ def _checked(config: DictConfig) -> tuple[RunConfig, Path]:
     HydraConfig.instance().set_config(config)
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
     container = OmegaConf.to_container(plain, resolve=True)
-    run, problems = load({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
+    run, problems = load(with_options(_named(container)))
     directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
     problems += unsupported(config)
     if run is not None:
@@ -131,6 +132,10 @@ def _checked(config: DictConfig) -> tuple[RunConfig, Path]:
     if run is None:
         raise RunnerError("a config without problems did not load")
     return run, directory
+
+
+def _named(container: object) -> dict[str, object]:
+    return {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
 
 
 def _refuse(problems: Sequence[Problem | None]) -> None:

@@ -7,17 +7,19 @@ import errno
 import os
 import sys
 from pathlib import Path
+from typing import get_args
 
 from pydantic import ValidationError
 
-from runner.emulator.settings import HOST, EmulatorSettings
+from runner.emulator.settings import HOST, Dialect, EmulatorSettings
 
 DESCRIPTION = "Serve an emulated videos and images API on this machine. It needs no account and costs nothing."
 EXAMPLES = """examples:
   python -m runner emulator --port 8080
   python -m runner emulator --latency 60 --time-scale 100
   python -m runner emulator --deployment my-sora --api-key-env EMULATOR_KEY
-  python -m runner emulator --faults faults.yaml"""
+  python -m runner emulator --faults faults.yaml
+  python -m runner emulator --dialect vllm_omni --port 8000"""
 USAGE = """Emulator listening. Nothing here is billed. Ctrl-C ends it.
 
   OpenAI:  export OPENAI_BASE_URL={url}
@@ -26,6 +28,9 @@ USAGE = """Emulator listening. Nothing here is billed. Ctrl-C ends it.
            export AZURE_OPENAI_API_KEY={key}
   Ledger:  {azure}/_emulator/ledger
   State:   {state}
+"""
+COMPATIBLE = """
+  As {dialect}: python -m runner provider={dialect} provider.base_url={url} model=wan2.2-t2v
 """
 
 
@@ -40,6 +45,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--port", type=int, default=8080, help="port to listen on; 0 takes any free one (default: %(default)s)")
     add("--host", choices=[HOST], default=HOST, help="only the loopback address is possible")
     add("--state", type=Path, metavar="FILE", help="keeps the jobs (default: outputs/.emulator/state.sqlite3)")
+    add(
+        "--dialect",
+        choices=get_args(Dialect),
+        help="manners of /v1: OpenAI's own, or those of a compatible server (default: plain)",
+    )
+    add("--uploads", action="store_true", help="sglang: finished videos lie elsewhere, and the job names their address")
     add("--latency", type=float, metavar="SECONDS", help="from creating a job to its end (default: 2)")
     add("--time-scale", type=float, metavar="FACTOR", help="emulated seconds per real second (default: 1)")
     add("--retention", type=float, metavar="SECONDS", help="how long files are kept (default: 86400)")
@@ -63,6 +74,8 @@ def _settings(options: argparse.Namespace) -> EmulatorSettings:
     given = {
         "port": options.port,
         "state_file": options.state or Path("outputs", ".emulator", "state.sqlite3"),
+        "dialect": options.dialect,
+        "uploads": options.uploads,
         "latency": options.latency,
         "time_scale": options.time_scale,
         "retention": options.retention,
@@ -89,6 +102,8 @@ def _serve(settings: EmulatorSettings) -> int:
         key = "the-key-it-was-started-with" if settings.api_key else "any-key"
         azure = url.removesuffix("/v1")
         sys.stdout.write(USAGE.format(url=url, azure=azure, key=key, state=settings.state_file))
+        if settings.dialect != "plain":
+            sys.stdout.write(COMPATIBLE.format(dialect=settings.dialect, url=url))
         sys.stdout.flush()
 
     try:

@@ -1,16 +1,27 @@
 """What a user writes, as frozen objects, and the checks that need no network."""
 
 from .capability import check, sent_size
+from .dialect import Dialect
 from .load import known_keys, load
 from .model import ImageModel, ModelConfig, VideoModel
 from .price import Estimate, actual_cost, estimate
 from .problem import Problem, did_you_mean
-from .provider import AzureOpenAIConfig, EmulatorConfig, EndpointConfig, OpenAIConfig, ProviderConfig
+from .provider import (
+    AzureOpenAIConfig,
+    CompatibleConfig,
+    EmulatorConfig,
+    EndpointConfig,
+    OpenAIConfig,
+    ProviderConfig,
+    dialect_of,
+)
 from .request import ImageRequest, RequestConfig, VideoRequest
 from .run import RunConfig
 
 __all__ = [
     "AzureOpenAIConfig",
+    "CompatibleConfig",
+    "Dialect",
     "EmulatorConfig",
     "EndpointConfig",
     "Estimate",
@@ -26,6 +37,7 @@ __all__ = [
     "VideoRequest",
     "actual_cost",
     "check",
+    "dialect_of",
     "did_you_mean",
     "estimate",
     "known_keys",

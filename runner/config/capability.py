@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from .model import ImageModel, ModelConfig, SizeRules, VideoModel
+from .dialect import EXTENSIONS
+from .extension import check_extensions, takers
+from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .problem import Problem
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig
@@ -16,7 +18,7 @@ _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "d
 
 def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
     """Everything the model's data says against this run; `model.validation` decides how grave it is."""
-    problems = list(_retirement(config, today or dt.datetime.now().astimezone().date()))
+    problems = list(_offered(config, today or dt.datetime.now().astimezone().date()))
     if config.model.kind != config.request.kind:
         return [*problems, _kind_mismatch(config)]
     if config.model.validation == "off":
@@ -39,15 +41,23 @@ def _kind_mismatch(config: RunConfig) -> Problem:
                    f"add request={has}, or choose {'an' if wanted == 'image' else 'a'} {wanted} model")  # fmt: skip
 
 
-def _retirement(config: RunConfig, today: dt.date) -> Iterator[Problem]:
-    policy, kind = config.provider.retired_models, config.provider.kind
-    retired = None if kind == "emulator" else config.model.retirement.get(kind)
-    if policy == "off" or retired is None or today < retired.date:
+def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:
+    policy, kind, model = config.provider.retired_models, config.provider.kind, config.model
+    if policy == "off" or kind == "emulator" or kind == "compatible":  # noqa: PLR1714 - mypy narrows by ==
         return
-    successor = f"use model={retired.successor}" if retired.successor else "it has no successor there"
-    problem = Problem("model", f"{config.model.name} was retired by {kind} on {retired.date}; {successor}",
-                      "provider.retired_models=warn sends it all the same")  # fmt: skip
-    yield problem if policy == "refuse" else Problem("model", problem.message, severity="warning")
+    offer = model.offers.get(kind)
+    if offer is None:
+        yield Problem("model", f"no source says that {kind} offers {model.name}", severity="warning")
+    elif offer.retires is not None and offer.retires <= today:
+        yield _retired(config, offer, refuse=policy == "refuse")
+
+
+def _retired(config: RunConfig, offer: Offer, *, refuse: bool) -> Problem:
+    follows = f"use model={offer.successor}" if offer.successor else "it has no successor there"
+    message = f"{config.model.name} was retired by {config.provider.kind} on {offer.retires}; {follows}"
+    if refuse:
+        return Problem("model", message, "provider.retired_models=warn sends it all the same")
+    return Problem("model", message, severity="warning")
 
 
 def _capabilities(config: RunConfig) -> Iterator[Problem]:
@@ -56,6 +66,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     yield from _aspect_ratio(request, model)
     yield from _size(request, model)
     yield from _unsupported(request, model)
+    yield from check_extensions(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         yield from _duration(request, model, config.provider.kind)
         yield from _references(request.image_list, model)
@@ -64,7 +75,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
 
 
 def _prompt(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
-    if len(request.prompt) > model.max_prompt_length:
+    if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
         yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
                       f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
 
@@ -93,24 +104,34 @@ def _size(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[
         if size not in model.sizes:
             yield Problem("request.size", f"{size} is not offered by {model.name}. "
                           f"Allowed values: {', '.join(model.sizes)}")  # fmt: skip
-    elif isinstance(model, ImageModel) and model.size_rules is not None and size != "auto":
+    elif size == "auto" and isinstance(model, VideoModel):
+        yield Problem("request.size", f"auto is not a size that {model.name} makes", "request.size=WIDTHxHEIGHT")
+    elif model.size_rules is not None and size != "auto":
         yield from _arbitrary_size(size, model.size_rules)
 
 
 def _arbitrary_size(size: str, rules: SizeRules) -> Iterator[Problem]:
     width, height = map(int, size.split("x"))
-    broken = []
-    if width % rules.multiple_of or height % rules.multiple_of:
-        broken.append(f"both sides must be multiples of {rules.multiple_of}")
-    if max(width, height) > rules.max_ratio * min(width, height):
-        broken.append(f"the sides' ratio must lie within 1:{rules.max_ratio:g} and {rules.max_ratio:g}:1")
-    longest, shortest = max(rules.max_width, rules.max_height), min(rules.max_width, rules.max_height)
-    if max(width, height) > longest or min(width, height) > shortest:
-        broken.append(f"at most {rules.max_width}x{rules.max_height} (or turned)")
-    if not rules.min_pixels <= width * height <= rules.max_pixels:
-        broken.append(f"between {rules.min_pixels:,} and {rules.max_pixels:,} pixels, given {width * height:,}")
+    broken = [*_sides(width, height, rules), *_area(width * height, rules)]
     if broken:
         yield Problem("request.size", f"{size} is not possible: {'; '.join(broken)}")
+
+
+def _sides(width: int, height: int, rules: SizeRules) -> Iterator[str]:
+    if width % rules.multiple_of or height % rules.multiple_of:
+        yield f"both sides must be multiples of {rules.multiple_of}"
+    if rules.max_ratio is not None and max(width, height) > rules.max_ratio * min(width, height):
+        yield f"the sides' ratio must lie within 1:{rules.max_ratio:g} and {rules.max_ratio:g}:1"
+    if rules.max_width is not None and rules.max_height is not None:
+        longest, shortest = max(rules.max_width, rules.max_height), min(rules.max_width, rules.max_height)
+        if max(width, height) > longest or min(width, height) > shortest:
+            yield f"at most {rules.max_width}x{rules.max_height} (or turned)"
+
+
+def _area(pixels: int, rules: SizeRules) -> Iterator[str]:
+    least, most = rules.min_pixels, rules.max_pixels
+    if least is not None and most is not None and not least <= pixels <= most:
+        yield f"between {least:,} and {most:,} pixels, given {pixels:,}"
 
 
 def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
@@ -118,7 +139,8 @@ def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> It
         value = getattr(request, name)
         if value != type(request).model_fields[name].default:
             yield Problem(f"request.{name}", f"is not something {model.name} can honour",
-                          "remove it, or model.validation=warn to run without it")  # fmt: skip
+                          takers(name) if name in EXTENSIONS
+                          else "remove it, or model.validation=warn to run without it")  # fmt: skip
 
 
 def _references(images: tuple[str, ...], model: ModelConfig) -> Iterator[Problem]:

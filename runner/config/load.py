@@ -8,14 +8,21 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from .fallback import expanded, unknown_options
 from .model import ImageModel, VideoModel
 from .problem import Problem, did_you_mean, from_validation_error
-from .provider import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
+from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig
+from .shipped import option
 
 _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
-    "provider": {"openai": OpenAIConfig, "azure_openai": AzureOpenAIConfig, "emulator": EmulatorConfig},
+    "provider": {
+        "openai": OpenAIConfig,
+        "azure_openai": AzureOpenAIConfig,
+        "compatible": CompatibleConfig,
+        "emulator": EmulatorConfig,
+    },
     "model": {"video": VideoModel, "image": ImageModel},
     "request": {"video": VideoRequest, "image": ImageRequest},
 }
@@ -28,6 +35,10 @@ def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]
     prompt_problems, prompt = _read_prompt(container.get("request"))
     if prompt is not None:
         container = {**container, "request": {**container["request"], "prompt": prompt, "prompt_file": None}}
+    container = expanded(container, option)
+    unknown = [*unknown_options(container)]
+    if unknown:
+        return None, _unique([*prompt_problems, *unknown])
     try:
         config = _adapter.validate_python(dict(container))
     except ValidationError as error:
@@ -42,10 +53,18 @@ def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: 
     """The keys that may stand below `parent` ('' for the top) in this config."""
     if not parent:
         return list(RunConfig.model_fields)
-    section = container.get(parent)
-    variants = _VARIANTS.get(parent, {})
+    section: object = container
+    for part in parent.split("."):
+        section = _child(section, part)
+    variants = _VARIANTS.get(parent.rpartition(".")[2], {})
     chosen = variants.get(str(section.get("kind"))) if isinstance(section, Mapping) else None
     return list(chosen.model_fields) if chosen else []
+
+
+def _child(node: object, part: str) -> object:
+    if isinstance(node, Mapping):
+        return node.get(part)
+    return node[int(part)] if isinstance(node, list) and part.isdigit() else None
 
 
 def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any: not yet validated

@@ -16,10 +16,10 @@ Usd = Annotated[float, Field(ge=0)]
 Validation = Annotated[Literal["strict", "warn", "off"], Off]
 
 
-class Retirement(Frozen):
-    """The day a provider stops (or stopped) serving a model, and what follows it."""
+class Offer(Frozen):
+    """One provider's offer of a model: the day it stops (or stopped), null if none is announced; what follows it."""
 
-    date: dt.date
+    retires: dt.date | None
     successor: str | None
 
 
@@ -32,14 +32,14 @@ class TokenPrice(Frozen):
 
 
 class SizeRules(Frozen):
-    """What an arbitrary WIDTHxHEIGHT must keep to, in pixels."""
+    """What an arbitrary WIDTHxHEIGHT must keep to, in pixels; null: no such limit is known."""
 
     multiple_of: int
-    max_ratio: float
-    max_width: int
-    max_height: int
-    min_pixels: int
-    max_pixels: int
+    max_ratio: float | None
+    max_width: int | None
+    max_height: int | None
+    min_pixels: int | None
+    max_pixels: int | None
 
 
 class BaseModelConfig(Frozen):
@@ -55,8 +55,10 @@ class BaseModelConfig(Frozen):
     max_reference_images: Annotated[int, Field(ge=0)]
     parameters: frozenset[str]
     """The optional request keys that the model honours."""
-    max_prompt_length: int
-    retirement: dict[Literal["openai", "azure_openai"], Retirement]
+    max_prompt_length: int | None
+    """In characters; null: not known."""
+    offers: dict[Literal["openai", "azure_openai", "vllm_omni", "sglang"], Offer]
+    """Who is known to offer it: a provider, or the dialect of servers that run it."""
     source: str
     read: dt.date
     """The day the source was read."""
@@ -70,6 +72,8 @@ class VideoModel(BaseModelConfig):
     """Seconds on offer; null: any."""
     default_duration: int
     default_size: Size
+    size_rules: SizeRules | None = None
+    """What any size must keep to, where `sizes` is null."""
     usd_per_second: dict[Size | Literal["default"], Usd] | None
     """List price by size; null: unknown."""
 

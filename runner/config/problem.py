@@ -37,7 +37,11 @@ def did_you_mean(given: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-_TAGS = frozenset({"openai", "azure_openai", "emulator", "video", "image"})
+_TAGS = frozenset({"openai", "azure_openai", "compatible", "emulator", "video", "image"})
+
+
+_TAGGED = frozenset({"provider", "model", "request"})
+"""The keys after which pydantic names the variant that was chosen."""
 
 
 def from_validation_error(error: ValidationError) -> list[Problem]:
@@ -48,7 +52,10 @@ def from_validation_error(error: ValidationError) -> list[Problem]:
 def _problem(detail: dict[str, object]) -> Problem:
     location = detail["loc"]
     location = location if isinstance(location, tuple) else ()
-    key = ".".join(str(part) for index, part in enumerate(location) if not (index == 1 and part in _TAGS))
+    before = (None, *location)
+    key = ".".join(
+        str(part) for part, parent in zip(location, before, strict=False) if part not in _TAGS or parent not in _TAGGED
+    )
     message = str(detail["msg"]).removeprefix("Value error, ")
     kind = detail["type"]
     if kind == "extra_forbidden":

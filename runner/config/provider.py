@@ -7,10 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from .dialect import DIALECTS, OPENAI, Dialect, DialectName
 from .frozen import Frozen, Off, Seconds
 
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """The name of an environment variable, never its value."""
+
+TenantId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,255}$")]
+"""The id or a domain of an Entra ID tenant."""
 
 RetiredModels = Annotated[Literal["refuse", "warn", "off"], Off]
 
@@ -45,15 +49,31 @@ class AzureOpenAIConfig(EndpointConfig):
     base_url: str | None = None
     api_key_env: EnvName = "AZURE_OPENAI_API_KEY"
     api_version: str | None = None
-    auth: Literal["auto", "api_key", "token"] = "auto"
+    auth: Literal["auto", "api_key", "token", "entra_id"] = "auto"
+    tenant_id: TenantId | None = None
+    client_id: str | None = None
+    managed_identity: bool = False
+    token_scope: str | None = None
     allow_http: bool = False
     retired_models: RetiredModels = "warn"
+
+
+class CompatibleConfig(EndpointConfig):
+    """A server that speaks OpenAI's protocol in its own way, mostly with open models and often without keys."""
+
+    kind: Literal["compatible"]
+    dialect: DialectName = "plain"
+    base_url: str | None = None
+    api_key_env: EnvName | None = None
+    allow_http: bool = False
+    retired_models: RetiredModels = "off"
 
 
 class EmulatorConfig(EndpointConfig):
     """The embedded server: real files, no key, no cost."""
 
     kind: Literal["emulator"]
+    dialect: DialectName = "plain"
     state_file: Annotated[Path, AfterValidator(Path.absolute)] = Field(
         Path("outputs/.emulator/state.sqlite3"), validate_default=True
     )
@@ -63,4 +83,11 @@ class EmulatorConfig(EndpointConfig):
     retired_models: RetiredModels = "off"
 
 
-ProviderConfig = Annotated[OpenAIConfig | AzureOpenAIConfig | EmulatorConfig, Field(discriminator="kind")]
+ProviderConfig = Annotated[
+    OpenAIConfig | AzureOpenAIConfig | CompatibleConfig | EmulatorConfig, Field(discriminator="kind")
+]
+
+
+def dialect_of(provider: EndpointConfig) -> Dialect:
+    """How the provider's server speaks the protocol."""
+    return DIALECTS[provider.dialect] if isinstance(provider, CompatibleConfig | EmulatorConfig) else OPENAI

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
 from .frozen import Frozen
+from .sampling import VideoSampling
 
 Size = Annotated[str, StringConstraints(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")]
 """WIDTHxHEIGHT in pixels, or `auto` where the model offers it."""
@@ -52,7 +53,7 @@ class BaseRequest(Frozen):
         return value
 
 
-class VideoRequest(BaseRequest):
+class VideoRequest(BaseRequest, VideoSampling):
     """One video: `seconds` and `size` of the API come from duration, size and aspect ratio."""
 
     kind: Literal["video"]
@@ -71,7 +72,7 @@ class ImageRequest(BaseRequest):
     kind: Literal["image"]
     n: int = Field(1, strict=True, ge=1)
     quality: str | None = None
-    style: str | None = None
+    style: Literal["vivid", "natural"] | None = None
     mask_image: ReferenceImage | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
     output_format: Literal["png", "webp", "jpeg"] | None = None

@@ -15,14 +15,35 @@ Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
 
 
+class Fallback(Frozen):
+    """Where a run's request goes, and to which model, when the choices before it failed."""
+
+    provider: ProviderConfig
+    model: ModelConfig
+
+
 class RunConfig(Frozen):
     """A provider, a model, a request, and how this invocation behaves."""
 
     provider: ProviderConfig
     model: ModelConfig
     request: RequestConfig
+    fallbacks: tuple[Fallback, ...] = ()
+    """Tried in this order after errors that another place may not meet; nothing that may be paid is sent twice."""
     replica: int = Field(0, strict=True, ge=0)
     dry_run: bool = False
     fail_fast: bool = False
     progress: Progress = "auto"
     objective: Objective = "cost"
+
+    def choice(self, number: int) -> RunConfig:
+        """The run as its first choice (0) or its nth fallback makes it, with the fallbacks that are left then."""
+        if number == 0:
+            return self
+        chosen, rest = self.fallbacks[number - 1], self.fallbacks[number:]
+        return self.model_copy(update={"provider": chosen.provider, "model": chosen.model, "fallbacks": rest})
+
+    @property
+    def choices(self) -> list[RunConfig]:
+        """All that may be tried, in order; the first is the run itself."""
+        return [self.choice(number) for number in range(len(self.fallbacks) + 1)]

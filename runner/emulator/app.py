@@ -14,10 +14,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
+from runner.emulator.compatible import CompatibleSurface
 from runner.emulator.faults import FaultPlan, Rule, load_rules
 from runner.emulator.operation import Emulator, Handler, Operation
 from runner.emulator.refusal import Refusal
-from runner.emulator.routes import catalogue, images, jobs, videos
+from runner.emulator.routes import catalogue, compatible, images, jobs, open_images, videos
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import State
 from runner.emulator.studio import Studio
@@ -38,6 +39,14 @@ VIDEOS: Table = (
     ("POST", "/videos/characters", "character", jobs.create_character),
     ("GET", "/videos/characters/{character_id}", "character", jobs.retrieve_character),
 )
+COMPATIBLE: Table = (
+    ("GET", "/videos/{video_id}", "retrieve", compatible.retrieve),
+    ("GET", "/videos/{video_id}/content", "content", compatible.content),
+    ("POST", "/videos", "create", compatible.create),
+    ("GET", "/videos", "list", compatible.list_videos),
+    ("DELETE", "/videos/{video_id}", "delete", compatible.delete),
+)
+OPEN_IMAGES: Table = (("POST", "/images/generations", "image_generate", open_images.generate),)
 IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),
     ("POST", "/images/edits", "image_edit", images.edit),
@@ -57,17 +66,32 @@ def _routes(emulator: Emulator, surface: Surface, prefix: str, table: Table) -> 
 
 def _mounts(emulator: Emulator) -> list[BaseRoute]:
     settings = emulator.settings
-    openai, azure = OpenAISurface(settings), AzureSurface(settings)
-    dated = AzureSurface(settings, dated=True)
+    openai, azure = _openai(settings), AzureSurface(settings, now=emulator.now)
+    dated = AzureSurface(settings, dated=True, now=emulator.now)
     deployment = "/openai/deployments/{deployment}"
     media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
     return [
-        Mount("/v1", routes=_routes(emulator, openai, "/v1", (*VIDEOS, *IMAGES, *MODELS))),
+        Mount("/v1", routes=_routes(emulator, openai, "/v1", (*_tables(settings), *MODELS))),
         Mount("/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *MODELS))),
         Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
         Route("/_emulator/ledger", catalogue.ledger),
         Route("/_emulator/media/{name}", media, name="media", methods=["GET"]),
     ]
+
+
+def _tables(settings: EmulatorSettings) -> Table:
+    match settings.dialect:
+        case "plain":
+            return (*VIDEOS, *IMAGES)
+        case "litellm":
+            # A gateway has all operations; where both have one, the first found is its own.
+            return (*COMPATIBLE, *VIDEOS, *OPEN_IMAGES)
+        case _:
+            return (*COMPATIBLE, *OPEN_IMAGES)
+
+
+def _openai(settings: EmulatorSettings) -> OpenAISurface:
+    return OpenAISurface(settings) if settings.dialect == "plain" else CompatibleSurface(settings)
 
 
 class _Open(OpenAISurface):
@@ -76,7 +100,7 @@ class _Open(OpenAISurface):
 
 
 def _surface(path: str, settings: EmulatorSettings) -> Surface:
-    return AzureSurface(settings) if path.startswith("/openai/") else OpenAISurface(settings)
+    return AzureSurface(settings) if path.startswith("/openai/") else _openai(settings)
 
 
 async def _unrouted(settings: EmulatorSettings, request: Request, error: Exception) -> Response:

@@ -10,8 +10,12 @@ from typing import Literal
 Variant = Literal["video", "thumbnail", "spritesheet"]
 SUFFIXES: dict[Variant, str] = {"video": ".mp4", "thumbnail": ".webp", "spritesheet": ".jpg"}
 MEDIA_TYPES: dict[Variant, str] = {"video": "video/mp4", "thumbnail": "image/webp", "spritesheet": "image/jpeg"}
-RENDERING = 1
+RENDERING = 2
 """Raise it when the drawing changes, so that no stale file is served."""
+
+
+FRAME_RATE = 24
+"""Frames per second, unless a request says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,14 @@ class Clip:
     seconds: int
     reference: str | None = None
     min_bytes: int = 0
+    fps: int = FRAME_RATE
+    frames: int = 0
+    """How many; 0: as many as its seconds take."""
+
+    @property
+    def length(self) -> int:
+        """Its number of frames."""
+        return self.frames or self.seconds * self.fps
 
     def name(self) -> str:
         """The cached files' common stem."""

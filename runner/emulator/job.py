@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Status = Literal["queued", "in_progress", "completed", "failed"]
@@ -37,6 +38,8 @@ class Job:
     source: str | None = None
     reference: str | None = None
     outcome: Outcome = Outcome()
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """What the request asked beyond OpenAI's API, as it was understood."""
 
     def status(self, now: float) -> Status:
         """The job's status at Unix time `now`; a clock that runs backwards makes it younger, never odd."""

@@ -10,11 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field
 HOST: Literal["127.0.0.1"] = "127.0.0.1"
 
 
+Dialect = Literal["plain", "vllm_omni", "sglang", "litellm"]
+
+
 class EmulatorSettings(BaseModel):
     """Settings of one emulator; durations are emulated seconds, divided by `time_scale` to get real ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    dialect: Dialect = "plain"
+    """Whose manners `/v1` has: OpenAI's own, or those of a compatible server."""
+    uploads: bool = False
+    """sglang: finished videos lie elsewhere; `/content` refuses them and the job names their address."""
     state_file: Path
     """SQLite file that keeps the jobs; several emulators may share it."""
     host: Literal["127.0.0.1"] = HOST

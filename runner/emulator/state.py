@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, created REAL NOT NULL, latency REAL NOT NULL,
     retention REAL NOT NULL, operation TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
     seconds INTEGER NOT NULL, size TEXT NOT NULL, usd REAL NOT NULL, source TEXT, reference TEXT,
-    outcome TEXT NOT NULL, deleted INTEGER NOT NULL DEFAULT 0);
+    outcome TEXT NOT NULL, deleted INTEGER NOT NULL DEFAULT 0, parameters TEXT NOT NULL DEFAULT '{}');
 CREATE TABLE IF NOT EXISTS images (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, operation TEXT NOT NULL, model TEXT NOT NULL,
     prompt TEXT NOT NULL, count INTEGER NOT NULL, usd REAL NOT NULL);
@@ -35,6 +35,7 @@ FLUSH_EVERY = 64
 def _job(row: tuple[object, ...]) -> Job:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["outcome"] = Outcome(**json.loads(str(values["outcome"])))
+    values["parameters"] = json.loads(str(values["parameters"]))
     return Job(**values)  # type: ignore[arg-type]  # sqlite3 rows carry no column types
 
 
@@ -50,6 +51,8 @@ class State:
             self._db = sqlite3.connect(path, timeout=10, isolation_level=None, check_same_thread=False)
             # NORMAL loses nothing when a process is killed, only when the machine is.
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+            if "parameters" not in {row[1] for row in self._db.execute("PRAGMA table_info(jobs)")}:
+                self._db.execute("ALTER TABLE jobs ADD COLUMN parameters TEXT NOT NULL DEFAULT '{}'")
         except sqlite3.Error as error:
             raise OSError(f"the state file {path} cannot be used: {error}") from error
         self._unflushed: Counter[str] = Counter()
@@ -61,7 +64,8 @@ class State:
 
     def add(self, job: Job) -> None:
         """Commit a new job; from here on it exists and is paid for."""
-        values = {**dict(zip(_COLUMNS, astuple(job), strict=True)), "outcome": json.dumps(asdict(job.outcome))}
+        values = dict(zip(_COLUMNS, astuple(job), strict=True))
+        values |= {"outcome": json.dumps(asdict(job.outcome)), "parameters": json.dumps(job.parameters)}
         self._db.execute(_INSERT, tuple(values.values()))
 
     def find(self, video_id: str) -> Job | None:
@@ -112,7 +116,9 @@ class State:
     def ledger(self) -> dict[str, object]:
         """The oracle: everything that was ever made, and its price in USD, deleted jobs included."""
         self.flush()
-        jobs = self._rows("SELECT id, operation, model, prompt, seconds, size, usd, created, deleted FROM jobs")
+        jobs = self._rows(
+            "SELECT id, operation, model, prompt, seconds, size, usd, created, deleted, parameters FROM jobs"
+        )
         images = self._rows("SELECT operation, model, prompt, count, usd, created FROM images")
         video_usd, image_usd = (sum(float(str(row["usd"])) for row in rows) for rows in (jobs, images))
         return {

@@ -40,7 +40,10 @@ class Studio:
     def clip(self, job: Job) -> Clip:
         """What is rendered for a job."""
         width, height = (int(side) for side in job.size.split("x"))
-        clip = Clip(job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes)
+        rate = {name: value for name in ("fps", "frames") if isinstance(value := job.parameters.get(name), int)}
+        clip = Clip(
+            job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes, **rate
+        )
         return replace(clip, prompt="", label="", reference=None) if self._settings.shared_clips else clip
 
     def begin(self, job: Job) -> None:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import re
+import secrets
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from runner.emulator import catalog
 from runner.emulator.catalog import ImageRules
+from runner.emulator.jwt import is_expired, is_jwt
 from runner.emulator.refusal import Refusal, model_not_found
 from runner.emulator.settings import EmulatorSettings
 
-_JWT = re.compile(r"eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}")
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _DENIED = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an "
     "active subscription and use a correct regional API endpoint for your resource."
+)
+_STALE = (
+    "Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired."
 )
 _NO_DEPLOYMENT = (
     "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, "
@@ -58,6 +63,10 @@ class Surface(ABC):
     @abstractmethod
     def filtered(self) -> Refusal:
         """The refusal of a prompt that the content filter dislikes."""
+
+    def job_id(self) -> str:
+        """An id for a new job."""
+        return f"video_{secrets.token_hex(24)}"
 
     @abstractmethod
     def models(self) -> tuple[str, ...]:
@@ -110,19 +119,24 @@ class OpenAISurface(Surface):
 class AzureSurface(Surface):
     """Azure's `/openai/v1`, and with `dated` its `/openai/deployments/...?api-version=DATE`."""
 
-    def __init__(self, settings: EmulatorSettings, *, dated: bool = False) -> None:
+    def __init__(
+        self, settings: EmulatorSettings, *, dated: bool = False, now: Callable[[], float] = time.time
+    ) -> None:
         super().__init__(settings)
         self._dated = dated
+        self._now = now
 
     def authorize(self, headers: Mapping[str, str]) -> None:
         key, token = headers.get("api-key", ""), bearer(headers)
         if key:
             self._check_key(key)
-        elif not _JWT.fullmatch(token):
+        elif not is_jwt(token):
             raise Refusal(401, _DENIED, type=None, code="401")
+        elif is_expired(token, self._now()):
+            raise Refusal(401, _STALE, type=None, code="401")
 
     def _check_key(self, key: str) -> None:
-        if _JWT.fullmatch(key) or self.settings.api_key not in (None, key):
+        if is_jwt(key) or self.settings.api_key not in (None, key):
             raise Refusal(401, _DENIED, type=None, code="401")
 
     def check_version(self, version: str | None) -> None:

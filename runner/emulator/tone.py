@@ -21,11 +21,11 @@ def _wave(period: int) -> array[float]:
     return array("f", (LOUDNESS * math.sin(2 * math.pi * n / period) for n in range(period)))
 
 
-def tone(key: str, seconds: int) -> Iterator[av.AudioFrame]:
+def tone(key: str, seconds: float) -> Iterator[av.AudioFrame]:
     """Mono float frames of exactly `seconds` at 48 kHz."""
     period = PERIODS[hashlib.sha256(key.encode("utf-8", "replace")).digest()[0] % len(PERIODS)]
     wave = _wave(period)
-    total = seconds * SAMPLE_RATE
+    total = round(seconds * SAMPLE_RATE)
     samples = (wave * (total // period + 1))[:total]
     for start in range(0, total, FRAME_SAMPLES):
         chunk = samples[start : start + FRAME_SAMPLES]

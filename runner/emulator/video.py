@@ -19,7 +19,6 @@ from runner.emulator import drawing
 from runner.emulator.clip import SUFFIXES, Clip, Variant
 from runner.emulator.tone import SAMPLE_RATE, tone
 
-FRAME_RATE = 24
 SHEET_COLUMNS = 5
 SHEET_FRAMES = 20
 BT601 = 6
@@ -46,13 +45,13 @@ class Film:
 
     def __init__(self, clip: Clip, reference: Path | None) -> None:
         self.size = (clip.width, clip.height)
-        self.frames = clip.seconds * FRAME_RATE
-        self.seconds = clip.seconds
+        self.frames = clip.length
+        self.fps = clip.fps
         self._margin = (clip.width // 4 // 4 * 4, clip.height // 4 // 4 * 4)
         canvas = (clip.width + 2 * self._margin[0], clip.height + 2 * self._margin[1])
         key = clip.prompt if reference is None else f"{clip.prompt}\n{reference.name}"
         self._canvas = _planes(drawing.backdrop(canvas, key, reference))
-        note = f"{clip.label}  {clip.width}x{clip.height}  {clip.seconds} s"
+        note = f"{clip.label}  {clip.width}x{clip.height}  {clip.length / clip.fps:g} s"
         layer, self._plate = drawing.caption(self.size, clip.prompt, note)
         self._layer = _planes(layer.convert("RGB"))
         alpha = layer.getchannel("A")
@@ -98,8 +97,8 @@ class Film:
         draw = ImageDraw.Draw(luma)
         left, _, right, bottom = self._plate
         unit = max(8, min(self.size) // 24)
-        seconds, frame = divmod(number, FRAME_RATE)
-        text = f"{seconds // 60:02}:{seconds % 60:02}.{frame * 100 // FRAME_RATE:02}"
+        seconds, frame = divmod(number, self.fps)
+        text = f"{seconds // 60:02}:{seconds % 60:02}.{frame * 100 // self.fps:02}"
         face = drawing.font(round(unit * 0.95))
         draw.text(
             (right - unit - round(draw.textlength("00:00.00", font=face)), bottom - round(unit * 1.65)), text, 235, face
@@ -124,27 +123,27 @@ def _encoded(film: Film, cancelled: Callable[[], bool]) -> Iterator[av.VideoFram
         for plane, image in zip(frame.planes, film.frame(number), strict=True):
             padded = image if plane.line_size == image.width else image.crop((0, 0, plane.line_size, image.height))
             plane.update(padded.tobytes())
-        frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
+        frame.pts, frame.time_base = number, Fraction(1, film.fps)
         yield frame
 
 
 def _video_stream(container: OutputContainer, film: Film) -> VideoStream:
     # One thread: x264's output depends on the number of threads, and must be the same everywhere.
     options = {"preset": "ultrafast", "crf": "24", "threads": "1"}
-    stream = container.add_stream("libx264", rate=FRAME_RATE, options=options)
+    stream = container.add_stream("libx264", rate=film.fps, options=options)
     stream.width, stream.height = film.size
     stream.pix_fmt = "yuv420p"
-    stream.time_base = Fraction(1, FRAME_RATE)
+    stream.time_base = Fraction(1, film.fps)
     context = stream.codec_context
     context.thread_count = 1
-    context.gop_size = FRAME_RATE
+    context.gop_size = film.fps
     context.color_range, context.colorspace = LIMITED_RANGE, BT601
     context.color_primaries, context.color_trc = BT601, BT601
     return stream
 
 
 def _write_audio(container: OutputContainer, stream: AudioStream, clip: Clip) -> None:
-    for frame in tone(clip.prompt, clip.seconds):
+    for frame in tone(clip.prompt, clip.length / clip.fps):
         container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
 

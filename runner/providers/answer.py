@@ -47,7 +47,7 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     text = redact(response.text)
     raw = _json(text)
     headers = response.headers
-    error = _error(raw)
+    error = error_of(raw)
     inner = error.get("inner_error") or error.get("innererror")
     return Answer(
         status=response.status_code,
@@ -88,7 +88,8 @@ def _json(text: str) -> Any:  # Any: JSON
         return None
 
 
-def _error(raw: Any) -> Mapping[str, Any]:  # Any: JSON
+def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON
+    """The error object in a server's JSON; empty if there is none."""
     if not isinstance(raw, dict):
         return {}
     error = raw.get("error", raw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 
 import httpx2
+from pydantic import SecretStr
 
 from .credentials import Credential
 
@@ -24,19 +25,20 @@ class CredentialAuth(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> AsyncGenerator[httpx2.Request, httpx2.Response]:
         """Sign, send, and once more with a renewed credential after a 401."""
-        await self._sign(request)
+        value = await self._credential.value()
+        self._sign(request, value)
         response = yield request
-        if response.status_code == 401 and await self._sign(request, renew=True):
-            yield request
+        if value is not None and response.status_code == 401:
+            renewed = await self._credential.value(refused=value)
+            if renewed is not None:
+                self._sign(request, renewed)
+                yield request
 
-    async def _sign(self, request: httpx2.Request, *, renew: bool = False) -> bool:
-        value = await self._credential.value(renew=renew)
-        if value is None:
-            return False
+    def _sign(self, request: httpx2.Request, value: SecretStr | None) -> None:
         for header in ("Authorization", "api-key"):
             request.headers.pop(header, None)
-        request.headers[self._credential.header] = value.get_secret_value()
-        return True
+        if value is not None:
+            request.headers[self._credential.header] = value.get_secret_value()
 
 
 def redactor(credential: Credential) -> Callable[[str], str]:

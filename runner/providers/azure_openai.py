@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import httpx2
 from openai import AsyncAzureOpenAI
@@ -12,7 +13,12 @@ from runner.config import AzureOpenAIConfig, RunConfig
 
 from . import credentials, endpoint
 from .client import PLACEHOLDER
+from .credentials import Credential
+from .entra import entra_credential
 from .sdk import SDKProvider
+
+if TYPE_CHECKING:
+    from azure.core.credentials import TokenCredential
 
 
 class AzureOpenAIProvider(SDKProvider):
@@ -24,10 +30,14 @@ class AzureOpenAIProvider(SDKProvider):
     """
 
     def __init__(
-        self, config: AzureOpenAIConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
+        self,
+        config: AzureOpenAIConfig,
+        env: Mapping[str, str],
+        transport: httpx2.AsyncBaseTransport | None = None,
+        credential: TokenCredential | None = None,
     ) -> None:
         place = endpoint.resolve(config)
-        super().__init__(config, place, credentials.resolve(config, env), name=config.kind, transport=transport)
+        super().__init__(config, place, _signing(config, env, credential), name=config.kind, transport=transport)
         self._dated = None
         if place.images_version is not None:
             self._dated = AsyncAzureOpenAI(
@@ -46,3 +56,9 @@ class AzureOpenAIProvider(SDKProvider):
     def images(self) -> AsyncImages:
         """The deployments route for a dated version, else the v1 route."""
         return (self._dated or self._client).images
+
+
+def _signing(config: AzureOpenAIConfig, env: Mapping[str, str], given: TokenCredential | None) -> Credential:
+    if given is not None or config.auth == "entra_id":
+        return entra_credential(config, given)
+    return credentials.resolve(config, env)

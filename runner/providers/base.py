@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from runner.config import RunConfig
+from runner.errors import RunnerError
 
 Variant = Literal["video", "thumbnail", "spritesheet"]
 
@@ -92,6 +93,32 @@ class Content(Protocol):
 
     def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer to a question that costs nothing; `error` is what it would be as the answer to a run's request."""
+
+    status: int
+    headers: Mapping[str, str]
+    raw: Any = None  # Any: the server's JSON as it came, None if it is none
+    said: str = ""
+    """The server's own words, if it refused."""
+    error: RunnerError | None = None
+
+
+@runtime_checkable
+class Examinable(Protocol):
+    """What the doctor asks of a provider, beside what the engine does."""
+
+    credential_source: str | None
+    """Where the credential comes from, for people; None if there is none."""
+
+    def model_id(self, config: RunConfig) -> str:
+        """What is sent as `model`."""
+
+    async def ask(self, path: str, action: str, **query: str) -> Reply:
+        """GET `path` below the API's root; raises only if nothing was answered or signing failed."""
 
 
 class Provider(Protocol):

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from runner.config import ImageRequest, Problem, RunConfig, VideoRequest
+from runner.config import ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
 from runner.config.capability import sent_size
+from runner.config.dialect import EXTENSIONS
 from runner.errors import ConfigError
 
 from . import reference
@@ -39,8 +40,8 @@ _IMAGE_KEYS = {
     "response_format": "the runner, which reads base64 and addresses alike",
     "stream": "the runner, which waits for the finished image",
 }
-# Keys without a field in OpenAI's API, sent under their own name where the model's data says that they are honoured.
-_VIDEO_EXTRAS = ("negative_prompt", "seed", "resolution", "generate_audio", "enhance_prompt")
+# Keys without a field in OpenAI's API, sent where the model honours them and the server has a field for them.
+_VIDEO_EXTRAS = tuple(sorted(EXTENSIONS))
 _IMAGE_EXTRAS = ("negative_prompt", "seed")
 # A check needs no more of a file than tells its type.
 _HEAD = 16
@@ -135,7 +136,8 @@ def _image(config: RunConfig, request: ImageRequest, model: str) -> Body:
 
 def _honoured(config: RunConfig, names: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
     everything = config.model.validation == "off"
-    values = {name: getattr(config.request, name) for name in names if everything or name in config.model.parameters}
+    honoured = config.model.parameters & dialect_of(config.provider).extensions
+    values = {name: getattr(config.request, name) for name in names if everything or name in honoured}
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -152,7 +154,7 @@ def _overrides(request: VideoRequest | ImageRequest) -> Iterator[Problem]:
         if name in mapped:
             yield Problem(f"request.extra_params.{name}", f"would override what is set by {mapped[name]}",
                           "extra_params are for what the API itself does not know")  # fmt: skip
-        elif getattr(request, name, None) is not None:
+        elif name != "extra_params" and getattr(request, name, None) is not None:
             yield Problem(f"request.extra_params.{name}", f"is given twice: request.{name} is set too")
 
 

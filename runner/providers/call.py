@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from .credentials import ENTRA_SOURCE
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -32,6 +34,11 @@ class Place:
     def azure(self) -> bool:
         """Whether models are deployments here."""
         return self.provider == "azure_openai"
+
+    @property
+    def entra(self) -> bool:
+        """Whether requests are signed with tokens of Entra ID that renew themselves."""
+        return self.key_source == ENTRA_SOURCE
 
 
 @dataclass(frozen=True, slots=True)

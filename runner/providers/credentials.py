@@ -9,10 +9,12 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
-from runner.config import AzureOpenAIConfig, OpenAIConfig
+from runner.config import AzureOpenAIConfig, CompatibleConfig, OpenAIConfig
 from runner.errors import ConfigError
 
 AZURE_TOKEN_ENV = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105  (a variable's name)
+
+ENTRA_SOURCE = "Entra ID"
 
 Header = Literal["Authorization", "api-key"]
 
@@ -30,8 +32,8 @@ class Credential(Protocol):
     def source(self) -> str:
         """Where it comes from, for people: the variable's name."""
 
-    async def value(self, *, renew: bool = False) -> SecretStr | None:
-        """What the header holds; `renew` asks for a fresh one after a 401, None says that there is none."""
+    async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
+        """What the header holds; None says that there is nothing, or nothing but what the endpoint `refused`."""
 
     def secrets(self) -> tuple[str, ...]:
         """Every word that must not be shown."""
@@ -45,9 +47,9 @@ class EnvironmentCredential:
     source: str
     secret: SecretStr
 
-    async def value(self, *, renew: bool = False) -> SecretStr | None:
+    async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
         """The key or token, as its header wants it."""
-        if renew:
+        if refused is not None:
             return None
         return SecretStr(f"Bearer {self.secret.get_secret_value()}") if self.header == "Authorization" else self.secret
 
@@ -56,7 +58,28 @@ class EnvironmentCredential:
         return (self.secret.get_secret_value(),)
 
 
-def resolve(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str]) -> EnvironmentCredential:
+@dataclass(frozen=True, slots=True)
+class NoCredential:
+    """For servers that ask for no key: requests go out without one."""
+
+    header: Header = "Authorization"
+    source: str = ""
+
+    async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
+        """Nothing."""
+        del refused
+        return None
+
+    def secrets(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+Keyed = OpenAIConfig | AzureOpenAIConfig | CompatibleConfig
+"""The providers whose credential may stand in a variable."""
+
+
+def resolve(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential:
     """The credential of a provider's config; raises `ConfigError` naming the variable that is missing."""
     found = find(provider, env)
     if found is None:
@@ -65,7 +88,7 @@ def resolve(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str]) 
     return found
 
 
-def find(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str]) -> EnvironmentCredential | None:
+def find(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential | None:
     """The credential that the environment offers, if any."""
     for name in variables(provider):
         text = env.get(name, "").strip()
@@ -76,9 +99,11 @@ def find(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str]) -> 
     return None
 
 
-def variables(provider: OpenAIConfig | AzureOpenAIConfig) -> tuple[str, ...]:
+def variables(provider: Keyed) -> tuple[str, ...]:
     """The names of the variables that may hold the credential, first found first used."""
-    if isinstance(provider, OpenAIConfig) or provider.auth == "api_key":
+    if not isinstance(provider, AzureOpenAIConfig):
+        return () if provider.api_key_env is None else (provider.api_key_env,)
+    if provider.auth == "api_key":
         return (provider.api_key_env,)
     # The order of the SDK's own Azure client.
     return (AZURE_TOKEN_ENV, provider.api_key_env)
@@ -89,7 +114,7 @@ def is_token(text: str) -> bool:
     return _JWT.match(text) is not None
 
 
-def _header(provider: OpenAIConfig | AzureOpenAIConfig, name: str, text: str) -> Header:
-    if isinstance(provider, OpenAIConfig) or provider.auth == "token" or name == AZURE_TOKEN_ENV:
+def _header(provider: Keyed, name: str, text: str) -> Header:
+    if not isinstance(provider, AzureOpenAIConfig) or provider.auth == "token" or name == AZURE_TOKEN_ENV:
         return "Authorization"
     return "Authorization" if provider.auth == "auto" and is_token(text) else "api-key"

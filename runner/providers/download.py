@@ -54,6 +54,16 @@ def is_file(response: httpx2.Response) -> bool:
     return kind not in ("text/html", "application/json")
 
 
+def elsewhere(response: httpx2.Response, job: Job) -> str | None:
+    """Where else a file can be had that `response` refused: a redirect's target, or the address that the job names."""
+    if response.has_redirect_location:
+        return str(response.url.join(response.headers["location"]))
+    address = job.raw.get("url")
+    # SGLang answers 400 once it has uploaded the file; a 5xx says nothing about where the file is.
+    refused = response.status_code in (400, 404)
+    return str(response.url.join(address)) if refused and isinstance(address, str) and address else None
+
+
 def late(error: RunnerError, job: Job, now: float) -> RunnerError:
     """What a completed job's missing file means: gone for good, or not there yet."""
     status = error.status_code if isinstance(error, ProviderError) else None

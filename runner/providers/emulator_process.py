@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from runner.config import EmulatorConfig
+from runner.config.dialect import DialectName
 from runner.emulator import EmulatorProcess, EmulatorSettings, EmulatorStartError
 from runner.errors import ConfigError, DiskError
 
@@ -19,7 +20,7 @@ _waiting = threading.Lock()
 def start(config: EmulatorConfig) -> EmulatorProcess:
     """The running emulator for this config, started if it is not; it ends with this process."""
     # A fork has its parent's cache but not its parent's pipes: its id makes it start its own.
-    return _start(config.state_file.absolute(), config.latency, os.getpid())
+    return _start(config.state_file.absolute(), config.latency, config.dialect, os.getpid())
 
 
 def wait(process: EmulatorProcess) -> str:
@@ -32,14 +33,14 @@ def wait(process: EmulatorProcess) -> str:
 
 
 @functools.cache
-def _start(state_file: Path, latency: float, owner: int) -> EmulatorProcess:
+def _start(state_file: Path, latency: float, dialect: DialectName, owner: int) -> EmulatorProcess:
     try:
         state_file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise DiskError(
             f"{state_file.parent} cannot be made: {error.strerror}", hint="provider.state_file=PATH"
         ) from error
-    process = EmulatorProcess(EmulatorSettings(state_file=state_file, latency=latency)).start()
+    process = EmulatorProcess(EmulatorSettings(state_file=state_file, latency=latency, dialect=dialect)).start()
     atexit.register(_stop, process, owner)
     return process
 

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
 from runner.errors import ConfigError
+
+from .cloud import is_azure
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENAI_HOST = "api.openai.com"
@@ -17,11 +19,6 @@ AZURE_EXAMPLE = "https://RESOURCE.openai.azure.com"
 _DATED = re.compile(r"^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(-preview)?$", re.IGNORECASE)
 _ROLLING = frozenset({"preview", "v1"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# Public cloud, US Government and China: under these names Azure serves nothing but the resource, so that a path
-# before /openai (a Foundry project, /models) is no part of the resource's root.
-_AZURE_HOST = re.compile(
-    r"\.(openai\.azure|services\.ai\.azure|cognitiveservices\.azure|api\.cognitive\.microsoft)\.(com|us|cn)$"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +48,11 @@ def resolve(provider: ProviderConfig) -> Endpoint:
             return Endpoint(identity=base, base_url=base, root=base)
         case AzureOpenAIConfig():
             return _azure(provider)
+        case CompatibleConfig():
+            if not provider.base_url:
+                raise ConfigError("provider.base_url is missing", hint="for example http://127.0.0.1:8000/v1")
+            base = _openai_base(provider.base_url)
+            return Endpoint(identity=base, base_url=base, root=base)
         case EmulatorConfig():
             # The port changes with each start; what makes it the same place is where its jobs are kept.
             return Endpoint(identity=f"emulator:{provider.state_file.absolute()}", base_url="", root="")
@@ -81,11 +83,6 @@ def is_loopback(host: str | None) -> bool:
         return ip_address(name).is_loopback
     except ValueError:
         return False
-
-
-def is_azure(host: str | None) -> bool:
-    """Whether `host` is named as Azure names its AI resources, in any cloud."""
-    return _AZURE_HOST.search((host or "").lower()) is not None
 
 
 def origin(parts: SplitResult) -> str:

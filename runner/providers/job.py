@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .base import Job, JobStatus
+from .content_filter import categories
 from .excerpt import one_line
 from .status import job_status
 
@@ -43,6 +44,9 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 def _error(error: Any) -> tuple[str | None, str | None]:  # Any: an object, a text or null, by server
     if isinstance(error, dict):
         code, message = error.get("code"), error.get("message")
+        found = categories(error, error.get("inner_error"), error.get("innererror"))
+        if found:
+            message = f"{message or 'filtered'} ({', '.join(found)})"
         return None if code is None else one_line(str(code)), None if message is None else one_line(str(message))
     return None, one_line(str(error)) if error else None
 

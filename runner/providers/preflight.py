@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, parse_qsl
 
-from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
+from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
 
-from .credentials import EnvironmentCredential, find, is_token, variables
-from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_azure, is_loopback, split
+from .cloud import cloud_of, is_azure
+from .credentials import EnvironmentCredential, Keyed, find, is_token, variables
+from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_loopback, split
+from .identity import check_identity
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
 _URL_KEY = "provider.base_url"
@@ -25,18 +27,24 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
     """
     if isinstance(provider, EmulatorConfig):
         return []
-    found = [*_address(provider), *_credential(provider, env, time.time() if now is None else now)]
+    found = list(_address(provider))
     if isinstance(provider, AzureOpenAIConfig):
-        found += _version(provider)
+        found += [*check_identity(provider), *_version(provider)]
+    if not (isinstance(provider, AzureOpenAIConfig) and provider.auth == "entra_id"):
+        found += _credential(provider, env, time.time() if now is None else now)
     return found
 
 
-def _address(provider: OpenAIConfig | AzureOpenAIConfig) -> Iterator[Problem]:
+def _address(provider: Keyed) -> Iterator[Problem]:
     url = provider.base_url
     if not url:
         if isinstance(provider, AzureOpenAIConfig):
             yield Problem(_URL_KEY, f"is missing: Azure needs your resource's endpoint, for example {AZURE_EXAMPLE}",
                           "provider.base_url=URL, or export AZURE_OPENAI_ENDPOINT=URL")  # fmt: skip
+        if isinstance(provider, CompatibleConfig):
+            yield Problem(
+                _URL_KEY, "is missing: where does the server listen?", "provider.base_url=http://HOST:8000/v1"
+            )
         return
     if _USERINFO.match(url):
         yield Problem(_URL_KEY, "holds a user or password before an @, which would be written down",
@@ -53,13 +61,14 @@ def _address(provider: OpenAIConfig | AzureOpenAIConfig) -> Iterator[Problem]:
     yield from _query(provider, parts)
 
 
-def _encryption(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Iterator[Problem]:
-    if parts.scheme == "http" and not is_loopback(parts.hostname) and not provider.allow_http:
+def _encryption(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
+    keyed = bool(variables(provider))
+    if keyed and parts.scheme == "http" and not is_loopback(parts.hostname) and not provider.allow_http:
         yield Problem(_URL_KEY, f"would send the key unencrypted to {parts.hostname}",
                       "use https://, or provider.allow_http=true if the network is yours")  # fmt: skip
 
 
-def _kind(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Iterator[Problem]:
+def _kind(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
     if isinstance(provider, OpenAIConfig) and is_azure(parts.hostname):
         yield Problem(_URL_KEY, f"{parts.hostname} is an Azure resource, asked as if it were OpenAI",
                       "provider=azure_openai knows its routes and keys", "warning")  # fmt: skip
@@ -68,7 +77,7 @@ def _kind(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Ite
                       "provider=openai", "warning")  # fmt: skip
 
 
-def _query(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> Iterator[Problem]:
+def _query(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
     known = {"api-version"} if isinstance(provider, AzureOpenAIConfig) else set()
     others = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} - known)
     if others:
@@ -79,23 +88,26 @@ def _query(provider: OpenAIConfig | AzureOpenAIConfig, parts: SplitResult) -> It
                       "model.deployment=NAME says what is sent", "warning")  # fmt: skip
 
 
-def _credential(provider: OpenAIConfig | AzureOpenAIConfig, env: Mapping[str, str], now: float) -> Iterator[Problem]:
+def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator[Problem]:
     found = find(provider, env)
+    if found is None and not variables(provider):
+        return
     if found is None:
         names = variables(provider)
         yield Problem("provider.api_key_env", f"{provider.api_key_env} is not set",
                       f"export {provider.api_key_env}=…, or write {provider.api_key_env}=… into .env"
-                      + (f"; {names[0]} may hold a token instead" if len(names) > 1 else ""))  # fmt: skip
+                      + (f"; {names[0]} may hold a token instead" if len(names) > 1 else "")
+                      + ("; provider.auth=entra_id needs none" if provider.kind == "azure_openai" else ""))  # fmt: skip
         return
     secret = found.secret.get_secret_value()
     if not secret.isascii() or not secret.isprintable() or " " in secret:
         yield Problem("provider.api_key_env", f"{found.source} holds letters that no key has, perhaps a line too much",
                       f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
     elif is_token(secret):
-        yield from _token(found, now)
+        yield from _token(found, now, cloud_of(_host(provider)).token_scope)
 
 
-def _token(credential: EnvironmentCredential, now: float) -> Iterator[Problem]:
+def _token(credential: EnvironmentCredential, now: float, scope: str) -> Iterator[Problem]:
     name = credential.source
     if credential.header == "api-key":
         yield Problem("provider.auth", f"{name} holds a token, which Azure refuses as an api-key",
@@ -103,8 +115,8 @@ def _token(credential: EnvironmentCredential, now: float) -> Iterator[Problem]:
     expiry = _expiry(credential.secret.get_secret_value())
     if expiry is not None and expiry <= now:
         yield Problem("provider.api_key_env", f"the token in {name} expired {_ago(now - expiry)} ago",
-                      f"export {name}=$(az account get-access-token --scope "
-                      "https://cognitiveservices.azure.com/.default --query accessToken -o tsv)")  # fmt: skip
+                      f"export {name}=$(az account get-access-token --scope {scope} --query accessToken -o tsv), or "
+                      "provider.auth=entra_id, which renews them")  # fmt: skip
 
 
 def _version(provider: AzureOpenAIConfig) -> Iterator[Problem]:
@@ -113,6 +125,13 @@ def _version(provider: AzureOpenAIConfig) -> Iterator[Problem]:
         in_url = version != provider.api_version
         yield Problem(_URL_KEY if in_url else "provider.api_version", f"{version!r} is no API version of Azure",
                       "YYYY-MM-DD, YYYY-MM-DD-preview, preview or v1; null is the v1 API")  # fmt: skip
+
+
+def _host(provider: Keyed) -> str | None:
+    try:
+        return split(provider.base_url or "").hostname
+    except ValueError:
+        return None
 
 
 def _shown(url: str) -> str:

@@ -19,8 +19,10 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 
-from .answer import Answer
+from .answer import Answer, error_of
+from .azure_refusal import azure_refusal
 from .call import Call
+from .content_filter import categories
 
 _MODERATED = ("content_filter", "content_policy", "contentfilter", "moderation", "responsibleai", "safety", "sentinel")
 _QUOTA = frozenset({"billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "insufficient_quota"})
@@ -29,7 +31,8 @@ _NO_MODEL = frozenset({"deploymentnotfound", "model_not_found", "modelnotfound",
 
 def refusal(answer: Answer, call: Call) -> RunnerError:
     """The error for an answer that is no success, or no answer of the API's."""
-    return next(make for applies, make in _RULES if applies(answer, call))(answer, call)
+    special = azure_refusal(answer, call) if call.place.azure else None
+    return special or next(make for applies, make in _RULES if applies(answer, call))(answer, call)
 
 
 def _details(answer: Answer, call: Call) -> dict[str, Any]:  # Any: keyword arguments of the errors
@@ -86,7 +89,7 @@ def _page(answer: Answer, call: Call) -> ProviderError:
 
 
 def _moderation(answer: Answer, call: Call) -> ProviderError:
-    found = _categories(answer)
+    found = categories(answer.inner, error_of(answer.raw))
     because = f" for {', '.join(found)}" if found else ""
     return ContentModerationError(
         f"{call.place.host}'s content filter refused to {call.action}{because}: {answer.message}",
@@ -95,30 +98,25 @@ def _moderation(answer: Answer, call: Call) -> ProviderError:
     )
 
 
-def _categories(answer: Answer) -> list[str]:
-    """Which filters of Azure's `content_filter_result` took offence, with their severity."""
-    error = answer.raw.get("error", answer.raw) if isinstance(answer.raw, dict) else {}
-    results = answer.inner.get("content_filter_result") or answer.inner.get("content_filter_results")
-    results = results or (error.get("content_filter_result") if isinstance(error, dict) else None)
-    if not isinstance(results, dict):
-        return []
-    return [_category(name, result) for name, result in results.items()
-            if isinstance(result, dict) and (result.get("filtered") or result.get("detected"))]  # fmt: skip
-
-
-def _category(name: str, result: dict[str, Any]) -> str:  # Any: JSON
-    severity = result.get("severity")
-    return f"{name} ({severity})" if severity else name
-
-
 def _authentication(answer: Answer, call: Call) -> ProviderError:
     place = call.place
-    source = place.key_source or "the credential"
+    if not place.key_source:
+        return AuthenticationError(
+            f"{place.host} wants a key, and none is configured ({answer.status}): {answer.message}",
+            hint="provider.api_key_env=NAME, the variable that holds it",
+            **_details(answer, call),
+        )
+    source = place.key_source
     hint = f"check {source}: is it this endpoint's, and does it hold the whole key?"
     if place.azure and place.sends_api_key:
         hint += " A token of Entra ID is refused as an api-key: provider.auth=token sends it as one"
+    elif place.entra:
+        hint = (
+            "is the token for this resource? az account show tells whose tenant you are signed in to "
+            "(provider.tenant_id); provider.token_scope is what tokens are asked for"
+        )
     elif place.azure:
-        hint += " Tokens live about an hour: az account get-access-token makes a new one"
+        hint += " Tokens live about an hour: az account get-access-token makes a new one, provider.auth=entra_id renews"
     return AuthenticationError(
         f"{place.host} refused the credential from {source} ({answer.status}): {answer.message}",
         hint=hint,

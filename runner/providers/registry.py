@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+from runner.errors import ConfigError
 
 from .base import Provider
 
 if TYPE_CHECKING:
     import httpx2
+    from azure.core.credentials import TokenCredential
 
 
 def create(
@@ -19,12 +21,16 @@ def create(
     env: Mapping[str, str] | None = None,
     *,
     transport: httpx2.AsyncBaseTransport | None = None,
+    credential: TokenCredential | None = None,
 ) -> Provider:
     """The provider that `config` describes, with its credential from `env` (default: the process's environment).
 
-    It belongs to the event loop that first uses it. `transport` replaces the network. Raises `ConfigError` if the
-    credential or the address is missing.
+    It belongs to the event loop that first uses it. `transport` replaces the network, `credential` what signs for an
+    Azure resource: any synchronous credential of azure-identity. Raises `ConfigError` if the credential or the address
+    is missing.
     """
+    if credential is not None and not isinstance(config, AzureOpenAIConfig):
+        raise ConfigError(f"provider={config.kind} takes no credential of Azure", hint="provider=azure_openai")
     # The SDK takes 0.6 s to import, which only those pay who send something.
     environment = os.environ if env is None else env
     match config:
@@ -35,7 +41,11 @@ def create(
         case AzureOpenAIConfig():
             from .azure_openai import AzureOpenAIProvider
 
-            return AzureOpenAIProvider(config, environment, transport)
+            return AzureOpenAIProvider(config, environment, transport, credential)
+        case CompatibleConfig():
+            from .compatible import CompatibleProvider
+
+            return CompatibleProvider(config, environment, transport)
         case EmulatorConfig():
             from .emulator_process import start
 

@@ -7,30 +7,36 @@ import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
 import httpx2
 import openai
+from openai import RequestOptions, omit
 from openai.resources.images import AsyncImages
 from openai.resources.videos import AsyncVideos
 
-from runner.config import RunConfig
+from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
-from runner.errors import RunnerError
+from runner.errors import BadRequestError, RunnerError
 
+from .answer import read_answer
 from .auth import redactor
-from .base import Content, ImageBatch, Job, Variant
+from .base import Content, ImageBatch, Job, Reply, Variant
 from .body import Body, build
 from .call import Call, Place
 from .client import http_client, sdk_client
 from .credentials import Credential
-from .download import PLAIN, Download, check_address, gone, is_file, late, open_address
+from .download import PLAIN, Download, check_address, elsewhere, gone, is_file, late, open_address
 from .endpoint import Endpoint, origin
+from .form import in_dialect
 from .images import read_images
 from .job import read_job
 from .translation import refused, translate, unreadable
 from .videos import QuietVideos
+
+_ASK_SECONDS = 20.0
 
 
 class SDKProvider:
@@ -48,7 +54,9 @@ class SDKProvider:
     ) -> None:
         self.name = name
         self.endpoint = endpoint.identity
+        self.credential_source = credential.source or None
         self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key")
+        self._dialect: Dialect = dialect_of(config)
         self._clock = clock
         self._redact = redactor(credential)
         self._http = http_client(config, endpoint, credential, transport)
@@ -67,8 +75,8 @@ class SDKProvider:
         return self.build(config).record
 
     def build(self, config: RunConfig) -> Body:
-        """The request that a run makes; a dialect changes it here."""
-        return build(config, self.model_id(config))
+        """The request that a run makes, as the dialect puts it."""
+        return in_dialect(build(config, self.model_id(config)), self._dialect)
 
     async def submit(self, config: RunConfig) -> Job:
         """Create one video job (paid)."""
@@ -98,6 +106,8 @@ class SDKProvider:
         """Open the download of a completed job's file."""
         await self._ready()
         call = Call(self._place, f"give the {variant}", job_id=job.id)
+        if variant not in self._dialect.variants:
+            raise BadRequestError(f"{self._place.host} keeps no {variant} of a video", **call.details)
         try:
             with self._translated(call):
                 response = await self._open_content(job, variant, call)
@@ -127,6 +137,18 @@ class SDKProvider:
             yield Download(response, lambda error: translate(error, call, self._redact))
         finally:
             await response.aclose()
+
+    async def ask(self, path: str, action: str, **query: str) -> Reply:
+        """GET `path` below the API's root, whatever it answers; for the doctor."""
+        await self._ready()
+        call = Call(self._place, action)
+        options: RequestOptions = {"params": query, "timeout": _ASK_SECONDS}
+        with self._translated(call):
+            try:
+                response = await self._client.get(path, cast_to=httpx2.Response, options=options)
+            except openai.APIStatusError as error:
+                response = error.response
+            return self._reply(response, call)
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -168,12 +190,13 @@ class SDKProvider:
 
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> httpx2.Response:
         try:
-            opened = self._downloads.download_content(job.id, variant=variant, extra_headers=PLAIN)
+            named = omit if variant == "video" and not self._dialect.names_variant else variant
+            opened = self._downloads.download_content(job.id, variant=named, extra_headers=PLAIN)
             response = (await opened.__aenter__()).http_response
         except openai.APIStatusError as error:
-            if not error.response.has_redirect_location:
+            target = elsewhere(error.response, job)
+            if target is None:
                 raise
-            target = str(error.response.url.join(error.response.headers["location"]))
             return await self._open_address(target, call)
         if not is_file(response):
             await response.aread()
@@ -187,6 +210,14 @@ class SDKProvider:
                 return response
             await response.aread()
         raise gone(refused(response, call, self._redact))
+
+    def _reply(self, response: httpx2.Response, call: Call) -> Reply:
+        raw = self._json(response)
+        reply = Reply(response.status_code, response.headers, raw)
+        if response.is_success and raw is not None:
+            return reply
+        error = (unreadable if response.is_success else refused)(response, call, self._redact)
+        return replace(reply, said=read_answer(response, self._redact).message, error=error)
 
     def _json(self, response: httpx2.Response) -> Any:  # Any: JSON
         try:

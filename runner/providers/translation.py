@@ -42,6 +42,9 @@ def translate(error: Exception, call: Call, redact: Redact) -> RunnerError:
     if isinstance(error, openai.APIStatusError):
         return refused(error.response, call, redact)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else None
+    if isinstance(cause, RunnerError):
+        # Signing failed, before anything was sent; the SDK takes that for a connection's failing too.
+        return cause
     return _broken(cause or error, call, redact)
 
 
@@ -70,8 +73,7 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
     host, reason = call.place.host, redact(_reason(error)).rstrip(".")
     if isinstance(error, _UNSENT):
         return HTTPConnectionError(f"{host} cannot be reached: {reason}; nothing was sent",
-                                   hint=f"check provider.base_url (now {call.place.endpoint}) and the network",
-                                   **call.details)  # fmt: skip
+                                   hint=_unreached(error, call), **call.details)  # fmt: skip
     if isinstance(error, httpx2.LocalProtocolError | httpx2.InvalidURL):
         # Its own words would repeat the header that is not valid, which may be the key.
         return BadRequestError(f"the request to {host} cannot be written as HTTP; nothing was sent", **call.details)
@@ -79,6 +81,16 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
         return _uncertain(f"{host} gave no answer: {reason}", call)
     return ServerError(f"{host} gave no answer to {call.action}: {reason}",
                        hint="nothing is paid twice by asking again", **call.details)  # fmt: skip
+
+
+def _unreached(error: BaseException, call: Call) -> str:
+    hint = f"check provider.base_url (now {call.place.endpoint}) and the network"
+    if call.place.azure and any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+        hint += (
+            "; the portal shows a resource's endpoint under Keys and Endpoint, and a private one resolves only in its"
+            " own network"
+        )
+    return hint
 
 
 def _uncertain(what: str, call: Call, answer: Answer | None = None) -> UncertainError:

@@ -109,3 +109,9 @@ def test_what_an_image_model_does_not_offer_is_named(loaded, overrides, key):
 
 def test_newer_models_have_more_qualities(loaded):
     assert problems(loaded("model=gpt-image-2.5-flare", "request=image", "request.quality=xhigh")) == []
+
+
+def test_a_provider_that_no_source_names_is_only_warned_about(loaded):
+    config = loaded("provider=azure_openai", "model=sora-2-pro")
+    assert problems(config) == []
+    assert warnings(config) == ["no source says that azure_openai offers sora-2-pro"]

@@ -10,21 +10,6 @@ from openai import AzureOpenAI, OpenAI
 KEY = "sk-test"
 
 
-class Clock:
-    """A Unix clock that moves only when it is told to."""
-
-    def __init__(self) -> None:
-        self.time = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.time
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture
 def connect() -> Iterator[Callable[..., OpenAI]]:
     """Make clients of an OpenAI base URL; they are closed after the test."""

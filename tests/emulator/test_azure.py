@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import base64
+import json
+
 import httpx2
 import openai
 import pytest
@@ -38,6 +41,14 @@ def test_other_credentials_are_refused(make_emulator, headers):
     answer = httpx2.get(url, headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (401, "401")
     assert httpx2.get(url, headers={"api-key": "right"}).status_code == 200
+
+
+@pytest.mark.parametrize(("claims", "status"), [({"exp": 1001}, 200), ({"exp": 1000}, 401), ({}, 200), ([], 200)])
+def test_a_token_is_refused_once_it_has_expired(make_emulator, claims, status):
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    url = make_emulator(now=lambda: 1000.0).azure_url + "/openai/v1/videos"
+    answer = httpx2.get(url, headers={"authorization": f"Bearer eyJhbGciOiJub25lIn0.{payload}.c2ln"})
+    assert answer.status_code == status
 
 
 @pytest.mark.parametrize(("version", "status"), [("preview", 200), ("v1", 200), ("2024-05-01-preview", 400), ("", 400)])

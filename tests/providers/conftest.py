@@ -18,13 +18,13 @@ KEY = "sk-canary-7f3a9c1e5b"
 SORA = {
     "kind": "video", "name": "sora-2", "deployment": None, "validation": "strict", "sizes": ["1280x720", "720x1280"],
     "aspect_ratios": {"16:9": "1280x720", "9:16": "720x1280"}, "max_reference_images": 1, "parameters": ["video"],
-    "max_prompt_length": 32000, "retirement": {}, "source": "a test", "read": "2026-11-23", "durations": [4, 8, 12],
+    "max_prompt_length": 32000, "offers": {}, "source": "a test", "read": "2026-11-23", "durations": [4, 8, 12],
     "default_duration": 4, "default_size": "720x1280", "usd_per_second": None,
 }  # fmt: skip
 GPT_IMAGE = {
     "kind": "image", "name": "gpt-image-2", "deployment": None, "validation": "strict", "sizes": None,
     "aspect_ratios": {"1:1": "1024x1024"}, "max_reference_images": 16, "parameters": [], "max_prompt_length": 32000,
-    "retirement": {}, "source": "a test", "read": "2026-11-23", "size_rules": None, "qualities": ["low", "high"],
+    "offers": {}, "source": "a test", "read": "2026-11-23", "size_rules": None, "qualities": ["low", "high"],
     "max_images": 10, "usd_per_image": None, "usd_per_million_tokens": None,
 }  # fmt: skip
 

@@ -60,3 +60,14 @@ async def test_an_emulator_that_does_not_start_says_why(emulated, tmp_path):
         await provider.submit(config)
     await provider.close()
     start(config.provider).stop()
+
+
+async def test_it_can_have_the_manners_of_a_compatible_server(loaded, tmp_path):
+    config = loaded("provider=emulator", "provider.dialect=vllm_omni", "provider.latency=0.01", "model=wan2.2-t2v",
+                    f"provider.state_file={tmp_path / 'state.sqlite3'}", "request.size=128x96", "request.fps=8",
+                    "request.duration_seconds=1")  # fmt: skip
+    provider = create(config.provider)
+    job = await provider.submit(config)
+    assert job.id.startswith("video_gen_")
+    assert job.raw["model"] == "Wan-AI/Wan2.2-T2V-A14B-Diffusers"
+    await provider.close()

@@ -4,7 +4,8 @@ import pytest
 
 from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
 from runner.errors import ConfigError
-from runner.providers.endpoint import Endpoint, is_azure, is_loopback, resolve
+from runner.providers.cloud import is_azure
+from runner.providers.endpoint import Endpoint, is_loopback, resolve
 
 RESOURCE = "https://res.openai.azure.com"
 
@@ -46,6 +47,13 @@ def test_every_spelling_of_an_azure_resource_is_one_endpoint(spelling):
         ("https://res.cognitiveservices.azure.com/", "https://res.cognitiveservices.azure.com"),
         ("https://res.openai.azure.us/openai", "https://res.openai.azure.us"),
         ("https://res.openai.azure.cn", "https://res.openai.azure.cn"),
+        ("https://res.services.ai.azure.com/api/projects/films/openai/v1/", "https://res.services.ai.azure.com"),
+        ("https://res.services.ai.azure.us/api/projects/films?api-version=preview", "https://res.services.ai.azure.us"),
+        ("https://RES.Services.AI.Azure.com:443/API/Projects/films", "https://res.services.ai.azure.com"),
+        ("https://res.cognitiveservices.azure.us/openai/deployments/d", "https://res.cognitiveservices.azure.us"),
+        ("https://eastus.api.cognitive.microsoft.com/", "https://eastus.api.cognitive.microsoft.com"),
+        ("https://chinaeast2.api.cognitive.azure.cn/", "https://chinaeast2.api.cognitive.azure.cn"),
+        ("https://res.privatelink.openai.azure.com", "https://res.privatelink.openai.azure.com"),
         ("https://gateway.example/team/openai/v1", "https://gateway.example/team"),
         ("https://gateway.example/team/", "https://gateway.example/team"),
         ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),

@@ -33,12 +33,12 @@ async def retrieve_model(call: Call) -> Response:
 
 
 async def media(call: Call) -> Response:
-    """A file that an image URL points to."""
+    """A file that an image's or an uploaded video's URL points to."""
     name = str(call.request.path_params["name"])
     path = call.emulator.studio.media / name
-    if not re.fullmatch(r"[0-9a-f]{32}\.upload", name) or not path.exists():
+    if not re.fullmatch(r"[0-9a-f]{32}\.(upload|mp4)", name) or not path.exists():
         raise Refusal(404, "Not found.")
-    return FileAnswer(path, "image/png")
+    return FileAnswer(path, "video/mp4" if path.suffix == ".mp4" else "image/png")
 
 
 async def ledger(request: Request) -> Response:

@@ -20,7 +20,7 @@ def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extr
     settings, now = emulator.settings, emulator.now()
     billed = int(extra.pop("billed", None) or seconds)
     job = Job(
-        id=f"video_{secrets.token_hex(24)}",
+        id=call.surface.job_id(),
         created=now,
         latency=settings.real(settings.latency),
         retention=settings.real(settings.retention),
@@ -31,7 +31,8 @@ def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extr
         size=size,
         usd=round(billed * catalog.video_price(model, size), 6),
         outcome=injection.outcome(call.fault),
-        **extra,
+        source=extra.get("source"),
+        reference=extra.get("reference"),
     )
     emulator.state.add(job)
     if not job.outcome.code and not job.outcome.stuck:

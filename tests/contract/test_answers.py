@@ -3,36 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 
 import httpx2
 import pytest
-from jsonschema import Draft202012Validator
 
 PROMPT = "A timelapse of a city skyline from dawn to dusk"
-NAME = "openai-videos-images-subset.json"
-PLACES = [
-    Path(os.environ.get("RUNNER_SPEC_DIR", "spec")),
-    *(folder / "shared" / "spec" for folder in Path(__file__).parents),
-]
-
-
-@pytest.fixture(scope="module")
-def contract() -> dict:
-    for place in PLACES:
-        if (place / NAME).exists():
-            return json.loads((place / NAME).read_text())
-    pytest.skip(f"{NAME} is in none of RUNNER_SPEC_DIR, ./spec or ../shared/spec; it is not part of the project")
-
-
-@pytest.fixture
-def check(contract):
-    def validate(name: str, answer: dict) -> None:
-        document = {"$ref": f"#/components/schemas/{name}", "components": contract["components"]}
-        Draft202012Validator(document).validate(answer)
-
-    return validate
 
 
 @pytest.fixture

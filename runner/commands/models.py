@@ -1,0 +1,94 @@
+"""`python -m runner models`: every model that `conf/` describes, who offers it, what it costs, and until when."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from runner.config import ModelConfig, VideoModel
+from runner.config.model import Offer
+from runner.config.shipped import names, option
+
+SOON = dt.timedelta(days=90)
+"""A retirement within this time is said to be near."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, or with `--json` everything that is known; returns 0."""
+    parsed = _parser().parse_args(arguments)
+    models = load_models()
+    if parsed.json:
+        print(json.dumps({name: model.model_dump(mode="json") for name, model in models.items()}, indent=2))
+    else:
+        _print_table(models, dt.datetime.now().astimezone().date())
+    return 0
+
+
+def load_models() -> dict[str, ModelConfig]:
+    """Each option of the model group, validated."""
+    adapter = TypeAdapter[Any](ModelConfig)  # Any: a union is no class
+    return {name: adapter.validate_python(option("model", name)) for name in names("model")}
+
+
+def state(offer: Offer, today: dt.date) -> str:
+    """What one offer's end means today."""
+    if offer.retires is None:
+        return "no end announced"
+    follows = f", then {offer.successor}" if offer.successor else ""
+    if offer.retires <= today:
+        return f"RETIRED {offer.retires}{follows}"
+    near = " SOON" if offer.retires - today <= SOON else ""
+    return f"until {offer.retires}{near}{follows}"
+
+
+def price(model: ModelConfig) -> str:
+    """The list price in words; unknown where no source gives one."""
+    if isinstance(model, VideoModel):
+        prices = sorted(set((model.usd_per_second or {}).values()))
+        ends = dict.fromkeys(prices[:1] + prices[-1:])
+        return " to ".join(f"${usd:.2f}" for usd in ends) + " a second" if prices else "unknown"
+    per_image = sorted(usd for row in (model.usd_per_image or {}).values() for usd in row.values())
+    if per_image:
+        return f"${per_image[0]:g} to ${per_image[-1]:g} an image"
+    tokens = model.usd_per_million_tokens
+    return f"${tokens.image_out:g} a million output tokens" if tokens else "unknown"
+
+
+def _print_table(models: dict[str, ModelConfig], today: dt.date) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("model", "makes", "sizes", "list price", "offered by"):
+        table.add_column(column, overflow="fold")
+    for name, model in models.items():
+        offers = [f"{provider}: {state(offer, today)}" for provider, offer in model.offers.items()]
+        gone = bool(offers) and all("RETIRED" in text for text in offers)
+        cells = [name, _makes(model), _sizes(model), price(model), "\n".join(offers) or "nobody known"]
+        table.add_row(*(Text(cell, style="dim" if gone else "") for cell in cells))
+    Console(highlight=False).print(table)
+
+
+def _makes(model: ModelConfig) -> str:
+    if not isinstance(model, VideoModel):
+        return f"image, up to {model.max_images}"
+    seconds = ", ".join(map(str, model.durations)) + " s" if model.durations else "any length"
+    return f"video, {seconds}"
+
+
+def _sizes(model: ModelConfig) -> str:
+    if model.sizes is None:
+        return f"any, in steps of {model.size_rules.multiple_of}" if model.size_rules else "any"
+    return " ".join(model.sizes)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runner models", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="everything that is known, for programs")
+    return parser

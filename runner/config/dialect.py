@@ -1,0 +1,109 @@
+"""How servers that speak OpenAI's protocol depart from it, as data: what they have a field for, and how it travels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+DialectName = Literal["plain", "vllm_omni", "sglang", "litellm"]
+
+_SAMPLING = frozenset({
+    "seed", "negative_prompt", "fps", "num_frames", "num_inference_steps", "guidance_scale", "guidance_scale_2",
+    "true_cfg_scale", "flow_shift",
+})  # fmt: skip
+EXTENSIONS = _SAMPLING | {"boundary_ratio", "generate_audio", "enhance_prompt", "lora", "resolution"}
+"""The request keys that OpenAI's own API has no field for."""
+
+_OPENAI = frozenset({"create", "remix", "edit", "extend"})
+_SOUND = MappingProxyType({"generate_audio": "generate_sound"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One way of speaking the protocol.
+
+    Attributes:
+        extensions: the request keys beyond OpenAI's API that it has a field for.
+        names: what a key is called there, where it is not called the same.
+        fields: every field that its form reads; what else is given goes into one field, `extra_params`. None: any.
+        limits: the largest values that it takes.
+        nested_as_text: whether it reads an object or a list from a form only as JSON text.
+        video_operations: what can be done with videos.
+        variants: the files of a job that can be downloaded.
+        names_variant: whether the video itself is asked for as a variant.
+        image_address: the form field that takes an input image's address; None: as OpenAI, in JSON.
+        asks_base64: whether images come as base64 only when asked for.
+        lists: whether the jobs of an account can be listed.
+    """
+
+    extensions: frozenset[str] = EXTENSIONS
+    names: Mapping[str, str] = field(default_factory=dict)
+    fields: frozenset[str] | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    nested_as_text: bool = False
+    video_operations: frozenset[str] = _OPENAI
+    variants: frozenset[str] = frozenset({"video", "thumbnail", "spritesheet"})
+    names_variant: bool = True
+    image_address: Literal["image_reference", "reference_url"] | None = None
+    asks_base64: bool = False
+    lists: bool = True
+
+    def name(self, key: str) -> str:
+        """What a request key is called there."""
+        return self.names.get(key, key)
+
+
+OPENAI = Dialect()
+"""The protocol as OpenAI documents it."""
+
+# Read in the packages vllm-omni 0.30.0 (entrypoints/openai), sglang 0.5.23 (multimodal_gen/runtime/entrypoints/openai)
+# and litellm 1.109.0 (proxy/video_endpoints, llms/hosted_vllm/videos).
+_VLLM_OMNI = Dialect(
+    extensions=_SAMPLING | {"boundary_ratio", "generate_audio", "lora"},
+    names=_SOUND,
+    fields=_SAMPLING | {
+        "prompt", "model", "seconds", "size", "user", "input_reference", "input_references", "image_reference",
+        "video_reference", "audio_reference", "control_reference", "control_type", "width", "height", "aspect_ratio",
+        "short_edge", "num_outputs_per_prompt", "start_time_seconds", "quality", "boundary_ratio", "generate_sound",
+        "sound_duration", "enable_frame_interpolation", "frame_interpolation_exp", "frame_interpolation_scale",
+        "frame_interpolation_model_path", "lora", "extra_params", "return_stage_metrics",
+    },
+    limits=MappingProxyType(
+        {"num_inference_steps": 200, "guidance_scale": 20, "guidance_scale_2": 20, "true_cfg_scale": 20}
+    ),
+    nested_as_text=True,
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    image_address="image_reference",
+)  # fmt: skip
+_SGLANG = Dialect(
+    extensions=_SAMPLING | {"enhance_prompt"},
+    fields=_SAMPLING | {
+        "prompt", "model", "seconds", "size", "input_reference", "reference_url", "video_reference", "video_url",
+        "video_path", "task_type", "n", "num_outputs_per_prompt", "width", "height", "generator_device",
+        "max_sequence_length", "enable_teacache", "enable_frame_interpolation", "frame_interpolation_exp",
+        "frame_interpolation_scale", "frame_interpolation_model_path", "enable_upscaling", "upscaling_model_path",
+        "upscaling_scale", "output_quality", "output_compression", "x264_preset", "output_path", "perf_dump_path",
+        "diffusers_kwargs", "enhance_prompt", "quality", "enable_cache_dit", "cache_dit_params", "cfg_gate_step",
+        "extra_params", "extra_body",
+    },
+    nested_as_text=True,
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    image_address="reference_url",
+    asks_base64=True,
+)  # fmt: skip
+_LITELLM = Dialect(
+    extensions=_SAMPLING | {"boundary_ratio", "generate_audio", "lora", "resolution"},
+    names=_SOUND,
+    nested_as_text=True,
+    lists=False,
+)
+
+DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
+    {"plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM}
+)

@@ -1,0 +1,49 @@
+"""The options of `conf/`, read as data without Hydra: for programs that use the Python API."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+Group = Literal["provider", "model", "request"]
+
+_VARIABLE = re.compile(r"\$\{oc\.env:(\w+)(?:,(.*))?\}")
+
+
+def directory() -> Path:
+    """Where `conf/` is: inside the package in a wheel, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+@functools.cache
+def names(group: Group) -> tuple[str, ...]:
+    """The options that a group offers, sorted."""
+    return tuple(sorted(path.stem for path in (directory() / group).glob("*.yaml")))
+
+
+def option(group: Group, name: str, env: Mapping[str, str] = os.environ) -> dict[str, Any] | None:  # Any: unvalidated
+    """One option's keys, with `${oc.env:NAME,default}` looked up in `env`; None if there is no such option."""
+    if name not in names(group):
+        return None
+    return {key: _resolved(value, env) for key, value in _read(group, name).items()}
+
+
+@functools.cache
+def _read(group: Group, name: str) -> dict[str, Any]:  # Any: not yet validated
+    import yaml
+
+    content: dict[str, Any] = yaml.safe_load((directory() / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    return content
+
+
+def _resolved(value: object, env: Mapping[str, str]) -> object:
+    found = _VARIABLE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return value
+    return env.get(found[1], None if found[2] in (None, "null") else found[2])

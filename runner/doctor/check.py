@@ -1,0 +1,52 @@
+"""One thing that was looked at, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.config import Problem
+from runner.errors import RunnerError
+
+Status = Literal["ok", "warn", "fail", "skip"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """The outcome of one check; `hint` is what to do next, and `skip` says why nothing was found out."""
+
+    name: str
+    status: Status
+    message: str
+    hint: str | None = None
+
+
+def ok(name: str, message: str) -> Check:
+    """It works."""
+    return Check(name, "ok", message)
+
+
+def warn(name: str, message: str, hint: str | None = None) -> Check:
+    """It works, but."""
+    return Check(name, "warn", message, hint)
+
+
+def fail(name: str, message: str, hint: str | None = None) -> Check:
+    """A run would fail here."""
+    return Check(name, "fail", message, hint)
+
+
+def skip(name: str, message: str) -> Check:
+    """It was not looked at, or cannot be known."""
+    return Check(name, "skip", message)
+
+
+def failed(name: str, error: RunnerError) -> Check:
+    """What an error of ours means here."""
+    return Check(name, "fail", error.message, error.hint)
+
+
+def of_problem(name: str, problem: Problem) -> Check:
+    """What a problem of the config means here."""
+    text = f"{problem.key}: {problem.message}" if problem.key else problem.message
+    return Check(name, "fail" if problem.severity == "error" else "warn", text, problem.hint)

@@ -1,0 +1,105 @@
+"""What an endpoint's answers mean for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.config import RunConfig, did_you_mean
+from runner.errors import AuthenticationError
+from runner.providers import Reply
+
+from .answers import Answers, no_route
+from .check import Check, fail, failed, ok, skip, warn
+
+_SKEW_SECONDS = 60
+_EXACT = ("openai", "emulator")
+_URL_HINT = "check provider.base_url; most servers want it to end in /v1"
+
+
+def verdicts(answers: Answers, config: RunConfig, source: str | None) -> Iterator[Check]:
+    """Each check, in the order in which they build on each other; `source` is where the key comes from."""
+    endpoint = _endpoint(answers)
+    yield endpoint
+    key = skip("key", "as endpoint failed") if endpoint.status == "fail" else _key(answers, source)
+    yield key
+    if "fail" in (endpoint.status, key.status):
+        yield from (skip(name, "as the checks before failed") for name in (model_check(config), "list"))
+    else:
+        yield _model(answers, config)
+        yield _jobs(answers, config)
+    yield _clock(answers.skew)
+
+
+def model_check(config: RunConfig) -> str:
+    """What the check of the model is called: on Azure a run names a deployment."""
+    return "deployment" if config.provider.kind == "azure_openai" else "model"
+
+
+def _endpoint(answers: Answers) -> Check:
+    replies = answers.replies
+    speaks = [reply for reply in replies if reply.raw is not None and reply.status < 500]
+    worst = next((reply.error for reply in replies if reply.error is not None), None)
+    if not speaks and worst is not None:
+        return failed("endpoint", worst)
+    if all(no_route(reply) for reply in replies):
+        return fail("endpoint", f"answers, but has no route of the API: {replies[0].said}", _URL_HINT)
+    return ok("endpoint", f"answers in {1000 * answers.seconds:,.0f} ms")
+
+
+def _key(answers: Answers, source: str | None) -> Check:
+    refused = next((r.error for r in answers.replies if isinstance(r.error, AuthenticationError)), None)
+    if refused is not None:
+        return failed("key", refused)
+    if not any(_served(reply) for reply in answers.replies):
+        return skip("key", "cannot be known: nothing was answered that a wrong key would not get too")
+    if source is None:
+        return ok("key", "none is asked for")
+    return ok("key", f"accepted ({source})")
+
+
+def _served(reply: Reply) -> bool:
+    return reply.status < 300 or (reply.status in (400, 404, 422) and reply.raw is not None and not no_route(reply))
+
+
+def _model(answers: Answers, config: RunConfig) -> Check:
+    name, title, kind = answers.name, model_check(config), config.provider.kind
+    if kind == "azure_openai":
+        listed = f"; a model {name} is listed" if name in answers.names else ""
+        return skip(title, f"unknown: Azure lists models and not deployments{listed}; the first request tells")
+    if name in answers.names or answers.model.status < 300:
+        return ok(title, f"{name} is there")
+    if not answers.names and (answers.model.status != 404 or no_route(answers.model)):
+        return skip(title, f"unknown: the server lists no models; the first request tells whether {name} is there")
+    near = did_you_mean(name, answers.names)
+    hint = (
+        f"model.name={near}" if near else f"there are: {_some(answers.names)}" if answers.names else "model.name=NAME"
+    )
+    # Gateways serve more than they list.
+    return (fail if kind in _EXACT else warn)(title, f"{name} is not among the models of the server", hint)
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+
+
+def _jobs(answers: Answers, config: RunConfig) -> Check:
+    if answers.job is None:
+        return skip("list", f"{config.request.kind}s are answered at once and have no jobs")
+    if no_route(answers.job) and (answers.listed is None or no_route(answers.listed)):
+        return fail("list", f"the endpoint has no videos: {answers.job.said or answers.job.status}", _URL_HINT)
+    if answers.listed is None:
+        return skip("list", "this kind of server cannot list jobs: a create whose answer is lost stays uncertain")
+    if answers.listed.error is not None:
+        said = answers.listed.said or f"it answers {answers.listed.status}"
+        return warn("list", f"jobs cannot be listed: {said}", "a create whose answer is lost stays uncertain")
+    return ok("list", "jobs can be listed")
+
+
+def _clock(skew: float | None) -> Check:
+    if skew is None:
+        return skip("clock", "the server tells no time")
+    if abs(skew) <= _SKEW_SECONDS:
+        return ok("clock", f"{abs(skew):.0f} s apart")
+    side = "behind" if skew > 0 else "ahead of"
+    return warn("clock", f"this machine's clock is {abs(skew):,.0f} s {side} the server's",
+                "set it: tokens, signatures and the expiry of files are judged by it")  # fmt: skip

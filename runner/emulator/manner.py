@@ -1,0 +1,88 @@
+"""How compatible servers behave, as data: the manners that the emulator takes on."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal
+
+WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "n"})
+REAL = frozenset({"fps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"})
+FLAGS = frozenset({"generate_sound", "enhance_prompt"})
+OBJECTS = frozenset({"lora", "extra_params", "image_reference"})
+TEXTS = frozenset({"negative_prompt", "aspect_ratio", "quality", "reference_url", "resolution"})
+
+_SHARED = {
+    "seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "fps", "guidance_scale",
+    "guidance_scale_2", "true_cfg_scale", "flow_shift", "negative_prompt", "extra_params",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Manner:
+    """What one server does in its own way.
+
+    Attributes:
+        fields: the fields of a create request that it reads beside prompt, model and size; others are ignored.
+        json: whether a create request may be JSON.
+        keyed: whether it asks for a key although none was set.
+        envelope: whether errors come as OpenAI's; else as FastAPI's `{"detail": …}`.
+        failure_is_error: whether a failed job is told with an HTTP error status.
+        says_code: whether a failed job's error has a code.
+        variant: how `/content` takes its variant: not at all, as the number of an output, or as OpenAI does.
+        lists_freely: whether jobs can be listed without naming a backend.
+        steps: whether progress moves between 0 and 100.
+        images_by_url: whether images come as addresses unless base64 is asked for; else addresses are refused.
+        limits: the largest values that it takes.
+        job_id: makes an id.
+    """
+
+    fields: frozenset[str]
+    job_id: Callable[[], str]
+    json: bool = True
+    keyed: bool = False
+    envelope: bool = False
+    failure_is_error: bool = False
+    says_code: bool = True
+    variant: Literal["ignored", "number", "openai"] = "ignored"
+    lists_freely: bool = True
+    steps: bool = True
+    images_by_url: bool = False
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+def _managed_id() -> str:
+    backend = f"custom_llm_provider:hosted_vllm;model_id:{uuid.uuid4()}"
+    inner = f"litellm:{backend};video_id:video_gen_{secrets.token_hex(16)}"
+    return f"video_{base64.b64encode(inner.encode()).decode()}"
+
+
+MANNERS: Mapping[str, Manner] = MappingProxyType({
+    "vllm_omni": Manner(
+        frozenset(_SHARED | {"aspect_ratio", "quality", "boundary_ratio", "generate_sound", "lora", "image_reference"}),
+        lambda: f"video_gen_{secrets.token_hex(16)}",
+        json=False,
+        failure_is_error=True,
+        limits={"num_inference_steps": 200, "guidance_scale": 20, "guidance_scale_2": 20, "true_cfg_scale": 20},
+        steps=False,
+    ),
+    "sglang": Manner(
+        frozenset(_SHARED | {"n", "enhance_prompt", "reference_url", "quality"}),
+        lambda: str(uuid.uuid4()),
+        says_code=False,
+        variant="number",
+        images_by_url=True,
+    ),
+    "litellm": Manner(
+        frozenset(_SHARED | {"boundary_ratio", "generate_sound", "lora", "resolution", "image_reference"}),
+        _managed_id,
+        keyed=True,
+        envelope=True,
+        variant="openai",
+        lists_freely=False,
+    ),
+})  # fmt: skip

@@ -1,0 +1,159 @@
+"""Operations on video jobs as compatible servers carry them out."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import cast
+
+from starlette.responses import JSONResponse, Response
+
+from runner.emulator import catalog, injection, reference
+from runner.emulator.clip import MEDIA_TYPES
+from runner.emulator.compatible import CompatibleSurface
+from runner.emulator.file_answer import FileAnswer
+from runner.emulator.job import Job, Outcome
+from runner.emulator.open_order import OpenOrder, read_order
+from runner.emulator.operation import Call
+from runner.emulator.refusal import Refusal
+from runner.emulator.routes import videos
+
+_REFUSED = frozenset({"moderation_blocked", "invalid_size"})
+
+
+def _surface(call: Call) -> CompatibleSurface:
+    return cast("CompatibleSurface", call.surface)
+
+
+def _job(call: Call) -> Job:
+    job = call.emulator.state.find(call.video_id)
+    if job is None:
+        raise Refusal(404, "Video not found")
+    return job
+
+
+async def create(call: Call) -> Response:
+    """`POST /videos`: any model, any size and length; what the model cannot do fails later."""
+    surface, settings = _surface(call), call.emulator.settings
+    order = read_order(call.body, surface.manner, surface.models()[0])
+    now = call.emulator.now()
+    job = Job(
+        id=surface.job_id(),
+        created=now,
+        latency=settings.real(settings.latency),
+        retention=settings.real(settings.retention),
+        operation=call.operation,
+        model=order.model,
+        prompt=order.prompt,
+        seconds=order.seconds,
+        size=order.size,
+        usd=catalog.video_price(order.model, order.size) * order.seconds if order.model.startswith("sora") else 0.0,
+        reference=await _picture(call, order),
+        outcome=_outcome(call, order),
+        parameters=order.parameters,
+    )
+    call.emulator.state.add(job)
+    if not job.outcome.code and not job.outcome.stuck:
+        call.emulator.studio.begin(job)
+    return JSONResponse(await _resource(call, job))
+
+
+def _outcome(call: Call, order: OpenOrder) -> Outcome:
+    found = injection.outcome(call.fault)
+    if order.broken is None or found.code:
+        return found
+    code = "invalid_size" if "divisible" in order.broken else "internal_error"
+    return replace(found, code=code, message=order.broken)
+
+
+async def _picture(call: Call, order: OpenOrder) -> str | None:
+    files = call.body.files.get("input_reference")
+    named = order.parameters.get("image_reference") or order.parameters.get("reference_url")
+    if not files and named is None:
+        return None
+    linked = {"image_url": named} if isinstance(named, str) else cast("dict[str, str]", named or {})
+    content = files[0] if files else reference.linked_image(linked, "input_reference")
+    await asyncio.to_thread(reference.image_size, content, "input_reference")
+    return await asyncio.to_thread(call.emulator.studio.keep, content)
+
+
+async def retrieve(call: Call) -> Response:
+    """`GET /videos/{id}`; some servers tell a failure by the status too."""
+    job = _job(call)
+    resource = await _resource(call, job)
+    if call.fault is not None and call.fault.fault == "unknown_status":
+        resource["status"] = call.fault.word
+    failed = job.status(call.emulator.now()) == "failed" and _surface(call).manner.failure_is_error
+    return JSONResponse(resource, _status(job) if failed else 200)
+
+
+def _status(job: Job) -> int:
+    return 400 if job.outcome.code in _REFUSED else 500
+
+
+async def _resource(call: Call, job: Job) -> dict[str, object]:
+    manner, now = _surface(call).manner, call.emulator.now()
+    resource = {**job.resource(now), "expires_at": None}
+    status = job.status(now)
+    if not manner.steps and status != "completed":
+        resource["progress"] = 0
+    if status == "failed":
+        code = _status(job) if manner.failure_is_error else job.outcome.code
+        told = {"code": code} if manner.says_code else {}
+        resource["error"] = {**told, "message": job.outcome.message or "The video could not be generated."}
+    if call.emulator.settings.uploads and status == "completed":
+        path = await call.emulator.studio.file(job, "video")
+        resource["url"] = str(call.request.url_for("media", name=path.name))
+    return resource
+
+
+async def list_videos(call: Call) -> Response:
+    """`GET /videos`; a gateway wants to be told of which backend."""
+    named = call.request.query_params.get("custom_llm_provider") or call.request.headers.get("custom-llm-provider")
+    if not _surface(call).manner.lists_freely and not named:
+        raise Refusal(500, "litellm.InternalServerError: custom_llm_provider is required to list videos", code="500")
+    limit = call.request.query_params.get("limit", str(videos.PAGE))
+    if not limit.isdecimal() or not 1 <= int(limit) <= videos.PAGE_LIMIT:
+        raise Refusal(422, "Input should be from 1 to 100", param="limit")
+    newest_first = call.request.query_params.get("order", "desc") != "asc"
+    after = call.request.query_params.get("after")
+    jobs, more = call.emulator.state.page(limit=int(limit), after=after, newest_first=newest_first)
+    return JSONResponse({
+        "object": "list",
+        "data": [await _resource(call, job) for job in jobs],
+        "first_id": jobs[0].id if jobs else None,
+        "last_id": jobs[-1].id if jobs else None,
+        "has_more": more,
+    })  # fmt: skip
+
+
+async def content(call: Call) -> Response:
+    """`GET /videos/{id}/content`: only the video itself, and not where it was uploaded elsewhere."""
+    manner, variant = _surface(call).manner, call.request.query_params.get("variant")
+    if manner.variant == "openai":
+        return await videos.content(call)
+    job = _job(call)
+    status = job.status(call.emulator.now())
+    numbered = manner.variant == "number"
+    if call.emulator.settings.uploads and status == "completed" and not (numbered and variant):
+        address = (await _resource(call, job))["url"]
+        message = f"Video has been uploaded to cloud storage. Please use the cloud URL: {address}"
+        raise Refusal(400, message)
+    if status == "failed":
+        raise (
+            Refusal(404, f"Video variant {variant} not found")
+            if numbered
+            else Refusal(422, "Video generation failed. Check job status for error details.")
+        )
+    if status != "completed":
+        raise Refusal(404, "Generation is still in-progress")
+    if numbered and variant not in (None, "0"):
+        raise Refusal(404, f"Video variant {variant} not found")
+    return FileAnswer(await call.emulator.studio.file(job, "video"), MEDIA_TYPES["video"])
+
+
+async def delete(call: Call) -> Response:
+    """`DELETE /videos/{id}`."""
+    job = _job(call)
+    call.emulator.state.delete(job.id)
+    return JSONResponse({"id": job.id, "object": "video.deleted", "deleted": True})

@@ -1,0 +1,175 @@
+"""Signing with tokens of Microsoft Entra ID, which live for about an hour."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from pydantic import SecretStr
+
+from runner.config import AzureOpenAIConfig
+from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
+
+from . import identity
+from .credentials import ENTRA_SOURCE, Header
+from .excerpt import one_line
+
+if TYPE_CHECKING:
+    from azure.core.credentials import AccessToken, TokenCredential
+
+_AHEAD_SECONDS = 300.0
+_AGAIN_SECONDS = 30.0
+_SIGN_IN = (
+    "az login; or a service principal in AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or "
+    "provider.managed_identity=true on a machine that has one"
+)
+_TWICE = re.compile(r"^(\w+): \1")
+_log = logging.getLogger("runner")
+
+
+@dataclass(slots=True)
+class _Token:
+    header: SecretStr
+    expires: float
+    renew_at: float
+
+
+class EntraCredential:
+    """Signs with tokens of an azure-identity credential, fetched once for all requests and renewed before they expire.
+
+    The credential is a synchronous one, in a thread: the asynchronous ones need aiohttp, a second HTTP stack for one
+    request an hour. `get_bearer_token_provider` cannot be told that a token was refused, nor which tenant to ask.
+    """
+
+    header: Header = "Authorization"
+    source = ENTRA_SOURCE
+
+    def __init__(
+        self,
+        make: Callable[[], TokenCredential],
+        scope: str,
+        *,
+        tenant_id: str | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._make = make
+        self._scope = scope
+        self._tenant_id = tenant_id
+        self._clock = clock
+        self._credential: TokenCredential | None = None
+        self._token: _Token | None = None
+        # Answers to requests that were signed earlier may still repeat an earlier token.
+        self._known: deque[str] = deque(maxlen=4)
+        self._fetching: asyncio.Task[_Token] | None = None
+
+    async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
+        """The header with a token that is valid; None if nothing but the `refused` one can be had.
+
+        Raises `AuthenticationError` if nobody is signed in, `HTTPConnectionError` if Entra ID cannot be reached.
+        """
+        token = self._token
+        if token is None or token.header == refused:
+            token = await self._fetch(afresh=True)
+        elif self._clock() >= token.renew_at:
+            token = await self._renewed(token)
+        return None if token.header == refused else token.header
+
+    def secrets(self) -> tuple[str, ...]:
+        """The tokens of late."""
+        return tuple(self._known)
+
+    async def _renewed(self, token: _Token) -> _Token:
+        try:
+            return await self._fetch()
+        except RunnerError as error:
+            if self._clock() >= token.expires:
+                raise
+            _log.warning("the token is still valid but could not be renewed: %s", error)
+            token.renew_at = self._clock() + _AGAIN_SECONDS
+            return token
+
+    async def _fetch(self, *, afresh: bool = False) -> _Token:
+        """A new token; whoever asks while one is being fetched shares it, or its failure."""
+        if self._fetching is None or self._fetching.done():
+            self._fetching = asyncio.create_task(self._fetched(afresh=afresh))
+            # Looked at here too, for the case that all who wait for it are cancelled.
+            self._fetching.add_done_callback(lambda task: None if task.cancelled() else task.exception())
+        return await asyncio.shield(self._fetching)
+
+    async def _fetched(self, *, afresh: bool) -> _Token:
+        if afresh:
+            # The old credential may keep the refused token in a cache of its own.
+            self._credential = None
+        try:
+            access = await _aside(self._get)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it came before sending: no answer was lost
+            raise _failure(error, self._scope) from None
+        self._known.append(access.token)
+        ahead = min(_AHEAD_SECONDS, (access.expires_on - self._clock()) / 4)
+        self._token = _Token(SecretStr(f"Bearer {access.token}"), access.expires_on, access.expires_on - ahead)
+        return self._token
+
+    def _get(self) -> AccessToken:
+        if self._credential is None:
+            self._credential = self._make()
+        return self._credential.get_token(self._scope, tenant_id=self._tenant_id)
+
+
+def entra_credential(config: AzureOpenAIConfig, given: TokenCredential | None = None) -> EntraCredential:
+    """What signs for a config's resource: the `given` credential, else azure-identity's, made when first used.
+
+    Raises `ConfigError` where azure-identity is needed and not installed.
+    """
+    scope = identity.scope(config)
+    if given is not None:
+        return EntraCredential(lambda: given, scope, tenant_id=config.tenant_id)
+    identity.require_identity()
+    # A managed identity belongs to one tenant and would refuse to be asked for another.
+    tenant_id = None if config.managed_identity else config.tenant_id
+    return EntraCredential(lambda: identity.identity(config), scope, tenant_id=tenant_id)
+
+
+async def _aside(function: Callable[[], AccessToken]) -> AccessToken:
+    """Call in a thread that nothing waits for at the end: signing in may take a minute."""
+    future: Future[AccessToken] = Future()
+    future.set_running_or_notify_cancel()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - raised again where it is awaited
+            future.set_exception(error)
+
+    Thread(target=work, name="runner-entra", daemon=True).start()
+    return await asyncio.wrap_future(future)
+
+
+def _failure(error: Exception, scope: str) -> RunnerError:
+    """The error of ours for what azure-identity raised."""
+    said, *attempts = _lines(error)
+    code = type(error).__name__
+    # By name: a credential that was handed in may come without azure-core.
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if isinstance(error, ValueError):
+        return ConfigError(f"Entra ID cannot be asked for a token: {said}; nothing was sent", code=code,
+                           hint="check provider.tenant_id, provider.client_id and provider.token_scope")  # fmt: skip
+    if "AzureError" in kinds and "ClientAuthenticationError" not in kinds:
+        return HTTPConnectionError(f"Entra ID gave no token for {scope}: {said}; nothing was sent", code=code,
+                                   hint="check the network and its proxy; it is tried again")  # fmt: skip
+    return AuthenticationError(f"no token of Entra ID for {scope} (az login?): {said}; nothing was sent", code=code,
+                               hint="\n".join([_SIGN_IN, *attempts]), provider="azure_openai")  # fmt: skip
+
+
+def _lines(error: Exception) -> list[str]:
+    """What went wrong, then each way to sign in that was tried, as azure-identity indents them."""
+    first, *more = str(error).splitlines() or [type(error).__name__]
+    tried = [_TWICE.sub(r"\1:", one_line(line, 160)) for line in more if line.startswith("\t")]
+    return [one_line(first, 300).rstrip("."), *(f"tried {line}" for line in tried)]

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import datetime as dt
+import json
+
+import pytest
+
+from runner.commands.models import load_models, main, price, state
+from runner.config.model import Offer
+
+TODAY = dt.date(2026, 11, 23)
+
+
+@pytest.mark.parametrize(
+    ("retires", "successor", "said"),
+    [
+        (None, None, "no end announced"),
+        ("2026-09-24", None, "RETIRED 2026-09-24"),
+        ("2026-12-01", "gpt-image-2", "until 2026-12-01 SOON, then gpt-image-2"),
+        ("2027-10-21", None, "until 2027-10-21"),
+        ("2026-11-23", None, "RETIRED 2026-11-23"),
+    ],
+)
+def test_an_offers_end_is_said_as_it_stands_today(retires, successor, said):
+    assert state(Offer.model_validate({"retires": retires, "successor": successor}), TODAY) == said
+
+
+def test_the_table_shows_every_model(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    for name in ("sora-2", "gpt-image-2", "wan2.2-t2v", "dall-e-3"):
+        assert name in text
+
+
+def test_json_has_everything(capsys):
+    assert main(["--json"]) == 0
+    models = json.loads(capsys.readouterr().out)
+    assert models["gpt-image-1.5"]["offers"]["azure_openai"] == {"retires": "2026-12-16", "successor": "gpt-image-2"}
+    assert set(models) == set(load_models())
+
+
+def test_prices_are_ranges_or_unknown():
+    models = load_models()
+    assert price(models["sora-2"]) == "$0.10 a second"
+    assert price(models["sora-2-pro"]) == "$0.30 to $0.50 a second"
+    assert price(models["gpt-image-1.5"]) == "$0.009 to $0.2 an image"
+    assert price(models["wan2.2-t2v"]) == "unknown"
+
+
+def test_every_option_is_named_as_its_file():
+    assert [name for name, model in load_models().items() if model.name != name] == []

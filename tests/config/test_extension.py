@@ -1,0 +1,81 @@
+"""Keys beyond OpenAI's API: refused where nobody would read them, with the name of who would."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.config import check
+from runner.config.dialect import DIALECTS, EXTENSIONS
+from runner.config.sampling import VideoSampling
+
+WAN = ("model=wan2.2-t2v",)
+
+
+def errors(config) -> list[str]:
+    return [str(problem) for problem in check(config) if problem.severity == "error"]
+
+
+def test_every_sampling_key_is_an_extension_that_some_server_takes():
+    assert set(VideoSampling.model_fields) <= EXTENSIONS
+    for key in EXTENSIONS - {"resolution"}:
+        assert any(key in DIALECTS[name].extensions for name in ("vllm_omni", "sglang")), key
+
+
+def test_what_a_server_takes_and_a_model_honours_passes(loaded):
+    knobs = ("request.fps=16", "request.seed=1", "request.flow_shift=12", "request.boundary_ratio=0.9")
+    assert errors(loaded("provider=vllm_omni", *WAN, *knobs)) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["provider=sglang", *WAN, "request.boundary_ratio=0.9"],
+         "request.boundary_ratio: is not a field of this server's API (sglang) (provider=vllm_omni or litellm can"),
+        (["provider=vllm_omni", *WAN, "request.enhance_prompt=true"],
+         "request.enhance_prompt: is not something wan2.2-t2v can honour (provider=sglang can take it"),
+        (["provider=openai", "provider.retired_models=off", "request.seed=1"],
+         "request.seed: is not something sora-2 can honour (open models on servers of your own take it"),
+        (["provider=sglang", *WAN, "request.num_frames=81"],
+         "request.num_frames: and request.duration_seconds both say how long the video is (request.duration_seconds=n"),
+        (["provider=vllm_omni", "request.video=video_1"],
+         "request.video: this server makes new videos only (vllm_omni) (provider=litellm can remix)"),
+        (["provider=vllm_omni", *WAN, "request.size=830x480"],
+         "request.size: 830x480 is not possible: both sides must be multiples of 16"),
+        (["provider=vllm_omni", *WAN, "request.size=auto"], "request.size: auto is not a size that wan2.2-t2v makes"),
+        (["provider=vllm_omni", *WAN, "request.guidance_scale=21"],
+         "request.guidance_scale: 21 is too much for this server (vllm_omni) (at most 20)"),
+    ],
+)  # fmt: skip
+def test_what_nobody_there_would_read_is_refused_naming_who_would(loaded, overrides, said):
+    (error,) = errors(loaded(*overrides))
+    assert error.startswith(said)
+
+
+def test_a_key_and_the_server_s_own_word_for_it_are_one_too_many(loaded):
+    config = loaded("provider=vllm_omni", *WAN, "model.parameters=[generate_audio]", "request.generate_audio=true",
+                    "+request.extra_params.generate_sound=false")  # fmt: skip
+    assert errors(config) == ["request.extra_params.generate_sound: is given twice: request.generate_audio is set too"]
+
+
+@pytest.mark.parametrize(("validation", "count"), [("warn", 0), ("off", 0), ("strict", 1)])
+def test_validation_decides_here_too(loaded, validation, count):
+    config = loaded("provider=sglang", *WAN, "request.boundary_ratio=0.9", f"model.validation={validation}")
+    assert len(errors(config)) == count
+
+
+def test_a_server_of_your_own_knows_no_retirement(loaded):
+    assert check(loaded("provider=vllm_omni", "model=sora-2")) == []
+
+
+@pytest.mark.parametrize(
+    ("overrides", "key"),
+    [
+        (["request.fps=0"], "request.fps"),
+        (["request.boundary_ratio=1.5"], "request.boundary_ratio"),
+        (["request.guidance_scale=-1"], "request.guidance_scale"),
+        (["provider=vllm_omni", "provider.dialect=vllm"], "provider.dialect"),
+        (["provider=vllm_omni", "+provider.dialekt=plain"], "provider.dialekt"),
+    ],
+)
+def test_values_that_make_no_sense_are_named(refused, overrides, key):
+    assert [problem.key for problem in refused(*overrides)] == [key]
