@@ -1,0 +1,54 @@
+"""A key is used and never seen: not in a file, not in a log, not in an error, not in what --cfg prints."""
+
+from __future__ import annotations
+
+import pytest
+
+VIDEO = ("provider.retired_models=off", "provider.poll_interval=0.05", "request=draft")
+
+
+def written(folder) -> bytes:
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != ".env")
+
+
+@pytest.mark.parametrize("flags", [[], ["-m", "replica=0,1"]])
+def test_no_byte_that_is_written_or_printed_holds_the_key(cli, server, canary, flags):
+    done = cli(*flags, "provider=openai", *VIDEO, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY=canary)
+    assert done.code == 0, done.err
+    assert canary.encode() not in written(done.cwd)
+    assert canary not in done.out + done.err
+
+
+def test_neither_does_a_failure_even_with_a_traceback(cli, make_emulator, canary):
+    server = make_emulator(api_key="another")
+    done = cli("provider=azure_openai", AZURE_OPENAI_ENDPOINT=server.azure_url, AZURE_OPENAI_API_KEY=canary,
+               HYDRA_FULL_ERROR="1")  # fmt: skip
+    assert done.code == 1
+    assert canary.encode() not in written(done.cwd)
+    assert canary not in done.out + done.err
+
+
+@pytest.mark.parametrize("provider", ["openai", "azure_openai"])
+def test_a_resolved_config_names_the_variable_only(cli, canary, provider):
+    done = cli("--cfg", "all", "--resolve", f"provider={provider}", OPENAI_API_KEY=canary, AZURE_OPENAI_API_KEY=canary)
+    assert done.code == 0, done.err
+    assert canary not in done.out + done.err
+    assert f"api_key_env: {'OPENAI' if provider == 'openai' else 'AZURE_OPENAI'}_API_KEY" in done.out
+
+
+def test_copying_the_environment_into_hydras_config_is_refused(cli, canary):
+    cli("hydra.job.env_copy=[OPENAI_API_KEY]", OPENAI_API_KEY=canary).refused("env_set")
+
+
+def test_dotenv_is_read_from_where_the_user_stands(cli, make_emulator, canary, tmp_path):
+    server = make_emulator(api_key=canary)
+    (tmp_path / ".env").write_text(f'OPENAI_API_KEY="{canary}"\nOPENAI_BASE_URL={server.base_url}\n')
+    done = cli("provider=openai", *VIDEO)
+    assert done.code == 0, done.err
+    assert canary.encode() not in written(done.cwd)
+
+
+def test_dotenv_never_overrides_the_environment(cli, make_emulator, canary, tmp_path):
+    server = make_emulator(api_key=canary)
+    (tmp_path / ".env").write_text(f"OPENAI_API_KEY=wrong-one-in-the-file\nOPENAI_BASE_URL={server.base_url}\n")
+    assert cli("provider=openai", *VIDEO, OPENAI_API_KEY=canary).code == 0

@@ -1,0 +1,78 @@
+"""The command line among other programs: completion, pipes, two at once, kill -9."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+
+RUNNER = [sys.executable, "-m", "runner"]
+
+
+def wait_for(condition, seconds=30.0):
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return found
+
+
+def test_the_console_script_completes_keys_and_groups(tmp_path):
+    script = Path(sys.executable).parent / "runner"
+    line = "runner provider=az"
+    done = subprocess.run(
+        [script, "-sc", "query=bash"],
+        env={**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line))},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == ["provider=azure_openai"], done.stderr
+
+
+def test_two_runners_use_the_emulator_at_the_same_time(quick):
+    with ThreadPoolExecutor(2) as pool:
+        both = list(pool.map(lambda number: quick("request=draft", f"replica={number}"), range(2)))
+    assert [done.code for done in both] == [0, 0]
+    assert len({result["job_id"] for result in both[0].results()}) == 2
+
+
+def test_a_killed_runner_leaves_its_job_id_and_no_server_behind(tmp_path):
+    process = subprocess.Popen([*RUNNER, "provider.latency=60"], cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
+        servers = psutil.Process(process.pid).children()
+        assert len(servers) == 1
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    wait_for(lambda: not servers[0].is_running() or servers[0].status() == psutil.STATUS_ZOMBIE)
+
+
+def test_a_reader_that_goes_away_is_no_error(tmp_path):
+    done = subprocess.run(
+        f"{sys.executable} -m runner --help | head -1",
+        shell=True,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.startswith("runner - ")
+    assert done.stderr == ""
+
+
+def test_an_interrupted_run_keeps_its_job_and_says_so(tmp_path):
+    process = subprocess.Popen([*RUNNER, "provider.latency=60"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    wait_for(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "goes on at the provider" in out
