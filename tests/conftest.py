@@ -12,8 +12,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from runner.cli.hydra_app import config_directory
 from runner.config import Problem, RunConfig, load
+from runner.config.shipped import directory
 from runner.emulator.faults import Rule
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.thread import EmulatorThread
@@ -86,7 +86,7 @@ def composed(monkeypatch) -> Composed:
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
 
     def build(*overrides: str) -> dict[str, Any]:
-        with initialize_config_dir(str(config_directory()), version_base="1.3"):
+        with initialize_config_dir(str(directory()), version_base="1.3"):
             config = compose("config", overrides=list(overrides))
         container = OmegaConf.to_container(config, resolve=True)
         assert isinstance(container, dict)

@@ -57,7 +57,7 @@ def create(parsed: argparse.Namespace) -> HydraApp:
     version.setbase("1.3")
     GlobalHydra.instance().clear()
     os.environ["RUNNER_STARTED"] = started()
-    main = Path(parsed.config_path).absolute() if parsed.config_path else config_directory()
+    main = Path(parsed.config_path).absolute() if parsed.config_path else directory()
     search_path = create_config_search_path(str(main))
     if parsed.config_dir:
         extra = Path(parsed.config_dir).absolute()
@@ -68,11 +68,6 @@ def create(parsed: argparse.Namespace) -> HydraApp:
     app = HydraApp(task_name="runner", config_loader=ConfigLoaderImpl(search_path))
     GlobalHydra.instance().initialize(app)
     return app
-
-
-def config_directory() -> Path:
-    """Where the shipped `conf/` is."""
-    return directory()
 
 
 def show(app: HydraApp, parsed: argparse.Namespace) -> bool:

@@ -7,13 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from runner.artifacts.environment import environment
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import read_result
 from runner.cli.directory_name import started
 from runner.cli.prompt_guard import refuse_broken_prompts
 from runner.cli.value_overrides import apply
-from runner.config import RunConfig, load
+from runner.config import ModelConfig, RunConfig, load
+from runner.config.shipped import option
 from runner.errors import ConfigError
 from runner.sweep.finding import Finding
 from runner.sweep.preflight import PreflightError
@@ -41,16 +44,10 @@ def differences(saved: Result, config: RunConfig) -> list[str]:
 
 
 def _model_differences(config: RunConfig) -> list[str]:
-    from omegaconf import OmegaConf
-    from pydantic import TypeAdapter
-
-    from runner.cli.hydra_app import config_directory
-    from runner.config import ModelConfig
-
-    path = config_directory() / "model" / f"{config.model.name}.yaml"
-    if not path.is_file():
+    described = option("model", config.model.name)
+    if described is None:
         return [f"conf/model has no {config.model.name} any more; the saved data is used"]
-    today = TypeAdapter[ModelConfig](ModelConfig).validate_python(OmegaConf.to_container(OmegaConf.load(path)))
+    today = TypeAdapter[ModelConfig](ModelConfig).validate_python(described)
     ignored = {"deployment", "validation"}
     names = [name for name in type(config.model).model_fields if name not in ignored]
     return [

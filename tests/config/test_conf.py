@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.hydra_app import config_directory
 from runner.config import VideoRequest, check
+from runner.config.shipped import directory
 
-CONF = config_directory()
+CONF = directory()
 
 
 def options(group: str) -> list[str]:

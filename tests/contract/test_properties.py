@@ -129,9 +129,9 @@ def models():
     """The shipped models as plain containers, by name."""
     import yaml
 
-    from runner.cli.hydra_app import config_directory
+    from runner.config.shipped import directory
 
-    paths = sorted((config_directory() / "model").glob("*.yaml"))
+    paths = sorted((directory() / "model").glob("*.yaml"))
     return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
 
 

@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner.app import run
-from runner.cli.hydra_app import config_directory
+from runner.config.shipped import directory
 from runner.emulator.thread import EmulatorThread
 from runner.sweep.plan import Planner
 
@@ -29,7 +29,7 @@ def loader() -> Iterator[ConfigLoader]:
     GlobalHydra.instance().clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
-        yield Hydra.create_main_hydra2("runner", create_config_search_path(str(config_directory()))).config_loader
+        yield Hydra.create_main_hydra2("runner", create_config_search_path(str(directory()))).config_loader
     GlobalHydra.instance().clear()
 
 
