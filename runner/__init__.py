@@ -1,5 +1,101 @@
 """Declarative video and image generation through the `openai` SDK."""
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.api.config import ImageGenerationConfig, MockConfig, VideoGenerationConfig
+    from runner.api.execution import AttemptMetadata, ExecutionMetadata
+    from runner.api.generate import generate_image, generate_image_async, generate_video, generate_video_async
+    from runner.api.media import Media
+    from runner.api.request import ImageGenerationRequest, ImageType, MediaContent, VideoGenerationRequest
+    from runner.api.response import ImageGenerationResponse, VideoGenerationResponse
+    from runner.api.update import ImageGenerationUpdate, VideoGenerationUpdate
+    from runner.errors import (
+        ArtifactError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigError,
+        ContentModerationError,
+        DiskError,
+        ExpiredError,
+        GenerationFailedError,
+        HTTPConnectionError,
+        JobTimeoutError,
+        ModelNotFoundError,
+        ProviderError,
+        QuotaError,
+        RateLimitError,
+        RunnerError,
+        SecretError,
+        ServerError,
+        UncertainError,
+        UnexpectedAnswerError,
+    )
+
 __version__ = "0.1.0"
 
-__all__ = ["__version__"]
+__all__ = [
+    "ArtifactError",
+    "AttemptMetadata",
+    "AuthenticationError",
+    "BadRequestError",
+    "ConfigError",
+    "ContentModerationError",
+    "DiskError",
+    "ExecutionMetadata",
+    "ExpiredError",
+    "GenerationFailedError",
+    "HTTPConnectionError",
+    "ImageGenerationConfig",
+    "ImageGenerationRequest",
+    "ImageGenerationResponse",
+    "ImageGenerationUpdate",
+    "ImageType",
+    "JobTimeoutError",
+    "Media",
+    "MediaContent",
+    "MockConfig",
+    "ModelNotFoundError",
+    "ProviderError",
+    "QuotaError",
+    "RateLimitError",
+    "RunnerError",
+    "SecretError",
+    "ServerError",
+    "UncertainError",
+    "UnexpectedAnswerError",
+    "VideoGenerationConfig",
+    "VideoGenerationRequest",
+    "VideoGenerationResponse",
+    "VideoGenerationUpdate",
+    "__version__",
+    "generate_image",
+    "generate_image_async",
+    "generate_video",
+    "generate_video_async",
+]
+
+_HOMES = {
+    "runner.api.config": ("ImageGenerationConfig", "MockConfig", "VideoGenerationConfig"),
+    "runner.api.execution": ("AttemptMetadata", "ExecutionMetadata"),
+    "runner.api.generate": ("generate_image", "generate_image_async", "generate_video", "generate_video_async"),
+    "runner.api.media": ("Media",),
+    "runner.api.request": ("ImageGenerationRequest", "ImageType", "MediaContent", "VideoGenerationRequest"),
+    "runner.api.response": ("ImageGenerationResponse", "VideoGenerationResponse"),
+    "runner.api.update": ("ImageGenerationUpdate", "VideoGenerationUpdate"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    # `import runner` and the command line's --help must not pay for pydantic and the rest.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME.get(name, "runner.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -75,23 +75,26 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
             if show(app, parsed):
                 return 0
             config = single_config(app, parsed)
-        return _sweep(app, parsed) if config is None else _single(app, config)
+        return _sweep(app, parsed) if config is None else _single(app, parsed, config)
     finally:
         GlobalHydra.instance().clear()
 
 
-def _single(app: HydraApp, config: DictConfig) -> int:
+def _single(app: HydraApp, parsed: argparse.Namespace, config: DictConfig) -> int:
+    from runner.cli.several import asks_for_several, sweep_overrides
     from runner.cli.single import run_composed
 
+    if asks_for_several(config):
+        return _sweep(app, parsed, *sweep_overrides(config))
     return run_composed(app, config)
 
 
-def _sweep(app: HydraApp, parsed: argparse.Namespace) -> int:
+def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
     from runner.cli.composing import composing
     from runner.cli.hydra_app import config_name
     from runner.sweep import exit_code
 
-    overrides = [*parsed.overrides, "hydra.mode=MULTIRUN"]
+    overrides = [*parsed.overrides, "hydra.mode=MULTIRUN", *more]
     with composing(app):
         returns = app.multirun(config_name(parsed), task, overrides)
     return exit_code(returns)

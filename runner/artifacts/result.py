@@ -57,6 +57,8 @@ class Artifact(Record):
     fps: float | None = None
     video_codec: str | None = None
     audio_codec: str | None = None
+    revised_prompt: str | None = None
+    """The prompt that the provider made of the run's, where it says so."""
 
 
 class ErrorRecord(Record):
@@ -76,10 +78,23 @@ class Cost(Record):
     actual_usd: float | None = None
 
 
+class Usage(Record):
+    """Tokens that an image request used, partial images included."""
+
+    text_in: int
+    image_in: int
+    image_out: int
+
+
 class Attempt(Record):
     """One paid request and what came of it."""
 
     number: int
+    provider: str = ""
+    model: str = ""
+    """What was sent as `model`."""
+    choice: int = 0
+    """0: the run as configured; n: its nth fallback."""
     started_at: dt.datetime
     ended_at: dt.datetime | None = None
     job_id: str | None = None
@@ -108,11 +123,18 @@ class Result(Record):
     """What was sent as `model` when that is not the model's name."""
     config: RunConfig
     """The resolved config: all that `repeat` needs."""
+    choice: int = 0
+    """Which of the config's choices this is about: 0 as configured, n its nth fallback."""
     overrides: list[str]
     request_sent: dict[str, Any]  # Any: the request's JSON
     job_id: str | None = None
     request_id: str | None = None
     artifacts: list[Artifact] = []
+    remote_deleted: bool = False
+    """Whether the job was deleted at the provider, as `delete_remote` asks."""
+    partial_images: list[Artifact] = []
+    """What came before the finished image, where it was asked for."""
+    usage: Usage | None = None
     cost: Cost = Cost()
     timestamps: dict[str, dt.datetime] = {}
     """When each status was reached (UTC)."""

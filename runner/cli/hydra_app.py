@@ -40,6 +40,7 @@ class HydraApp(Hydra):
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Hydra's own flags and the overrides; argparse's exit (2) on an unknown flag."""
     parser = get_args_parser()
+    parser.prog = "python -m runner"
     parsed = parser.parse_intermixed_args(list(arguments))
     parsed.parser = parser
     if parsed.experimental_rerun is not None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
-from .dialect import EXTENSIONS
-from .extension import check_extensions, takers
+from .extension import check_extensions
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
+from .operation import check_extension, check_kept
 from .problem import Problem
+from .provider import AzureOpenAIConfig, OpenAIConfig
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig
+from .taker import takers
 
 _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "duration_seconds", "image_list", "n",
-                     "quality", "extra_params", "thumbnail"})  # fmt: skip
+                     "quality", "extra_params", "thumbnail", "number_of_videos", "operation", "image_fit",
+                     "variants"})  # fmt: skip
 
 
 def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
@@ -42,12 +45,12 @@ def _kind_mismatch(config: RunConfig) -> Problem:
 
 
 def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:
-    policy, kind, model = config.provider.retired_models, config.provider.kind, config.model
-    if policy == "off" or kind == "emulator" or kind == "compatible":  # noqa: PLR1714 - mypy narrows by ==
+    provider, policy = config.provider, config.provider.retired_models
+    if policy == "off" or not isinstance(provider, OpenAIConfig | AzureOpenAIConfig):
         return
-    offer = model.offers.get(kind)
+    offer = config.model.offers.get(provider.kind)
     if offer is None:
-        yield Problem("model", f"no source says that {kind} offers {model.name}", severity="warning")
+        yield Problem("model", f"no source says that {provider.kind} offers {config.model.name}", severity="warning")
     elif offer.retires is not None and offer.retires <= today:
         yield _retired(config, offer, refuse=policy == "refuse")
 
@@ -68,7 +71,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     yield from _unsupported(request, model)
     yield from check_extensions(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
-        yield from _duration(request, model, config.provider.kind)
+        if request.video is None:
+            yield from _duration(request, model, config.provider.kind)
+        yield from check_extension(request, config.provider.kind)
+        yield from check_kept(request)
         yield from _references(request.image_list, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)
@@ -139,8 +145,7 @@ def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> It
         value = getattr(request, name)
         if value != type(request).model_fields[name].default:
             yield Problem(f"request.{name}", f"is not something {model.name} can honour",
-                          takers(name) if name in EXTENSIONS
-                          else "remove it, or model.validation=warn to run without it")  # fmt: skip
+                          takers(name, request.kind))  # fmt: skip
 
 
 def _references(images: tuple[str, ...], model: ModelConfig) -> Iterator[Problem]:
@@ -157,9 +162,22 @@ def _image(request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
                       f"Allowed values: {', '.join(model.qualities)}")  # fmt: skip
     if request.n > model.max_images:
         yield Problem("request.n", f"{request.n} images at once; {model.name} makes 1 to {model.max_images}")
+    yield from _combination(request)
+
+
+def _combination(request: ImageRequest) -> Iterator[Problem]:
+    """Keys that each are fine and do not go together."""
     if request.background == "transparent" and request.output_format == "jpeg":
         yield Problem("request.background", "jpeg has no transparency", "request.output_format=png or webp")
     if request.output_compression is not None and request.output_format not in ("webp", "jpeg"):
         yield Problem("request.output_compression", "needs request.output_format=webp or jpeg")
     if request.mask_image is not None and not request.image_list:
         yield Problem("request.mask_image", "needs the image it masks in request.image_list")
+    if request.markup_image is not None and not request.image_list:
+        yield Problem("request.markup_image", "needs the image it is laid over in request.image_list")
+    if request.markup_image is not None and request.mask_image is not None:
+        yield Problem("request.markup_image", "cannot be combined with request.mask_image")
+    if request.partial_images is not None and request.n > 1:
+        # The stream's events do not say which of several images they belong to.
+        yield Problem("request.partial_images", f"is for one image, and request.n is {request.n}",
+                      "request.n=1; -m replica=0,1 makes two at once")  # fmt: skip

@@ -16,7 +16,7 @@ _SAMPLING = frozenset({
 EXTENSIONS = _SAMPLING | {"boundary_ratio", "generate_audio", "enhance_prompt", "lora", "resolution"}
 """The request keys that OpenAI's own API has no field for."""
 
-_OPENAI = frozenset({"create", "remix", "edit", "extend"})
+_OPENAI = frozenset({"create", "remix", "edit", "extend", "character"})
 _SOUND = MappingProxyType({"generate_audio": "generate_sound"})
 
 

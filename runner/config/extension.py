@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 
-from .dialect import DIALECTS, EXTENSIONS, Dialect
+from .dialect import EXTENSIONS, Dialect
 from .problem import Problem
 from .provider import dialect_of
 from .request import VideoRequest
 from .run import RunConfig
-
-_LENIENT = "model.validation=warn to run without it"
+from .taker import providers, servers_taking
 
 
 def check_extensions(config: RunConfig) -> Iterator[Problem]:
     """What the provider's server would leave unread, or read otherwise than it was meant."""
     dialect = dialect_of(config.provider)
     for key in sorted(given(config) & config.model.parameters - dialect.extensions):
-        yield Problem(f"request.{key}", f"is not a field of this server's API ({spoken(config)})", takers(key))
+        yield Problem(f"request.{key}", f"is not a field of this server's API ({spoken(config)})", servers_taking(key))
     request = config.request
     for key, most in dialect.limits.items():
         value = getattr(request, key, None)
@@ -31,9 +31,7 @@ def check_extensions(config: RunConfig) -> Iterator[Problem]:
         if request.num_frames is not None and request.duration_seconds is not None:
             yield Problem("request.num_frames", "and request.duration_seconds both say how long the video is",
                           "request.duration_seconds=null")  # fmt: skip
-        if request.video is not None and dialect.video_operations == {"create"}:
-            yield Problem("request.video", f"this server makes new videos only ({spoken(config)})",
-                          f"{_providers(lambda other: len(other.video_operations) > 1)} can remix")  # fmt: skip
+        yield from _beyond_creating(request, dialect, spoken(config))
 
 
 def given(config: RunConfig) -> frozenset[str]:
@@ -42,18 +40,23 @@ def given(config: RunConfig) -> frozenset[str]:
     return frozenset(key for key in EXTENSIONS & request.model_fields_set if getattr(request, key) is not None)
 
 
-def takers(key: str) -> str:
-    """Where a key beyond OpenAI's API can be sent, and what else can be done."""
-    if all(key in dialect.extensions for dialect in DIALECTS.values()):
-        return f"open models on servers of your own take it; remove it, or {_LENIENT}"
-    return f"{_providers(lambda dialect: key in dialect.extensions)} can take it; remove it, or {_LENIENT}"
-
-
 def spoken(config: RunConfig) -> str:
     """The name of the dialect that the provider's server speaks."""
     return getattr(config.provider, "dialect", config.provider.kind)
 
 
-def _providers(able: Callable[[Dialect], bool]) -> str:
-    names = [name for name, dialect in DIALECTS.items() if name != "plain" and able(dialect)]
-    return "provider=" + " or ".join(names)
+def _beyond_creating(request: VideoRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
+    made_by = request.made_by
+    if made_by not in dialect.video_operations:
+        only = "makes new videos only" if dialect.video_operations == {"create"} else f"cannot {made_by} videos"
+        able = providers(lambda other: made_by in other.video_operations)
+        yield Problem("request.video", f"this server {only} ({spoken})", f"{able} can {made_by}, as can openai")
+    for variant in request.variants:
+        if variant not in dialect.variants:
+            able = providers(partial(_keeps, variant))
+            yield Problem("request.variants", f"this server keeps no {variant} of a video ({spoken})",
+                          f"{able} does, as does openai")  # fmt: skip
+
+
+def _keeps(variant: str, dialect: Dialect) -> bool:
+    return variant in dialect.variants

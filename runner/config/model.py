@@ -16,6 +16,10 @@ Usd = Annotated[float, Field(ge=0)]
 Validation = Annotated[Literal["strict", "warn", "off"], Off]
 
 
+Offerer = Literal["openai", "azure_openai", "vllm_omni", "sglang"]
+"""A provider that publishes what it offers, or the dialect of servers that run open weights."""
+
+
 class Offer(Frozen):
     """One provider's offer of a model: the day it stops (or stopped), null if none is announced; what follows it."""
 
@@ -57,7 +61,7 @@ class BaseModelConfig(Frozen):
     """The optional request keys that the model honours."""
     max_prompt_length: int | None
     """In characters; null: not known."""
-    offers: dict[Literal["openai", "azure_openai", "vllm_omni", "sglang"], Offer]
+    offers: dict[Offerer, Offer]
     """Who is known to offer it: a provider, or the dialect of servers that run it."""
     source: str
     read: dt.date

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -24,6 +26,22 @@ def _absolute(reference: str) -> str:
 
 ReferenceImage = Annotated[str, AfterValidator(_absolute)]
 """A URL, a data URL, or a local path, which is made absolute so that the run can be repeated from anywhere."""
+
+
+VideoOperation = Literal["remix", "edit", "extend"]
+"""What can be made of a finished video."""
+
+FIRST_FRAME_ROLES = ("first_frame", "reference")
+"""What an image can be to a video: both are the API's one input reference, which the video begins with."""
+
+
+def _source(text: str) -> str:
+    path = os.path.expanduser(text)  # noqa: PTH111 - isdir, unlike Path, answers for any text, also one that is an id
+    return os.path.abspath(path) if os.path.isdir(path) else text  # noqa: PTH100, PTH112 - as above
+
+
+SourceVideo = Annotated[str, StringConstraints(min_length=1), AfterValidator(_source)]
+"""The id of a finished video, or the directory of the run that made it, which is made absolute."""
 
 
 class BaseRequest(Frozen):
@@ -59,11 +77,37 @@ class VideoRequest(BaseRequest, VideoSampling):
     kind: Literal["video"]
     duration_seconds: int | None = Field(None, strict=True, gt=0)
     resolution: str | None = None
-    video: str | None = None
+    video: SourceVideo | None = None
+    operation: VideoOperation | None = None
+    """What is made of `video`; null with a video: a remix."""
+    image_fit: Literal["error", "crop", "pad"] = "error"
     generate_audio: bool | None = None
     number_of_videos: int = Field(1, strict=True, ge=1)
     enhance_prompt: bool | None = None
     thumbnail: bool = True
+    variants: tuple[Literal["thumbnail", "spritesheet"], ...] = ()
+
+    @field_validator("image_list", mode="before")
+    @classmethod
+    def _by_role(cls, value: object) -> object:
+        """Take `{role: first_frame, image: …}` for the image; refuse roles that no server here has a place for."""
+        return [_image_of(entry) for entry in value] if isinstance(value, list | tuple) else value
+
+    @property
+    def made_by(self) -> Literal["create", "remix", "edit", "extend"]:
+        """The operation that makes the video."""
+        return "create" if self.video is None else self.operation or "remix"
+
+
+def _image_of(entry: object) -> object:
+    if not isinstance(entry, Mapping):
+        return entry
+    role = entry.get("role", "reference")
+    if not set(entry) <= {"role", "image"} or "image" not in entry:
+        raise ValueError("an image is a path, an address, or {role: first_frame, image: PATH}")
+    if role not in FIRST_FRAME_ROLES:
+        raise ValueError(f"no server takes an image as {role!r} for a video. Possible: {', '.join(FIRST_FRAME_ROLES)}")
+    return entry["image"]
 
 
 class ImageRequest(BaseRequest):
@@ -74,11 +118,15 @@ class ImageRequest(BaseRequest):
     quality: str | None = None
     style: Literal["vivid", "natural"] | None = None
     mask_image: ReferenceImage | None = None
+    markup_image: ReferenceImage | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
     output_format: Literal["png", "webp", "jpeg"] | None = None
     output_compression: int | None = Field(None, strict=True, ge=0, le=100)
     moderation: Literal["low", "auto"] | None = None
     input_fidelity: Literal["low", "high"] | None = None
+    complexity: Literal["low", "medium", "high"] | None = None
+    partial_images: int | None = Field(None, strict=True, ge=0, le=3)
+    safety_identifier: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
 
 
 RequestConfig = Annotated[VideoRequest | ImageRequest, Field(discriminator="kind")]

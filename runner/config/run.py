@@ -33,6 +33,7 @@ class RunConfig(Frozen):
     replica: int = Field(0, strict=True, ge=0)
     dry_run: bool = False
     fail_fast: bool = False
+    delete_remote: bool = False
     progress: Progress = "auto"
     objective: Objective = "cost"
 

@@ -95,6 +95,10 @@ def output_tokens(size: tuple[int, int], quality: str) -> int:
     return _KNOWN_TOKENS.get((named, level), round(_TOKENS[level] * area))
 
 
+PARTIAL_TOKENS = 100
+"""Output tokens of one partial image."""
+
+
 def input_tokens(prompt: str) -> int:
     """Text tokens of a prompt, at about four characters each."""
     return max(1, -(-len(prompt) // 4))

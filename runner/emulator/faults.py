@@ -18,7 +18,7 @@ Operation = Literal[
 FaultName = Literal[
     "drop_before_commit", "drop_after_commit", "rate_limit", "status", "slow", "stalled", "unknown_status", "stuck",
     "moderation", "internal", "content_not_ready", "truncated", "corrupt", "wrong_length", "slow_body", "expired",
-    "unauthorized", "html", "content_filter",
+    "unauthorized", "html", "content_filter", "stream_cut", "stream_error",
 ]  # fmt: skip
 JOB_OPERATIONS: frozenset[str] = frozenset({"create", "remix", "edit", "extend"})
 IMAGE_OPERATIONS: frozenset[str] = frozenset({"image_generate", "image_edit"})
@@ -29,6 +29,8 @@ DOMAINS: dict[str, frozenset[str]] = {
     "moderation": PAID,
     "content_filter": PAID,
     "unknown_status": JOB_OPERATIONS | {"retrieve"},
+    "stream_cut": IMAGE_OPERATIONS,
+    "stream_error": IMAGE_OPERATIONS,
     "content_not_ready": frozenset({"content"}),
     "expired": frozenset({"content"}),
 }
@@ -58,7 +60,9 @@ class Fault(_Model):
     bytes: int | None = Field(default=None, ge=0)
     """truncated, wrong_length: how much is missing; half of the body when None."""
     message: str | None = None
-    """moderation, internal: the job's error message."""
+    """moderation, internal: the job's error message; stream_error: the stream's."""
+    events: int = Field(default=1, ge=0)
+    """stream_cut: how many of a stream's events arrive before the connection is cut."""
 
 
 class Match(_Model):

@@ -16,9 +16,10 @@ FORMATS = ("png", "webp", "jpeg")
 SHARED = (
     "prompt", "model", "n", "quality", "response_format", "output_format", "output_compression", "stream",
     "partial_images", "size", "background", "user", "safety_identifier", "moderation",
+    "complexity",
 )  # fmt: skip
 GENERATE_ONLY = ("style",)
-EDIT_ONLY = ("image", "mask", "input_fidelity")
+EDIT_ONLY = ("image", "mask", "markup", "input_fidelity")
 DEFAULT_SIZE = (1024, 1024)
 STEP = 16
 MAX_RATIO = 3
@@ -52,6 +53,7 @@ def read_order(parameters: Parameters, model: str, rules: ImageRules, *, editing
     form = cast("Format", parameters.choice("output_format", FORMATS, "png"))
     parameters.choice("moderation", ("low", "auto"), "auto")
     parameters.choice("input_fidelity", ("high", "low"), "low")
+    parameters.choice("complexity", ("low", "medium", "high"), "medium")
     return ImageOrder(
         model=model,
         prompt=parameters.text("prompt", longest=catalog.PROMPT_LIMIT),
@@ -62,9 +64,15 @@ def read_order(parameters: Parameters, model: str, rules: ImageRules, *, editing
         compression=_compression(parameters, form),
         transparent=_transparent(parameters, form),
         stream=parameters.flag("stream"),
-        partial_images=parameters.whole("partial_images", 0, 3, 0),
+        partial_images=_partials(parameters),
         as_url=rules.legacy and parameters.choice("response_format", ("url", "b64_json"), "url") == "url",
     )
+
+
+def _partials(parameters: Parameters) -> int:
+    """How many partial images to send; only a stream has any."""
+    number = parameters.whole("partial_images", 0, 3, 0)
+    return number if parameters.flag("stream") else 0
 
 
 def _compression(parameters: Parameters, form: Format) -> int:

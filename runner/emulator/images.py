@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,9 @@ from PIL import Image, ImageDraw, ImageOps
 from runner.emulator import drawing
 
 Format = Literal["png", "webp", "jpeg"]
+
+COARSEST = 64
+"""Pixels that become one in the first sketch; each later one has twice as many."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,15 @@ def draw(picture: Picture) -> bytes:
     note = f"{picture.label}  {picture.size[0]}x{picture.size[1]}  #{picture.number}"
     image.alpha_composite(drawing.caption(picture.size, picture.prompt, note)[0])
     return _encode(image, picture)
+
+
+def sketched(encoded: str, form: Format, step: int) -> str:
+    """A base64 picture as it may have looked while it was made: the earlier the step, the coarser."""
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        coarse = image.reduce(COARSEST >> step).resize(image.size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    coarse.save(file, form, quality=80)
+    return base64.b64encode(file.getvalue()).decode()
 
 
 def _key(picture: Picture) -> str:

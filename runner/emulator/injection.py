@@ -22,7 +22,7 @@ _MODERATED = "Your request was blocked by our moderation system."
 _INTERNAL = "The server had an error while generating the video."
 _PAGE = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
-DAMAGING = ("truncated", "corrupt", "wrong_length", "slow_body")
+DAMAGING = ("truncated", "corrupt", "wrong_length", "slow_body", "stream_cut")
 
 
 def outcome(fault: Fault | None) -> Outcome:
@@ -110,6 +110,9 @@ class Damage:
         return {**message, "headers": list(headers.items())}
 
     async def _body(self, body: bytes, *, more: bool) -> None:
+        if self._fault.fault == "stream_cut":
+            await self._event(body)
+            return
         if self._fault.fault == "corrupt":
             body = self._spoiled(body)
         elif self._fault.fault == "slow_body":
@@ -123,6 +126,15 @@ class Damage:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         if self._left == 0 or not more:
             # close, not abort: what was sent must arrive, and then nothing.
+            _transport(self._scope).close()
+            await gone(self._receive)
+
+    async def _event(self, body: bytes) -> None:
+        """Pass an event on, as the body of a stream comes in one piece for each."""
+        if self._sent < self._fault.events:
+            self._sent += 1
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        else:
             _transport(self._scope).close()
             await gone(self._receive)
 

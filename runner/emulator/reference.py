@@ -26,6 +26,12 @@ def image_size(content: bytes, param: str) -> tuple[int, int]:
         raise Refusal(400, message, param=param, code="invalid_image_file") from error
 
 
+def is_transparent_png(content: bytes) -> bool:
+    """Say whether an uploaded image is a PNG that can be transparent somewhere."""
+    with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
+        return image.format == "PNG" and image.has_transparency_data
+
+
 def linked_image(reference: dict[str, str], param: str) -> bytes:
     """The bytes behind `{"image_url": "data:..."}`; the emulator fetches nothing from a network."""
     url = reference.get("image_url", "")

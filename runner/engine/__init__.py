@@ -3,5 +3,6 @@
 from .execution import execute, run_all
 from .outcome import Outcome
 from .run import Event, Observer, Run
+from .session import Session
 
-__all__ = ["Event", "Observer", "Outcome", "Run", "execute", "run_all"]
+__all__ = ["Event", "Observer", "Outcome", "Run", "Session", "execute", "run_all"]

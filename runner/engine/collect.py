@@ -33,6 +33,7 @@ async def collect(
     part: Path,
     check: Callable[[Path], T],
     arrived: Callable[[], Awaitable[None]] | None = None,
+    tries: int = TRIES,
 ) -> tuple[Stored, T]:
     """Download to `part` and `check` it in a thread, until both succeed; `arrived` is awaited between the two.
 
@@ -50,7 +51,7 @@ async def collect(
             if not isinstance(error, ProviderError | ArtifactError | UncertainError) or isinstance(error, ExpiredError):
                 raise
             failures += 1
-            if failures == TRIES or error.code == TOO_LARGE:
+            if failures >= tries or error.code == TOO_LARGE:
                 raise _given_up(journal, failures, error) from error
             if failures == 1:
                 journal.tell(note=f"the download failed and is tried again: {error}")

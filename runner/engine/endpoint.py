@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,10 @@ from runner.providers.base import Job, Provider
 from .clock import Clock
 from .halt import Halt
 from .pause import Pause
+
+_log = logging.getLogger("runner")
+
+_CLOSING_SECONDS = 5.0
 
 _POLL_SECONDS = 30.0
 """How long the answer to one poll may take: a stalled one must not outlast the job's deadline."""
@@ -133,3 +138,11 @@ class Endpoint:
 def stop_note(error: RunnerError) -> str:
     """What to say once when `error` ends submitting."""
     return f"nothing more is submitted, as every other run there would meet this too: {error}"
+
+
+async def close_client(provider: Provider) -> None:
+    """Close a provider's connections; what does not close in time is left to the end of the process."""
+    try:
+        await asyncio.wait_for(provider.close(), _CLOSING_SECONDS)
+    except (TimeoutError, RunnerError, OSError) as error:
+        _log.warning("the client of %s did not close: %s", provider.endpoint, error)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from runner.artifacts.atomic import publish
 from runner.artifacts.download import Stored
 from runner.artifacts.images import decode
 from runner.artifacts.picture import Picture, examine
-from runner.artifacts.result import Artifact, Cost, RunStatus
-from runner.config import ImageRequest, actual_cost
+from runner.artifacts.result import Cost, RunStatus
+from runner.config import ImageRequest, RunConfig, actual_cost
 from runner.errors import ArtifactError, DiskError
 from runner.providers.base import GeneratedImage, ImageBatch
 
 from .collect import collect
 from .endpoint import Endpoint
+from .image_inputs import uploadable
 from .journal import Journal
+from .partials import image_artifact, on_partial
 from .payment import pay, settled
 from .preview import add_thumbnail
 from .threads import Threads
@@ -29,21 +32,24 @@ async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) ->
 
     Images that arrive whole are kept although a sibling is lost.
     """
+    config = await uploadable(endpoint, journal, threads)
     # Settled as a whole: images have no id to come back for, so that an interrupted run keeps what it paid for.
-    await settled(_make(endpoint, journal, threads))
+    await settled(_make(endpoint, journal, threads, config))
 
 
-async def _make(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
-    async def keep(batch: ImageBatch) -> list[_Piece]:
+async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: RunConfig) -> None:
+    async def keep(batch: ImageBatch) -> list[tuple[_Piece, str | None]]:
         # Decoded while the request counts as in flight: that is what bounds the memory.
         return await _keep(journal, threads, batch)
 
-    pieces = await pay(endpoint, journal, endpoint.provider.generate, keep)
+    sketch = on_partial(journal, threads)
+    pieces = await pay(endpoint, journal, lambda _: endpoint.provider.generate(config, sketch), keep)
     first: Picture | None = None
     lost: ArtifactError | None = None
-    for index, piece in enumerate(pieces):
+    for index, (piece, revised_prompt) in enumerate(pieces):
         try:
-            picture = await _finish(endpoint, journal, threads, piece, _part(journal, index))
+            stored, picture = await _finished(endpoint, journal, threads, piece, _part(journal, index))
+            journal.add(image_artifact(stored.path.name, stored, picture, revised_prompt))
             first = first or picture
         except ArtifactError as error:
             lost = lost or error
@@ -54,7 +60,8 @@ async def _make(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     journal.mark(RunStatus.VERIFIED)
 
 
-async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> list[_Piece]:
+async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> list[tuple[_Piece, str | None]]:
+    """What came, each piece with the prompt that the provider made of the run's."""
     _account(journal, batch)
     try:
         pieces = [await _store(threads, image, _part(journal, index)) for index, image in enumerate(batch.images)]
@@ -63,8 +70,8 @@ async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> list[_
         journal.mark(RunStatus.FAILED)
         raise DiskError(f"images that were paid for could not be kept: {error}", hint=error.hint) from error
     if not pieces:
-        pieces.append(ArtifactError("the answer holds no image"))
-    return pieces
+        return [(ArtifactError("the answer holds no image"), None)]
+    return [(piece, image.revised_prompt) for piece, image in zip(pieces, batch.images, strict=True)]
 
 
 def _account(journal: Journal, batch: ImageBatch) -> None:
@@ -87,8 +94,10 @@ async def _store(threads: Threads, image: GeneratedImage, part: Path) -> _Piece:
         return error
 
 
-async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads, piece: _Piece, part: Path) -> Picture:
-    """Check one image, give it its final name and record it."""
+async def _finished(
+    endpoint: Endpoint, journal: Journal, threads: Threads, piece: _Piece, part: Path
+) -> tuple[Stored, Picture]:
+    """Check one image and give it its final name."""
     try:
         stored, picture = await _checked(endpoint, journal, threads, piece, part)
     except ArtifactError:
@@ -98,17 +107,7 @@ async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads, piece:
         raise
     final = part.with_name(f"{part.stem}.{picture.extension}")
     await threads.disk(publish, stored.path, final)
-    journal.add(
-        Artifact(
-            path=final.name,
-            bytes=stored.bytes,
-            sha256=stored.sha256,
-            media_type=picture.media_type,
-            width=picture.width,
-            height=picture.height,
-        )
-    )
-    return picture
+    return replace(stored, path=final), picture
 
 
 async def _checked(

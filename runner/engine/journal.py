@@ -6,12 +6,13 @@ import datetime as dt
 import logging
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 from runner.artifacts.environment import environment
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Result, RunStatus
+from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Result, RunStatus, Usage
 from runner.artifacts.result_file import write_result
-from runner.config import estimate
+from runner.config import RunConfig, estimate
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 
@@ -25,9 +26,14 @@ _log = logging.getLogger("runner")
 class Journal:
     """Keeps a run's `Result`, its `result.json` and its observer in step."""
 
-    def __init__(self, run: Run, observer: Observer, clock: Clock, threads: Threads) -> None:
+    def __init__(
+        self, run: Run, observer: Observer, clock: Clock, threads: Threads, earlier: Result | None = None
+    ) -> None:
+        """`earlier` is what became of the choice before this one, if the run has fallen back."""
         self.run = run
         self.result = _planned(run, clock.time())
+        if earlier is not None:
+            _take_over(self.result, earlier)
         self._observer = observer
         self._clock = clock
         self._threads = threads
@@ -36,12 +42,12 @@ class Journal:
         self._unwritten = True
         self._writing = threading.Lock()
 
-    def describe(self, provider: Provider) -> None:
-        """Record where the run goes and what is sent."""
+    def describe(self, provider: Provider, prepared: RunConfig | None = None) -> None:
+        """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
         sent_as = provider.model_id(self.run.config)
         self.result.endpoint = provider.endpoint
         self.result.deployment = None if sent_as == self.result.model else sent_as
-        self.result.request_sent = redacted(provider.body(self.run.config))
+        self.result.request_sent = redacted(provider.body(prepared or self.run.config))
 
     async def reach(self, status: RunStatus, *, durable: bool = False, note: str | None = None) -> None:
         """Go on to `status`: on disk when this returns, and safe from a power cut if `durable`."""
@@ -65,14 +71,28 @@ class Journal:
 
     def begin_attempt(self) -> Attempt:
         """Record that a paid request is leaving."""
-        attempt = Attempt(number=len(self.result.attempts) + 1, started_at=self._now())
-        self.result.attempts.append(attempt)
+        result = self.result
+        attempt = Attempt(
+            number=len(result.attempts) + 1,
+            provider=result.provider,
+            model=result.deployment or result.model,
+            choice=result.choice,
+            started_at=self._now(),
+        )
+        result.attempts.append(attempt)
         return attempt
 
     def end_attempt(self, attempt: Attempt, error: RunnerError | None = None) -> None:
         """Record what came of a paid request."""
         attempt.ended_at = self._now()
         attempt.error = None if error is None else error_record(error)
+
+    async def hand_on(self, following: RunConfig, error: RunnerError) -> None:
+        """Record why this choice ended, before the next one is tried."""
+        self.end_attempt(self.result.attempts[-1], error)
+        self.warn(f"fell back to {following.provider.kind} ({following.model.name}): {error}")
+        with suppress(DiskError):
+            await self.write(durable=True)
 
     async def submitted(self, job: Job) -> Job:
         """Record a job's id durably, before anything else is done with it."""
@@ -92,6 +112,9 @@ class Journal:
         """Take over what an image request's answer says beside the images."""
         self.result.request_id = batch.request_id
         self.result.raw_response = redacted(dict(batch.raw))
+        if batch.usage is not None:
+            used = batch.usage
+            self.result.usage = Usage(text_in=used.text_in, image_in=used.image_in, image_out=used.image_out)
         self._progress = 100
 
     def polled(self, job: Job) -> None:
@@ -103,6 +126,13 @@ class Journal:
     def add(self, artifact: Artifact) -> None:
         """Record a file that is complete at its name."""
         self.result.artifacts = [*(a for a in self.result.artifacts if a.path != artifact.path), artifact]
+
+    def sketched(self, partial: Artifact, progress: float) -> None:
+        """Record and tell of a partial image; `progress` is in percent."""
+        others = [known for known in self.result.partial_images if known.path != partial.path]
+        self.result.partial_images = [*others, partial]
+        self._progress, self._unwritten = progress, True
+        self.tell(note=f"{partial.path} shows how far the image is", partial=self.run.directory / partial.path)
 
     def warn(self, text: str) -> None:
         """Record and tell something that the user should know, once."""
@@ -137,10 +167,10 @@ class Journal:
         await self._threads.disk(self._save, self.result.model_copy(), durable=durable)
         self._unwritten = False
 
-    def tell(self, *, note: str | None = None, result: Result | None = None) -> None:
+    def tell(self, *, note: str | None = None, result: Result | None = None, partial: Path | None = None) -> None:
         """Pass the present state to the observer."""
         event = Event(
-            self.run, self.result.status, self._progress, self.result.job_id, self._remote_status, note, result
+            self.run, self.result.status, self._progress, self.result.job_id, self._remote_status, note, result, partial
         )
         try:
             self._observer(event)
@@ -187,3 +217,11 @@ def _planned(run: Run, now: float) -> Result:
         timestamps={RunStatus.PLANNED.value: dt.datetime.fromtimestamp(now, dt.UTC)},
         environment=environment(),
     )
+
+
+def _take_over(result: Result, earlier: Result) -> None:
+    """Go on with the record of a run that has fallen back: its attempts and its beginning stay."""
+    result.config, result.choice = earlier.config, earlier.choice + 1
+    result.attempts, result.warnings = earlier.attempts, earlier.warnings
+    result.partial_images = earlier.partial_images
+    result.timestamps = {RunStatus.PLANNED.value: earlier.timestamps[RunStatus.PLANNED.value]}

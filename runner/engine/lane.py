@@ -19,14 +19,16 @@ class Lane:
     config: ProviderConfig
     waiting: deque[tuple[int, Run]] = field(default_factory=deque)
     endpoint: Endpoint | None = None
+    workers: int = 0
+    """How many runs are under way."""
 
     @property
-    def workers(self) -> int:
-        """How many runs of this lane may be under way at once."""
-        return min(self.config.max_concurrent_jobs, len(self.waiting))
+    def vacancies(self) -> int:
+        """How many of the waiting runs may begin now."""
+        return min(self.config.max_concurrent_jobs - self.workers, len(self.waiting))
 
 
-def lanes(runs: Sequence[Run]) -> list[Lane]:
+def lanes(runs: Sequence[Run]) -> dict[ProviderConfig, Lane]:
     """The runs sorted into lanes, one for each provider config."""
     found: dict[ProviderConfig, Lane] = {}
     for position, run in enumerate(runs):
@@ -34,4 +36,4 @@ def lanes(runs: Sequence[Run]) -> list[Lane]:
         if lane is None:
             lane = found[run.config.provider] = Lane(run.config.provider)
         lane.waiting.append((position, run))
-    return list(found.values())
+    return found

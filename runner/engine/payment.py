@@ -31,6 +31,9 @@ U = TypeVar("U")
 TRIES = 6
 """Times that an unreachable endpoint is tried, over half a minute: a router restarts in less."""
 
+FIRST_TRIES = 3
+"""The same for one that never answered: more likely than a moment's trouble is an address that is wrong."""
+
 _LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
 
 _UNREACHABLE = Backoff(base=1, cap=15, floor=0.8)
@@ -44,7 +47,8 @@ async def pay(
 ) -> U:
     """Send the paid request and `keep` its answer while the request still counts as in flight.
 
-    Raises `Halted` if submitting ended first, `UncertainError` if nobody knows what became of the request.
+    Raises `Halted` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run that
+    has a fallback left does not wait: what was provably not created here can be asked for there.
     """
     unreachable = 0
     while True:
@@ -52,13 +56,16 @@ async def pay(
             async with endpoint.submission():
                 return await _once(endpoint, journal, send, keep)
         except RateLimitError:
+            if journal.run.config.fallbacks:
+                raise
             wait = max(endpoint.submissions.left, endpoint.reads.left)
             await journal.step_back(f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:.0f} s")
         except HTTPConnectionError as error:
             unreachable += 1
-            if unreachable == TRIES:
+            tries = TRIES if endpoint.answered else FIRST_TRIES
+            if unreachable >= tries or journal.run.config.fallbacks:
                 raise
-            await journal.step_back(f"{error} (try {unreachable} of {TRIES}; nothing was sent)")
+            await journal.step_back(f"{error} (try {unreachable} of {tries}; nothing was sent)")
             await endpoint.halt.sleep(_UNREACHABLE.seconds(unreachable, endpoint.clock), endpoint.clock)
 
 

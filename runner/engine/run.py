@@ -35,6 +35,8 @@ class Event:
     """The provider's own word, as in queued or in_progress."""
     note: str | None = None
     result: Result | None = None
+    partial: Path | None = None
+    """A partial image that has just come."""
 
 
 Observer = Callable[[Event], None]

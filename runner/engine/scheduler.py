@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from runner.artifacts.result import Result
-from runner.config import ProviderConfig, VideoRequest
+from runner.config import ProviderConfig
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import Provider
 
 from .clock import Clock
-from .ending import ending
-from .endpoint import Endpoint, stop_note
+from .endpoint import Endpoint, close_client, stop_note
+from .fallback import next_choice
 from .halt import Halted
-from .image import make_images
 from .journal import Journal
 from .lane import Lane, lanes
 from .outcome import Outcome
 from .payment import settled
 from .run import Observer, Run
 from .threads import Threads
-from .video import make_video
-
-_log = logging.getLogger("runner")
-
-_CLOSING_SECONDS = 5.0
-"""A client whose connections do not close by then is left to the end of the process."""
+from .work import work
 
 
 class Scheduler:
@@ -56,11 +50,12 @@ class Scheduler:
         self._results: list[Result | None] = [None] * len(runs)
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
+        self._halted = False
 
     async def run(self) -> Outcome:
         """Execute everything; returns when every run has ended or, after an interrupt, was put down safely."""
         try:
-            for lane in self._lanes:
+            for lane in self._lanes.values():
                 await self._open(lane)
             await self._work_off()
             await self._put_down_the_rest()
@@ -80,50 +75,82 @@ class Scheduler:
     async def _open(self, lane: Lane) -> None:
         if self._signals:
             return
+        self._connect(lane)
+        await asyncio.sleep(0)  # a signal that came meanwhile is heard now
+
+    def _connect(self, lane: Lane) -> None:
         try:
             # In this thread, though it blocks: a child server may be bound to the life of the thread that started it.
             lane.endpoint = Endpoint(self._create(lane.config), lane.config, self._clock)
         except RunnerError as error:
             self._outcome.stopped_by = self._outcome.stopped_by or error
-        await asyncio.sleep(0)  # a signal that came meanwhile is heard now
 
     async def _work_off(self) -> None:
         if self._signals:
             return
-        self._workers = [
-            asyncio.create_task(self._work(lane, lane.endpoint))
-            for lane in self._lanes
-            if lane.endpoint is not None
-            for _ in range(lane.workers)
-        ]
-        for worker in await _ended(self._workers):
+        for lane in self._lanes.values():
+            self._staff(lane)
+        ended = -1
+        while ended < len(self._workers):  # a run that falls back may have brought new ones
+            ended = len(self._workers)
+            await _ended(self._workers)
+        for worker in self._workers:
             if not worker.cancelled() and (error := worker.exception()) is not None:
                 raise error
 
+    def _staff(self, lane: Lane) -> None:
+        if lane.endpoint is None:
+            return
+        for _ in range(lane.vacancies):
+            lane.workers += 1
+            self._workers.append(asyncio.create_task(self._work(lane, lane.endpoint)))
+
     async def _work(self, lane: Lane, endpoint: Endpoint) -> None:
-        while lane.waiting and not endpoint.halt.said:
-            position, run = lane.waiting.popleft()
-            await self._execute(position, run, endpoint)
+        try:
+            while lane.waiting and not endpoint.halt.said:
+                position, run = lane.waiting.popleft()
+                await self._execute(position, run, endpoint)
+        finally:
+            lane.workers -= 1
 
     async def _execute(self, position: int, run: Run, endpoint: Endpoint) -> None:
-        journal = Journal(run, self._observer, self._clock, self._threads)
-        self._results[position] = journal.result
+        journal = self._journal(position, run)
         note = None
         try:
-            journal.describe(endpoint.provider)
-            make = make_video if isinstance(run.config.request, VideoRequest) else make_images
-            await make(endpoint, journal, self._threads)
+            error = await work(endpoint, journal, self._threads)
         except Halted:
-            note = "not submitted"
-        except asyncio.CancelledError:
-            journal.put_down("interrupted")
-            raise
-        except Exception as error:  # noqa: BLE001 - a bug met by one run must not stop its siblings
-            status, reason = ending(error, journal.result.status)
-            journal.fail(status, reason)
-            self._outcome.errors[position] = reason
-            note = self._consequence(endpoint, journal, reason)
+            error, note = None, "not submitted"
+        if error is not None:
+            self._outcome.errors[position] = error
+            if (lane := self._next_lane(journal, error)) is not None:
+                await self._fall_back(position, journal, error, lane)
+                return
+            note = self._consequence(endpoint, journal, error)
         await settled(journal.end(note=note))
+
+    def _journal(self, position: int, run: Run) -> Journal:
+        journal = Journal(run, self._observer, self._clock, self._threads, self._results[position])
+        self._results[position] = journal.result
+        return journal
+
+    def _next_lane(self, journal: Journal, error: RunnerError) -> Lane | None:
+        """Where a run that met `error` may go on, if anywhere."""
+        following = next_choice(journal.run.config, journal.result.status, error)
+        if following is None or self._halted:
+            return None
+        lane = self._lanes.get(following.provider)
+        if lane is None:
+            lane = self._lanes[following.provider] = Lane(following.provider)
+            self._connect(lane)
+        return None if lane.endpoint is None or lane.endpoint.halt.said else lane
+
+    async def _fall_back(self, position: int, journal: Journal, error: RunnerError, lane: Lane) -> None:
+        """Record the end of this choice, then queue the run for the next one."""
+        run = replace(journal.run, config=journal.run.config.choice(1))
+        await settled(journal.hand_on(run.config, error))
+        self._outcome.errors[position] = None
+        lane.waiting.append((position, run))
+        self._staff(lane)
 
     def _consequence(self, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""
@@ -141,19 +168,19 @@ class Scheduler:
         return None
 
     def _halt(self) -> None:
-        for lane in self._lanes:
+        self._halted = True
+        for lane in self._lanes.values():
             if lane.endpoint is not None:
                 lane.endpoint.halt.say()
 
     async def _put_down_the_rest(self) -> None:
         """Record the runs that never had their turn."""
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             if lane.endpoint is not None:
                 self._outcome.stopped_by = self._outcome.stopped_by or lane.endpoint.stopped_by
             while lane.waiting:
                 position, run = lane.waiting.popleft()
-                journal = Journal(run, self._observer, self._clock, self._threads)
-                self._results[position] = journal.result
+                journal = self._journal(position, run)
                 if lane.endpoint is not None:
                     with suppress(RunnerError):
                         journal.describe(lane.endpoint.provider)
@@ -167,9 +194,9 @@ class Scheduler:
         for worker in self._workers:
             worker.cancel()
         await _ended(self._workers)
-        for lane in self._lanes:
+        for lane in self._lanes.values():
             if lane.endpoint is not None:
-                await _close_client(lane.endpoint.provider)
+                await close_client(lane.endpoint.provider)
         self._threads.close()
 
 
@@ -177,10 +204,3 @@ async def _ended(tasks: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
     if tasks:
         await asyncio.wait(tasks)
     return tasks
-
-
-async def _close_client(provider: Provider) -> None:
-    try:
-        await asyncio.wait_for(provider.close(), _CLOSING_SECONDS)
-    except (TimeoutError, RunnerError, OSError) as error:
-        _log.warning("the client of %s did not close: %s", provider.endpoint, error)

@@ -7,6 +7,7 @@ from runner.artifacts.download import Stored
 from runner.artifacts.probe import Video, probe
 from runner.artifacts.result import Artifact, Cost, RunStatus
 from runner.config import VideoRequest
+from runner.config.price import job_cost
 from runner.providers.base import Job, JobStatus
 
 from .collect import collect
@@ -14,15 +15,19 @@ from .endpoint import Endpoint
 from .journal import Journal
 from .payment import pay, settled
 from .poll import poll
+from .preparation import prepared
 from .preview import add_thumbnail
+from .removal import remove_remote
 from .threads import Threads
+from .variant import add_variants
 from .verdict import verdict
 
 
 async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     """Generate one video; the run is verified when this returns."""
+    config = await prepared(endpoint, journal, threads)
     # Settled: an interrupted paid request is worth its answer, which is the job's id.
-    job = await settled(pay(endpoint, journal, endpoint.provider.submit, journal.submitted))
+    job = await settled(pay(endpoint, journal, lambda _: endpoint.provider.submit(config), journal.submitted))
     await finish_video(endpoint, journal, threads, job)
 
 
@@ -34,11 +39,12 @@ async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
         await journal.reach(status)
         raise error
     # Videos are billed by the second asked for, so that what was paid is the list price.
-    estimated = journal.result.cost.estimated_usd
-    journal.result.cost = Cost(estimated_usd=estimated, actual_usd=estimated)
+    paid = job_cost(journal.run.config, job.raw.get("seconds"), job.raw.get("size"))
+    journal.result.cost = Cost(estimated_usd=journal.result.cost.estimated_usd, actual_usd=paid)
     await journal.reach(RunStatus.COMPLETED)
     await _bring_home(endpoint, journal, threads, job)
     journal.mark(RunStatus.VERIFIED)
+    await remove_remote(endpoint, journal, job.id)
 
 
 async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
@@ -56,6 +62,7 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
     request = journal.run.config.request
     if isinstance(request, VideoRequest) and request.thumbnail:
         await add_thumbnail(journal, threads, video.first_frame)
+    await add_variants(endpoint, journal, threads, job)
 
 
 def _artifact(name: str, stored: Stored, video: Video) -> Artifact:

@@ -1,6 +1,8 @@
 """Endpoints that generate: OpenAI, Azure OpenAI, servers that speak the same protocol, and the emulator."""
 
 from .base import (
+    Casting,
+    Character,
     Content,
     Examinable,
     GeneratedImage,
@@ -8,6 +10,8 @@ from .base import (
     ImageUsage,
     Job,
     JobStatus,
+    OnPartial,
+    PartialImage,
     Provider,
     Reply,
     Variant,
@@ -17,6 +21,8 @@ from .preflight import check_endpoint
 from .registry import create
 
 __all__ = [
+    "Casting",
+    "Character",
     "Content",
     "Examinable",
     "GeneratedImage",
@@ -24,6 +30,8 @@ __all__ = [
     "ImageUsage",
     "Job",
     "JobStatus",
+    "OnPartial",
+    "PartialImage",
     "Provider",
     "Reply",
     "Variant",

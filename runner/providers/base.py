@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from runner.config import RunConfig
@@ -62,6 +63,18 @@ class GeneratedImage:
 
 
 @dataclass(frozen=True, slots=True)
+class PartialImage:
+    """A sketch of an image that is still being made; `index` counts from 0, `b64` is base64 text."""
+
+    index: int
+    b64: str
+
+
+OnPartial = Callable[[PartialImage], Awaitable[None]]
+"""Awaited for each partial image before the stream is read on; must not raise."""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageUsage:
     """Tokens that one image call used."""
 
@@ -107,6 +120,26 @@ class Reply:
     error: RunnerError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Character:
+    """Someone or something that videos can show again, made of a video; `created_at` is in Unix seconds."""
+
+    id: str
+    name: str
+    created_at: float
+
+
+@runtime_checkable
+class Casting(Protocol):
+    """What makes characters and finds them again."""
+
+    async def create_character(self, video: Path, name: str) -> Character:
+        """Make a character of a local video file; sent once, as if paid, since no source gives its price."""
+
+    async def character(self, character_id: str) -> Character:
+        """Look a character up."""
+
+
 @runtime_checkable
 class Examinable(Protocol):
     """What the doctor asks of a provider, beside what the engine does."""
@@ -150,8 +183,11 @@ class Provider(Protocol):
     def content(self, job: Job, variant: Variant = "video") -> AbstractAsyncContextManager[Content]:
         """Open the download of a completed job's file; `ExpiredError` if it is no longer kept."""
 
-    async def generate(self, config: RunConfig) -> ImageBatch:
-        """Generate or edit images (paid)."""
+    async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
+        """Generate or edit images (paid); `on_partial` hears of partial images where the request asks for them."""
+
+    async def delete(self, job_id: str) -> None:
+        """Delete a finished job and its files at the provider."""
 
     def fetch(self, url: str) -> AbstractAsyncContextManager[Content]:
         """Open a download from an address that the server named (https or loopback), without our credentials."""

@@ -9,12 +9,15 @@ from typing import Any, Literal
 from runner.config import ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
 from runner.config.capability import sent_size
 from runner.config.dialect import EXTENSIONS
+from runner.config.operation import check_source
 from runner.errors import ConfigError
 
-from . import reference
+from . import image_input, reference
+from .fit import check_fit
 from .reference import Address, File
+from .source import source_id
 
-Operation = Literal["create", "remix", "generate", "edit"]
+Operation = Literal["create", "remix", "edit_video", "extend", "generate", "edit"]
 
 _VIDEO_KEYS = {
     "prompt": "request.prompt",
@@ -37,8 +40,12 @@ _IMAGE_KEYS = {
     "input_fidelity": "request.input_fidelity",
     "image": "request.image_list",
     "mask": "request.mask_image",
+    "markup": "request.markup_image",
+    "complexity": "request.complexity",
+    "partial_images": "request.partial_images",
+    "safety_identifier": "request.safety_identifier",
     "response_format": "the runner, which reads base64 and addresses alike",
-    "stream": "the runner, which waits for the finished image",
+    "stream": "request.partial_images",
 }
 # Keys without a field in OpenAI's API, sent where the model honours them and the server has a field for them.
 _VIDEO_EXTRAS = tuple(sorted(EXTENSIONS))
@@ -84,13 +91,14 @@ def build(config: RunConfig, model: str) -> Body:
 
 def check_body(config: RunConfig) -> list[Problem]:
     """What keeps a run's request from being made as it was asked for."""
-    return [*_overrides(config.request), *_misfits(config), *_images(config.request)]
+    found = [*_overrides(config.request), *_misfits(config), *_images(config)]
+    return [*found, *check_fit(config), *_source(config)]
 
 
 def _video(config: RunConfig, request: VideoRequest, model: str) -> Body:
     extra = {**_honoured(config, _VIDEO_EXTRAS), **_extra(config)}
     if request.video is not None:
-        return Body("remix", {"prompt": request.prompt}, extra=extra, target=request.video)
+        return _derived(config, request, extra, request.video)
     seconds = None if request.duration_seconds is None else str(request.duration_seconds)
     fields = {"prompt": request.prompt, "model": model, "seconds": seconds, "size": sent_size(request, config.model)}
     given = {name: value for name, value in fields.items() if value is not None}
@@ -106,6 +114,17 @@ def _video(config: RunConfig, request: VideoRequest, model: str) -> Body:
             raise ConfigError(f"a video takes 1 reference image, got {len(several)}", hint="request.image_list=[ONE]")
 
 
+def _derived(config: RunConfig, request: VideoRequest, extra: Mapping[str, Any], video: str) -> Body:  # Any: as above
+    """A request that starts from a finished video, as JSON: the SDK's forms carry no reference to a job."""
+    operation: Operation = "remix"
+    fields = {"prompt": request.prompt}
+    if request.made_by == "edit":
+        operation = "edit_video"
+    elif request.made_by == "extend":
+        operation, fields["seconds"] = "extend", str(request.duration_seconds)
+    return Body(operation, fields, extra=dict(extra), json=True, target=source_id(config, video))
+
+
 def _image(config: RunConfig, request: ImageRequest, model: str) -> Body:
     fields = {
         "prompt": request.prompt,
@@ -116,6 +135,10 @@ def _image(config: RunConfig, request: ImageRequest, model: str) -> Body:
         "background": request.background,
         "output_format": request.output_format,
         "output_compression": request.output_compression,
+        "complexity": request.complexity,
+        "safety_identifier": request.safety_identifier,
+        "partial_images": request.partial_images,
+        "stream": None if request.partial_images is None else True,
         # GPT image models always answer base64 and refuse to be told so; DALL·E would answer an address that expires.
         "response_format": "b64_json" if config.model.name.startswith("dall-e") else None,
     }
@@ -128,10 +151,7 @@ def _image(config: RunConfig, request: ImageRequest, model: str) -> Body:
         return Body("generate", given, extra=extra)
     # The API's edit has these too; the SDK's has no parameter for them.
     extra = {**{name: value for name, value in optional.items() if value is not None}, **extra}
-    files = {"image": tuple(_local(image) for image in request.image_list)}
-    if request.mask_image is not None:
-        files["mask"] = (_local(request.mask_image),)
-    return Body("edit", given, files, extra)
+    return Body("edit", given, image_input.inputs(request), extra)
 
 
 def _honoured(config: RunConfig, names: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
@@ -162,31 +182,33 @@ def _misfits(config: RunConfig) -> Iterator[Problem]:
     """Keys that the operation has no place for, and that would otherwise be left out in silence."""
     request = config.request
     if isinstance(request, VideoRequest):
-        if request.video is not None and request.image_list:
-            yield Problem("request.image_list", "has no place in a remix, which takes a video and a prompt",
-                          "request.image_list=[]")  # fmt: skip
+        yield from check_source(request)
+        if request.number_of_videos > 1:
+            yield Problem("request.number_of_videos", "one request makes one video; a sweep makes several of it, this "
+                          "run cannot", "request.number_of_videos=1, and replica=0,1,2 in a sweep")  # fmt: skip
     elif not request.image_list:
-        # With validation on, the model's own check speaks of the mask.
-        for name in ("mask_image", "input_fidelity") if config.model.validation == "off" else ("input_fidelity",):
+        # With validation on, the model's own check speaks of masks and markup.
+        overlays = ("mask_image", "markup_image") if config.model.validation == "off" else ()
+        for name in (*overlays, "input_fidelity"):
             if getattr(request, name) is not None:
                 yield Problem(f"request.{name}", "is for editing, and there is no image to edit",
                               "request.image_list=[PATH]")  # fmt: skip
 
 
-def _images(request: VideoRequest | ImageRequest) -> Iterator[Problem]:
-    editing = isinstance(request, ImageRequest)
-    given = {f"request.image_list.{index}": image for index, image in enumerate(request.image_list)}
-    if isinstance(request, ImageRequest) and request.mask_image is not None:
-        given["request.mask_image"] = request.mask_image
-    for key, image in given.items():
+def _source(config: RunConfig) -> Iterator[Problem]:
+    if isinstance(config.request, VideoRequest) and config.request.video is not None:
         try:
-            _local(image, _HEAD) if editing else reference.read(image, _HEAD)
+            source_id(config, config.request.video)
         except ConfigError as error:
-            yield Problem(key, error.message, error.hint)
+            yield Problem("request.video", error.message, error.hint)
 
 
-def _local(image: str, size: int = -1) -> File:
-    found = reference.read(image, size)
-    if isinstance(found, Address):
-        raise ConfigError("an edit uploads its images, and an address is none", hint="download it and give its path")
-    return found
+def _images(config: RunConfig) -> Iterator[Problem]:
+    if isinstance(config.request, ImageRequest):
+        yield from image_input.check(config, config.request)
+        return
+    for index, image in enumerate(config.request.image_list):
+        try:
+            reference.read(image, _HEAD)
+        except ConfigError as error:
+            yield Problem(f"request.image_list.{index}", error.message, error.hint)

@@ -23,7 +23,7 @@ def in_dialect(body: Body, dialect: Dialect) -> Body:
             extra.setdefault("response_format", "b64_json")
         return replace(body, extra=_text(extra) if dialect.nested_as_text and body.operation == "edit" else extra)
     json_body = body.json
-    if body.json and dialect.image_address is not None:
+    if body.json and body.target is None and dialect.image_address is not None:
         url = extra.pop("input_reference")["image_url"]
         extra[dialect.image_address] = {"image_url": url} if dialect.image_address == "image_reference" else url
         json_body = False

@@ -21,12 +21,16 @@ def read_images(raw: object, headers: Mapping[str, str]) -> ImageBatch | None:
 
 
 def _image(item: Mapping[str, Any]) -> GeneratedImage | None:  # Any: JSON
-    b64, url = item.get("b64_json"), item.get("url")
-    return GeneratedImage(b64, url, item.get("revised_prompt")) if b64 or url else None
+    b64, url, prompt = (_text(item.get(name)) for name in ("b64_json", "url", "revised_prompt"))
+    return GeneratedImage(b64, url, prompt) if b64 or url else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
 
 
 def _light(item: object) -> object:
-    if not isinstance(item, dict) or not item.get("b64_json"):
+    if not isinstance(item, dict) or not isinstance(item.get("b64_json"), str):
         return item
     return {**item, "b64_json": f"<{len(item['b64_json']):,} characters>"}
 

@@ -37,8 +37,25 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
+class Remote(File):
+    """An image that the engine downloads before it is sent; until then it can be described only."""
+
+    url: str
+
+    @property
+    def part(self) -> FilePart:
+        """Nothing that could be sent."""
+        raise ConfigError("the image lies at an address, and an edit uploads it", hint="download it and give its path")
+
+    @property
+    def record(self) -> dict[str, str | int]:
+        """Where it comes from."""
+        return {"url": self.url}
+
+
+@dataclass(frozen=True, slots=True)
 class Address:
-    """An image that the server fetches itself."""
+    """An image on another machine."""
 
     url: str
 
@@ -52,13 +69,13 @@ def read(text: str, size: int = -1) -> Reference:
     if scheme in ("http", "https"):
         return Address(text)
     if scheme == "data":
-        return _named("image", _decode(text))
+        return named("image", _decode(text))
     if scheme:
         raise ConfigError(f"{scheme}:// is no address an image can come from", hint="a local path, https:// or data:")
     path = Path(text).expanduser()
     try:
         with path.open("rb") as file:
-            return _named(path.stem, file.read(size), text)
+            return named(path.stem, file.read(size), text)
     except OSError as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise ConfigError(f"{text} {reason}", hint=f"paths are relative to {Path.cwd()}") from error
@@ -71,7 +88,8 @@ def media_type(content: bytes) -> str | None:
     return next((f"image/{name}" for signature, name in _SIGNATURES if content.startswith(signature)), None)
 
 
-def _named(stem: str, content: bytes, origin: str = "the data URL") -> File:
+def named(stem: str, content: bytes, origin: str = "the data URL") -> File:
+    """The image that `content` is; raises `ConfigError` if it is of no kind that is taken."""
     kind = media_type(content)
     if kind is None:
         raise ConfigError(f"{origin} is no PNG, JPEG or WebP image", hint="convert it first")

@@ -24,7 +24,8 @@ from .azure_refusal import azure_refusal
 from .call import Call
 from .content_filter import categories
 
-_MODERATED = ("content_filter", "content_policy", "contentfilter", "moderation", "responsibleai", "safety", "sentinel")
+MODERATED = ("content_filter", "content_policy", "contentfilter", "moderation", "responsibleai", "safety", "sentinel")
+"""Parts of the codes by which servers say that a filter struck."""
 _QUOTA = frozenset({"billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "insufficient_quota"})
 _NO_MODEL = frozenset({"deploymentnotfound", "model_not_found", "modelnotfound", "invalid_model"})
 
@@ -166,7 +167,7 @@ _RULES: tuple[_Rule, ...] = (
     (lambda answer, _: answer.status in (425, 429), _rate_limit),
     (lambda answer, _: answer.status >= 500 or answer.status == 408, _server),
     (lambda answer, _: answer.is_page or answer.status < 400, _page),
-    (lambda answer, _: any(part in word for word in answer.words for part in _MODERATED), _moderation),
+    (lambda answer, _: any(part in word for word in answer.words for part in MODERATED), _moderation),
     (lambda answer, _: answer.status in (401, 403), _authentication),
     (lambda answer, _: answer.status in (404, 410), _not_found),
     # A conflict passes for who only reads. A paid request was not accepted, and only a person can tell with what it

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from runner.errors import BadRequestError, RunnerError
 
 from .answer import read_answer
 from .auth import redactor
-from .base import Content, ImageBatch, Job, Reply, Variant
+from .base import Character, Content, ImageBatch, Job, OnPartial, Reply, Variant
 from .body import Body, build
 from .call import Call, Place
 from .client import http_client, sdk_client
@@ -31,12 +32,14 @@ from .credentials import Credential
 from .download import PLAIN, Download, check_address, elsewhere, gone, is_file, late, open_address
 from .endpoint import Endpoint, origin
 from .form import in_dialect
+from .image_stream import is_stream, read_stream
 from .images import read_images
 from .job import read_job
-from .translation import refused, translate, unreadable
+from .translation import refused, translate, unanswered, unreadable
 from .videos import QuietVideos
 
 _ASK_SECONDS = 20.0
+_JSON = {"Content-Type": "application/json"}
 
 
 class SDKProvider:
@@ -81,7 +84,7 @@ class SDKProvider:
     async def submit(self, config: RunConfig) -> Job:
         """Create one video job (paid)."""
         body = await self._built(config)
-        action = "create the video" if body.target is None else f"remix {body.target}"
+        action = f"{body.operation.partition('_')[0]} {body.target or 'the video'}"
         call = Call(self._place, action, paid=True, model=self.model_id(config), source=body.target)
         with self._translated(call):
             response = await self._post_video(body)
@@ -118,13 +121,45 @@ class SDKProvider:
         finally:
             await response.aclose()
 
-    async def generate(self, config: RunConfig) -> ImageBatch:
-        """Generate or edit images (paid)."""
+    async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
+        """Generate or edit images (paid); `on_partial` hears of partial images where the request asks for them."""
         body = await self._built(config)
         call = Call(self._place, f"{body.operation} the image", paid=True, model=self.model_id(config))
         with self._translated(call):
-            response = await self._post_image(body)
+            answer = await self._post_image(body)
+            if is_stream(answer.http_response):
+                return await self._streamed(answer, body, call, on_partial)
+            response: httpx2.Response = answer.http_response
+            await response.aread()
             return read_images(self._json(response), response.headers) or self._unreadable(response, call)
+
+    async def delete(self, job_id: str) -> None:
+        """Delete a finished job and its files at the provider."""
+        await self._ready()
+        call = Call(self._place, "delete the video", job_id=job_id)
+        with self._translated(call):
+            await self._videos.delete(job_id)
+
+    async def create_character(self, video: Path, name: str) -> Character:
+        """Make a character of a local video file; sent once."""
+        await self._ready()
+        call = Call(self._place, "create the character", paid=True)
+        with self._translated(call):
+            response = await self._videos.create_character(name=name, video=video)
+            return self._character(response, call)
+
+    async def character(self, character_id: str) -> Character:
+        """Look a character up."""
+        await self._ready()
+        call = Call(self._place, "tell of the character")
+        with self._translated(call):
+            return self._character(await self._videos.get_character(character_id), call)
+
+    def _character(self, response: Any, call: Call) -> Character:  # Any: the SDK's raw response is generic
+        answer = self._json(response)
+        if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
+            self._unreadable(response, call)
+        return Character(answer["id"], str(answer.get("name") or ""), float(answer.get("created_at") or 0))
 
     @asynccontextmanager
     async def fetch(self, url: str) -> AsyncIterator[Content]:
@@ -169,24 +204,41 @@ class SDKProvider:
 
     async def _post_video(self, body: Body) -> httpx2.Response:
         if body.target is not None:
-            prompt = body.fields["prompt"]
-            return (await self._videos.remix(body.target, prompt=prompt, extra_body=body.extra)).http_response
+            return await self._post_derived(body, body.target)
         # The SDK would send a form in any case, and the API takes an image's address from JSON.
-        headers = {"Content-Type": "application/json"} if body.json else None
+        headers = _JSON if body.json else None
         files = {name: group[0].part for name, group in body.files.items()}
         create = cast("Any", self._videos.create)  # Any: the fields were typed by the config, sizes beyond the SDK's
         sent = await create(**body.fields, **files, extra_body=body.extra, extra_headers=headers)
         return cast("httpx2.Response", sent.http_response)
 
-    async def _post_image(self, body: Body) -> httpx2.Response:
+    async def _post_derived(self, body: Body, target: str) -> httpx2.Response:
+        if body.operation == "remix":
+            prompt = body.fields["prompt"]
+            return (await self._videos.remix(target, prompt=prompt, extra_body=body.extra)).http_response
+        # The SDK's types allow {"id": …} as the video, and its code takes only files.
+        extra = {**body.extra, "video": {"id": target}}
+        send = cast("Any", self._videos.extend if body.operation == "extend" else self._videos.edit)  # Any: as below
+        sent = await send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON)
+        return cast("httpx2.Response", sent.http_response)
+
+    async def _post_image(self, body: Body) -> Any:  # Any: the SDK's raw response, whose class is private
         images = self.images().with_raw_response
-        files: dict[str, Any] = {
-            name: [file.part for file in group] for name, group in body.files.items()
-        }  # Any: parts
-        if "mask" in files:
-            files["mask"] = files["mask"][0]
+        parts = {name: [file.part for file in group] for name, group in body.files.items()}
+        files = {name: group if name == "image" else group[0] for name, group in parts.items()}
         send = cast("Any", images.edit if body.operation == "edit" else images.generate)  # Any: as in _post_video
-        return cast("httpx2.Response", (await send(**body.fields, **files, extra_body=body.extra)).http_response)
+        return await send(**body.fields, **files, extra_body=body.extra)
+
+    async def _streamed(self, answer: Any, body: Body, call: Call, on_partial: OnPartial | None) -> ImageBatch:
+        # Any: as above
+        response = answer.http_response
+        try:
+            batch = await read_stream(answer.parse(), response.headers, body.fields["n"], on_partial)
+        finally:
+            await response.aclose()
+        if batch is None:
+            raise unanswered(f"{self._place.host} ended its stream before the finished image", call)
+        return replace(batch, raw=json.loads(self._redact(json.dumps(batch.raw))))
 
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> httpx2.Response:
         try:

@@ -15,6 +15,7 @@ from .answer import Answer, Redact, read_answer
 from .call import Call
 from .excerpt import one_line
 from .refusal import refusal
+from .stream_failure import stream_failure
 
 # Everything up to the first byte of the request: resolving, connecting, TLS, waiting for a free connection.
 _UNSENT = (
@@ -41,6 +42,8 @@ def translate(error: Exception, call: Call, redact: Redact) -> RunnerError:
         return error
     if isinstance(error, openai.APIStatusError):
         return refused(error.response, call, redact)
+    if type(error) is openai.APIError:
+        return stream_failure(error, call, redact)
     cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else None
     if isinstance(cause, RunnerError):
         # Signing failed, before anything was sent; the SDK takes that for a connection's failing too.
@@ -67,6 +70,11 @@ def unreadable(response: httpx2.Response, call: Call, redact: Redact) -> RunnerE
         return _uncertain(what, call, answer)
     return ServerError(what, hint="nothing is paid twice by asking again", request_id=answer.request_id,
                        raw_response=answer.raw, status_code=answer.status, **call.details)  # fmt: skip
+
+
+def unanswered(what: str, call: Call) -> UncertainError:
+    """The error for a paid request whose answer is not all there."""
+    return _uncertain(what, call)
 
 
 def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:

@@ -73,7 +73,7 @@ def _times(result: Result) -> Row:
 def _artifact(result: Result, where: str) -> Row:
     """The first artifact, and how many there are."""
     first = result.artifacts[0] if result.artifacts else None
-    names = ("bytes", "sha256", "media_type", "width", "height", "duration_seconds", "fps")
+    names = ("bytes", "sha256", "media_type", "width", "height", "duration_seconds", "fps", "revised_prompt")
     facts: Mapping[str, object] = first.model_dump(include={*names}) if first else {}
     path = f"{where}/{first.path}" if first else None
     return {

@@ -24,6 +24,7 @@ from runner.errors import RunnerError
 from .choice import Composition, interpolates
 from .compose import Composer
 from .composition_error import problem_of
+from .fallback import with_options
 from .finding import Finding
 from .job import Job, Packed, joined
 from .rendering import Renderer
@@ -83,7 +84,7 @@ class Planner:
             composition.number(num)
             directory = self._place(composition, num)
             task = composition.task()
-            config, problems = load(composition.resolved_task(task))
+            config, problems = load(with_options(composition.resolved_task(task)))
             plain = composition.hydra()
             hydra = plain["hydra"]
             job_node = hydra["job"]
@@ -130,9 +131,8 @@ class Planner:
 
     def _shared(self, config: RunConfig) -> RunConfig:
         """The same config, holding the provider and model objects of earlier runs where they are equal."""
-        return config.model_copy(
-            update={"provider": self._intern("provider", config.provider), "model": self._intern("model", config.model)}
-        )
+        sections = ("provider", "model", "fallbacks") if config.fallbacks else ("provider", "model")
+        return config.model_copy(update={name: self._intern(name, getattr(config, name)) for name in sections})
 
     def _intern(self, section: str, value: _T) -> _T:
         interned: _T = self._interned.setdefault((section, repr(value)), value)

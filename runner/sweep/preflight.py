@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner.artifacts.result_file import NAME
 from runner.config import Problem, ProviderConfig, RunConfig, check
+from runner.config.choices import check_choices
 from runner.errors import ConfigError
 
 from .finding import Finding, lines
@@ -46,7 +47,7 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """What is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
-    return [*check(config), *_endpoint(config.provider, env), *_body(config)]
+    return check_choices(config, lambda choice: [*check(choice), *_endpoint(choice.provider, env), *_body(choice)])
 
 
 def writable(directory: Path, key: str = "hydra.run.dir") -> Problem | None:
@@ -63,12 +64,15 @@ def _checked(jobs: Sequence[Job], env: Mapping[str, str]) -> Iterator[Finding]:
     environment = dict(env)
     endpoints: dict[int, list[Problem]] = {}
     for job in jobs:
-        config = job.config
-        # The planner shares equal provider configs, so that one sweep has few of them.
-        known = endpoints.get(id(config.provider))
-        if known is None:
-            known = endpoints[id(config.provider)] = _endpoint(config.provider, environment)
-        yield from (Finding(job.num, problem) for problem in [*check(config), *known, *_body(config)])
+
+        def problems(choice: RunConfig) -> list[Problem]:
+            # The planner shares equal provider configs, so that one sweep has few of them.
+            known = endpoints.get(id(choice.provider))
+            if known is None:
+                known = endpoints[id(choice.provider)] = _endpoint(choice.provider, environment)
+            return [*check(choice), *known, *_body(choice)]
+
+        yield from (Finding(job.num, problem) for problem in check_choices(job.config, problems))
 
 
 def _endpoint(provider: ProviderConfig, env: Mapping[str, str]) -> list[Problem]:

@@ -24,6 +24,7 @@ from .job import Job
 from .launcher import RunnerLauncher, dry_run, known
 from .plan import Planner
 from .preflight import PreflightError, preflight
+from .replicas import replicated
 
 
 class RunnerSweeper(BasicSweeper):
@@ -39,6 +40,10 @@ class RunnerSweeper(BasicSweeper):
         batches = self._batches(arguments)
         planner = own.planner if own else Planner(known(self.hydra_context).config_loader, known(self.config))
         plan = planner.plan([overrides for batch in batches for overrides in batch])
+        more = replicated(batches, plan.jobs, self.max_batch_size)
+        if more is not None:
+            batches = more
+            plan = planner.plan([overrides for batch in batches for overrides in batch])
         print_problems(preflight(plan))
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs)

@@ -63,6 +63,9 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[float | None]) -> st
     parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{Estimate.total(prices)} at list price"]
     if unknown and unknown < len(prices):
         parts.append(f"{unknown:,} of unknown price")
+    if any(config.fallbacks for config in configs):
+        worst = Estimate.total(estimate(choice) for config in configs for choice in config.choices)
+        parts.append(f"{worst} if every fallback is needed and what failed is charged, too")
     if all(config.provider.kind == "emulator" for config in configs):
         parts.append("on the emulator: free")
     return " · ".join(parts) + " · dry run: nothing was sent or written"

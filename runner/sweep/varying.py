@@ -59,7 +59,7 @@ def _unnamed(configs: Sequence[RunConfig], named: set[str]) -> Iterator[tuple[st
     for section in _SECTIONS:
         parts = [getattr(config, section) for config in configs]
         # A chosen group stands for all that it changes; so does an experiment.
-        if not _differs(parts) or any(key.partition("@")[0] == section or "/" in key for key in named):
+        if not _differs(parts) or any(_is_group(key, section) for key in named):
             continue
         for name in sorted({name for part in parts for name in type(part).model_fields} - {"kind"}):
             if f"{section}.{name}" in named or (name == "prompt" and "request.prompt_file" in named):
@@ -67,6 +67,12 @@ def _unnamed(configs: Sequence[RunConfig], named: set[str]) -> Iterator[tuple[st
             column = [getattr(part, name, None) for part in parts]
             if _differs(column):
                 yield f"{section}.{name}", column
+
+
+def _is_group(key: str, section: str) -> bool:
+    """Whether `key` chooses the section's option, or an option that may change any section."""
+    group = key.partition("@")[0]
+    return group == section or "/" in key or ("." not in group and group not in RunConfig.model_fields)
 
 
 def _differs(column: Sequence[object]) -> bool:

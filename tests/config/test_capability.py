@@ -100,11 +100,36 @@ def test_sizes_within_the_rules_pass(loaded, size):
         (["request.output_compression=50"], "request.output_compression"),
         (["request.mask_image=mask.png"], "request.mask_image"),
         (["request.style=vivid"], "request.style"),
+        (["request.partial_images=1", "request.n=2"], "request.partial_images"),
+        (["model=gpt-image-2.5-flare", "request.markup_image=a.png"], "request.markup_image"),
+        (["request.image_list=[b.png]", "request.markup_image=a.png"], "request.markup_image"),
+        (
+            [
+                "model=gpt-image-2.6-sunburst",
+                "request.image_list=[b.png]",
+                "request.mask_image=a.png",
+                "request.markup_image=a.png",
+            ],
+            "request.markup_image",
+        ),
+        (["model=dall-e-3", "provider=emulator", "request.partial_images=1"], "request.partial_images"),
+        (["model=gpt-image-1.5", "request.complexity=low"], "request.complexity"),
     ],
 )
 def test_what_an_image_model_does_not_offer_is_named(loaded, overrides, key):
     (problem,) = problems(loaded("model=gpt-image-2", "request=image", *overrides))
     assert problem.startswith(f"{key}: ")
+
+
+def test_partial_images_are_for_the_models_that_stream(loaded):
+    for model in ("gpt-image-2", "gpt-image-2.5-sunburst", "gpt-image-1.5", "gpt-image-1-mini"):
+        assert problems(loaded(f"model={model}", "request=image", "request.partial_images=3")) == []
+
+
+@pytest.mark.parametrize("number", [-1, 4, 1.5, "true"])
+def test_at_most_three_partial_images_can_be_asked_for(refused, number):
+    (problem,) = refused("model=gpt-image-2", "request=image", f"request.partial_images={number}")
+    assert problem.key == "request.partial_images"
 
 
 def test_newer_models_have_more_qualities(loaded):

@@ -17,6 +17,11 @@ from runner.config import Estimate, actual_cost, estimate
         (["request.number_of_videos=3"], 2.4),
         (["model=gpt-image-1.5", "request=square_image", "request.quality=low"], 0.009),
         (["model=gpt-image-1.5", "request=square_image", "request.quality=high", "request.n=2"], 0.266),
+        (
+            ["model=gpt-image-1.5", "request=square_image", "request.quality=low", "request.partial_images=2"],
+            0.009 + 200 * 32 / 1e6,
+        ),
+        (["model=gpt-image-1.5", "request=square_image", "request.quality=low", "request.partial_images=0"], 0.009),
     ],
 )
 def test_the_estimate_is_the_list_price(loaded, overrides, usd):

@@ -82,8 +82,13 @@ class Operations:
                 body[name] = "binary"
             return
         text = part.get_payload(decode=True).decode()
-        whole = self._resolved(properties.get(name, {})).get("type") == "integer"
-        body[name] = int(text) if whole else text
+        # A form holds text alone; what reads as the number or the word that the contract wants is one.
+        kinds = self._kinds(properties.get(name, {}))
+        body[name] = json.loads(text) if kinds & {"integer", "boolean"} else text
+
+    def _kinds(self, schema: dict[str, Any]) -> set[str]:
+        resolved = self._resolved(schema)
+        return {str(resolved.get("type")), *(kind for one in resolved.get("anyOf", ()) for kind in self._kinds(one))}
 
 
 def _fits(template: str, path: str) -> bool:

@@ -66,6 +66,39 @@ def test_a_mask_of_another_size_is_refused(client):
     assert caught.value.param == "mask"
 
 
+@pytest.mark.parametrize("kind", ["mask", "markup"])
+def test_an_overlay_without_alpha_is_refused(client, kind):
+    opaque = io.BytesIO()
+    Image.new("RGB", (64, 64)).save(opaque, "PNG")
+    files = {"image": ("a.png", png(64, 64), "image/png"), kind: ("b.png", opaque.getvalue(), "image/png")}
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.images.edit(model="gpt-image-2.5-flare", prompt=PROMPT, **files)
+    assert caught.value.param == kind
+
+
+def test_partial_images_are_charged_and_coarser(emulator, client):
+    events = list(
+        client.images.generate(model="gpt-image-2", prompt=PROMPT, quality="low", stream=True, partial_images=3)
+    )
+    *partials, last = events
+    assert len({partial.b64_json for partial in partials} | {last.b64_json}) == 4
+    assert last.usage.output_tokens == 272 + 300
+
+
+def test_a_cut_stream_has_been_charged(emulator, client):
+    options = {"stream": True, "partial_images": 2, "extra_headers": {"x-emulator-fault": "stream_cut;events=2"}}
+    stream = client.images.generate(model="gpt-image-2", prompt=PROMPT, **options)
+    with pytest.raises(openai.APIConnectionError):
+        assert [event.partial_image_index for event in stream] == [0, 1]
+    assert emulator.ledger()["images"] == 1
+
+
+def test_an_error_may_end_a_stream(client):
+    options = {"stream": True, "extra_headers": {"x-emulator-fault": "stream_error"}}
+    with pytest.raises(openai.APIError, match="error while generating"):
+        list(client.images.generate(model="gpt-image-2", prompt=PROMPT, **options))
+
+
 @pytest.mark.parametrize("size", ["1536x1024", "auto"])
 def test_streams_end_with_the_whole_image(client, size):
     events = list(client.images.generate(model="gpt-image-2", prompt=PROMPT, size=size, stream=True, partial_images=2))

@@ -19,7 +19,7 @@ from runner.config import ImageModel, ImageRequest, OpenAIConfig, RunConfig, Vid
 from runner.engine import Event, Outcome, Run, execute
 from runner.engine.scheduler import Scheduler
 from runner.errors import RunnerError
-from runner.providers import ImageBatch, Job, JobStatus
+from runner.providers import ImageBatch, Job, JobStatus, OnPartial, PartialImage
 
 EPOCH = 1_795_000_000.0
 
@@ -116,6 +116,8 @@ class FakeProvider:
         self.on_content: deque[Any] = deque()
         self.on_generate: deque[Any] = deque()
         self.on_fetch: deque[Any] = deque()
+        self.partials: list[PartialImage] = []
+        self.sent_configs: list[RunConfig] = []
         self.sent: list[float] = []
         self.polled: list[float] = []
         self.downloads: list[float] = []
@@ -124,6 +126,7 @@ class FakeProvider:
         self.most_in_flight = 0
         self.most_jobs = 0
         self.collected: set[str] = set()
+        self.deleted: list[str] = []
         self.closed = False
         self.before_answer: Callable[[], None] = lambda: None
 
@@ -160,11 +163,17 @@ class FakeProvider:
             yield self._told(self.on_content) or Body(self.clip)
             self.collected.add(job.id)
 
-    async def generate(self, config: RunConfig) -> ImageBatch:
+    async def delete(self, job_id: str) -> None:
+        self.deleted.append(job_id)
+
+    async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
         self.sent.append(self._now())
+        self.sent_configs.append(config)
         async with self._request():
             self.before_answer()
             await asyncio.sleep(self.latency)
+            for partial in self.partials:
+                await on_partial(partial)
             return self._told(self.on_generate)
 
     @asynccontextmanager
@@ -255,7 +264,7 @@ _MODEL = {
     "max_reference_images": 1,
     "parameters": frozenset(),
     "max_prompt_length": 1000,
-    "retirement": {},
+    "offers": {},
     "source": "https://example.com",
     "read": dt.date(2026, 11, 1),
 }
@@ -272,14 +281,20 @@ def video_config(base_url: str = "https://fake.example/v1", *, thumbnail: bool =
     return RunConfig(provider=OpenAIConfig(kind="openai", base_url=base_url, **provider), model=model, request=request)
 
 
-def image_config(base_url: str = "https://fake.example/v1", *, n: int = 1, **provider: Any) -> RunConfig:
+def image_config(
+    base_url: str = "https://fake.example/v1", *, n: int = 1, request: dict[str, Any] | None = None, **provider: Any
+) -> RunConfig:
     model = ImageModel(
         kind="image", name="gpt-image-2", size_rules=None, qualities=("low", "high"), max_images=10,
         usd_per_image={"low": {"1024x1024": 0.01}},
         usd_per_million_tokens={"text_in": 5, "image_in": 8, "image_out": 30}, **_MODEL
     )  # fmt: skip
-    request = ImageRequest(kind="image", prompt="A paper boat at sea", n=n, quality="low", size="1024x1024")
-    return RunConfig(provider=OpenAIConfig(kind="openai", base_url=base_url, **provider), model=model, request=request)
+    asked = {"prompt": "A paper boat at sea", "n": n, "quality": "low", "size": "1024x1024", **(request or {})}
+    return RunConfig(
+        provider=OpenAIConfig(kind="openai", base_url=base_url, **provider),
+        model=model,
+        request=ImageRequest(kind="image", **asked),
+    )
 
 
 @pytest.fixture

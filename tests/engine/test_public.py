@@ -12,7 +12,7 @@ from runner.errors import ConfigError, DiskError
 
 
 def test_the_public_names_are_sorted_and_there():
-    assert runner.engine.__all__ == ["Event", "Observer", "Outcome", "Run", "execute", "run_all"]
+    assert runner.engine.__all__ == ["Event", "Observer", "Outcome", "Run", "Session", "execute", "run_all"]
     assert all(hasattr(runner.engine, name) for name in runner.engine.__all__)
 
 

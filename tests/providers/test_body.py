@@ -48,11 +48,6 @@ def test_images_that_cannot_be_sent_are_named_by_their_key(config_of, tmp_path):
     assert "does not exist" in str(second)
 
 
-def test_an_edit_names_what_works_instead_of_an_address(config_of):
-    (problem,) = check_body(config_of(None, IMAGE, image_list=["https://images.example/cat.png"]))
-    assert "download it and give its path" in str(problem)
-
-
 @pytest.mark.parametrize(
     ("text", "said"),
     [

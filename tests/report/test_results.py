@@ -23,7 +23,7 @@ BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
 def config() -> RunConfig:
     model = {
         "kind": "video", "name": "m", "deployment": None, "validation": "off", "sizes": None, "aspect_ratios": {},
-        "max_reference_images": 0, "parameters": [], "max_prompt_length": 9, "retirement": {}, "source": "-",
+        "max_reference_images": 0, "parameters": [], "max_prompt_length": 9, "offers": {}, "source": "-",
         "read": "2026-11-23", "durations": None, "default_duration": 4, "default_size": "720x1280",
         "usd_per_second": None,
     }  # fmt: skip
@@ -60,6 +60,13 @@ def test_varying_parameters_come_first_then_what_came_of_them(config: RunConfig,
     assert [line["request.prompt"] for line in lines] == ["a", "b"]
     assert lines[1]["artifact"] is None
     assert {path.name for path in tmp_path.iterdir()} == {CSV, JSONL}
+
+
+def test_what_the_provider_made_of_the_prompt_is_told(config: RunConfig, tmp_path: Path) -> None:
+    image = Artifact(path="image-0.png", bytes=1, sha256="ab", media_type="image/png", revised_prompt="=a grey cat")
+    write_results(tmp_path, [(tmp_path / "0", ended(config, 0, "a", artifacts=[image]))])
+    with (tmp_path / CSV).open(newline="") as file:
+        assert next(csv.DictReader(file))["artifact_revised_prompt"] == "'=a grey cat"
 
 
 @pytest.mark.parametrize("prompt", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])

@@ -12,10 +12,11 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from runner.emulator import catalog, reference
 from runner.emulator.catalog import ImageRules
 from runner.emulator.image_order import ImageOrder, order_model, read_order
-from runner.emulator.images import Picture, draw
+from runner.emulator.images import Picture, draw, sketched
 from runner.emulator.operation import Call
 from runner.emulator.refusal import Refusal, missing_parameter
 
+OVERLAYS = ("mask", "markup")
 MASK_FORMAT_CODE = "invalid_mask_image_format"
 
 
@@ -48,17 +49,28 @@ async def edit(call: Call) -> Response:
 
 def _check_inputs(call: Call, inputs: tuple[bytes, ...]) -> list[tuple[int, int]]:
     sizes = [reference.image_size(content, "image") for content in inputs]
-    for mask in call.parameters.files("mask"):
-        if reference.image_size(mask, "mask") != sizes[0]:
-            message = "The mask must have the same dimensions as the image."
-            raise Refusal(400, message, param="mask", code=MASK_FORMAT_CODE)
+    for name in OVERLAYS:
+        for overlay in call.parameters.files(name):
+            _check_overlay(overlay, name, sizes[0])
     return sizes
+
+
+def _check_overlay(overlay: bytes, name: str, size: tuple[int, int]) -> None:
+    if reference.image_size(overlay, name) != size:
+        message = f"The {name} must have the same dimensions as the image."
+        raise Refusal(400, message, param=name, code=MASK_FORMAT_CODE)
+    if not reference.is_transparent_png(overlay):
+        raise Refusal(400, f"The {name} must be a PNG with an alpha channel.", param=name, code=MASK_FORMAT_CODE)
+
+
+def _output_tokens(order: ImageOrder) -> int:
+    return order.n * catalog.output_tokens(order.size, order.quality) + order.partial_images * catalog.PARTIAL_TOKENS
 
 
 def _usage(order: ImageOrder, sizes: list[tuple[int, int]]) -> dict[str, object]:
     text = catalog.input_tokens(order.prompt)
     image = sum(catalog.reference_tokens(size) for size in sizes)
-    output = order.n * catalog.output_tokens(order.size, order.quality)
+    output = _output_tokens(order)
     return {
         "input_tokens": text + image,
         "input_tokens_details": {"text_tokens": text, "image_tokens": image},
@@ -71,7 +83,7 @@ def _usage(order: ImageOrder, sizes: list[tuple[int, int]]) -> dict[str, object]
 def _price(order: ImageOrder, rules: ImageRules, sizes: list[tuple[int, int]]) -> float:
     text = catalog.input_tokens(order.prompt) * rules.text_price
     image = sum(catalog.reference_tokens(size) for size in sizes) * rules.image_price
-    output = order.n * catalog.output_tokens(order.size, order.quality) * rules.output_price
+    output = _output_tokens(order) * rules.output_price
     return round((text + image + output) / 1_000_000, 6)
 
 
@@ -130,8 +142,12 @@ async def _events(
     kind = "image_edit" if call.operation == "image_edit" else "image_generation"
     shared = {"created_at": int(call.emulator.now()), **_facts(order)}
     for index in range(order.partial_images):
-        partial = {"b64_json": encoded[0], **shared, "partial_image_index": index}
-        yield _event(f"{kind}.partial_image", partial)
+        sketch = await asyncio.to_thread(sketched, encoded[0], order.format, index)
+        yield _event(f"{kind}.partial_image", {"b64_json": sketch, **shared, "partial_image_index": index})
+    if call.fault is not None and call.fault.fault == "stream_error":
+        message = call.fault.message or "The server had an error while generating the image."
+        yield _event("error", {"error": {"type": "server_error", "code": "server_error", "message": message}})
+        return
     for image in encoded:
         yield _event(f"{kind}.completed", {"b64_json": image, **shared, "usage": _usage(order, sizes)})
 

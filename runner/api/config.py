@@ -1,0 +1,95 @@
+"""Where a program's requests go: provider, model, credential, patience and what is tried next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AfterValidator, Field, SecretStr, field_serializer, model_validator
+
+from runner.config.frozen import Frozen, Seconds
+from runner.config.model import Validation
+
+from .names import checked_provider, refuse_unknown
+
+
+def _secret(value: SecretStr | str | None) -> SecretStr | None:
+    return SecretStr(value) if isinstance(value, str) else value
+
+
+class MockConfig(Frozen):
+    """How the embedded emulator stands in for the provider: no key, no cost, real files.
+
+    `latency` is in seconds from a video job's creation to its completion.
+    """
+
+    enabled: bool = True
+    latency: Seconds = 2
+
+
+class GenerationConfig(Frozen):
+    """What video and image generation share.
+
+    Attributes:
+        model: the model's name; on Azure the deployment's, which may be any.
+        provider: an option of `conf/provider/`, as in openai, azure_openai, emulator.
+        api_key: the key, or a bearer token of Entra ID; without it the provider's environment variable is read. It is
+            kept in memory only and never shown.
+        base_url: the endpoint; Azure needs it, in any spelling.
+        api_version: Azure's; `?api-version=` in `base_url` wins over it.
+        timeout: seconds that one HTTP request, and the whole wait for a job, may take.
+        max_poll_attempts: with `poll_interval` another bound of the wait for a job.
+        poll_interval: seconds between two questions about a job.
+        mock: True or a `MockConfig`: the embedded emulator answers instead.
+        validation: strict, warn or off: what happens when a request asks for more than the model's data offers.
+        output_dir: where each call makes a directory for its files; None: a temporary one, see the response.
+        provider_config: further keys of the provider, as in `conf/provider/`.
+    """
+
+    model: Annotated[str, Field(min_length=1)]
+    provider: Annotated[str, AfterValidator(checked_provider)]
+    api_key: Annotated[SecretStr | str | None, AfterValidator(_secret)] = Field(default=None, repr=False)
+    base_url: str | None = None
+    api_version: str | None = None
+    timeout: Seconds
+    max_poll_attempts: int = Field(strict=True, ge=1)
+    poll_interval: Seconds
+    mock: MockConfig | bool | None = None
+    validation: Validation = "strict"
+    output_dir: Path | None = None
+    provider_config: Mapping[str, Any] = {}  # Any: validated by the provider's own config
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: object) -> object:
+        refuse_unknown(given, cls.model_fields)
+        return given
+
+    @field_serializer("api_key")
+    def _hidden(self, key: SecretStr | str | None) -> str | None:
+        return None if key is None else "**********"
+
+    @property
+    def mocked(self) -> MockConfig | None:
+        """The emulator's settings if it is to answer."""
+        mock = MockConfig() if self.mock is True else self.mock
+        return mock if isinstance(mock, MockConfig) and mock.enabled else None
+
+
+class VideoGenerationConfig(GenerationConfig):
+    """Where videos come from; `fallback_configs` are tried in order after errors that another place may not meet."""
+
+    timeout: Seconds = 600
+    max_poll_attempts: int = Field(default=120, strict=True, ge=1)
+    poll_interval: Seconds = 5
+    fallback_configs: Sequence[Self] | None = None
+
+
+class ImageGenerationConfig(GenerationConfig):
+    """Where images come from; `fallback_configs` as for videos."""
+
+    timeout: Seconds = 120
+    max_poll_attempts: int = Field(default=60, strict=True, ge=1)
+    poll_interval: Seconds = 2
+    fallback_configs: Sequence[Self] | None = None

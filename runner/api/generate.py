@@ -1,0 +1,178 @@
+"""The four functions: videos and images, awaited or waited for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import threading
+import uuid
+import weakref
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from runner.artifacts.result import Result, RunStatus
+from runner.engine import Session
+from runner.errors import RunnerError
+
+from .answer import failure, image_response, video_response
+from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
+from .folder import Folder
+from .order import Order, order
+from .progress import Progress
+from .request import GenerationRequest, ImageGenerationRequest, VideoGenerationRequest
+from .response import ImageGenerationResponse, VideoGenerationResponse
+from .update import ImageGenerationUpdate, VideoGenerationUpdate
+
+T = TypeVar("T")
+
+VideoCallback = Callable[[VideoGenerationUpdate], Awaitable[None] | None]
+ImageCallback = Callable[[ImageGenerationUpdate], Awaitable[None] | None]
+
+_log = logging.getLogger("runner")
+
+_sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session] = weakref.WeakKeyDictionary()
+"""Calls on one loop share an engine; one that nobody uses holds nothing open."""
+
+
+async def generate_video_async(
+    config: VideoGenerationConfig,
+    request: VideoGenerationRequest,
+    on_progress: VideoCallback | None = None,
+    *,
+    output_dir: str | Path | None = None,
+) -> VideoGenerationResponse:
+    """Generate a video without blocking the event loop.
+
+    `on_progress` is called, or awaited in turn, for every answer about the job; what it raises is logged. Of several
+    videos those that succeeded come back, with a warning for each that did not. Raises a `RunnerError`; a job that
+    goes on at the provider is named by `error.job_id`, and its directory stays.
+    """
+    done = await _carry_out(config, request, Progress(on_progress, _request_id()), output_dir)
+    return video_response(done.results, done.order.runs, done.folder, done.warnings)
+
+
+def generate_video(
+    config: VideoGenerationConfig,
+    request: VideoGenerationRequest,
+    on_progress: VideoCallback | None = None,
+    *,
+    output_dir: str | Path | None = None,
+) -> VideoGenerationResponse:
+    """Generate a video and wait for it, as `generate_video_async` does.
+
+    Inside a running event loop (a notebook) the work is done in a thread, where `on_progress` is then called; the loop
+    waits.
+    """
+    return _waited(lambda: generate_video_async(config, request, on_progress, output_dir=output_dir))
+
+
+async def generate_image_async(
+    config: ImageGenerationConfig,
+    request: ImageGenerationRequest,
+    on_progress: ImageCallback | None = None,
+    *,
+    output_dir: str | Path | None = None,
+) -> ImageGenerationResponse:
+    """Generate or edit images without blocking the event loop; otherwise as `generate_video_async`."""
+    request_id = _request_id()
+    done = await _carry_out(config, request, Progress(on_progress, request_id), output_dir)
+    return image_response(done.results[0], done.order.runs[0], done.folder, done.warnings, request_id)
+
+
+def generate_image(
+    config: ImageGenerationConfig,
+    request: ImageGenerationRequest,
+    on_progress: ImageCallback | None = None,
+    *,
+    output_dir: str | Path | None = None,
+) -> ImageGenerationResponse:
+    """Generate or edit images and wait for them; otherwise as `generate_video`."""
+    return _waited(lambda: generate_image_async(config, request, on_progress, output_dir=output_dir))
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    order: Order
+    results: list[Result]
+    folder: Folder
+    warnings: tuple[str, ...]
+
+
+async def _carry_out(
+    config: GenerationConfig, request: GenerationRequest, progress: Progress, output_dir: str | Path | None
+) -> _Done:
+    folder, made = await asyncio.to_thread(_prepare, config, request, output_dir)
+    try:
+        ends = await _ends(made, progress)
+        await progress.finish()
+    except BaseException:
+        progress.drop()
+        raise
+    finally:
+        _keep(folder, progress)
+    failures = [failure(result, error) for result, error in ends if result.status is not RunStatus.VERIFIED]
+    if len(failures) == len(ends):
+        raise failures[0]
+    return _Done(made, [result for result, _ in ends], folder, (*made.warnings, *map(str, failures)))
+
+
+async def _ends(made: Order, progress: Progress) -> list[tuple[Result, RunnerError | None]]:
+    session = _sessions.setdefault(asyncio.get_running_loop(), Session())
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(session.execute(run, observer=progress, create=made.create, owner=made.keys.of))
+                for run in made.runs
+            ]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in tasks]
+
+
+def _prepare(
+    config: GenerationConfig, request: GenerationRequest, output_dir: str | Path | None
+) -> tuple[Folder, Order]:
+    import runner.providers.sdk  # noqa: F401 - takes half a second, which must not be the event loop's
+
+    parent = config.output_dir if output_dir is None else Path(output_dir)
+    folder = Folder(parent)
+    try:
+        return folder, order(config, request, folder.path)
+    except BaseException:
+        folder.discard()
+        raise
+
+
+def _keep(folder: Folder, progress: Progress) -> None:
+    if progress.unfinished:
+        folder.keep()
+        _log.warning("a job goes on at the provider or its state is uncertain; its record is in %s", folder.path)
+
+
+def _waited(start: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(start())
+    context, future = contextvars.copy_context(), Future[T]()
+    thread = threading.Thread(target=context.run, args=(_fulfil, future, start), name="runner-api")
+    thread.start()
+    try:
+        return future.result()
+    finally:
+        thread.join()
+
+
+def _fulfil(future: Future[T], start: Callable[[], Coroutine[Any, Any, T]]) -> None:  # Any: as above
+    try:
+        future.set_result(asyncio.run(start()))
+    except BaseException as error:  # noqa: BLE001 - whatever ended the thread is the caller's to hear
+        future.set_exception(error)
+
+
+def _request_id() -> str:
+    return f"request_{uuid.uuid4().hex}"

@@ -1,0 +1,125 @@
+"""A call as runs for the engine: validated, checked for every choice, and with the keys that it brings."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runner.config import Problem, ProviderConfig, RequestConfig, RunConfig, VideoRequest, check
+from runner.config.choices import check_choices
+from runner.config.problem import from_validation_error
+from runner.config.run import Fallback
+from runner.engine.run import Run
+from runner.errors import ConfigError
+from runner.providers.base import Provider
+
+from .config import GenerationConfig
+from .model import Kind, model_config
+from .provider import Keys, provider_config
+from .reference import references
+from .request import GenerationRequest, ImageGenerationRequest
+
+_log = logging.getLogger("runner")
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the engine is to do, and how its providers are made."""
+
+    runs: tuple[Run, ...]
+    keys: Keys
+    warnings: tuple[str, ...]
+
+    def create(self, provider: ProviderConfig) -> Provider:
+        """The provider, with the key that was given for it."""
+        from runner.providers import create
+
+        return create(provider, self.keys.environment(provider))
+
+
+def order(config: GenerationConfig, request: GenerationRequest, directory: Path) -> Order:
+    """Everything that can be known before something is sent; blocks. Raises `ConfigError` with all that is wrong."""
+    keys = Keys()
+    kind: Kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
+    choices, notes = _choices(config, kind, keys)
+    run = RunConfig(
+        provider=choices[0].provider,
+        model=choices[0].model,
+        request=_request(request, kind, directory / "inputs"),
+        fallbacks=tuple(choices[1:]),
+        replica=0,
+    )
+    replicas = _replicas(run)
+    problems = check_choices(replicas[0], lambda choice: _problems(choice, keys))
+    _refuse([problem for problem in problems if problem.severity == "error"], config)
+    warnings = tuple(dict.fromkeys([*notes, *map(str, problems)]))
+    for warning in warnings:
+        _log.warning("%s", warning)
+    return Order(tuple(_runs(replicas, directory)), keys, warnings)
+
+
+def _choices(config: GenerationConfig, kind: Kind, keys: Keys) -> tuple[list[Fallback], list[str]]:
+    choices, notes = [], []
+    for number, choice in enumerate(_chain(config)):
+        provider = provider_config(choice, keys, "api_key" if number == 0 else f"fallback_{number}_api_key")
+        model, note = model_config(choice, kind, provider)
+        choices.append(Fallback(provider=provider, model=model))
+        notes += [note] if note else []
+    return choices, notes
+
+
+def _chain(config: GenerationConfig) -> Iterable[GenerationConfig]:
+    """The config, then its fallbacks, each followed by its own."""
+    yield config
+    for fallback in getattr(config, "fallback_configs", None) or ():
+        yield from _chain(fallback)
+
+
+def _request(request: GenerationRequest, kind: Kind, inputs: Path) -> RequestConfig:
+    given = {name: value for name, value in request.fields.items() if value is not None}
+    if kind == "video":
+        given.setdefault("thumbnail", False)  # a program has no gallery
+    everything: dict[str, Any] = {"kind": kind, **given, **references(request, inputs)}  # Any: not yet validated
+    try:
+        made = request.target.model_validate(everything)
+    except ValidationError as error:
+        raise ConfigError("; ".join(f"request.{problem}" for problem in from_validation_error(error))) from error
+    if not made.prompt.strip():
+        raise ConfigError("request.prompt is empty")
+    return made  # type: ignore[return-value]  # `target` is one of the two that RequestConfig is made of
+
+
+def _replicas(run: RunConfig) -> list[RunConfig]:
+    """As many runs as videos are asked for: the API makes one a job."""
+    request = run.request
+    if not isinstance(request, VideoRequest) or request.number_of_videos == 1:
+        return [run]
+    one = request.model_copy(update={"number_of_videos": 1})
+    return [run.model_copy(update={"request": one, "replica": n}) for n in range(request.number_of_videos)]
+
+
+def _runs(replicas: Sequence[RunConfig], directory: Path) -> Iterable[Run]:
+    for number, run in enumerate(replicas):
+        place = directory if len(replicas) == 1 else directory / str(number)
+        place.mkdir(exist_ok=True)
+        yield Run(number, run, place)
+
+
+def _problems(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
+    from runner.providers import check_body, check_endpoint
+
+    yield from check(choice)
+    yield from check_endpoint(choice.provider, keys.environment(choice.provider))
+    yield from check_body(choice)
+
+
+def _refuse(problems: Sequence[Problem], config: GenerationConfig) -> None:
+    if problems:
+        hint = problems[0].hint if len(problems) == 1 else None
+        text = "; ".join(f"{p.key}: {p.message}" if p.key else p.message for p in problems)
+        raise ConfigError(text, hint=hint, provider=config.provider, model=config.model)

@@ -1,0 +1,118 @@
+"""From the engine's events to a program's progress callback."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from runner.artifacts.result import RunStatus
+from runner.engine.run import Event
+from runner.providers.base import JobStatus
+from runner.providers.status import job_status
+
+from .update import GenerationUpdate, ImageGenerationUpdate, Status, VideoGenerationUpdate
+
+Callback = Callable[[Any], object]
+"""Any: a `VideoGenerationUpdate` or an `ImageGenerationUpdate`; may return an awaitable."""
+
+_log = logging.getLogger("runner")
+
+_STATUS: dict[JobStatus, Status] = {JobStatus.QUEUED: "queued", JobStatus.COMPLETED: "completed"}
+
+
+class Progress:
+    """An observer that calls back for every answer about the job, in order, before anything is done about it.
+
+    A plain function is called on the engine's loop and holds it up; a coroutine is awaited beside it. What either
+    raises is logged and changes nothing: a bug in a progress bar must not lose a paid video.
+    """
+
+    def __init__(self, callback: Callback | None, request_id: str) -> None:
+        self._callback = callback
+        self._request_id = request_id
+        self._told: GenerationUpdate | None = None
+        self._coroutines: asyncio.Queue[Awaitable[object] | None] = asyncio.Queue()
+        self._awaiting: asyncio.Task[None] | None = None
+        self._last: dict[int, RunStatus] = {}
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in."""
+        self._last[event.run.index] = event.status
+        update = self._update(event)
+        if update is None or self._callback is None or (event.note is not None and update == self._told):
+            return
+        self._told = update
+        try:
+            answer = self._callback(update)
+        except Exception:  # noqa: BLE001 - the program's own bug, whatever it is
+            _log.exception("on_progress failed for %s; the work goes on", update.request_id)
+            return
+        if inspect.isawaitable(answer):
+            self._coroutines.put_nowait(answer)
+            self._awaiting = self._awaiting or asyncio.create_task(self._await_in_turn())
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether something was paid, or may have been, whose file is not here."""
+        return any(status.unfinished and status is not RunStatus.PLANNED for status in self._last.values())
+
+    async def finish(self) -> None:
+        """Wait until every coroutine has ended."""
+        if self._awaiting is not None:
+            self._coroutines.put_nowait(None)
+            await self._awaiting
+
+    def drop(self) -> None:
+        """End without waiting, as when the caller was cancelled."""
+        if self._awaiting is not None:
+            self._awaiting.cancel()
+        while not self._coroutines.empty():
+            waiting = self._coroutines.get_nowait()
+            if isinstance(waiting, Coroutine):
+                waiting.close()
+
+    async def _await_in_turn(self) -> None:
+        while (coroutine := await self._coroutines.get()) is not None:
+            try:
+                await coroutine
+            except Exception:  # noqa: BLE001 - as above
+                _log.exception("on_progress failed for %s; the work goes on", self._request_id)
+
+    def _update(self, event: Event) -> GenerationUpdate | None:
+        if event.status.failed:
+            return self._failure(event)
+        if event.run.config.request.kind == "image":
+            return self._image(event)
+        if event.job_id is None or event.status is not RunStatus.SUBMITTED:
+            return None
+        remote = job_status(event.remote_status or "")
+        if remote.terminal and remote is not JobStatus.COMPLETED:
+            return None  # the failure is told with its reason
+        return self._made(event, _STATUS.get(remote, "processing"), round(event.progress))
+
+    def _image(self, event: Event) -> GenerationUpdate | None:
+        match event.status:
+            case RunStatus.SUBMITTING:
+                return self._made(event, "processing", round(event.progress))
+            case RunStatus.VERIFIED if event.result is not None:
+                return self._made(event, "completed", 100)
+        return None
+
+    def _failure(self, event: Event) -> GenerationUpdate | None:
+        if event.result is not None and event.result.error is not None:
+            return self._made(event, "failed", round(event.progress), event.result.error.message)
+        return self._made(event, "failed", round(event.progress), event.note) if event.note else None
+
+    def _made(self, event: Event, status: Status, percent: int, error: str | None = None) -> GenerationUpdate:
+        config = event.run.config
+        words = {"provider": config.provider.kind, "model": config.model.name}
+        if event.remote_status is not None:
+            words["status"] = event.remote_status
+        told: dict[str, Any] = {"status": status, "progress_percent": percent, "update": words, "error": error}
+        told["request_id"] = event.job_id or self._request_id  # Any: fields of an update
+        if config.request.kind == "image":
+            return ImageGenerationUpdate(**told, partial_image=event.partial)
+        return VideoGenerationUpdate(**told)

@@ -1,0 +1,80 @@
+"""Input images as the engine takes them: addresses and paths as they are, bytes as files."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from runner.artifacts.atomic import disk_errors
+from runner.errors import ConfigError
+from runner.providers.reference import media_type
+
+from .request import GenerationRequest, ImageGenerationRequest, ImageType, MediaContent, Source
+
+_ROLES = {
+    "video": frozenset({"reference", "first_frame"}),
+    "image": frozenset({"reference", "asset", "style"}),
+}
+
+
+def references(request: GenerationRequest, directory: Path) -> dict[str, object]:
+    """`image_list`, `mask_image` and `markup_image` as paths and addresses; bytes are written to `directory`."""
+    kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
+    images = [
+        _placed(_source(image, n, _ROLES[kind]), directory / f"image-{n}") for n, image in enumerate(request.image_list)
+    ]
+    given: dict[str, object] = {"image_list": images} if images else {}
+    if isinstance(request, ImageGenerationRequest):
+        overlays = {"mask": request.mask_image, "markup": request.markup_image}
+        present = {name: image for name, image in overlays.items() if image is not None}
+        given |= {f"{name}_image": _placed(image, directory / name) for name, image in present.items()}
+    return given
+
+
+def _source(image: ImageType | Source, number: int, possible: frozenset[str]) -> Source:
+    if not isinstance(image, dict):
+        return image
+    if "content" in image:
+        return cast("MediaContent", image)
+    role = image.get("type", "reference")
+    if role not in possible:
+        raise ConfigError(f"image_list[{number}]: an image cannot be used as {role!r} here",
+                          hint=f"possible: {', '.join(sorted(possible))}")  # fmt: skip
+    return image["image"]
+
+
+def _placed(source: Source, stem: Path) -> str:
+    match source:
+        case bytes():
+            return _written(source, stem)
+        case dict():
+            return _written(source["content"], stem)
+        case Path():
+            return str(source)
+    content = None if "://" in source[:8] or source.startswith("data:") else _base64(source)
+    return source if content is None else _written(content, stem)
+
+
+def _base64(text: str) -> bytes | None:
+    """The image that `text` spells, if it is no path."""
+    if urlsplit(text[:8]).scheme or (len(text) < 1000 and Path(text).expanduser().exists()):
+        return None
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return content if media_type(content) else None
+
+
+def _written(content: bytes, stem: Path) -> str:
+    kind = media_type(content)
+    if kind is None:
+        raise ConfigError(f"{stem.name}: the bytes given are no PNG, JPEG or WebP image", hint="convert it first")
+    path = stem.with_suffix(f".{kind.removeprefix('image/')}")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return str(path)

@@ -1,0 +1,20 @@
+"""A single run that asks for several videos: a small sweep, in the directory that the run would have had."""
+
+from __future__ import annotations
+
+from omegaconf import DictConfig, OmegaConf
+
+
+def asks_for_several(config: DictConfig) -> bool:
+    """Whether the request's `number_of_videos` is a whole number above one; others are for the run's own check."""
+    number = OmegaConf.select(config, "request.number_of_videos")
+    return isinstance(number, int) and not isinstance(number, bool) and number > 1
+
+
+def sweep_overrides(config: DictConfig) -> list[str]:
+    """What makes a sweep of the run and nothing more: no experiment's sweep beside it."""
+    from hydra.core.hydra_config import HydraConfig
+
+    HydraConfig.instance().set_config(config)
+    directory = str(config.hydra.run.dir).replace("\\", "\\\\").replace("'", "\\'")
+    return [f"hydra.sweep.dir='{directory}'", "hydra.sweeper.params=null"]

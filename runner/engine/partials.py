@@ -1,0 +1,61 @@
+"""Partial images: files to look at while the finished image is awaited, and the run's progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runner.artifacts.atomic import discard
+from runner.artifacts.download import Stored
+from runner.artifacts.images import decode
+from runner.artifacts.picture import Picture, examine
+from runner.artifacts.result import Artifact
+from runner.config import ImageRequest
+from runner.errors import ArtifactError, DiskError
+from runner.providers.base import OnPartial, PartialImage
+
+from .journal import Journal
+from .threads import Threads
+
+
+def on_partial(journal: Journal, threads: Threads) -> OnPartial:
+    """What writes each partial image as `partial-N.png` (by its content) and tells of it.
+
+    They stay beside the finished image: each was asked for and paid. One that cannot be kept is warned of, as the
+    image that is awaited matters more.
+    """
+    request = journal.run.config.request
+    expected = (request.partial_images or 0) if isinstance(request, ImageRequest) else 0
+
+    async def keep(partial: PartialImage) -> None:
+        part = journal.run.directory / f"partial-{partial.index}.part"
+        try:
+            artifact = await threads.media(_write, partial.b64, part)
+        except (ArtifactError, DiskError) as error:
+            discard(part)
+            journal.warn(f"partial image {partial.index}: {error}")
+            return
+        # The finished image is the last step.
+        journal.sketched(artifact, 100 * (partial.index + 1) / (max(expected, partial.index + 1) + 1))
+
+    return keep
+
+
+def _write(b64: str, part: Path) -> Artifact:
+    stored = decode(b64, part)
+    picture = examine(part)
+    final = part.with_suffix(f".{picture.extension}")
+    part.replace(final)
+    return image_artifact(final.name, stored, picture)
+
+
+def image_artifact(name: str, stored: Stored, picture: Picture, revised_prompt: str | None = None) -> Artifact:
+    """The record of an image file."""
+    return Artifact(
+        path=name,
+        bytes=stored.bytes,
+        sha256=stored.sha256,
+        media_type=picture.media_type,
+        width=picture.width,
+        height=picture.height,
+        revised_prompt=revised_prompt,
+    )

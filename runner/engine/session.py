@@ -1,0 +1,141 @@
+"""The engine for calls that come one by one: those under way at the same time share clients, limits and threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+
+from runner.artifacts.result import Result
+from runner.config import ProviderConfig
+from runner.errors import RunnerError
+from runner.providers.base import Provider
+
+from .clock import Clock, RealClock
+from .endpoint import Endpoint, close_client
+from .fallback import next_choice
+from .halt import Halted
+from .journal import Journal
+from .payment import settled
+from .run import Observer, Run
+from .threads import Threads
+from .work import work
+
+Create = Callable[[ProviderConfig], Provider]
+Owner = Callable[[ProviderConfig], Hashable]
+
+
+class Session:
+    """Belongs to one event loop. What the last call under way has left is closed, so that there is nothing to end.
+
+    The calls are strangers to each other: an error of one stops no other, but a 429 makes all of its endpoint wait.
+    """
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or RealClock()
+        self._desks: dict[Hashable, _Desk] = {}
+        self._threads: Threads | None = None
+        self._calls = 0
+
+    async def execute(
+        self, run: Run, *, observer: Observer, create: Create, owner: Owner
+    ) -> tuple[Result, RunnerError | None]:
+        """Execute one run; its record, and why it did not succeed.
+
+        `create` makes a provider and may block; `owner` tells apart those that are configured alike, as by their keys.
+        Raises only what `create` raises, and the cancellation of the caller, after the run was put down safely.
+        """
+        visit = _Visit(observer, create, owner, self._enter())
+        try:
+            journal, error = await self._try(run, visit, None)
+            while error and (following := next_choice(run.config, journal.result.status, error)) is not None:
+                await settled(journal.hand_on(following, error))
+                run = replace(run, config=following)
+                journal, error = await self._try(run, visit, journal.result)
+            await settled(journal.end())
+            return journal.result, error
+        finally:
+            self._leave()
+
+    async def _try(self, run: Run, visit: _Visit, earlier: Result | None) -> tuple[Journal, RunnerError | None]:
+        async with self._endpoint(run.config.provider, visit) as endpoint:
+            journal = Journal(run, visit.observer, self._clock, visit.threads, earlier)
+            try:
+                return journal, await work(endpoint, journal, visit.threads)
+            except Halted:
+                return journal, endpoint.stopped_by
+
+    @asynccontextmanager
+    async def _endpoint(self, config: ProviderConfig, visit: _Visit) -> AsyncIterator[Endpoint]:
+        key = (config, visit.owner(config))
+        desk = self._desks.get(key)
+        if desk is None or desk.closed:
+            desk = self._desks[key] = _Desk(config, visit.create, self._clock)
+        try:
+            async with desk.place() as endpoint:
+                yield endpoint
+        finally:
+            if desk.closed and self._desks.get(key) is desk:
+                del self._desks[key]
+
+    def _enter(self) -> Threads:
+        self._calls += 1
+        self._threads = self._threads or Threads()
+        return self._threads
+
+    def _leave(self) -> None:
+        self._calls -= 1
+        if self._calls == 0 and self._threads is not None:
+            self._threads.close()
+            self._threads = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Visit:
+    """What one call brings along."""
+
+    observer: Observer
+    create: Create
+    owner: Owner
+    threads: Threads
+
+
+class _Desk:
+    """One endpoint, from its first visitor to its last."""
+
+    def __init__(self, config: ProviderConfig, create: Create, clock: Clock) -> None:
+        self._opening = asyncio.create_task(_opened(config, create, clock))
+        self._jobs = asyncio.Semaphore(config.max_concurrent_jobs)
+        self._visitors = 0
+        self._left = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether nobody new may come: it is being closed, or submitting there has ended."""
+        failed = self._opening.done() and (self._opening.cancelled() or self._opening.exception() is not None)
+        return self._left or failed or (self._opening.done() and self._opening.result().halt.said)
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[Endpoint]:
+        """The endpoint, once one more job may be there."""
+        self._visitors += 1
+        try:
+            # Shielded: who is cancelled while waiting must not take the endpoint from the others.
+            endpoint = await asyncio.shield(self._opening)
+            async with self._jobs:
+                yield endpoint
+        finally:
+            self._visitors -= 1
+            if self._visitors == 0:
+                self._left = True
+                await settled(self._close())
+
+    async def _close(self) -> None:
+        with suppress(RunnerError):
+            await close_client((await self._opening).provider)
+
+
+async def _opened(config: ProviderConfig, create: Create, clock: Clock) -> Endpoint:
+    # In a thread: a client's certificates take as long to load as a hundred polls.
+    return Endpoint(await asyncio.to_thread(create, config), config, clock)

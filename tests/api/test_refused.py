@@ -1,0 +1,126 @@
+"""What is refused before anything is sent, and what a failure carries."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner import (
+    AuthenticationError,
+    ConfigError,
+    ContentModerationError,
+    GenerationFailedError,
+    ImageGenerationConfig,
+    ImageGenerationRequest,
+    JobTimeoutError,
+    UncertainError,
+    VideoGenerationConfig,
+    VideoGenerationRequest,
+    generate_image,
+    generate_video,
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"duration_seconds": 5}, r"Invalid duration for azure_openai \(sora-2\): 5 seconds. Allowed values: 4, 8, 12"),
+        ({"aspect_ratio": "4:3"}, "Invalid aspect ratio: 4:3. Supported ratios: "),
+        ({"image_list": [{"image": "a.png"}, {"image": "b.png"}]}, "only supports 1 reference image, got 2"),
+        ({"image_list": [{"image": "a.png", "type": "last_frame"}]}, "cannot be used as 'last_frame'"),
+        ({"image_list": ["nowhere.png"]}, "nowhere.png does not exist"),
+        ({"seed": 1}, "seed"),
+        ({"negative_prompt": "rain"}, "negative_prompt"),
+        ({"extra_params": {"seconds": "5"}}, "would override"),
+        ({"prompt": " "}, "prompt is empty"),
+    ],
+)
+def test_what_the_model_cannot_do_is_refused_before_anything_is_sent(config, emulator, fields, message):
+    with pytest.raises(ConfigError, match=message):
+        generate_video(config, VideoGenerationRequest(**{"prompt": "A boat", **fields}))
+    assert emulator.ledger()["jobs"] == 0
+
+
+def test_azure_needs_a_base_url_and_the_error_names_an_example(request_):
+    with pytest.raises(ConfigError, match=r"for example https://RESOURCE.openai.azure.com"):
+        generate_video(VideoGenerationConfig(provider="azure_openai", model="sora-2", api_key="k" * 20), request_)
+
+
+def test_a_retired_model_is_refused_on_openais_own_endpoint_only(request_, emulator):
+    config = VideoGenerationConfig(provider="openai", model="sora-2", api_key="k" * 20)
+    with pytest.raises(ConfigError, match="retired by openai on 2026-09-24"):
+        generate_video(config, request_)
+    elsewhere = config.model_copy(update={"base_url": emulator.base_url, "poll_interval": 0.01})
+    assert generate_video(elsewhere, request_).status == "completed"
+
+
+def test_a_model_of_the_other_kind_is_refused(request_):
+    with pytest.raises(ConfigError, match="gpt-image-2 is an image model"):
+        generate_video(VideoGenerationConfig(provider="openai", model="gpt-image-2", api_key="k" * 20), request_)
+    with pytest.raises(ConfigError, match="sora-2 is a video model"):
+        generate_image(
+            ImageGenerationConfig(provider="openai", model="sora-2", api_key="k" * 20),
+            ImageGenerationRequest(prompt="A boat"),
+        )
+
+
+def test_a_key_of_another_provider_is_refused_by_name(request_):
+    config = VideoGenerationConfig(provider="openai", model="sora-2", provider_config={"auth": "token"})
+    with pytest.raises(ConfigError, match=r"provider\.?.*auth"):
+        generate_video(config, request_)
+
+
+def test_nothing_stays_of_a_refused_call(config, tmp_path):
+    request = VideoGenerationRequest(prompt="A boat", duration_seconds=5)
+    with pytest.raises(ConfigError):
+        generate_video(config, request, output_dir=tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_wrong_key_is_told_without_the_key(make_emulator, video_at, request_, key):
+    with pytest.raises(AuthenticationError) as caught:
+        generate_video(video_at(make_emulator(api_key="the-right-one")), request_)
+    assert key not in str(caught.value) + str(caught.value.__dict__)
+    assert (caught.value.provider, caught.value.model) == ("azure_openai", "sora-2")
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "retryable"),
+    [("internal", GenerationFailedError, True), ("moderation", ContentModerationError, False)],
+)
+def test_a_failed_job_carries_all_that_is_known(make_emulator, video_at, request_, fault, kind, retryable):
+    emulator = make_emulator(rules=[{"match": {"operation": "create"}, "fault": fault}])
+    with pytest.raises(kind) as caught:
+        generate_video(video_at(emulator), request_)
+    error = caught.value
+    assert (error.provider, error.model, error.retryable) == ("azure_openai", "sora-2", retryable)
+    assert error.job_id.startswith("video_")
+    assert error.request_id is not None
+    assert error.raw_response["status"] == "failed"
+    assert error.message
+
+
+def test_a_timeout_carries_job_attempts_and_seconds_and_the_record_stays(make_emulator, video_at, request_, tmp_path):
+    emulator = make_emulator(latency=10_000)
+    config = video_at(emulator, poll_interval=0.01, max_poll_attempts=3)
+    with pytest.raises(TimeoutError) as caught:
+        generate_video(config, request_, output_dir=tmp_path)
+    error = caught.value
+    assert isinstance(error, JobTimeoutError)
+    assert error.job_id.startswith("video_")
+    assert error.attempts >= 1
+    assert error.seconds >= 0.03
+    assert [path.name for path in tmp_path.rglob("result.json")] == ["result.json"]
+
+
+def test_the_timeout_bounds_the_wait_as_well(make_emulator, video_at, request_, tmp_path):
+    config = video_at(make_emulator(latency=100_000), timeout=1, poll_interval=0.5, max_poll_attempts=6000)
+    with pytest.raises(JobTimeoutError) as caught:
+        generate_video(config, request_, output_dir=tmp_path)
+    assert caught.value.seconds < 5
+
+
+def test_a_lost_answer_is_uncertain_and_sent_once(make_emulator, video_at, request_, tmp_path):
+    emulator = make_emulator(rules=[{"match": {"operation": "create"}, "fault": "drop_after_commit"}])
+    with pytest.raises(UncertainError):
+        generate_video(video_at(emulator), request_, output_dir=tmp_path)
+    assert emulator.ledger()["jobs"] == 1

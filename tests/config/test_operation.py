@@ -1,0 +1,73 @@
+"""What a remix, an edit or an extension hears of a request, and what it costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.config import check, estimate
+from runner.config.price import job_cost
+
+SOURCE = "request.video=video_1"
+
+
+def said(config, severity: str) -> list[str]:
+    return [f"{problem.key}: {problem.message}" for problem in check(config) if problem.severity == severity]
+
+
+@pytest.mark.parametrize(("operation", "what", "unsent"), [
+    ("remix", "a remix keeps its source's length and size", ["duration_seconds", "aspect_ratio"]),
+    ("edit", "an edit keeps its source's length and size", ["duration_seconds", "aspect_ratio"]),
+    ("extend", "an extension keeps its source's size", ["aspect_ratio"]),
+])  # fmt: skip
+def test_what_the_source_decides_is_said_and_stops_nothing(loaded, operation, what, unsent):
+    config = loaded(SOURCE, f"request.operation={operation}")
+    keys = ", ".join(f"request.{key}" for key in unsent)
+    assert said(config, "warning") == [f"request.video: {what} and model; not sent: {keys}"]
+    assert said(config, "error") == []
+
+
+def test_nothing_is_said_where_nothing_is_left_out(loaded):
+    assert check(loaded(SOURCE, "request.duration_seconds=null", "request.aspect_ratio=null")) == []
+
+
+@pytest.mark.parametrize("seconds", [16, 20])
+def test_an_extension_may_be_longer_than_a_new_video(loaded, seconds):
+    config = loaded(SOURCE, "request.operation=extend", f"request.duration_seconds={seconds}")
+    assert said(config, "error") == []
+    assert said(loaded(f"request.duration_seconds={seconds}"), "error") != []
+
+
+def test_an_extension_by_another_length_names_those_on_offer(loaded):
+    config = loaded(SOURCE, "request.operation=extend", "request.duration_seconds=5")
+    (error,) = said(config, "error")
+    assert error.startswith("request.duration_seconds: Invalid duration for an extension by emulator: 5 seconds. ")
+    assert error.endswith("Allowed values: 4, 8, 12, 16, 20")
+
+
+@pytest.mark.parametrize(("overrides", "usd"), [
+    (["request.operation=extend"], 0.8),
+    (["request.operation=extend", "model=sora-2-pro"], None),
+    (["request.operation=edit"], None),
+    ([], None),
+])  # fmt: skip
+def test_what_depends_on_an_unknown_source_has_an_unknown_price(loaded, overrides, usd):
+    assert estimate(loaded(SOURCE, *overrides)) == usd
+
+
+@pytest.mark.parametrize(("overrides", "seconds", "size", "usd"), [
+    (["request.operation=edit"], "12", "720x1280", 1.2),
+    (["request.operation=edit", "model=sora-2-pro"], "4", "1792x1024", 2.0),
+    (["request.operation=extend", "model=sora-2-pro"], "20", "1792x1024", 4.0),
+    (["request.operation=edit"], None, None, None),
+    (["request.operation=edit", "model=wan2.2-t2v"], "4", "1280x720", None),
+])  # fmt: skip
+def test_the_finished_job_tells_what_it_cost(loaded, overrides, seconds, size, usd):
+    assert job_cost(loaded(SOURCE, *overrides), seconds, size) == usd
+
+
+def test_keys_name_the_models_that_take_them(loaded):
+    (problem,) = check(loaded("model=gpt-image-2", "request=image", "request.style=vivid"))
+    assert problem.hint == "model=dall-e-3 can take it; remove it, or model.validation=warn to run without it"
+    (problem,) = check(loaded("request.resolution=720p"))
+    assert problem.hint is not None
+    assert problem.hint.startswith("provider=litellm can take it, for a model whose model.parameters name it")
