@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from runner.errors import ArtifactError
 
 from .thumbnail import WIDTH
+from .vector import drawing, starts_as_text
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -26,13 +27,13 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The facts of an image file, and a small copy for the thumbnail."""
+    """The facts of an image file, and a small copy for the thumbnail, unless it is drawn by lines."""
 
     media_type: str
     extension: str
     width: int
     height: int
-    small: Image
+    small: Image | None
 
 
 def examine(path: Path) -> Picture:
@@ -42,6 +43,8 @@ def examine(path: Path) -> Picture:
     """
     from PIL import Image, UnidentifiedImageError  # 50 ms that a dry run need not pay
 
+    if starts_as_text(path):
+        return Picture(*drawing(path), small=None)
     try:
         with Image.open(path, formats=tuple(_TYPES)) as image:
             # A PNG whose pixels are complete may still lack its end; loading does not mind.
@@ -55,7 +58,7 @@ def examine(path: Path) -> Picture:
             small.thumbnail((WIDTH, WIDTH * 8))
             return Picture(media_type, extension, image.width, image.height, small)
     except UnidentifiedImageError as error:
-        raise ArtifactError("the file is no PNG, WebP, JPEG or GIF image") from error
+        raise ArtifactError("the file is no PNG, WebP, JPEG, GIF or SVG image") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ArtifactError(f"the image is too large: {error}") from error
     except (OSError, SyntaxError, ValueError) as error:

@@ -167,6 +167,9 @@ def _image(request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
 
 def _combination(request: ImageRequest) -> Iterator[Problem]:
     """Keys that each are fine and do not go together."""
+    if request.output_format in ("gif", "svg"):
+        yield Problem("request.output_format", f"{request.output_format} is in preview: not every model and account "
+                      "makes it, and what is refused costs nothing", severity="warning")  # fmt: skip
     if request.background == "transparent" and request.output_format == "jpeg":
         yield Problem("request.background", "jpeg has no transparency", "request.output_format=png or webp")
     if request.output_compression is not None and request.output_format not in ("webp", "jpeg"):

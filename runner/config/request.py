@@ -120,7 +120,7 @@ class ImageRequest(BaseRequest):
     mask_image: ReferenceImage | None = None
     markup_image: ReferenceImage | None = None
     background: Literal["transparent", "opaque", "auto"] | None = None
-    output_format: Literal["png", "webp", "jpeg"] | None = None
+    output_format: Literal["png", "webp", "jpeg", "gif", "svg"] | None = None
     output_compression: int | None = Field(None, strict=True, ge=0, le=100)
     moderation: Literal["low", "auto"] | None = None
     input_fidelity: Literal["low", "high"] | None = None

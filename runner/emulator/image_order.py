@@ -12,7 +12,7 @@ from runner.emulator.images import Format
 from runner.emulator.parameters import Parameters
 from runner.emulator.refusal import Refusal, invalid_value, missing_parameter
 
-FORMATS = ("png", "webp", "jpeg")
+FORMATS = ("png", "webp", "jpeg", "gif", "svg")
 SHARED = (
     "prompt", "model", "n", "quality", "response_format", "output_format", "output_compression", "stream",
     "partial_images", "size", "background", "user", "safety_identifier", "moderation",

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import io
+import zlib
 from dataclasses import dataclass
 from typing import Literal
+from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageOps
 
 from runner.emulator import drawing
 
-Format = Literal["png", "webp", "jpeg"]
+Format = Literal["png", "webp", "jpeg", "gif", "svg"]
 
 COARSEST = 64
 """Pixels that become one in the first sketch; each later one has twice as many."""
@@ -33,6 +35,8 @@ class Picture:
 
 def draw(picture: Picture) -> bytes:
     """The encoded picture; the same picture gives the same bytes."""
+    if picture.format == "svg":
+        return _drawn(picture)
     image = _transparent(picture) if picture.transparent else _opaque(picture)
     note = f"{picture.label}  {picture.size[0]}x{picture.size[1]}  #{picture.number}"
     image.alpha_composite(drawing.caption(picture.size, picture.prompt, note)[0])
@@ -41,6 +45,8 @@ def draw(picture: Picture) -> bytes:
 
 def sketched(encoded: str, form: Format, step: int) -> str:
     """A base64 picture as it may have looked while it was made: the earlier the step, the coarser."""
+    if form == "svg":
+        return encoded
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
         coarse = image.reduce(COARSEST >> step).resize(image.size, Image.Resampling.BICUBIC)
     file = io.BytesIO()
@@ -73,12 +79,31 @@ def _transparent(picture: Picture) -> Image.Image:
     return image
 
 
+def _drawn(picture: Picture) -> bytes:
+    """An SVG of the asked size: the prompt on one of 360 colours."""
+    width, height = picture.size
+    hue = zlib.crc32(_key(picture).encode()) % 360
+    text = f"EMULATED {picture.label}: {picture.prompt}"
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<rect width="100%" height="100%" fill="hsl({hue},60%,40%)"/>'
+        f'<text x="5%" y="50%" fill="white" font-size="{height // 24}">{escape(_printable(text))}</text></svg>'
+    ).encode()
+
+
+def _printable(text: str) -> str:
+    """The text without what XML cannot hold."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
 def _encode(image: Image.Image, picture: Picture) -> bytes:
     file = io.BytesIO()
     if picture.format == "png":
         image.save(file, "PNG", compress_level=1)
     elif picture.format == "webp":
         image.save(file, "WEBP", quality=picture.compression, method=1)
+    elif picture.format == "gif":
+        image.save(file, "GIF")
     else:
         image.convert("RGB").save(file, "JPEG", quality=picture.compression)
     return file.getvalue()

@@ -53,7 +53,7 @@ async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: 
             first = first or picture
         except ArtifactError as error:
             lost = lost or error
-    if first is not None:
+    if first is not None and first.small is not None:
         await add_thumbnail(journal, threads, first.small)
     if lost is not None:
         raise lost

@@ -131,7 +131,7 @@ def test_retired_models_still_answer_with_urls(emulator, client):
         ({"quality": "xhigh"}, "quality"),
         ({"background": "blue"}, "background"),
         ({"background": "transparent", "output_format": "jpeg"}, "background"),
-        ({"output_format": "gif"}, "output_format"),
+        ({"output_format": "bmp"}, "output_format"),
         ({"output_format": "jpeg", "output_compression": 101}, "output_compression"),
         ({"output_compression": 50}, "output_compression"),
         ({"response_format": "b64_json"}, "response_format"),

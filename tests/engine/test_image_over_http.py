@@ -130,3 +130,13 @@ def test_an_answer_that_names_an_address_is_fetched(make_emulator, done):
     assert result.status is RunStatus.VERIFIED, result.error
     assert sorted(path.name for path in place.glob("image-*")) == ["image-0.png", "image-1.png"]
     assert all(image["url"].startswith("http://127.0.0.1") for image in result.raw_response["data"])
+
+
+@pytest.mark.parametrize(("form", "media_type"), [("gif", "image/gif"), ("svg", "image/svg+xml")])
+def test_formats_in_preview_are_kept_as_they_come(emulator, done, form, media_type):
+    _, place, result = done(emulator, f"request.output_format={form}", "request.quality=low", "request.size=1024x1024")
+    assert result.status is RunStatus.VERIFIED, result.error
+    artifact = result.artifacts[0]
+    assert (artifact.path, artifact.media_type) == (f"image-0.{form}", media_type)
+    assert (artifact.width, artifact.height) == (1024, 1024)
+    assert (place / "thumbnail.webp").exists() is (form == "gif")
