@@ -33,7 +33,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; Python must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return 0
 
 
 def task(config: DictConfig) -> float | None:
@@ -81,12 +81,15 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 
 
 def _single(app: HydraApp, parsed: argparse.Namespace, config: DictConfig) -> int:
+    from runner.cli.composing import composing
     from runner.cli.several import asks_for_several, sweep_overrides
     from runner.cli.single import run_composed
 
-    if asks_for_several(config):
-        return _sweep(app, parsed, *sweep_overrides(config))
-    return run_composed(app, config)
+    with composing(app):
+        several = asks_for_several(config)
+        if not several:
+            return run_composed(app, config)
+    return _sweep(app, parsed, *sweep_overrides(config))
 
 
 def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:

@@ -17,11 +17,15 @@ def composing(app: HydraApp) -> Iterator[None]:
     """Turn their exceptions into a `ConfigError` that names the key."""
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
 
     from runner.sweep.composition_error import problem_of
 
     try:
         yield
+    except YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigError(f"a config file cannot be read: {where}", hint="mend its YAML") from error
     except (HydraException, OmegaConfBaseException) as error:
         problem = problem_of(error, app.config_loader)
         text = f"{problem.key}: {problem.message}" if problem.key else problem.message

@@ -15,6 +15,7 @@ from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -79,6 +80,8 @@ def show(app: HydraApp, parsed: argparse.Namespace) -> bool:
     elif parsed.hydra_help:
         app.hydra_help(config_name=name, args_parser=parsed.parser, args=parsed)
     elif parsed.cfg:
+        if parsed.resolve:
+            _refuse_resolved(app, parsed)
         app.show_cfg(name, parsed.overrides, parsed.cfg, parsed.package, parsed.resolve)
     elif parsed.shell_completion:
         app.shell_completion(name, parsed.overrides)
@@ -88,6 +91,15 @@ def show(app: HydraApp, parsed: argparse.Namespace) -> bool:
         return False
     sys.stdout.flush()
     return True
+
+
+def _refuse_resolved(app: HydraApp, parsed: argparse.Namespace) -> None:
+    """Raise `SecretError` before values are printed that only resolving brings to light."""
+    config = app.compose_config(config_name(parsed), parsed.overrides, RunMode.RUN)
+    task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    HydraConfig.instance().set_config(config)
+    container = OmegaConf.to_container(task, resolve=True)
+    refuse_in_config({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
 
 
 def config_name(parsed: argparse.Namespace) -> str:

@@ -10,17 +10,21 @@ from typing import Any
 from runner.errors import SecretError
 
 _NAME = re.compile(
-    r"(^|_)(api_?key|ad_?token|access_?token|bearer|token|secret|client_secret|password|passwd|credentials?|"
+    r"(^|_)((api|subscription)_?key|ad_?token|access_?token|bearer|token|secret|client_secret|password|passwd|credentials?|"
     r"authorization)$",
     re.IGNORECASE,
 )
 _KEY = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)")
-_USERINFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]*@", re.IGNORECASE)
+_BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_USERINFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]+@", re.IGNORECASE)
+_QUERY = re.compile(r"[?&]([a-z-]*(key|token|secret|password|sig))=", re.IGNORECASE)
 _INTERPOLATED = re.compile(r"\$\{\s*(?:oc\.)?env:\s*['\"]?([A-Za-z0-9_]*)", re.IGNORECASE)
 _BLOB = re.compile(r"^[A-Za-z0-9+/=_-]{32,}$")
+_COMPUTED = re.compile(r"\$\{\s*(?:oc\.)?env:\s*[^,}]*\$\{", re.IGNORECASE)
+_RANDOM = re.compile(r"[0-9a-f]{32,}|(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{24,}", re.IGNORECASE)
 _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _HOLDS_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?$", re.IGNORECASE)
-_DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w]*)['"]?\s*:""")
+_DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w-]*)['"]?\s*:""")
 _SHORTEST_SECRET = 8
 
 _HINT = (
@@ -67,15 +71,18 @@ def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
 
 def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
     """Why this value at this key may be a credential, if so; ordered from the surest sign."""
-    name = path.rpartition(".")[2]
+    name = path.rpartition(".")[2].replace("-", "_")
     if name == "api_key_env":
-        return None if _ENV_NAME.match(value) and not _KEY.search(value) and len(value) < 64 else _not_a_name(value)
+        named = _ENV_NAME.match(value) and not _KEY.search(value) and not _RANDOM.fullmatch(value) and len(value) < 64
+        return None if named else _not_a_name(value)
     if _NAME.search(name) and value.strip().lower() not in ("", "null", "none"):
         return "holds a credential"
-    if _KEY.search(value):
+    if _KEY.search(value) or _BEARER.search(value):
         return "looks like an API key or token"
-    if _USERINFO.search(value):
-        return "holds a user and password in its URL"
+    if _USERINFO.search(value) or (name == "base_url" and _QUERY.search(value)):
+        return "holds a user, password or key in its URL"
+    if _COMPUTED.search(value):
+        return "reads a variable of the environment whose name is computed, which may be a credential's"
     if any(_HOLDS_SECRET.search(variable) for variable in _INTERPOLATED.findall(value)):
         return "reads a credential from the environment, which would be printed and saved"
     if any(secret in value for secret in known):
@@ -84,7 +91,7 @@ def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
 
 
 def _not_a_name(value: str) -> str:
-    likely = _KEY.search(value) or _BLOB.match(value)
+    likely = _KEY.search(value) or _BLOB.match(value) or _RANDOM.fullmatch(value)
     return (
         "holds a key instead of the name of the variable that has it"
         if likely
@@ -96,7 +103,7 @@ def _inside_braces(path: str, value: str) -> str | None:
     """Look at the names in `provider={api_key: …}`; prompts may say anything."""
     if path.endswith(("prompt", "prompt_file")) or "{" not in value:
         return None
-    names = (name for name in _DICT_KEY.findall(value) if _NAME.search(name))
+    names = (name for name in _DICT_KEY.findall(value) if _NAME.search(name.replace("-", "_")))
     return "holds a credential" if next(names, None) else None
 
 

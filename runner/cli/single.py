@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
+from runner.artifacts.atomic import disk_errors
+from runner.artifacts.result import RunStatus
 from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
 from runner.engine.run import Run
@@ -16,7 +18,9 @@ from runner.errors import RunnerError
 from runner.sweep.fallback import with_options
 from runner.sweep.finding import Finding
 from runner.sweep.plan import unsupported
-from runner.sweep.preflight import PreflightError, problems_of, writable
+from runner.sweep.preflight import PreflightError, occupied, problems_of, writable
+
+from .secret_guard import refuse_in_config
 
 if TYPE_CHECKING:
     from runner.engine import Outcome
@@ -37,7 +41,8 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
     callbacks.on_run_start(config=config, config_name=config.hydra.job.config_name)
     task = _Task(run, OmegaConf.to_container(config.hydra.overrides.task))
     context = HydraContext(config_loader=app.config_loader, callbacks=callbacks)
-    done = run_job(task, config, "hydra.run.dir", None, context)
+    with disk_errors(directory):
+        done = run_job(task, config, "hydra.run.dir", None, context)
     callbacks.on_run_end(config=config, config_name=config.hydra.job.config_name, job_return=done)
     if task.outcome is None:
         _ = done.return_value  # raises what kept the engine from ending
@@ -51,7 +56,8 @@ def run_saved(run: RunConfig, overrides: Sequence[str], directory: Path) -> int:
     if run.dry_run:
         return print_price(run)
     hydra = directory / ".hydra"
-    hydra.mkdir(parents=True)
+    with disk_errors(hydra):
+        hydra.mkdir(parents=True)
     OmegaConf.save(OmegaConf.create(run.model_dump(mode="json")), hydra / "config.yaml")
     OmegaConf.save(OmegaConf.create(list(overrides)), hydra / "overrides.yaml")
     return _execute(run, overrides, directory).exit_code
@@ -61,18 +67,27 @@ def run_foreign(config: DictConfig) -> float | None:
     """One job of a launcher that is not ours, in the directory that Hydra made; raises if it does not succeed."""
     from hydra.core.hydra_config import HydraConfig
 
+    from runner.sweep.job_return import failure_of
     from runner.sweep.objective import objective_value
 
-    container = OmegaConf.to_container(config, resolve=True)
-    run, problems = load(with_options(_named(container)))
-    _refuse([*problems, *(problems_of(run) if run is not None else [])])
+    hydra = HydraConfig.get()
+    container = _named(OmegaConf.to_container(config, resolve=True))
+    refuse_in_config(container)
+    run, problems = load(with_options(container))
+    try:
+        _refuse([*problems, *(problems_of(run) if run is not None else [])])
+    except PreflightError as error:
+        # Jobs before this one may have been sent, so that this is a failed run and no refused sweep.
+        raise RunnerError(f"run {hydra.job.num} is refused: {error.message.partition(chr(10))[2]}") from error
     if run is None:
         raise RunnerError("a config without problems did not load")
-    hydra = HydraConfig.get()
     outcome = _execute(run, list(hydra.overrides.task), Path(hydra.runtime.output_dir), index=hydra.job.num)
-    if (error := outcome.errors[0]) is not None:
-        raise error
-    return objective_value(outcome.results[0], run.objective)
+    if outcome.interrupted is not None:
+        raise SystemExit(128 + outcome.interrupted)
+    result = outcome.results[0]
+    if result.status is not RunStatus.VERIFIED:
+        raise outcome.errors[0] or failure_of(result)
+    return objective_value(result, run.objective)
 
 
 def print_price(run: RunConfig) -> int:
@@ -122,12 +137,13 @@ def _checked(config: DictConfig) -> tuple[RunConfig, Path]:
 
     HydraConfig.instance().set_config(config)
     plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    container = OmegaConf.to_container(plain, resolve=True)
-    run, problems = load(with_options(_named(container)))
+    container = _named(OmegaConf.to_container(plain, resolve=True))
+    refuse_in_config(container)
+    run, problems = load(with_options(container))
     directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
     problems += unsupported(config)
     if run is not None:
-        problems += [*problems_of(run), *filter(None, [writable(directory)])]
+        problems += [*problems_of(run), *filter(None, [writable(directory), occupied(directory, "hydra.run.dir")])]
     _refuse(problems)
     if run is None:
         raise RunnerError("a config without problems did not load")

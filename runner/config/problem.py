@@ -32,8 +32,12 @@ class Problem:
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str | None:
-    """The known word nearest to `given`, if one is near."""
-    matches = difflib.get_close_matches(given, list(known), n=1, cutoff=0.6)
+    """The known word nearest to `given`, or the only one that begins with it, if there is any."""
+    known = list(known)
+    begun = [word for word in known if len(given) > 2 and word.startswith(given)]
+    if len(begun) == 1:
+        return begun[0]
+    matches = difflib.get_close_matches(given, known, n=1, cutoff=0.6)
     return matches[0] if matches else None
 
 

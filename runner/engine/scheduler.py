@@ -160,7 +160,8 @@ class Scheduler:
             self._halt()
             return f"nothing more is submitted: {error}" if first else None
         if endpoint.concerns_all(error):
-            return stop_note(error) if endpoint.stop(error) else None
+            first = endpoint.stop(error)
+            return stop_note(error) if first and len(self._results) > 1 else None
         if self._fail_fast and journal.result.status.failed and self._outcome.stopped_by is None:
             self._outcome.stopped_by = error
             self._halt()

@@ -43,8 +43,9 @@ def _unreadable(error: OverrideParseException) -> Problem:
     hint = "quote it for Hydra inside the shell's quotes: \"key='a, (b)'\""
     if "prompt" in key:
         hint += ", or put the text into a file: request.prompt_file=prompt.txt"
-    given = error.override if len(error.override) <= 120 else error.override[:119] + "…"
-    return Problem(key if found else "", f"Hydra cannot read {given!r}: {lines[0] if lines else 'syntax error'}", hint)
+    # Neither the value nor Hydra's words about it, which quote it: it may be an address that holds a key.
+    reason = lines[0].split("'")[0].strip() if lines else "syntax error"
+    return Problem(key if found else "", f"Hydra cannot read what is given here: {reason}", hint)
 
 
 def _no_such_option(error: MissingConfigException) -> Problem:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result
 from runner.config.run import Progress
-from runner.display import observing, print_closing
+from runner.display import observing, print_closing, print_error
 from runner.engine.run import Event, Observer, Run
 from runner.errors import DiskError
 from runner.report.results import write_results
@@ -45,8 +45,16 @@ def execute(
         except DiskError as error:
             outcome.stopped_by = outcome.stopped_by or error
     # One run's files are where the run is, also if it was a sweep of one.
+    _say_what_stopped(outcome)
     print_closing(outcome.results, runs[0].directory if len(runs) == 1 else directory, [run.label for run in runs])
     return outcome
+
+
+def _say_what_stopped(outcome: Outcome) -> None:
+    """Show the error that ended submitting, if it is no run's own, which the closing table shows."""
+    error = outcome.stopped_by
+    if error is not None and all(result.error is None for result in outcome.results):
+        print_error(error)
 
 
 def _in_batches(runs: Sequence[Run], batch_size: int | None, observer: Observer, *, fail_fast: bool) -> Outcome:

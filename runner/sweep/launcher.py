@@ -15,15 +15,17 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import Result
+from runner.config import Problem
 from runner.display import print_problems
 from runner.engine.run import Observer
+from runner.errors import RunnerError
 
 from .callbacks import JobCallbacks
 from .execution import execute
 from .job import Job
 from .job_return import job_return
-from .plan import Planner
-from .preflight import preflight
+from .plan import Plan, Planner
+from .preflight import PreflightError, preflight
 from .table import print_dry_run
 from .varying import varying
 
@@ -58,11 +60,22 @@ class RunnerLauncher(Launcher):
         """Plan, check and run a batch of another sweeper; its jobs run at the same time."""
         setup_globals()
         plan = self.planner.plan(job_overrides, initial_job_idx)
-        print_problems(preflight(plan, repeats=True))
+        print_problems(self._preflight(plan))
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs, "the sweeper chooses later runs by the results of these")
             raise SystemExit(0)
         return self.launch_planned(plan.jobs)
+
+    def _preflight(self, plan: Plan) -> list[Problem]:
+        try:
+            return preflight(plan, repeats=True)
+        except PreflightError as error:
+            if not self._earlier:
+                raise
+            found = error.message.partition("\n")[2]
+            earlier, place = len(self._earlier), self._earlier[0][0].parent
+            message = f"a batch is refused, of which nothing was sent; {earlier} earlier runs are in {place}:\n{found}"
+            raise RunnerError(message) from error
 
     def launch_planned(self, jobs: Sequence[Job], batch_size: int | None = None) -> list[JobReturn]:
         """Run jobs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt."""

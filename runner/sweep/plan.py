@@ -17,6 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.artifacts.result_file import NAME
 from runner.cli.secret_guard import refuse_in_config
 from runner.config import Problem, RunConfig, load
 from runner.errors import RunnerError
@@ -84,11 +85,15 @@ class Planner:
             composition.number(num)
             directory = self._place(composition, num)
             task = composition.task()
-            config, problems = load(with_options(composition.resolved_task(task)))
+            resolved = composition.resolved_task(task)
+            if resolved is not task:
+                refuse_in_config(resolved)
+            config, problems = load(with_options(resolved))
             plain = composition.hydra()
             hydra = plain["hydra"]
             job_node = hydra["job"]
             problems += _unsupported(composition.config.hydra.job if interpolates(job_node) else job_node)
+            problems += _misplaced(_subdir(composition.config, hydra))
             if config is None:
                 return None, problems
             lines = tuple(hydra["overrides"]["task"])
@@ -153,7 +158,14 @@ def _current(config: DictConfig) -> Iterator[None]:
 
 def unsupported(config: DictConfig) -> list[Problem]:
     """What Hydra offers a job and one process for all of them cannot keep: a working directory, an environment."""
-    return _unsupported(config.hydra.job)
+    return [*_unsupported(config.hydra.job), *_misplaced(config.hydra.output_subdir)]
+
+
+def _misplaced(subdir: str | None) -> list[Problem]:
+    if subdir is None or (Path(subdir).parts[:1] not in ((), (NAME,)) and ".." not in Path(subdir).parts):
+        return []
+    message = f"{subdir} is not a folder of the run's own"
+    return [Problem("hydra.output_subdir", message, "hydra.output_subdir=.hydra, or null for none")]
 
 
 def _unsupported(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config

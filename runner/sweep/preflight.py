@@ -52,7 +52,10 @@ def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[
 
 def writable(directory: Path, key: str = "hydra.run.dir") -> Problem | None:
     """Why `directory`, which `key` names, cannot be made or written, if so."""
-    existing = next((path for path in (directory, *directory.parents) if path.exists()), None)
+    try:
+        existing = next((path for path in (directory, *directory.parents) if path.exists()), None)
+    except OSError as error:  # a name that is too long, for one
+        return Problem(key, f"{str(directory)[:80]}… cannot be made: {error.strerror}")
     if existing is None or not existing.is_dir():
         return Problem(key, f"{directory} cannot be made: {existing or directory} is no directory")
     if not os.access(existing, os.W_OK | os.X_OK):
@@ -98,16 +101,17 @@ def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
         parent = job.directory.parent
         if parent not in parents:
             parents[parent] = writable(parent, "hydra.sweep.dir")
-        problem = parents[parent] or (_occupied(job.directory) if parent.exists() else None)
+        problem = parents[parent] or (occupied(job.directory) if parent.exists() else None)
         if problem is not None:
             yield Finding(job.num, problem)
 
 
-def _occupied(directory: Path) -> Problem | None:
-    if not (directory / NAME).exists():
+def occupied(directory: Path, key: str = "hydra.sweep.dir") -> Problem | None:
+    """Why a run must not be written to `directory`, if another one lies there."""
+    if not os.path.exists(directory / NAME):  # noqa: PTH110 - Path.exists raises on names that are too long
         return None
     message = f"{directory} holds an earlier run, which would be overwritten"
-    return Problem("hydra.sweep.dir", message, "choose another hydra.sweep.dir, or leave it out for a new one")
+    return Problem(key, message, f"choose another {key}, or leave it out for a new one")
 
 
 def _duplicates(jobs: Sequence[Job], *, repeats: bool) -> Iterator[Finding]:

@@ -44,6 +44,9 @@ class RunnerSweeper(BasicSweeper):
         if more is not None:
             batches = more
             plan = planner.plan([overrides for batch in batches for overrides in batch])
+        if not plan.total:
+            problem = Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
+            raise PreflightError([Finding(None, problem)], 0)
         print_problems(preflight(plan))
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs)

@@ -103,3 +103,41 @@ def test_outputs_that_cannot_be_written_are_named(cli, tmp_path):
     assert done.code == 2
     assert "outputs" in done.err
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        (["request.prompt=${nope}"], "nope"),
+        (["-m", "request.prompt_file=glob(nope*)"], "no runs"),
+        (["hydra.output_subdir=../up"], "hydra.output_subdir"),
+        (["hydra.output_subdir=result.json"], "hydra.output_subdir"),
+        (["provider=azur"], "did you mean provider=azure_openai?"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(cli, arguments, fragment):
+    cli(*arguments).refused(fragment)
+
+
+def test_a_config_file_that_is_no_yaml_is_named(cli, tmp_path):
+    (tmp_path / "home" / "experiment").mkdir(parents=True)
+    (tmp_path / "home" / "experiment" / "broken.yaml").write_text("a: [1")
+    done = cli("--config-dir", "home", "+experiment=broken")
+    assert (done.code, "Traceback" in done.err) == (2, False)
+    assert "broken.yaml" in done.err
+
+
+def test_a_dotenv_that_is_no_text_is_named(cli, tmp_path):
+    (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
+    cli().refused(".env cannot be read")
+
+
+def test_an_earlier_run_is_never_overwritten(quick):
+    assert quick("request=draft", "hydra.run.dir=fixed").code == 0
+    again = quick("request=draft", "hydra.run.dir=fixed")
+    assert again.code == 2
+    assert "holds an earlier run" in again.err
+
+
+def test_a_directory_that_cannot_be_made_is_refused(cli):
+    cli("hydra.run.dir=" + "x" * 300).refused("hydra.run.dir", "cannot be made")

@@ -52,3 +52,17 @@ def test_dotenv_never_overrides_the_environment(cli, make_emulator, canary, tmp_
     server = make_emulator(api_key=canary)
     (tmp_path / ".env").write_text(f"OPENAI_API_KEY=wrong-one-in-the-file\nOPENAI_BASE_URL={server.base_url}\n")
     assert cli("provider=openai", *VIDEO, OPENAI_API_KEY=canary).code == 0
+
+
+@pytest.mark.parametrize("flags", [[], ["-m"], ["--cfg", "job", "--resolve"]])
+@pytest.mark.parametrize(
+    ("overrides", "variables"),
+    [
+        (["request.prompt='${oc.env:PLAIN}'"], {"PLAIN": "sk-abcdefghijklmnopqrst"}),
+        (["provider=openai"], {"OPENAI_BASE_URL": "https://user:sk-abcdefghijklmnopqrst@host/v1"}),
+    ],
+)
+def test_a_credential_that_only_resolving_brings_to_light_is_refused(cli, flags, overrides, variables):
+    done = cli(*flags, *overrides, **variables)
+    done.refused("request.prompt" if "PLAIN" in variables else "provider.base_url")
+    assert "sk-abc" not in done.out + done.err

@@ -37,7 +37,7 @@ def test_a_cut_image_is_found_out(png, kept):
 @pytest.mark.parametrize("content", [b"<html></html>", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
 def test_what_is_no_image_is_refused(png, content):
     png.write_bytes(content)
-    with pytest.raises(ArtifactError, match="no PNG|no SVG|how large"):
+    with pytest.raises(ArtifactError, match=r"no PNG|no SVG|how large"):
         examine(png)
 
 

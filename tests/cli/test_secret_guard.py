@@ -71,3 +71,34 @@ def test_a_key_that_came_from_a_config_file_is_refused_and_named():
 def test_lists_in_a_config_are_searched_too():
     with pytest.raises(SecretError):
         refuse_in_config({"hydra": {"overrides": {"task": [f"request.prompt={KEY}"]}}}, env={})
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "provider.api_key_env=a1b2c3d4e5f60718293a4b5c6d7e8f90",
+        "provider.base_url=https://hunter2key@host/v1",
+        "provider.base_url='https://host/v1?api-key=hunter2hunter2'",
+        "+request.extra_params.Ocp-Apim-Subscription-Key=hunter2hunter2",
+        "+request.extra_params.headers={X-Api-Key: hunter2hunter2}",
+        "model.deployment='Bearer hunter2hunter2'",
+        "request.prompt=${oc.env:${provider.api_key_env}}",
+        "request.prompt=${oc.env:'OPENAI_API_${request.negative_prompt}'}",
+    ],
+)
+def test_what_hides_a_credential_is_found(argument):
+    with pytest.raises(SecretError) as caught:
+        refuse_in_arguments([argument], env={})
+    assert "hunter2" not in f"{caught.value.message} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "provider.api_key_env=MY_COMPANY_AZURE_OPENAI_API_KEY_WESTEUROPE",
+        "request.image_list=['https://account.blob.core/x.png?sig=abcdef']",
+        "request.prompt=write to otto@example.com",
+    ],
+)
+def test_what_only_looks_like_it_passes(argument):
+    refuse_in_arguments([argument], env={})
