@@ -64,14 +64,14 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     from hydra.core.global_hydra import GlobalHydra
 
     from runner.cli.composing import composing
-    from runner.cli.hydra_app import create, parse, show, single_config
+    from runner.cli.hydra_app import config_name, create, parse, show, single_config
     from runner.cli.prompt_guard import refuse_broken_prompts
 
     parsed = parse(arguments)
     refuse_broken_prompts(parsed.overrides, command="python -m runner" + " -m" * parsed.multirun)
     try:
         app = create(parsed)
-        with composing(app):
+        with composing(app, config_name(parsed), parsed.overrides):
             if show(app, parsed):
                 return 0
             config = single_config(app, parsed)
@@ -98,7 +98,7 @@ def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
     from runner.sweep import exit_code
 
     overrides = [*parsed.overrides, "hydra.mode=MULTIRUN", *more]
-    with composing(app):
+    with composing(app, config_name(parsed), parsed.overrides):
         returns = app.multirun(config_name(parsed), task, overrides)
     return exit_code(returns)
 

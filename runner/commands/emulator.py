@@ -36,7 +36,8 @@ COMPATIBLE = """
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="runner emulator",
+        prog="python -m runner emulator",
+        allow_abbrev=False,
         description=DESCRIPTION,
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

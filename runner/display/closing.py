@@ -106,7 +106,9 @@ def _seconds(result: Result) -> str:
 def _print_totals(results: Sequence[Result], directory: Path) -> None:
     counts = Counter("succeeded" if r.status == "verified" else r.status.value for r in results)
     print(" · ".join(f"{count} {name}" for name, count in counts.most_common()) + f" · {_money(results)}")
-    reasons = Counter(clean(r.error.message, 300) for r in results if r.error is not None)
-    for reason, count in reasons.most_common(10):
+    reasons = Counter((clean(r.error.message, 300), r.error.hint or "") for r in results if r.error is not None)
+    for (reason, hint), count in reasons.most_common(10):
         print(f"  {count} × {reason}")
+        for line in hint.splitlines():
+            print(f"      {line}")
     print(f"{directory}  (results.csv, results.jsonl)")

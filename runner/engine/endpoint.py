@@ -14,9 +14,10 @@ from runner.errors import (
     RateLimitError,
     RunnerError,
     ServerError,
+    UncertainError,
     UnexpectedAnswerError,
 )
-from runner.providers.base import Job, Provider
+from runner.providers.base import PAGE, Job, Provider
 
 from .clock import Clock
 from .halt import Halt
@@ -112,7 +113,8 @@ class Endpoint:
     def concerns_all(self, error: RunnerError) -> bool:
         """Whether every other run here would meet this error too."""
         early = HTTPConnectionError | UnexpectedAnswerError | ConfigError
-        return error.shared or (not self.answered and isinstance(error, early))
+        page = isinstance(error, UncertainError) and error.code == PAGE
+        return error.shared or (not self.answered and (page or isinstance(error, early)))
 
     async def _submission_slot(self) -> None:
         """Take one of the requests at a moment when a paid one may be sent."""

@@ -35,6 +35,10 @@ class JobStatus(StrEnum):
 _TERMINAL = frozenset({JobStatus.COMPLETED, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.EXPIRED})
 
 
+PAGE = "unexpected_page"
+"""The code of an `UncertainError` for a paid request that was answered with success and a page instead of JSON."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One answer about a remote unit of work; times are Unix seconds, `progress` is 0 to 100."""

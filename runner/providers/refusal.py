@@ -16,11 +16,13 @@ from runner.errors import (
     RateLimitError,
     RunnerError,
     ServerError,
+    UncertainError,
     UnexpectedAnswerError,
 )
 
 from .answer import Answer, error_of
 from .azure_refusal import azure_refusal
+from .base import PAGE
 from .call import Call
 from .content_filter import categories
 
@@ -77,11 +79,19 @@ def _server(answer: Answer, call: Call) -> ProviderError:
     )
 
 
-def _page(answer: Answer, call: Call) -> ProviderError:
+def _page(answer: Answer, call: Call) -> ProviderError | UncertainError:
     if answer.location and 300 <= answer.status < 400:
         what = f"redirected ({answer.status}) instead of answering"
     else:
         what = f"answered with a page instead of the API's JSON ({answer.status}): {answer.message!r}"
+    if call.paid and 200 <= answer.status < 300:
+        # Whoever said yes may have passed the request on before it lost the answer.
+        return UncertainError(
+            f"{call.place.host} {what}; the request to {call.action} may have been carried out and charged",
+            hint=f"is provider.base_url right? now {call.place.endpoint}; it is never sent again by itself",
+            code=PAGE,
+            **call.details,
+        )
     return UnexpectedAnswerError(
         f"{call.place.host} {what}",
         hint=f"is provider.base_url right? now {call.place.endpoint}; or a proxy or login page stands before it",

@@ -86,7 +86,7 @@ class RunnerLauncher(Launcher):
         _configure_logging(config)
         for job in jobs:
             job.create_directory()
-        labels = _labels(jobs)
+        labels = labels_of(jobs)
         outcome = execute(
             [job.run(label) for job, label in zip(jobs, labels, strict=True)],
             directory=sweep_dir,
@@ -122,7 +122,8 @@ def dry_run(jobs: Sequence[Job], note: str = "") -> None:
     print_dry_run([job.num for job in jobs], configs, varying([job.task_overrides for job in jobs], configs), note=note)
 
 
-def _labels(jobs: Sequence[Job]) -> list[str]:
+def labels_of(jobs: Sequence[Job]) -> list[str]:
+    """What tells each job from its siblings."""
     differing = varying([job.task_overrides for job in jobs], [job.config for job in jobs])
     return [differing.label(row) for row in range(len(jobs))]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from runner.config import Problem, RunConfig, load
 from runner.errors import RunnerError
 
 from .choice import Composition, interpolates
+from .collected import collected
 from .compose import Composer
 from .composition_error import problem_of
 from .fallback import with_options
@@ -63,14 +65,16 @@ class Planner:
         setup_globals()
         plan = Plan(total=len(batch))
         for num, overrides in enumerate(batch, first):
-            try:
-                job, problems = self._job(num, overrides)
-            except _COMPOSING_ERRORS as error:
-                job, problems = None, [problem_of(error, self._loader)]
+            job, problems = collected(overrides, functools.partial(self._job, num), self._problems)
             plan.findings += [Finding(num, problem) for problem in problems]
             if job is not None:
                 plan.jobs.append(job)
         return plan
+
+    def _problems(self, error: Exception) -> Problem:
+        if not isinstance(error, _COMPOSING_ERRORS):
+            raise error
+        return problem_of(error, self._loader)
 
     def compose(self, job: Job) -> DictConfig:
         """The job's config again, as its callbacks and `JobReturn` see it."""

@@ -21,7 +21,7 @@ from runner.report.results import write_results
 from .composition_error import problem_of
 from .finding import Finding
 from .job import Job
-from .launcher import RunnerLauncher, dry_run, known
+from .launcher import RunnerLauncher, dry_run, known, labels_of
 from .plan import Planner
 from .preflight import PreflightError, preflight
 from .replicas import replicated
@@ -89,7 +89,8 @@ def _launch_elsewhere(
     for batch in batches:
         returns.append(launcher.launch(batch, initial_job_idx=first))
         first += len(batch)
+    labels = dict(zip((job.num for job in jobs), labels_of(jobs), strict=True))
     done = [(job.directory, read_result(job.directory)) for job in jobs if (job.directory / NAME).exists()]
     write_results(directory, done)
-    print_closing([result for _, result in done], directory)
+    print_closing([result for _, result in done], directory, [labels[result.index] for _, result in done])
     return returns

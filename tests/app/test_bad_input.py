@@ -141,3 +141,14 @@ def test_an_earlier_run_is_never_overwritten(quick):
 
 def test_a_directory_that_cannot_be_made_is_refused(cli):
     cli("hydra.run.dir=" + "x" * 300).refused("hydra.run.dir", "cannot be made")
+
+
+@pytest.mark.parametrize("flags", [[], ["-m"]])
+def test_every_unknown_key_is_named_at_once(cli, flags):
+    done = cli(*flags, "request.duration_secs=4", "request.aspct=1", "provider.latncy=3")
+    done.refused("did you mean request.duration_seconds?", "request.aspct", "did you mean provider.latency?")
+
+
+def test_unknown_keys_and_wrong_values_of_a_sweep_are_named_together(cli):
+    done = cli("-m", "+request.duration_secs=3", "request.duration_seconds=4,99")
+    done.refused("did you mean request.duration_seconds?")

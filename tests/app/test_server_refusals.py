@@ -63,13 +63,15 @@ def test_an_unreachable_host_is_said_to_have_received_nothing(cli, canary, unuse
     assert done.results()[0]["error"]["type"] == "HTTPConnectionError"
 
 
-@pytest.mark.parametrize("status", [200, 404])
-def test_a_web_page_instead_of_an_answer_is_recognised(cli, make_emulator, canary, status):
+@pytest.mark.parametrize(("status", "code", "kind"), [(200, 4, "UncertainError"), (404, 1, "UnexpectedAnswerError")])
+def test_a_web_page_instead_of_an_answer_is_recognised(cli, make_emulator, canary, status, code, kind):
     rule = {"match": {"operation": "image"}, "every": 1, "fault": "html", "status": status}
     server = make_emulator(rules=[rule])
-    done = cli(*IMAGE, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY=canary)
-    expect(done, 1)
-    assert done.results()[0]["error"]["type"] == "UnexpectedAnswerError"
+    done = cli("-m", *IMAGE, "provider.max_concurrent_jobs=1", "replica=0,1,2",
+               OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY=canary)  # fmt: skip
+    expect(done, code, "is provider.base_url right?" if status == 404 else "may have been carried out")
+    assert {result["error"]["type"] for result in done.results() if result["error"]} == {kind}
+    assert sum(server.ledger()["requests"].values()) == 1, "the first page stops the others"
 
 
 def test_a_lost_answer_is_uncertain_and_never_sent_again(cli, make_emulator, canary):

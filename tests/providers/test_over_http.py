@@ -175,7 +175,7 @@ async def test_a_bad_parameter_is_refused_with_the_server_s_words(emulator, open
         ({"fault": "drop_after_commit"}, UncertainError, 1),
         ({"fault": "status", "status": 500, "commit": True}, UncertainError, 1),
         ({"fault": "html", "status": 502}, UncertainError, 0),
-        ({"fault": "html", "status": 200}, UnexpectedAnswerError, 0),
+        ({"fault": "html", "status": 200}, UncertainError, 0),
         ({"fault": "rate_limit", "retry_after": 300}, RateLimitError, 0),
         ({"fault": "unauthorized"}, AuthenticationError, 0),
         ({"fault": "content_filter"}, ContentModerationError, 0),

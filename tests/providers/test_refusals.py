@@ -178,7 +178,8 @@ async def test_request_ids_are_kept(submitting, header):
 @pytest.mark.parametrize("status", [200, 401, 403, 404])
 async def test_a_web_page_instead_of_the_api_is_said_in_plain_text(submitting, status):
     error = await submitting(status, text=PAGE, headers={"content-type": "text/html"})
-    assert isinstance(error, UnexpectedAnswerError)
+    # Whoever says yes may have passed a paid request on.
+    assert isinstance(error, UncertainError if status == 200 else UnexpectedAnswerError)
     assert "502 Bad Gateway: nginx" in str(error)
     assert "<" not in str(error)
     assert "\x1b" not in str(error)
