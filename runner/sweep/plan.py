@@ -42,7 +42,7 @@ _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueE
 
 @dataclass(slots=True)
 class Plan:
-    """The jobs that could be planned, and what is wrong with any."""
+    """The jobs that could be composed, if need be without what is wrong with them, and what is wrong with any."""
 
     jobs: list[Job] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -32,12 +32,10 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 
     `repeats` allows the same work twice with a warning: an optimiser that asks again wants another sample.
     """
-    findings = [
-        *plan.findings,
-        *_checked(plan.jobs, env),
-        *_places(plan.jobs),
-        *_duplicates(plan.jobs, repeats=repeats),
-    ]
+    broken = {run for run, problem in plan.findings if problem.severity == "error"}
+    # A job with problems was composed without what is wrong, only to be checked: it may look like another.
+    sound = [job for job in plan.jobs if job.num not in broken]
+    findings = [*plan.findings, *_checked(plan.jobs, env), *_places(sound), *_duplicates(sound, repeats=repeats)]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
             sorted(findings, key=lambda finding: -1 if finding.run is None else finding.run), plan.total

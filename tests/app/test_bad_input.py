@@ -149,6 +149,13 @@ def test_every_unknown_key_is_named_at_once(cli, flags):
     done.refused("did you mean request.duration_seconds?", "request.aspct", "did you mean provider.latency?")
 
 
-def test_unknown_keys_and_wrong_values_of_a_sweep_are_named_together(cli):
-    done = cli("-m", "+request.duration_secs=3", "request.duration_seconds=4,99")
-    done.refused("did you mean request.duration_seconds?")
+@pytest.mark.parametrize(
+    ("arguments", "runs"),
+    [
+        (["-m", "request.duration_secs=3", "request.duration_seconds=4,99"], "run 1: "),
+        (["request.duration_secs=3", "request.duration_seconds=99"], ""),
+    ],
+)
+def test_unknown_keys_and_wrong_values_are_named_together(cli, arguments, runs):
+    done = cli(*arguments)
+    done.refused("did you mean request.duration_seconds?", f"{runs}request.duration_seconds: Invalid duration")
