@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from runner import __version__
+from runner.display.reader import forget_reader
 from runner.errors import RunnerError
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ def run(arguments: Sequence[str]) -> int:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output went away, as `| head` does; Python must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Runs meet it where they close, with their own code; here it is only help or a table that nobody reads on.
+        forget_reader()
         return 0
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result
 from runner.config.run import Progress
-from runner.display import observing, print_closing, print_error
+from runner.display import observing, print_closing, print_error, reader_may_leave
 from runner.engine.run import Event, Observer, Run
 from runner.errors import DiskError
 from runner.report.results import write_results
@@ -46,7 +46,8 @@ def execute(
             outcome.stopped_by = outcome.stopped_by or error
     # One run's files are where the run is, also if it was a sweep of one.
     _say_what_stopped(outcome)
-    print_closing(outcome.results, runs[0].directory if len(runs) == 1 else directory, [run.label for run in runs])
+    with reader_may_leave():
+        print_closing(outcome.results, runs[0].directory if len(runs) == 1 else directory, [run.label for run in runs])
     return outcome
 
 

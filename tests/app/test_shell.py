@@ -76,3 +76,16 @@ def test_an_interrupted_run_keeps_its_job_and_says_so(tmp_path):
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
     assert "goes on at the provider" in out
+
+
+def test_a_reader_that_goes_away_hides_no_failure(tmp_path, make_emulator, canary):
+    server = make_emulator(api_key="another")
+    command = (
+        f"{sys.executable} -m runner provider=openai model=gpt-image-2 request=image | true; exit ${{PIPESTATUS[0]}}"
+    )
+    keys = {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": canary}
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env={**os.environ, **keys}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
