@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
 
 _AHEAD_SECONDS = 300.0
+_MOMENT_SECONDS = 2.0
 _AGAIN_SECONDS = 30.0
 _SIGN_IN = (
     "az login; or a service principal in AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; or "
@@ -69,6 +70,7 @@ class EntraCredential:
         # Answers to requests that were signed earlier may still repeat an earlier token.
         self._known: deque[str] = deque(maxlen=4)
         self._fetching: asyncio.Task[_Token] | None = None
+        self._asked_at = 0.0
 
     async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
         """The header with a token that is valid; None if nothing but the `refused` one can be had.
@@ -98,11 +100,17 @@ class EntraCredential:
 
     async def _fetch(self, *, afresh: bool = False) -> _Token:
         """A new token; whoever asks while one is being fetched shares it, or its failure."""
-        if self._fetching is None or self._fetching.done():
+        if self._fetching is None or (self._fetching.done() and not self._just_refused(self._fetching)):
+            self._asked_at = self._clock()
             self._fetching = asyncio.create_task(self._fetched(afresh=afresh))
             # Looked at here too, for the case that all who wait for it are cancelled.
             self._fetching.add_done_callback(lambda task: None if task.cancelled() else task.exception())
         return await asyncio.shield(self._fetching)
+
+    def _just_refused(self, task: asyncio.Task[_Token]) -> bool:
+        """Whether signing in failed a moment ago: who was under way to ask then needs no answer of its own."""
+        refused = not task.cancelled() and isinstance(task.exception(), AuthenticationError)
+        return refused and self._clock() - self._asked_at < _MOMENT_SECONDS
 
     async def _fetched(self, *, afresh: bool) -> _Token:
         if afresh:
