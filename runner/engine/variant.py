@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager
 
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.picture import examine
-from runner.artifacts.result import Artifact
 from runner.config import VideoRequest
 from runner.errors import RunnerError
 from runner.providers.base import Content, Job, Variant
@@ -14,6 +13,7 @@ from runner.providers.base import Content, Job, Variant
 from .collect import collect
 from .endpoint import Endpoint
 from .journal import Journal
+from .partials import image_artifact
 from .threads import Threads
 
 _TRIES = 2
@@ -43,13 +43,4 @@ async def _add(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job,
     except RunnerError:
         discard(part)
         raise
-    journal.add(
-        Artifact(
-            path=final.name,
-            bytes=stored.bytes,
-            sha256=stored.sha256,
-            media_type=picture.media_type,
-            width=picture.width,
-            height=picture.height,
-        )
-    )
+    journal.add(image_artifact(final.name, stored, picture))
