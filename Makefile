@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make check, make bench.
+# One command each: make demo, make test, make check, make audit, make bench, make soak.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check audit bench soak clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -24,13 +24,27 @@ demo: $(VENV)/.installed   ## install, then make one emulated video
 test: $(VENV)/.installed-test   ## run every test
 	@$(BIN)/python -m pytest
 
-check: $(VENV)/.installed-test   ## lint, format and types
+check: $(VENV)/.installed-test audit   ## lint (ruff's S rules are bandit's), format, types and known vulnerabilities
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+# A vulnerability that was found fails; an advisory service that cannot be asked is said and passes.
+audit: $(VENV)/.installed-test   ## known vulnerabilities of what is installed
+	@$(BIN)/python -m pip_audit --skip-editable --progress-spinner off --timeout 10 >$(VENV)/audit 2>&1; \
+	code=$$?; skipped=$$(grep -c 'could not be audited' $(VENV)/audit); \
+	if [ $$code -ne 0 ] && grep -q '^Found [0-9]* known vulnerabilit' $(VENV)/audit; then cat $(VENV)/audit; exit 1; \
+	elif [ $$code -ne 0 ]; then echo "pip-audit could not ask its advisory service: $$(tail -n 1 $(VENV)/audit | cut -c 1-200)"; \
+	elif [ $$skipped -gt 0 ]; then echo "pip-audit found nothing; unknown to its advisory service: $$skipped packages"; \
+	else echo "pip-audit found nothing"; fi
+
 bench: $(VENV)/.installed-test   ## measure against a bare SDK script, side by side
 	@$(BIN)/python tests/benchmarks/bench.py
+
+SEED ?= 4
+RUNS ?= 200
+soak: $(VENV)/.installed-test   ## a sweep under every fault, killed at random and resumed: make soak SEED=7 RUNS=1000
+	@$(BIN)/python tests/crash/soak.py --seed $(SEED) --runs $(RUNS)
 
 clean:   ## remove the virtual environment and the caches; outputs/ stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

@@ -7,10 +7,11 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runner import __version__
-from runner.display.reader import forget_reader
+from runner.display.reader import forget_reader, lost_output, output_refused
 from runner.errors import RunnerError
 
 if TYPE_CHECKING:
@@ -25,7 +26,19 @@ INTERRUPTED = 130
 def run(arguments: Sequence[str]) -> int:
     """Execute a command line (without the program's name) and return its exit code."""
     try:
-        return _dispatch(list(arguments))
+        code = _guarded(list(arguments))
+    except SystemExit:
+        lost = lost_output()
+        if lost is None:
+            raise
+        return _complain(lost)
+    lost = lost_output()
+    return code if lost is None else max(code, _complain(lost))
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        return _dispatch(arguments)
     except RunnerError as error:
         return _complain(error)
     except KeyboardInterrupt:
@@ -34,6 +47,10 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Runs meet it where they close, with their own code; here it is only help or a table that nobody reads on.
         forget_reader()
+        return 0
+    except OSError as error:
+        if not output_refused(error):
+            raise
         return 0
 
 
@@ -107,7 +124,8 @@ def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
 def _complain(error: RunnerError) -> int:
     from runner.display import print_error
 
-    print_error(error)
+    with suppress(OSError):  # where nobody hears, the code is what is left to say
+        print_error(error)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":
         traceback.print_exception(error)
     return error.exit_code

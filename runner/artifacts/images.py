@@ -9,14 +9,19 @@ from pathlib import Path
 from runner.errors import ArtifactError
 
 from .atomic import disk_errors
-from .download import Stored
+from .download import TOO_LARGE, Stored
+
+MAX_BYTES = 256 * 1024**2
+"""Twice what the largest image that is accepted has without any compression."""
 
 _SLICE = 4 * 64 * 1024
 """Characters at a time; a multiple of four, as base64 comes in groups of four."""
 
 
-def decode(b64: str, part: Path) -> Stored:
-    """Write the image that `b64` spells to `part`; raises `ArtifactError` if it is not base64."""
+def decode(b64: str, part: Path, *, limit: int = MAX_BYTES) -> Stored:
+    """Write the image that `b64` spells to `part`; raises `ArtifactError` if it is none, or beyond `limit` bytes."""
+    if len(b64) * 3 // 4 > limit:
+        raise ArtifactError(f"the image is larger than {limit:,} bytes and was not decoded", code=TOO_LARGE)
     if "\n" in b64:
         b64 = "".join(b64.split())
     start = b64.find(",") + 1 if b64.startswith("data:") else 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import struct
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import ArtifactError
 
+from .download import TOO_LARGE
 from .thumbnail import WIDTH
 from .vector import drawing, starts_as_text
 
@@ -45,13 +49,15 @@ def examine(path: Path) -> Picture:
 
     if starts_as_text(path):
         return Picture(*drawing(path), small=None)
+    _leave_the_limit_to_us()
     try:
         with Image.open(path, formats=tuple(_TYPES)) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ArtifactError(f"the image is {image.width}x{image.height}, which nothing generates",
+                                    code=TOO_LARGE)  # fmt: skip
             # A PNG whose pixels are complete may still lack its end; loading does not mind.
             image.verify()
         with Image.open(path, formats=tuple(_TYPES)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ArtifactError(f"the image is {image.width}x{image.height}, which nothing generates")
             image.load()
             media_type, extension = _TYPES[str(image.format)]
             small = image.copy()
@@ -60,6 +66,14 @@ def examine(path: Path) -> Picture:
     except UnidentifiedImageError as error:
         raise ArtifactError("the file is no PNG, WebP, JPEG, GIF or SVG image") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ArtifactError(f"the image is too large: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
+        raise ArtifactError("the image has more pixels than anything generates", code=TOO_LARGE) from error
+    except (OSError, SyntaxError, ValueError, struct.error) as error:
         raise ArtifactError(f"the image is cut or damaged: {error}") from error
+
+
+@functools.cache
+def _leave_the_limit_to_us() -> None:
+    """Keep Pillow from printing a warning about what is refused here anyway."""
+    from PIL.Image import DecompressionBombWarning
+
+    warnings.simplefilter("ignore", DecompressionBombWarning)

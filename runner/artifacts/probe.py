@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ArtifactError
 
+from .download import TOO_LARGE
 from .thumbnail import WIDTH
 
 if TYPE_CHECKING:
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 # Playlists and the like would make FFmpeg open whatever a server writes into them.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,ogg,gif,flv"
 _MAX_PIXELS = 8192 * 8192
+_MAX_SIDE = 16_384
+_MAX_SECONDS = 24 * 3600
+MAX_DECODED = 10**11
+"""Pixels decoded to look at the end: a minute of 8K video behind its last key frame, and half a minute of work."""
+
 _TAIL = Fraction(1, 10)
 """Seconds by which the last frame may end before the container says it does."""
 
@@ -45,9 +51,10 @@ class Video:
     first_frame: Image
 
 
-def probe(path: Path) -> Video:
-    """Read and check a video file; raises `ArtifactError` if it is anything else, cut or damaged.
+def probe(path: Path, *, limit: int = MAX_DECODED) -> Video:
+    """Read and check a video file; raises `ArtifactError` if it is anything else, cut, damaged or absurdly large.
 
+    `limit` is in pixels to decode behind the last key frame.
     Blocks for some 10 to 300 ms of decoding: call it in a thread.
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
@@ -55,17 +62,18 @@ def probe(path: Path) -> Video:
     options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     try:
         with av.open(str(path), options=options) as container:
-            return _examine(container)
+            return _examine(container, limit)
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise ArtifactError(f"the file is {_nature(path)}: {error}") from error
 
 
-def _examine(container: InputContainer) -> Video:
+def _examine(container: InputContainer, limit: int) -> Video:
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
-    if not 0 < stream.width * stream.height <= _MAX_PIXELS:
-        raise ArtifactError(f"the picture is {stream.width}x{stream.height}, which nothing generates")
+    _check_size(stream.width, stream.height)
+    # The decoder's own limit, too: a stream may change its size on the way.
+    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
     # The pool of threads that calls this is the parallelism; FFmpeg's own threads cost more to start than they save.
     stream.codec_context.thread_count = 1
     first = next(container.decode(stream), None)
@@ -73,7 +81,7 @@ def _examine(container: InputContainer) -> Video:
         raise ArtifactError("the file holds no frame")
     small = _small(first)
     duration = _duration(container, stream)
-    _check_end(container, stream, duration)
+    _check_end(container, stream, duration, limit)
     audio = container.streams.audio
     media_type, extension = _container_type(container)
     return Video(
@@ -89,14 +97,28 @@ def _examine(container: InputContainer) -> Video:
     )
 
 
+def _check_size(width: int, height: int) -> None:
+    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE and width * height <= _MAX_PIXELS):
+        raise ArtifactError(f"the picture is {width}x{height}, which nothing generates", code=TOO_LARGE)
+
+
 def _small(frame: VideoFrame) -> Image:
-    height = max(2, round(frame.height * WIDTH / frame.width))
+    # A strip of a few columns would otherwise grow to gigabytes.
+    height = min(WIDTH * 8, max(2, round(frame.height * WIDTH / frame.width)))
     pixels = frame.reformat(width=WIDTH, height=height, format="rgb24", interpolation="AREA")
     image: Image = pixels.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it without annotations
     return image
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> Fraction:
+    duration = _told(container, stream)
+    if not 0 <= duration <= _MAX_SECONDS:
+        raise ArtifactError(f"the file claims to be {float(duration):,.0f} seconds long, which nothing generates",
+                            code=TOO_LARGE)  # fmt: skip
+    return duration
+
+
+def _told(container: InputContainer, stream: VideoStream) -> Fraction:
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
     if container.duration is not None:
@@ -104,16 +126,19 @@ def _duration(container: InputContainer, stream: VideoStream) -> Fraction:
     raise ArtifactError("the file does not say how long it is")
 
 
-def _check_end(container: InputContainer, stream: VideoStream, duration: Fraction) -> None:
+def _check_end(container: InputContainer, stream: VideoStream, duration: Fraction, limit: int) -> None:
     """Decode from the last key frame on; a file cut anywhere cannot come to its end."""
     base = stream.time_base or Fraction(1, 1_000_000)
     start = stream.start_time or 0
     container.seek(start + int(duration / base), stream=stream, backward=True)
-    end = None
+    end, decoded = None, 0
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise ArtifactError("the file is cut or damaged: its last packets are incomplete")
         for frame in packet.decode():
+            decoded += frame.width * frame.height
+            if decoded > limit:
+                raise ArtifactError("the file takes more decoding than anything that is generated", code=TOO_LARGE)
             if frame.pts is not None:
                 end = max(end or 0, frame.pts - start + (frame.duration or 0))
     frame_time = 1 / stream.average_rate if stream.average_rate else Fraction(1, 24)

@@ -1,20 +1,22 @@
-"""SVG drawings: read far enough to know that they are whole, with nothing in them resolved or fetched."""
+"""SVG drawings: read far enough to know that they are whole, with nothing in them resolved, fetched or kept."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from runner.errors import ArtifactError
 
+from .download import TOO_LARGE
+
 MAX_BYTES = 64_000_000
 """Far beyond any drawing; a larger text is an attack or a mistake."""
 
 _ROOT = "{http://www.w3.org/2000/svg}svg"
-_NUMBER = re.compile(r"\s*([0-9]*\.?[0-9]+)(px)?\s*")
-# A document type can declare entities, which is how small files become huge ones.
-_DOCTYPE = re.compile(rb"<!(DOCTYPE|ENTITY)", re.IGNORECASE)
+_NUMBER = re.compile(r"\s*([0-9]{0,6}\.[0-9]+|[0-9]{1,6})(px)?\s*")
+_PIECE = 64 * 1024
 
 
 def starts_as_text(path: Path) -> bool:
@@ -25,20 +27,43 @@ def starts_as_text(path: Path) -> bool:
 
 def drawing(path: Path) -> tuple[str, str, int, int]:
     """Media type, extension, width and height (in pixels) of an SVG file; raises `ArtifactError` for anything else."""
-    content = path.read_bytes() if path.stat().st_size <= MAX_BYTES else b""
-    if not content or _DOCTYPE.search(content):
-        raise ArtifactError("the drawing is too large or declares a document type, which no SVG of an API needs")
+    if path.stat().st_size > MAX_BYTES:
+        raise ArtifactError(f"the drawing is larger than {MAX_BYTES:,} bytes", code=TOO_LARGE)
+    root = _Root()
+    parser = ET.XMLParser(target=root)  # noqa: S314 - it stops at a document type, without which nothing expands
     try:
-        root = ET.fromstring(content)  # noqa: S314 - without a document type there is nothing to expand
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                parser.feed(piece)
+        parser.close()
     except ET.ParseError as error:
         raise ArtifactError(f"the file is no SVG image, or it is cut: {error}") from error
     if root.tag != _ROOT:
         raise ArtifactError("the file is text, but no SVG image")
-    width, height = _size(root)
+    width, height = _size(root.attributes)
     return "image/svg+xml", "svg", width, height
 
 
-def _size(root: ET.Element) -> tuple[int, int]:
+class _Root:
+    """Keeps the outermost element alone: a tree of a million empty ones would fill the memory."""
+
+    def __init__(self) -> None:
+        self.tag: str | None = None
+        self.attributes: Mapping[str, str] = {}
+
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if self.tag is None:
+            self.tag, self.attributes = tag, attributes
+
+    def doctype(self, *_: object) -> None:
+        # It can declare entities, which is how small files become huge ones.
+        raise ArtifactError("the drawing declares a document type, which no SVG of an API needs")
+
+    def close(self) -> None:
+        """Nothing is left to do; the parser insists on being able to ask."""
+
+
+def _size(root: Mapping[str, str]) -> tuple[int, int]:
     box = root.get("viewBox", "").replace(",", " ").split()
     given = [root.get("width", ""), root.get("height", "")]
     sides = given if all(_NUMBER.fullmatch(side) for side in given) else box[2:]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -11,8 +10,11 @@ from typing import Any
 
 import httpx2
 
+from .allowance import exhausted, renewal
 from .excerpt import excerpt, one_line
-from .job import finite, request_id
+from .header import finite
+from .job import request_id
+from .json_answer import read_json
 
 Redact = Callable[[str], str]
 """Takes every secret out of a text: some servers repeat the key that they refuse."""
@@ -29,6 +31,8 @@ class Answer:
     inner: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
     request_id: str | None = None
     retry_after: float | None = None
+    exhausted: bool = False
+    """Whether nothing remains of what is allowed in a time."""
     location: str | None = None
     raw: Any = None  # Any: JSON
     is_page: bool = False
@@ -45,18 +49,20 @@ class Answer:
 def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     """What `response`, whose body was read, says."""
     text = redact(response.text)
-    raw = _json(text)
+    raw = read_json(response.text, redact)
     headers = response.headers
     error = error_of(raw)
     inner = error.get("inner_error") or error.get("innererror")
     return Answer(
         status=response.status_code,
-        message=_message(error) or excerpt(text) or response.reason_phrase,
+        # Redacted again, as a page's own spelling of its letters is resolved by now.
+        message=redact(_message(error) or excerpt(text) or one_line(response.reason_phrase)),
         code=_word(error.get("code")),
         type=_word(error.get("type")),
         inner=inner if isinstance(inner, dict) else {},
         request_id=request_id(headers),
         retry_after=retry_after(headers),
+        exhausted=exhausted(headers),
         location=headers.get("location"),
         raw=raw,
         is_page=raw is None and bool(text.strip()),
@@ -65,7 +71,7 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks to wait, from `retry-after-ms` or `Retry-After` in seconds or as a date."""
+    """Seconds that the server asks to wait: `retry-after-ms`, `Retry-After` (seconds, a date), x-ratelimit resets."""
     milliseconds = finite(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return max(0.0, milliseconds / 1000)
@@ -76,16 +82,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     try:
         date = parsedate_to_datetime(text)
     except ValueError:
-        return None
+        return renewal(headers, refused=True)
     aware = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
     return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
-
-
-def _json(text: str) -> Any:  # Any: JSON
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
 
 
 def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON
@@ -103,7 +102,7 @@ def _message(error: Mapping[str, Any]) -> str:  # Any: JSON
         parts = [item if isinstance(item, dict) else {"msg": item} for item in detail]
         detail = "; ".join(f"{'.'.join(map(str, part.get('loc', ())))} {part.get('msg', '')}".strip() for part in parts)
     elif isinstance(detail, dict):
-        detail = detail.get("message") or json.dumps(detail)
+        detail = detail.get("message") or str(detail)
     return one_line(str(detail))
 
 

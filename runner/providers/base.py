@@ -53,8 +53,25 @@ class Job:
     expires_at: float | None = None
     poll_after: float | None = None
     """Seconds after which the server would like to be asked again."""
+    submit_after: float | None = None
+    """Seconds until another paid request may be sent, where nothing remains of what is allowed in a time."""
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """A part of the list of an endpoint's jobs, newest first.
+
+    Attributes:
+        jobs: what was listed; the `raw` of each holds its prompt, model, size and seconds where the server tells them.
+        more: whether older jobs may follow.
+        last: the job after which the next page begins.
+    """
+
+    jobs: tuple[Job, ...]
+    more: bool
+    last: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +112,8 @@ class ImageBatch:
     usage: ImageUsage | None = None
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
+    submit_after: float | None = None
+    """As of a `Job`."""
 
 
 class Content(Protocol):
@@ -183,6 +202,9 @@ class Provider(Protocol):
 
     async def retrieve(self, job_id: str) -> Job:
         """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
+
+    async def jobs(self, after: str | None = None, limit: int = 100) -> JobPage:
+        """List up to `limit` (at most 100) of the endpoint's jobs, newest first, beginning behind the job `after`."""
 
     def content(self, job: Job, variant: Variant = "video") -> AbstractAsyncContextManager[Content]:
         """Open the download of a completed job's file; `ExpiredError` if it is no longer kept."""

@@ -9,9 +9,10 @@ from openai import AsyncOpenAI
 
 from runner.config.provider import EndpointConfig
 
-from .auth import CredentialAuth
+from .auth import CredentialAuth, redactor
 from .credentials import Credential
 from .endpoint import Endpoint, is_loopback
+from .intake import Intake
 from .request_log import hide_queries
 
 # The SDK insists on a key and would take OPENAI_API_KEY; what is sent is put in place by CredentialAuth alone.
@@ -39,6 +40,7 @@ def http_client(
             max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_SECONDS
         ),
         follow_redirects=False,
+        event_hooks={"response": [Intake(redactor(credential))]},
         transport=transport,
         # A proxy from the environment cannot reach this machine's own servers.
         trust_env=not is_loopback(urlsplit(endpoint.base_url or _NOWHERE).hostname),

@@ -12,11 +12,10 @@ from runner.errors import ExpiredError, ProviderError, RunnerError, ServerError,
 
 from .base import Job
 from .endpoint import is_loopback, origin, split
+from .intake import PLAIN
 
 Translate = Callable[[Exception], RunnerError]
 
-# Without compression, Content-Length counts the file's bytes; videos and images do not compress anyway.
-PLAIN = {"Accept-Encoding": "identity"}
 _MAX_REDIRECTS = 5
 
 
@@ -46,12 +45,6 @@ class Download:
                 yield chunk
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise self._translate(error) from None
-
-
-def is_file(response: httpx2.Response) -> bool:
-    """Whether a success carries a file, and not a page or JSON about one."""
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-    return kind not in ("text/html", "application/json")
 
 
 def elsewhere(response: httpx2.Response, job: Job) -> str | None:
@@ -109,9 +102,17 @@ def check_address(url: str, home: str) -> None:
         parts = split(url)
     except ValueError as error:
         raise UnexpectedAnswerError(f"the server named an address that {error}") from None
-    if parts.scheme != "https" and not is_loopback(parts.hostname) and origin(parts) != origin(urlsplit(home)):
+    if "@" in parts.netloc:
+        raise UnexpectedAnswerError(f"the server named an address with a user or password at {parts.hostname}",
+                                    hint="it is not fetched: the HTTP client would sign in there")  # fmt: skip
+    if parts.scheme != "https" and not _is_here(parts.hostname) and origin(parts) != origin(urlsplit(home)):
         raise UnexpectedAnswerError(f"the server named an unencrypted address at {parts.hostname}",
                                     hint="only https addresses are fetched")  # fmt: skip
+
+
+def _is_here(host: str | None) -> bool:
+    """Whether a server's word for a host means this machine: x.localhost may be anywhere, where a DNS says so."""
+    return is_loopback(host) and not (host or "").rstrip(".").lower().endswith(".localhost")
 
 
 async def open_address(http: httpx2.AsyncClient, url: str, home: str) -> httpx2.Response:

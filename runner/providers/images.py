@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .allowance import renewal
 from .base import GeneratedImage, ImageBatch, ImageUsage
 from .job import request_id
 
@@ -17,7 +18,8 @@ def read_images(raw: object, headers: Mapping[str, str]) -> ImageBatch | None:
     images = tuple(image for item in data if isinstance(item, dict) and (image := _image(item)) is not None)
     if not images:
         return None
-    return ImageBatch(images, _usage(raw.get("usage")), request_id(headers), {**raw, "data": list(map(_light, data))})
+    light = {**raw, "data": list(map(_light, data))}
+    return ImageBatch(images, _usage(raw.get("usage")), request_id(headers), light, renewal(headers))
 
 
 def _image(item: Mapping[str, Any]) -> GeneratedImage | None:  # Any: JSON

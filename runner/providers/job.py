@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
+from .allowance import renewal
 from .base import Job, JobStatus
 from .content_filter import categories
 from .excerpt import one_line
+from .header import finite
 from .status import job_status
+
+_LONGEST_ID = 1000
+"""Gateways pack an upstream's id, its name and the model into theirs."""
 
 
 def read_job(raw: object, headers: Mapping[str, str], job_id: str | None = None) -> Job | None:
     """The job that `raw` describes, or None if it describes none; `job_id` is used where it names none."""
     if not isinstance(raw, dict) or not isinstance(raw.get("status"), str):
         return None
-    name = raw.get("id", job_id)
-    if not isinstance(name, str) or not name:
+    # What a server answers about one job is not taken for another's.
+    name = job_id or raw.get("id")
+    if not isinstance(name, str) or not is_id(name):
         return None
     status = job_status(raw["status"])
     code, message = _error(raw.get("error"))
@@ -31,14 +36,21 @@ def read_job(raw: object, headers: Mapping[str, str], job_id: str | None = None)
         created_at=_number(raw.get("created_at")),
         expires_at=_number(raw.get("expires_at")),
         poll_after=_poll_after(headers),
+        submit_after=renewal(headers),
         request_id=request_id(headers),
         raw=raw,
     )
 
 
+def is_id(text: str) -> bool:
+    """Whether a server's word can be an id: it is shown, logged and stored, and becomes a part of addresses."""
+    return 0 < len(text) <= _LONGEST_ID and text.isprintable() and text.strip(".") != ""
+
+
 def request_id(headers: Mapping[str, str]) -> str | None:
     """The id under which the provider's support finds the request."""
-    return headers.get("x-request-id") or headers.get("apim-request-id")
+    given = headers.get("x-request-id") or headers.get("apim-request-id")
+    return one_line(given, 200) if given else None
 
 
 def _error(error: Any) -> tuple[str | None, str | None]:  # Any: an object, a text or null, by server
@@ -62,12 +74,3 @@ def _percent(value: object) -> float:
 def _poll_after(headers: Mapping[str, str]) -> float | None:
     milliseconds = finite(headers.get("openai-poll-after-ms"))
     return None if milliseconds is None else max(0.0, milliseconds / 1000)
-
-
-def finite(text: str | None) -> float | None:
-    """The number that a header holds; a header may hold anything."""
-    try:
-        number = float(text or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -67,6 +67,7 @@ def _rate_limit(answer: Answer, call: Call) -> ProviderError:
         f"{call.place.host} asks to wait ({answer.status}): {answer.message}",
         hint=f"nothing was created; it is tried again, and a lower {key} avoids it",
         retry_after=answer.retry_after,
+        exhausted=answer.exhausted and not running,
         **_details(answer, call),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -24,17 +23,20 @@ from runner.errors import BadRequestError, RunnerError
 
 from .answer import read_answer
 from .auth import redactor
-from .base import Character, Content, ImageBatch, Job, OnPartial, Reply, Variant
+from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build
 from .call import Call, Place
 from .client import http_client, sdk_client
 from .credentials import Credential
-from .download import PLAIN, Download, check_address, elsewhere, gone, is_file, late, open_address
+from .download import Download, check_address, elsewhere, gone, late, open_address
 from .endpoint import Endpoint, origin
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
 from .images import read_images
+from .intake import PLAIN, is_file
 from .job import read_job
+from .json_answer import read_json
+from .listing import no_list, read_page, unlisted
 from .translation import refused, translate, unanswered, unreadable
 from .videos import QuietVideos
 
@@ -71,7 +73,7 @@ class SDKProvider:
 
     def model_id(self, config: RunConfig) -> str:
         """What is sent as `model`."""
-        return config.model.name
+        return config.sent_model
 
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
         """The request as sent, with each file as its name, size and hash."""
@@ -103,6 +105,20 @@ class SDKProvider:
                     raise
                 return job
             return read_job(self._json(response), response.headers, job_id) or self._unreadable(response, call)
+
+    async def jobs(self, after: str | None = None, limit: int = 100) -> JobPage:
+        """List up to `limit` of the endpoint's jobs, newest first, beginning behind the job `after`."""
+        await self._ready()
+        call = Call(self._place, "list the jobs", job_id=after)
+        if not self._dialect.lists:
+            raise unlisted(call)
+        query = {"limit": limit, "order": "desc", **({} if after is None else {"after": after})}
+        with self._translated(call):
+            response = await self._client.get("/videos", cast_to=httpx2.Response, options={"params": query})
+            raw = self._json(response)
+        if raw is None:
+            self._unreadable(response, call)
+        return read_page(raw, limit) or no_list(response.status_code, call)
 
     @asynccontextmanager
     async def content(self, job: Job, variant: Variant = "video") -> AsyncIterator[Content]:
@@ -233,12 +249,12 @@ class SDKProvider:
         # Any: as above
         response = answer.http_response
         try:
-            batch = await read_stream(answer.parse(), response.headers, body.fields["n"], on_partial)
+            batch = await read_stream(answer.parse(), response.headers, body.fields["n"], on_partial, self._redact)
         finally:
             await response.aclose()
         if batch is None:
             raise unanswered(f"{self._place.host} ended its stream before the finished image", call)
-        return replace(batch, raw=json.loads(self._redact(json.dumps(batch.raw))))
+        return batch
 
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> httpx2.Response:
         try:
@@ -273,7 +289,7 @@ class SDKProvider:
 
     def _json(self, response: httpx2.Response) -> Any:  # Any: JSON
         try:
-            return json.loads(self._redact(response.content.decode()))
+            return read_json(response.content.decode(), self._redact)
         except ValueError:
             return None
 

@@ -12,16 +12,17 @@ from .answer import Redact
 from .call import Call
 from .content_filter import categories
 from .excerpt import one_line
+from .json_answer import kept
 from .refusal import MODERATED
 
 
 def stream_failure(error: openai.APIError, call: Call, redact: Redact) -> RunnerError:
     """What the error event of a stream means: the generation was begun and has failed, as a job fails."""
-    body = error.body if isinstance(error.body, dict) else {}
+    body = kept(error.body, redact) if isinstance(error.body, dict) else {}
     code = body.get("code") or body.get("type")
     said = one_line(redact(error.message))
     # Any: keyword arguments of the errors
-    details: dict[str, Any] = {**call.details, "code": None if code is None else one_line(redact(str(code)), 80)}
+    details: dict[str, Any] = {**call.details, "code": None if code is None else one_line(str(code), 80)}
     if any(part in str(word).lower() for word in (body.get("code"), body.get("type")) for part in MODERATED):
         found = categories(body, body)
         because = f" for {', '.join(found)}" if found else ""

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from runner.sweep.varying import varying
 CSV = "results.csv"
 JSONL = "results.jsonl"
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula; prompts come from strangers."""
+_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet takes for the beginning of a formula, some in its wide form, too; prompts come from strangers."""
+
+_PASSED_OVER = ("C", "Z")
+"""Unicode's categories of what a spreadsheet may leave out before it looks: control characters, marks and spaces."""
 
 Row = dict[str, object]
 
@@ -97,4 +101,8 @@ def _cell(value: object) -> object:
     if value is None or isinstance(value, int | float):
         return value
     text = str(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text[:1] in ("\t", "\r") or _first_seen(text) in _FORMULA else text
+
+
+def _first_seen(text: str) -> str:
+    return next((letter for letter in text if not unicodedata.category(letter).startswith(_PASSED_OVER)), "")

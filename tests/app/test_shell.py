@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import pytest
 
 RUNNER = [sys.executable, "-m", "runner"]
 
@@ -89,3 +90,36 @@ def test_a_reader_that_goes_away_hides_no_failure(tmp_path, make_emulator, canar
     )
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        (("request=draft", "provider.latency=0.05", "provider.poll_interval=0.05"), 1),
+        (("models",), 0),
+        (("--help",), 0),
+    ],
+)
+def test_a_full_disk_behind_the_output_is_one_clear_line(tmp_path, arguments, files, unbuffered):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*RUNNER, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 5, done.stderr
+    assert done.stderr.count("the output could not be written: No space left on device") == 1
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr
+    assert len([*tmp_path.glob("outputs/**/video.mp4")]) == files
+
+
+def test_a_full_disk_behind_the_errors_changes_no_code(tmp_path):
+    command = f"{sys.executable} -m runner model=none 2>/dev/full"
+    assert subprocess.run(command, shell=True, cwd=tmp_path, check=False).returncode == 2

@@ -60,8 +60,11 @@ class Wire:
         self.transport = httpx2.MockTransport(self._handle)
 
     async def _handle(self, request: httpx2.Request) -> httpx2.Response:
-        await request.aread()
-        self.requests.append(request)
+        content = await request.aread()
+        # As it was on the way: the credential is taken off it again.
+        self.requests.append(
+            httpx2.Request(request.method, request.url, headers=request.headers.copy(), content=content)
+        )
         return self.answer(request)
 
     def replies(self, status: int, *, headers: dict[str, str] | None = None, **body: Any) -> None:

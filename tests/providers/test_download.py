@@ -148,15 +148,34 @@ async def test_an_address_is_fetched_without_the_key(wire, connect, config_of):
         "images.example/1.png",
         "",
         "data:,x",
+        "http://localhost.evil.example/1.png",
+        "http://evil.localhost/1.png",
+        "http://127.0.0.1.evil.example/1.png",
+        "http://127.0.0.1@evil.example/1.png",
+        "http://127.1/1.png",
+        "http://2130706433/1.png",
+        "http://0.0.0.0/1.png",
+        "http://[::ffff:10.0.0.1]/1.png",
+        "http://[::]/1.png",
+        "http://[fe80::1%25lo]/1.png",
+        "http://api.openai.com/1.png",
+        "https://user:hunter2@images.example/1.png",
+        "https://api.openai.com@evil.example/1.png",
+        "http://user@127.0.0.1:9/1.png",
+        "https://images.example\\@evil.example/1.png",
+        "//images.example/1.png",
     ],
 )
 async def test_other_than_https_is_not_fetched(wire, connect, config_of, url):
-    assert type(await failure(connect(config_of()).fetch(url))) is UnexpectedAnswerError
+    error = await failure(connect(config_of()).fetch(url))
+    assert type(error) is UnexpectedAnswerError
+    assert "hunter2" not in f"{error} {error.hint}"
     assert wire.requests == []
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:9/1.png", "http://localhost:9/1.png", "http://gpu.example:8000/1.png"]
+    "url",
+    ["http://127.0.0.1:9/1.png", "http://localhost:9/1.png", "http://[::1]:9/1.png", "http://gpu.example:8000/1.png"],
 )
 async def test_this_machine_and_the_endpoint_itself_may_be_unencrypted(wire, connect, config_of, url):
     wire.replies(200, content=b"png")
@@ -171,6 +190,37 @@ async def test_a_redirect_does_not_leave_its_scheme(wire, connect, config_of, ta
     wire.replies(302, headers={"location": target})
     assert type(await failure(connect(config_of()).fetch("https://images.example/1.png"))) is UnexpectedAnswerError
     assert len(wire.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "target", ["http://evil.example/v", "http://127.0.0.1.evil.example/v", "https://a:b@evil.example/v", "file:///etc"]
+)
+async def test_a_job_s_file_is_not_followed_to_where_nobody_may_go(wire, connect, config_of, target):
+    redirect = httpx2.Response(302, headers={"location": target})
+    wire.answer = lambda request: redirect if request.url.host == "api.openai.com" else httpx2.Response(200)
+    assert isinstance(await failure(connect(config_of()).content(job())), RunnerError)
+    wire.replies(404, json={"error": {"message": "elsewhere"}})
+    named = Job("video_1", JobStatus.COMPLETED, "completed", raw={"url": target})
+    assert isinstance(await failure(connect(config_of()).content(named)), RunnerError)
+    assert {request.url.host for request in wire.requests} == {"api.openai.com"}
+
+
+@pytest.mark.parametrize("host", ["cdn.example", "api.openai.com", "api.openai.com.evil.example"])
+async def test_no_address_that_a_server_names_gets_the_key(wire, connect, config_of, host):
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path == "/file":
+            return httpx2.Response(307, headers={"location": f"https://again.{host}/file2"})
+        if request.url.path == "/file2":
+            return httpx2.Response(200, content=b"mp4", headers={"content-type": "video/mp4"})
+        return httpx2.Response(400, json={"detail": "it is elsewhere"}, headers={"set-cookie": "session=1"})
+
+    wire.answer = answer
+    named = Job("video_1", JobStatus.COMPLETED, "completed", raw={"url": f"https://{host}/file"})
+    assert await read(connect(config_of()).content(named)) == b"mp4"
+    first, *others = wire.requests
+    assert "authorization" in first.headers
+    assert len(others) == 2
+    assert not any({"authorization", "api-key"} & set(request.headers) for request in others)
 
 
 async def test_a_redirect_to_nowhere_is_no_success(wire, connect, config_of):

@@ -66,6 +66,13 @@ def streaming(wire, connect, config_of):
     return generate
 
 
+@pytest.mark.parametrize("index", [-1, 10**6, 10**4000, "../../0", None, 0.5])
+async def test_a_partial_image_that_cannot_name_a_file_is_left_out(streaming, index):
+    heard, batch = await streaming(partial(index) + completed())
+    assert heard == []
+    assert len(batch.images) == 1
+
+
 async def test_partial_images_are_heard_and_the_finished_one_is_the_answer(streaming, wire):
     heard, batch = await streaming(partial(0) + partial(1, "c2Vjb25k") + completed(revised_prompt="a grey cat"))
     assert heard == [PartialImage(0, "aGk="), PartialImage(1, "c2Vjb25k")]

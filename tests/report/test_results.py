@@ -69,7 +69,24 @@ def test_what_the_provider_made_of_the_prompt_is_told(config: RunConfig, tmp_pat
         assert next(csv.DictReader(file))["artifact_revised_prompt"] == "'=a grey cat"
 
 
-@pytest.mark.parametrize("prompt", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "=1+1",
+        "+1",
+        "-1",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        " =1",
+        "\n=1",
+        "\u200b=1",
+        "\ufeff=1",
+        "\u2003\n =1",
+        "\uff1d1",
+        "\uff20A1",
+    ],
+)
 def test_no_cell_is_a_formula(config: RunConfig, tmp_path: Path, prompt: str) -> None:
     write_results(tmp_path, [(tmp_path / str(n), ended(config, n, text)) for n, text in enumerate([prompt, "x"])])
     with (tmp_path / CSV).open(newline="") as file:

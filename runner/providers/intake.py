@@ -1,0 +1,102 @@
+"""What every answer passes on its way in: its headers lose our secrets, its body has a limit where memory holds it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+
+import httpx2
+
+MAX_BYTES = 32 * 1024**2
+"""A page of a hundred jobs with the longest prompts has a tenth of it."""
+
+MAX_IMAGE_BYTES = 512 * 1024**2
+"""Ten images of the largest size, as base64."""
+
+MAX_STREAM_BYTES = 4 * 1024**3
+"""An image stream, which is never in memory as a whole: its partial images come and go."""
+
+# Without compression, Content-Length counts the file's bytes; videos and images do not compress anyway.
+PLAIN = {"Accept-Encoding": "identity"}
+"""The headers by which a download asks for its body as it is; everything else is read into memory."""
+
+
+class Intake:
+    """An HTTP client's hook for responses, before their bodies are read."""
+
+    def __init__(self, redact: Callable[[str], str]) -> None:
+        self._redact = redact
+
+    async def __call__(self, response: httpx2.Response) -> None:
+        """Take the response in."""
+        items = response.headers.multi_items()
+        clean = [(name, self._redact(value)) for name, value in items]
+        if clean != items:
+            response.headers = httpx2.Headers(clean)
+        limit = _limit(response)
+        if limit is not None:
+            response.stream = _Bounded(_decoded(response), limit)
+
+
+def is_file(response: httpx2.Response) -> bool:
+    """Whether a success carries a file, and not a page or JSON about one."""
+    return _kind(response) not in ("text/html", "application/json")
+
+
+def _kind(response: httpx2.Response) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _limit(response: httpx2.Response) -> int | None:
+    """How many bytes the body may have; None where whoever writes it to disk counts them."""
+    request = response.request
+    if not response.is_success:
+        return MAX_BYTES
+    if request.headers.get("accept-encoding") == PLAIN["Accept-Encoding"] and is_file(response):
+        return None
+    if request.method != "POST" or "/images/" not in request.url.path:
+        return MAX_BYTES
+    return MAX_STREAM_BYTES if _kind(response) == "text/event-stream" else MAX_IMAGE_BYTES
+
+
+def _decoded(response: httpx2.Response) -> httpx2.AsyncByteStream:
+    """The body without its compression, so that what is counted is what memory would hold."""
+    if response.headers.get("content-encoding", "identity") == "identity" and isinstance(
+        response.stream, httpx2.AsyncByteStream
+    ):
+        return response.stream
+    packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream)
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_PACKED]
+    response.headers = httpx2.Headers(headers)
+    return _Unpacked(packed)
+
+
+_OF_THE_PACKED = frozenset({"content-encoding", "content-length"})
+
+
+class _Unpacked(httpx2.AsyncByteStream):
+    def __init__(self, packed: httpx2.Response) -> None:
+        self._packed = packed
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._packed.aiter_bytes():
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._packed.aclose()
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int) -> None:
+        self._stream = stream
+        self._limit = limit
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for chunk in self._stream:
+            size += len(chunk)
+            if size > self._limit:
+                raise httpx2.ReadError(f"it was larger than {self._limit:,} bytes and was broken off")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
