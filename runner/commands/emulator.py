@@ -66,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "--shared-clips", action="store_true", help="one clip per size and duration, without the prompt: for load tests"
     )
+    add("--max-running-jobs", type=int, metavar="NUMBER", help="jobs that may run at once (default: any number)")
+    add("--requests-per-minute", type=int, metavar="NUMBER", help="paid requests in a minute (default: any number)")
     add("--faults", type=Path, metavar="FILE", help="YAML file with rules of what goes wrong")
     add("--seed", type=int, metavar="NUMBER", help="decides the faults that have a probability (default: 0)")
     return parser
@@ -84,6 +86,8 @@ def _settings(options: argparse.Namespace) -> EmulatorSettings:
         "deployments": options.deployment,
         "video_bytes": options.video_bytes,
         "shared_clips": options.shared_clips,
+        "max_running_jobs": options.max_running_jobs,
+        "requests_per_minute": options.requests_per_minute,
         "faults": options.faults,
         "seed": options.seed,
     }

@@ -25,10 +25,16 @@ class EndpointConfig(Frozen):
     timeout: Seconds = 600
     max_poll_attempts: int = Field(120, strict=True, ge=1)
     poll_interval: Seconds = 5
+    deadline_seconds: Seconds | None = None
     max_concurrent_jobs: int = Field(100, strict=True, ge=1)
     max_concurrent_requests: int = Field(8, strict=True, ge=1)
     requests_per_minute: float | None = Field(None, gt=0)
     retired_models: RetiredModels = "refuse"
+
+    @property
+    def patience(self) -> float:
+        """Seconds that a job is waited for."""
+        return self.deadline_seconds or self.max_poll_attempts * self.poll_interval
 
 
 class OpenAIConfig(EndpointConfig):

@@ -16,6 +16,7 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from runner.emulator.compatible import CompatibleSurface
 from runner.emulator.faults import FaultPlan, Rule, load_rules
+from runner.emulator.limits import Limits
 from runner.emulator.operation import Emulator, Handler, Operation
 from runner.emulator.refusal import Refusal
 from runner.emulator.routes import catalogue, compatible, images, jobs, open_images, videos
@@ -118,7 +119,9 @@ def create_app(
     """Build the application; `rules` come before those of the fault file, `now` gives Unix time."""
     listed = (*rules, *(load_rules(settings.faults) if settings.faults else ()))
     state = State(settings.state_file)
-    emulator = Emulator(settings, state, Studio(settings), FaultPlan(listed, settings.seed), now)
+    emulator = Emulator(
+        settings, state, Studio(settings), FaultPlan(listed, settings.seed), Limits(settings, state, now), now
+    )
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
@@ -46,7 +47,7 @@ class Fault(_Model):
 
     fault: FaultName
     retry_after: float | None = None
-    """rate_limit, status: the Retry-After header, in seconds; absent when None."""
+    """rate_limit, status: the Retry-After header, in emulated seconds; absent when None."""
     status: int = Field(default=500, ge=200, le=599)
     """status, html: the HTTP status of the answer."""
     commit: bool = False
@@ -132,6 +133,8 @@ class FaultPlan:
         self._seed = seed
         self._seen = [0] * len(self._rules)
         self._struck = [0] * len(self._rules)
+        self.injected: Counter[str] = Counter()
+        """How often each fault befell a request, by name."""
 
     @property
     def reads_prompts(self) -> bool:
@@ -140,8 +143,12 @@ class FaultPlan:
 
     def pick(self, operation: str, prompt: str | None, headers: Mapping[str, str]) -> Fault | None:
         """The fault that befalls this request: the header's, else the first rule's that strikes."""
-        if HEADER in headers:
-            return parse_header(headers[HEADER])
+        chosen = parse_header(headers[HEADER]) if HEADER in headers else self._choose(operation, prompt, headers)
+        if chosen is not None:
+            self.injected[chosen.fault] += 1
+        return chosen
+
+    def _choose(self, operation: str, prompt: str | None, headers: Mapping[str, str]) -> Fault | None:
         chosen: Fault | None = None
         for index, rule in enumerate(self._rules):
             domain = DOMAINS.get(rule.fault)

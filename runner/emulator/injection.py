@@ -43,10 +43,11 @@ def replaced(fault: Fault, surface: Surface) -> Response | None:
     """The answer that a fault gives in place of the real one; raises Refusal for those in the API's own words."""
     match fault.fault:
         case "rate_limit":
-            raise Refusal(429, "Rate limit reached.", "requests", code="rate_limit_exceeded", headers=_retry(fault))
+            headers = _retry(fault, surface)
+            raise Refusal(429, "Rate limit reached.", "requests", code="rate_limit_exceeded", headers=headers)
         case "status":
             message = "The server had an error while processing your request."
-            raise Refusal(fault.status, message, "server_error", headers=_retry(fault))
+            raise Refusal(fault.status, message, "server_error", headers=_retry(fault, surface))
         case "unauthorized":
             raise Refusal(401, "Incorrect API key provided.", code="invalid_api_key")
         case "content_filter":
@@ -60,8 +61,8 @@ def replaced(fault: Fault, surface: Surface) -> Response | None:
     return None
 
 
-def _retry(fault: Fault) -> dict[str, str]:
-    return {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
+def _retry(fault: Fault, surface: Surface) -> dict[str, str]:
+    return {} if fault.retry_after is None else {"retry-after": f"{surface.settings.real(fault.retry_after):g}"}
 
 
 def _transport(scope: Scope) -> asyncio.Transport:

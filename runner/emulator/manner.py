@@ -35,6 +35,8 @@ class Manner:
         says_code: whether a failed job's error has a code.
         variant: how `/content` takes its variant: not at all, as the number of an output, or as OpenAI does.
         lists_freely: whether jobs can be listed without naming a backend.
+        counts: whether a list of jobs says what follows it.
+        tells_prompt: whether a job says what it was asked for.
         steps: whether progress moves between 0 and 100.
         images_by_url: whether images come as addresses unless base64 is asked for; else addresses are refused.
         limits: the largest values that it takes.
@@ -50,6 +52,8 @@ class Manner:
     says_code: bool = True
     variant: Literal["ignored", "number", "openai"] = "ignored"
     lists_freely: bool = True
+    counts: bool = True
+    tells_prompt: bool = True
     steps: bool = True
     images_by_url: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
@@ -75,6 +79,8 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         lambda: str(uuid.uuid4()),
         says_code=False,
         variant="number",
+        counts=False,
+        tells_prompt=False,
         images_by_url=True,
     ),
     "litellm": Manner(

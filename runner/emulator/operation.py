@@ -14,7 +14,8 @@ from starlette.types import Receive, Scope, Send
 
 from runner.emulator import injection
 from runner.emulator.body import Body, read_body
-from runner.emulator.faults import Fault, FaultFileError, FaultPlan
+from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
+from runner.emulator.limits import Limits
 from runner.emulator.parameters import Parameters
 from runner.emulator.refusal import Refusal
 from runner.emulator.settings import EmulatorSettings
@@ -33,6 +34,7 @@ class Emulator:
     state: State
     studio: Studio
     plan: FaultPlan
+    limits: Limits
     now: Callable[[], float] = time.time
 
 
@@ -122,6 +124,12 @@ class Operation:
         return False
 
     async def _answer(self, call: Call) -> Response:
+        told = self._emulator.limits.count_request(self._surface) if self._name in PAID else {}
+        response = await self._handled(call)
+        response.headers.update(told)
+        return response
+
+    async def _handled(self, call: Call) -> Response:
         if call.fault is None:
             return await self._handler(call)
         if call.fault.commit:

@@ -36,6 +36,10 @@ class EmulatorSettings(BaseModel):
     """Seconds from creating a job until its files are gone (`expires_at`)."""
     poll_after: float | None = Field(default=None, ge=0)
     """Seconds that `openai-poll-after-ms` asks clients to wait before they look at an unfinished job again."""
+    max_running_jobs: int | None = Field(default=None, ge=1)
+    """Jobs that may run at once; another one is refused with 429. None means no limit."""
+    requests_per_minute: int | None = Field(default=None, ge=1)
+    """Paid requests in an emulated minute; more are refused with 429. None: no limit, and no x-ratelimit headers."""
     api_key: str | None = Field(default=None, repr=False)
     """The one key that is accepted; None accepts any that is not empty."""
     deployments: tuple[str, ...] | None = None

@@ -73,6 +73,12 @@ class State:
         row = self._db.execute(f"{_SELECT} WHERE id = ? AND deleted = 0", (video_id,)).fetchone()
         return _job(row) if row else None
 
+    def running(self, now: float) -> int:
+        """How many jobs have not ended at Unix time `now`."""
+        unfinished = "deleted = 0 AND (created + latency > ? OR json_extract(outcome, '$.stuck'))"
+        query = f"SELECT COUNT(*) FROM jobs WHERE {unfinished}"  # noqa: S608  (our own words)
+        return int(self._db.execute(query, (now,)).fetchone()[0])
+
     def delete(self, video_id: str) -> None:
         """Hide a job from the API; the ledger still counts it."""
         self._db.execute("UPDATE jobs SET deleted = 1 WHERE id = ?", (video_id,))

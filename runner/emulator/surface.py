@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import secrets
 import time
@@ -22,6 +23,7 @@ _DENIED = (
 _STALE = (
     "Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired."
 )
+_CROWDED = "Too many running tasks. Please cancel some running tasks or try again later."
 _NO_DEPLOYMENT = (
     "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes, "
     "please wait a moment and try again."
@@ -63,6 +65,31 @@ class Surface(ABC):
     @abstractmethod
     def filtered(self) -> Refusal:
         """The refusal of a prompt that the content filter dislikes."""
+
+    @abstractmethod
+    def crowded(self) -> Refusal:
+        """The refusal of one more job when as many run as may."""
+
+    @abstractmethod
+    def exceeded(self, most: int, wait: float) -> Refusal:
+        """The refusal of a paid request beyond the `most` of a minute, for another `wait` real seconds."""
+
+    @abstractmethod
+    def span(self, seconds: float) -> str:
+        """How the x-ratelimit headers write a duration in real seconds."""
+
+    def allowance(self, most: int, remaining: int, reset: float) -> dict[str, str]:
+        """The headers that tell of the limit of paid requests; `reset` is in real seconds."""
+        return {
+            "x-ratelimit-limit-requests": str(most),
+            "x-ratelimit-remaining-requests": str(remaining),
+            "x-ratelimit-reset-requests": self.span(reset),
+        }
+
+    def refused_for(self, most: int, wait: float) -> dict[str, str]:
+        """The headers of a refusal beyond the limit: whole emulated seconds, as servers count."""
+        seconds = self.settings.real(math.ceil(wait * self.settings.time_scale))
+        return {"retry-after": f"{seconds:g}", **self.allowance(most, 0, wait)}
 
     def job_id(self) -> str:
         """An id for a new job."""
@@ -111,6 +138,20 @@ class OpenAISurface(Surface):
     def filtered(self) -> Refusal:
         message = "Your request was rejected by the safety system."
         return Refusal(400, message, type="image_generation_user_error", code="content_filter")
+
+    def crowded(self) -> Refusal:
+        return Refusal(429, _CROWDED, "requests", code="rate_limit_exceeded")
+
+    def exceeded(self, most: int, wait: float) -> Refusal:
+        used = f"Limit {most}, Used {most}, Requested 1. Please try again in {self.span(wait)}."
+        message = f"Rate limit reached on requests per min (RPM): {used}"
+        return Refusal(429, message, "requests", code="rate_limit_exceeded", headers=self.refused_for(most, wait))
+
+    def span(self, seconds: float) -> str:
+        if seconds < 1:
+            return f"{math.ceil(1000 * seconds)}ms"
+        minutes, rest = divmod(round(seconds, 3), 60)
+        return f"{minutes:.0f}m{rest:g}s" if minutes else f"{rest:g}s"
 
     def models(self) -> tuple[str, ...]:
         return self.settings.models or (*catalog.VIDEO_MODELS, *catalog.IMAGE_MODELS)
@@ -175,6 +216,19 @@ class AzureSurface(Surface):
             "content_filter_results": {**result, "violence": {"filtered": True, "severity": "medium"}},
         }
         return Refusal(400, message, param="prompt", code="content_filter", inner=inner)
+
+    def crowded(self) -> Refusal:
+        return Refusal(429, _CROWDED, type=None, code="429")
+
+    def exceeded(self, most: int, wait: float) -> Refusal:
+        message = (
+            "Requests to this Operation under Azure OpenAI API version preview have exceeded call rate "
+            f"limit of your current OpenAI S0 pricing tier. Please retry after {self.span(wait)} seconds."
+        )
+        return Refusal(429, message, type=None, code="429", headers=self.refused_for(most, wait))
+
+    def span(self, seconds: float) -> str:
+        return f"{self.settings.real(math.ceil(seconds * self.settings.time_scale)):g}"
 
     def models(self) -> tuple[str, ...]:
         return self.settings.deployments or (*catalog.VIDEO_MODELS, *catalog.IMAGE_MODELS)

@@ -132,6 +132,8 @@ def test_a_port_in_use_is_one_clear_line(tmp_path):
     [
         (["--host", "0.0.0.0"], "127.0.0.1"),
         (["--latency", "-1"], "--latency"),
+        (["--max-running-jobs", "0"], "--max-running-jobs"),
+        (["--requests-per-minute", "0"], "--requests-per-minute"),
         (["--faults", "missing.yaml"], "missing.yaml"),
         (["--api-key-env", "NO_SUCH_VARIABLE"], "NO_SUCH_VARIABLE is empty"),
     ],

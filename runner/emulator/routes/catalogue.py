@@ -42,6 +42,6 @@ async def media(call: Call) -> Response:
 
 
 async def ledger(request: Request) -> Response:
-    """`GET /_emulator/ledger`: what was made and what it cost, without a key."""
+    """`GET /_emulator/ledger`: what was made, what it cost, which faults this process injected; without a key."""
     emulator: Emulator = request.app.state.emulator
-    return JSONResponse(emulator.state.ledger())
+    return JSONResponse({**emulator.state.ledger(), "faults": dict(emulator.plan.injected)})

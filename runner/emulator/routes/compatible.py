@@ -52,6 +52,7 @@ async def create(call: Call) -> Response:
         outcome=_outcome(call, order),
         parameters=order.parameters,
     )
+    call.emulator.limits.check_jobs(surface)
     call.emulator.state.add(job)
     if not job.outcome.code and not job.outcome.stuck:
         call.emulator.studio.begin(job)
@@ -95,6 +96,8 @@ async def _resource(call: Call, job: Job) -> dict[str, object]:
     manner, now = _surface(call).manner, call.emulator.now()
     resource = {**job.resource(now), "expires_at": None}
     status = job.status(now)
+    if not manner.tells_prompt:
+        del resource["prompt"]
     if not manner.steps and status != "completed":
         resource["progress"] = 0
     if status == "failed":
@@ -118,13 +121,9 @@ async def list_videos(call: Call) -> Response:
     newest_first = call.request.query_params.get("order", "desc") != "asc"
     after = call.request.query_params.get("after")
     jobs, more = call.emulator.state.page(limit=int(limit), after=after, newest_first=newest_first)
-    return JSONResponse({
-        "object": "list",
-        "data": [await _resource(call, job) for job in jobs],
-        "first_id": jobs[0].id if jobs else None,
-        "last_id": jobs[-1].id if jobs else None,
-        "has_more": more,
-    })  # fmt: skip
+    listed = {"object": "list", "data": [await _resource(call, job) for job in jobs]}
+    ends = {"first_id": jobs[0].id if jobs else None, "last_id": jobs[-1].id if jobs else None, "has_more": more}
+    return JSONResponse({**listed, **ends} if _surface(call).manner.counts else listed)
 
 
 async def content(call: Call) -> Response:

@@ -34,6 +34,7 @@ def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extr
         source=extra.get("source"),
         reference=extra.get("reference"),
     )
+    emulator.limits.check_jobs(call.surface)
     emulator.state.add(job)
     if not job.outcome.code and not job.outcome.stuck:
         emulator.studio.begin(job)
