@@ -3,6 +3,7 @@
 RunnerError                       what happened, what is safe, what to type next
 ├── ConfigError                   refused before anything was sent                        exit 2
 │   └── SecretError               a key stood in the config or on the command line
+├── BudgetError                   a request was not sent, as it would pass the budget     exit 3
 ├── ProviderError                 the endpoint refused or could not be reached            exit 1
 │   ├── AuthenticationError       401, 403: the key is missing, wrong or not allowed      stops the sweep
 │   ├── ModelNotFoundError        404: no such model or deployment                        stops the sweep
@@ -29,6 +30,7 @@ __all__ = [
     "ArtifactError",
     "AuthenticationError",
     "BadRequestError",
+    "BudgetError",
     "ConfigError",
     "ContentModerationError",
     "DiskError",
@@ -104,6 +106,12 @@ class SecretError(ConfigError):
     """A credential stands where it would be written to disk."""
 
 
+class BudgetError(RunnerError):
+    """A paid request would pass the budget's limit that `code` names, and was not sent."""
+
+    exit_code = 3
+
+
 class ProviderError(RunnerError):
     """The endpoint answered with an error or could not be reached."""
 
@@ -139,15 +147,21 @@ class BadRequestError(ProviderError):
 
 
 class RateLimitError(ProviderError):
-    """429: nothing was created; `retry_after` is in seconds when the server said so."""
+    """429: nothing was created.
+
+    Attributes:
+        retry_after: seconds to wait, when the server said so.
+        exhausted: whether it said that too much was asked for in a time, not that too much is running.
+    """
 
     retryable = True
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, **details: Any
+        self, message: str, *, retry_after: float | None = None, exhausted: bool = False, **details: Any
     ) -> None:  # Any: passed through
         super().__init__(message, **details)
         self.retry_after = retry_after
+        self.exhausted = exhausted
 
 
 class ServerError(ProviderError):

@@ -6,7 +6,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, computed_field
 
 from runner.config import RunConfig
 
@@ -31,6 +31,16 @@ class RunStatus(StrEnum):
     def failed(self) -> bool:
         """Whether the run ended without its artifact and going on will not bring it."""
         return self in (RunStatus.FAILED, RunStatus.EXPIRED, RunStatus.CANCELLED)
+
+    @property
+    def paid(self) -> bool:
+        """Whether what was asked for exists at the provider or here and is only to be brought home or checked."""
+        return self in (RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a request left and nobody knows what became of it."""
+        return self in (RunStatus.SUBMITTING, RunStatus.UNCERTAIN)
 
     @property
     def unfinished(self) -> bool:
@@ -99,6 +109,22 @@ class Attempt(Record):
     ended_at: dt.datetime | None = None
     job_id: str | None = None
     error: ErrorRecord | None = None
+    usd: float | None = None
+    """What it counts in US dollars: its price while it may be charged, 0 once it provably created nothing."""
+
+
+class Pending(Record):
+    """A file that was paid for and has no final name yet: complete at `path`, or still to be fetched from `url`."""
+
+    path: str
+    """Where it lies or is to lie, relative to the run's directory, until it is checked."""
+    bytes: int = 0
+    sha256: str | None = None
+    """None while it is not here."""
+    url: str | None = None
+    revised_prompt: str | None = None
+    lost: str | None = None
+    """Why it will not come."""
 
 
 class Environment(Record):
@@ -130,6 +156,12 @@ class Result(Record):
     job_id: str | None = None
     request_id: str | None = None
     artifacts: list[Artifact] = []
+    pending: list[Pending] = []
+    """What has arrived and is not checked yet."""
+    reused_from: str | None = None
+    """The directory of the run whose files these are, where nothing was paid."""
+    saved_usd: float | None = None
+    """What the run would have cost had it not been reused."""
     remote_deleted: bool = False
     """Whether the job was deleted at the provider, as `delete_remote` asks."""
     partial_images: list[Artifact] = []
@@ -144,3 +176,20 @@ class Result(Record):
     warnings: list[str] = []
     environment: Environment
     raw_response: dict[str, Any] | None = None  # Any: the server's last JSON about the job
+
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
+    @property
+    def spent_usd(self) -> float | None:
+        """What all attempts together count in US dollars; None if that of one is unknown."""
+        counted = [attempt.usd for attempt in self.attempts]
+        return None if None in counted else round(sum(usd or 0.0 for usd in counted), 6)
+
+    @property
+    def begun(self) -> float:
+        """When the run was planned, in Unix seconds."""
+        return self.timestamps[RunStatus.PLANNED.value].timestamp()
+
+    @property
+    def job_ids(self) -> set[str]:
+        """The job that the run has, and those it had before."""
+        return {job_id for job_id in (self.job_id, *(each.job_id for each in self.attempts)) if job_id}

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from runner.errors import ConfigError
 
-from .atomic import write_bytes
+from .atomic import disk_errors, write_bytes
 from .result import Result
 
 NAME = "result.json"
@@ -22,6 +22,15 @@ def result_bytes(result: Result) -> bytes:
 def write_result(directory: Path, result: Result, *, durable: bool = True) -> None:
     """Replace the directory's `result.json` in one step; raises `DiskError`."""
     write_bytes(directory / NAME, result_bytes(result), durable=durable)
+
+
+def restore_result(directory: Path, result: Result) -> None:
+    """Write the directory's `result.json` again if it is not there or tells otherwise; raises `DiskError`."""
+    path, content = directory / NAME, result_bytes(result)
+    with disk_errors(path):
+        same = path.is_file() and path.read_bytes() == content
+    if not same:
+        write_bytes(path, content, durable=False)
 
 
 def read_result(directory: Path) -> Result:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +15,20 @@ from runner.artifacts.result import RunStatus
 from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
 from runner.engine.run import Run
-from runner.errors import RunnerError
+from runner.errors import ConfigError, RunnerError
+from runner.ledger import Acquaintance, entered, fingerprint, recording
+from runner.sweep.consent import agree, agree_to_new
 from runner.sweep.fallback import with_options
 from runner.sweep.finding import Finding
+from runner.sweep.payable import Intent, payable
 from runner.sweep.plan import unsupported
 from runner.sweep.preflight import PreflightError, occupied, problems_of, writable
 
 from .secret_guard import refuse_in_config
 
 if TYPE_CHECKING:
+    from hydra.conf import HydraConf
+
     from runner.engine import Outcome
 
     from .hydra_app import HydraApp
@@ -36,7 +42,8 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
 
     run, directory = _checked(config)
     if run.dry_run:
-        return print_price(run)
+        return print_price(run, directory)
+    agree_to_new([Intent(0, run, directory, fingerprint(run))])
     callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=config.hydra.job.config_name)
     task = _Task(run, OmegaConf.to_container(config.hydra.overrides.task))
@@ -45,8 +52,8 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
         done = run_job(task, config, "hydra.run.dir", None, context)
     callbacks.on_run_end(config=config, config_name=config.hydra.job.config_name, job_return=done)
     if task.outcome is None:
-        _ = done.return_value  # raises what kept the engine from ending
-        raise RunnerError(f"{directory} has no outcome")
+        error = done._return_value  # noqa: SLF001 - the property would print a line of Hydra's before it raises it
+        raise error if isinstance(error, Exception) else RunnerError(f"{directory} has no outcome")
     return task.outcome.exit_code
 
 
@@ -54,7 +61,8 @@ def run_saved(run: RunConfig, overrides: Sequence[str], directory: Path) -> int:
     """The same for a config that nothing composed: `.hydra/` gets the config as it is."""
     _refuse([*problems_of(run), writable(directory)])
     if run.dry_run:
-        return print_price(run)
+        return print_price(run, directory)
+    agree_to_new([Intent(0, run, directory, fingerprint(run))])
     hydra = directory / ".hydra"
     with disk_errors(hydra):
         hydra.mkdir(parents=True)
@@ -81,6 +89,7 @@ def run_foreign(config: DictConfig) -> float | None:
         raise RunnerError(f"run {hydra.job.num} is refused: {error.message.partition(chr(10))[2]}") from error
     if run is None:
         raise RunnerError("a config without problems did not load")
+    _agree_alone(run, hydra)
     outcome = _execute(run, list(hydra.overrides.task), Path(hydra.runtime.output_dir), index=hydra.job.num)
     if outcome.interrupted is not None:
         raise SystemExit(128 + outcome.interrupted)
@@ -90,12 +99,22 @@ def run_foreign(config: DictConfig) -> float | None:
     return objective_value(result, run.objective)
 
 
-def print_price(run: RunConfig) -> int:
+def _agree_alone(run: RunConfig, hydra: HydraConf) -> None:
+    """What one job of many may cost; our own sweeper has asked about all of them."""
+    asked = "RunnerSweeper" in str(hydra.sweeper["_target_"])
+    try:
+        agree([run.model_copy(update={"yes": run.yes or asked})], numbers=[hydra.job.num])
+    except ConfigError as error:
+        raise RunnerError(f"run {hydra.job.num} is refused: {error.message}", hint=error.hint) from error
+
+
+def print_price(run: RunConfig, directory: Path) -> int:
     """The dry run: what would be sent and what it would cost."""
     from runner.sweep.table import print_dry_run
     from runner.sweep.varying import varying
 
-    print_dry_run([0], [run], varying([[]], [run]))
+    left = payable([Intent(0, run, directory, fingerprint(run))])
+    print_dry_run([0], [run], varying([[]], [run]), left=left)
     return 0
 
 
@@ -122,8 +141,10 @@ class _Task:
 def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: int = 0) -> Outcome:
     from runner.sweep.execution import execute
 
-    return execute([Run(index, run, _shown(directory), tuple(overrides))], directory=_shown(directory),
-                   fail_fast=run.fail_fast, progress=run.progress)  # fmt: skip
+    place = _shown(directory)
+    with recording(place) as ledger:
+        runs = entered(ledger, [Run(index, run, place, tuple(overrides))], [fingerprint(run)])
+        return execute(runs, {place: ledger}, directory=place)
 
 
 def _shown(directory: Path) -> Path:
@@ -143,11 +164,18 @@ def _checked(config: DictConfig) -> tuple[RunConfig, Path]:
     directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
     problems += unsupported(config)
     if run is not None:
-        problems += [*problems_of(run), *filter(None, [writable(directory), occupied(directory, "hydra.run.dir")])]
+        problems += [*problems_of(run), *_unplaced(run, directory)]
     _refuse(problems)
     if run is None:
         raise RunnerError("a config without problems did not load")
     return run, directory
+
+
+def _unplaced(run: RunConfig, directory: Path) -> Iterator[Problem]:
+    """Why the run cannot be written to `directory`."""
+    yield from filter(None, [writable(directory)])
+    with suppress(ConfigError):  # a request that cannot be made is a problem that has been said
+        yield from filter(None, [occupied(directory, fingerprint(run), Acquaintance(), "hydra.run.dir")])
 
 
 def _named(container: object) -> dict[str, object]:

@@ -67,7 +67,8 @@ def _saved(directory: Path) -> Result:
 
 
 def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
-    container: Mapping[str, Any] = result.config.model_dump(mode="json")  # Any: JSON
+    # A consent was given to the run that had it.
+    container: Mapping[str, Any] = {**result.config.model_dump(mode="json"), "yes": False}  # Any: JSON
     config, problems = load(apply(container, overrides))
     if config is None:
         raise PreflightError([Finding(0, problem) for problem in problems], total=1)

@@ -1,5 +1,6 @@
 """What a user writes, as frozen objects, and the checks that need no network."""
 
+from .budget import Budget
 from .capability import check, sent_size
 from .dialect import Dialect
 from .load import known_keys, load
@@ -20,6 +21,7 @@ from .run import RunConfig
 
 __all__ = [
     "AzureOpenAIConfig",
+    "Budget",
     "CompatibleConfig",
     "Dialect",
     "EmulatorConfig",

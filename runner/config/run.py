@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from .budget import Budget
 from .frozen import Frozen, Off
 from .model import ModelConfig
 from .provider import ProviderConfig
@@ -34,6 +35,9 @@ class RunConfig(Frozen):
     dry_run: bool = False
     fail_fast: bool = False
     delete_remote: bool = False
+    budget: Budget = Budget()
+    yes: bool = False
+    reuse: bool = False
     progress: Progress = "auto"
     objective: Objective = "cost"
 
@@ -43,6 +47,15 @@ class RunConfig(Frozen):
             return self
         chosen, rest = self.fallbacks[number - 1], self.fallbacks[number:]
         return self.model_copy(update={"provider": chosen.provider, "model": chosen.model, "fallbacks": rest})
+
+    @property
+    def sent_model(self) -> str:
+        """What is sent as `model`: the model's name, or the one under which this provider serves it."""
+        provider = self.provider
+        named = provider.kind in ("azure_openai", "compatible") or (
+            provider.kind == "emulator" and provider.dialect != "plain"
+        )
+        return (self.model.deployment if named else None) or self.model.name
 
     @property
     def choices(self) -> list[RunConfig]:

@@ -6,23 +6,29 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result import Artifact, Result
 from runner.config import Estimate
 
+from .money import cost, how_to_go_on, money
 from .plain import clean
 
 _ROWS = 40
 
 
-def print_closing(results: Sequence[Result], directory: Path, labels: Sequence[str] = ()) -> None:
-    """Print one run's outcome in full, or a sweep's as a table with its sums; `labels` tell the runs apart."""
+def print_closing(
+    results: Sequence[Result], directory: Path, labels: Sequence[str] = (), *, resumed_by: Path | None = None
+) -> None:
+    """Print one run's outcome in full, or a sweep's as a table with its sums; `labels` tell the runs apart.
+
+    `resumed_by` is the directory to resume, where that is another, as for a sweep of one run.
+    """
     if len(results) == 1:
-        _print_single(results[0], directory)
+        _print_single(results[0], directory, resumed_by or directory)
     elif results:
         _print_sweep(results, directory, labels)
 
 
-def _print_single(result: Result, directory: Path) -> None:
+def _print_single(result: Result, directory: Path, resumed_by: Path) -> None:
     for artifact in result.artifacts:
         print(f"{directory / artifact.path}  {_facts(artifact)}")
     if result.error is not None:
@@ -32,10 +38,12 @@ def _print_single(result: Result, directory: Path) -> None:
     elif result.status.unfinished:
         state = f"job {result.job_id} goes on at the provider" if result.job_id else "nothing was sent"
         print(f"{result.status}: {state}")
+    if command := how_to_go_on([result], resumed_by):
+        print(f"  {command}")
     if not result.artifacts:
         print(f"  details: {directory / 'result.json'}")
     if result.artifacts:
-        print(f"{_money(results=[result])}  ·  python -m runner repeat {directory}")
+        print(f"{money([result])}  ·  python -m runner repeat {directory}")
 
 
 def _facts(artifact: Artifact) -> str:
@@ -48,26 +56,6 @@ def _facts(artifact: Artifact) -> str:
 
 def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
-
-
-def _money(results: Sequence[Result]) -> str:
-    paid = [r for r in results if r.provider != "emulator"]
-    emulated = [r for r in results if r.provider == "emulator"]
-    parts = []
-    if paid:
-        parts.append(f"cost {_total(paid)}")
-    if emulated:
-        parts.append(f"emulated, free (would have cost {_total(emulated)} at list price)")
-    return " · ".join(parts)
-
-
-def _total(results: Sequence[Result]) -> Estimate:
-    counted = [r for r in results if r.job_id or r.artifacts or r.status is RunStatus.UNCERTAIN]
-    return Estimate.total(_cost(r) for r in counted)
-
-
-def _cost(result: Result) -> float | None:
-    return result.cost.estimated_usd if result.cost.actual_usd is None else result.cost.actual_usd
 
 
 def _print_sweep(results: Sequence[Result], directory: Path, labels: Sequence[str]) -> None:
@@ -83,7 +71,7 @@ def _print_sweep(results: Sequence[Result], directory: Path, labels: Sequence[st
     texts = dict(zip((result.index for result in results), labels, strict=False))
     for result in _shown(results):
         style = "red" if result.status.failed else "yellow" if result.status.unfinished else ""
-        row = [str(result.index), result.status.value, _seconds(result), str(Estimate.total([_cost(result)]))]
+        row = [str(result.index), result.status.value, _seconds(result), str(Estimate.total([cost(result)]))]
         table.add_row(*row, Text(clean(texts.get(result.index, " ".join(result.overrides)), 120)), style=style)
     console = Console(highlight=False)
     console.print(table)
@@ -105,10 +93,12 @@ def _seconds(result: Result) -> str:
 
 def _print_totals(results: Sequence[Result], directory: Path) -> None:
     counts = Counter("succeeded" if r.status == "verified" else r.status.value for r in results)
-    print(" · ".join(f"{count} {name}" for name, count in counts.most_common()) + f" · {_money(results)}")
+    print(" · ".join(f"{count} {name}" for name, count in counts.most_common()) + f" · {money(results)}")
     reasons = Counter((clean(r.error.message, 300), r.error.hint or "") for r in results if r.error is not None)
     for (reason, hint), count in reasons.most_common(10):
         print(f"  {count} × {reason}")
         for line in hint.splitlines():
             print(f"      {line}")
+    if command := how_to_go_on(results, directory):
+        print(f"  {command}")
     print(f"{directory}  (results.csv, results.jsonl)")

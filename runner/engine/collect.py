@@ -7,9 +7,11 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TypeVar
 
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+
 from runner.artifacts.atomic import discard
 from runner.artifacts.download import TOO_LARGE, Stored, download
-from runner.errors import ArtifactError, ExpiredError, ProviderError, RateLimitError, UncertainError
+from runner.errors import ArtifactError, ProviderError, RateLimitError, UncertainError
 from runner.providers.base import Content
 
 from .backoff import Backoff
@@ -24,6 +26,9 @@ TRIES = 8
 
 _AGAIN = Backoff(base=0.5, cap=20, floor=0.5)
 
+_TROUBLE = (ProviderError, ArtifactError, UncertainError)
+"""What a download can meet without being lost; `ExpiredError` is none of these."""
+
 
 async def collect(
     endpoint: Endpoint,
@@ -32,30 +37,44 @@ async def collect(
     opened: Callable[[], AbstractAsyncContextManager[Content]],
     part: Path,
     check: Callable[[Path], T],
-    arrived: Callable[[], Awaitable[None]] | None = None,
+    arrived: Callable[[Stored], Awaitable[None]] | None = None,
     tries: int = TRIES,
 ) -> tuple[Stored, T]:
     """Download to `part` and `check` it in a thread, until both succeed; `arrived` is awaited between the two.
 
     Raises `ArtifactError` after the last try and `ExpiredError` at once. No `.part` file stays behind.
     """
-    failures = 0
-    while True:
+
+    async def once() -> tuple[Stored, T]:
         try:
             stored = await _transfer(endpoint, opened, part)
             if arrived is not None:
-                await arrived()
+                await arrived(stored)
             return stored, await threads.media(check, part)
-        except BaseException as error:
+        except BaseException:
             discard(part)
-            if not isinstance(error, ProviderError | ArtifactError | UncertainError) or isinstance(error, ExpiredError):
-                raise
-            failures += 1
-            if failures >= tries or error.code == TOO_LARGE:
-                raise _given_up(journal, failures, error) from error
-            if failures == 1:
-                journal.tell(note=f"the download failed and is tried again: {error}")
-        await endpoint.clock.sleep(_AGAIN.seconds(failures, endpoint.clock))
+            raise
+
+    def mention(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            journal.tell(note=f"the download failed and is tried again: {state.outcome.exception()}")
+
+    retrying = AsyncRetrying(
+        sleep=endpoint.clock.sleep,
+        stop=stop_after_attempt(tries),
+        wait=_AGAIN.wait(endpoint.clock),
+        retry=retry_if_exception(_may_pass),
+        before_sleep=mention,
+        reraise=True,
+    )
+    try:
+        return await retrying(once)
+    except _TROUBLE as error:
+        raise _given_up(journal, retrying.statistics["attempt_number"], error) from error
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, _TROUBLE) and error.code != TOO_LARGE
 
 
 async def _transfer(

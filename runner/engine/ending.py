@@ -7,6 +7,7 @@ import logging
 from runner.artifacts.result import RunStatus
 from runner.errors import (
     ArtifactError,
+    BudgetError,
     DiskError,
     ExpiredError,
     JobTimeoutError,
@@ -27,7 +28,7 @@ def ending(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError
 
 
 def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
-    if reached.failed or isinstance(error, JobTimeoutError | DiskError):
+    if reached.failed or isinstance(error, BudgetError | JobTimeoutError | DiskError):
         return reached
     if isinstance(error, UncertainError):
         return RunStatus.UNCERTAIN

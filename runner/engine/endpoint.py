@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 
 from runner.config import ProviderConfig
@@ -17,8 +17,9 @@ from runner.errors import (
     UncertainError,
     UnexpectedAnswerError,
 )
-from runner.providers.base import PAGE, Job, Provider
+from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
+from .capacity import Capacity, Share
 from .clock import Clock
 from .halt import Halt
 from .pause import Pause
@@ -36,6 +37,7 @@ class Endpoint:
 
     Attributes:
         halt: said when nothing more may be submitted here.
+        places: those for jobs at the provider, held from a paid request until its job has ended.
         submissions: the pause that a 429 on a paid request imposes on paid requests.
         reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
             running jobs" must not keep finished videos from being collected.
@@ -49,35 +51,44 @@ class Endpoint:
         self.config = config
         self.clock = clock
         self.halt = Halt()
-        self.submissions = Pause(clock)
-        self.reads = Pause(clock)
+        requests = config.max_concurrent_requests
+        self.places = Capacity(config.max_concurrent_jobs, self.halt)
+        self._paid = Capacity(requests, self.halt)
+        self._requests = Capacity(requests)
+        self._transfers = Share(self._requests)
+        self.submissions = Pause(clock, self.places, self._paid)
+        self.reads = Pause(clock, self._requests)
         self.answered = False
         self.troubled = False
         self.stopped_by: RunnerError | None = None
-        requests = config.max_concurrent_requests
-        self._requests = asyncio.Semaphore(requests)
-        # Downloads last long; a quarter of the requests stays free for polls and submissions.
-        self._transfers = asyncio.Semaphore(max(1, requests - max(1, requests // 4)))
         self._turn = asyncio.Lock()
         self._next_submission = float("-inf")
 
     @asynccontextmanager
-    async def submission(self) -> AsyncIterator[None]:
-        """Wait for the turn to send one paid request: pauses, pace, a free request; raises `Halted`."""
-        async with self._turn:
-            await self._submission_slot()
+    async def submission(self, run: Hashable) -> AsyncIterator[None]:
+        """Wait for the turn to send one paid request: places, pauses, pace; raises `Halted`.
+
+        The run keeps its place among the jobs, for as long as its job is at the provider, unless this is left with an
+        error.
+        """
         try:
+            async with self._turn:
+                await self._take_turn(run)
             self._pace()
             yield
+        except BaseException:
+            self.places.leave(run)
+            raise
         finally:
-            self._requests.release()
+            self._paid.leave(run)
+            self._requests.leave(run)
 
     @asynccontextmanager
     async def transfer(self) -> AsyncIterator[None]:
         """Wait until a download may begin."""
         while (wait := self.reads.left) > 0:
             await self.clock.sleep(wait)
-        async with self._transfers, self._requests:
+        async with self._transfers.place(), self._requests.place():
             yield
 
     async def retrieve(self, job_id: str) -> Job:
@@ -85,7 +96,7 @@ class Endpoint:
 
         Raises `RateLimitError` unasked if a pause began while this waited for its turn.
         """
-        async with self._requests:
+        async with self._requests.place():
             if self.reads.left > 0:
                 raise RateLimitError("the endpoint asked everyone to wait", retry_after=self.reads.left)
             sent_at = self.clock.elapsed()
@@ -102,6 +113,32 @@ class Endpoint:
         self.troubled = False
         return job
 
+    async def jobs(self, after: str | None = None) -> JobPage:
+        """List a page of the jobs here, newest first, as one of the bounded requests, once no pause is left."""
+        async with self.transfer():
+            sent_at = self.clock.elapsed()
+            try:
+                async with asyncio.timeout(min(_POLL_SECONDS, self.config.timeout)):
+                    page = await self.provider.jobs(after)
+            except TimeoutError as error:
+                raise ServerError(f"no list of jobs within {_POLL_SECONDS:.0f} s") from error
+            except RateLimitError as error:
+                self.reads.refused(error, sent_at)
+                raise
+        self.reads.accepted(sent_at)
+        self.answered = True
+        return page
+
+    def accepted(self, answer: Job | ImageBatch, run: Hashable, sent_at: float) -> None:
+        """Hear the answer to a paid request of `run`, which was sent at `sent_at` (`Clock.elapsed`)."""
+        self.answered = True
+        self.submissions.accepted(sent_at)
+        if answer.submit_after is not None:
+            self.submissions.extend(answer.submit_after)
+        if isinstance(answer, ImageBatch):
+            # A job goes on at the provider; of images nothing stays there.
+            self.places.leave(run)
+
     def stop(self, error: RunnerError) -> bool:
         """End submitting here; whether this is the first to say so."""
         if self.halt.said:
@@ -116,16 +153,19 @@ class Endpoint:
         page = isinstance(error, UncertainError) and error.code == PAGE
         return error.shared or (not self.answered and (page or isinstance(error, early)))
 
-    async def _submission_slot(self) -> None:
-        """Take one of the requests at a moment when a paid one may be sent."""
+    async def _take_turn(self, run: Hashable) -> None:
+        """Take all that a paid request needs, at a moment when one may be sent."""
+        needed = (self.places, self._paid, self._requests)
         while True:
             while (wait := self._submission_wait()) > 0:
                 await self.halt.sleep(wait, self.clock)
-            await self._requests.acquire()
-            # A 429 or the end of submitting may have come while others held the requests.
+            for capacity in needed:
+                await capacity.enter(run)
+            # A 429 or the end of submitting may have come in between. Who waits for its end holds nothing.
             if not self.halt.said and self._submission_wait() <= 0:
                 return
-            self._requests.release()
+            for capacity in needed:
+                capacity.leave(run)
 
     def _submission_wait(self) -> float:
         self.halt.check()

@@ -10,18 +10,32 @@ from runner.providers.base import Provider
 
 from .clock import Clock, RealClock
 from .outcome import Outcome
+from .purse import Purse
 from .run import Observer, Run
 from .scheduler import Scheduler
+from .search import Claimed
 from .signals import interrupts
+from .store import ResultFiles, Store
 
 
-def run_all(runs: Sequence[Run], *, observer: Observer, fail_fast: bool = False) -> Outcome:
+def run_all(
+    runs: Sequence[Run],
+    *,
+    observer: Observer,
+    fail_fast: bool = False,
+    store: Store | None = None,
+    claimed: Claimed = frozenset,
+    purse: Purse | None = None,
+) -> Outcome:
     """Execute all runs concurrently and return when the last has ended.
 
+    `store` keeps their records (default: each run's `result.json`); `claimed` tells the jobs of other runs.
+    `purse` is what they may spend together (default: without a limit).
     The first Ctrl-C or SIGTERM stops submitting and polling, keeps every job's id, and awaits the answers to paid
     requests that are under way; the second leaves at once. `Outcome.interrupted` then names the signal.
     """
-    return asyncio.run(_interruptible(runs, observer, fail_fast))
+    scheduler = _scheduler(runs, observer, fail_fast, store=store, claimed=claimed, purse=purse)
+    return asyncio.run(_interruptible(scheduler))
 
 
 async def execute(
@@ -29,6 +43,9 @@ async def execute(
     *,
     observer: Observer,
     fail_fast: bool = False,
+    store: Store | None = None,
+    claimed: Claimed = frozenset,
+    purse: Purse | None = None,
     clock: Clock | None = None,
     create: Callable[[ProviderConfig], Provider] | None = None,
 ) -> Outcome:
@@ -37,11 +54,11 @@ async def execute(
     `clock` and `create` (what makes a provider of its config) can be replaced. No `RunnerError` of a run is raised:
     they are in the outcome.
     """
-    return await _scheduler(runs, observer, fail_fast, clock, create).run()
+    scheduler = _scheduler(runs, observer, fail_fast, store=store, claimed=claimed, purse=purse, clock=clock, create=create)
+    return await scheduler.run()
 
 
-async def _interruptible(runs: Sequence[Run], observer: Observer, fail_fast: bool) -> Outcome:
-    scheduler = _scheduler(runs, observer, fail_fast, None, None)
+async def _interruptible(scheduler: Scheduler) -> Outcome:
     with interrupts(scheduler.interrupt):
         return await scheduler.run()
 
@@ -50,11 +67,22 @@ def _scheduler(
     runs: Sequence[Run],
     observer: Observer,
     fail_fast: bool,
-    clock: Clock | None,
-    create: Callable[[ProviderConfig], Provider] | None,
+    *,
+    store: Store | None,
+    claimed: Claimed,
+    purse: Purse | None,
+    clock: Clock | None = None,
+    create: Callable[[ProviderConfig], Provider] | None = None,
 ) -> Scheduler:
     return Scheduler(
-        runs, observer=observer, fail_fast=fail_fast, clock=clock or RealClock(), create=create or _create_provider
+        runs,
+        observer=observer,
+        fail_fast=fail_fast,
+        clock=clock or RealClock(),
+        create=create or _create_provider,
+        store=store or ResultFiles(),
+        claimed=claimed,
+        purse=purse,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from .clock import Clock
 
@@ -16,15 +17,29 @@ class Halt:
 
     def __init__(self) -> None:
         self._said = asyncio.Event()
+        self._firm = False
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def said(self) -> bool:
         """Whether submitting has ended."""
         return self._said.is_set()
 
-    def say(self) -> None:
-        """End submitting."""
+    @property
+    def firm(self) -> bool:
+        """Whether even a request that was journalled as leaving must not leave."""
+        return self._firm
+
+    def say(self, *, gently: bool = False) -> None:
+        """End submitting; `gently` lets leave what has been journalled so."""
+        self._firm = self._firm or not gently
         self._said.set()
+        for listener in self._listeners:
+            listener()
+
+    def heard_by(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when submitting ends; it may hear it more than once."""
+        self._listeners.append(listener)
 
     def check(self) -> None:
         """Raise `Halted` if submitting has ended."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from runner.artifacts.arrived import intact
 from runner.artifacts.atomic import publish
 from runner.artifacts.download import Stored
 from runner.artifacts.images import decode
 from runner.artifacts.picture import Picture, examine
-from runner.artifacts.result import Cost, RunStatus
+from runner.artifacts.result import Pending, RunStatus
 from runner.config import ImageRequest, RunConfig, actual_cost
 from runner.errors import ArtifactError, DiskError
 from runner.providers.base import GeneratedImage, ImageBatch
@@ -23,10 +24,6 @@ from .payment import pay, settled
 from .preview import add_thumbnail
 from .threads import Threads
 
-_Piece = Stored | str | ArtifactError
-"""One image of the answer: on disk, still at an address, or lost."""
-
-
 async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     """Generate the images of one request; the run is verified when this returns.
 
@@ -38,18 +35,23 @@ async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) ->
 
 
 async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: RunConfig) -> None:
-    async def keep(batch: ImageBatch) -> list[tuple[_Piece, str | None]]:
+    async def keep(batch: ImageBatch) -> None:
         # Decoded while the request counts as in flight: that is what bounds the memory.
-        return await _keep(journal, threads, batch)
+        await _keep(journal, threads, batch)
 
     sketch = on_partial(journal, threads)
-    pieces = await pay(endpoint, journal, lambda _: endpoint.provider.generate(config, sketch), keep)
+    await pay(endpoint, journal, lambda _: endpoint.provider.generate(config, sketch), keep)
+    await finish_images(endpoint, journal, threads)
+
+
+async def finish_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+    """Check and name what an answer has brought, also one that an earlier process got; the run is verified then."""
     first: Picture | None = None
     lost: ArtifactError | None = None
-    for index, (piece, revised_prompt) in enumerate(pieces):
+    for pending in journal.result.pending:
         try:
-            stored, picture = await _finished(endpoint, journal, threads, piece, _part(journal, index))
-            journal.add(image_artifact(stored.path.name, stored, picture, revised_prompt))
+            stored, picture = await _finished(endpoint, journal, threads, pending)
+            journal.add(image_artifact(stored.path.name, stored, picture, pending.revised_prompt))
             first = first or picture
         except ArtifactError as error:
             lost = lost or error
@@ -57,51 +59,51 @@ async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: 
         await add_thumbnail(journal, threads, first.small)
     if lost is not None:
         raise lost
+    journal.await_check([])
     journal.mark(RunStatus.VERIFIED)
 
 
-async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> list[tuple[_Piece, str | None]]:
-    """What came, each piece with the prompt that the provider made of the run's."""
+async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> None:
+    """Bring what came to disk, each piece with the prompt that the provider made of the run's."""
     _account(journal, batch)
     try:
-        pieces = [await _store(threads, image, _part(journal, index)) for index, image in enumerate(batch.images)]
+        pieces = [await _store(journal, threads, image, f"image-{n}.part") for n, image in enumerate(batch.images)]
+        journal.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
         await journal.reach(RunStatus.COMPLETED)
     except DiskError as error:
         journal.mark(RunStatus.FAILED)
         raise DiskError(f"images that were paid for could not be kept: {error}", hint=error.hint) from error
-    if not pieces:
-        return [(ArtifactError("the answer holds no image"), None)]
-    return [(piece, image.revised_prompt) for piece, image in zip(pieces, batch.images, strict=True)]
 
 
 def _account(journal: Journal, batch: ImageBatch) -> None:
-    config, result = journal.run.config, journal.result
+    config = journal.run.config
     journal.answered(batch)
     if batch.usage is not None:
         used = batch.usage
-        actual = actual_cost(config, text_in=used.text_in, image_in=used.image_in, image_out=used.image_out)
-        result.cost = Cost(estimated_usd=result.cost.estimated_usd, actual_usd=actual)
+        journal.paid(actual_cost(config, text_in=used.text_in, image_in=used.image_in, image_out=used.image_out))
     if isinstance(config.request, ImageRequest) and len(batch.images) != config.request.n:
         journal.warn(f"images asked for: {config.request.n}; images that came: {len(batch.images)}")
 
 
-async def _store(threads: Threads, image: GeneratedImage, part: Path) -> _Piece:
+async def _store(journal: Journal, threads: Threads, image: GeneratedImage, name: str) -> Pending:
+    come = Pending(path=name, url=image.url, revised_prompt=image.revised_prompt)
     if image.b64 is None:
-        return image.url or ArtifactError("the answer names neither data nor an address for an image")
+        lost = None if image.url else "the answer names neither data nor an address for an image"
+        return come.model_copy(update={"lost": lost})
     try:
-        return await threads.media(decode, image.b64, part)
+        stored = await threads.media(decode, image.b64, journal.run.directory / name)
     except ArtifactError as error:
-        return error
+        return come.model_copy(update={"url": None, "lost": error.message})
+    return come.model_copy(update={"url": None, "bytes": stored.bytes, "sha256": stored.sha256})
 
 
-async def _finished(
-    endpoint: Endpoint, journal: Journal, threads: Threads, piece: _Piece, part: Path
-) -> tuple[Stored, Picture]:
+async def _finished(endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending) -> tuple[Stored, Picture]:
     """Check one image and give it its final name."""
+    part = journal.run.directory / pending.path
     try:
-        stored, picture = await _checked(endpoint, journal, threads, piece, part)
+        stored, picture = await _checked(endpoint, journal, threads, pending, part)
     except ArtifactError:
-        if not isinstance(piece, str):
+        if pending.url is None:
             # Only an address can be asked again without paying again.
             journal.mark(RunStatus.FAILED)
         raise
@@ -111,16 +113,21 @@ async def _finished(
 
 
 async def _checked(
-    endpoint: Endpoint, journal: Journal, threads: Threads, piece: _Piece, part: Path
+    endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending, part: Path
 ) -> tuple[Stored, Picture]:
-    match piece:
-        case ArtifactError():
-            raise piece
-        case Stored():
-            return piece, await threads.media(examine, piece.path)
-        case url:
-            return await collect(endpoint, journal, threads, lambda: endpoint.provider.fetch(url), part, examine)
+    if pending.lost is not None:
+        raise ArtifactError(pending.lost)
+    if (url := pending.url) is not None:
+        return await collect(endpoint, journal, threads, lambda: endpoint.provider.fetch(url), part, examine)
+    stored = Stored(part, pending.bytes, pending.sha256 or "")
+    if journal.run.earlier is not None:
+        stored = await threads.media(_found, pending, part)
+    return stored, await threads.media(examine, stored.path)
 
 
-def _part(journal: Journal, index: int) -> Path:
-    return journal.run.directory / f"image-{index}.part"
+def _found(pending: Pending, part: Path) -> Stored:
+    """What an earlier process has left, which may have got its final name already."""
+    for path in (part, *part.parent.glob(f"{part.stem}.*")):
+        if (stored := intact(path, pending)) is not None:
+            return stored
+    raise ArtifactError(f"{part.name}, which had arrived, is gone or was changed")

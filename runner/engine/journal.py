@@ -5,19 +5,22 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from runner.artifacts.environment import environment
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Result, RunStatus, Usage
-from runner.artifacts.result_file import write_result
+from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, Usage
 from runner.config import RunConfig, estimate
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 
 from .clock import Clock
+from .purse import Purse, created_nothing
 from .run import Event, Observer, Run
+from .store import Store
 from .threads import Threads
 
 _log = logging.getLogger("runner")
@@ -27,16 +30,16 @@ class Journal:
     """Keeps a run's `Result`, its `result.json` and its observer in step."""
 
     def __init__(
-        self, run: Run, observer: Observer, clock: Clock, threads: Threads, earlier: Result | None = None
+        self, run: Run, observer: Observer, clock: Clock, threads: Threads, store: Store, purse: Purse
     ) -> None:
-        """`earlier` is what became of the choice before this one, if the run has fallen back."""
+        """Begin the record, or go on with the run's earlier one."""
         self.run = run
-        self.result = _planned(run, clock.time())
-        if earlier is not None:
-            _take_over(self.result, earlier)
+        self.result = run.earlier or planned(run, clock.time())
         self._observer = observer
         self._clock = clock
         self._threads = threads
+        self._store = store
+        self._purse = purse
         self._remote_status: str | None = None
         self._progress = 0.0
         self._unwritten = True
@@ -49,10 +52,10 @@ class Journal:
         self.result.deployment = None if sent_as == self.result.model else sent_as
         self.result.request_sent = redacted(provider.body(prepared or self.run.config))
 
-    async def reach(self, status: RunStatus, *, durable: bool = False, note: str | None = None) -> None:
-        """Go on to `status`: on disk when this returns, and safe from a power cut if `durable`."""
+    async def reach(self, status: RunStatus, *, note: str | None = None) -> None:
+        """Go on to `status`, which is safe from a power cut when this returns."""
         self.mark(status)
-        await self.write(durable=durable)
+        await self.write(durable=True)
         self.tell(note=note)
 
     def mark(self, status: RunStatus) -> None:
@@ -64,35 +67,71 @@ class Journal:
 
     async def step_back(self, note: str | None) -> None:
         """Return to planned, after a request that provably created nothing."""
-        planned_at = self.result.timestamps[RunStatus.PLANNED.value]
         self.result.timestamps.pop(RunStatus.SUBMITTING.value, None)
-        await self.reach(RunStatus.PLANNED, note=note)
-        self.result.timestamps[RunStatus.PLANNED.value] = planned_at
+        self.result.status = RunStatus.PLANNED
+        await self.write(durable=True)
+        self.tell(note=note)
 
     def begin_attempt(self) -> Attempt:
-        """Record that a paid request is leaving."""
-        result = self.result
+        """Take the money for a paid request and record that it is leaving; raises `BudgetError` or `Halted`."""
+        config, result = self.run.config, self.result
+        usd = config.budget.counted(config.provider, result.cost.estimated_usd)
+        self._purse.take(usd, config.budget, result.spent_usd or 0.0)
+        result.error = None
         attempt = Attempt(
             number=len(result.attempts) + 1,
             provider=result.provider,
             model=result.deployment or result.model,
             choice=result.choice,
             started_at=self._now(),
+            usd=usd,
         )
         result.attempts.append(attempt)
         return attempt
+
+    def withdraw(self, attempt: Attempt) -> None:
+        """Forget a paid request that did not leave after all."""
+        self._charge(attempt, 0.0)
+        self.result.attempts.remove(attempt)
 
     def end_attempt(self, attempt: Attempt, error: RunnerError | None = None) -> None:
         """Record what came of a paid request."""
         attempt.ended_at = self._now()
         attempt.error = None if error is None else error_record(error)
+        if error is not None and attempt.job_id is None and created_nothing(error):
+            self._charge(attempt, 0.0)
 
-    async def hand_on(self, following: RunConfig, error: RunnerError) -> None:
-        """Record why this choice ended, before the next one is tried."""
+    def paid(self, usd: float | None) -> None:
+        """Record what the last paid request has cost; where that is unknown, it goes on counting its estimate."""
+        config, result = self.run.config, self.result
+        result.cost = Cost(estimated_usd=result.cost.estimated_usd, actual_usd=usd)
+        if usd is not None and result.attempts:
+            self._charge(result.attempts[-1], config.budget.counted(config.provider, usd))
+
+    async def hand_on(self, following: RunConfig, error: RunnerError) -> Run:
+        """Record why this choice ended and that the next one comes; the run as it goes on."""
         self.end_attempt(self.result.attempts[-1], error)
         self.warn(f"fell back to {following.provider.kind} ({following.model.name}): {error}")
+        self.run = replace(self.run, config=following)
+        self.result = _handed_on(self.result, planned(self.run, self._clock.time()))
         with suppress(DiskError):
             await self.write(durable=True)
+        return self.go_on()
+
+    def go_on(self) -> Run:
+        """The run as it goes on from what is recorded; a consent to pay again is used up."""
+        return replace(self.run, earlier=self.result, again=False, resubmit=False)
+
+    async def start_again(self) -> None:
+        """Return to planned after what was tried is over and may be paid anew; the attempts stay."""
+        self.result = _renewed(self.result, planned(self.run, self._clock.time()))
+        await self.reach(RunStatus.PLANNED)
+
+    async def adopt(self, job: Job) -> None:
+        """Take over a job that this run's lost request has made."""
+        self.result.error = None
+        await self.submitted(job)
+        self.tell(note=f"job {job.id} is this run's: its answer had been lost")
 
     async def submitted(self, job: Job) -> Job:
         """Record a job's id durably, before anything else is done with it."""
@@ -100,7 +139,7 @@ class Journal:
         self.result.request_id = job.request_id
         self._take(job)
         try:
-            await self.reach(RunStatus.SUBMITTED, durable=True)
+            await self.reach(RunStatus.SUBMITTED)
         except DiskError as error:
             message = f"job {job.id} was created, but its id cannot be kept: {error}"
             raise DiskError(
@@ -139,6 +178,11 @@ class Journal:
         if text not in self.result.warnings:
             self.result.warnings.append(text)
             self.tell(note=text)
+
+    def await_check(self, pending: Sequence[Pending]) -> None:
+        """Take note of what has arrived; the next write records it."""
+        self.result.pending = [*pending]
+        self._unwritten = True
 
     def fail(self, status: RunStatus, error: RunnerError) -> None:
         """Record why the run ends here; `end` writes it."""
@@ -180,7 +224,11 @@ class Journal:
     def _save(self, result: Result, *, durable: bool) -> None:
         # A run that is put down may find its last write still under way in a thread.
         with self._writing:
-            write_result(self.run.directory, result, durable=durable)
+            self._store.save(self.run, result, durable=durable)
+
+    def _charge(self, attempt: Attempt, usd: float | None) -> None:
+        self._purse.correct(attempt.usd, usd)
+        attempt.usd = usd
 
     def _take(self, job: Job) -> None:
         self._remote_status, self._progress = job.raw_status, job.progress
@@ -201,7 +249,8 @@ def error_record(error: RunnerError) -> ErrorRecord:
     )
 
 
-def _planned(run: Run, now: float) -> Result:
+def planned(run: Run, now: float) -> Result:
+    """The record of a run that has not begun; `now` in Unix seconds."""
     config = run.config
     return Result(
         index=run.index,
@@ -219,9 +268,14 @@ def _planned(run: Run, now: float) -> Result:
     )
 
 
-def _take_over(result: Result, earlier: Result) -> None:
-    """Go on with the record of a run that has fallen back: its attempts and its beginning stay."""
-    result.config, result.choice = earlier.config, earlier.choice + 1
-    result.attempts, result.warnings = earlier.attempts, earlier.warnings
-    result.partial_images = earlier.partial_images
-    result.timestamps = {RunStatus.PLANNED.value: earlier.timestamps[RunStatus.PLANNED.value]}
+def _handed_on(result: Result, following: Result) -> Result:
+    """The record of a run that falls back: planned again elsewhere, with what was tried and when it began."""
+    renewed = _renewed(result, following)
+    return renewed.model_copy(update={"choice": result.choice + 1})
+
+
+def _renewed(result: Result, fresh: Result) -> Result:
+    """A fresh record that keeps what must not be forgotten of the earlier one."""
+    kept = {name: getattr(result, name) for name in ("config", "choice", "attempts", "warnings", "partial_images")}
+    began = {RunStatus.PLANNED.value: result.timestamps[RunStatus.PLANNED.value]}
+    return fresh.model_copy(update={**kept, "timestamps": began})

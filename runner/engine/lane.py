@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from runner.config import ProviderConfig
@@ -26,6 +26,22 @@ class Lane:
     def vacancies(self) -> int:
         """How many of the waiting runs may begin now."""
         return min(self.config.max_concurrent_jobs - self.workers, len(self.waiting))
+
+    def take(self, *, existing: bool = False) -> tuple[int, Run] | None:
+        """The next run, or, of `existing` ones only, the next whose job is at the provider already."""
+        if not existing:
+            return self.waiting.popleft() if self.waiting else None
+        return next(iter(self._pick(lambda run: run.earlier is not None and run.earlier.status.paid, most=1)), None)
+
+    def take_lost(self) -> list[tuple[int, Run]]:
+        """All runs of which an earlier process left a request without its answer."""
+        return self._pick(lambda run: run.earlier is not None and run.earlier.status.lost, most=len(self.waiting))
+
+    def _pick(self, wanted: Callable[[Run], bool], most: int) -> list[tuple[int, Run]]:
+        found = [item for item in self.waiting if wanted(item[1])][:most]
+        for item in found:
+            self.waiting.remove(item)
+        return found
 
 
 def lanes(runs: Sequence[Run]) -> dict[ProviderConfig, Lane]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from runner.artifacts.result import Result
-from runner.errors import ConfigError, DiskError, RunnerError
+from runner.errors import BudgetError, ConfigError, DiskError, RunnerError
 
 
 @dataclass(slots=True, repr=False)
@@ -16,8 +16,8 @@ class Outcome:
         results: one for each run, also for those that never started.
         errors: why a run did not succeed, None where it did or was merely left for later.
         interrupted: the signal that ended it.
-        stopped_by: the error that ended submitting: the disk's, one that every sibling would have met, or with
-            `fail_fast` the first failure.
+        stopped_by: the error that ended submitting: the disk's, the budget's, one that every sibling would have met,
+            or with `fail_fast` the first failure.
     """
 
     results: list[Result] = field(default_factory=list)
@@ -36,6 +36,8 @@ class Outcome:
             return 128 + self.interrupted
         if isinstance(self.stopped_by, DiskError):
             return DiskError.exit_code
+        if any(isinstance(error, BudgetError) for error in (self.stopped_by, *self.errors)):
+            return BudgetError.exit_code
         if any(result.status.failed for result in self.results):
             return 1
         if isinstance(self.stopped_by, ConfigError):

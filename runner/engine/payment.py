@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from runner.artifacts.result import RunStatus
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
+
+from runner.artifacts.result import Attempt, RunStatus
 from runner.artifacts.space import require_space
 from runner.config import RunConfig
 from runner.errors import (
@@ -19,13 +21,14 @@ from runner.errors import (
     UncertainError,
     UnexpectedAnswerError,
 )
+from runner.providers.base import ImageBatch, Job
 
 from .backoff import Backoff
 from .endpoint import Endpoint
 from .halt import Halted
 from .journal import Journal
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Job | ImageBatch)
 U = TypeVar("U")
 
 TRIES = 6
@@ -50,23 +53,40 @@ async def pay(
     Raises `Halted` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run that
     has a fallback left does not wait: what was provably not created here can be asked for there.
     """
-    unreachable = 0
-    while True:
-        try:
-            async with endpoint.submission():
-                return await _once(endpoint, journal, send, keep)
-        except RateLimitError:
-            if journal.run.config.fallbacks:
-                raise
-            wait = max(endpoint.submissions.left, endpoint.reads.left)
-            await journal.step_back(f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:.0f} s")
-        except HTTPConnectionError as error:
-            unreachable += 1
-            tries = TRIES if endpoint.answered else FIRST_TRIES
-            if unreachable >= tries or journal.run.config.fallbacks:
-                raise
-            await journal.step_back(f"{error} (try {unreachable} of {tries}; nothing was sent)")
-            await endpoint.halt.sleep(_UNREACHABLE.seconds(unreachable, endpoint.clock), endpoint.clock)
+
+    async def when_allowed() -> U:
+        while True:
+            try:
+                async with endpoint.submission(journal):
+                    return await _once(endpoint, journal, send, keep)
+            except RateLimitError:
+                if journal.run.config.fallbacks:
+                    raise
+                wait = max(endpoint.submissions.left, endpoint.reads.left)
+                await journal.step_back(f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:.0f} s")
+
+    return await _reaching(endpoint, journal)(when_allowed)
+
+
+def _reaching(endpoint: Endpoint, journal: Journal) -> AsyncRetrying:
+    """Tries again what provably did not leave, as long as the run has nowhere else to go."""
+
+    def tries() -> int:
+        reached = TRIES if endpoint.answered else FIRST_TRIES
+        return 1 if journal.run.config.fallbacks else reached
+
+    async def step_back(state: RetryCallState) -> None:
+        error = state.outcome and state.outcome.exception()
+        await journal.step_back(f"{error} (try {state.attempt_number} of {tries()}; nothing was sent)")
+
+    return AsyncRetrying(
+        sleep=lambda seconds: endpoint.halt.sleep(seconds, endpoint.clock),
+        stop=lambda state: state.attempt_number >= tries(),
+        wait=_UNREACHABLE.wait(endpoint.clock),
+        retry=retry_if_exception_type(HTTPConnectionError),
+        before_sleep=step_back,
+        reraise=True,
+    )
 
 
 async def _once(
@@ -75,8 +95,8 @@ async def _once(
     send: Callable[[RunConfig], Awaitable[T]],
     keep: Callable[[T], Awaitable[U]],
 ) -> U:
-    await _announce(endpoint, journal)
-    attempt, sent_at = journal.begin_attempt(), endpoint.clock.elapsed()
+    attempt = await _announce(endpoint, journal)
+    sent_at = endpoint.clock.elapsed()
     try:
         answer = await _sent(send, journal.run.config)
     except RunnerError as error:
@@ -87,22 +107,25 @@ async def _once(
             endpoint.answered = True
         raise
     journal.end_attempt(attempt)
-    endpoint.submissions.accepted(sent_at)
-    endpoint.answered = True
+    endpoint.accepted(answer, journal, sent_at)
     return await keep(answer)
 
 
-async def _announce(endpoint: Endpoint, journal: Journal) -> None:
+async def _announce(endpoint: Endpoint, journal: Journal) -> Attempt:
     """Journal `submitting` durably: whoever finds it later knows that money may have been spent."""
     require_space(journal.run.directory)
+    attempt = journal.begin_attempt()
     try:
-        await journal.reach(RunStatus.SUBMITTING, durable=True)
+        await journal.reach(RunStatus.SUBMITTING)
     except (DiskError, asyncio.CancelledError):
+        journal.withdraw(attempt)
         journal.mark(RunStatus.PLANNED)
         raise
-    if endpoint.halt.said:
+    if endpoint.halt.firm:
+        journal.withdraw(attempt)
         await journal.step_back(None)
         raise Halted
+    return attempt
 
 
 async def _sent(send: Callable[[RunConfig], Awaitable[T]], config: RunConfig) -> T:
@@ -115,7 +138,7 @@ async def _sent(send: Callable[[RunConfig], Awaitable[T]], config: RunConfig) ->
         raise UncertainError(message, hint=_LOOK, code=error.code) from error
 
 
-async def settled(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
+async def settled(work: Coroutine[Any, Any, U]) -> U:  # Any: what a coroutine yields and is sent is asyncio's
     """Await `work` to its end although the caller is cancelled once; a second cancellation reaches it."""
     task = asyncio.create_task(work)
     try:

@@ -25,12 +25,17 @@ _GONE = 3
 async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
     """Return the job once it has ended; raises `JobTimeoutError` when the deadline passes before.
 
-    The deadline is `max_poll_attempts` times `poll_interval`. A job is always asked for once after it has passed, so
-    that a laptop that slept through it still collects what is there.
+    The deadline is the config's `patience`. A job is always asked for once after it has passed, so that a laptop that
+    slept through it still collects what is there. Meanwhile the run counts among the jobs at the provider.
     """
+    with endpoint.places.joined(journal):
+        return await _ended(endpoint, journal, job)
+
+
+async def _ended(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
     clock, config = endpoint.clock, endpoint.config
     started = clock.elapsed()
-    deadline = started + config.max_poll_attempts * config.poll_interval
+    deadline = started + config.patience
     failures = 0
     wait = next_wait(job, 0, config.poll_interval, clock)
     while not job.status.terminal:
@@ -87,7 +92,7 @@ def _timeout(journal: Journal, job: Job, seconds: float) -> JobTimeoutError:
     attempts = journal.result.polls
     return JobTimeoutError(
         f"job {job.id} was still {job.raw_status} after {seconds:.0f} s and {attempts} polls",
-        hint="it goes on at the provider and its id is kept; raise provider.max_poll_attempts to wait longer",
+        hint="it goes on at the provider and its id is kept; provider.deadline_seconds=N waits longer",
         attempts=attempts,
         seconds=seconds,
         job_id=job.id,

@@ -20,6 +20,17 @@ class Run:
     overrides: tuple[str, ...] = ()
     label: str = ""
     """What tells this run from its siblings, for people."""
+    earlier: Result | None = None
+    """What became of it so far, where it is gone on with; `config` is then the choice that it has come to."""
+    again: bool = False
+    """Whether it is tried again although it has failed."""
+    resubmit: bool = False
+    """Whether it may be paid again if its answer stays lost: the user's explicit consent."""
+
+    @property
+    def open(self) -> bool:
+        """Whether something is left to do."""
+        return self.earlier is None or self.earlier.status.unfinished or self.again
 
 
 @dataclass(frozen=True, slots=True)

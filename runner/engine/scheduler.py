@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 
-from runner.artifacts.result import Result
 from runner.config import ProviderConfig
-from runner.errors import DiskError, RunnerError
+from runner.errors import BudgetError, DiskError, RunnerError
 from runner.providers.base import Provider
 
 from .clock import Clock
@@ -20,7 +18,10 @@ from .journal import Journal
 from .lane import Lane, lanes
 from .outcome import Outcome
 from .payment import settled
+from .purse import SWEEP, Purse
 from .run import Observer, Run
+from .search import Claimed, Search
+from .store import Store
 from .threads import Threads
 from .work import work
 
@@ -39,7 +40,11 @@ class Scheduler:
         fail_fast: bool,
         clock: Clock,
         create: Callable[[ProviderConfig], Provider],
+        store: Store,
+        claimed: Claimed,
+        purse: Purse | None = None,
     ) -> None:
+        """`claimed` are jobs that belong to other runs than these."""
         self._lanes = lanes(runs)
         self._observer = observer
         self._fail_fast = fail_fast
@@ -47,7 +52,11 @@ class Scheduler:
         self._create = create
         self._threads = Threads()
         self._workers: list[asyncio.Task[None]] = []
-        self._results: list[Result | None] = [None] * len(runs)
+        self._store = store
+        self._claimed = claimed
+        self._purse = purse or Purse()
+        self._journals: list[Journal | None] = [None] * len(runs)
+        self._lost = Search()
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
         self._halted = False
@@ -57,11 +66,15 @@ class Scheduler:
         try:
             for lane in self._lanes.values():
                 await self._open(lane)
+            await self._set_lost_apart()
+            await self._recover()
+            await self._work_off()
+            await self._recover()
             await self._work_off()
             await self._put_down_the_rest()
         finally:
             await self._close()
-        self._outcome.results = [result for result in self._results if result is not None]
+        self._outcome.results = [journal.result for journal in self._journals if journal is not None]
         return self._outcome
 
     def interrupt(self, signal_number: int) -> None:
@@ -107,13 +120,17 @@ class Scheduler:
 
     async def _work(self, lane: Lane, endpoint: Endpoint) -> None:
         try:
-            while lane.waiting and not endpoint.halt.said:
-                position, run = lane.waiting.popleft()
-                await self._execute(position, run, endpoint)
+            while not self._leaving and (item := lane.take(existing=endpoint.halt.said)) is not None:
+                await self._execute(*item, lane, endpoint)
         finally:
             lane.workers -= 1
 
-    async def _execute(self, position: int, run: Run, endpoint: Endpoint) -> None:
+    @property
+    def _leaving(self) -> bool:
+        """Whether even jobs that exist are left to the provider for now."""
+        return self._signals > 0 or isinstance(self._outcome.stopped_by, DiskError)
+
+    async def _execute(self, position: int, run: Run, lane: Lane, endpoint: Endpoint) -> None:
         journal = self._journal(position, run)
         note = None
         try:
@@ -122,15 +139,19 @@ class Scheduler:
             error, note = None, "not submitted"
         if error is not None:
             self._outcome.errors[position] = error
-            if (lane := self._next_lane(journal, error)) is not None:
-                await self._fall_back(position, journal, error, lane)
+            if (following := self._next_lane(journal, error)) is not None:
+                await self._fall_back(position, journal, error, following)
                 return
             note = self._consequence(endpoint, journal, error)
+            if self._lost.takes(journal, error):
+                self._lost.add(position, journal, lane)
+                return
         await settled(journal.end(note=note))
 
     def _journal(self, position: int, run: Run) -> Journal:
-        journal = Journal(run, self._observer, self._clock, self._threads, self._results[position])
-        self._results[position] = journal.result
+        journal = self._journals[position] = Journal(
+            run, self._observer, self._clock, self._threads, self._store, self._purse
+        )
         return journal
 
     def _next_lane(self, journal: Journal, error: RunnerError) -> Lane | None:
@@ -146,11 +167,32 @@ class Scheduler:
 
     async def _fall_back(self, position: int, journal: Journal, error: RunnerError, lane: Lane) -> None:
         """Record the end of this choice, then queue the run for the next one."""
-        run = replace(journal.run, config=journal.run.config.choice(1))
-        await settled(journal.hand_on(run.config, error))
+        run = await settled(journal.hand_on(journal.run.config.choice(1), error))
         self._outcome.errors[position] = None
         lane.waiting.append((position, run))
         self._staff(lane)
+
+    async def _set_lost_apart(self) -> None:
+        """Put aside the runs of which an earlier process left a request without its answer."""
+        for lane in self._lanes.values():
+            for position, run in lane.take_lost():
+                self._lost.add(position, self._journal(position, run), lane)
+
+    async def _recover(self) -> None:
+        """Look for the jobs of lost requests, now that none is under way that could be taken for one of theirs."""
+        if self._leaving or not self._lost:
+            return
+        search, self._lost = self._lost, Search()
+        for found in await search.carried_out(self._all_claimed()):
+            self._outcome.errors[found.position] = found.error
+            if found.run is not None:
+                found.lane.waiting.appendleft((found.position, found.run))
+
+    def _all_claimed(self) -> set[str]:
+        """Every job that belongs to some run."""
+        results = [journal.result for journal in self._journals if journal is not None]
+        results += [run.earlier for lane in self._lanes.values() for _, run in lane.waiting if run.earlier is not None]
+        return {*self._claimed(), *(job_id for result in results for job_id in result.job_ids)}
 
     def _consequence(self, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""
@@ -159,20 +201,31 @@ class Scheduler:
             self._outcome.stopped_by = self._outcome.stopped_by if not first else error
             self._halt()
             return f"nothing more is submitted: {error}" if first else None
+        if isinstance(error, BudgetError):
+            return self._short_of_money(error)
         if endpoint.concerns_all(error):
             first = endpoint.stop(error)
-            return stop_note(error) if first and len(self._results) > 1 else None
+            return stop_note(error) if first and len(self._journals) > 1 else None
         if self._fail_fast and journal.result.status.failed and self._outcome.stopped_by is None:
             self._outcome.stopped_by = error
             self._halt()
             return "nothing more is submitted, as fail_fast=true"
         return None
 
-    def _halt(self) -> None:
+    def _short_of_money(self, error: BudgetError) -> str:
+        if error.code != SWEEP:
+            return f"this run is not submitted: {error}"
+        if not isinstance(self._outcome.stopped_by, DiskError):
+            self._outcome.stopped_by = error
+        # Whoever has taken money before has it to spend.
+        self._halt(gently=True)
+        return f"nothing more is submitted: {error}"
+
+    def _halt(self, *, gently: bool = False) -> None:
         self._halted = True
         for lane in self._lanes.values():
             if lane.endpoint is not None:
-                lane.endpoint.halt.say()
+                lane.endpoint.halt.say(gently=gently)
 
     async def _put_down_the_rest(self) -> None:
         """Record the runs that never had their turn."""
@@ -189,6 +242,8 @@ class Scheduler:
                     journal.tell(result=journal.result)
                 else:
                     await journal.end(durable=False)
+        for journal in self._lost.journals:
+            await journal.end()
 
     async def _close(self) -> None:
         self._halt()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Hashable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from runner.artifacts.result import Result
 from runner.config import ProviderConfig
@@ -18,7 +18,9 @@ from .fallback import next_choice
 from .halt import Halted
 from .journal import Journal
 from .payment import settled
+from .purse import Purse
 from .run import Observer, Run
+from .store import ResultFiles
 from .threads import Threads
 from .work import work
 
@@ -48,19 +50,18 @@ class Session:
         """
         visit = _Visit(observer, create, owner, self._enter())
         try:
-            journal, error = await self._try(run, visit, None)
+            journal, error = await self._try(run, visit)
             while error and (following := next_choice(run.config, journal.result.status, error)) is not None:
-                await settled(journal.hand_on(following, error))
-                run = replace(run, config=following)
-                journal, error = await self._try(run, visit, journal.result)
+                run = await settled(journal.hand_on(following, error))
+                journal, error = await self._try(run, visit)
             await settled(journal.end())
             return journal.result, error
         finally:
             self._leave()
 
-    async def _try(self, run: Run, visit: _Visit, earlier: Result | None) -> tuple[Journal, RunnerError | None]:
+    async def _try(self, run: Run, visit: _Visit) -> tuple[Journal, RunnerError | None]:
         async with self._endpoint(run.config.provider, visit) as endpoint:
-            journal = Journal(run, visit.observer, self._clock, visit.threads, earlier)
+            journal = Journal(run, visit.observer, self._clock, visit.threads, ResultFiles(), Purse())
             try:
                 return journal, await work(endpoint, journal, visit.threads)
             except Halted:

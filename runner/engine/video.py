@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from runner.artifacts.arrived import intact
 from runner.artifacts.atomic import publish
 from runner.artifacts.download import Stored
 from runner.artifacts.probe import Video, probe
-from runner.artifacts.result import Artifact, Cost, RunStatus
+from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest
 from runner.config.price import job_cost
+from runner.errors import ArtifactError
 from runner.providers.base import Job, JobStatus
 
 from .collect import collect
@@ -21,6 +23,9 @@ from .removal import remove_remote
 from .threads import Threads
 from .variant import add_variants
 from .verdict import verdict
+
+PART = "video.mp4.part"
+"""The name of a download until it is checked."""
 
 
 async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
@@ -40,29 +45,65 @@ async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
         raise error
     # Videos are billed by the second asked for, so that what was paid is the list price.
     paid = job_cost(journal.run.config, job.raw.get("seconds"), job.raw.get("size"))
-    journal.result.cost = Cost(estimated_usd=journal.result.cost.estimated_usd, actual_usd=paid)
+    journal.paid(paid)
     await journal.reach(RunStatus.COMPLETED)
     await _bring_home(endpoint, journal, threads, job)
+    await _complete(endpoint, journal, threads, job)
+
+
+async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, job_id: str) -> None:
+    """Go on with a job that an earlier process has left, from what it had brought home if that is whole."""
+    # Of no state yet, and worth being asked for at once.
+    job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=journal.result.raw_response or {}, poll_after=0)
+    if journal.result.status is RunStatus.DOWNLOADED and await _keep_arrived(journal, threads):
+        await _complete(endpoint, journal, threads, job)
+    else:
+        await finish_video(endpoint, journal, threads, job)
+
+
+async def _complete(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
+    await add_variants(endpoint, journal, threads, job)
     journal.mark(RunStatus.VERIFIED)
     await remove_remote(endpoint, journal, job.id)
 
 
 async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
-    directory = journal.run.directory
+    part = journal.run.directory / PART
 
-    async def arrived() -> None:
+    async def arrived(stored: Stored) -> None:
+        journal.await_check([Pending(path=PART, bytes=stored.bytes, sha256=stored.sha256)])
         await journal.reach(RunStatus.DOWNLOADED)
 
     stored, video = await collect(
-        endpoint, journal, threads, lambda: endpoint.provider.content(job), directory / "video.mp4.part", probe, arrived
+        endpoint, journal, threads, lambda: endpoint.provider.content(job), part, probe, arrived
     )
-    final = directory / f"video.{video.extension}"
+    await _keep(journal, threads, stored, video)
+
+
+async def _keep_arrived(journal: Journal, threads: Threads) -> bool:
+    """Whether the file that an earlier process had downloaded is whole, under either name; it is kept then."""
+    for pending in journal.result.pending:
+        for path in (journal.run.directory / PART, *journal.run.directory.glob("video.*")):
+            stored = await threads.media(intact, path, pending)
+            if stored is None:
+                continue
+            try:
+                await _keep(journal, threads, stored, await threads.media(probe, path))
+            except ArtifactError:
+                return False
+            return True
+    return False
+
+
+async def _keep(journal: Journal, threads: Threads, stored: Stored, video: Video) -> None:
+    """Give a checked video its final name and record it."""
+    final = journal.run.directory / f"video.{video.extension}"
     await threads.disk(publish, stored.path, final)
     journal.add(_artifact(final.name, stored, video))
+    journal.await_check([])
     request = journal.run.config.request
     if isinstance(request, VideoRequest) and request.thumbnail:
         await add_thumbnail(journal, threads, video.first_frame)
-    await add_variants(endpoint, journal, threads, job)
 
 
 def _artifact(name: str, stored: Stored, video: Video) -> Artifact:

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 
+from runner.artifacts.result import RunStatus
 from runner.config import VideoRequest
 from runner.errors import RunnerError
 
 from .ending import ending
 from .endpoint import Endpoint
 from .halt import Halted
-from .image import make_images
+from .image import finish_images, make_images
 from .journal import Journal
+from .payment import settled
 from .threads import Threads
-from .video import make_video
+from .video import make_video, resume_video
 
 
 async def work(endpoint: Endpoint, journal: Journal, threads: Threads) -> RunnerError | None:
-    """Do what the run asks for; why it did not succeed, which the journal knows too, or None.
+    """Do what the run asks for, or what is left of it; why it did not succeed, which the journal knows too, or None.
 
     Raises `Halted` if it was not submitted. A cancelled run is put down before the cancellation goes on.
     """
     try:
-        journal.describe(endpoint.provider)
-        make = make_video if isinstance(journal.run.config.request, VideoRequest) else make_images
-        await make(endpoint, journal, threads)
+        await _bring_on(endpoint, journal, threads)
     except Halted:
         raise
     except asyncio.CancelledError:
@@ -34,4 +34,21 @@ async def work(endpoint: Endpoint, journal: Journal, threads: Threads) -> Runner
         status, reason = ending(error, journal.result.status)
         journal.fail(status, reason)
         return reason
+    finally:
+        endpoint.places.leave(journal)
     return None
+
+
+async def _bring_on(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+    result, video = journal.result, isinstance(journal.run.config.request, VideoRequest)
+    if result.status.paid and (result.job_id is not None or not video):
+        result.error = None
+        if result.job_id is not None:
+            await resume_video(endpoint, journal, threads, result.job_id)
+        else:
+            await settled(finish_images(endpoint, journal, threads))
+        return
+    if result.status is not RunStatus.PLANNED:
+        await journal.start_again()
+    journal.describe(endpoint.provider)
+    await (make_video if video else make_images)(endpoint, journal, threads)

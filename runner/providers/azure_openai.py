@@ -9,7 +9,7 @@ import httpx2
 from openai import AsyncAzureOpenAI
 from openai.resources.images import AsyncImages
 
-from runner.config import AzureOpenAIConfig, RunConfig
+from runner.config import AzureOpenAIConfig
 
 from . import credentials, endpoint
 from .client import PLACEHOLDER
@@ -48,10 +48,6 @@ class AzureOpenAIProvider(SDKProvider):
                 max_retries=0,
                 http_client=self._http,
             )
-
-    def model_id(self, config: RunConfig) -> str:
-        """The deployment's name."""
-        return config.model.deployment or config.model.name
 
     def images(self) -> AsyncImages:
         """The deployments route for a dated version, else the v1 route."""

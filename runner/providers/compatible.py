@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import httpx2
 
-from runner.config import CompatibleConfig, RunConfig
+from runner.config import CompatibleConfig
 
 from . import credentials, endpoint
 from .sdk import SDKProvider
@@ -20,7 +20,3 @@ class CompatibleProvider(SDKProvider):
     ) -> None:
         credential = credentials.NoCredential() if config.api_key_env is None else credentials.resolve(config, env)
         super().__init__(config, endpoint.resolve(config), credential, name=config.kind, transport=transport)
-
-    def model_id(self, config: RunConfig) -> str:
-        """The name under which the server serves the model, where it is not the model's own."""
-        return config.model.deployment or config.model.name

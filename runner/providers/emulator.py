@@ -7,7 +7,7 @@ import asyncio
 import httpx2
 from pydantic import SecretStr
 
-from runner.config import EmulatorConfig, RunConfig
+from runner.config import EmulatorConfig
 
 from . import endpoint
 from .credentials import EnvironmentCredential
@@ -23,14 +23,8 @@ class EmulatorProvider(SDKProvider):
     def __init__(self, config: EmulatorConfig, transport: httpx2.AsyncBaseTransport | None = None) -> None:
         self._process = start(config)
         super().__init__(config, endpoint.resolve(config), _KEY, name=config.kind, transport=transport)
-        self._plain = config.dialect == "plain"
         self._listening = False
         self._starting = asyncio.Lock()
-
-    def model_id(self, config: RunConfig) -> str:
-        """The model's name; where a compatible server is emulated, the one under which it serves the model."""
-        served = config.model.name if self._plain else config.model.deployment
-        return served or config.model.name
 
     async def _ready(self) -> None:
         if self._listening:

@@ -2,53 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result import Result
-from runner.config.run import Progress
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import restore_result
 from runner.display import observing, print_closing, print_error, reader_may_leave
+from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
 from runner.errors import DiskError
+from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
+from runner.ledger.budget import spent
 from runner.report.results import write_results
 
+from .job_return import failure_of
+from .reusing import reuse
 from .run_log import RunLog
 
 if TYPE_CHECKING:
     from runner.engine import Outcome
+    from runner.engine.purse import Purse
+
+_KEPT_SECONDS = 24 * 3600.0
+"""How long a finished file is kept by a provider that does not say: Azure's day."""
 
 
 def execute(
     runs: Sequence[Run],
+    ledgers: Mapping[Path, Ledger],
     *,
     directory: Path,
-    fail_fast: bool = False,
-    progress: Progress = "auto",
     batch_size: int | None = None,
     observers: Sequence[Observer] = (),
+    held: Collection[int] = (),
     earlier: Sequence[tuple[Path, Result]] = (),
 ) -> Outcome:
-    """Execute runs whose directories exist, one batch after the other, and tell the user what came of them.
+    """Execute what is left of runs whose directories exist, and tell the user what came of all of them.
 
-    `directory` is the sweep's, or the run's own where there is one run and no sweep. Further `observers` see every
-    event before the display does. `earlier` are a sweep's runs of former calls, which the results files keep.
-    A batch that was interrupted or stopped is the last; the runs after it are not in the outcome.
+    `ledgers` has the ledger of each run, by its directory. `directory` is the sweep's, or the run's own where there is
+    one run and no sweep. Further `observers` see every event before the display does. `earlier` are a sweep's runs of
+    former calls, which the results files keep and whose money counts against the budget, as does what the `runs`
+    themselves have spent before. The runs numbered in `held` are left as they are. One batch follows the other; one
+    that was interrupted or stopped is the last.
     """
-    with observing(runs, progress) as display:
-        outcome = _in_batches(runs, batch_size, _all_of([RunLog(), *observers, display]), fail_fast=fail_fast)
-    single = len(runs) == 1 and runs[0].directory == directory
-    if not single:
-        done = [(run.directory, result) for run, result in zip(runs, outcome.results, strict=False)]
+    store = LedgerStore(ledgers)
+    with observing(runs, runs[0].config.progress) as display:
+        observer = _all_of([RunLog(), *observers, display])
+        done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
+        for run in runs:
+            if run.index in done:
+                # The process that ended it may have been killed between its ledger and this.
+                restore_result(run.directory, done[run.index])
+        done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
+        left = sorted((run for run in runs if run.index not in done and run.index not in held), key=_urgency)
+        engine = _Engine(store, observer, _purse(runs, earlier), directory)
+        outcome = engine.in_batches(left, batch_size) if left else None
+    whole = _whole(runs, done, left, outcome)
+    if not (len(runs) == 1 and runs[0].directory == directory):
         try:
-            write_results(directory, [*earlier, *done])
+            found = zip(runs, whole.results, strict=True)
+            write_results(directory, [*earlier, *((run.directory, result) for run, result in found)])
         except DiskError as error:
-            outcome.stopped_by = outcome.stopped_by or error
-    # One run's files are where the run is, also if it was a sweep of one.
-    _say_what_stopped(outcome)
+            whole.stopped_by = whole.stopped_by or error
+    _say_what_stopped(whole)
     with reader_may_leave():
-        print_closing(outcome.results, runs[0].directory if len(runs) == 1 else directory, [run.label for run in runs])
-    return outcome
+        # One run's files are where the run is, also if it was a sweep of one.
+        place = runs[0].directory if len(runs) == 1 else directory
+        print_closing(whole.results, place, [run.label for run in runs], resumed_by=directory)
+    return whole
+
+
+def _urgency(run: Run) -> tuple[bool, float, int]:
+    """What exists comes before what is new, and first of all what its provider will drop first."""
+    earlier = run.earlier
+    if earlier is None or not earlier.status.paid:
+        return True, 0.0, run.index
+    told = (earlier.raw_response or {}).get("expires_at")
+    return False, float(told) if isinstance(told, int | float) else earlier.begun + _KEPT_SECONDS, run.index
+
+
+def _whole(runs: Sequence[Run], done: Mapping[int, Result], left: Sequence[Run], outcome: Outcome | None) -> Outcome:
+    """The outcome of all runs, in their order: of those done before, now, and of those that were not begun."""
+    from runner.engine import Outcome
+
+    whole = outcome or Outcome()
+    now = time.time()
+    results = {**done, **{run.index: result for run, result in zip(left, whole.results, strict=False)}}
+    errors = {run.index: error for run, error in zip(left, whole.errors, strict=False)}
+    errors |= {index: failure_of(result) for index, result in done.items() if result.status is not RunStatus.VERIFIED}
+    whole.results = [results.get(run.index) or run.earlier or planned(run, now) for run in runs]
+    whole.errors = [errors.get(run.index) for run in runs]
+    return whole
 
 
 def _say_what_stopped(outcome: Outcome) -> None:
@@ -58,18 +104,48 @@ def _say_what_stopped(outcome: Outcome) -> None:
         print_error(error)
 
 
-def _in_batches(runs: Sequence[Run], batch_size: int | None, observer: Observer, *, fail_fast: bool) -> Outcome:
-    from runner.engine import Outcome, run_all  # the SDK behind it takes longer to import than most errors to find
+def _purse(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> Purse:
+    from runner.engine.purse import Purse
 
-    total = Outcome()
-    for batch in _batches(runs, batch_size):
-        outcome = run_all(batch, observer=observer, fail_fast=fail_fast)
-        total.results += outcome.results
-        total.errors += outcome.errors
-        total.interrupted, total.stopped_by = outcome.interrupted, outcome.stopped_by
-        if total.interrupted is not None or total.stopped_by is not None:
-            break
-    return total
+    budget = runs[0].config.budget
+    before = [*(result for _, result in earlier), *(run.earlier for run in runs if run.earlier is not None)]
+    return Purse(budget.max_usd, spent(before, budget))
+
+
+class _Engine:
+    """The engine with what this execution gives it."""
+
+    def __init__(self, store: LedgerStore, observer: Observer, purse: Purse, directory: Path) -> None:
+        self._store = store
+        self._observer = observer
+        self._purse = purse
+        self._directory = directory
+
+    def in_batches(self, runs: Sequence[Run], size: int | None) -> Outcome:
+        """Execute `size` runs at a time."""
+        from runner.engine import Outcome, run_all  # the SDK behind it takes longer to import than most errors to find
+
+        total = Outcome()
+        for batch in _batches(runs, size):
+            outcome = run_all(
+                batch,
+                observer=self._observer,
+                fail_fast=any(run.config.fail_fast for run in runs),
+                store=self._store,
+                claimed=lambda: self._claimed(runs),
+                purse=self._purse,
+            )
+            total.results += outcome.results
+            total.errors += outcome.errors
+            total.interrupted, total.stopped_by = outcome.interrupted, outcome.stopped_by
+            if total.interrupted is not None or total.stopped_by is not None:
+                break
+        return total
+
+    def _claimed(self, runs: Sequence[Run]) -> set[str]:
+        """The jobs of this directory's other runs and of other sweeps; those of `runs` the engine knows itself."""
+        before = min((run.earlier.begun for run in runs if run.earlier is not None), default=time.time())
+        return self._store.job_ids() | jobs_elsewhere(self._directory, before)
 
 
 def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.errors import RunnerError
 
-_GRAVEST_FIRST = (5, 1, 2, 4)
+_GRAVEST_FIRST = (5, 3, 1, 2, 4)
 
 
 def exit_code(returns: object) -> int:

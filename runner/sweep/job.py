@@ -11,6 +11,8 @@ from runner.artifacts.atomic import disk_errors
 from runner.config import RunConfig
 from runner.engine.run import Run
 
+from .payable import Intent
+
 _SEPARATOR = "\x00"
 FILES = ("config.yaml", "hydra.yaml", "overrides.yaml")
 """What Hydra leaves in `.hydra/`."""
@@ -26,6 +28,7 @@ class Job:
         task_overrides: the same without Hydra's own, as `JobReturn.overrides` has them.
         output_subdir: where the `.hydra/` files go, relative to `directory`; None: nowhere.
         files: the `.hydra/` files, packed.
+        fingerprint: of the run's paid work; empty where its request cannot be made, which the preflight refuses.
     """
 
     num: int
@@ -35,10 +38,16 @@ class Job:
     directory: Path
     output_subdir: str | None
     files: Packed
+    fingerprint: str = ""
 
     def run(self, label: str = "") -> Run:
         """The job as the engine takes it."""
         return Run(self.num, self.config, self.directory, self.task_overrides, label)
+
+    @property
+    def intent(self) -> Intent:
+        """The job as the question of money sees it."""
+        return Intent(self.num, self.config, self.directory, self.fingerprint)
 
     def create_directory(self) -> None:
         """Make the run's directory with its `.hydra/` files; raises `DiskError`."""

@@ -13,17 +13,20 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import Result
 from runner.config import Problem
 from runner.display import print_problems
 from runner.engine.run import Observer
 from runner.errors import RunnerError
+from runner.ledger import entered, recording
+from runner.ledger.budget import spent
 
 from .callbacks import JobCallbacks
+from .consent import agree
 from .execution import execute
 from .job import Job
 from .job_return import job_return
+from .payable import payable
 from .plan import Plan, Planner
 from .preflight import PreflightError, preflight
 from .table import print_dry_run
@@ -64,6 +67,8 @@ class RunnerLauncher(Launcher):
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs, "the sweeper chooses later runs by the results of these")
             raise SystemExit(0)
+        before = spent((result for _, result in self._earlier), plan.jobs[0].config.budget)
+        agree([job.config for job in plan.jobs], spent=before, numbers=[job.num for job in plan.jobs])
         return self.launch_planned(plan.jobs)
 
     def _preflight(self, plan: Plan) -> list[Problem]:
@@ -81,21 +86,20 @@ class RunnerLauncher(Launcher):
         """Run jobs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt."""
         config = known(self.config)
         sweep_dir = Path(str(config.hydra.sweep.dir))
-        with disk_errors(sweep_dir):
-            sweep_dir.mkdir(parents=True, exist_ok=True)
         _configure_logging(config)
-        for job in jobs:
-            job.create_directory()
-        labels = labels_of(jobs)
-        outcome = execute(
-            [job.run(label) for job, label in zip(jobs, labels, strict=True)],
-            directory=sweep_dir,
-            fail_fast=any(job.config.fail_fast for job in jobs),
-            progress=jobs[0].config.progress,
-            batch_size=batch_size,
-            observers=self._observers(jobs),
-            earlier=self._earlier,
-        )
+        with recording(sweep_dir) as ledger:
+            for job in jobs:
+                job.create_directory()
+            labels = labels_of(jobs)
+            new = [job.run(label) for job, label in zip(jobs, labels, strict=True)]
+            outcome = execute(
+                entered(ledger, new, [job.fingerprint for job in jobs], more=bool(self._earlier)),
+                dict.fromkeys((job.directory for job in jobs), ledger),
+                directory=sweep_dir,
+                batch_size=batch_size,
+                observers=self._observers(jobs),
+                earlier=self._earlier,
+            )
         self._earlier += [(job.directory, result) for job, result in zip(jobs, outcome.results, strict=False)]
         if outcome.interrupted is not None:
             raise SystemExit(128 + outcome.interrupted)
@@ -118,8 +122,9 @@ def known(value: T | None) -> T:
 
 def dry_run(jobs: Sequence[Job], note: str = "") -> None:
     """Print what the jobs would send and cost."""
-    configs = [job.config for job in jobs]
-    print_dry_run([job.num for job in jobs], configs, varying([job.task_overrides for job in jobs], configs), note=note)
+    configs, left = [job.config for job in jobs], payable(job.intent for job in jobs)
+    differing = varying([job.task_overrides for job in jobs], configs)
+    print_dry_run([job.num for job in jobs], configs, differing, note=note, left=left)
 
 
 def labels_of(jobs: Sequence[Job]) -> list[str]:

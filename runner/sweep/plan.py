@@ -21,7 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.artifacts.result_file import NAME
 from runner.cli.secret_guard import refuse_in_config
 from runner.config import Problem, RunConfig, load
-from runner.errors import RunnerError
+from runner.errors import ConfigError, RunnerError
+from runner.ledger import fingerprint
 
 from .choice import Composition, interpolates
 from .collected import collected
@@ -101,14 +102,16 @@ class Planner:
             if config is None:
                 return None, problems
             lines = tuple(hydra["overrides"]["task"])
+            shared = self._shared(config)
             job = Job(
                 num=num,
                 overrides=tuple(overrides),
                 task_overrides=lines,
-                config=self._shared(config),
+                config=shared,
                 directory=directory,
                 output_subdir=_subdir(composition.config, hydra),
                 files=self._files(task, plain, lines),
+                fingerprint=_fingerprint(shared),
             )
             return job, problems
 
@@ -146,6 +149,13 @@ class Planner:
     def _intern(self, section: str, value: _T) -> _T:
         interned: _T = self._interned.setdefault((section, repr(value)), value)
         return interned
+
+
+def _fingerprint(config: RunConfig) -> str:
+    try:
+        return fingerprint(config)
+    except ConfigError:
+        return ""
 
 
 @contextmanager

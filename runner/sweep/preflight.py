@@ -10,6 +10,7 @@ from runner.artifacts.result_file import NAME
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.choices import check_choices
 from runner.errors import ConfigError
+from runner.ledger import Acquaintance
 
 from .finding import Finding, lines
 from .job import Job
@@ -35,7 +36,8 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     broken = {run for run, problem in plan.findings if problem.severity == "error"}
     # A job with problems was composed without what is wrong, only to be checked: it may look like another.
     sound = [job for job in plan.jobs if job.num not in broken]
-    findings = [*plan.findings, *_checked(plan.jobs, env), *_places(sound), *_duplicates(sound, repeats=repeats)]
+    together = [*_places(sound), *_duplicates(sound, repeats=repeats), *_budgets(sound)]
+    findings = [*plan.findings, *_checked(plan.jobs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
             sorted(findings, key=lambda finding: -1 if finding.run is None else finding.run), plan.total
@@ -46,6 +48,11 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """What is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
     return check_choices(config, lambda choice: [*check(choice), *_endpoint(choice.provider, env), *_body(choice)])
+
+
+def endpoint_problems(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
+    """What keeps a run's endpoint from being asked, whatever is wrong with what was once sent there."""
+    return _endpoint(config.provider, env)
 
 
 def writable(directory: Path, key: str = "hydra.run.dir") -> Problem | None:
@@ -91,6 +98,7 @@ def _body(config: RunConfig) -> list[Problem]:
 def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}
+    ledgers = Acquaintance()
     for job in jobs:
         first = taken.setdefault(job.directory, job.num)
         if first != job.num:
@@ -99,26 +107,49 @@ def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
         parent = job.directory.parent
         if parent not in parents:
             parents[parent] = writable(parent, "hydra.sweep.dir")
-        problem = parents[parent] or (occupied(job.directory) if parent.exists() else None)
+        problem = parents[parent] or occupied(job.directory, job.fingerprint, ledgers, "hydra.sweep.dir")
         if problem is not None:
             yield Finding(job.num, problem)
+    yield from _strangers([job.directory for job in jobs], ledgers)
 
 
-def occupied(directory: Path, key: str = "hydra.sweep.dir") -> Problem | None:
-    """Why a run must not be written to `directory`, if another one lies there."""
-    if not os.path.exists(directory / NAME):  # noqa: PTH110 - Path.exists raises on names that are too long
+def occupied(directory: Path, work: str, ledgers: Acquaintance, key: str) -> Problem | None:
+    """Why the run of fingerprint `work` must not be written to `directory`, if another one lies there.
+
+    The same run is gone on with, not made again.
+    """
+    known = ledgers.find(directory)
+    if known is None and not os.path.exists(directory / NAME):  # noqa: PTH110 - Path.exists raises on names too long
         return None
-    message = f"{directory} holds an earlier run, which would be overwritten"
+    if known is not None and known[1].fingerprint == work:
+        return None
+    message = f"{directory} holds another run, which would be overwritten"
     return Problem(key, message, f"choose another {key}, or leave it out for a new one")
 
 
-def _duplicates(jobs: Sequence[Job], *, repeats: bool) -> Iterator[Finding]:
-    seen: dict[object, int] = {}
+def _strangers(directories: Sequence[Path], ledgers: Acquaintance) -> Iterator[Finding]:
+    """Runs that share a ledger with these and are not among them: theirs is another sweep."""
+    own = {*directories}
+    places = {found[0] for directory in directories if (found := ledgers.find(directory)) is not None}
+    for place in sorted(places):
+        others = [directory for directory in ledgers.runs_of(place) if directory not in own]
+        if others:
+            message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
+            hint = f"python -m runner resume {place}, or choose another hydra.sweep.dir"
+            yield Finding(None, Problem("hydra.sweep.dir", message, hint))
+
+
+def _budgets(jobs: Sequence[Job]) -> Iterator[Finding]:
     for job in jobs:
-        config = job.config
-        request = config.request.model_dump_json(exclude={"prompt_file"})
-        work = id(config.provider), id(config.model), request, config.replica
-        first = seen.setdefault(work, job.num)
+        if job.config.budget != jobs[0].config.budget:
+            message = f"is not that of run {jobs[0].num}, and one budget is for the whole sweep"
+            yield Finding(job.num, Problem("budget", message, "leave budget.* out of what is swept"))
+
+
+def _duplicates(jobs: Sequence[Job], *, repeats: bool) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for job in jobs:
+        first = seen.setdefault(job.fingerprint or f"run {job.num}", job.num)
         if first == job.num:
             continue
         if repeats:

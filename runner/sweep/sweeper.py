@@ -19,6 +19,7 @@ from runner.display import print_closing, print_problems
 from runner.report.results import write_results
 
 from .composition_error import problem_of
+from .consent import agree_to_new
 from .finding import Finding
 from .job import Job
 from .launcher import RunnerLauncher, dry_run, known, labels_of
@@ -51,6 +52,7 @@ class RunnerSweeper(BasicSweeper):
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs)
             return []
+        agree_to_new(job.intent for job in plan.jobs)
         directory = self._prepare()
         if own is None:
             return _launch_elsewhere(launcher, batches, plan.jobs, directory)

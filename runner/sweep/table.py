@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.config import Estimate, RunConfig, estimate
+from runner.config import Budget, Estimate, RunConfig, estimate
 from runner.display import clean
+from runner.ledger.budget import check_budget, counted_sum
 
+from .consent import asks
+from .payable import Intent, Payable
 from .varying import Varying
 
 if TYPE_CHECKING:
@@ -23,14 +27,21 @@ def print_dry_run(
     differing: Varying,
     console: Console | None = None,
     note: str = "",
+    left: Payable | None = None,
 ) -> None:
-    """Print what would be sent and what it would cost; an unknown price is never counted as nothing."""
+    """Print what would be sent and what it would cost; an unknown price is never counted as nothing.
+
+    Raises what would keep the runs from beginning, after the table: `BudgetError`, or `ConfigError` for an unknown
+    price. `left` are the runs that will be paid, where others are done already or reused.
+    """
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = console or Console(highlight=False)
-    prices = [estimate(config) for config in configs]
+    left = left or Payable([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)
+    paid = {intent.number for intent in left.intents}
+    prices = [estimate(config) if number in paid else 0.0 for number, config in zip(numbers, configs, strict=True)]
     table = Table(box=None, pad_edge=False)
     table.add_column("run", justify="right", no_wrap=True)
     for key in differing.keys:
@@ -43,10 +54,12 @@ def print_dry_run(
             table.add_row("…")
             continue
         cells = [_cell(value) for value in differing.rows[row]] or [configs[row].model.name]
-        table.add_row(str(numbers[row]), *map(Text, cells), str(Estimate.total([prices[row]])))
+        price = str(Estimate.total([prices[row]])) if numbers[row] in paid else "none: is there"
+        table.add_row(str(numbers[row]), *map(Text, cells), price)
     console.print(table)
-    for line in filter(None, (_summary(configs, prices), note)):
+    for line in filter(None, (_summary(configs, prices, left), note)):
         console.print(line, markup=False, soft_wrap=True)
+    check_budget([each.config for each in left.intents], spent=left.spent, numbers=[*paid])
 
 
 def _shown(count: int) -> list[int | None]:
@@ -58,7 +71,7 @@ def _cell(value: object) -> str:
     return "" if value is None else clean(str(value), 120)
 
 
-def _summary(configs: Sequence[RunConfig], prices: Sequence[float | None]) -> str:
+def _summary(configs: Sequence[RunConfig], prices: Sequence[float | None], left: Payable) -> str:
     unknown = sum(price is None for price in prices)
     parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{Estimate.total(prices)} at list price"]
     if unknown and unknown < len(prices):
@@ -67,5 +80,15 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[float | None]) -> st
         worst = Estimate.total(estimate(choice) for config in configs for choice in config.choices)
         parts.append(f"{worst} if every fallback is needed and what failed is charged, too")
     if all(config.provider.kind == "emulator" for config in configs):
-        parts.append("on the emulator: free")
+        parts.append("on the emulator: free" + ", but counted" * configs[0].budget.count_emulator)
+    parts += _limits(configs[0].budget, left)
     return " · ".join(parts) + " · dry run: nothing was sent or written"
+
+
+def _limits(budget: Budget, left: Payable) -> Iterator[str]:
+    configs = [intent.config for intent in left.intents]
+    total = counted_sum(configs)
+    if budget.max_usd is not None:
+        yield f"{Estimate(left.spent + total.usd)} of {Estimate(budget.max_usd)} budget"
+    if asks(configs, total, left.spent):
+        yield f"asks before it starts, as that is above {Estimate(budget.confirm_above_usd or 0.0)} (yes=true answers)"

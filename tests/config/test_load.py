@@ -41,6 +41,15 @@ def test_every_problem_of_a_run_is_listed(refused):
     }
 
 
+def test_a_deadline_is_more_than_no_time_at_all(refused):
+    assert [problem.key for problem in refused("provider.deadline_seconds=0")] == ["provider.deadline_seconds"]
+
+
+@pytest.mark.parametrize(("override", "seconds"), [("null", 600), ("90", 90)])
+def test_a_job_is_waited_for_as_long_as_its_polls_take_or_as_said(loaded, override, seconds):
+    assert loaded("provider=openai", f"provider.deadline_seconds={override}").provider.patience == seconds
+
+
 def test_an_unquoted_ratio_is_explained(refused):
     assert "Quote it in the file: aspect_ratio: '16:9'" in messages(refused("request.aspect_ratio=969"))
 

@@ -1,214 +1,25 @@
-"""Simulated time, a provider that does as it is told, and runs to execute."""
+"""Runs to execute in simulated time, with a provider that does as it is told."""
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import itertools
-import selectors
-from collections import deque
 from collections.abc import Callable, Iterable
-from contextlib import asynccontextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runner.config import ImageModel, ImageRequest, OpenAIConfig, RunConfig, VideoModel, VideoRequest
+from runner.config import RunConfig
 from runner.engine import Event, Outcome, Run, execute
+from runner.engine.purse import Purse
 from runner.engine.scheduler import Scheduler
-from runner.errors import RunnerError
-from runner.providers import ImageBatch, Job, JobStatus, OnPartial, PartialImage
+from runner.engine.store import ResultFiles
 
-EPOCH = 1_795_000_000.0
-
-
-class SimulatedSelector(selectors.DefaultSelector):
-    """Lets time pass at once when nothing but a timer is waited for."""
-
-    loop: SimulatedLoop
-
-    def select(self, timeout: float | None = None) -> list[Any]:
-        ready = super().select(0)
-        if ready or timeout == 0:
-            return ready
-        if self.loop.in_threads:
-            return super().select(0.01)
-        if timeout is None:
-            raise RuntimeError("the loop waits for nothing that could still happen")
-        self.loop.now += timeout
-        return ready
-
-
-class SimulatedLoop(asyncio.SelectorEventLoop):
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.in_threads = 0
-        selector = SimulatedSelector()
-        selector.loop = self
-        super().__init__(selector)
-
-    def time(self) -> float:
-        return self.now
-
-    def run_in_executor(self, executor: Any, function: Callable[..., Any], *args: Any) -> Any:
-        self.in_threads += 1
-        future = super().run_in_executor(executor, function, *args)
-        future.add_done_callback(self._left)
-        return future
-
-    def _left(self, _future: object) -> None:
-        self.in_threads -= 1
-
-
-class SimulatedClock:
-    """Reads the simulated loop; `jump` moves the system time only, `asleep` what a closed laptop misses."""
-
-    def __init__(self) -> None:
-        self.jump = 0.0
-        self.asleep = 0.0
-
-    def time(self) -> float:
-        return EPOCH + self.elapsed() + self.jump
-
-    def elapsed(self) -> float:
-        return asyncio.get_running_loop().time() + self.asleep
-
-    def random(self) -> float:
-        return 0.5
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-
-
-class Body:
-    """A download: `pieces` as they come; `breaks` is raised after them."""
-
-    def __init__(self, data: bytes, *, length: int | None = None, breaks: RunnerError | None = None) -> None:
-        self.media_type = "video/mp4"
-        self.length = len(data) if length is None else length
-        self.data = data
-        self.breaks = breaks
-        self.seconds = 0.0
-
-    async def chunks(self):
-        for start in range(0, len(self.data), 4096):
-            if self.seconds:
-                await asyncio.sleep(self.seconds)
-            yield self.data[start : start + 4096]
-        if self.breaks is not None:
-            raise self.breaks
-
-
-class FakeProvider:
-    """Jobs that take `seconds`; each list is what the next calls do instead: raise an error or return a value."""
-
-    name = "openai"
-    endpoint = "https://fake.example/v1"
-
-    def __init__(self, clip: bytes, *, seconds: float = 10, latency: float = 0.05) -> None:
-        self.clip = clip
-        self.seconds = seconds
-        self.latency = latency
-        self.on_submit: deque[Any] = deque()
-        self.on_retrieve: deque[Any] = deque()
-        self.on_content: deque[Any] = deque()
-        self.on_generate: deque[Any] = deque()
-        self.on_fetch: deque[Any] = deque()
-        self.partials: list[PartialImage] = []
-        self.sent_configs: list[RunConfig] = []
-        self.sent: list[float] = []
-        self.polled: list[float] = []
-        self.downloads: list[float] = []
-        self.jobs: dict[str, float] = {}
-        self.in_flight = 0
-        self.most_in_flight = 0
-        self.most_jobs = 0
-        self.collected: set[str] = set()
-        self.deleted: list[str] = []
-        self.closed = False
-        self.before_answer: Callable[[], None] = lambda: None
-
-    def model_id(self, config: RunConfig) -> str:
-        return config.model.deployment or config.model.name
-
-    def body(self, config: RunConfig) -> dict[str, Any]:
-        return {"prompt": config.request.prompt}
-
-    async def submit(self, config: RunConfig) -> Job:
-        self.sent.append(self._now())
-        async with self._request():
-            self.before_answer()
-            await asyncio.sleep(self.latency)
-            told = self._told(self.on_submit)
-            if told is not None:
-                return told
-            job_id = f"video_{len(self.jobs)}"
-            self.jobs[job_id] = self._now()
-            self.most_jobs = max(self.most_jobs, len(self.jobs) - len(self.collected))
-            return self._job(job_id)
-
-    async def retrieve(self, job_id: str) -> Job:
-        self.polled.append(self._now())
-        async with self._request():
-            await asyncio.sleep(self.latency)
-            return self._told(self.on_retrieve) or self._job(job_id)
-
-    @asynccontextmanager
-    async def content(self, job: Job, variant: str = "video"):
-        self.downloads.append(self._now())
-        async with self._request():
-            await asyncio.sleep(self.latency)
-            yield self._told(self.on_content) or Body(self.clip)
-            self.collected.add(job.id)
-
-    async def delete(self, job_id: str) -> None:
-        self.deleted.append(job_id)
-
-    async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
-        self.sent.append(self._now())
-        self.sent_configs.append(config)
-        async with self._request():
-            self.before_answer()
-            await asyncio.sleep(self.latency)
-            for partial in self.partials:
-                await on_partial(partial)
-            return self._told(self.on_generate)
-
-    @asynccontextmanager
-    async def fetch(self, url: str):
-        async with self._request():
-            yield self._told(self.on_fetch)
-
-    async def close(self) -> None:
-        self.closed = True
-
-    @asynccontextmanager
-    async def _request(self):
-        self.in_flight += 1
-        self.most_in_flight = max(self.most_in_flight, self.in_flight)
-        try:
-            yield
-        finally:
-            self.in_flight -= 1
-
-    def _told(self, orders: deque[Any]) -> Any:
-        order = orders.popleft() if orders else None
-        if isinstance(order, Exception):
-            raise order
-        return order
-
-    def _job(self, job_id: str) -> Job:
-        done = (self._now() - self.jobs[job_id]) / self.seconds if self.seconds else 1
-        if done >= 1:
-            return Job(job_id, JobStatus.COMPLETED, "completed", 100, raw={"id": job_id, "status": "completed"})
-        status = JobStatus.IN_PROGRESS if done > 0.1 else JobStatus.QUEUED
-        return Job(job_id, status, status.value, int(done * 100), raw={"id": job_id, "status": status.value})
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
+from .configs import image_config, video_config
+from .fake_provider import Body, FakeProvider
+from .simulation import SimulatedClock, SimulatedLoop
 
 
 def encode(path: Path, seconds: int = 1) -> bytes:
@@ -256,47 +67,6 @@ def make_provider(clip) -> Callable[..., FakeProvider]:
     return make
 
 
-_MODEL = {
-    "deployment": None,
-    "validation": "strict",
-    "sizes": None,
-    "aspect_ratios": {},
-    "max_reference_images": 1,
-    "parameters": frozenset(),
-    "max_prompt_length": 1000,
-    "offers": {},
-    "source": "https://example.com",
-    "read": dt.date(2026, 11, 1),
-}
-
-
-def video_config(base_url: str = "https://fake.example/v1", *, thumbnail: bool = True, **provider: Any) -> RunConfig:
-    model = VideoModel(
-        kind="video", name="sora-2", durations=(4, 8, 12), default_duration=4, default_size="1280x720",
-        usd_per_second={"default": 0.1}, **_MODEL
-    )  # fmt: skip
-    request = VideoRequest(
-        kind="video", prompt="A paper boat at sea", duration_seconds=4, size="1280x720", thumbnail=thumbnail
-    )
-    return RunConfig(provider=OpenAIConfig(kind="openai", base_url=base_url, **provider), model=model, request=request)
-
-
-def image_config(
-    base_url: str = "https://fake.example/v1", *, n: int = 1, request: dict[str, Any] | None = None, **provider: Any
-) -> RunConfig:
-    model = ImageModel(
-        kind="image", name="gpt-image-2", size_rules=None, qualities=("low", "high"), max_images=10,
-        usd_per_image={"low": {"1024x1024": 0.01}},
-        usd_per_million_tokens={"text_in": 5, "image_in": 8, "image_out": 30}, **_MODEL
-    )  # fmt: skip
-    asked = {"prompt": "A paper boat at sea", "n": n, "quality": "low", "size": "1024x1024", **(request or {})}
-    return RunConfig(
-        provider=OpenAIConfig(kind="openai", base_url=base_url, **provider),
-        model=model,
-        request=ImageRequest(kind="image", **asked),
-    )
-
-
 @pytest.fixture
 def configs() -> tuple[Callable[..., RunConfig], Callable[..., RunConfig]]:
     return video_config, image_config
@@ -338,7 +108,9 @@ class Engine:
         self.seconds = 0.0
         self.listeners: list[Callable[[Event], None]] = []
 
-    def __call__(self, runs: Iterable[Run], *, fail_fast: bool = False, create: Any = None) -> Outcome:
+    def __call__(
+        self, runs: Iterable[Run], *, fail_fast: bool = False, create: Any = None, purse: Purse | None = None
+    ) -> Outcome:
         async def main() -> Outcome:
             outcome = await execute(
                 list(runs),
@@ -346,6 +118,7 @@ class Engine:
                 fail_fast=fail_fast,
                 clock=self.clock,
                 create=create or (lambda _config: self.provider),
+                purse=purse,
             )
             self.seconds = self.clock.elapsed()
             return outcome
@@ -363,6 +136,8 @@ class Engine:
                 fail_fast=False,
                 clock=self.clock,
                 create=lambda _config: self.provider,
+                store=ResultFiles(),
+                claimed=frozenset,
             )
             for moment in at:
                 asyncio.get_running_loop().call_at(moment, scheduler.interrupt, 2)

@@ -53,7 +53,7 @@ CHILD = """
     import resource, signal, sys
     from pathlib import Path
     sys.path.insert(0, {here!r})
-    from conftest import video_config
+    from configs import video_config
     from runner.engine import Run, run_all
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

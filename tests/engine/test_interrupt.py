@@ -97,7 +97,7 @@ CHILD = """
     import sys
     from pathlib import Path
     sys.path.insert(0, {here!r})
-    from conftest import video_config
+    from configs import video_config
     from runner.engine import Run, run_all
 
     runs = []

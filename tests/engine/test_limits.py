@@ -1,8 +1,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
-from runner.errors import QuotaError
+import pytest
+
+from runner.artifacts import RunStatus
+from runner.engine import execute
+from runner.engine.clock import RealClock
+from runner.errors import QuotaError, RateLimitError
 
 
 def test_jobs_in_flight_are_bounded(engine, provider, runs):
@@ -62,3 +68,160 @@ def test_results_come_in_the_order_of_the_runs(engine, provider, runs):
 def test_no_runs_are_no_problem(engine):
     outcome = engine([])
     assert (outcome.results, outcome.exit_code) == ([], 0)
+
+
+class Refusing:
+    """Orders for a `FakeProvider`: refuses with 429 whenever `refuses` says so, and counts how often."""
+
+    def __init__(self, refuses, **hints):
+        self.refuses = refuses
+        self.hints = hints
+        self.count = 0
+
+    def __bool__(self):
+        return True
+
+    def popleft(self):
+        if not self.refuses():
+            return None
+        self.count += 1
+        return RateLimitError("Too many running tasks", **self.hints)
+
+
+@pytest.fixture
+def crowd(provider):
+    """Let the provider run no more than so many jobs at once."""
+
+    def make(most, **hints):
+        def full():
+            now = asyncio.get_running_loop().time()
+            return sum(now - since < provider.seconds for since in provider.created.values()) >= most
+
+        provider.on_submit = Refusing(full, **hints)
+        return provider.on_submit
+
+    return make
+
+
+def between(moments, first, last):
+    return [moment for moment in moments if first <= moment < last]
+
+
+class TestJobsAtTheProvider:
+    def test_settle_at_what_it_lets_run(self, engine, provider, runs, crowd):
+        provider.seconds = 30
+        refusals = crowd(5)
+        assert engine(runs(60, max_concurrent_jobs=100)).exit_code == 0
+        assert refusals.count <= 15
+        assert engine.seconds < 1.5 * 60 * 30 / 5
+
+    def test_are_halved_by_one_wave_of_refusals_and_creep_up_with_each_acceptance(self, engine, provider, runs):
+        provider.seconds = 100
+        provider.on_submit.extend(RateLimitError("slow down", retry_after=10) for _ in range(8))
+        assert engine(runs(40, max_concurrent_requests=8)).exit_code == 0
+        assert len(between(provider.sent, 0, 10)) == 8
+        assert len(between(provider.sent, 10, 10.09)) == 4
+        assert len(between(provider.sent, 10, 100)) == 5
+
+    def test_return_to_what_is_configured(self, engine, provider, runs):
+        provider.on_submit.extend(RateLimitError("slow down", retry_after=1) for _ in range(6))
+        engine(runs(80, max_concurrent_jobs=6))
+        assert provider.most_jobs == 6
+
+    def test_are_never_fewer_than_one(self, engine, provider, runs):
+        provider.on_submit.extend(RateLimitError("slow down", retry_after=1) for _ in range(40))
+        assert engine(runs(3)).exit_code == 0
+
+    def test_include_those_that_an_earlier_process_had_sent(self, engine, provider, runs):
+        provider.seconds = 100
+        sent = runs(4, max_concurrent_jobs=20, max_concurrent_requests=8)
+        results = engine.interrupted(sent, 1).results
+        assert {result.status for result in results} == {RunStatus.SUBMITTED}
+        earlier = [replace(run, earlier=result) for run, result in zip(sent, results, strict=True)]
+        provider.sent.clear()
+        provider.on_submit.extend(RateLimitError("slow down", retry_after=10) for _ in range(8))
+        engine([*earlier, *runs(8, max_concurrent_jobs=20, max_concurrent_requests=8)])
+        # Four that are polled and eight that were refused make twelve; half of that leaves room for two.
+        assert len(between(provider.sent, 0, 10)) == 8
+        assert len(between(provider.sent, 10, 90)) == 2
+
+    def test_stay_as_many_where_only_too_much_was_sent_in_a_time(self, engine, provider, runs):
+        provider.seconds = 100
+        refusals = [RateLimitError("requests per minute", retry_after=10, exhausted=True) for _ in range(8)]
+        provider.on_submit.extend(refusals)
+        engine(runs(30))
+        assert len(between(provider.sent, 10, 10.09)) == 4, "half as many at once"
+        assert len(between(provider.sent, 10, 20)) == 30
+
+
+def test_refused_polls_halve_the_requests_in_flight_until_others_are_served(engine, provider, runs):
+    provider.latency, provider.seconds = 2, 200
+    seen = []
+    wave = iter([True] * 8)
+
+    def refuses():
+        seen.append((asyncio.get_running_loop().time(), provider.in_flight))
+        return next(wave, False)
+
+    provider.on_retrieve = Refusing(refuses, retry_after=20)
+    assert engine(runs(40)).exit_code == 0
+    begun = seen[0][0] + 20
+    assert max(in_flight for moment, in_flight in seen if begun < moment < begun + 3) == 4
+    assert max(in_flight for moment, in_flight in seen if moment > begun + 3) == 8
+
+
+def test_submissions_wait_when_an_answer_says_that_nothing_more_is_allowed_yet(engine, provider, runs):
+    submit, waits = provider.submit, iter([None, 30.0, None])
+
+    async def limited(config):
+        return replace(await submit(config), submit_after=next(waits))
+
+    provider.submit = limited
+    assert engine(runs(3, max_concurrent_requests=1)).exit_code == 0
+    first, second, third = provider.sent
+    assert second - first < 5
+    assert third - second == pytest.approx(30, abs=1)
+
+
+def test_a_refusal_that_tells_to_wait_for_no_time_at_all_is_backed_off_from(engine, provider, runs):
+    provider.on_submit.extend(RateLimitError("slow down", retry_after=0) for _ in range(6))
+    engine(runs())
+    assert provider.sent[-1] > 10
+
+
+class Hurried(RealClock):
+    """A second passes in five milliseconds."""
+
+    def elapsed(self):
+        return 200 * super().elapsed()
+
+    async def sleep(self, seconds):
+        await asyncio.sleep(seconds / 200)
+
+
+@pytest.fixture
+def key(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-7f3a")
+
+
+async def test_a_sweep_finds_out_how_many_jobs_a_server_runs(make_emulator, configs, runs, key):
+    video_config, _ = configs
+    emulator = make_emulator(max_running_jobs=5, latency=25, shared_clips=True)
+    config = video_config(emulator.base_url, thumbnail=False, max_concurrent_jobs=100, poll_interval=4)
+    outcome = await execute(runs(60, config), observer=lambda event: None, clock=Hurried())
+    assert outcome.exit_code == 0, outcome.errors
+    ledger = emulator.ledger()
+    assert ledger["jobs"] == 60
+    assert 60 < ledger["requests"]["POST /v1/videos"] <= 80
+
+
+async def test_a_sweep_keeps_to_the_rate_that_a_server_tells_of(make_emulator, configs, runs, key):
+    video_config, _ = configs
+    # Its minute lasts a fifth of a second.
+    emulator = make_emulator(requests_per_minute=10, time_scale=300, shared_clips=True)
+    config = video_config(emulator.base_url, thumbnail=False, poll_interval=0.05)
+    outcome = await execute(runs(40, config), observer=lambda event: None)
+    assert outcome.exit_code == 0, outcome.errors
+    ledger = emulator.ledger()
+    assert ledger["jobs"] == 40
+    assert ledger["requests"]["POST /v1/videos"] <= 60

@@ -115,7 +115,7 @@ def test_an_outage_of_half_a_minute_is_survived(engine, provider, runs):
     outage = [HTTPConnectionError("connection refused") for _ in range(5)]
     provider.on_submit.extend([None, *outage])
     assert engine(runs(2, max_concurrent_jobs=1)).exit_code == 0
-    assert len(provider.jobs) == 2
+    assert len(provider.created) == 2
     assert provider.sent[-1] - provider.sent[1] > 20
 
 

@@ -80,6 +80,14 @@ def test_the_deadline_parks_the_job_with_its_id(engine, provider, runs, stored):
     assert outcome.exit_code == 4
 
 
+def test_the_deadline_may_be_given_in_seconds(engine, provider, runs):
+    provider.seconds = 1e9
+    error = engine(runs(poll_interval=5, max_poll_attempts=12, deadline_seconds=300)).errors[0]
+    assert isinstance(error, JobTimeoutError)
+    assert error.seconds == pytest.approx(300, abs=1)
+    assert "provider.deadline_seconds=" in error.hint
+
+
 def test_only_the_deadline_ends_a_run_whose_polls_all_fail(engine, provider, runs):
     provider.on_retrieve.extend(ServerError("502") for _ in range(10_000))
     outcome = engine(runs(poll_interval=5, max_poll_attempts=120))
@@ -119,7 +127,7 @@ def test_a_laptop_that_slept_past_the_deadline_still_collects_what_is_there(engi
     def close_the_lid(event):
         if len(provider.polled) == 3:
             clock.asleep = 36_000
-            provider.jobs = dict.fromkeys(provider.jobs, -1000000.0)
+            provider.created = dict.fromkeys(provider.created, -1000000.0)
 
     engine.listeners.append(close_the_lid)
     assert engine(runs(max_poll_attempts=10)).exit_code == 0

@@ -31,7 +31,7 @@ def test_a_video_is_generated_checked_and_recorded(engine, runs, clip, stored, n
     assert (thumbnail.path, thumbnail.media_type, thumbnail.width) == ("thumbnail.webp", "image/webp", 320)
     assert result.raw_response == {"id": "video_0", "status": "completed"}
     assert result.overrides == ["request.duration_seconds=4"]
-    assert result.request_sent == {"prompt": "A paper boat at sea"}
+    assert result.request_sent == {"operation": "create", "prompt": "A paper boat at sea", "model": "sora-2"}
 
 
 def test_the_steps_have_their_times_in_utc_and_in_order(engine, runs):

@@ -154,6 +154,10 @@ async def test_too_many_running_jobs_name_the_key_that_avoids_it(submitting):
         ({"retry-after": "soon"}, None),
         ({"retry-after": "inf"}, None),
         ({"retry-after": "-3"}, 0),
+        ({"retry-after": "7", "x-ratelimit-reset-requests": "9"}, 7),
+        ({"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "6m0s"}, 360),
+        ({"x-rate-limit-reset-tokens": "55", "x-ratelimit-remaining-requests": "79"}, 55),
+        ({"x-ratelimit-remaining-requests": "79", "x-ratelimit-reset-requests": "1s"}, None),
         ({}, None),
     ],
 )
@@ -168,6 +172,15 @@ async def test_retry_after_may_be_a_date(submitting):
     error = await submitting(429, json=envelope(), headers={"retry-after": format_datetime(later, usegmt=True)})
     assert isinstance(error, RateLimitError)
     assert error.retry_after == pytest.approx(90, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("message", "exhausted"), [("exceeded call rate limit", True), ("Too many running tasks", False)]
+)
+async def test_a_used_up_allowance_is_told_from_too_many_running_jobs(submitting, message, exhausted):
+    headers = {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "17"}
+    error = await submitting(429, AZURE, json=envelope("429", message), headers=headers)
+    assert (error.exhausted, error.retry_after) == (exhausted, 17)
 
 
 @pytest.mark.parametrize("header", ["x-request-id", "apim-request-id"])

@@ -1,0 +1,91 @@
+"""`python -m runner ls [outputs]`: sweeps and runs with state, cost and age, and the command that continues each."""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from runner.config import Estimate
+from runner.display import clean, print_error, reader_may_leave
+from runner.errors import ConfigError
+from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, shelved, summary
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table, the latest last; returns 0, or 2 where there is no such directory."""
+    parsed = _parser().parse_args(arguments)
+    if not parsed.outputs.is_dir():
+        raise ConfigError(
+            f"{parsed.outputs} is no directory", hint="python -m runner makes outputs/ with a first video"
+        )
+    found = sorted(_summaries(parsed.outputs), key=lambda each: each.changed)
+    with reader_may_leave():
+        if parsed.json:
+            print(json.dumps([_plain(each) for each in found], indent=2))
+        elif found:
+            _print(found)
+        else:
+            print(f"{parsed.outputs} holds no runs")
+    return 0
+
+
+def _summaries(root: Path) -> Iterator[Summary]:
+    for directory in shelved(root):
+        try:
+            with Ledger(directory, readonly=True) as ledger:
+                yield summary(ledger)
+        except LedgerError as error:
+            print_error(error)
+
+
+def _print(found: Sequence[Summary]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("age", "cost", "runs", "where; what goes on with it"):
+        table.add_column(name, justify="right" if name in ("age", "cost") else "left", overflow="fold")
+    for each in found:
+        command = f"running: {each.running}" if each.running else each.command or ""
+        where = "\n".join(filter(None, [clean(str(each.directory), 400), clean(command, 400)]))
+        table.add_row(_age(time.time() - each.changed), _cost(each), _states(each), Text(where))
+    Console(highlight=False, soft_wrap=False).print(table)
+
+
+def _states(each: Summary) -> str:
+    return ", ".join(f"{count:,} {status.value}" for status, count in each.states.items())
+
+
+def _cost(each: Summary) -> str:
+    return "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
+
+
+def _age(seconds: float) -> str:
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def _plain(each: Summary) -> dict[str, object]:
+    return {
+        "directory": str(each.directory),
+        "runs": {status.value: count for status, count in each.states.items()},
+        "usd": each.usd,
+        "emulated": each.emulated,
+        "changed": dt.datetime.fromtimestamp(each.changed, dt.UTC).isoformat(timespec="seconds"),
+        "running": each.running,
+        "command": each.command,
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runner ls", allow_abbrev=False, description=__doc__)
+    parser.add_argument("outputs", type=Path, nargs="?", default=OUTPUTS, help="where to look (default: outputs)")
+    parser.add_argument("--json", action="store_true", help="for programs")
+    return parser

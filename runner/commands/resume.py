@@ -1,0 +1,44 @@
+"""`python -m runner resume DIR`: go on with a sweep or run where it stopped; nothing that was paid is paid again."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.cli.prompt_guard import refuse_broken_prompts
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Resume, and return the exit code of the whole sweep."""
+    parsed = _parser().parse_args(arguments)
+    refuse_broken_prompts(parsed.overrides, command=f"python -m runner resume {parsed.dir}")
+    from runner.sweep.resumption import Consent, resume
+
+    consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
+    return resume(parsed.dir, consent, parsed.overrides, print)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m runner resume",
+        allow_abbrev=False,
+        description="Go on where a sweep or run stopped, from what is saved in its directory: known jobs are polled "
+        "and downloaded, those that expire first first; what was never sent is submitted; a job whose answer was lost "
+        "is taken over if it can only be this run's. python -m runner ls shows what there is to resume.",
+    )
+    parser.add_argument("dir", type=Path, help="a sweep's or run's directory, as in outputs/multirun/DATE/TIME-x7k2")
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="pay again for runs that failed for a reason that may have passed"
+    )
+    parser.add_argument(
+        "--resubmit-uncertain",
+        action="store_true",
+        help="pay again for runs whose answer stays lost, at the risk of paying twice",
+    )
+    parser.add_argument(
+        "overrides",
+        nargs="*",
+        help="single values that change nothing paid, as in budget.max_usd=30 or provider.poll_interval=2",
+    )
+    return parser

@@ -1,0 +1,93 @@
+"""What runs have cost, in the closing lines, and how to go on where a budget has stopped them."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from runner.artifacts.result import Result, RunStatus
+from runner.config import Estimate
+
+_FREE = "emulator"
+
+
+def money(results: Sequence[Result]) -> str:
+    """Cost, estimate, budget and savings on one line; emulated money is never called a cost."""
+    return " · ".join([*_paid(results), *_emulated(results), *_budget(results), *_saved(results)])
+
+
+def cost(result: Result) -> float | None:
+    """List price in US dollars of what the run asked for, or its actual cost; None if unknown."""
+    return result.cost.estimated_usd if result.cost.actual_usd is None else result.cost.actual_usd
+
+
+def how_to_go_on(results: Sequence[Result], directory: Path) -> str | None:
+    """The command that brings the runs further, with a budget that is large enough; None if none does."""
+    from runner.ledger import go_on, may_pass
+    from runner.ledger.budget import rounded_up, spent
+
+    short = [(r.error.code, r) for r in results if r.error is not None and r.error.type == "BudgetError"]
+    if not short:
+        failures = [r.error for r in results if r.status.failed and r.error is not None]
+        retryable = any(may_pass(error.type, retryable=error.retryable) for error in failures)
+        return go_on(Counter(r.status for r in results), directory, retryable=retryable)
+
+    budget = results[0].config.budget
+    keys, limits = {key for key, _ in short}, []
+    if "budget.max_usd" in keys:
+        needed = spent(results, budget) + sum(_next(r) for r in results if r.status is RunStatus.PLANNED)
+        limits.append(f"budget.max_usd={rounded_up(needed)}")
+    if "budget.max_usd_per_run" in keys:
+        needed = max(spent([r], budget) + _next(r) for key, r in short if key == "budget.max_usd_per_run")
+        limits.append(f"budget.max_usd_per_run={rounded_up(needed)}")
+    return f"python -m runner resume {shlex.quote(str(directory))} {' '.join(limits)}"
+
+
+def _paid(results: Sequence[Result]) -> Iterator[str]:
+    paid = [r for r in results if r.provider != _FREE or any(each.provider != _FREE for each in r.attempts)]
+    paid = [r for r in paid if r.reused_from is None]
+    if paid:
+        counted = [r for r in paid if _sent(r)]
+        yield f"cost {Estimate.total(usd for r in counted for usd in _costs(r))}"
+        yield f"estimated {Estimate.total(r.cost.estimated_usd for r in counted)}"
+
+
+def _emulated(results: Sequence[Result]) -> Iterator[str]:
+    free = [r for r in results if r.provider == _FREE and r.reused_from is None]
+    if free:
+        total = Estimate.total(cost(r) for r in free if _sent(r))
+        yield f"emulated, free (would have cost {total} at list price)"
+
+
+def _budget(results: Sequence[Result]) -> Iterator[str]:
+    from runner.ledger.budget import spent
+
+    budget = results[0].config.budget
+    if budget.max_usd is not None:
+        yield f"{Estimate(spent(results, budget))} of {Estimate(budget.max_usd)} budget"
+
+
+def _saved(results: Sequence[Result]) -> Iterator[str]:
+    reused = [r.saved_usd for r in results if r.reused_from is not None]
+    if reused:
+        yield f"reuse saved {Estimate.total(reused)}"
+
+
+def _sent(result: Result) -> bool:
+    """Whether something may have been paid for."""
+    known = result.job_id or result.artifacts or result.status is RunStatus.UNCERTAIN
+    return bool(known) or any(each.usd != 0 for each in result.attempts)
+
+
+def _costs(result: Result) -> list[float | None]:
+    """What each request to a provider that takes money may have cost; what lost its answer or failed included."""
+    real: list[float | None] = [each.usd for each in result.attempts if each.provider != _FREE]
+    return real if real and None not in real else [cost(result)]
+
+
+def _next(result: Result) -> float:
+    """What the request that the run would send now counts."""
+    config = result.config.choice(result.choice)
+    return config.budget.counted(config.provider, result.cost.estimated_usd) or 0.0

@@ -1,0 +1,145 @@
+"""Finding the jobs of requests whose answer was lost: each is adopted only where no other can be meant."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from runner.providers.base import Job
+from runner.providers.excerpt import one_line
+
+from .endpoint import Endpoint
+from .likeness import MARGIN, Lost, alike, listed_prompt
+from .listing import read_list
+
+_IMAGE = "images are kept as no jobs, so that there is no list to find them in"
+
+_NAMED = 3
+"""Matching jobs that a reason names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What became of lost requests, by the run's index: each has either a job of its own, or a reason for people."""
+
+    adopted: dict[int, Job] = field(default_factory=dict)
+    reasons: dict[int, str] = field(default_factory=dict)
+
+
+async def look_for(endpoint: Endpoint, lost: Sequence[Lost], claimed: AbstractSet[str]) -> Findings:
+    """Look for lost requests in the endpoint's list of jobs, of which `claimed` belong to other runs.
+
+    Nothing is paid, and no error is raised: a list that cannot be read is a reason among others. Where the list ends
+    too early to say that a match is the only one, nobody adopts it.
+    """
+    sought = [one.earliest for one in lost if one.listed]
+    if not sought:
+        return match(lost, (), claimed)
+    listing = await read_list(endpoint, min(sought) - MARGIN)
+    return match(lost, listing.jobs, claimed, complete_since=listing.complete_since, shortfall=listing.shortfall)
+
+
+def match(
+    lost: Sequence[Lost],
+    jobs: Iterable[Job],
+    claimed: AbstractSet[str],
+    *,
+    complete_since: float = -math.inf,
+    shortfall: str = "the list of jobs is not complete",
+) -> Findings:
+    """Give lost requests the jobs that can only be theirs.
+
+    Runs that sent the very same request may have each other's jobs. With more jobs than such runs, one of them is a
+    stranger's, and nobody knows which: none is adopted. Nor is one that might belong to runs whose requests differ in
+    what no list shows, as a seed.
+
+    Args:
+        lost: the runs, each with its own index.
+        jobs: what the endpoint lists.
+        claimed: ids of jobs that are known to belong to other runs.
+        complete_since: Unix seconds; all jobs that were created later are among `jobs`.
+        shortfall: why older ones are not.
+    """
+    free = {job.id: job for job in jobs if job.id not in claimed}
+    sought = [one for one in lost if one.listed]
+    candidates = _candidates(sought, free.values())
+    findings = Findings(reasons={one.index: _IMAGE for one in lost if not one.listed})
+    for runs in _groups(sought, candidates):
+        short = any(one.earliest - MARGIN <= complete_since for one in runs)
+        given = {} if short else _given(runs, candidates)
+        findings.adopted.update(given)
+        for one in runs:
+            if one.index not in given:
+                reason = _reason(candidates[one.index], len(free), shared=bool(given))
+                findings.reasons[one.index] = shortfall if short else reason
+    return findings
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """What a run may have created: `fitting` jobs by their ids, and how many others tell too little to say."""
+
+    fitting: dict[str, Job]
+    untold: int
+
+
+def _candidates(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, _Candidates]:
+    by_prompt = defaultdict(list)
+    for job in free:
+        by_prompt[listed_prompt(job)].append(job)
+    found = {}
+    for one in lost:
+        verdicts = [(job, alike(one, job)) for job in (*by_prompt[one.prompt], *by_prompt[None])]
+        fitting = {job.id: job for job, verdict in verdicts if verdict}
+        found[one.index] = _Candidates(fitting, sum(verdict is None for _, verdict in verdicts))
+    return found
+
+
+def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iterator[list[Lost]]:
+    """Runs that have candidates in common, directly or through others."""
+    suitors = defaultdict(list)
+    for one in lost:
+        for job_id in candidates[one.index].fitting:
+            suitors[job_id].append(one)
+    left = {one.index: one for one in lost}
+    while left:
+        _, first = left.popitem()
+        runs = [first]
+        for one in runs:
+            # What joins is looked at in turn; a job's suitors join once.
+            for job_id in candidates[one.index].fitting:
+                runs += [other for other in suitors.pop(job_id, ()) if left.pop(other.index, None) is not None]
+        yield runs
+
+
+def _given(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[int, Job]:
+    """The candidates of `runs`, which must have sent the same request, in the order of time; none if one is left."""
+    if any(one.sent != runs[0].sent for one in runs):
+        return {}
+    jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
+    given, free = {}, sorted(runs, key=lambda one: (one.latest, one.index))
+    for job_id, job in sorted(jobs.items(), key=lambda item: (item[1].created_at or 0, item[0])):
+        taker = next((one for one in free if job_id in candidates[one.index].fitting), None)
+        if taker is None:
+            return {}
+        free.remove(taker)
+        given[taker.index] = job
+    return given
+
+
+def _reason(candidates: _Candidates, listed: int, *, shared: bool) -> str:
+    fitting = candidates.fitting
+    if not fitting:
+        untold = f"; {candidates.untold} may, but the list does not tell enough" if candidates.untold else ""
+        return f"no job matches among {listed} listed{untold}"
+    named = ", ".join(one_line(job_id, 80) for job_id in itertools.islice(fitting, _NAMED))
+    match = (
+        f"{len(fitting)} job{'s match' if len(fitting) > 1 else ' matches'} ({named}{', …' * (len(fitting) > _NAMED)})"
+    )
+    if shared:
+        return f"{match}, which went to other runs that sent the same request"
+    return f"{match}, and which is this run's cannot be told"

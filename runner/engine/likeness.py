@@ -1,0 +1,124 @@
+"""Whether a job that a provider lists is the one that a request asked for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.providers.base import Job
+
+MARGIN = 300.0
+"""Seconds by which the provider's clock may differ from ours, either way."""
+
+_VIDEO_OPERATIONS = frozenset({"create", "remix", "edit_video", "extend"})
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A run whose paid request was sent and whose answer never came.
+
+    Attributes:
+        index: the run's.
+        sent: the request as it was sent, as `result.json` records it.
+        models: the names under which the provider may list its model: the one sent, and the model's own.
+        earliest: Unix seconds before which the request was not sent.
+        latest: Unix seconds after which the provider no longer acted on it.
+    """
+
+    index: int
+    sent: Mapping[str, Any]  # Any: the request's JSON
+    models: frozenset[str]
+    earliest: float
+    latest: float
+
+    @property
+    def prompt(self) -> str | None:
+        """The prompt, as `listed_prompt` writes it."""
+        return written(self.sent.get("prompt"))
+
+    @property
+    def listed(self) -> bool:
+        """Whether its request makes a job; images come with the answer or not at all."""
+        return self.sent.get("operation") in _VIDEO_OPERATIONS
+
+    def around(self, moment: float) -> bool:
+        """Whether the request may have been carried out at `moment` (Unix seconds of the provider's clock)."""
+        return self.earliest - MARGIN <= moment <= self.latest + MARGIN
+
+
+def listed_prompt(job: Job) -> str | None:
+    """The prompt that a job is listed with, None if with none."""
+    return written(job.raw.get("prompt"))
+
+
+def written(prompt: object) -> str | None:
+    """A prompt without what forms and servers change about it on the way: line ends and outer spaces."""
+    return prompt.replace("\r\n", "\n").strip() if isinstance(prompt, str) else None
+
+
+def alike(lost: Lost, job: Job) -> bool | None:
+    """Whether `job` is what `lost` asked for; None if nothing contradicts it and the list does not tell enough.
+
+    Prompt, time and, for a remix, its source must be told and fit: without them a stranger's job would do as well. A
+    prompt that is listed cut is another prompt. Model, size and seconds need only not contradict.
+    """
+    told = (_prompt(lost, job), _time(lost, job), _source(lost, job))
+    if False in told or not (_model(lost, job) and _size(lost, job) and _seconds(lost, job)):
+        return False
+    return None if None in told else True
+
+
+def _prompt(lost: Lost, job: Job) -> bool | None:
+    listed = listed_prompt(job)
+    return None if listed is None else listed == lost.prompt
+
+
+def _time(lost: Lost, job: Job) -> bool | None:
+    return None if job.created_at is None else lost.around(job.created_at)
+
+
+def _source(lost: Lost, job: Job) -> bool | None:
+    source, operation, target = job.raw.get("remixed_from_video_id"), lost.sent.get("operation"), lost.sent.get("video")
+    if operation == "create":
+        return not source
+    if job.id == target:
+        return False
+    if source:
+        return bool(source == target)
+    # Only a remix is documented to name what it was made of.
+    return None if operation == "remix" else True
+
+
+def _model(lost: Lost, job: Job) -> bool:
+    """Azure lists a deployment, the model beneath it or a dated version of that; a derived video has its source's."""
+    listed = job.raw.get("model")
+    if "model" not in lost.sent or not isinstance(listed, str) or not listed:
+        return True
+    return _undated(listed) in map(_undated, lost.models | {str(lost.sent["model"])})
+
+
+def _undated(model: str) -> str:
+    return _DATED.sub("", model.casefold())
+
+
+def _size(lost: Lost, job: Job) -> bool:
+    sent, listed = lost.sent.get("size"), job.raw.get("size")
+    return not sent or not listed or str(sent).casefold() == str(listed).casefold()
+
+
+def _seconds(lost: Lost, job: Job) -> bool:
+    sent, listed = _number(lost.sent.get("seconds")), _number(job.raw.get("seconds"))
+    if sent is None or listed is None:
+        return True
+    # An extension is listed with the length of the whole.
+    return listed > sent if lost.sent.get("operation") == "extend" else listed == sent
+
+
+def _number(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None

@@ -1,0 +1,25 @@
+"""Where a run's record is kept while it grows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import write_result
+
+from .run import Run
+
+
+class Store(Protocol):
+    """What keeps records; called in threads, for one run never twice at the same time."""
+
+    def save(self, run: Run, result: Result, *, durable: bool) -> None:
+        """Keep the run's record, beyond a power cut if `durable`; raises `DiskError`."""
+
+
+class ResultFiles:
+    """Keeps each record in its run's `result.json` alone."""
+
+    def save(self, run: Run, result: Result, *, durable: bool) -> None:
+        """Replace the file."""
+        write_result(run.directory, result, durable=durable)

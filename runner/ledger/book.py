@@ -1,0 +1,248 @@
+"""`ledger.sqlite3`: every run of a sweep, or the one of a directory, and how far it has come; safe from any crash."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError
+
+from runner.artifacts.atomic import discard, publish
+from runner.artifacts.result import Result, RunStatus
+from runner.config import RunConfig
+from runner.errors import ConfigError, DiskError
+
+NAME = "ledger.sqlite3"
+VERSION = 1
+
+_SCHEMA = """
+CREATE TABLE sections (number INTEGER PRIMARY KEY, json TEXT NOT NULL);
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, directory TEXT UNIQUE NOT NULL, fingerprint TEXT UNIQUE NOT NULL,
+    status TEXT NOT NULL, job_id TEXT, config TEXT NOT NULL, overrides TEXT NOT NULL, label TEXT NOT NULL,
+    result TEXT);
+CREATE INDEX by_status ON runs (status);
+"""
+_SELECT = "SELECT number, directory, fingerprint, config, overrides, label, result FROM runs"
+_INSERT = """
+INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_SHARED = ("provider", "model", "fallbacks")
+"""The parts of a config that most runs of a sweep have in common; each is stored once."""
+_OWN_COLUMNS = {"config", "overrides", "index"}
+_ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
+
+
+class LedgerError(ConfigError):
+    """There is no ledger, or it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One run as the ledger knows it.
+
+    Attributes:
+        number: the run's index.
+        directory: relative to the ledger's.
+        fingerprint: of the run's paid work; the same work asked for again by an optimiser has `#2`, … after it.
+        result: None if the run was never begun.
+    """
+
+    number: int
+    directory: str
+    fingerprint: str
+    config: RunConfig
+    overrides: tuple[str, ...] = ()
+    label: str = ""
+    result: Result | None = None
+
+    @property
+    def status(self) -> RunStatus:
+        """How far it has come."""
+        return RunStatus.PLANNED if self.result is None else self.result.status
+
+
+class Ledger:
+    """One open ledger; every write is one transaction that is on disk when the call returns.
+
+    There is one writer, which holds the directory's lock; its threads may call at the same time. Writing raises
+    `DiskError`, reading `LedgerError`.
+    """
+
+    def __init__(self, directory: Path, *, readonly: bool = False) -> None:
+        """Open the ledger of `directory`, or begin one; raises `LedgerError` where there is none to read."""
+        self.directory = directory
+        path = directory / NAME
+        if readonly and not path.is_file():
+            raise LedgerError(f"{directory} has no {NAME}", hint="python -m runner ls")
+        self._readonly = readonly
+        self._turn = threading.Lock()
+        self._sections: dict[int, tuple[int, object]] = {}
+        with _reading(path) if readonly else _writing(path):
+            self._db = _connect(path, readonly=readonly)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what was written is there in any case."""
+        if not self._readonly:
+            # One plain file, which readers need not make others for; someone who reads just now keeps it from being so.
+            with suppress(sqlite3.Error):
+                self._db.execute("PRAGMA journal_mode=DELETE")
+        self._db.close()
+
+    def add(self, entries: Iterable[Entry]) -> None:
+        """Record new runs, all or none."""
+        with self._turn, _writing(self.directory / NAME), self._transaction():
+            self._sections.clear()  # what an addition that failed has stored is gone with it
+            for entry in entries:
+                self._insert(entry)
+
+    def save(self, number: int, result: Result) -> None:
+        """Record how far a run has come."""
+        text = result.model_dump_json(exclude=_OWN_COLUMNS)
+        with self._turn, _writing(self.directory / NAME):
+            self._db.execute(
+                "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?",
+                (result.status.value, result.job_id, text, number),
+            )
+
+    def entries(self) -> list[Entry]:
+        """All runs, by number."""
+        with _reading(self.directory / NAME):
+            sections = self._all_sections()
+            return [_entry(row, sections) for row in self._db.execute(f"{_SELECT} ORDER BY number")]
+
+    def job_ids(self) -> set[str]:
+        """Every job that some run has now or had before."""
+        return {job_id for entry in self.entries() if entry.result for job_id in entry.result.job_ids}
+
+    def verified(self) -> list[tuple[str, int]]:
+        """Fingerprint and number of every finished run; the repetitions of one work have one fingerprint."""
+        with _reading(self.directory / NAME):
+            rows = self._db.execute("SELECT fingerprint, number FROM runs WHERE status = ?", (RunStatus.VERIFIED,))
+            return [(work.partition("#")[0], number) for work, number in rows]
+
+    def entry(self, number: int) -> Entry:
+        """One run."""
+        with _reading(self.directory / NAME):
+            row = self._db.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
+            return _entry(row, self._all_sections())
+
+    def ask(self, query: str) -> list[Any]:  # Any: SQLite's rows
+        """What a query finds; raises `LedgerError`."""
+        with _reading(self.directory / NAME):
+            return self._db.execute(query).fetchall()
+
+    def _all_sections(self) -> dict[int, Any]:  # Any: JSON
+        return {number: json.loads(text) for number, text in self._db.execute("SELECT * FROM sections")}
+
+    def _insert(self, entry: Entry) -> None:
+        shared = [self._section(getattr(entry.config, name)) for name in _SHARED]
+        own = entry.config.model_dump_json(exclude={*_SHARED})
+        row = (
+            entry.number,
+            entry.directory,
+            RunStatus.PLANNED,
+            json.dumps([shared, own]),
+            json.dumps(entry.overrides),
+            entry.label,
+        )
+        try:
+            self._db.execute(_INSERT, (*row, entry.fingerprint))
+        except sqlite3.IntegrityError:
+            self._db.execute(_INSERT, (*row, f"{entry.fingerprint}#{self._count(entry.fingerprint) + 1}"))
+
+    def _count(self, work: str) -> int:
+        """How many runs do the work of this fingerprint."""
+        query = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
+        return int(self._db.execute(query, (work, work)).fetchone()[0])
+
+    def _section(self, part: Any) -> int:  # Any: a pydantic object, or a tuple of them
+        known = self._sections.get(id(part))
+        if known is None:
+            plain = [each.model_dump(mode="json") for each in part] if isinstance(part, tuple) else None
+            text = part.model_dump_json() if plain is None else json.dumps(plain)
+            cursor = self._db.execute("INSERT INTO sections (json) VALUES (?)", (text,))
+            # Kept with the part itself, whose id could otherwise be given to another.
+            known = self._sections[id(part)] = (int(cursor.lastrowid or 0), part)
+        return known[0]
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:  # a full disk ends it by itself
+                self._db.execute("ROLLBACK")
+            raise
+
+
+def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    if not readonly and not path.exists():
+        _begin(path)
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
+    db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
+    try:
+        if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
+            raise LedgerError(f"{path} is no ledger of this version of runner", hint=_ANOTHER)
+        if not readonly:
+            # FULL: a commit returns when the disk has it, so that a power cut forgets nothing that was acted upon.
+            db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _begin(path: Path) -> None:
+    """Make an empty ledger, whole under its name or not there at all."""
+    part = path.with_name(f".{NAME}.tmp")
+    discard(part)
+    with closing(sqlite3.connect(part)) as db:
+        db.executescript(f"PRAGMA journal_mode=OFF; {_SCHEMA} PRAGMA user_version = {VERSION};")
+    publish(part, path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise LedgerError(f"{path} cannot be read: {error}", hint=_ANOTHER) from error
+        raise DiskError(
+            f"cannot write {path}: {error}",
+            hint="jobs that were submitted go on at the provider; free space or make the directory writable",
+        ) from error
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, ValidationError, ValueError, KeyError, TypeError) as error:
+        raise LedgerError(f"{path} cannot be read: {error}") from error
+
+
+def _entry(row: tuple[Any, ...], sections: Mapping[int, Any]) -> Entry:  # Any: SQLite's row, JSON
+    number, directory, fingerprint, packed, overrides, label, text = row
+    shared, own = json.loads(packed)
+    container = {**json.loads(own), **{name: sections[key] for name, key in zip(_SHARED, shared, strict=True)}}
+    config, lines = RunConfig.model_validate(container), tuple(json.loads(overrides))
+    result = None
+    if text is not None:
+        known = {**json.loads(text), "config": config, "overrides": [*lines], "index": number}
+        result = Result.model_validate(known)
+    return Entry(number, directory, fingerprint, config, lines, label, result)

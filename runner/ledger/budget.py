@@ -1,0 +1,108 @@
+"""Whether runs may begin under their budget, by list prices and by what is spent already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from runner.artifacts.result import Result
+from runner.config import Budget, Estimate, RunConfig, estimate
+from runner.config.budget import passes
+from runner.errors import BudgetError, ConfigError
+from runner.sweep.finding import ranges
+
+
+class Sum(NamedTuple):
+    """What runs would cost by their first choices.
+
+    Attributes:
+        usd: of known or assumed price, what counts as money.
+        unknown: how many runs have no price.
+    """
+
+    usd: float
+    unknown: int
+
+
+def counted(config: RunConfig) -> float | None:
+    """What the run's present choice counts in US dollars; None if nobody knows."""
+    return config.budget.counted(config.provider, estimate(config))
+
+
+def counted_sum(configs: Iterable[RunConfig]) -> Sum:
+    """The runs' sum, each by its first choice."""
+    prices = [counted(config) for config in configs]
+    return Sum(sum(price or 0.0 for price in prices), prices.count(None))
+
+
+def spent(results: Iterable[Result], budget: Budget) -> float:
+    """What the runs' attempts count in US dollars; those of unknown price as `budget` assumes."""
+    attempts = (attempt for result in results for attempt in result.attempts)
+    return sum(budget.assume_usd_per_run or 0.0 if each.usd is None else each.usd for each in attempts)
+
+
+def check_budget(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence[int] | None = None) -> None:
+    """Raise what keeps the runs from beginning: `BudgetError` for a limit, `ConfigError` for an unknown price.
+
+    `spent` is what earlier runs of the same sweep count, in US dollars; `numbers` are the runs' own, else 0, 1, 2, …
+    """
+    if not configs:
+        return
+    own = range(len(configs)) if numbers is None else numbers
+    budget = configs[0].budget
+    if budget.limited:
+        _refuse_unknown(configs, own)
+    _refuse_dear(configs, own)
+    total = spent + counted_sum(configs).usd
+    if passes(total, budget.max_usd):
+        already = f" with {Estimate(spent)} that is spent or at risk" if spent else ""
+        nothing = "nothing was sent for them" if spent else "nothing was sent or written"
+        raise BudgetError(
+            f"{_runs(len(configs))} would cost {Estimate(total)}{already}, above budget.max_usd={budget.max_usd:g}; "
+            f"{nothing}",
+            hint=f"budget.max_usd={rounded_up(total)} is enough, if nothing has to be paid again",
+            code="budget.max_usd",
+        )
+
+
+def rounded_up(usd: float) -> str:
+    """A limit that lets `usd` pass, in whole cents."""
+    return f"{-(-round(usd * 1e6) // 10_000) / 100:.2f}"
+
+
+def _refuse_unknown(configs: Sequence[RunConfig], numbers: Sequence[int]) -> None:
+    unknown = [
+        number
+        for number, config in zip(numbers, configs, strict=True)
+        if any(counted(choice) is None for choice in config.choices)
+    ]
+    if unknown:
+        raise ConfigError(
+            f"no budget can be kept, as no source gives a price for {_named(unknown, len(configs))}; "
+            "nothing was sent or written",
+            hint="budget.assume_usd_per_run=0.50 counts each such request as that many dollars, 0 as free",
+        )
+
+
+def _refuse_dear(configs: Sequence[RunConfig], numbers: Sequence[int]) -> None:
+    limit = configs[0].budget.max_usd_per_run
+    priced = [(number, counted(config) or 0.0) for number, config in zip(numbers, configs, strict=True)]
+    dear = {number: usd for number, usd in priced if passes(usd, limit)}
+    if dear:
+        most = max(dear.values())
+        raise BudgetError(
+            f"{_named([*dear], len(configs))} would cost {'up to ' if len(dear) > 1 else ''}{Estimate(most)}, above "
+            f"budget.max_usd_per_run={limit:g}; nothing was sent or written",
+            hint=f"budget.max_usd_per_run={rounded_up(most)} is enough, if nothing has to be paid again",
+            code="budget.max_usd_per_run",
+        )
+
+
+def _named(numbers: Sequence[int], total: int) -> str:
+    if total == 1:
+        return "the run"
+    return f"run{'s' * (len(numbers) > 1)} {ranges(numbers)}"
+
+
+def _runs(count: int) -> str:
+    return "the run" if count == 1 else f"the {count:,} runs"

@@ -1,0 +1,51 @@
+"""Runs and their ledger: begun together, found again together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from runner.artifacts.atomic import disk_errors
+from runner.engine.run import Run
+from runner.errors import ConfigError
+
+from .book import NAME, Entry, Ledger
+from .lock import locked
+
+
+@contextmanager
+def recording(directory: Path) -> Iterator[Ledger]:
+    """The ledger of `directory`, both made if need be, for this process alone; raises `LockedError`, `DiskError`."""
+    with disk_errors(directory):
+        directory.mkdir(parents=True, exist_ok=True)
+    with locked(directory), Ledger(directory) as ledger:
+        yield ledger
+
+
+def entered(ledger: Ledger, runs: Sequence[Run], fingerprints: Sequence[str], *, more: bool = False) -> list[Run]:
+    """Record new runs, or find what became of them if the ledger has them already.
+
+    Raises `ConfigError` if it has others; with `more`, the ledger's own runs are earlier batches of the same sweep.
+    """
+    known = {} if more else {entry.number: entry for entry in ledger.entries()}
+    if not known:
+        ledger.add(_entry(ledger, run, work) for run, work in zip(runs, fingerprints, strict=True))
+        return list(runs)
+    if {number: entry.fingerprint for number, entry in known.items()} != {
+        run.index: work for run, work in zip(runs, fingerprints, strict=True)
+    }:
+        raise ConfigError(f"{ledger.directory} holds other runs", hint=f"python -m runner resume {ledger.directory}")
+    return [replace(run, earlier=known[run.index].result) for run in runs]
+
+
+def _entry(ledger: Ledger, run: Run, work: str) -> Entry:
+    directory = os.path.relpath(run.directory, ledger.directory)
+    return Entry(run.index, directory, work, run.config, run.overrides, run.label)
+
+
+def has_ledger(directory: Path) -> bool:
+    """Whether `directory` holds a ledger."""
+    return (directory / NAME).is_file()

@@ -1,0 +1,103 @@
+"""Runs that need not be paid: the same work lies verified somewhere below `outputs/`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from runner.artifacts.atomic import disk_errors
+from runner.artifacts.result import Artifact, Cost, Result, RunStatus
+from runner.config import estimate
+from runner.engine.run import Run
+
+from .book import Ledger, LedgerError
+from .shelf import OUTPUTS, shelved
+
+
+class Reuse:
+    """Finds finished work by its fingerprint; each ledger is read once, when the first run asks."""
+
+    def __init__(self, root: Path = OUTPUTS) -> None:
+        self._root = root
+        self._places: dict[str, list[tuple[Path, int]]] | None = None
+
+    def find(self, work: str, but: Path) -> Result | None:
+        """The finished run that did the work of this fingerprint, if its files are whole; never the one in `but`."""
+        for place, number in self._known().get(work, ()):
+            found = _whole(place, number)
+            if found is not None and found[0].resolve() != but.resolve():
+                return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
+        return None
+
+    def _known(self) -> dict[str, list[tuple[Path, int]]]:
+        if self._places is None:
+            self._places = {}
+            for place in shelved(self._root):
+                for work, number in _finished(place):
+                    self._places.setdefault(work, []).append((place, number))
+        return self._places
+
+
+def link(run: Run, planned: Result, source: Result) -> Result:
+    """Put the files of `source` into the run's directory and return its record; raises `DiskError`.
+
+    They are the same files under a second name where the disk can do that, else copies.
+    """
+    place = Path(source.reused_from or "")
+    for artifact in source.artifacts:
+        _put(place / artifact.path, run.directory / artifact.path)
+    update = {
+        "status": RunStatus.VERIFIED,
+        "artifacts": source.artifacts,
+        "job_id": source.job_id,
+        "endpoint": source.endpoint,
+        "request_sent": source.request_sent,
+        "reused_from": source.reused_from,
+        "saved_usd": estimate(run.config),
+        "cost": Cost(estimated_usd=planned.cost.estimated_usd, actual_usd=0.0),
+        "timestamps": {**planned.timestamps, RunStatus.VERIFIED.value: next(iter(planned.timestamps.values()))},
+    }
+    return planned.model_copy(update=update)
+
+
+def _put(source: Path, target: Path) -> None:
+    part = target.with_name(f"{target.name}.part")
+    with disk_errors(target):
+        part.unlink(missing_ok=True)
+        try:
+            os.link(source, part)
+        except OSError:
+            shutil.copyfile(source, part)
+        part.replace(target)
+
+
+def _finished(place: Path) -> list[tuple[str, int]]:
+    try:
+        with Ledger(place, readonly=True) as ledger:
+            return ledger.verified()
+    except LedgerError:
+        # Of another version, or broken: nothing can be taken from it.
+        return []
+
+
+def _whole(place: Path, number: int) -> tuple[Path, Result] | None:
+    """A run's directory and record if every file is still what it was."""
+    try:
+        with Ledger(place, readonly=True) as ledger:
+            entry = ledger.entry(number)
+    except LedgerError:
+        return None
+    directory = place / entry.directory
+    if entry.result is None or not entry.result.artifacts:
+        return None
+    return (directory, entry.result) if all(_same(directory, each) for each in entry.result.artifacts) else None
+
+
+def _same(directory: Path, artifact: Artifact) -> bool:
+    try:
+        with (directory / artifact.path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
+    except OSError:
+        return False

@@ -1,0 +1,34 @@
+"""Where the engine's records go: into the ledger, durably, and from there into `result.json` for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import write_result
+from runner.engine.run import Run
+
+from .book import Ledger
+
+
+class LedgerStore:
+    """A run's record is safe once its ledger has it; its `result.json` can be written again from there."""
+
+    def __init__(self, ledgers: Mapping[Path, Ledger]) -> None:
+        """`ledgers` has the one of each run, by the run's directory."""
+        self._ledgers = ledgers
+
+    def job_ids(self) -> set[str]:
+        """Every job that some run of these ledgers has now or had before."""
+        ledgers = {id(ledger): ledger for ledger in self._ledgers.values()}
+        return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
+
+    def save(self, run: Run, result: Result, *, durable: bool) -> None:
+        """Commit, then replace `result.json`; raises `DiskError`.
+
+        What need not be durable (a run that was never begun) is in the ledger as it was planned.
+        """
+        if durable or result.status is not RunStatus.PLANNED:
+            self._ledgers[run.directory].save(run.index, result)
+        write_result(run.directory, result, durable=False)

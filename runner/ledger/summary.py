@@ -1,0 +1,90 @@
+"""What a ledger amounts to, read without loading its runs: how many are how far, what they cost, what would go on."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import runner.errors
+from runner.artifacts.result import RunStatus
+from runner.errors import RunnerError, UnexpectedAnswerError
+
+from .book import Ledger
+from .lock import at_work
+from .shelf import written_at
+
+# Without the arrow operators, which the SQLite of older systems lacks.
+_SPENT = """
+SELECT sum(json_extract(attempt.value, '$.usd')), sum(json_extract(attempt.value, '$.usd') IS NULL)
+FROM runs, json_each(runs.result, '$.attempts') AS attempt"""
+_PAYING = """
+SELECT count(*) FROM runs, sections WHERE sections.number = json_extract(runs.config, '$[0][0]')
+AND json_extract(sections.json, '$.kind') != 'emulator'"""
+_FAILURES = """
+SELECT DISTINCT json_extract(result, '$.error.type'), json_extract(result, '$.error.retryable') FROM runs
+WHERE status IN ('failed', 'expired', 'cancelled') AND json_extract(result, '$.error.type') IS NOT NULL"""
+RESUME = "python -m runner resume"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One sweep or run.
+
+    Attributes:
+        directory: where it lies.
+        states: how many runs have come how far.
+        usd: what its runs count as spent, in US dollars at list price; None if that of one is unknown.
+        emulated: whether all of it was emulated, and so free.
+        changed: Unix seconds of the last change.
+        retryable: whether a failed run may succeed if it is tried again.
+        running: who is at work on it, None if nobody.
+    """
+
+    directory: Path
+    states: Mapping[RunStatus, int]
+    usd: float | None
+    emulated: bool
+    changed: float
+    retryable: bool = False
+    running: str | None = None
+
+    @property
+    def command(self) -> str | None:
+        """What goes on with it; None where nothing is left to do, or someone is at it."""
+        return None if self.running else go_on(self.states, self.directory, retryable=self.retryable)
+
+
+def summary(ledger: Ledger) -> Summary:
+    """Sum a ledger up; raises `LedgerError`."""
+    states = {RunStatus(status): count for status, count in ledger.ask("SELECT status, count(*) FROM runs GROUP BY 1")}
+    ((usd, unknown),) = ledger.ask(_SPENT)
+    ((paying,),) = ledger.ask(_PAYING)
+    return Summary(
+        directory=ledger.directory,
+        states=states,
+        usd=None if unknown else round(usd or 0.0, 6),
+        emulated=not paying,
+        changed=written_at(ledger.directory),
+        retryable=any(may_pass(kind, retryable=bool(retryable)) for kind, retryable in ledger.ask(_FAILURES)),
+        running=at_work(ledger.directory),
+    )
+
+
+def may_pass(kind: str, *, retryable: bool) -> bool:
+    """Whether a failure of this recorded kind may pass: a wrong key can be mended, a refused prompt or a gone file not."""
+    error = getattr(runner.errors, kind, RunnerError)
+    return retryable or error.shared or issubclass(error, UnexpectedAnswerError)
+
+
+def go_on(states: Mapping[RunStatus, int], directory: Path, *, retryable: bool) -> str | None:
+    """The command that brings runs in these states further, None if none does."""
+    left = {status for status, count in states.items() if count}
+    resume = f"{RESUME} {shlex.quote(os.fspath(directory))}"
+    if any(status.unfinished and status is not RunStatus.UNCERTAIN for status in left):
+        return resume
+    if RunStatus.UNCERTAIN in left:
+        return f"{resume} --resubmit-uncertain"
+    return f"{resume} --retry-failed" if retryable and any(status.failed for status in left) else None

@@ -1,0 +1,91 @@
+"""The last question before money is spent: is it within the budget, and if there is none, is so much meant?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+
+from runner.artifacts.result import RunStatus
+from runner.config import Estimate, RunConfig
+from runner.config.budget import passes
+from runner.engine.run import Run
+from runner.errors import BudgetError, ConfigError, RunnerError
+from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
+from runner.ledger.budget import spent as spent_by
+
+from .payable import Intent, payable
+
+
+def agree(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence[int] | None = None) -> None:
+    """Return if these runs may begin; asks on a terminal where their sum wants consent.
+
+    `spent` is what the sweep's other runs count already, in US dollars, and `numbers` are the runs' own. Raises
+    `BudgetError` where a limit would be passed, `ConfigError` for an unknown price under a limit or without consent.
+    """
+    check_budget(configs, spent=spent, numbers=numbers)
+    total = counted_sum(configs)
+    if not asks(configs, total, spent):
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise ConfigError(
+            f"{_what(configs, total)}, above budget.confirm_above_usd={_threshold(configs)}, and there is no terminal "
+            "to ask on; nothing was sent",
+            hint=_ways(total, spent),
+        )
+    sys.stderr.write(f"{_what(configs, total)}. Start? [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+        raise ConfigError("not started; nothing was sent", hint=_ways(total, spent))
+
+
+def agree_to_new(intents: Iterable[Intent]) -> None:
+    """The same for runs as they were planned, of which some may be done already or need not be paid."""
+    left, before = payable(intents)
+    agree([each.config for each in left], spent=before, numbers=[each.number for each in left])
+
+
+def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
+    """The budget for runs that were begun before: the numbers of those that must not be paid now, and why not.
+
+    What exists already is brought home in any case, however much was spent. Nothing is asked: the runs were agreed to
+    when they were begun, and what is paid anew was asked for by name.
+    """
+    paying = [run for run in runs if run.open and _pays(run)]
+    if not paying:
+        return set(), None
+    before = spent_by((run.earlier for run in runs if run.earlier is not None), paying[0].config.budget)
+    numbers = [run.index for run in paying]
+    try:
+        check_budget([run.config for run in paying], spent=before, numbers=numbers)
+    except (BudgetError, ConfigError) as error:
+        return set(numbers), error
+    return set(), None
+
+
+def _pays(run: Run) -> bool:
+    status = RunStatus.PLANNED if run.earlier is None else run.earlier.status
+    return not status.paid and (run.resubmit or not status.lost)
+
+
+def asks(configs: Sequence[RunConfig], total: Sum, spent: float = 0.0) -> bool:
+    """Whether the sum wants consent: alone, or as what takes the sweep's above the threshold."""
+    if not configs or configs[0].budget.max_usd is not None or all(config.yes for config in configs):
+        return False
+    threshold = configs[0].budget.confirm_above_usd
+    crossing = not passes(spent, threshold) and passes(spent + total.usd, threshold)
+    return passes(total.usd, threshold) or crossing
+
+
+def _threshold(configs: Sequence[RunConfig]) -> str:
+    return f"{configs[0].budget.confirm_above_usd:g}"
+
+
+def _what(configs: Sequence[RunConfig], total: Sum) -> str:
+    runs = "this run" if len(configs) == 1 else f"these {len(configs):,} runs"
+    unknown = f", {total.unknown:,} of them of unknown price" if total.unknown else ""
+    return f"{runs} would cost {Estimate(total.usd, complete=not total.unknown)} at list price{unknown}"
+
+
+def _ways(total: Sum, spent: float) -> str:
+    limit = rounded_up(spent + total.usd)
+    return f"yes=true starts; budget.max_usd={limit} starts and keeps to it; dry_run=true shows the prices"

@@ -1,0 +1,156 @@
+"""Going on with runs that an earlier process has left, from their ledger alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from runner.artifacts.atomic import disk_errors
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import NAME, read_result
+from runner.cli.value_overrides import apply
+from runner.config import Problem, RunConfig, load
+from runner.engine.run import Run
+from runner.errors import ConfigError
+from runner.ledger import Acquaintance, Entry, Ledger, entered, fingerprint, has_ledger, may_pass, recording
+
+from .consent import agree_to_rest
+from .execution import execute
+from .finding import Finding
+from .preflight import PreflightError, endpoint_problems, problems_of
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What may be paid anew."""
+
+    retry_failed: bool = False
+    resubmit_uncertain: bool = False
+
+
+def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object]) -> int:
+    """Bring the directory's runs as far as they will go; the exit code tells of all of them.
+
+    `say` hears when nothing is left to do. Raises `ConfigError` where there is nothing to resume, or where `overrides`
+    would change what is paid.
+    """
+    with ExitStack() as stack:
+        ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
+        runs, owners = _runs(ledgers, consent, overrides)
+        findings = _findings(runs)
+        if not any(run.open for run in runs):
+            say("nothing to do")
+        for run in runs:
+            _restore(run)
+        unaffordable, objection = agree_to_rest(runs)
+        held = unaffordable | {finding.run for finding in findings if finding.run is not None}
+        outcome = execute(runs, owners, directory=directory, held=held)
+    if findings:
+        raise PreflightError(findings, len(runs))
+    if objection is not None:
+        raise objection
+    return outcome.exit_code
+
+
+def _places(directory: Path) -> list[Path]:
+    """Where the ledgers are: the directory itself, or, after a launcher that is not ours, each of its runs."""
+    if has_ledger(directory):
+        return [directory]
+    known = Acquaintance().find(directory.absolute())
+    if known is not None:
+        raise ConfigError(f"{directory} is one run of a sweep", hint=f"python -m runner resume {_shown(known[0])}")
+    if (directory / NAME).is_file():
+        _begin_ledger(directory)
+        return [directory]
+    below = sorted({path.parent for path in directory.glob("*/ledger.sqlite3")})
+    if below and (directory / "multirun.yaml").is_file():
+        return below
+    if below:
+        raise ConfigError(f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {directory}")
+    raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
+
+
+def _begin_ledger(directory: Path) -> None:
+    """Make the ledger of a run that was made without one, as by the Python API."""
+    result = read_result(directory)
+    run = Run(result.index, result.config, directory, tuple(result.overrides))
+    with recording(directory) as ledger:
+        entered(ledger, [run], [fingerprint(result.config)])
+        ledger.save(run.index, result)
+
+
+def _runs(
+    ledgers: Sequence[Ledger], consent: Consent, overrides: Sequence[str]
+) -> tuple[list[Run], dict[Path, Ledger]]:
+    runs, owners = [], {}
+    for ledger in ledgers:
+        for entry in ledger.entries():
+            run = _run(ledger, entry, consent, overrides)
+            runs.append(run)
+            owners[run.directory] = ledger
+    return sorted(runs, key=lambda run: run.index), owners
+
+
+def _run(ledger: Ledger, entry: Entry, consent: Consent, overrides: Sequence[str]) -> Run:
+    config = _changed(entry, overrides) if overrides else entry.config
+    result = None if entry.result is None else entry.result.model_copy(update={"config": config})
+    return Run(
+        entry.number,
+        config if result is None else config.choice(result.choice),
+        ledger.directory / entry.directory,
+        entry.overrides,
+        entry.label,
+        earlier=result,
+        again=consent.retry_failed and result is not None and _may_be_retried(result),
+        # Of what is lost from now on, the user knows nothing yet.
+        resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
+    )
+
+
+def _changed(entry: Entry, overrides: Sequence[str]) -> RunConfig:
+    """The saved config with what may change about it: everything that is not paid."""
+    config, problems = load(apply(entry.config.model_dump(mode="json"), overrides))
+    if config is None:
+        raise PreflightError([Finding(None, problem) for problem in problems], total=1)
+    if fingerprint(config) != entry.fingerprint.partition("#")[0]:
+        raise ConfigError(
+            f"{' '.join(overrides)} would change what run {entry.number} is paid for",
+            hint="resume goes on with the same work; start a new run, or: python -m runner repeat RUN_DIR key=value",
+        )
+    return config
+
+
+def _may_be_retried(result: Result) -> bool:
+    error = result.error
+    return result.status.failed and error is not None and may_pass(error.type, retryable=error.retryable)
+
+
+def _findings(runs: Sequence[Run]) -> list[Finding]:
+    """Why runs cannot go on as they are; less stands in the way of a job that exists than of a new one."""
+    findings = []
+    for run in runs:
+        if run.open:
+            exists = run.earlier is not None and (run.earlier.status.paid or run.earlier.status.lost)
+            found: Sequence[Problem] = (endpoint_problems if exists else problems_of)(run.config)
+            findings += [Finding(run.index, problem) for problem in found if problem.severity == "error"]
+    return findings
+
+
+def _restore(run: Run) -> None:
+    """Make again what a crash or a hand took away of the run's directory."""
+    hydra = run.directory / ".hydra"
+    if (hydra / "config.yaml").exists():
+        return
+    with disk_errors(hydra):
+        hydra.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(OmegaConf.create(run.config.model_dump(mode="json")), hydra / "config.yaml")
+        OmegaConf.save(OmegaConf.create(list(run.overrides)), hydra / "overrides.yaml")
+
+
+def _shown(directory: Path) -> Path:
+    here = Path.cwd()
+    return directory.relative_to(here) if directory.is_relative_to(here) else directory

@@ -1,0 +1,39 @@
+"""Linking finished work into the runs that ask for it, before anything is paid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from runner.artifacts.result import Result, RunStatus
+from runner.engine.journal import planned
+from runner.engine.run import Event, Observer, Run
+from runner.ledger import Ledger, LedgerStore, Reuse, fingerprint, link
+
+
+def reuse(
+    runs: Sequence[Run], ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
+) -> dict[int, Result]:
+    """The records of the runs that are finished by what others have made, by their number; raises `DiskError`."""
+    known, done = Reuse(), {}
+    for run in runs:
+        if not run.config.reuse or run.directory not in ledgers or (run.earlier and run.earlier.attempts):
+            continue
+        source = known.find(fingerprint(run.config), run.directory)
+        if source is not None:
+            done[run.index] = result = link(run, planned(run, time.time()), source)
+            store.save(run, result, durable=True)
+            _tell(run, result, observer)
+    return done
+
+
+def reusable(work: Sequence[str], places: Sequence[Path]) -> list[bool]:
+    """Which of the runs with these fingerprints and directories need not be paid."""
+    known = Reuse()
+    return [known.find(each, place) is not None for each, place in zip(work, places, strict=True)]
+
+
+def _tell(run: Run, result: Result, observer: Observer) -> None:
+    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, note=f"reused from {result.reused_from}"))
+    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, result=result))

@@ -1,0 +1,33 @@
+"""The question before much money is spent, on a real terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from .conftest import QUICK
+
+DEAR = ("-m", "request.duration_seconds=4,8", "budget.count_emulator=true", "budget.confirm_above_usd=1")
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2), ("", 2)])
+def test_a_dear_sweep_asks_and_anything_but_yes_leaves_it(tmp_path: Path, answer: str, code: int) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_", "HYDRA_"))}
+    child = pexpect.spawn(sys.executable, ["-m", "runner", *DEAR, *QUICK], cwd=str(tmp_path), env=environment,
+                          encoding="utf-8", timeout=60, dimensions=(40, 160))  # fmt: skip
+    try:
+        child.expect_exact("these 2 runs would cost $1.20 at list price. Start? [y/N] ")
+        assert [*tmp_path.iterdir()] == [], "nothing was written yet"
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+    finally:
+        child.close()
+    assert child.exitstatus == code
+    assert any(tmp_path.rglob("video.mp4")) is (answer == "y")
+    if answer != "y":
+        assert "not started; nothing was sent" in child.before
+        assert "yes=true" in child.before

@@ -1,0 +1,68 @@
+"""Simulated time: nobody waits for what the loop only counts."""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable
+from typing import Any
+
+EPOCH = 1_795_000_000.0
+
+
+class SimulatedSelector(selectors.DefaultSelector):
+    """Lets time pass at once when nothing but a timer is waited for."""
+
+    loop: SimulatedLoop
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if self.loop.in_threads:
+            return super().select(0.01)
+        if timeout is None:
+            raise RuntimeError("the loop waits for nothing that could still happen")
+        self.loop.now += timeout
+        return ready
+
+
+class SimulatedLoop(asyncio.SelectorEventLoop):
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.in_threads = 0
+        selector = SimulatedSelector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        return self.now
+
+    def run_in_executor(self, executor: Any, function: Callable[..., Any], *args: Any) -> Any:
+        self.in_threads += 1
+        future = super().run_in_executor(executor, function, *args)
+        future.add_done_callback(self._left)
+        return future
+
+    def _left(self, _future: object) -> None:
+        self.in_threads -= 1
+
+
+class SimulatedClock:
+    """Reads the simulated loop; `jump` moves the system time only, `asleep` what a closed laptop misses."""
+
+    def __init__(self) -> None:
+        self.jump = 0.0
+        self.asleep = 0.0
+
+    def time(self) -> float:
+        return EPOCH + self.elapsed() + self.jump
+
+    def elapsed(self) -> float:
+        return asyncio.get_running_loop().time() + self.asleep
+
+    def random(self) -> float:
+        return 0.5
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)

@@ -1,0 +1,234 @@
+"""Which listed job belongs to which lost request: each is adopted only where no other can be meant."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.engine.adoption import match
+from runner.engine.likeness import MARGIN, Lost
+from runner.providers import Job, JobStatus
+
+NOW = 1_800_000_000.0
+SENT = {"operation": "create", "prompt": "A paper boat", "model": "prod", "seconds": "8", "size": "1280x720"}
+REMIX = {"operation": "remix", "video": "video_source", "prompt": "A paper boat"}
+EDIT = {**REMIX, "operation": "edit_video"}
+EXTEND = {**REMIX, "operation": "extend", "seconds": "4"}
+
+
+def lost(index: int = 0, sent=SENT, *, since: float = 0, until: float = 60) -> Lost:
+    return Lost(index, sent, frozenset({"prod", "sora-2"}), NOW + since, NOW + until)
+
+
+def job(job_id: str = "video_1", *, at: float | None = 5, **raw) -> Job:
+    told = {"prompt": "A paper boat", "model": "sora-2", "seconds": "8", "size": "1280x720",
+            "remixed_from_video_id": None, **raw}  # fmt: skip
+    return Job(job_id, JobStatus.QUEUED, "queued", created_at=None if at is None else NOW + at, raw=told)
+
+
+def adopted(runs, jobs, claimed=frozenset(), **options) -> dict[int, str]:
+    found = match(runs, jobs, claimed, **options)
+    assert found.adopted.keys() | found.reasons.keys() == {one.index for one in runs}
+    assert not found.adopted.keys() & found.reasons.keys()
+    return {index: one.id for index, one in found.adopted.items()}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {},
+        {"model": "prod"},
+        {"model": "sora-2-2025-12-08"},
+        {"model": "SORA-2"},
+        {"model": None},
+        {"seconds": 8},
+        {"seconds": 8.0},
+        {"seconds": None, "size": None},
+        {"prompt": " A paper boat\r\n"},
+        {"at": -MARGIN},
+        {"at": 60 + MARGIN},
+    ],
+)
+def test_the_one_job_that_fits_is_adopted(told):
+    assert adopted([lost()], [job(**told), job("video_2", prompt="Another")]) == {0: "video_1"}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"prompt": "A paper"},
+        {"prompt": "A paper boat at sea"},
+        {"prompt": "A paper…"},
+        {"prompt": "a paper boat"},
+        {"prompt": None},
+        {"model": "sora-2-pro"},
+        {"model": "sora-2-pro-2025-12-08"},
+        {"seconds": "4"},
+        {"size": "720x1280"},
+        {"remixed_from_video_id": "video_source"},
+        {"at": -MARGIN - 1},
+        {"at": 61 + MARGIN},
+        {"at": None},
+        {"at": float("nan")},
+    ],
+)
+def test_a_job_that_differs_or_does_not_tell_enough_is_left_alone(told):
+    assert adopted([lost()], [job(**told)]) == {}
+
+
+@pytest.mark.parametrize(
+    ("sent", "told", "found"),
+    [
+        (REMIX, {"remixed_from_video_id": "video_source", "seconds": "12", "model": "sora-2-pro"}, True),
+        (REMIX, {"remixed_from_video_id": "video_other"}, False),
+        (REMIX, {"remixed_from_video_id": None}, False),
+        (EDIT, {"remixed_from_video_id": "video_source"}, True),
+        (EDIT, {"remixed_from_video_id": None}, True),
+        (EDIT, {"remixed_from_video_id": "video_other"}, False),
+        (EXTEND, {"seconds": "12"}, True),
+        (EXTEND, {"seconds": "4"}, False),
+    ],
+)
+def test_a_video_made_of_another_is_known_by_its_source(sent, told, found):
+    assert adopted([lost(sent=sent)], [job(**told)]) == ({0: "video_1"} if found else {})
+
+
+def test_the_video_that_an_edit_starts_from_is_not_its_outcome():
+    assert adopted([lost(sent=EDIT)], [job("video_source")]) == {}
+
+
+def test_an_image_has_no_job_to_adopt_though_a_video_has_the_same_prompt():
+    image = {"operation": "generate", "prompt": "A paper boat", "model": "prod"}
+    found = match([lost(sent=image)], [job()], frozenset())
+    assert found.adopted == {}
+    assert "images are kept as no jobs" in found.reasons[0]
+
+
+def test_a_job_of_another_run_is_not_adopted():
+    assert adopted([lost()], [job()], {"video_1"}) == {}
+    assert adopted([lost()], [job(), job("video_2")], {"video_1"}) == {0: "video_2"}
+
+
+def test_of_two_jobs_that_match_none_is_taken():
+    found = match([lost()], [job(), job("video_2")], frozenset())
+    assert found.adopted == {}
+    assert found.reasons[0] == "2 jobs match (video_1, video_2), and which is this run's cannot be told"
+
+
+def test_replicas_take_one_job_each_in_the_order_of_time():
+    runs = [lost(0, since=0, until=60), lost(1, since=30, until=90)]
+    assert adopted(runs, [job("later", at=50), job("sooner", at=10)]) == {0: "sooner", 1: "later"}
+
+
+def test_replicas_with_too_few_jobs_share_what_is_there():
+    found = match([lost(0), lost(1), lost(2)], [job(), job("video_2")], frozenset())
+    assert {one.id for one in found.adopted.values()} == {"video_1", "video_2"}
+    (reason,) = found.reasons.values()
+    assert "went to other runs that sent the same request" in reason
+
+
+def test_replicas_with_too_many_jobs_take_none():
+    assert adopted([lost(0), lost(1)], [job(), job("video_2"), job("video_3")]) == {}
+
+
+def test_replicas_whose_times_do_not_allow_it_take_none():
+    early, late = lost(0, since=0, until=10), lost(1, since=1000, until=1010)
+    between = [job("a", at=0), job("b", at=5)]
+    assert adopted([early, late], between) == {}
+    assert adopted([early, late], [job("a", at=0), job("b", at=1005)]) == {0: "a", 1: "b"}
+
+
+def test_each_job_goes_where_time_leaves_it_a_place():
+    # Whoever can wait does: the first job fits both runs, the second only the later one.
+    early, late = lost(1, since=0, until=10), lost(0, since=0, until=1000)
+    assert adopted([late, early], [job("first", at=5), job("second", at=900)]) == {1: "first", 0: "second"}
+
+
+@pytest.mark.parametrize("jobs", [[job()], [job(), job("video_2")]])
+def test_runs_that_differ_in_what_no_list_shows_do_not_guess(jobs):
+    runs = [lost(0, {**SENT, "seed": 1}), lost(1, {**SENT, "seed": 2})]
+    assert adopted(runs, jobs) == {}
+
+
+def test_runs_that_time_tells_apart_may_differ_in_anything():
+    runs = [lost(0, {**SENT, "seed": 1}), lost(1, {**SENT, "seed": 2}, since=5000, until=5060)]
+    assert adopted(runs, [job(), job("video_2", at=5001)]) == {0: "video_1", 1: "video_2"}
+
+
+def test_a_server_that_hides_prompts_is_named_as_the_reason():
+    found = match([lost()], [job(prompt=None), job("video_2", prompt="Another")], frozenset())
+    assert found.reasons[0] == "no job matches among 2 listed; 1 may, but the list does not tell enough"
+
+
+def test_what_a_cut_list_may_hide_is_not_decided():
+    runs = [lost(0), lost(1, since=50_000, until=50_060)]
+    found = match(runs, [job(), job("video_2", at=50_010)], frozenset(), complete_since=NOW, shortfall="too long")
+    assert {index: one.id for index, one in found.adopted.items()} == {1: "video_2"}
+    assert found.reasons == {0: "too long"}
+
+
+PROMPTS = ["boat", "kite", "sea"]
+moments = st.integers(0, 2000).map(float)
+requests = st.fixed_dictionaries(
+    {"operation": st.just("create"), "prompt": st.sampled_from(PROMPTS), "model": st.just("prod")},
+    optional={"seed": st.integers(0, 2), "seconds": st.sampled_from(["4", "8"])},
+)
+lost_runs = st.lists(st.tuples(requests, moments, st.integers(0, 300)), max_size=8).map(
+    lambda drawn: [lost(i, sent, since=at, until=at + took) for i, (sent, at, took) in enumerate(drawn)]
+)
+listed = st.lists(
+    st.tuples(
+        st.integers(0, 12),
+        st.none() | moments,
+        st.sampled_from([*PROMPTS, None, "bo"]),
+        st.sampled_from(["4", 8, None]),
+        st.sampled_from(["prod", "sora-2", "sora-2-pro", None]),
+    ),
+    max_size=12,
+    unique_by=lambda drawn: drawn[0],
+).map(lambda drawn: [job(f"video_{n}", at=at, prompt=p, seconds=s, model=m) for n, at, p, s, m in drawn])
+ids = st.sets(st.integers(0, 12).map("video_{}".format))
+
+
+@given(lost_runs, listed, ids)
+def test_no_job_is_adopted_twice_nor_if_claimed_nor_with_another_prompt(runs, jobs, claimed):
+    found = match(runs, jobs, claimed)
+    given_away = [one.id for one in found.adopted.values()]
+    assert len(given_away) == len(set(given_away))
+    assert not set(given_away) & claimed
+    by_index = {one.index: one for one in runs}
+    for index, one in found.adopted.items():
+        assert one.raw["prompt"] == by_index[index].sent["prompt"]
+        assert by_index[index].around(one.created_at)
+    assert found.adopted.keys() | found.reasons.keys() == by_index.keys()
+
+
+@given(lost_runs, listed, ids, moments, st.randoms())
+def test_a_job_of_something_else_and_another_order_change_nothing(runs, jobs, claimed, at, random):
+    before = adopted(runs, jobs, claimed)
+    more = [*jobs, job("video_stranger", at=at, prompt="something else")]
+    random.shuffle(more)
+    assert adopted(random.sample(runs, len(runs)), more, claimed) == before
+
+
+@given(lost_runs, listed)
+def test_a_second_job_like_an_adopted_one_never_brings_two_runs_the_same(runs, jobs):
+    for index, one in match(runs, jobs, frozenset()).adopted.items():
+        twin = dataclasses.replace(one, id="video_twin")
+        after = adopted(runs, [*jobs, twin])
+        same = [other for other in runs if other.sent == runs[index].sent]
+        assert index not in after or len(same) > 1
+
+
+@given(lost_runs, listed)
+def test_looking_again_after_adopting_finds_nobody_else_s_job(runs, jobs):
+    first = match(runs, jobs, frozenset())
+    left = [one for one in runs if one.index not in first.adopted]
+    second = match(left, jobs, {one.id for one in first.adopted.values()})
+    pairs = itertools.chain(first.adopted.values(), second.adopted.values())
+    taken = [one.id for one in pairs]
+    assert len(taken) == len(set(taken))

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from runner.engine.capacity import Capacity, Share
+from runner.engine.halt import Halt, Halted
+
+
+async def asking(capacity, *holders):
+    """One task for each holder, waiting in this order."""
+    tasks = [asyncio.create_task(capacity.enter(holder)) for holder in holders]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def done(tasks):
+    await asyncio.sleep(0)
+    return [task.done() for task in tasks]
+
+
+async def test_places_are_given_in_the_order_they_were_asked_for():
+    capacity = Capacity(2)
+    tasks = await asking(capacity, "a", "b", "c", "d")
+    assert await done(tasks) == [True, True, False, False]
+    capacity.leave("b")
+    assert await done(tasks) == [True, True, True, False]
+    capacity.leave("d")  # holds none
+    assert await done(tasks) == [True, True, True, False]
+    capacity.leave("a")
+    await asyncio.gather(*tasks)
+
+
+@pytest.mark.parametrize("admitted", [False, True])
+async def test_who_gives_up_waiting_takes_no_place_along(admitted):
+    capacity = Capacity(1)
+    await capacity.enter("first")
+    second, third = await asking(capacity, "second", "third")
+    if admitted:
+        capacity.leave("first")
+    second.cancel()
+    await asyncio.gather(second, return_exceptions=True)
+    capacity.leave("first")
+    await third
+    assert capacity.held == 1
+
+
+async def test_who_joins_takes_a_place_beyond_the_limit_and_others_wait_for_it_to_be_given_back():
+    capacity = Capacity(2)
+    for holder in range(5):
+        capacity.join(holder)
+    (waiting,) = await asking(capacity, "new")
+    for holder in range(3):
+        capacity.leave(holder)
+    assert await done([waiting]) == [False]
+    capacity.leave(3)
+    await waiting
+
+
+async def test_the_end_of_submitting_dismisses_who_waits_and_who_comes():
+    halt = Halt()
+    capacity = Capacity(1, halt)
+    await capacity.enter("first")
+    (waiting,) = await asking(capacity, "second")
+    halt.say()
+    with pytest.raises(Halted):
+        await waiting
+    with pytest.raises(Halted):
+        await capacity.enter("third")
+    assert capacity.held == 1
+
+
+async def test_growing_lets_the_next_in():
+    capacity = Capacity(4)
+    for holder in range(4):
+        await capacity.enter(holder)
+    capacity.shrink()
+    assert capacity.limit == 2
+    for holder in range(2):
+        capacity.leave(holder)
+    (waiting,) = await asking(capacity, "new")
+    told = []
+    for _ in range(3):
+        capacity.grow()
+        told += await done([waiting])
+    assert told == [False, False, True]
+
+
+async def test_a_share_leaves_a_quarter_free_of_whatever_the_whole_is():
+    whole = Capacity(8)
+    share = Share(whole)
+    assert share.limit == 6
+    for holder in range(8):
+        await whole.enter(holder)
+    limits = []
+    for _ in range(4):
+        whole.shrink()
+        limits.append((whole.limit, share.limit))
+    assert limits == [(4, 3), (2, 1), (1, 1), (1, 1)]
