@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 _SECRETS = frozenset(
@@ -19,5 +20,6 @@ def redacted(value: Any) -> Any:  # Any: JSON in, the same JSON out
     return value
 
 
+@lru_cache(1024)
 def _secret(key: object) -> bool:
     return "".join(letter for letter in str(key).lower() if letter.isalnum()) in _SECRETS

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
 from .atomic import disk_errors, write_bytes
-from .result import Result
+
+if TYPE_CHECKING:
+    from .result import Result
 
 NAME = "result.json"
 
@@ -35,6 +36,10 @@ def restore_result(directory: Path, result: Result) -> None:
 
 def read_result(directory: Path) -> Result:
     """The run that `directory` holds; raises `ConfigError` if there is none or it cannot be read."""
+    from pydantic import ValidationError
+
+    from .result import Result
+
     path = directory / NAME
     try:
         return Result.model_validate_json(path.read_bytes())

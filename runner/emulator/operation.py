@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
@@ -85,6 +85,9 @@ class Operation:
                 return
         except Refusal as refusal:
             response = self._refuse(refusal)
+        except ClientDisconnect:
+            # Whoever asked is gone before the question was whole.
+            return
         except Exception:
             logger.exception("%s failed", self._route)
             response = self._refuse(Refusal(500, "The emulator failed; its log says why.", "server_error"))

@@ -1,8 +1,26 @@
 """Runs in, results out: scheduling, limits and the way of each run from planned to verified."""
 
-from .execution import execute, run_all
-from .outcome import Outcome
-from .run import Event, Observer, Run
-from .session import Session
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lazy import names_from
+
+if TYPE_CHECKING:
+    from .execution import execute, run_all
+    from .outcome import Outcome
+    from .run import Event, Observer, Run
+    from .session import Session
 
 __all__ = ["Event", "Observer", "Outcome", "Run", "Session", "execute", "run_all"]
+
+# What a run is must be known to all; how it is done only where something is.
+__getattr__ = names_from(
+    __name__,
+    {
+        "execution": ("execute", "run_all"),
+        "outcome": ("Outcome",),
+        "run": ("Event", "Observer", "Run"),
+        "session": ("Session",),
+    },
+)

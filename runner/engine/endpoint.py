@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from runner.config import ProviderConfig
 from runner.errors import (
@@ -21,8 +22,13 @@ from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
 from .capacity import Capacity, Share
 from .clock import Clock
+from .durations import Durations
 from .halt import Halt
 from .pause import Pause
+from .rollcall import RollCall
+
+A = TypeVar("A")
+Q = TypeVar("Q")
 
 _log = logging.getLogger("runner")
 
@@ -41,6 +47,8 @@ class Endpoint:
         submissions: the pause that a 429 on a paid request imposes on paid requests.
         reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
             running jobs" must not keep finished videos from being collected.
+        rollcall: what hears of many jobs at once.
+        durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
         troubled: whether polls fail at present; said once for all runs.
         stopped_by: the error for which submitting ended here.
@@ -58,6 +66,8 @@ class Endpoint:
         self._transfers = Share(self._requests)
         self.submissions = Pause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
+        self.rollcall = RollCall(clock, config.poll_interval, self._page, self.retrieve)
+        self.durations = Durations()
         self.answered = False
         self.troubled = False
         self.stopped_by: RunnerError | None = None
@@ -92,42 +102,39 @@ class Endpoint:
             yield
 
     async def retrieve(self, job_id: str) -> Job:
-        """Ask for a job's state, as one of the bounded requests; the place where polls can be shared.
+        """Ask for a job's state, as one of the bounded requests.
 
         Raises `RateLimitError` unasked if a pause began while this waited for its turn.
         """
+        job = await self._asked(self.provider.retrieve, job_id, f"answer about job {job_id}")
+        self.troubled = False
+        return job
+
+    async def jobs(self, after: str | None = None) -> JobPage:
+        """List a page of the jobs here, newest first, as one of the bounded requests, once no pause is left."""
+        while (wait := self.reads.left) > 0:
+            await self.clock.sleep(wait)
+        return await self._page(after)
+
+    async def _page(self, after: str | None) -> JobPage:
+        return await self._asked(self.provider.jobs, after, "list of jobs")
+
+    async def _asked(self, ask: Callable[[Q], Awaitable[A]], subject: Q, wanted: str) -> A:
         async with self._requests.place():
             if self.reads.left > 0:
                 raise RateLimitError("the endpoint asked everyone to wait", retry_after=self.reads.left)
             sent_at = self.clock.elapsed()
             try:
                 async with asyncio.timeout(min(_POLL_SECONDS, self.config.timeout)):
-                    job = await self.provider.retrieve(job_id)
+                    answer = await ask(subject)
             except TimeoutError as error:
-                raise ServerError(f"no answer about job {job_id} within {_POLL_SECONDS:.0f} s") from error
+                raise ServerError(f"no {wanted} within {_POLL_SECONDS:.0f} s") from error
             except RateLimitError as error:
                 self.reads.refused(error, sent_at)
                 raise
         self.reads.accepted(sent_at)
         self.answered = True
-        self.troubled = False
-        return job
-
-    async def jobs(self, after: str | None = None) -> JobPage:
-        """List a page of the jobs here, newest first, as one of the bounded requests, once no pause is left."""
-        async with self.transfer():
-            sent_at = self.clock.elapsed()
-            try:
-                async with asyncio.timeout(min(_POLL_SECONDS, self.config.timeout)):
-                    page = await self.provider.jobs(after)
-            except TimeoutError as error:
-                raise ServerError(f"no list of jobs within {_POLL_SECONDS:.0f} s") from error
-            except RateLimitError as error:
-                self.reads.refused(error, sent_at)
-                raise
-        self.reads.accepted(sent_at)
-        self.answered = True
-        return page
+        return answer
 
     def accepted(self, answer: Job | ImageBatch, run: Hashable, sent_at: float) -> None:
         """Hear the answer to a paid request of `run`, which was sent at `sent_at` (`Clock.elapsed`)."""

@@ -54,7 +54,9 @@ async def execute(
     `clock` and `create` (what makes a provider of its config) can be replaced. No `RunnerError` of a run is raised:
     they are in the outcome.
     """
-    scheduler = _scheduler(runs, observer, fail_fast, store=store, claimed=claimed, purse=purse, clock=clock, create=create)
+    scheduler = _scheduler(
+        runs, observer, fail_fast, store=store, claimed=claimed, purse=purse, clock=clock, create=create
+    )
     return await scheduler.run()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +23,9 @@ from .journal import Journal
 from .partials import image_artifact, on_partial
 from .payment import pay, settled
 from .preview import add_thumbnail
+from .run import Run
 from .threads import Threads
+
 
 async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     """Generate the images of one request; the run is verified when this returns.
@@ -61,6 +64,21 @@ async def finish_images(endpoint: Endpoint, journal: Journal, threads: Threads) 
         raise lost
     journal.await_check([])
     journal.mark(RunStatus.VERIFIED)
+
+
+def left_behind(run: Run) -> list[Pending]:
+    """The images that a killed process had brought to disk but not recorded, if all are there and whole; else none."""
+    request = run.config.request
+    found = []
+    for number in range(request.n if isinstance(request, ImageRequest) else 0):
+        part = run.directory / f"image-{number}.part"
+        try:
+            examine(part)
+            content = part.read_bytes()
+        except (ArtifactError, OSError):
+            return []
+        found.append(Pending(path=part.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest()))
+    return found
 
 
 async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> None:

@@ -45,6 +45,10 @@ class Journal:
         self._unwritten = True
         self._writing = threading.Lock()
 
+    async def open(self) -> None:
+        """See to it that the run's directory is there; raises `DiskError`."""
+        await self._threads.disk(self._store.open, self.run)
+
     def describe(self, provider: Provider, prepared: RunConfig | None = None) -> None:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
         sent_as = provider.model_id(self.run.config)
@@ -123,19 +127,26 @@ class Journal:
         return replace(self.run, earlier=self.result, again=False, resubmit=False)
 
     async def start_again(self) -> None:
-        """Return to planned after what was tried is over and may be paid anew; the attempts stay."""
+        """Return to planned, as what was tried may be paid anew; the attempts stay and say how they ended."""
+        for attempt in self.result.attempts[-1:]:
+            attempt.error = attempt.error or self.result.error
         self.result = _renewed(self.result, planned(self.run, self._clock.time()))
         await self.reach(RunStatus.PLANNED)
 
     async def adopt(self, job: Job) -> None:
-        """Take over a job that this run's lost request has made."""
+        """Take over a job that one of this run's lost requests has made."""
         self.result.error = None
-        await self.submitted(job)
+        await self._own(job)
         self.tell(note=f"job {job.id} is this run's: its answer had been lost")
 
     async def submitted(self, job: Job) -> Job:
         """Record a job's id durably, before anything else is done with it."""
-        self.result.job_id = self.result.attempts[-1].job_id = job.id
+        self.result.attempts[-1].job_id = job.id
+        await self._own(job)
+        return job
+
+    async def _own(self, job: Job) -> None:
+        self.result.job_id = job.id
         self.result.request_id = job.request_id
         self._take(job)
         try:
@@ -145,7 +156,6 @@ class Journal:
             raise DiskError(
                 message, hint=f"note the id {job.id}: the provider goes on with it", job_id=job.id
             ) from error
-        return job
 
     def answered(self, batch: ImageBatch) -> None:
         """Take over what an image request's answer says beside the images."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runner.config import VideoRequest
 from runner.errors import ExpiredError, JobTimeoutError, ProviderError, RateLimitError, RunnerError, UncertainError
 from runner.providers.base import Job, JobStatus
 
@@ -12,6 +13,9 @@ from .journal import Journal
 
 _STRETCH = 1.0
 """Seconds up to which an interval grows while the job's progress says that its end is far."""
+
+_UNSEEN = 4
+"""Intervals up to which one is stretched while nothing but the past tells when the job's end is due."""
 
 _JITTER = 0.1
 
@@ -28,49 +32,102 @@ async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
     The deadline is the config's `patience`. A job is always asked for once after it has passed, so that a laptop that
     slept through it still collects what is there. Meanwhile the run counts among the jobs at the provider.
     """
-    with endpoint.places.joined(journal):
-        return await _ended(endpoint, journal, job)
+    with endpoint.places.joined(journal), endpoint.rollcall.attended(job.id):
+        return await _Watch(endpoint, journal, job).end()
 
 
-async def _ended(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
-    clock, config = endpoint.clock, endpoint.config
-    started = clock.elapsed()
-    deadline = started + config.patience
-    failures = 0
-    wait = next_wait(job, 0, config.poll_interval, clock)
-    while not job.status.terminal:
-        await clock.sleep(min(wait, max(0.0, deadline - clock.elapsed())))
-        last = clock.elapsed() >= deadline
-        try:
-            if endpoint.reads.left == 0:
-                job = await endpoint.retrieve(job.id)
-                failures = 0
-                _hear(journal, job)
-            wait = max(endpoint.reads.left, next_wait(job, clock.elapsed() - started, config.poll_interval, clock))
-        except (ProviderError, UncertainError, ExpiredError) as error:
-            failures += 1
-            if isinstance(error, ExpiredError) and failures >= _GONE:
-                raise
-            _excuse(endpoint, journal, error)
-            wait = max(endpoint.reads.left, Backoff(config.poll_interval, 60, 0.5).seconds(failures, clock))
-        if last and not job.status.terminal:
-            raise _timeout(journal, job, clock.elapsed() - started)
-    return job
+class _Watch:
+    """What is known of one job while it is waited for."""
+
+    def __init__(self, endpoint: Endpoint, journal: Journal, job: Job) -> None:
+        self.endpoint = endpoint
+        self.journal = journal
+        self.job = job
+        request = journal.run.config.request
+        duration = request.duration_seconds if isinstance(request, VideoRequest) else None
+        self.kind = (journal.run.config.sent_model, duration, request.size)
+        self.failures = 0
+        self.started = self.heard_at = endpoint.clock.elapsed()
+        self.deadline = self.started + endpoint.config.patience
+
+    async def end(self) -> Job:
+        """Return the job once it has ended."""
+        wait = self._next_wait()
+        while not self.job.status.terminal:
+            told, last = await self._waited(wait)
+            try:
+                if told is None and self.endpoint.reads.left == 0:
+                    told = await self.endpoint.retrieve(self.job.id)
+                if told is not None:
+                    self._take(told)
+                wait = max(self.endpoint.reads.left, self._next_wait())
+            except (ProviderError, UncertainError, ExpiredError) as error:
+                wait = self._backoff(error)
+            if last and not self.job.status.terminal:
+                raise _timeout(self.journal, self.job, self._seconds)
+        return self.job
+
+    async def _waited(self, wait: float) -> tuple[Job | None, bool]:
+        """What the list tells of the job after `wait` seconds or sooner, and whether the deadline has come.
+
+        With it the job is asked for alone: a list may take its time.
+        """
+        clock = self.endpoint.clock
+        left = max(0.0, self.deadline - clock.elapsed())
+        if wait < left:
+            told = await self.endpoint.rollcall.hear(self.job.id, wait)
+            return told, told is None and clock.elapsed() >= self.deadline
+        await clock.sleep(left)
+        return None, clock.elapsed() >= self.deadline
+
+    def _take(self, told: Job) -> None:
+        now = self.endpoint.clock.elapsed()
+        if told.status is JobStatus.COMPLETED and self.job.status is not JobStatus.UNKNOWN:
+            # It ended at some time since it was heard of last.
+            self.endpoint.durations.learn(self.kind, self._age(told) - (now - self.heard_at) / 2)
+        self.job, self.heard_at, self.failures = told, now, 0
+        _hear(self.journal, told)
+
+    def _next_wait(self) -> float:
+        clock, interval = self.endpoint.clock, self.endpoint.config.poll_interval
+        early = self.endpoint.durations.early(self.kind)
+        expected = 0.0 if early is None else early - self._age(self.job)
+        return next_wait(self.job, self._seconds, interval, clock, expected)
+
+    def _backoff(self, error: RunnerError) -> float:
+        self.failures += 1
+        if isinstance(error, ExpiredError) and self.failures >= _GONE:
+            raise error
+        _excuse(self.endpoint, self.journal, error)
+        backoff = Backoff(self.endpoint.config.poll_interval, 60, 0.5)
+        return max(self.endpoint.reads.left, backoff.seconds(self.failures, self.endpoint.clock))
+
+    @property
+    def _seconds(self) -> float:
+        return self.endpoint.clock.elapsed() - self.started
+
+    def _age(self, job: Job) -> float:
+        """Seconds since the job was created, which may have been by an earlier process."""
+        return max(self._seconds, 0.0 if job.created_at is None else self.endpoint.clock.time() - job.created_at)
 
 
-def next_wait(job: Job, age: float, interval: float, clock: Clock) -> float:
+def next_wait(job: Job, age: float, interval: float, clock: Clock, expected: float = 0) -> float:
     """Seconds until the job is worth asking for again: the server's wish, else `interval` with some jitter.
 
-    Progress tells when the end is due: a poll is moved forward to that moment, and while the end is far, intervals
-    below a second are stretched to half of what is left.
+    Progress tells when the end is due, else the past, by which it is due no sooner than in `expected` seconds: a poll
+    is moved forward to that moment. While it is far, intervals are stretched to half of what is left: up to a second
+    where progress is watched, up to four intervals where nothing is to be seen.
     """
     if job.poll_after is not None:
         return max(job.poll_after, interval / 10)
     wait = interval * (1 - _JITTER + 2 * _JITTER * clock.random())
-    if not 0 < job.progress < 100:
+    if 0 < job.progress < 100:
+        left, stretch = age * (100 - job.progress) / job.progress, _STRETCH
+    elif expected > 0:
+        left, stretch = expected, max(_STRETCH, _UNSEEN * interval)
+    else:
         return wait
-    left = age * (100 - job.progress) / job.progress
-    return max(interval * _SOONEST, min(left, max(wait, min(_STRETCH, left / 2))))
+    return max(interval * _SOONEST, min(left, max(wait, min(stretch, left / 2))))
 
 
 def _hear(journal: Journal, job: Job) -> None:

@@ -56,7 +56,7 @@ class Scheduler:
         self._claimed = claimed
         self._purse = purse or Purse()
         self._journals: list[Journal | None] = [None] * len(runs)
-        self._lost = Search()
+        self._lost = Search(self._threads)
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
         self._halted = False
@@ -182,7 +182,7 @@ class Scheduler:
         """Look for the jobs of lost requests, now that none is under way that could be taken for one of theirs."""
         if self._leaving or not self._lost:
             return
-        search, self._lost = self._lost, Search()
+        search, self._lost = self._lost, Search(self._threads)
         for found in await search.carried_out(self._all_claimed()):
             self._outcome.errors[found.position] = found.error
             if found.run is not None:

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner.artifacts.result import Attempt, RunStatus
+from runner.artifacts.result import Attempt, Result, RunStatus
 from runner.config import VideoRequest
 from runner.errors import RunnerError, UncertainError
+from runner.providers.base import Job
 
 from .adoption import Findings, look_for
-from .endpoint import Endpoint
+from .image import left_behind
 from .journal import Journal
 from .lane import Lane
 from .likeness import Lost
 from .payment import settled
 from .run import Run
+from .threads import Threads
 
 _GRACE = 900.0
 """Seconds after a process vanished in which its request may still have been carried out."""
@@ -50,7 +52,8 @@ class Found:
 class Search:
     """Collects runs with a lost request and looks for all their jobs at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
         self._cases: list[Case] = []
 
     def __bool__(self) -> bool:
@@ -72,40 +75,71 @@ class Search:
 
     async def carried_out(self, claimed: AbstractSet[str]) -> list[Found]:
         """Look at each endpoint's list; a run whose job is found, or that may be paid again, is recorded as such."""
+        found = []
         cases: dict[int, list[Case]] = defaultdict(list)
         for case in self._cases:
-            cases[id(case.lane)].append(case)
-        found = []
+            if await self._arrived(case.journal):
+                found.append(Found(case.position, case.lane, case.journal.go_on()))
+            else:
+                cases[id(case.lane)].append(case)
         for group in cases.values():
-            endpoint = group[0].lane.endpoint
-            findings = Findings() if endpoint is None else await _findings(endpoint, group, claimed)
-            found += [await settled(_conclude(case, findings)) for case in group]
+            found += await _sought(group, claimed)
         return found
 
+    async def _arrived(self, journal: Journal) -> bool:
+        """Whether a process that was killed had all of an answer's images on disk already; they are kept then."""
+        pending = await self._threads.media(left_behind, journal.run)
+        if pending:
+            journal.await_check(pending)
+            await settled(journal.reach(RunStatus.COMPLETED))
+        return bool(pending)
 
-async def _findings(endpoint: Endpoint, cases: list[Case], claimed: AbstractSet[str]) -> Findings:
-    lost = [_lost(case) for case in cases if case.journal.result.attempts]
-    return await look_for(endpoint, lost, claimed)
+
+async def _sought(cases: Sequence[Case], claimed: AbstractSet[str]) -> list[Found]:
+    """What is found of the runs at one endpoint."""
+    endpoint = cases[0].lane.endpoint
+    # A run that was resubmitted and lost its answer again has two requests out, and either may have made a job.
+    requests = [(case, attempt) for case in cases for attempt in _unanswered(case.journal.result)]
+    findings = Findings()
+    if endpoint is not None:
+        lost = [_lost(number, case.journal.result, attempt) for number, (case, attempt) in enumerate(requests)]
+        findings = await look_for(endpoint, lost, claimed)
+    found = []
+    for case in cases:
+        own = {number: attempt for number, (other, attempt) in enumerate(requests) if other is case}
+        jobs = {number: findings.adopted[number] for number in own if number in findings.adopted}
+        for number, job in jobs.items():
+            own[number].job_id = job.id
+        reason = next((findings.reasons[number] for number in own if number in findings.reasons), None)
+        found.append(await settled(_conclude(case, [*jobs.values()], reason)))
+    return found
 
 
-def _lost(case: Case) -> Lost:
-    result = case.journal.result
-    attempt: Attempt = result.attempts[-1]
+def _unanswered(result: Result) -> list[Attempt]:
+    """The requests of the run's present choice that nobody knows an answer to."""
+    return [
+        attempt
+        for attempt in result.attempts
+        if attempt.choice == result.choice
+        and attempt.job_id is None
+        and (attempt.error is None or attempt.error.type == UncertainError.__name__)
+    ]
+
+
+def _lost(number: int, result: Result, attempt: Attempt) -> Lost:
     started = attempt.started_at.timestamp()
     ended = attempt.ended_at.timestamp() if attempt.ended_at else started + _GRACE
-    models = frozenset({attempt.model, result.model})
-    return Lost(case.position, result.request_sent, models, started, ended)
+    return Lost(number, result.request_sent, frozenset({attempt.model, result.model}), started, ended)
 
 
-async def _conclude(case: Case, findings: Findings) -> Found:
+async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Found:
     position, journal, lane = case
-    job = findings.adopted.get(position)
-    if job is not None:
-        await journal.adopt(job)
+    if jobs:
+        await journal.adopt(jobs[-1])
     elif journal.run.resubmit:
         await journal.start_again()
     else:
-        reason = findings.reasons.get(position, "its endpoint could not be asked")
+        reason = reason or "its endpoint could not be asked"
         error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=_CONSENT)
         journal.fail(RunStatus.UNCERTAIN, error)
         await journal.end()

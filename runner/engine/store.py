@@ -13,12 +13,18 @@ from .run import Run
 class Store(Protocol):
     """What keeps records; called in threads, for one run never twice at the same time."""
 
+    def open(self, run: Run) -> None:
+        """Make the run's directory, if it is not there; raises `DiskError`."""
+
     def save(self, run: Run, result: Result, *, durable: bool) -> None:
         """Keep the run's record, beyond a power cut if `durable`; raises `DiskError`."""
 
 
 class ResultFiles:
-    """Keeps each record in its run's `result.json` alone."""
+    """Keeps each record in its run's `result.json` alone; the directories are there."""
+
+    def open(self, run: Run) -> None:
+        """Do nothing."""
 
     def save(self, run: Run, result: Result, *, durable: bool) -> None:
         """Replace the file."""

@@ -63,6 +63,8 @@ async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
 
 async def _complete(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
     await add_variants(endpoint, journal, threads, job)
+    # Not before: an interrupt among the variants must leave known what the video was.
+    journal.await_check([])
     journal.mark(RunStatus.VERIFIED)
     await remove_remote(endpoint, journal, job.id)
 
@@ -100,7 +102,6 @@ async def _keep(journal: Journal, threads: Threads, stored: Stored, video: Video
     final = journal.run.directory / f"video.{video.extension}"
     await threads.disk(publish, stored.path, final)
     journal.add(_artifact(final.name, stored, video))
-    journal.await_check([])
     request = journal.run.config.request
     if isinstance(request, VideoRequest) and request.thumbnail:
         await add_thumbnail(journal, threads, video.first_frame)

@@ -4,7 +4,7 @@ from .acquaintance import Acquaintance
 from .book import Entry, Ledger, LedgerError
 from .fingerprint import fingerprint
 from .lock import LockedError
-from .recording import entered, has_ledger, recording
+from .recording import entered, gone_on, has_ledger, recording
 from .reuse import Reuse, link
 from .shelf import OUTPUTS, jobs_elsewhere, shelved
 from .store import LedgerStore
@@ -23,6 +23,7 @@ __all__ = [
     "entered",
     "fingerprint",
     "go_on",
+    "gone_on",
     "has_ledger",
     "jobs_elsewhere",
     "link",

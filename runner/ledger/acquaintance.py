@@ -42,7 +42,7 @@ class Acquaintance:
 
     def _of(self, place: Path) -> Mapping[Path, Known] | None:
         if place not in self._known:
-            self._known[place] = _read(place) if (place / NAME).is_file() else None
+            self._known[place] = _read(place) if os.path.isfile(place / NAME) else None  # noqa: PTH113 - too long a name is none
         return self._known[place]
 
 

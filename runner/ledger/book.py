@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ CREATE INDEX by_status ON runs (status);
 _SELECT = "SELECT number, directory, fingerprint, config, overrides, label, result FROM runs"
 _INSERT = """
 INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_UPDATE = "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?"
 _SHARED = ("provider", "model", "fallbacks")
 """The parts of a config that most runs of a sweep have in common; each is stored once."""
 _OWN_COLUMNS = {"config", "overrides", "index"}
@@ -67,6 +69,15 @@ class Entry:
         return RunStatus.PLANNED if self.result is None else self.result.status
 
 
+@dataclass(slots=True)
+class _Change:
+    """What one call of `save` writes."""
+
+    row: tuple[str, str | None, str, int]
+    done: bool = False
+    error: DiskError | None = None
+
+
 class Ledger:
     """One open ledger; every write is one transaction that is on disk when the call returns.
 
@@ -82,6 +93,7 @@ class Ledger:
             raise LedgerError(f"{directory} has no {NAME}", hint="python -m runner ls")
         self._readonly = readonly
         self._turn = threading.Lock()
+        self._changes: deque[_Change] = deque()
         self._sections: dict[int, tuple[int, object]] = {}
         with _reading(path) if readonly else _writing(path):
             self._db = _connect(path, readonly=readonly)
@@ -110,11 +122,14 @@ class Ledger:
     def save(self, number: int, result: Result) -> None:
         """Record how far a run has come."""
         text = result.model_dump_json(exclude=_OWN_COLUMNS)
-        with self._turn, _writing(self.directory / NAME):
-            self._db.execute(
-                "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?",
-                (result.status.value, result.job_id, text, number),
-            )
+        change = _Change((result.status.value, result.job_id, text, number))
+        self._changes.append(change)
+        with self._turn:
+            # Who waited for the turn finds its change committed with those of the one before: one flush for all.
+            if not change.done:
+                self._commit()
+        if change.error is not None:
+            raise change.error
 
     def entries(self) -> list[Entry]:
         """All runs, by number."""
@@ -142,6 +157,17 @@ class Ledger:
         """What a query finds; raises `LedgerError`."""
         with _reading(self.directory / NAME):
             return self._db.execute(query).fetchall()
+
+    def _commit(self) -> None:
+        changes = [self._changes.popleft() for _ in range(len(self._changes))]
+        error = None
+        try:
+            with _writing(self.directory / NAME), self._transaction():
+                self._db.executemany(_UPDATE, [change.row for change in changes])
+        except DiskError as refused:
+            error = refused
+        for change in changes:
+            change.done, change.error = True, error
 
     def _all_sections(self) -> dict[int, Any]:  # Any: JSON
         return {number: json.loads(text) for number, text in self._db.execute("SELECT * FROM sections")}
@@ -195,8 +221,7 @@ def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
     db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
     try:
-        if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
-            raise LedgerError(f"{path} is no ledger of this version of runner", hint=_ANOTHER)
+        _require_version(db, path)
         if not readonly:
             # FULL: a commit returns when the disk has it, so that a power cut forgets nothing that was acted upon.
             db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
@@ -204,6 +229,11 @@ def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _require_version(db: sqlite3.Connection, path: Path) -> None:
+    if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
+        raise LedgerError(f"{path} is no ledger of this version of runner", hint=_ANOTHER)
 
 
 def _begin(path: Path) -> None:

@@ -6,7 +6,8 @@ import hashlib
 import json
 from typing import Any
 
-from runner.config import RunConfig, VideoRequest
+from runner.config import ProviderConfig, RunConfig, VideoRequest
+from runner.errors import ConfigError
 from runner.providers.body import build
 from runner.providers.endpoint import resolve
 
@@ -19,13 +20,20 @@ def fingerprint(config: RunConfig) -> str:
     """
     request = config.request
     work = {
-        "endpoint": resolve(config.provider).identity,
+        "endpoint": _place(config.provider),
         "request": _by_content(build(config, config.sent_model).record),
         # An image that is cropped or padded before it is sent is not the image that the config names.
         "fit": request.image_fit if isinstance(request, VideoRequest) and request.image_list else None,
         "replica": config.replica,
     }
     return hashlib.sha256(json.dumps(work, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _place(provider: ProviderConfig) -> str:
+    try:
+        return resolve(provider).identity
+    except ValueError as error:
+        raise ConfigError(f"provider.base_url {error}") from error
 
 
 def _by_content(value: Any) -> Any:  # Any: JSON

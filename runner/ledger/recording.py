@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from runner.artifacts.atomic import disk_errors
+from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError
 
@@ -38,7 +40,18 @@ def entered(ledger: Ledger, runs: Sequence[Run], fingerprints: Sequence[str], *,
         run.index: work for run, work in zip(runs, fingerprints, strict=True)
     }:
         raise ConfigError(f"{ledger.directory} holds other runs", hint=f"python -m runner resume {ledger.directory}")
-    return [replace(run, earlier=known[run.index].result) for run in runs]
+    return [gone_on(run, known[run.index]) for run in runs]
+
+
+def gone_on(run: Run, known: Entry) -> Run:
+    """The run at the choice that it has come to, with what became of it.
+
+    Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
+    """
+    saved = replace(run, config=known.config, overrides=known.overrides)
+    earlier = known.result or planned(saved, time.time())
+    config = run.config if len(run.config.fallbacks) == len(known.config.fallbacks) else known.config
+    return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
 
 
 def _entry(ledger: Ledger, run: Run, work: str) -> Entry:

@@ -74,7 +74,7 @@ def summary(ledger: Ledger) -> Summary:
 
 
 def may_pass(kind: str, *, retryable: bool) -> bool:
-    """Whether a failure of this recorded kind may pass: a wrong key can be mended, a refused prompt or a gone file not."""
+    """Whether a failure of this recorded kind may pass: a key can be mended, a refused prompt or a gone file not."""
     error = getattr(runner.errors, kind, RunnerError)
     return retryable or error.shared or issubclass(error, UnexpectedAnswerError)
 

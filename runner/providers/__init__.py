@@ -1,25 +1,32 @@
 """Endpoints that generate: OpenAI, Azure OpenAI, servers that speak the same protocol, and the emulator."""
 
-from .base import (
-    Casting,
-    Character,
-    Content,
-    Examinable,
-    GeneratedImage,
-    ImageBatch,
-    ImageUsage,
-    Job,
-    JobPage,
-    JobStatus,
-    OnPartial,
-    PartialImage,
-    Provider,
-    Reply,
-    Variant,
-)
-from .body import check_body
-from .preflight import check_endpoint
-from .registry import create
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lazy import names_from
+
+if TYPE_CHECKING:
+    from .base import (
+        Casting,
+        Character,
+        Content,
+        Examinable,
+        GeneratedImage,
+        ImageBatch,
+        ImageUsage,
+        Job,
+        JobPage,
+        JobStatus,
+        OnPartial,
+        PartialImage,
+        Provider,
+        Reply,
+        Variant,
+    )
+    from .body import check_body
+    from .preflight import check_endpoint
+    from .registry import create
 
 __all__ = [
     "Casting",
@@ -41,3 +48,30 @@ __all__ = [
     "check_endpoint",
     "create",
 ]
+
+# A refusal needs two checks, a listing of models none of this.
+__getattr__ = names_from(
+    __name__,
+    {
+        "base": (
+            "Casting",
+            "Character",
+            "Content",
+            "Examinable",
+            "GeneratedImage",
+            "ImageBatch",
+            "ImageUsage",
+            "Job",
+            "JobPage",
+            "JobStatus",
+            "OnPartial",
+            "PartialImage",
+            "Provider",
+            "Reply",
+            "Variant",
+        ),
+        "body": ("check_body",),
+        "preflight": ("check_endpoint",),
+        "registry": ("create",),
+    },
+)

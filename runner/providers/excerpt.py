@@ -20,6 +20,6 @@ def excerpt(page: str, limit: int = 160) -> str:
 
 def one_line(text: str, limit: int = 600) -> str:
     """`text` without line breaks and control characters, cut to `limit` characters."""
-    words = "".join(letter if letter.isprintable() else " " for letter in text).split()
-    joined = " ".join(words)
+    printable = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+    joined = " ".join(printable.split())
     return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"

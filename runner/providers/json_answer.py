@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 _DEEPEST = 64
@@ -14,13 +14,49 @@ _TOO_DEEP = "…"
 _IMAGES = frozenset({"b64_json"})
 """Megabytes that are only ever decoded, never shown: searching them would hold up everything else."""
 
+_NESTING = (dict, list)
+
 
 def read_json(text: str, redact: Callable[[str], str]) -> Any:  # Any: JSON
     """The JSON that `text` is, with every string redacted after its escapes are resolved; None if it is none."""
     try:
-        return kept(json.loads(text), redact)
+        value = json.loads(text)
+        return value if _harmless(value, redact) else kept(value, redact)
     except (ValueError, RecursionError):
         return None
+
+
+def _harmless(value: Any, redact: Callable[[str], str]) -> bool:  # Any: JSON
+    """Whether `kept` would change nothing, found out in one search of all strings: lists of jobs hold thousands."""
+    strings: list[str] = []
+    if not _gather(value, strings, 0):
+        return False
+    joined = "\n".join(strings)
+    return whole(joined) == joined == redact(joined)
+
+
+def _gather(value: Any, strings: list[str], depth: int) -> bool:  # Any: JSON
+    """Collect what is to be searched; whether the rest can be kept as it is."""
+    if isinstance(value, dict):
+        strings += value
+        children: Iterable[Any] = value.values() if _IMAGES.isdisjoint(value) else _searched(value)
+    elif isinstance(value, list):
+        children = value
+    else:
+        children = [value]
+    for child in children:
+        if isinstance(child, str):
+            strings.append(child)
+        elif isinstance(child, float):
+            if not math.isfinite(child):
+                return False
+        elif isinstance(child, _NESTING) and not (depth + 1 < _DEEPEST and _gather(child, strings, depth + 1)):
+            return False
+    return True
+
+
+def _searched(value: dict[str, Any]) -> list[Any]:  # Any: JSON
+    return [child for key, child in value.items() if key not in _IMAGES or not isinstance(child, str)]
 
 
 def kept(value: Any, redact: Callable[[str], str], depth: int = 0) -> Any:  # Any: JSON

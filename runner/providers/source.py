@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import read_result
 from runner.config import RunConfig
 from runner.errors import ConfigError
 
 from . import endpoint
 
-_FINISHED = frozenset({RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED})
+if TYPE_CHECKING:
+    from runner.artifacts.result import Result
+
 _PATHS = (".", "~", os.sep)
 """How a path begins that cannot be an id."""
 
@@ -29,7 +31,10 @@ def source_id(config: RunConfig, video: str) -> str:
 
 
 def _job_of(config: RunConfig, directory: Path, result: Result) -> str:
-    if result.job_id is None or result.status not in _FINISHED:
+    from runner.artifacts.result import RunStatus  # most videos are made from nothing
+
+    finished = (RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED)
+    if result.job_id is None or result.status not in finished:
         raise ConfigError(f"{directory} holds no finished video: its run is {result.status.value}")
     if result.remote_deleted:
         raise ConfigError(f"the video of {directory} was deleted at its provider, where it would have to be")

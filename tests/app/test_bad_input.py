@@ -134,9 +134,9 @@ def test_a_dotenv_that_is_no_text_is_named(cli, tmp_path):
 
 def test_an_earlier_run_is_never_overwritten(quick):
     assert quick("request=draft", "hydra.run.dir=fixed").code == 0
-    again = quick("request=draft", "hydra.run.dir=fixed")
-    assert again.code == 2
-    assert "holds an earlier run" in again.err
+    other = quick("request=draft", "request.prompt=Another", "hydra.run.dir=fixed")
+    assert other.code == 2
+    assert "holds another run, which would be overwritten" in other.err
 
 
 def test_a_directory_that_cannot_be_made_is_refused(cli):

@@ -18,7 +18,7 @@ def test_nothing_typed_makes_a_playable_video_and_says_where(quick):
         assert (stream.width, stream.height) == (1280, 720)
         assert float(container.duration or 0) / av.time_base == 8
     names = {path.name for path in video.parent.iterdir()}
-    assert names == {".hydra", "runner.log", "video.mp4", "thumbnail.webp", "result.json"}
+    assert names == {".hydra", ".lock", "ledger.sqlite3", "result.json", "runner.log", "thumbnail.webp", "video.mp4"}
     assert {path.name for path in (video.parent / ".hydra").iterdir()} == {
         "config.yaml",
         "hydra.yaml",
@@ -58,8 +58,9 @@ def test_a_sweep_leaves_a_directory_a_run_and_a_table(quick):
     assert done.code == 0, done.err
     (sweep,) = done.cwd.glob("outputs/multirun/*/*")
     assert sorted(path.name for path in sweep.iterdir()) == [
+        ".lock",
         *map(str, range(6)),
-        *("multirun.yaml", "results.csv", "results.jsonl"),
+        *("ledger.sqlite3", "multirun.yaml", "results.csv", "results.jsonl"),
     ]
     with (sweep / "results.csv").open() as file:
         rows = list(csv.DictReader(file))

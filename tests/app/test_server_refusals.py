@@ -74,13 +74,19 @@ def test_a_web_page_instead_of_an_answer_is_recognised(cli, make_emulator, canar
     assert sum(server.ledger()["requests"].values()) == 1, "the first page stops the others"
 
 
-def test_a_lost_answer_is_uncertain_and_never_sent_again(cli, make_emulator, canary):
-    rule = {"match": {"operation": "create"}, "nth": 1, "fault": "drop_after_commit"}
-    server = make_emulator(rules=[rule])
+@pytest.mark.parametrize(
+    ("fault", "code", "status", "jobs"),
+    [("drop_after_commit", 0, "verified", 1), ("drop_before_commit", 4, "uncertain", 0)],
+)
+def test_a_lost_answer_is_found_or_uncertain_and_never_sent_again(
+    cli, make_emulator, canary, fault, code, status, jobs
+):
+    server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": fault}])
     done = cli(*VIDEO, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY=canary)
-    expect(done, 4, "uncertain")
-    assert server.ledger()["jobs"] == 1
-    assert done.results()[0]["status"] == "uncertain"
+    expect(done, code, status)
+    assert server.ledger()["jobs"] == jobs
+    assert done.results()[0]["status"] == status
+    assert ("--resubmit-uncertain" in done.out) == (status == "uncertain")
 
 
 def test_a_job_that_takes_too_long_is_parked_with_its_id(cli, make_emulator, canary):

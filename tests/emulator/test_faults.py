@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import io
 import time
 
@@ -230,3 +231,13 @@ def test_a_bad_fault_file_is_named(tmp_path, text):
 def test_a_bad_fault_header_is_a_bad_request(client):
     with pytest.raises(openai.BadRequestError, match="x-emulator-fault"):
         client.videos.list(**with_fault("nonsense"))
+
+
+def test_injected_faults_are_counted_by_name(make_emulator, connect):
+    emulator = make_emulator(rules=[{"fault": "status", "status": 503, "match": {"operation": "list"}, "times": 2}])
+    client = connect(emulator.base_url)
+    for _ in range(3):
+        with contextlib.suppress(openai.InternalServerError):
+            client.videos.list()
+    client.videos.create(prompt=PROMPT, **with_fault("stuck"))
+    assert emulator.ledger()["faults"] == {"status": 2, "stuck": 1}

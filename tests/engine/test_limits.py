@@ -8,7 +8,7 @@ import pytest
 from runner.artifacts import RunStatus
 from runner.engine import execute
 from runner.engine.clock import RealClock
-from runner.errors import QuotaError, RateLimitError
+from runner.errors import BadRequestError, QuotaError, RateLimitError
 
 
 def test_jobs_in_flight_are_bounded(engine, provider, runs):
@@ -164,9 +164,10 @@ def test_refused_polls_halve_the_requests_in_flight_until_others_are_served(engi
         return next(wave, False)
 
     provider.on_retrieve = Refusing(refuses, retry_after=20)
+    provider.on_jobs.extend(BadRequestError("no list") for _ in range(3))
     assert engine(runs(40)).exit_code == 0
-    begun = seen[0][0] + 20
-    assert max(in_flight for moment, in_flight in seen if begun < moment < begun + 3) == 4
+    begun = min(moment for moment, _ in seen if moment > seen[0][0] + 20)
+    assert max(in_flight for moment, in_flight in seen if begun <= moment < begun + 3) == 4
     assert max(in_flight for moment, in_flight in seen if moment > begun + 3) == 8
 
 

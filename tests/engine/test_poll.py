@@ -6,6 +6,7 @@ import itertools
 import pytest
 
 from runner.artifacts import RunStatus
+from runner.engine.durations import Durations
 from runner.engine.poll import next_wait
 from runner.errors import (
     AuthenticationError,
@@ -195,3 +196,34 @@ class TestTheNextWait:
 
     def test_does_not_stretch_long_intervals(self, clock):
         assert next_wait(self.job(progress=1), 60, 5, clock) == pytest.approx(5)
+
+    def test_is_stretched_while_the_past_says_that_nothing_ends_yet(self, clock):
+        assert next_wait(self.job(), 10, 5, clock, expected=100) == 20
+        assert next_wait(self.job(), 10, 5, clock, expected=24) == 12
+
+    def test_ends_when_the_past_says_that_such_jobs_begin_to_end(self, clock):
+        assert next_wait(self.job(), 10, 5, clock, expected=3) == 3
+
+    def test_trusts_progress_more_than_the_past(self, clock):
+        assert next_wait(self.job(progress=50), 10, 5, clock, expected=100) == pytest.approx(5)
+
+
+class TestPastDurations:
+    def test_tell_nothing_before_eight_are_known(self):
+        durations = Durations()
+        for _ in range(7):
+            durations.learn("kind", 60)
+        assert durations.early("kind") is None
+
+    def test_tell_when_the_first_of_ten_ended(self):
+        durations = Durations()
+        for seconds in range(20, 0, -1):
+            durations.learn("kind", seconds)
+        assert durations.early("kind") == 3
+        assert durations.early("another") is None
+
+    def test_follow_a_server_that_becomes_faster(self):
+        durations = Durations()
+        for seconds in [100] * 50 + [10] * 4:
+            durations.learn("kind", seconds)
+        assert durations.early("kind") == 10

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sqlite3
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import version
@@ -16,8 +20,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner.app import run
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import write_result
 from runner.config.shipped import directory
 from runner.emulator.thread import EmulatorThread
+from runner.ledger import Ledger
 from runner.sweep.plan import Planner
 
 Sweep = Callable[..., int]
@@ -59,14 +66,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def sweep(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Sweep:
+def sweep(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweep]:
     """Run the command line with `-m` against an emulator reached as OpenAI; the result is the exit code."""
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
 
     def call(*overrides: str, server: EmulatorThread = emulator, directory: str = "out") -> int:
         return run(["-m", *arguments(server, directory, overrides), *overrides])
 
-    return call
+    yield call
+    if "joblib.externals.loky" in sys.modules:
+        # Its workers outlive the call, and would stand in this test's directory when they serve the next.
+        sys.modules["joblib.externals.loky"].get_reusable_executor().shutdown(wait=True)
 
 
 def arguments(server: EmulatorThread, directory: str, overrides: Sequence[str]) -> Sequence[str]:
@@ -82,3 +92,47 @@ def arguments(server: EmulatorThread, directory: str, overrides: Sequence[str]) 
     ]
     given = {override.partition("=")[0] for override in overrides}
     return [override for override in usual if override.partition("=")[0] not in given]
+
+
+@pytest.fixture
+def rewind(here: Path) -> Callable[..., Result]:
+    """Put a finished run back to a state that a killed process might have left it in."""
+
+    def back(number: int, status: str, *, place: Path = here / "out", keep: bool = False, **facts: Any) -> Result:
+        with Ledger(place) as ledger:
+            entry = ledger.entry(number)
+            kept = {} if keep else {"artifacts": []}
+            result = entry.result.model_copy(update={"status": RunStatus(status), "error": None, **kept, **facts})
+            if status in ("submitting", "uncertain"):
+                result.job_id = result.attempts[-1].job_id = result.attempts[-1].ended_at = None
+            ledger.save(number, result)
+        directory = place / entry.directory
+        for path in [] if keep else [*directory.glob("video*"), *directory.glob("thumbnail*")]:
+            path.unlink()
+        write_result(directory, result)
+        return result
+
+    return back
+
+
+@pytest.fixture
+def forget(here: Path) -> Callable[..., None]:
+    """Put a run back to before it was begun."""
+
+    def never(number: int, place: Path = here / "out") -> None:
+        db = sqlite3.connect(place / "ledger.sqlite3")
+        db.execute("UPDATE runs SET status = 'planned', job_id = NULL, result = NULL WHERE number = ?", (number,))
+        db.commit()
+        db.close()
+        for path in (place / str(number)).iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return never
+
+
+@pytest.fixture
+def single(here: Path, emulator, sweep) -> Callable[..., int]:
+    """The command line of one run in `out`."""
+    usual = ("provider=openai", f"provider.base_url={emulator.base_url}", "provider.poll_interval=0.02",
+             "provider.retired_models=off", "request=draft", "progress=off", "hydra.run.dir=out")  # fmt: skip
+    return lambda *overrides: run([*usual, *overrides])

@@ -75,7 +75,7 @@ def test_an_earlier_run_is_not_overwritten(planner: Planner, here: Path) -> None
     (here / "out" / "0").mkdir(parents=True)
     (here / "out" / "0" / "result.json").write_text("{}")
     said = refusal(planner, ["hydra.sweep.dir=out"])
-    assert "holds an earlier run" in said
+    assert "holds another run, which would be overwritten" in said
 
 
 def test_an_output_directory_that_cannot_be_made_is_refused(planner: Planner, here: Path) -> None:
@@ -83,6 +83,12 @@ def test_an_output_directory_that_cannot_be_made_is_refused(planner: Planner, he
     said = refusal(planner, ["hydra.sweep.dir=file/below"], ["hydra.sweep.dir=file/below", "replica=1"])
     assert said.count("hydra.sweep.dir") == 1
     assert "is no directory" in said
+
+
+def test_a_name_that_no_disk_takes_is_refused(planner: Planner, here: Path) -> None:
+    said = refusal(planner, [f"hydra.sweep.dir={'x' * 300}"], [f"hydra.sweep.subdir={'y' * 300}", "replica=1"])
+    assert said.count("cannot be made") == 2
+    assert list(here.iterdir()) == []
 
 
 @pytest.mark.parametrize("overrides", [["hydra.job.chdir=true"], ["+hydra.job.env_set.A=b"]])

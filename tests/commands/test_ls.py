@@ -1,0 +1,167 @@
+"""`ls`: what lies below a directory, how far it is, and what to type next."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.app import run
+from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.config import RunConfig
+from runner.engine.journal import planned
+from runner.engine.run import Run
+from runner.ledger import Entry, Ledger, fingerprint, recording
+
+BEGAN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
+MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint=None, retryable=True)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    return tmp_path
+
+
+@pytest.fixture
+def shelve(here: Path, loaded: Callable[..., RunConfig]) -> Callable[..., Path]:
+    """Write the ledger of a sweep: one run for each state, `usd` for each request."""
+
+    def record(entry: Entry, status: str, usd: float | None, error: ErrorRecord | None) -> Result:
+        paid = Attempt(number=1, started_at=BEGAN, usd=usd)
+        known = planned(Run(entry.number, entry.config, Path("0")), BEGAN.timestamp())
+        return known.model_copy(update={"status": RunStatus(status), "attempts": [paid], "error": error})
+
+    def write(name: str, states: Sequence[str], *, provider: str = "openai", age: float = 0, usd: float | None = 0.4,
+              error: ErrorRecord | None = None) -> Path:  # fmt: skip
+        place = here / "outputs" / name
+        place.mkdir(parents=True)
+        config = loaded(f"provider={provider}")
+        with Ledger(place) as ledger:
+            for number, status in enumerate(states):
+                replica = config.model_copy(update={"replica": number})
+                entry = Entry(number, str(number), fingerprint(replica), replica)
+                ledger.add([entry])
+                if status != "planned":
+                    ledger.save(number, record(entry, status, usd, error))
+        changed = (place / "ledger.sqlite3").stat().st_mtime - age
+        os.utime(place / "ledger.sqlite3", (changed, changed))
+        return place
+
+    return write
+
+
+@pytest.fixture
+def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any]]]:
+    """What `ls --json` says."""
+
+    def ask(*arguments: str) -> list[dict[str, Any]]:
+        assert run(["ls", *arguments, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    return ask
+
+
+def test_each_sweep_has_its_states_its_cost_its_age_and_its_command(shelve, capsys):
+    shelve("old", ["verified", "verified"], age=3 * 86_400)
+    shelve("new", ["verified", "submitted", "planned"], age=7200)
+    assert run(["ls"]) == 0
+    said = capsys.readouterr().out
+    assert said.index("outputs/old") < said.index("outputs/new"), "the latest stands last, where one looks"
+    lines = [line.rstrip() for line in said.splitlines()]
+    assert next(line.split() for line in lines if "outputs/old" in line)[:5] == ["3", "d", "$0.80", "2", "verified"]
+    (new,) = (line for line in lines if line.endswith("outputs/new") and "resume" not in line)
+    assert new.split()[:3] == ["2", "h", "$0.80"]
+    assert all(f"1 {state}" in new for state in ("verified", "submitted", "planned"))
+    assert "python -m runner resume outputs/new" in said
+    assert "resume outputs/old" not in said
+
+
+@pytest.mark.parametrize(
+    ("states", "error", "command"),
+    [
+        (["verified"], None, None),
+        (["submitting", "failed"], None, ""),
+        (["uncertain", "verified"], None, " --resubmit-uncertain"),
+        (["failed", "verified"], MELTED, " --retry-failed"),
+        (["failed"], MELTED.model_copy(update={"retryable": False, "type": "ContentModerationError"}), None),
+        (["expired"], MELTED.model_copy(update={"retryable": False, "type": "ExpiredError"}), None),
+    ],
+)
+def test_a_program_reads_what_would_go_on(shelve, told, states, error, command):
+    shelve("sweep", states, error=error)
+    (sweep,) = told()
+    assert sweep["command"] == (None if command is None else f"python -m runner resume outputs/sweep{command}")
+    assert sweep["runs"] == {state: states.count(state) for state in states}
+    assert sweep["directory"] == "outputs/sweep"
+    assert dt.datetime.fromisoformat(sweep["changed"]).tzinfo is not None
+
+
+def test_emulated_work_is_free_and_an_unknown_price_is_said(shelve, told, capsys):
+    shelve("emulated", ["verified"], provider="emulator", usd=0)
+    shelve("unknown", ["verified"], usd=None)
+    shelve("paid", ["verified"], usd=1.25)
+    assert {each["directory"]: (each["usd"], each["emulated"]) for each in told()} == {
+        "outputs/emulated": (0, True), "outputs/unknown": (None, False), "outputs/paid": (1.25, False)}  # fmt: skip
+    assert run(["ls"]) == 0
+    costs = {line.split()[-1]: line.split()[2] for line in capsys.readouterr().out.splitlines() if "outputs" in line}
+    assert (costs["outputs/emulated"], costs["outputs/paid"]) == ("free", "$1.25")
+    assert costs["outputs/unknown"] not in ("free", "$0.00")
+
+
+def test_whoever_is_at_work_is_named_in_place_of_a_command(shelve, told, capsys):
+    place = shelve("sweep", ["planned"])
+    with recording(place):
+        (sweep,) = told()
+        assert (f"process {os.getpid()}" in sweep["running"], sweep["command"]) == (True, None)
+        assert run(["ls"]) == 0
+        said = capsys.readouterr().out
+    assert f"running: process {os.getpid()}" in said
+    assert "resume" not in said
+    assert told()[0]["running"] is None
+
+
+def test_a_ledger_that_cannot_be_read_is_said_and_the_others_are_listed(shelve, told, capsys):
+    shelve("sound", ["verified"])
+    (shelve("broken", ["planned"]) / "ledger.sqlite3").write_bytes(b"no ledger " * 99)
+    assert run(["ls"]) == 0
+    said = capsys.readouterr()
+    assert "outputs/sound" in said.out
+    assert "outputs/broken/ledger.sqlite3" in said.err
+    assert [each["directory"] for each in told()] == ["outputs/sound"]
+
+
+def test_looking_changes_nothing(shelve, told):
+    place = shelve("sweep", ["planned", "verified"])
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in place.rglob("*")}
+    told()
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in place.rglob("*")} == before
+
+
+def test_another_directory_and_one_sweep_alone_can_be_asked_for(shelve, told, here):
+    place = shelve("deep/in/there", ["planned"])
+    assert [each["directory"] for each in told(str(here / "outputs" / "deep"))] == [str(place)]
+    assert [each["directory"] for each in told("outputs/deep/in/there")] == ["outputs/deep/in/there"]
+
+
+def test_where_there_is_nothing_it_says_so(here, capsys, told):
+    assert run(["ls"]) == 2
+    assert "outputs is no directory" in capsys.readouterr().err
+    (here / "outputs").mkdir()
+    assert run(["ls"]) == 0
+    assert "holds no runs" in capsys.readouterr().out
+    assert told() == []
+
+
+def test_a_name_cannot_steer_the_terminal(shelve, capsys):
+    shelve("evil\x1b[31m[bold]name", ["planned"])
+    assert run(["ls"]) == 0
+    said = capsys.readouterr().out
+    assert "\x1b" not in said
+    assert "[bold]name" in said

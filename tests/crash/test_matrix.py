@@ -1,0 +1,73 @@
+"""Killed at any moment, a run is gone on with: nothing is lost and nothing is paid twice."""
+
+from __future__ import annotations
+
+import pytest
+from matrix import FULL, SCENARIOS, Matrix, Scenario, Story, sample, summary
+from witness import Moment
+
+SEED = 4
+OWN = {"video": 20, "sweep": 14, "images": 8, "remix": 6, "sketches": 8}
+"""How many of its own moments each scenario is killed at, when not all are asked for."""
+TWICE = 8
+
+VIDEO = [
+    *(Moment("paid", phase) for phase in ("asked", "read", "committed", "half", "answered")),
+    *(Moment("poll", phase) for phase in ("asked", "committed", "answered")),
+    *(Moment("content", phase) for phase in ("asked", "committed", "half", "answered")),
+]
+IMAGE = [Moment("paid", phase) for phase in ("asked", "read", "committed", "half", "answered")]
+SWEEP = [Moment("paid", phase, nth) for nth in (2, 3) for phase in ("asked", "read", "committed", "answered")]
+SEEN_BY_SERVER = {"video": VIDEO, "sweep": [*SWEEP, Moment("content", "half", 3)], "images": IMAGE, "sketches": IMAGE}
+FINDING = [[Moment("paid", "committed"), Moment("list", phase)] for phase in ("asked", "half", "answered")]
+"""A second kill, while the answer that the first one lost is looked for."""
+
+
+@pytest.fixture
+def matrix(tmp_path, render_cache, zygotes):
+    return Matrix(tmp_path, render_cache, zygotes)
+
+
+def named(name: str) -> Scenario:
+    return next(scenario for scenario in SCENARIOS if scenario.name == name)
+
+
+def proven(stories: list[Story]) -> list[Story]:
+    print(summary(stories))
+    assert not (wrong := [text for story in stories for text in story.wrong]), "\n\n".join(wrong)
+    return stories
+
+
+@pytest.mark.parametrize("name", [scenario.name for scenario in SCENARIOS])
+def test_a_process_that_dies_before_or_after_anything_it_does(matrix, name):
+    scenario = named(name)
+    moments = sample(matrix.moments(scenario), None if FULL else OWN[name], SEED)
+    print(f"{name}: killed at {moments}")
+    stories = proven(matrix.play(scenario, [[number] for number in moments]))
+    # How many moments a process has depends a little on which of its runs is quicker.
+    assert sum(story.kills for story in stories) >= 0.9 * len(stories)
+    if name == "video":
+        reached = {status for story in stories for status in story.reached}
+        assert reached >= {"planned", "submitting", "submitted", "completed", "downloaded", "verified"}
+
+
+@pytest.mark.parametrize("name", SEEN_BY_SERVER)
+def test_a_process_that_dies_on_the_way_of_a_request_or_its_answer(matrix, name):
+    moments = SEEN_BY_SERVER[name]
+    stories = proven(matrix.play(named(name), [[moment] for moment in moments]))
+    # A process may be quicker to end than the signal that follows its last answer.
+    assert all(story.kills for story, moment in zip(stories, moments, strict=True) if moment.phase != "answered")
+
+
+def test_a_lost_answer_is_found_again_although_the_search_dies_too(matrix):
+    stories = proven(matrix.play(named("video"), FINDING))
+    assert [(story.kills, story.jobs, story.uncertain) for story in stories] == [(2, 1, 0)] * len(FINDING)
+
+
+@pytest.mark.parametrize("first", [Moment("paid", "committed"), Moment("content", "half")])
+def test_a_resume_that_dies_before_or_after_anything_it_does(matrix, first):
+    scenario = named("video")
+    moments = sample(matrix.moments(scenario, [first]), None if FULL else TWICE, SEED)
+    print(f"the resume is killed at {moments}")
+    stories = proven(matrix.play(scenario, [[first, number] for number in moments]))
+    assert sum(story.kills for story in stories) >= 1.8 * len(stories)

@@ -1,0 +1,25 @@
+"""Two hundred runs under every fault at once, killed five times: all of them accounted for, none paid twice."""
+
+from __future__ import annotations
+
+from soak import KILLS, Soak, rules
+
+from runner.emulator.faults import IMAGE_OPERATIONS, FaultName
+
+IMAGES_ONLY = {"stream_cut", "stream_error"}
+
+
+def test_a_sweep_survives_every_fault_and_five_kills(tmp_path, render_cache):
+    figures = Soak(tmp_path, runs=200, seed=4, media=render_cache).run()
+    print("\n".join(figures.lines()))
+    assert figures.violations == []
+    assert (figures.kills, figures.double_payments, figures.losses) == (KILLS, 0, 0)
+    assert figures.statuses.total() == 200
+    assert figures.statuses["verified"] > 100
+
+
+def test_the_soak_has_every_fault_that_befalls_videos():
+    from typing import get_args
+
+    assert {rule.fault for rule in rules()} == set(get_args(FaultName)) - IMAGES_ONLY
+    assert IMAGE_OPERATIONS.isdisjoint(operation for rule in rules() for operation in rule.match.operations() or ())

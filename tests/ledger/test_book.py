@@ -1,0 +1,265 @@
+"""What the ledger promises: durable, unique, all or nothing, read without a trace, clear about what is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runner.artifacts.result import Attempt, ErrorRecord, Pending, Result, RunStatus
+from runner.config import OpenAIConfig, RunConfig
+from runner.config.budget import Budget
+from runner.config.run import Fallback
+from runner.errors import ConfigError, DiskError
+from runner.ledger import Entry, Ledger, LedgerError, fingerprint
+
+NAME = "ledger.sqlite3"
+
+
+@pytest.fixture
+def entries(video: RunConfig):
+    def make(count: int, first: int = 0) -> list[Entry]:
+        configs = [video.model_copy(update={"replica": number}) for number in range(first, first + count)]
+        return [Entry(config.replica, str(config.replica), fingerprint(config), config) for config in configs]
+
+    return make
+
+
+def files(directory: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
+
+
+def test_writes_are_synchronous_and_end_in_one_plain_file(tmp_path, entries, result_of):
+    with Ledger(tmp_path) as ledger:
+        assert ledger.ask("PRAGMA synchronous") == [(2,)]
+        assert ledger.ask("PRAGMA journal_mode") == [("wal",)]
+        (entry,) = entries(1)
+        ledger.add([entry])
+        ledger.save(0, result_of(entry))
+    assert [*files(tmp_path)] == [NAME]
+    with Ledger(tmp_path, readonly=True) as ledger:
+        assert ledger.ask("PRAGMA journal_mode") == [("delete",)]
+        assert [each.status for each in ledger.entries()] == [RunStatus.VERIFIED]
+
+
+def test_what_was_saved_is_there_though_nothing_was_closed(tmp_path, entries, result_of):
+    """A copy of the files is what the next process finds after a kill."""
+    place, copy = tmp_path / "place", tmp_path / "copy"
+    place.mkdir()
+    copy.mkdir()
+    with Ledger(place) as ledger:
+        (entry,) = entries(1)
+        ledger.add([entry])
+        ledger.save(0, result_of(entry, "submitted", job_id="video_1"))
+        for path in place.iterdir():
+            (copy / path.name).write_bytes(path.read_bytes())
+    with Ledger(copy) as ledger:
+        assert ledger.entry(0).result.job_id == "video_1"
+
+
+def test_reading_writes_nothing(tmp_path, entries):
+    with Ledger(tmp_path) as ledger:
+        ledger.add(entries(3))
+    before = files(tmp_path)
+    with Ledger(tmp_path, readonly=True) as ledger:
+        assert len(ledger.entries()) == 3
+        with pytest.raises(LedgerError, match="readonly"):
+            ledger.ask("DELETE FROM runs")
+    assert files(tmp_path) == before
+
+
+def test_a_reader_sees_what_a_writer_has_saved_so_far(tmp_path, entries, result_of):
+    with Ledger(tmp_path) as writer:
+        (entry,) = entries(1)
+        writer.add([entry])
+        with Ledger(tmp_path, readonly=True) as reader:
+            writer.save(0, result_of(entry, "submitting"))
+            assert reader.entry(0).status is RunStatus.SUBMITTING
+
+
+def test_runs_are_added_all_or_none(tmp_path, entries):
+    first, second, third = entries(3)
+    with Ledger(tmp_path) as ledger:
+        with pytest.raises(DiskError):
+            ledger.add([first, second, Entry(9, first.directory, third.fingerprint, third.config)])
+        assert ledger.entries() == []
+        ledger.add([first, second])
+        assert ledger.entries() == [first, second]
+
+
+def test_the_same_work_again_is_numbered(tmp_path, entries):
+    (entry,) = entries(1)
+    again = [Entry(number, str(number), entry.fingerprint, entry.config) for number in range(3)]
+    with Ledger(tmp_path) as ledger:
+        ledger.add(again[:2])
+        ledger.add(again[2:])
+        work = entry.fingerprint
+        assert [each.fingerprint for each in ledger.entries()] == [work, f"{work}#2", f"{work}#3"]
+        assert ledger.verified() == []
+
+
+def test_repetitions_are_known_as_the_same_work(tmp_path, entries, result_of):
+    (entry,) = entries(1)
+    with Ledger(tmp_path) as ledger:
+        ledger.add([Entry(number, str(number), entry.fingerprint, entry.config) for number in range(2)])
+        ledger.save(1, result_of(entry))
+        assert ledger.verified() == [(entry.fingerprint, 1)]
+
+
+def test_jobs_of_now_and_before_are_known(tmp_path, entries, result_of):
+    (entry,) = entries(1)
+    planned = result_of(entry)
+    began = planned.timestamps["planned"]
+    attempts = [Attempt(number=n, started_at=began, job_id=job) for n, job in enumerate(["video_1", None, "video_2"])]
+    with Ledger(tmp_path) as ledger:
+        ledger.add([entry])
+        assert ledger.job_ids() == set()
+        ledger.save(0, planned.model_copy(update={"job_id": "video_2", "attempts": attempts}))
+        assert ledger.job_ids() == {"video_1", "video_2"}
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+@pytest.mark.parametrize("content", [b"", b"no database at all " * 99, b"SQLite format 3\x00" + b"\x07" * 4096])
+def test_what_is_no_ledger_is_said_and_left_alone(tmp_path, content, readonly):
+    (tmp_path / NAME).write_bytes(content)
+    with pytest.raises(LedgerError, match=NAME):
+        Ledger(tmp_path, readonly=readonly)
+    assert (tmp_path / NAME).read_bytes() == content
+
+
+@pytest.mark.parametrize("readonly", [True, False])
+@pytest.mark.parametrize("version", [0, 999])
+def test_someone_else_s_database_and_a_later_version_are_said_and_left_alone(tmp_path, readonly, version):
+    db = sqlite3.connect(tmp_path / NAME)
+    db.executescript(f"CREATE TABLE photos (name TEXT); PRAGMA user_version = {version};")
+    db.close()
+    before = files(tmp_path)
+    with pytest.raises(LedgerError, match="no ledger of this version"):
+        Ledger(tmp_path, readonly=readonly)
+    assert files(tmp_path) == before
+
+
+def test_where_there_is_none_none_is_made_by_looking(tmp_path):
+    with pytest.raises(LedgerError, match="has no ledger") as told:
+        Ledger(tmp_path, readonly=True)
+    assert isinstance(told.value, ConfigError)
+    assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    "damage", ["UPDATE runs SET config = '{'", "DELETE FROM sections", "UPDATE runs SET result = '{}'"]
+)
+def test_a_ledger_whose_content_makes_no_sense_is_said(tmp_path, entries, damage):
+    with Ledger(tmp_path) as ledger:
+        ledger.add(entries(1))
+        ledger._db.execute(damage)
+        with pytest.raises(LedgerError, match="cannot be read"):
+            ledger.entries()
+
+
+def test_a_full_disk_is_a_disk_error_and_what_was_written_stays(tmp_path, entries, result_of):
+    first, second = entries(2)
+    with Ledger(tmp_path) as ledger:
+        ledger.add([first, second])
+        ledger.save(0, result_of(first, "submitted", job_id="video_1"))
+        (pages,) = ledger.ask("PRAGMA page_count")[0]
+        ledger._db.execute(f"PRAGMA max_page_count = {pages}")
+        long = {"warnings": ["x" * 100_000]}
+        with pytest.raises(DiskError, match="full"):
+            ledger.save(1, result_of(second, **long))
+        with pytest.raises(DiskError, match="full"):
+            ledger.add([Entry(2, "2", "f" * 64, first.config, ("x" * 100_000,))])
+        ledger._db.execute("PRAGMA max_page_count = 100000")
+        ledger.save(1, result_of(second, **long))
+        assert [each.status for each in ledger.entries()] == [RunStatus.SUBMITTED, RunStatus.VERIFIED]
+
+
+def test_a_directory_that_cannot_be_written_is_a_disk_error(tmp_path):
+    with pytest.raises(DiskError, match=NAME):
+        Ledger(tmp_path / "nowhere")
+
+
+def test_threads_may_save_at_the_same_time(tmp_path, entries, result_of):
+    runs = entries(20)
+    with Ledger(tmp_path) as ledger:
+        ledger.add(runs)
+        with ThreadPoolExecutor(8) as threads:
+            results = [result_of(run, job_id=f"video_{run.number}") for run in runs]
+            saves = [threads.submit(ledger.save, run.number, told) for run, told in zip(runs, results, strict=True)]
+            assert [save.result() for save in saves] == [None] * len(runs)
+        assert ledger.job_ids() == {f"video_{run.number}" for run in runs}
+
+
+NOW = "2026-11-23T09:30:00Z"
+text = st.text(st.characters(codec="utf-8", exclude_characters="\x00"), max_size=20)
+usd = st.none() | st.floats(0, 99)
+errors = st.none() | st.builds(ErrorRecord, type=text, code=st.none() | text, message=text, hint=st.none() | text,
+                               retryable=st.booleans())  # fmt: skip
+attempts = st.builds(Attempt, number=st.integers(1, 9), started_at=st.just(NOW), job_id=st.none() | text, error=errors,
+                     usd=usd)  # fmt: skip
+pendings = st.builds(Pending, path=text, bytes=st.integers(0, 9), sha256=st.none() | text, url=st.none() | text)
+facts = st.fixed_dictionaries({
+    "status": st.sampled_from(RunStatus), "job_id": st.none() | text, "attempts": st.lists(attempts, max_size=3),
+    "pending": st.lists(pendings, max_size=2), "error": errors, "warnings": st.lists(text, max_size=2),
+    "raw_response": st.none() | st.dictionaries(text, text | st.integers(-9, 9), max_size=2),
+    "polls": st.integers(0, 9), "saved_usd": usd,
+})  # fmt: skip
+SECOND = OpenAIConfig(kind="openai", base_url="https://second.example/v1")
+
+
+def changed(base: RunConfig, number: int, prompt: str, max_usd: float | None, *, fallback: bool) -> RunConfig:
+    fallbacks = (Fallback(provider=SECOND, model=base.model),) if fallback else ()
+    request = base.request.model_copy(update={"prompt": prompt})
+    return base.model_copy(
+        update={"replica": number, "request": request, "budget": Budget(max_usd=max_usd), "fallbacks": fallbacks}
+    )
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(text, usd, st.booleans(), st.none() | facts, st.lists(text, max_size=2), text), max_size=5))
+def test_what_is_read_is_what_was_written(tmp_path_factory, video, result_of, drawn):
+    written = []
+    for number, (prompt, max_usd, fallback, told, overrides, label) in enumerate(drawn):
+        config = changed(video, number, prompt, max_usd, fallback=fallback)
+        entry = Entry(number, str(number), f"{number:064}", config, tuple(overrides), label)
+        result = None if told is None else Result.model_validate({**result_of(entry).model_dump(), **told})
+        written.append(Entry(*(getattr(entry, name) for name in Entry.__slots__[:-1]), result))
+    place = tmp_path_factory.mktemp("ledger")
+    with Ledger(place) as ledger:
+        ledger.add(written)
+        for entry in written:
+            if entry.result is not None:
+                ledger.save(entry.number, entry.result)
+    with Ledger(place, readonly=True) as ledger:
+        assert ledger.entries() == written
+
+
+SHIPPED = [
+    *(("provider=openai", f"model={name}") for name in ("sora-2", "sora-2-pro")),
+    *(("provider=openai", "request=image", f"model={name}") for name in ("gpt-image-1", "gpt-image-2", "dall-e-3")),
+    ("provider=azure_openai", "provider.base_url=https://x.openai.azure.com", "model.deployment=prod"),
+    ("provider=vllm_omni", "provider.base_url=http://127.0.0.1:8000/v1", "model=wan2.2-t2v"),
+    ("request=draft", "reuse=true", "budget.max_usd=3"),
+    ("provider=emulator",),
+]
+
+
+def test_two_hundred_runs_of_all_kinds_come_back_as_they_were(tmp_path, loaded, result_of):
+    kinds = [loaded(*overrides) for overrides in SHIPPED]
+    configs = [kinds[number % len(kinds)].model_copy(update={"replica": number}) for number in range(200)]
+    named = [(n, config, (f"replica={n}",), f"#{n}") for n, config in enumerate(configs)]
+    written = [Entry(n, str(n), fingerprint(config), config, lines, label) for n, config, lines, label in named]
+    with Ledger(tmp_path) as ledger:
+        ledger.add(written)
+        for entry in written:
+            ledger.save(entry.number, result_of(entry))
+        assert ledger.ask("SELECT count(*) FROM sections")[0][0] <= 3 * len(kinds), "each part is stored once"
+    with Ledger(tmp_path, readonly=True) as ledger:
+        read = ledger.entries()
+    assert [each.config for each in read] == configs
+    assert [each.result for each in read] == [result_of(entry) for entry in written]

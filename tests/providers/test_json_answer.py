@@ -1,0 +1,47 @@
+"""The quick way of reading an answer keeps what the careful one keeps."""
+
+from __future__ import annotations
+
+import json
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from runner.providers.json_answer import kept, read_json
+
+SECRET = "sk-canary-7f3a"
+
+text = st.text(st.characters(codec=None), max_size=8) | st.just(f"key {SECRET}")
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | text
+keys = text | st.just("b64_json")
+
+
+def redact(given_text: str) -> str:
+    return given_text.replace(SECRET, "***")
+
+
+def deep(levels: int):
+    value: object = "x"
+    for level in range(levels):
+        value = [value] if level % 2 else {"a": value}
+    return value
+
+
+@example([{"a": "\ud800"}])
+@example({SECRET: 1})
+@example({"b64_json": SECRET})
+@example({"b64_json": [SECRET]})
+@example([float("nan"), float("inf"), 1e300])
+@example(SECRET)
+@example(deep(63))
+@example(deep(64))
+@example(deep(65))
+@example(deep(66))
+@given(st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)))
+def test_whatever_is_answered(value):
+    answer = json.dumps(value)
+    assert read_json(answer, redact) == kept(json.loads(answer), redact)
+
+
+def test_what_is_no_json_is_none():
+    assert read_json("<html>", redact) is None

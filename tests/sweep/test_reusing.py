@@ -1,0 +1,143 @@
+"""`reuse=true`: what lies verified below `outputs/` is linked, not paid again."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from runner.app import run
+from runner.artifacts.result_file import read_result
+from runner.ledger import Ledger
+
+VIDEO, SECOND = Path("outputs/first/0/video.mp4"), Path("outputs/second/0")
+
+
+def created(emulator) -> int:
+    return emulator.ledger()["jobs"]
+
+
+@pytest.fixture
+def first(sweep, here, emulator):
+    """A finished sweep of one run below `outputs/`."""
+    assert sweep("replica=0", directory="outputs/first") == 0
+    return read_result(here / "outputs/first/0")
+
+
+@pytest.fixture
+def reused(sweep):
+    """The same work once more, if it may be taken from what is there."""
+    return lambda *overrides: sweep("reuse=true", *overrides, directory="outputs/second")
+
+
+def test_finished_work_is_linked_and_costs_nothing(first, reused, here, emulator, capsys):
+    requests = emulator.ledger()["requests"]
+    capsys.readouterr()
+    assert reused("replica=0") == 0
+    assert emulator.ledger()["requests"] == requests, "nothing was asked for"
+    result = read_result(here / SECOND)
+    assert (here / SECOND / "video.mp4").samefile(here / VIDEO)
+    assert result.artifacts == first.artifacts
+    assert {artifact.path for artifact in result.artifacts} == {"video.mp4", "thumbnail.webp"}
+    assert (result.cost.actual_usd, result.spent_usd, result.saved_usd) == (0, 0, pytest.approx(0.4))
+    assert (result.reused_from, result.job_id) == ("outputs/first/0", first.job_id)
+    assert "reuse saved $0.40" in capsys.readouterr().out
+    with Ledger(here / "outputs/second", readonly=True) as ledger:
+        assert ledger.entry(0).result == result
+    assert not [*here.rglob("*.part")]
+
+
+def test_without_asking_for_it_nothing_is_reused(first, sweep, emulator):
+    assert sweep("replica=0", directory="outputs/second") == 0
+    assert created(emulator) == 2
+
+
+@pytest.mark.parametrize(
+    "damage", [Path.unlink, lambda path: path.write_bytes(b"changed"), lambda path: shutil.rmtree(path.parent)]
+)
+def test_what_was_changed_or_is_gone_is_paid_for(first, reused, here, emulator, damage):
+    damage(here / VIDEO)
+    assert reused("replica=0") == 0
+    assert created(emulator) == 2
+    assert read_result(here / SECOND).reused_from is None
+
+
+def test_the_second_best_copy_will_do(first, sweep, reused, here, emulator):
+    assert sweep("replica=0", directory="outputs/more") == 0
+    (here / VIDEO).unlink()
+    assert reused("replica=0") == 0
+    assert created(emulator) == 2
+    assert read_result(here / SECOND).reused_from == "outputs/more/0"
+
+
+@pytest.mark.parametrize("other", ["replica=1", "request.prompt=Another", "model=sora-2-pro"])
+def test_other_work_is_paid_for(first, reused, here, emulator, other):
+    assert reused(other) == 0
+    assert created(emulator) == 2
+
+
+def test_of_a_sweep_only_what_is_new_is_paid_for(first, reused, here, emulator):
+    assert reused("replica=0,1,2") == 0
+    assert created(emulator) == 3
+    from_where = [read_result(here / "outputs/second" / str(n)).reused_from for n in range(3)]
+    assert from_where == ["outputs/first/0", None, None]
+
+
+def test_what_was_reused_can_be_reused(first, reused, sweep, here, emulator):
+    assert reused("replica=0") == 0
+    shutil.rmtree(here / "outputs/first")
+    assert sweep("reuse=true", "replica=0", directory="outputs/third") == 0
+    assert created(emulator) == 1
+    assert (here / "outputs/third/0/video.mp4").samefile(here / SECOND / "video.mp4")
+
+
+def test_unfinished_and_failed_runs_are_no_source(sweep, reused, here, make_emulator):
+    server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": "internal"}])
+    assert sweep("replica=0", server=server, directory="outputs/first") == 1
+    assert sweep("reuse=true", "replica=0", server=server, directory="outputs/second") == 0
+    assert created(server) == 2
+
+
+def test_a_broken_ledger_is_no_source_and_no_obstacle(first, reused, here, emulator):
+    (here / "outputs/first/ledger.sqlite3").write_bytes(b"no ledger " * 99)
+    assert reused("replica=0") == 0
+    assert created(emulator) == 2
+
+
+def test_a_single_run_and_a_sweep_take_from_each_other(first, here, emulator):
+    single = ["provider=openai", f"provider.base_url={emulator.base_url}", "provider.poll_interval=0.02",
+              "provider.retired_models=off", "request.duration_seconds=4", "progress=off", "reuse=true"]  # fmt: skip
+    assert run([*single, "hydra.run.dir=outputs/one"]) == 0
+    assert created(emulator) == 1
+    assert read_result(here / "outputs/one").reused_from == "outputs/first/0"
+    shutil.rmtree(here / "outputs/first")
+    assert run([*single, "hydra.run.dir=outputs/two"]) == 0
+    assert read_result(here / "outputs/two").reused_from == "outputs/one"
+
+
+def test_another_launcher_s_runs_are_reused_and_reuse(first, sweep, reused, here, emulator):
+    assert reused("replica=0,1", "hydra/launcher=basic") == 0
+    assert created(emulator) == 2
+    assert sweep("reuse=true", "replica=0,1", directory="outputs/third") == 0
+    assert created(emulator) == 2
+
+
+def test_images_are_reused_with_all_their_files(sweep, here, emulator):
+    image = ("request=image", "model=gpt-image-2", "request.n=2", "request.size=1024x1024", "replica=0")  # fmt: skip
+    usual = ["-m", "provider=openai", f"provider.base_url={emulator.base_url}", "progress=off", *image]
+    assert run([*usual, "hydra.sweep.dir=outputs/first"]) == 0
+    assert run([*usual, "reuse=true", "hydra.sweep.dir=outputs/second"]) == 0
+    assert len(emulator.ledger()["image_requests"]) == 1
+    names = [path.name for path in sorted((here / "outputs/second/0").glob("*.*")) if path.suffix != ".log"]
+    assert {"image-0.png", "image-1.png", "thumbnail.webp"} <= set(names)
+
+
+def test_a_run_that_was_never_begun_takes_what_another_has_finished_meanwhile(sweep, here, make_emulator):
+    server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": "unauthorized"}])
+    command = ("reuse=true", "replica=0,1", "provider.max_concurrent_jobs=1")
+    assert sweep(*command, server=server, directory="outputs/second") == 1
+    assert sweep("replica=1", server=server, directory="outputs/first") == 0
+    assert run(["resume", "outputs/second"]) == 1
+    assert created(server) == 1
+    assert read_result(here / "outputs/second/1").reused_from == "outputs/first/0"
