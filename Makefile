@@ -38,7 +38,7 @@ audit: $(VENV)/.installed-test   ## known vulnerabilities of what is installed
 	elif [ $$skipped -gt 0 ]; then echo "pip-audit found nothing; unknown to its advisory service: $$skipped packages"; \
 	else echo "pip-audit found nothing"; fi
 
-bench: $(VENV)/.installed-test   ## measure against a bare SDK script, side by side
+bench: $(VENV)/.installed-test   ## measure beside what one might use instead; BENCH_REPEATS=1 for a quick look
 	@$(BIN)/python tests/benchmarks/bench.py
 
 SEED ?= 4
@@ -47,4 +47,4 @@ soak: $(VENV)/.installed-test   ## a sweep under every fault, killed at random a
 	@$(BIN)/python tests/crash/soak.py --seed $(SEED) --runs $(RUNS)
 
 clean:   ## remove the virtual environment and the caches; outputs/ stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist
+	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache build dist

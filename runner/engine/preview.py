@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 async def add_thumbnail(journal: Journal, threads: Threads, image: Image) -> None:
     """Write and record `thumbnail.webp`; the run is no less complete without it."""
     try:
-        content, width, height = await threads.media(write_thumbnail, image, journal.run.directory)
+        # Not behind the decoding of all other files, while each frame that waits holds its pixels.
+        content, width, height = await threads.disk(write_thumbnail, image, journal.run.directory)
     except (DiskError, OSError, ValueError) as error:
         journal.warn(f"no thumbnail: {error}")
         return

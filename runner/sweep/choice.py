@@ -19,10 +19,12 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from .node import child, children, plain, plain_except, replace_children, set_lines, set_text, twin
+
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
 
 _VARYING = (("overrides", ("task",)), ("job", ("id", "num", "override_dirname")), ("runtime", ("output_dir",)))
-"""What differs below `hydra` between the jobs of one choice."""
+"""What differs below `hydra` between the jobs of one choice; each is set by a new node, never by changing the old."""
 
 _ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
 """A text whose interpolations read the environment and nothing else."""
@@ -33,48 +35,54 @@ _NAME = re.compile(r"\$\{oc\.env:(\w+)")
 class Composition:
     """One job's config while it is on loan."""
 
-    def __init__(self, config: DictConfig, hydra: Plain | None) -> None:
+    def __init__(self, config: DictConfig, known: Plain | None = None, changed: Sequence[str] = ()) -> None:
+        """`known` is the whole config as plain data, from before the values at the paths `changed` were applied."""
         self.config = config
-        self._hydra = hydra
+        self._known = known
+        self._changed = changed
 
     def number(self, num: int) -> None:
         """Say which job this is, as every launcher does."""
-        _set(self.config.hydra.job, "id", str(num))
-        _set(self.config.hydra.job, "num", num)
+        job = child(child(self.config, "hydra"), "job")
+        set_text(job, "id", str(num))
+        set_text(job, "num", num)
 
     def place(self, directory: str) -> None:
         """Say where this job writes."""
-        _set(self.config.hydra.runtime, "output_dir", directory)
+        set_text(child(child(self.config, "hydra"), "runtime"), "output_dir", directory)
 
     def hydra(self) -> Plain:
-        """The `hydra` node as plain data, interpolations unresolved, enums by name."""
-        node = self.config.hydra
-        if self._hydra is None:
-            return {"hydra": _plain(node)}
-        plain = dict(self._hydra)
+        """The `hydra` node as plain data, interpolations unresolved, enums by name; to be read only."""
+        node = child(self.config, "hydra")
+        if self._known is None:
+            return {"hydra": plain(node)}
+        hydra = dict(self._known["hydra"])
         for section, keys in _VARYING:
-            raw = node._get_node(section)
-            plain[section] = {**plain[section], **{key: _plain(raw._get_node(key)) for key in keys}}
-        return {"hydra": plain}
+            raw = children(child(node, section))
+            hydra[section] = {**hydra[section], **{key: plain(raw[key]) for key in keys}}
+        return {"hydra": hydra}
 
     def task(self) -> Plain:
-        """Everything but the `hydra` node as plain data, interpolations unresolved."""
+        """Everything but the `hydra` node as plain data, interpolations unresolved; to be read only."""
         with _without_hydra(self.config):
-            return plain_dict(self.config)
+            if self._known is None:
+                return plain_dict(self.config)
+            task: Plain = plain_except(self.config, self._known, self._changed)
+            return task
 
     def resolved_task(self, unresolved: Plain | None = None) -> Plain:
         """Everything but the `hydra` node, resolved where only `${hydra:…}` reaches that node, as in a task."""
-        plain = self.task() if unresolved is None else unresolved
-        if not interpolates(plain):
-            return plain
-        if all(map(_ENVIRONMENT.fullmatch, _texts(plain))):
-            return {key: _filled(value) for key, value in plain.items()}
+        task = self.task() if unresolved is None else unresolved
+        if not interpolates(task):
+            return task
+        if all(map(_ENVIRONMENT.fullmatch, _texts(task))):
+            return {key: _filled(value) for key, value in task.items()}
         with _without_hydra(self.config):
-            if not interpolates(plain, naming="hydra"):
+            if not interpolates(task, naming="hydra"):
                 return _resolved(self.config)
-            task = copy.deepcopy(self.config)
+            own = copy.deepcopy(self.config)
         # `${hydra:…}` looks into the config that HydraConfig holds: that one must be whole again.
-        return _resolved(task)
+        return _resolved(own)
 
     def detached(self) -> DictConfig:
         """A copy that outlives the loan."""
@@ -92,12 +100,12 @@ class Choice:
         self._inherited = lines[: len(lines) - count]
 
     @cached_property
-    def _hydra(self) -> Plain:
-        return plain_dict(self._config.hydra)
+    def _plain(self) -> Plain:
+        return plain_dict(self._config)
 
     def untouched(self) -> Composition:
         """The config as it was composed; what is done to it stays."""
-        return Composition(self._config, None)
+        return Composition(self._config)
 
     def accepts(self, values: Sequence[Override]) -> bool:
         """Whether these overrides change nothing but the top-level nodes that they name."""
@@ -106,14 +114,15 @@ class Choice:
     @contextmanager
     def applied(self, values: Sequence[Override], overrides: Sequence[Override]) -> Iterator[Composition]:
         """The config with `values` applied, as after Hydra composed `overrides`; undone at the end."""
-        hydra = self._hydra  # before anything is changed
+        known = self._plain  # before anything is changed
+        changed = [value.key_or_group for value in values]
         with ExitStack() as stack:
             for value in values:
                 stack.enter_context(_restored(*_touched(self._config, value.key_or_group)))
-            for section, keys in _VARYING:
-                stack.enter_context(_restored(self._config.hydra._get_node(section), keys))
+            for section, _ in _VARYING:
+                stack.enter_context(_restored(child(child(self._config, "hydra"), section)))
             self._apply(values, overrides)
-            yield Composition(self._config, hydra)
+            yield Composition(self._config, known, changed)
 
     def _apply(self, values: Sequence[Override], overrides: Sequence[Override]) -> None:
         try:
@@ -122,13 +131,13 @@ class Choice:
             # As load_configuration does.
             raise ConfigCompositionException().with_traceback(sys.exc_info()[2]) from error
         own = [override for override in overrides if not override.is_hydra_override()]
-        hydra = self._config.hydra
-        hydra.overrides.task = [*self._inherited, *(override.input_line for override in own)]
-        hydra.job.override_dirname = get_overrides_dirname(overrides=own, **self._dirname_style())
+        hydra = child(self._config, "hydra")
+        set_lines(child(hydra, "overrides"), "task", [*self._inherited, *(str(each.input_line) for each in own)])
+        set_text(child(hydra, "job"), "override_dirname", get_overrides_dirname(overrides=own, **self._dirname_style()))
         OmegaConf.copy_cache(from_config=self._master, to_config=self._config)
 
     def _dirname_style(self) -> Plain:
-        style: Plain = self._hydra["job"]["config"]["override_dirname"]
+        style: Plain = self._plain["hydra"]["job"]["config"]["override_dirname"]
         return dict(self._config.hydra.job.config.override_dirname) if interpolates(style) else style
 
     def _leads_elsewhere(self, key: str) -> bool:
@@ -154,38 +163,24 @@ def _touched(config: DictConfig, key: str) -> tuple[DictConfig, Sequence[str]]:
 
 
 @contextmanager
-def _restored(node: DictConfig, keys: Sequence[str]) -> Iterator[None]:
-    """Let these children be changed, added or deleted, and put the old ones back."""
-    content = node.__dict__["_content"]
-    own = {key: copy.deepcopy(child) if key in keys else child for key, child in content.items()}
-    node.__dict__["_content"] = own
+def _restored(node: DictConfig, keys: Sequence[str] = ()) -> Iterator[None]:
+    """Let children be replaced, added or deleted, and those of `keys` be changed; put the old ones back."""
+    content = children(node)
+    replace_children(node, {key: twin(each) if key in keys else each for key, each in content.items()})
     try:
         yield
     finally:
-        node.__dict__["_content"] = content
+        replace_children(node, content)
 
 
 @contextmanager
 def _without_hydra(config: DictConfig) -> Iterator[None]:
-    content = config.__dict__["_content"]
-    config.__dict__["_content"] = {key: child for key, child in content.items() if key != "hydra"}
+    content = children(config)
+    replace_children(config, {key: each for key, each in content.items() if key != "hydra"})
     try:
         yield
     finally:
-        config.__dict__["_content"] = content
-
-
-def _set(node: DictConfig, key: str, value: object) -> None:
-    flags = node._get_node_flag("readonly"), node._get_node_flag("struct")
-    node._set_flag(["readonly", "struct"], [False, False])
-    node[key] = value
-    node._set_flag(["readonly", "struct"], list(flags))
-
-
-def _plain(node: Any) -> Any:  # Any: a node of OmegaConf, and its value
-    if isinstance(node, Container) and not node._is_interpolation():
-        return OmegaConf.to_container(node, resolve=False, enum_to_str=True)
-    return node._value()
+        replace_children(config, content)
 
 
 def plain_dict(node: DictConfig) -> Plain:

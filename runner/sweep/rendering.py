@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,17 +11,25 @@ import yaml
 from omegaconf._utils import get_omega_conf_dumper
 
 _MEMO_LIMIT = 8192
+_BARE = re.compile(r"(?=[^/=]*[/=])[A-Za-z/][A-Za-z0-9_/.=,+-]*")
+"""Without spaces no line is folded, and with a slash or an equals sign it is neither number, date nor truth value."""
+_BLOCKS = 128
+"""Mappings that are known by identity: those that the configs of a choice share, and the last few of single runs."""
+
+_SHARED_DEPTH = 2
+"""How deep in a document such mappings are looked for."""
 
 
 class Renderer:
     """Renders plain data in block style; equal entries of earlier runs are reused.
 
     Nested mappings are joined here; everything else is left to PyYAML with OmegaConf's dumper, nested as deep as it
-    stands, so that line folding, quoting and indentation are its own.
+    stands, so that line folding, quoting and indentation are its own. What was rendered must not be changed then.
     """
 
     def __init__(self) -> None:
         self._memo: dict[tuple[int, str, type, str], str] = {}
+        self._blocks: OrderedDict[tuple[int, int], tuple[object, str]] = OrderedDict()
 
     def mapping(self, plain: Mapping[str, Any]) -> str:  # Any: a config's values are whatever its author wrote
         """A whole document that is a mapping."""
@@ -27,17 +37,34 @@ class Renderer:
 
     def sequence(self, lines: Sequence[str]) -> str:
         """A whole document that is a list of strings."""
-        return "".join(self._remembered(0, "", line, [line]) for line in lines) if lines else _dump([])
+        return "".join(map(self._line, lines)) if lines else _dump([])
+
+    def _line(self, text: str) -> str:
+        return f"- {text}\n" if _is_bare(text) else self._remembered(0, "", text, [text])
 
     def _block(self, plain: Mapping[Any, Any], depth: int) -> str:  # Any: as above; keys may be numbers
-        return "".join(self._entry(key, value, depth) for key, value in plain.items())
+        if depth > _SHARED_DEPTH:
+            return "".join([self._entry(key, value, depth) for key, value in plain.items()])
+        known = self._blocks.get((id(plain), depth))
+        text = "".join([self._entry(key, value, depth) for key, value in plain.items()]) if known is None else known[1]
+        # Kept with the mapping itself, whose id could otherwise be given to another.
+        self._blocks[id(plain), depth] = (plain, text)
+        self._blocks.move_to_end((id(plain), depth))
+        if len(self._blocks) > _BLOCKS:
+            self._blocks.popitem(last=False)
+        return text
 
     def _entry(self, key: object, value: object, depth: int) -> str:
-        if isinstance(value, dict) and value:
-            head = self._remembered(depth, repr(key), {}, {key: {}})
-            if head.endswith(": {}\n") and "\n" not in head[:-1] and not head.lstrip().startswith("?"):
-                return head.removesuffix(" {}\n") + "\n" + self._block(value, depth + 1)
+        head = self._head(key, depth) if _is_bare(value) or (isinstance(value, dict) and value) else None
+        if head is not None:
+            return f"{head}\n{self._block(value, depth + 1)}" if isinstance(value, dict) else f"{head} {value}\n"
         return self._remembered(depth, repr(key), value, {key: value})
+
+    def _head(self, key: object, depth: int) -> str | None:
+        """The key with its colon, if it stands on a line with what follows."""
+        head = self._remembered(depth, repr(key), {}, {key: {}})
+        usual = head.endswith(": {}\n") and "\n" not in head[:-1] and not head.lstrip().startswith("?")
+        return head.removesuffix(" {}\n") if usual else None
 
     def _remembered(self, depth: int, key: str, value: object, document: object) -> str:
         identity = (depth, key, type(value), repr(value))
@@ -47,6 +74,11 @@ class Renderer:
             if len(self._memo) < _MEMO_LIMIT:
                 self._memo[identity] = text
         return text
+
+
+def _is_bare(value: object) -> bool:
+    """Whether YAML writes a value as it stands: a number, or a path or assignment that can be nothing else."""
+    return type(value) is int or (isinstance(value, str) and _BARE.fullmatch(value) is not None)
 
 
 def _nested(document: object, depth: int) -> str:

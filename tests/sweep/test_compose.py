@@ -194,6 +194,10 @@ def assert_same(composer: Composer, expected: Outcome, overrides: Sequence[str])
     assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs)
     assert tree(ours) == tree(theirs)
     assert OmegaConf.get_cache(ours) == OmegaConf.get_cache(theirs)
+    plain = OmegaConf.to_container(theirs, enum_to_str=True)
+    hydra = {"hydra": plain.pop("hydra")}
+    with composer.composed(overrides) as composition:
+        assert repr((composition.task(), composition.hydra())) == repr((plain, hydra))
 
 
 def outcome(compose: Callable[[], DictConfig]) -> Outcome:

@@ -1,0 +1,94 @@
+"""What the ledger costs: one durable `LedgerStore.save`, alone and by four threads at once, with 10,000 runs in it.
+
+    python tests/benchmarks/ledger.py [--runs 10000] [--saves 2000]
+
+Both include `result.json`; the disk is that of the temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from table import goal, heading, spread
+
+from runner.artifacts.result import Result, RunStatus
+from runner.config import RunConfig, load
+from runner.config.shipped import directory
+from runner.engine.journal import planned
+from runner.engine.run import Run
+from runner.ledger import Ledger, LedgerStore, recording
+from runner.ledger.recording import entered
+
+_THREADS = 4
+"""As many as the engine's records have."""
+
+
+def main() -> None:
+    """Fill a ledger, save into it, print what a save costs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=10_000)
+    parser.add_argument("--saves", type=int, default=2000)
+    options = parser.parse_args()
+    heading(f"ledger of {options.runs} runs, {options.saves} changes of status")
+    with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder, recording(Path(folder)) as ledger:
+        runs = _runs(Path(folder), options.runs)
+        start = time.perf_counter()
+        entered(ledger, runs, [f"{run.index:064x}" for run in runs])
+        print(f"entering {options.runs} runs: {1000 * (time.perf_counter() - start) / options.runs:.2f} ms each")
+        _measure(ledger, runs, options.saves)
+
+
+def _measure(ledger: Ledger, runs: list[Run], saves: int) -> None:
+    store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger))
+    some = runs[:: max(1, len(runs) // saves)][:saves]
+    results = [_submitted(run) for run in some]
+
+    def save(number: int) -> float:
+        start = time.perf_counter()
+        store.save(some[number], results[number], durable=True)
+        return 1000 * (time.perf_counter() - start)
+
+    cpu = time.process_time()
+    alone = [save(number) for number in range(len(some))]
+    cpu = 1000 * (time.process_time() - cpu) / len(some)
+    print(f"one after the other: {spread(alone, 2)} ms each, CPU {cpu:.2f} ms")
+    start = time.perf_counter()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        waits = [*threads.map(save, range(len(some)))]
+    together = 1000 * (time.perf_counter() - start) / len(some)
+    print(f"{_THREADS} threads at once: {together:.2f} ms each, of which one waits {spread(waits, 2)} ms")
+    goal("a transition", statistics.median(alone), 1, " ms")
+    goal("a transition among several", together, 1, " ms")
+
+
+def _submitted(run: Run) -> Result:
+    result = planned(run, time.time())
+    return result.model_copy(update={"status": RunStatus.SUBMITTED, "job_id": f"video_{run.index:048x}"})
+
+
+def _runs(place: Path, count: int) -> list[Run]:
+    config = _config()
+    runs = [Run(number, config, place / str(number), (f"replica={number}",)) for number in range(count)]
+    for run in runs:
+        run.directory.mkdir()
+    return runs
+
+
+def _config() -> RunConfig:
+    with initialize_config_dir(str(directory()), version_base="1.3"):
+        container = OmegaConf.to_container(compose("config"), resolve=True)
+    config, problems = load(container if isinstance(container, dict) else {})
+    if config is None:
+        raise SystemExit(f"the shipped config is wrong: {problems}")
+    return config
+
+
+if __name__ == "__main__":
+    main()

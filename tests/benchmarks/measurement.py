@@ -1,0 +1,121 @@
+"""What one command costs, from outside: wall and CPU seconds, peak memory, open files, all its processes included."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+MB = 1e6
+SAMPLE_SECONDS = 0.02
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What one finished command cost; `requests` are the server's count."""
+
+    wall: float
+    cpu: float
+    peak_mb: float
+    requests: int = 0
+    files: int = 0
+    written: str = ""
+
+
+class CommandError(Exception):
+    """A measured command failed; its figures would mean nothing."""
+
+
+def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda: 0) -> Figures:
+    """Run a command to its end; raises `CommandError` unless it exits 0.
+
+    CPU is the system's figure for the process and those it waited for; memory is the largest sum of what its
+    processes held at once, looked at every 20 ms, and no less than the system's own peak of the largest one.
+    """
+    before, start = requests(), time.perf_counter()
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(command, env=environment(), cwd=REPO, stdout=output, stderr=subprocess.STDOUT)
+        watch = Watch(process.pid)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            watch.stop()
+        wall = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode(errors="replace")
+    if process.returncode:
+        raise CommandError(f"it ended with {process.returncode}:\n{text[-1000:]}")
+    peak = max(watch.peak_bytes, usage.ru_maxrss * 1024) / MB
+    return Figures(wall, usage.ru_utime + usage.ru_stime, peak, requests() - before, watch.peak_files, text)
+
+
+def environment() -> dict[str, str]:
+    """The environment of every measured command: a key that is none, and the checkout's runner."""
+    return {**os.environ, "OPENAI_API_KEY": "bench", "PYTHONPATH": str(REPO), "PYTHONWARNINGS": "ignore"}
+
+
+class Watch:
+    """Looks at a process and its descendants until it is stopped."""
+
+    def __init__(self, pid: int) -> None:
+        self.peak_bytes = 0
+        self.peak_files = 0
+        self._pid = pid
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End looking."""
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        while not self._over.wait(SAMPLE_SECONDS):
+            family = list(descent(self._pid))
+            self.peak_bytes = max(self.peak_bytes, sum(map(resident, family)))
+            self.peak_files = max(self.peak_files, _open_files(self._pid))
+
+
+def descent(pid: int) -> Iterator[int]:
+    """The process and its descendants."""
+    yield pid
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            for child in path.read_text().split():
+                yield from descent(int(child))
+
+
+def resident(pid: int) -> int:
+    """Bytes that a process holds in memory; 0 once it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+    except (OSError, IndexError):
+        return 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of a running process so far."""
+    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(words[11]) + int(words[12])) / _TICK
+
+
+def _open_files(pid: int) -> int:
+    try:
+        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - iterdir makes a Path of each, 50 times a second
+    except OSError:
+        return 0

@@ -1,0 +1,199 @@
+"""What waiting for many jobs costs: the engine beside one GET per job per interval, in turn, in one run.
+
+Each side is a process of its own that waits for its own jobs at an emulator in another process. The jobs are put into
+the emulator's memory beforehand, so that nothing but the waiting is measured; a job's download would start when it is
+heard to be completed. Requests are counted by the emulator; CPU is the client process's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from runner.config import OpenAIConfig, RunConfig, VideoModel, VideoRequest
+from runner.config.shipped import option
+from runner.emulator import EmulatorProcess, EmulatorSettings
+from runner.emulator.job import Job as EmulatedJob
+from runner.emulator.state import State
+from runner.engine.clock import RealClock
+from runner.engine.endpoint import Endpoint
+from runner.engine.journal import Journal
+from runner.engine.poll import poll
+from runner.engine.purse import Purse
+from runner.engine.run import Run
+from runner.engine.store import ResultFiles
+from runner.engine.threads import Threads
+from runner.providers import Job, JobStatus, Provider, create
+
+ENGINE = "the engine"
+SINGLY = "one GET per job per interval"
+WARMING = 2
+BOUNDS = {"requests": 1 / 20, "cpu": 1 / 8, "median": 0.6, "p95": 1.1}
+
+
+@dataclass(frozen=True)
+class Figures:
+    requests: int
+    cpu: float
+    median: float
+    """Of the delays between a job's completion and its download's start, in intervals."""
+    p95: float
+
+
+def main() -> None:
+    options = arguments()
+    if options.side is not None:
+        base_url, side, interval = options.side
+        waiting = asyncio.run(wait_for_all(base_url, side, float(interval), json.load(sys.stdin)))
+        sys.stdout.write(json.dumps(waiting))
+        return
+    taken: dict[str, list[Figures]] = {SINGLY: [], ENGINE: []}
+    for turn in range(options.runs):
+        for side, figures in taken.items():
+            figures.append(measure(side, options, random.Random(turn)))
+    if report(options, taken):
+        sys.exit(1)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=1000, help="jobs in flight")
+    parser.add_argument("--interval", type=float, default=4.0, help="provider.poll_interval, seconds")
+    parser.add_argument("--shortest", type=float, default=40.0, help="seconds that the first job takes")
+    parser.add_argument("--longest", type=float, default=60.0, help="seconds that the last job takes")
+    parser.add_argument("--runs", type=int, default=5, help="measurements of each side")
+    parser.add_argument("--side", nargs=3, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def measure(side: str, options: argparse.Namespace, dice: random.Random) -> Figures:
+    """Let one side wait for jobs of random durations."""
+    with tempfile.TemporaryDirectory() as folder:
+        settings = EmulatorSettings(state_file=Path(folder) / "state.sqlite3")
+        seconds = [dice.uniform(options.shortest, options.longest) for _ in range(options.count)]
+        with EmulatorProcess(settings) as emulator:
+            ends = fill(settings, seconds)
+            command = [sys.executable, __file__, "--side", emulator.base_url, side, str(options.interval)]
+            environment = {**os.environ, "OPENAI_API_KEY": "sk-benchmark"}
+            told = subprocess.run(
+                command, input=json.dumps(ends), stdout=subprocess.PIPE, text=True, check=True, env=environment
+            )
+            requests = sum(emulator.ledger()["requests"].values()) - WARMING  # type: ignore[attr-defined]  # of JSON
+    heard = json.loads(told.stdout)
+    delays = sorted((at - ends[job_id]) / options.interval for job_id, at in heard["heard"].items())
+    return Figures(requests, heard["cpu"], statistics.median(delays), delays[int(0.95 * len(delays))])
+
+
+def fill(settings: EmulatorSettings, seconds: list[float]) -> dict[str, float]:
+    """Put jobs into the emulator's memory that begin now; the Unix time at which each is completed."""
+    state = State(settings.state_file)
+    now = time.time() + 3  # the client's start takes about so long
+    for number, latency in enumerate(seconds):
+        state.add(
+            EmulatedJob(f"video_{number:04}", now, latency, 86400, "create", "sora-2", "A boat", 4, "1280x720", 0.4)
+        )
+    state.close()
+    return {f"video_{number:04}": now + latency for number, latency in enumerate(seconds)}
+
+
+async def wait_for_all(base_url: str, side: str, interval: float, ends: dict[str, float]) -> dict[str, Any]:
+    """Wait for every job; when each was heard to be completed, and the CPU seconds that took."""
+    config = run_config(base_url, interval, len(ends))
+    provider = create(config.provider)
+    folder = Path(tempfile.gettempdir())  # nothing is written there: polls are not
+    wait = by_engine(provider, config, folder) if side == ENGINE else singly(provider, interval)
+    heard: dict[str, float] = {}
+
+    async def one(job_id: str) -> None:
+        await wait(job_id)
+        heard[job_id] = time.time()
+
+    await provider.jobs()  # whatever the first request loads
+    await provider.retrieve(next(iter(ends)))
+    began = time.process_time()
+    await asyncio.gather(*(one(job_id) for job_id in ends))
+    cpu = time.process_time() - began
+    await provider.close()
+    return {"heard": heard, "cpu": cpu}
+
+
+Wait = Callable[[str], Awaitable[object]]
+
+
+def singly(provider: Provider, interval: float) -> Wait:
+    """Ask for each job at the interval, 8 requests at a time; jobs begin at moments spread over the first interval."""
+    requests = asyncio.Semaphore(8)
+
+    async def wait(job_id: str) -> None:
+        await asyncio.sleep(random.random() * interval)
+        while True:
+            await asyncio.sleep(interval)
+            async with requests:
+                if (await provider.retrieve(job_id)).status.terminal:
+                    return
+
+    return wait
+
+
+def by_engine(provider: Provider, config: RunConfig, folder: Path) -> Wait:
+    """Wait for each job as a sweep's runs do, with their records and events."""
+    clock = RealClock()
+    endpoint, threads, purse = Endpoint(provider, config.provider, clock), Threads(), Purse()
+    numbers = itertools.count()
+
+    async def wait(job_id: str) -> Job:
+        await asyncio.sleep(random.random() * config.provider.poll_interval)
+        run = Run(next(numbers), config, folder)
+        journal = Journal(run, lambda event: None, clock, threads, ResultFiles(), purse)
+        return await poll(endpoint, journal, Job(job_id, JobStatus.QUEUED, "queued", created_at=time.time()))
+
+    return wait
+
+
+def run_config(base_url: str, interval: float, count: int) -> RunConfig:
+    """A run as any of the sweep."""
+    provider = OpenAIConfig(kind="openai", base_url=base_url, poll_interval=interval, max_concurrent_jobs=count)
+    model = VideoModel.model_validate(option("model", "sora-2"))
+    request = VideoRequest(kind="video", prompt="A boat", duration_seconds=4, size="1280x720")
+    return RunConfig(provider=provider, model=model, request=request)
+
+
+def report(options: argparse.Namespace, taken: Mapping[str, Sequence[Figures]]) -> list[str]:
+    """Print medians, their spread and ratios; the bounds that were not kept."""
+    print(
+        f"{options.count} jobs of {options.shortest:g}-{options.longest:g} s, asked for every {options.interval:g} s;"
+    )
+    print(f"medians of {options.runs} (smallest-largest); {platform.machine()}, {os.cpu_count()} cores\n")
+    print(f"{'':32}{'requests':>22}{'CPU s':>22}{'delay p50':>22}{'delay p95':>22}")
+    for side, figures in taken.items():
+        cells = (_spread([getattr(one, field.name) for one in figures]) for field in fields(Figures))
+        print(f"{side:32}" + "".join(f"{cell:>22}" for cell in cells))
+    middle = {side: [statistics.median(column) for column in zip(*map(astuple, figures), strict=True)]
+              for side, figures in taken.items()}  # fmt: skip
+    (requests, cpu, *_), (own_requests, own_cpu, median, p95) = middle[SINGLY], middle[ENGINE]
+    ratios = {"requests": own_requests / requests, "cpu": own_cpu / cpu, "median": median, "p95": p95}
+    for name, bound in BOUNDS.items():
+        print(f"{name:10}{ratios[name]:8.4f}   bound {bound:.4f}   {'kept' if ratios[name] <= bound else 'NOT KEPT'}")
+    return [name for name, bound in BOUNDS.items() if ratios[name] > bound]
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+
+
+if __name__ == "__main__":
+    main()

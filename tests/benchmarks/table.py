@@ -1,0 +1,61 @@
+"""Figures as people read them: medians with their range, ratios within one run, goals met or missed."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from measurement import Figures
+
+COLUMNS = {"wall": "wall s", "cpu": "CPU s", "peak_mb": "peak MB"}
+_NAME = 44
+_CELL = 25
+
+
+def heading(title: str) -> None:
+    """The title of a table, with the machine and the day."""
+    model = _processor()
+    machine = f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}"
+    print(f"\n== {title}\n{time.strftime('%Y-%m-%d %H:%M')} · {machine} · load {os.getloadavg()[0]:.1f} at the start")
+
+
+def print_figures(rows: Mapping[str, Sequence[Figures]]) -> None:
+    """One line for each command: medians of all its measurements (smallest-largest)."""
+    head = "".join(f"{text:>{_CELL}}" for text in COLUMNS.values())
+    print(f"{'':{_NAME}}{head}{'requests':>10}{'n':>4}", flush=True)
+    for name, figures in rows.items():
+        cells = "".join(f"{spread([getattr(each, key) for each in figures]):>{_CELL}}" for key in COLUMNS)
+        requests = statistics.median(each.requests for each in figures)
+        print(f"{name:{_NAME}}{cells}{f'{requests:g}' if requests else '-':>10}{len(figures):>4}", flush=True)
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """Median (smallest-largest)."""
+    low, high = min(values), max(values)
+    return f"{statistics.median(values):.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def ratio(own: Sequence[float], peer: Sequence[float]) -> float:
+    """The median of the ratios turn by turn; of the medians where one was measured less often."""
+    if len(own) == len(peer):
+        return statistics.median(a / b for a, b in zip(own, peer, strict=True))
+    return statistics.median(own) / statistics.median(peer)
+
+
+def goal(what: str, value: float, most: float, unit: str = "") -> None:
+    """Say whether a figure is within its goal."""
+    word = "met   " if value <= most else "MISSED"
+    print(f"  {word}  {what}: {value:.3g}{unit} (goal: at most {most:g}{unit})", flush=True)
+
+
+def _processor() -> str:
+    try:
+        with Path("/proc/cpuinfo").open() as file:
+            names = (line.partition(":")[2].strip() for line in file if line.startswith("model name"))
+            return next(names, platform.machine())
+    except OSError:
+        return platform.machine()
