@@ -8,11 +8,14 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    # Imports and composing allocate what stays; collecting at every 700 objects would be a tenth of start-up.
-    gc.set_threshold(10_000, 20, 50)
+    # Imports and composing allocate what stays: looking for garbage in it would be a tenth of start-up.
+    gc.disable()
     from runner.app import run  # after the interpreter has found us: `--help` must stay quick
 
-    sys.exit(run(sys.argv[1:]))
+    try:
+        sys.exit(run(sys.argv[1:]))
+    finally:
+        gc.freeze()  # the interpreter would look through everything twice before it ends
 
 
 if __name__ == "__main__":

@@ -66,12 +66,14 @@ def task(config: DictConfig) -> float | None:
 
 def _dispatch(arguments: list[str]) -> int:
     from runner.cli.dotenv import load_dotenv
+    from runner.cli.garbage import collect_from_now_on
     from runner.cli.secret_guard import refuse_in_arguments
     from runner.commands.catalog import find, is_command
 
     load_dotenv()
     refuse_in_arguments(arguments)
     if is_command(arguments):
+        collect_from_now_on()
         return find(arguments[0])(arguments[1:])
     if arguments == ["--version"]:
         return _print_version()
@@ -89,7 +91,7 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     refuse_broken_prompts(parsed.overrides, command="python -m runner" + " -m" * parsed.multirun)
     try:
         app = create(parsed)
-        with composing(app, config_name(parsed), parsed.overrides):
+        with composing(app, config_name(parsed), parsed.overrides, sweep=parsed.multirun):
             if show(app, parsed):
                 return 0
             config = single_config(app, parsed)
@@ -112,11 +114,13 @@ def _single(app: HydraApp, parsed: argparse.Namespace, config: DictConfig) -> in
 
 def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
     from runner.cli.composing import composing
+    from runner.cli.garbage import collect_from_now_on
     from runner.cli.hydra_app import config_name
-    from runner.sweep import exit_code
+    from runner.sweep.exit_code import exit_code
 
+    collect_from_now_on()
     overrides = [*parsed.overrides, "hydra.mode=MULTIRUN", *more]
-    with composing(app, config_name(parsed), parsed.overrides):
+    with composing(app, config_name(parsed), parsed.overrides, sweep=True):
         returns = app.multirun(config_name(parsed), task, overrides)
     return exit_code(returns)
 

@@ -1,15 +1,29 @@
 """Registers `hydra/launcher=runner`."""
 
 # No postponed annotations here: Hydra executes this file before it is in sys.modules, where dataclass looks them up.
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.utils import JobReturn
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
-from runner.sweep import launcher
 
+class RunnerLauncher(Launcher):
+    """Hydra accepts only plugins that are defined below `hydra_plugins`; `core` does the work."""
 
-class RunnerLauncher(launcher.RunnerLauncher):
-    """Hydra accepts only plugins that are defined below `hydra_plugins`."""
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
+        from runner.sweep.launcher import RunnerLauncher as Core
+
+        self.core = Core()
+        self.core.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Plan, check and run a batch of another sweeper; its jobs run at the same time."""
+        return self.core.launch(job_overrides, initial_job_idx)
 
 
 @dataclass

@@ -2,14 +2,31 @@
 
 # No postponed annotations here: Hydra executes this file before it is in sys.modules, where dataclass looks them up.
 from dataclasses import dataclass
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
 
-from runner.sweep import sweeper
 
+class RunnerSweeper(Sweeper):
+    """Hydra accepts only plugins that are defined below `hydra_plugins`; `core` does the work."""
 
-class RunnerSweeper(sweeper.RunnerSweeper):
-    """Hydra accepts only plugins that are defined below `hydra_plugins`."""
+    def __init__(self, max_batch_size: int | None = None, params: dict[str, str] | None = None) -> None:
+        self._max_batch_size = max_batch_size
+        self._params = params
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
+        from runner.sweep.sweeper import RunnerSweeper as Core
+
+        self.core = Core(self._max_batch_size, self._params)
+        self.core.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def sweep(self, arguments: list[str]) -> Any:  # Any: as Hydra has it
+        """Run every combination, or with `dry_run=true` only print them."""
+        return self.core.sweep(arguments)
 
 
 @dataclass

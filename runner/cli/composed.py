@@ -10,16 +10,15 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from runner.config import RunConfig, load
+from runner.config import RunConfig
 from runner.errors import ConfigError
-from runner.sweep.fallback import with_options
 from runner.sweep.finding import Finding
 from runner.sweep.preflight import PreflightError
 
 from .composing import composing
+from .examination import loaded
 from .hydra_app import create, parse, single_config
 from .prompt_guard import refuse_broken_prompts
-from .secret_guard import refuse_in_config
 
 
 def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
@@ -39,11 +38,7 @@ def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
 
 def _validated(config: DictConfig) -> tuple[RunConfig, Path]:
     HydraConfig.instance().set_config(config)
-    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    container = OmegaConf.to_container(plain, resolve=True)
-    named = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
-    refuse_in_config(named)
-    run, problems = load(with_options(named))
+    run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
     if run is None:
         raise PreflightError([Finding(0, problem) for problem in problems], total=1)
     return run, Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from hydra import version
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.hydra import Hydra
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.config_search_path import SearchPathQuery
@@ -23,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.config.shipped import directory
 from runner.errors import ConfigError
 
+from .config_loader import ConfigLoader
 from .directory_name import started
 from .secret_guard import refuse_in_config
 
@@ -67,7 +67,7 @@ def create(parsed: argparse.Namespace) -> HydraApp:
             raise ConfigError(f"--config-dir {parsed.config_dir} is no directory")
         anchor = SearchPathQuery(provider="schema")
         search_path.prepend(provider="command-line", path=f"file://{extra}", anchor=anchor)
-    app = HydraApp(task_name="runner", config_loader=ConfigLoaderImpl(search_path))
+    app = HydraApp(task_name="runner", config_loader=ConfigLoader(search_path))
     GlobalHydra.instance().initialize(app)
     return app
 

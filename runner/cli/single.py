@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,19 +10,18 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import RunStatus
-from runner.config import Problem, RunConfig, load
+from runner.config import Problem, RunConfig
 from runner.display import print_problems
-from runner.engine.run import Run
+from runner.engine.run import Event, Run
 from runner.errors import ConfigError, RunnerError
-from runner.ledger import Acquaintance, entered, fingerprint, recording
+from runner.ledger import entered, fingerprint, recording
 from runner.sweep.consent import agree, agree_to_new
-from runner.sweep.fallback import with_options
 from runner.sweep.finding import Finding
 from runner.sweep.payable import Intent, payable
-from runner.sweep.plan import unsupported
-from runner.sweep.preflight import PreflightError, occupied, problems_of, writable
+from runner.sweep.preflight import PreflightError, problems_of, writable
 
-from .secret_guard import refuse_in_config
+from .examination import examined, loaded, overwritten
+from .garbage import collect_from_now_on
 
 if TYPE_CHECKING:
     from hydra.conf import HydraConf
@@ -40,7 +37,10 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
     from hydra.core.utils import run_job
     from hydra.types import HydraContext
 
-    run, directory = _checked(config)
+    run, directory, problems = examined(config)
+    _refuse([*problems, overwritten(run, directory) if run is not None else None])
+    if run is None:
+        raise RunnerError("a config without problems did not load")
     if run.dry_run:
         return print_price(run, directory)
     agree_to_new([Intent(0, run, directory, fingerprint(run))])
@@ -79,9 +79,7 @@ def run_foreign(config: DictConfig) -> float | None:
     from runner.sweep.objective import objective_value
 
     hydra = HydraConfig.get()
-    container = _named(OmegaConf.to_container(config, resolve=True))
-    refuse_in_config(container)
-    run, problems = load(with_options(container))
+    run, problems = loaded(config)
     try:
         _refuse([*problems, *(problems_of(run) if run is not None else [])])
     except PreflightError as error:
@@ -144,42 +142,19 @@ def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: i
     place = _shown(directory)
     with recording(place) as ledger:
         runs = entered(ledger, [Run(index, run, place, tuple(overrides))], [fingerprint(run)])
-        return execute(runs, {place: ledger}, directory=place)
+        return execute(runs, {place: ledger}, directory=place, observers=[_started])
+
+
+def _started(event: Event) -> None:
+    """From its first request on a run may last for hours; the SDK is imported then."""
+    if event.status is not RunStatus.PLANNED:
+        collect_from_now_on()
 
 
 def _shown(directory: Path) -> Path:
     """Relative to where the user stands, if it lies below; the runner never changes directory."""
     here = Path.cwd()
     return directory.relative_to(here) if directory.is_relative_to(here) else directory
-
-
-def _checked(config: DictConfig) -> tuple[RunConfig, Path]:
-    from hydra.core.hydra_config import HydraConfig
-
-    HydraConfig.instance().set_config(config)
-    plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    container = _named(OmegaConf.to_container(plain, resolve=True))
-    refuse_in_config(container)
-    run, problems = load(with_options(container))
-    directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
-    problems += unsupported(config)
-    if run is not None:
-        problems += [*problems_of(run), *_unplaced(run, directory)]
-    _refuse(problems)
-    if run is None:
-        raise RunnerError("a config without problems did not load")
-    return run, directory
-
-
-def _unplaced(run: RunConfig, directory: Path) -> Iterator[Problem]:
-    """Why the run cannot be written to `directory`."""
-    yield from filter(None, [writable(directory)])
-    with suppress(ConfigError):  # a request that cannot be made is a problem that has been said
-        yield from filter(None, [occupied(directory, fingerprint(run), Acquaintance(), "hydra.run.dir")])
-
-
-def _named(container: object) -> dict[str, object]:
-    return {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
 
 
 def _refuse(problems: Sequence[Problem | None]) -> None:

@@ -1,23 +1,30 @@
 """What a user writes, as frozen objects, and the checks that need no network."""
 
-from .budget import Budget
-from .capability import check, sent_size
-from .dialect import Dialect
-from .load import known_keys, load
-from .model import ImageModel, ModelConfig, VideoModel
-from .price import Estimate, actual_cost, estimate
-from .problem import Problem, did_you_mean
-from .provider import (
-    AzureOpenAIConfig,
-    CompatibleConfig,
-    EmulatorConfig,
-    EndpointConfig,
-    OpenAIConfig,
-    ProviderConfig,
-    dialect_of,
-)
-from .request import ImageRequest, RequestConfig, VideoRequest
-from .run import RunConfig
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from runner.lazy import names_from
+
+if TYPE_CHECKING:
+    from .budget import Budget
+    from .capability import check, sent_size
+    from .dialect import Dialect
+    from .loading import known_keys, load
+    from .model import ImageModel, ModelConfig, VideoModel
+    from .price import Estimate, actual_cost, estimate
+    from .problem import Problem, did_you_mean
+    from .provider import (
+        AzureOpenAIConfig,
+        CompatibleConfig,
+        EmulatorConfig,
+        EndpointConfig,
+        OpenAIConfig,
+        ProviderConfig,
+        dialect_of,
+    )
+    from .request import ImageRequest, RequestConfig, VideoRequest
+    from .run import RunConfig
 
 __all__ = [
     "AzureOpenAIConfig",
@@ -46,3 +53,28 @@ __all__ = [
     "load",
     "sent_size",
 ]
+
+# Help and composing look things up here, and need none of the models.
+__getattr__ = names_from(
+    __name__,
+    {
+        "budget": ("Budget",),
+        "capability": ("check", "sent_size"),
+        "dialect": ("Dialect",),
+        "loading": ("known_keys", "load"),
+        "model": ("ImageModel", "ModelConfig", "VideoModel"),
+        "price": ("Estimate", "actual_cost", "estimate"),
+        "problem": ("Problem", "did_you_mean"),
+        "provider": (
+            "AzureOpenAIConfig",
+            "CompatibleConfig",
+            "EmulatorConfig",
+            "EndpointConfig",
+            "OpenAIConfig",
+            "ProviderConfig",
+            "dialect_of",
+        ),
+        "request": ("ImageRequest", "RequestConfig", "VideoRequest"),
+        "run": ("RunConfig",),
+    },
+)

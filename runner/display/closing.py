@@ -9,8 +9,8 @@ from pathlib import Path
 from runner.artifacts.result import Artifact, Result
 from runner.config import Estimate
 
+from .line import clean
 from .money import cost, how_to_go_on, money
-from .plain import clean
 
 _ROWS = 40
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from runner.config import Problem
 from runner.errors import RunnerError
 
-from .plain import clean
+from .line import clean
 
 _LONGEST_LINE = 4000
 """Messages quote what a server or a file said."""

@@ -15,7 +15,7 @@ from rich.text import Text
 from runner.artifacts.result import RunStatus
 from runner.engine.run import Event
 
-from .plain import clean
+from .line import clean
 
 _REFRESH_PER_SECOND = 4
 

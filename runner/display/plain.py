@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-import unicodedata
 from collections.abc import Callable
 
 from runner.artifacts.result import RunStatus
 from runner.engine.run import Event
 
+from .line import clean
+
 _QUIET = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING, RunStatus.DOWNLOADED})
-
-
-def clean(text: str, limit: int = 200) -> str:
-    """One line of text that cannot steer a terminal or a log: control and bidirectional marks become spaces."""
-    line = "".join(" " if unicodedata.category(char) in ("Cc", "Cf", "Zl", "Zp", "Cs") else char for char in text)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 class PlainDisplay:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
+from runner.config import Budget
 from runner.display import observing, print_closing, print_error, reader_may_leave
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
@@ -28,10 +29,18 @@ if TYPE_CHECKING:
 _KEPT_SECONDS = 24 * 3600.0
 """How long a finished file is kept by a provider that does not say: Azure's day."""
 
+_CLOCKS = 3600.0
+"""How much older than a lost request another sweep's job may be and still be taken for its own: clocks differ."""
+
+
+def already_made(_run: Run) -> None:
+    """Make nothing: the directory is there."""
+
 
 def execute(
     runs: Sequence[Run],
     ledgers: Mapping[Path, Ledger],
+    make: Callable[[Run], None] = already_made,
     *,
     directory: Path,
     batch_size: int | None = None,
@@ -39,22 +48,26 @@ def execute(
     held: Collection[int] = (),
     earlier: Sequence[tuple[Path, Result]] = (),
 ) -> Outcome:
-    """Execute what is left of runs whose directories exist, and tell the user what came of all of them.
+    """Execute what is left of runs, and tell the user what came of all of them.
 
-    `ledgers` has the ledger of each run, by its directory. `directory` is the sweep's, or the run's own where there is
-    one run and no sweep. Further `observers` see every event before the display does. `earlier` are a sweep's runs of
-    former calls, which the results files keep and whose money counts against the budget, as does what the `runs`
-    themselves have spent before. The runs numbered in `held` are left as they are. One batch follows the other; one
-    that was interrupted or stopped is the last.
+    One batch follows the other; one that was interrupted or stopped is the last. `earlier` runs count against the
+    budget, as does what the `runs` themselves have spent before.
+
+    Args:
+        runs: all of the sweep, or of one batch of a sweeper that plans as it goes.
+        ledgers: the ledger of each run, by its directory.
+        make: makes a run's directory.
+        directory: the sweep's, or the run's own where there is one run and no sweep.
+        batch_size: runs at a time.
+        observers: see every event before the display does.
+        held: numbers of runs that are left as they are.
+        earlier: a sweep's runs of former calls, which the results files keep.
     """
-    store = LedgerStore(ledgers)
+    store = LedgerStore(ledgers, make)
     with observing(runs, runs[0].config.progress) as display:
         observer = _all_of([RunLog(), *observers, display])
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
-        for run in runs:
-            if run.index in done:
-                # The process that ended it may have been killed between its ledger and this.
-                restore_result(run.directory, done[run.index])
+        _restore([run for run in runs if run.index in done], store)
         done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
         left = sorted((run for run in runs if run.index not in done and run.index not in held), key=_urgency)
         engine = _Engine(store, observer, _purse(runs, earlier), directory)
@@ -70,8 +83,22 @@ def execute(
     with reader_may_leave():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
-        print_closing(whole.results, place, [run.label for run in runs], resumed_by=directory)
+        shown = [_under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
+        print_closing(shown, place, [run.label for run in runs], resumed_by=directory)
     return whole
+
+
+def _under(budget: Budget, result: Result) -> Result:
+    """The result with the budget of this call, which may be another than the one that its config was saved with."""
+    return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
+
+
+def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
+    """Write again what is missing or behind: who ended a run may have been killed between its ledger and that."""
+    for run in runs:
+        store.open(run)
+        if run.earlier is not None:
+            restore_result(run.directory, run.earlier)
 
 
 def _urgency(run: Run) -> tuple[bool, float, int]:
@@ -120,6 +147,7 @@ class _Engine:
         self._observer = observer
         self._purse = purse
         self._directory = directory
+        self._began = time.time()
 
     def in_batches(self, runs: Sequence[Run], size: int | None) -> Outcome:
         """Execute `size` runs at a time."""
@@ -144,8 +172,8 @@ class _Engine:
 
     def _claimed(self, runs: Sequence[Run]) -> set[str]:
         """The jobs of this directory's other runs and of other sweeps; those of `runs` the engine knows itself."""
-        before = min((run.earlier.begun for run in runs if run.earlier is not None), default=time.time())
-        return self._store.job_ids() | jobs_elsewhere(self._directory, before)
+        begun = min([self._began, *(run.earlier.begun for run in runs if run.earlier is not None)])
+        return self._store.job_ids() | jobs_elsewhere(self._directory, begun - _CLOCKS)
 
 
 def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:

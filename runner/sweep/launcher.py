@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from runner.artifacts.result import Result
 from runner.config import Problem
 from runner.display import print_problems
-from runner.engine.run import Observer
+from runner.engine.run import Observer, Run
 from runner.errors import RunnerError
 from runner.ledger import entered, recording
 from runner.ledger.budget import spent
@@ -88,13 +88,12 @@ class RunnerLauncher(Launcher):
         sweep_dir = Path(str(config.hydra.sweep.dir))
         _configure_logging(config)
         with recording(sweep_dir) as ledger:
-            for job in jobs:
-                job.create_directory()
             labels = labels_of(jobs)
             new = [job.run(label) for job, label in zip(jobs, labels, strict=True)]
             outcome = execute(
                 entered(ledger, new, [job.fingerprint for job in jobs], more=bool(self._earlier)),
                 dict.fromkeys((job.directory for job in jobs), ledger),
+                _directories(jobs),
                 directory=sweep_dir,
                 batch_size=batch_size,
                 observers=self._observers(jobs),
@@ -111,6 +110,12 @@ class RunnerLauncher(Launcher):
         if not callbacks.callbacks:
             return []
         return [JobCallbacks(callbacks, jobs, self.planner.compose, known(self.task_function))]
+
+
+def _directories(jobs: Sequence[Job]) -> Callable[[Run], None]:
+    """What makes a run's directory with its `.hydra/`."""
+    by_number = {job.num: job for job in jobs}
+    return lambda run: by_number[run.index].create_directory()
 
 
 def known(value: T | None) -> T:

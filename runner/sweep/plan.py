@@ -18,7 +18,6 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.artifacts.result_file import NAME
 from runner.cli.secret_guard import refuse_in_config
 from runner.config import Problem, RunConfig, load
 from runner.errors import ConfigError, RunnerError
@@ -32,12 +31,10 @@ from .fallback import with_options
 from .finding import Finding
 from .job import Job, Packed, joined
 from .rendering import Renderer
+from .unsupported import misplaced, not_kept
 
 _T = TypeVar("_T")
 _CONSTANT = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
-_NO_CHDIR = "cannot be true: all runs share one process, which has one working directory"
-_NO_ENV_SET = "all runs share one process, and the values would be written to disk"
-_EXPORT = "export the variables before the command, or put them into .env"
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 
 
@@ -97,8 +94,8 @@ class Planner:
             plain = composition.hydra()
             hydra = plain["hydra"]
             job_node = hydra["job"]
-            problems += _unsupported(composition.config.hydra.job if interpolates(job_node) else job_node)
-            problems += _misplaced(_subdir(composition.config, hydra))
+            problems += not_kept(composition.config.hydra.job if interpolates(job_node) else job_node)
+            problems += misplaced(_subdir(composition.config, hydra))
             if config is None:
                 return None, problems
             lines = tuple(hydra["overrides"]["task"])
@@ -168,28 +165,6 @@ def _current(config: DictConfig) -> Iterator[None]:
         yield
     finally:
         instance.cfg = before
-
-
-def unsupported(config: DictConfig) -> list[Problem]:
-    """What Hydra offers a job and one process for all of them cannot keep: a working directory, an environment."""
-    return [*_unsupported(config.hydra.job), *_misplaced(config.hydra.output_subdir)]
-
-
-def _misplaced(subdir: str | None) -> list[Problem]:
-    if subdir is None or (Path(subdir).parts[:1] not in ((), (NAME,)) and ".." not in Path(subdir).parts):
-        return []
-    message = f"{subdir} is not a folder of the run's own"
-    return [Problem("hydra.output_subdir", message, "hydra.output_subdir=.hydra, or null for none")]
-
-
-def _unsupported(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
-    problems = []
-    if job["chdir"]:
-        problems.append(Problem("hydra.job.chdir", _NO_CHDIR, "hydra.job.chdir=false; every run has its own directory"))
-    if job["env_set"]:
-        names = ", ".join(sorted(map(str, job["env_set"])))
-        problems.append(Problem("hydra.job.env_set", f"cannot be set ({names}): {_NO_ENV_SET}", _EXPORT))
-    return problems
 
 
 def _subdir(config: DictConfig, plain: Mapping[str, Any]) -> str | None:  # Any: a config

@@ -5,16 +5,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.artifacts.result_file import NAME
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.choices import check_choices
 from runner.errors import ConfigError
-from runner.ledger import Acquaintance
 
 from .finding import Finding, lines
-from .job import Job
-from .plan import Plan
+
+if TYPE_CHECKING:
+    from runner.ledger import Acquaintance
+
+    from .job import Job
+    from .plan import Plan
+
+
+_NAME_BYTES = 255
+"""What the usual disks take as one name."""
 
 
 class PreflightError(ConfigError):
@@ -96,6 +104,8 @@ def _body(config: RunConfig) -> list[Problem]:
 
 
 def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
+    from runner.ledger import Acquaintance
+
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}
     ledgers = Acquaintance()
@@ -107,10 +117,18 @@ def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
         parent = job.directory.parent
         if parent not in parents:
             parents[parent] = writable(parent, "hydra.sweep.dir")
-        problem = parents[parent] or occupied(job.directory, job.fingerprint, ledgers, "hydra.sweep.dir")
+        problem = parents[parent] or _unnamable(job.directory)
+        problem = problem or occupied(job.directory, job.fingerprint, ledgers, "hydra.sweep.dir")
         if problem is not None:
             yield Finding(job.num, problem)
     yield from _strangers([job.directory for job in jobs], ledgers)
+
+
+def _unnamable(directory: Path) -> Problem | None:
+    """Why no disk takes a directory of this name, if so: a run that cannot be kept must not be paid."""
+    if len(os.fsencode(directory.name)) <= _NAME_BYTES:
+        return None
+    return Problem("hydra.sweep.subdir", f"{directory.name[:80]}… cannot be made: the name is too long")
 
 
 def occupied(directory: Path, work: str, ledgers: Acquaintance, key: str) -> Problem | None:

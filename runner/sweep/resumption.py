@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from omegaconf import OmegaConf
@@ -14,14 +14,36 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
 from runner.cli.value_overrides import apply
 from runner.config import Problem, RunConfig, load
+from runner.config.request import RequestConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError
-from runner.ledger import Acquaintance, Entry, Ledger, entered, fingerprint, has_ledger, may_pass, recording
+from runner.ledger import (
+    Acquaintance,
+    Entry,
+    Ledger,
+    entered,
+    fingerprint,
+    gone_on,
+    has_ledger,
+    may_pass,
+    recording,
+    shelved,
+)
 
 from .consent import agree_to_rest
 from .execution import execute
-from .finding import Finding
+from .finding import Finding, lines
 from .preflight import PreflightError, endpoint_problems, problems_of
+
+
+class _HeldError(ConfigError):
+    """Some runs could not go on as things are; the others have."""
+
+    def __init__(self, findings: Sequence[Finding], total: int) -> None:
+        held = len({finding.run for finding in findings})
+        what = "the run" if total == 1 else f"{held} of {total} runs"
+        first = f"{what} could not go on as things are; nothing was sent for {'it' if held == 1 else 'them'}."
+        super().__init__("\n".join([first, *lines(findings, total)]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +63,17 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
     with ExitStack() as stack:
         ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
         runs, owners = _runs(ledgers, consent, overrides)
-        findings = _findings(runs)
+        if not runs:
+            message = f"{directory} was left before any of its runs was planned; nothing was sent"
+            raise ConfigError(message, hint="give the same command again")
+        findings = [*_findings(runs), *_changed_inputs(runs, ledgers)]
         if not any(run.open for run in runs):
             say("nothing to do")
-        for run in runs:
-            _restore(run)
         unaffordable, objection = agree_to_rest(runs)
         held = unaffordable | {finding.run for finding in findings if finding.run is not None}
-        outcome = execute(runs, owners, directory=directory, held=held)
+        outcome = execute(runs, owners, _restore, directory=directory, held=held)
     if findings:
-        raise PreflightError(findings, len(runs))
+        raise _HeldError(findings, len(runs))
     if objection is not None:
         raise objection
     return outcome.exit_code
@@ -60,15 +83,15 @@ def _places(directory: Path) -> list[Path]:
     """Where the ledgers are: the directory itself, or, after a launcher that is not ours, each of its runs."""
     if has_ledger(directory):
         return [directory]
-    known = Acquaintance().find(directory.absolute())
+    known = Acquaintance().find(directory.resolve())
     if known is not None:
         raise ConfigError(f"{directory} is one run of a sweep", hint=f"python -m runner resume {_shown(known[0])}")
     if (directory / NAME).is_file():
         _begin_ledger(directory)
         return [directory]
-    below = sorted({path.parent for path in directory.glob("*/ledger.sqlite3")})
-    if below and (directory / "multirun.yaml").is_file():
-        return below
+    if (directory / "multirun.yaml").is_file() and (runs := [*shelved(directory)]):
+        return runs
+    below = {path.parent for path in directory.glob("*/ledger.sqlite3")}
     if below:
         raise ConfigError(f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {directory}")
     raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
@@ -97,14 +120,10 @@ def _runs(
 
 def _run(ledger: Ledger, entry: Entry, consent: Consent, overrides: Sequence[str]) -> Run:
     config = _changed(entry, overrides) if overrides else entry.config
-    result = None if entry.result is None else entry.result.model_copy(update={"config": config})
-    return Run(
-        entry.number,
-        config if result is None else config.choice(result.choice),
-        ledger.directory / entry.directory,
-        entry.overrides,
-        entry.label,
-        earlier=result,
+    run = gone_on(Run(entry.number, config, ledger.directory / entry.directory, label=entry.label), entry)
+    result = entry.result
+    return replace(
+        run,
         again=consent.retry_failed and result is not None and _may_be_retried(result),
         # Of what is lost from now on, the user knows nothing yet.
         resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
@@ -116,12 +135,25 @@ def _changed(entry: Entry, overrides: Sequence[str]) -> RunConfig:
     config, problems = load(apply(entry.config.model_dump(mode="json"), overrides))
     if config is None:
         raise PreflightError([Finding(None, problem) for problem in problems], total=1)
-    if fingerprint(config) != entry.fingerprint.partition("#")[0]:
+    if not _same_work(config, entry.config):
         raise ConfigError(
             f"{' '.join(overrides)} would change what run {entry.number} is paid for",
             hint="resume goes on with the same work; start a new run, or: python -m runner repeat RUN_DIR key=value",
         )
     return config
+
+
+def _same_work(config: RunConfig, saved: RunConfig) -> bool:
+    """Whether both would pay for the same, with their fallbacks too."""
+    if len(config.choices) != len(saved.choices):
+        return False
+    pairs = zip(config.choices, saved.choices, strict=True)
+    # What is plainly equal is not built: a file that it names may be gone, which is no matter of the overrides.
+    return all(_work(one) == _work(other) or fingerprint(one) == fingerprint(other) for one, other in pairs)
+
+
+def _work(config: RunConfig) -> tuple[object, ...]:
+    return config.provider, config.model, config.request, config.replica
 
 
 def _may_be_retried(result: Result) -> bool:
@@ -134,10 +166,29 @@ def _findings(runs: Sequence[Run]) -> list[Finding]:
     findings = []
     for run in runs:
         if run.open:
-            exists = run.earlier is not None and (run.earlier.status.paid or run.earlier.status.lost)
-            found: Sequence[Problem] = (endpoint_problems if exists else problems_of)(run.config)
+            found: Sequence[Problem] = (endpoint_problems if _exists(run) else problems_of)(run.config)
             findings += [Finding(run.index, problem) for problem in found if problem.severity == "error"]
     return findings
+
+
+def _exists(run: Run) -> bool:
+    """Whether there is, or may be, a job that is only to be brought home."""
+    return run.earlier is not None and (run.earlier.status.paid or (run.earlier.status.lost and not run.resubmit))
+
+
+def _names_files(request: RequestConfig) -> bool:
+    return any(getattr(request, name, None) for name in ("image_list", "mask_image", "markup_image"))
+
+
+def _changed_inputs(runs: Sequence[Run], ledgers: Sequence[Ledger]) -> Iterator[Finding]:
+    """Runs that would now be paid for something else than they were planned for: a file that they name is another."""
+    works = dict(row for ledger in ledgers for row in ledger.ask("SELECT number, fingerprint FROM runs"))
+    for run in runs:
+        if run.open and not _exists(run) and _names_files(run.config.request):
+            with suppress(ConfigError):  # one that is gone has been said
+                if fingerprint(run.earlier.config if run.earlier else run.config) != works[run.index].partition("#")[0]:
+                    message = "an input file is no longer the one that the run was planned with"
+                    yield Finding(run.index, Problem("request.image_list", message, "put it back, or start a new run"))
 
 
 def _restore(run: Run) -> None:

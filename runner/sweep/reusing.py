@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
+from runner.errors import ConfigError
 from runner.ledger import Ledger, LedgerStore, Reuse, fingerprint, link
 
 
@@ -20,9 +22,11 @@ def reuse(
     for run in runs:
         if not run.config.reuse or run.directory not in ledgers or (run.earlier and run.earlier.attempts):
             continue
-        source = known.find(fingerprint(run.config), run.directory)
+        work = _work(run)
+        source = None if work is None else known.find(work, run.directory)
         if source is not None:
-            done[run.index] = result = link(run, planned(run, time.time()), source)
+            store.open(run)
+            done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
             store.save(run, result, durable=True)
             _tell(run, result, observer)
     return done
@@ -32,6 +36,12 @@ def reusable(work: Sequence[str], places: Sequence[Path]) -> list[bool]:
     """Which of the runs with these fingerprints and directories need not be paid."""
     known = Reuse()
     return [known.find(each, place) is not None for each, place in zip(work, places, strict=True)]
+
+
+def _work(run: Run) -> str | None:
+    with suppress(ConfigError):  # an input that is gone is no reason to leave the other runs where they are
+        return fingerprint(run.config)
+    return None
 
 
 def _tell(run: Run, result: Result, observer: Observer) -> None:

@@ -37,7 +37,8 @@ class RunnerSweeper(BasicSweeper):
         A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
         """
         launcher = known(self.launcher)
-        own = launcher if isinstance(launcher, RunnerLauncher) else None
+        core = getattr(launcher, "core", None)
+        own = core if isinstance(core, RunnerLauncher) else None
         batches = self._batches(arguments)
         planner = own.planner if own else Planner(known(self.hydra_context).config_loader, known(self.config))
         plan = planner.plan([overrides for batch in batches for overrides in batch])

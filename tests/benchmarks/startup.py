@@ -128,7 +128,7 @@ def report(figures: dict[str, Figures], rounds: int) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--rounds", type=int, default=max(7, int(os.environ.get("BENCH_REPEATS", "15"))))
     parser.add_argument("--json", action="store_true", help="one object with the figures, for a program")
     chosen = parser.parse_args(arguments)
     figures = alternated(chosen.rounds)

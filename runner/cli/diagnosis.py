@@ -1,0 +1,95 @@
+"""All that is wrong with a command line of which Hydra has found one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.config import Problem
+from runner.errors import ConfigError, RunnerError
+from runner.sweep.collected import collected
+from runner.sweep.composition_error import problem_of
+from runner.sweep.finding import Finding
+from runner.sweep.preflight import PreflightError, preflight
+
+from .hydra_app import HydraApp
+
+_APPLYING = ("Could not override '", "Could not delete from config", "Could not append to config", "Error merging over")
+"""How Hydra begins what it says of an override of a value, which it meets when all files are merged."""
+
+
+class Diagnosis:
+    """Looks further than the first error: at the other overrides, and at what the readable ones amount to."""
+
+    def __init__(
+        self, app: HydraApp, config_name: str, overrides: Sequence[str], error: Exception, *, sweep: bool
+    ) -> None:
+        self._app = app
+        self._config_name = config_name
+        self._overrides = list(overrides)
+        self._error = error
+        self._sweep = sweep or self._has_choices()
+
+    def refusal(self) -> ConfigError:
+        """The first problem as an error of its own, or all of them as a `PreflightError`; nothing is run."""
+        first = problem_of(self._error, self._app.config_loader)
+        config, problems = collected(self._overrides, self._compose, self._known)
+        later, total = ([], 1) if config is None else self._amounts_to(config)
+        findings = [Finding(None, problem) for problem in dict.fromkeys([first, *problems])]
+        if len(findings) + len(later) > 1:
+            return PreflightError([*findings, *later], total)
+        text = f"{first.key}: {first.message}" if first.key else first.message
+        return ConfigError(text, hint=first.hint)
+
+    def _has_choices(self) -> bool:
+        try:
+            return any(override.is_sweep_override() for override in self._parsed(self._overrides))
+        except HydraException:
+            return True
+
+    def _parsed(self, lines: list[str]) -> list[Any]:  # Any: Hydra's Override
+        return OverridesParser.create(config_loader=self._app.config_loader).parse_overrides(lines)
+
+    def _compose(self, left: list[str]) -> tuple[DictConfig, list[Problem]]:
+        if not self._sweep and left == self._overrides and str(self._error).startswith(_APPLYING):
+            raise self._error  # it would come to the same
+        mode = RunMode.MULTIRUN if self._sweep else RunMode.RUN
+        return self._app.compose_config(self._config_name, left, mode, validate_sweep_overrides=False), []
+
+    def _known(self, raised: Exception) -> Problem:
+        if not isinstance(raised, HydraException | OmegaConfBaseException):
+            raise raised
+        return problem_of(raised, self._app.config_loader)
+
+    def _amounts_to(self, config: DictConfig) -> tuple[list[Finding], int]:
+        """What is wrong with the run or runs of the overrides that can be read, and how many they are."""
+        if self._sweep or config.hydra.mode == RunMode.MULTIRUN:
+            return self._of_sweep(config)
+        from .examination import examined
+
+        try:
+            _, _, problems = examined(config)
+        except (RunnerError, OmegaConfBaseException):
+            return self._of_sweep(config)  # which goes on without the override that cannot be resolved
+        return [Finding(0, problem) for problem in problems if problem.severity == "error"], 1
+
+    def _of_sweep(self, master: DictConfig) -> tuple[list[Finding], int]:
+        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+
+        from runner.sweep.plan import Planner
+
+        # Unresolved: an override of an interpolation stands there as it was typed.
+        lines = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
+        parsed = self._parsed([str(line) for line in lines] if isinstance(lines, list) else [])
+        plan = Planner(self._app.config_loader, master).plan(BasicSweeper.split_arguments(parsed, None)[0])
+        try:
+            preflight(plan)
+        except PreflightError as refused:
+            return list(refused.findings), plan.total
+        return [], plan.total

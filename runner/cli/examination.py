@@ -1,0 +1,45 @@
+"""A single run's composed config, resolved, loaded and checked, with nothing sent or written."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from runner.config import Problem, RunConfig, load
+from runner.errors import ConfigError
+from runner.sweep.fallback import with_options
+from runner.sweep.preflight import occupied, problems_of, writable
+from runner.sweep.unsupported import unsupported
+
+from .secret_guard import refuse_in_config
+
+
+def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
+    """The run (None if its config is not valid), its directory, and all that is wrong apart from what lies there."""
+    HydraConfig.instance().set_config(config)
+    run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
+    problems += unsupported(config)
+    problems += [*(problems_of(run) if run is not None else []), *filter(None, [writable(directory)])]
+    return run, directory, problems
+
+
+def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
+    """The run of a config without its `hydra` node; `SecretError` if resolving it brings a credential to light."""
+    container = OmegaConf.to_container(config, resolve=True)
+    named = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
+    refuse_in_config(named)
+    return load(with_options(named))
+
+
+def overwritten(run: RunConfig, directory: Path) -> Problem | None:
+    """Why the run must not be written to `directory`, which holds another one."""
+    from runner.ledger import Acquaintance, fingerprint
+
+    with suppress(ConfigError):  # a request that cannot be made is a problem that has been said
+        return occupied(directory, fingerprint(run), Acquaintance(), "hydra.run.dir")
+    return None

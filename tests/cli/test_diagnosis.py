@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner.app import run
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(arguments) == 2
+    return capsys.readouterr().err
+
+
+def test_one_mistake_is_told_alone(capsys, here):
+    said = refused(capsys, "request.duration_secondz=4")
+
+    assert said.splitlines() == [
+        "error: request.duration_secondz: is no key here",
+        "  did you mean request.duration_seconds?",
+    ]
+    assert list(here.iterdir()) == []
+
+
+def test_mistakes_of_hydras_and_of_ours_are_told_together(capsys):
+    said = refused(capsys, "request.nope=1", "request.nix=2", "request.duration_seconds=7", "hydra.job.chdir=true")
+
+    assert "the run is refused" in said
+    for key in ("request.nope", "request.nix", "request.duration_seconds", "hydra.job.chdir"):
+        assert f"{key}: " in said
+
+
+def test_a_reference_to_nothing_beside_a_mistake_is_a_mistake_too(capsys):
+    said = refused(capsys, "request.prompt=${nothing}", "request.nope=1", "request.duration_seconds=7")
+
+    assert "request.nope: is no key here" in said
+    assert "request.prompt: cannot be resolved" in said
+    assert "Invalid duration" in said
+
+
+@pytest.mark.parametrize("arguments", [["-m"], []])
+def test_choices_are_counted_as_the_sweep_that_they_mean(capsys, arguments):
+    said = refused(capsys, *arguments, "request.nope=1", "request.duration_seconds=5,6")
+
+    assert "the sweep is refused" in said
+    assert "all 2 runs: request.nope: is no key here" in said or "\nrequest.nope: is no key here" in said
+    assert "run 0: request.duration_seconds: Invalid duration" in said
+    assert "run 1: request.duration_seconds: Invalid duration" in said
+
+
+def test_a_directory_that_cannot_be_written_is_told_beside_a_mistake(capsys, here):
+    (here / "file").write_text("in the way")
+
+    said = refused(capsys, "request.nope=1", "hydra.run.dir=file/run")
+
+    assert "request.nope: is no key here" in said
+    assert "hydra.run.dir: " in said
