@@ -22,7 +22,7 @@ demo: $(VENV)/.installed   ## install, then make one emulated video
 	@$(BIN)/python -m runner
 
 test: $(VENV)/.installed-test   ## run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(VENV)/.installed-test audit   ## lint (ruff's S rules are bandit's), format, types and known vulnerabilities
 	$(BIN)/ruff check

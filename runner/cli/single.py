@@ -17,6 +17,7 @@ from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, recording
 from runner.sweep.consent import agree, agree_to_new
 from runner.sweep.finding import Finding
+from runner.sweep.foreign import unkept
 from runner.sweep.payable import Intent, payable
 from runner.sweep.preflight import PreflightError, problems_of, writable
 
@@ -81,7 +82,7 @@ def run_foreign(config: DictConfig) -> float | None:
     hydra = HydraConfig.get()
     run, problems = loaded(config)
     try:
-        _refuse([*problems, *(problems_of(run) if run is not None else [])])
+        _refuse([*problems, *([*unkept(run.budget), *problems_of(run)] if run is not None else [])])
     except PreflightError as error:
         # Jobs before this one may have been sent, so that this is a failed run and no refused sweep.
         raise RunnerError(f"run {hydra.job.num} is refused: {error.message.partition(chr(10))[2]}") from error

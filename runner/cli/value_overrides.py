@@ -24,7 +24,7 @@ def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, A
     for override in parsed:
         line = override.input_line or override.key_or_group
         if override.is_sweep_override() or override.is_delete() or override.package is not None:
-            raise ConfigError(f"{line}: a repeated run takes single values only", hint="one key=value each")
+            raise ConfigError(f"{line}: resume and repeat take single values only", hint="one key=value each")
         if override.key_or_group in _GROUPS:
             raise ConfigError(
                 f"{line}: a saved config has no groups left to choose from",

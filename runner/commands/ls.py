@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from runner.artifacts.result import RunStatus
 from runner.config import Estimate
 from runner.display import clean, print_error, reader_may_leave
 from runner.errors import ConfigError
 from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, shelved, summary
+from runner.sweep.foreign import never_begun
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -22,7 +24,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"{parsed.outputs} is no directory", hint="python -m runner makes outputs/ with a first video"
         )
-    found = sorted(_summaries(parsed.outputs), key=lambda each: each.changed)
+    found = [*_summaries(parsed.outputs)]
+    found = sorted([*found, *_never_begun(parsed.outputs, found)], key=lambda each: each.changed)
     with reader_may_leave():
         if parsed.json:
             print(json.dumps([_plain(each) for each in found], indent=2))
@@ -40,6 +43,21 @@ def _summaries(root: Path) -> Iterator[Summary]:
                 yield summary(ledger)
         except LedgerError as error:
             print_error(error)
+
+
+def _never_begun(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
+    """The runs that a launcher which is not ours never came to: a row for each such sweep."""
+    for sweep in sorted({above for each in found for above in each.directory.parents if above.is_relative_to(root)}):
+        if left := never_begun(sweep):
+            runs = [each for each in found if each.directory.is_relative_to(sweep)]
+            yield Summary(
+                directory=sweep,
+                states={RunStatus.PLANNED: left},
+                usd=0.0,
+                emulated=all(each.emulated for each in runs),
+                changed=max(each.changed for each in runs),
+                running=next((each.running for each in runs if each.running), None),
+            )
 
 
 def _print(found: Sequence[Summary]) -> None:

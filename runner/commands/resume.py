@@ -11,7 +11,7 @@ from runner.cli.prompt_guard import refuse_broken_prompts
 
 def main(arguments: Sequence[str]) -> int:
     """Resume, and return the exit code of the whole sweep."""
-    parsed = _parser().parse_args(arguments)
+    parsed = _parser().parse_intermixed_args(arguments)
     refuse_broken_prompts(parsed.overrides, command=f"python -m runner resume {parsed.dir}")
     from runner.sweep.resumption import Consent, resume
 

@@ -46,6 +46,10 @@ class Budget(Frozen):
         """Whether what this provider does is money."""
         return self.count_emulator or not isinstance(provider, EmulatorConfig)
 
+    def known(self, usd: float | None) -> float:
+        """What an attempt counts in US dollars whose price may be unknown."""
+        return (self.assume_usd_per_run or 0.0) if usd is None else usd
+
     def counted(self, provider: ProviderConfig, usd: float | None) -> float | None:
         """What a price of `usd` counts there in US dollars; None: nobody knows."""
         if not self.counts(provider):

@@ -6,14 +6,14 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from runner.providers.base import Job
 from runner.providers.excerpt import one_line
 
+from .elsewhere import Elsewhere
 from .endpoint import Endpoint
-from .likeness import MARGIN, Lost, alike, listed_prompt
+from .likeness import MARGIN, Lost, Rival, alike, listed_prompt, lost_request, unanswered
 from .listing import read_list
 
 _IMAGE = "images are kept as no jobs, so that there is no list to find them in"
@@ -30,23 +30,23 @@ class Findings:
     reasons: dict[int, str] = field(default_factory=dict)
 
 
-async def look_for(endpoint: Endpoint, lost: Sequence[Lost], claimed: AbstractSet[str]) -> Findings:
-    """Look for lost requests in the endpoint's list of jobs, of which `claimed` belong to other runs.
+async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: Elsewhere) -> Findings:
+    """Look for lost requests in the endpoint's list of jobs, of which some belong to `others`.
 
     Nothing is paid, and no error is raised: a list that cannot be read is a reason among others. Where the list ends
     too early to say that a match is the only one, nobody adopts it.
     """
     sought = [one.earliest for one in lost if one.listed]
     if not sought:
-        return match(lost, (), claimed)
+        return match(lost, (), others)
     listing = await read_list(endpoint, min(sought) - MARGIN)
-    return match(lost, listing.jobs, claimed, complete_since=listing.complete_since, shortfall=listing.shortfall)
+    return match(lost, listing.jobs, others, complete_since=listing.complete_since, shortfall=listing.shortfall)
 
 
 def match(
     lost: Sequence[Lost],
     jobs: Iterable[Job],
-    claimed: AbstractSet[str],
+    others: Elsewhere,
     *,
     complete_since: float = -math.inf,
     shortfall: str = "the list of jobs is not complete",
@@ -55,28 +55,40 @@ def match(
 
     Runs that sent the very same request may have each other's jobs. With more jobs than such runs, one of them is a
     stranger's, and nobody knows which: none is adopted. Nor is one that might belong to runs whose requests differ in
-    what no list shows, as a seed.
+    what no list shows, as a seed. What an open request elsewhere may have made is nobody's, however alike the two are:
+    its own process may be about to claim it.
 
     Args:
         lost: the runs, each with its own index.
         jobs: what the endpoint lists.
-        claimed: ids of jobs that are known to belong to other runs.
+        others: what is known of other runs.
         complete_since: Unix seconds; all jobs that were created later are among `jobs`.
         shortfall: why older ones are not.
     """
-    free = {job.id: job for job in jobs if job.id not in claimed}
+    listed = {job.id: job for job in jobs}
+    free = {job_id: job for job_id, job in listed.items() if job_id not in others.jobs}
+    rivals = _rivals(others)
     sought = [one for one in lost if one.listed]
     candidates = _candidates(sought, free.values())
     findings = Findings(reasons={one.index: _IMAGE for one in lost if not one.listed})
     for runs in _groups(sought, candidates):
         short = any(one.earliest - MARGIN <= complete_since for one in runs)
-        given = {} if short else _given(runs, candidates)
+        bar = shortfall if short else _bar(runs, candidates, rivals, others.unknown)
+        given = {} if bar else _given(runs, candidates)
         findings.adopted.update(given)
         for one in runs:
             if one.index not in given:
-                reason = _reason(candidates[one.index], len(free), shared=bool(given))
-                findings.reasons[one.index] = shortfall if short else reason
+                reason = _reason(candidates[one.index], len(listed), len(listed) - len(free), shared=bool(given))
+                findings.reasons[one.index] = bar or reason
     return findings
+
+
+def _rivals(others: Elsewhere) -> list[Rival]:
+    return [
+        Rival(place, lost_request(number, result, attempt))
+        for place, result in others.open
+        for number, attempt in enumerate(unanswered(result))
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,15 +143,38 @@ def _given(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[
     return given
 
 
-def _reason(candidates: _Candidates, listed: int, *, shared: bool) -> str:
+def _bar(
+    runs: Sequence[Lost], candidates: Mapping[int, _Candidates], rivals: Sequence[Rival], unknown: str
+) -> str | None:
+    """Why none of the jobs that fit `runs` may be taken, for what is or may be elsewhere; None if one may."""
+    jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
+    if not jobs:
+        return None
+    if unknown:
+        return f"{_matching(jobs)}, and may be of a run elsewhere: {unknown}"
+    # One job that is another's leaves the others in doubt too: with it gone, a stranger's would seem the only one.
+    pairs = itertools.product(rivals, jobs.values())
+    place = next((rival.place for rival, job in pairs if rival.may_have_made(job)), None)
+    if place is None:
+        return None
+    return f"{_matching(jobs)}, but may be of a request in {place} whose answer was lost too"
+
+
+def _reason(candidates: _Candidates, listed: int, taken: int, *, shared: bool) -> str:
     fitting = candidates.fitting
     if not fitting:
+        others = f", {taken} of other runs" if taken else ""
         untold = f"; {candidates.untold} may, but the list does not tell enough" if candidates.untold else ""
-        return f"no job matches among {listed} listed{untold}"
-    named = ", ".join(one_line(job_id, 80) for job_id in itertools.islice(fitting, _NAMED))
-    match = (
-        f"{len(fitting)} job{'s match' if len(fitting) > 1 else ' matches'} ({named}{', …' * (len(fitting) > _NAMED)})"
-    )
+        return f"no job matches among {listed} listed{others}{untold}"
     if shared:
-        return f"{match}, which went to other runs that sent the same request"
-    return f"{match}, and which is this run's cannot be told"
+        return f"{_matching(fitting)}, which went to other runs that sent the same request"
+    return f"{_matching(fitting)}, and which is this run's cannot be told"
+
+
+def _matching(jobs: Mapping[str, Job]) -> str:
+    named = ", ".join(map(_name, itertools.islice(jobs, _NAMED)))
+    return f"{len(jobs)} job{'s match' if len(jobs) > 1 else ' matches'} ({named}{', …' * (len(jobs) > _NAMED)})"
+
+
+def _name(job_id: str) -> str:
+    return one_line(job_id, 80)

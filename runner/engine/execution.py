@@ -9,6 +9,7 @@ from runner.config import ProviderConfig
 from runner.providers.base import Provider
 
 from .clock import Clock, RealClock
+from .elsewhere import Elsewhere
 from .outcome import Outcome
 from .purse import Purse
 from .run import Observer, Run
@@ -24,12 +25,12 @@ def run_all(
     observer: Observer,
     fail_fast: bool = False,
     store: Store | None = None,
-    claimed: Claimed = frozenset,
+    claimed: Claimed = Elsewhere,
     purse: Purse | None = None,
 ) -> Outcome:
     """Execute all runs concurrently and return when the last has ended.
 
-    `store` keeps their records (default: each run's `result.json`); `claimed` tells the jobs of other runs.
+    `store` keeps their records (default: each run's `result.json`); `claimed` tells what is other runs'.
     `purse` is what they may spend together (default: without a limit).
     The first Ctrl-C or SIGTERM stops submitting and polling, keeps every job's id, and awaits the answers to paid
     requests that are under way; the second leaves at once. `Outcome.interrupted` then names the signal.
@@ -44,7 +45,7 @@ async def execute(
     observer: Observer,
     fail_fast: bool = False,
     store: Store | None = None,
-    claimed: Claimed = frozenset,
+    claimed: Claimed = Elsewhere,
     purse: Purse | None = None,
     clock: Clock | None = None,
     create: Callable[[ProviderConfig], Provider] | None = None,

@@ -80,7 +80,7 @@ class Journal:
         """Take the money for a paid request and record that it is leaving; raises `BudgetError` or `Halted`."""
         config, result = self.run.config, self.result
         usd = config.budget.counted(config.provider, result.cost.estimated_usd)
-        self._purse.take(usd, config.budget, result.spent_usd or 0.0)
+        self._purse.take(usd, config.budget, sum(config.budget.known(each.usd) for each in result.attempts))
         result.error = None
         attempt = Attempt(
             number=len(result.attempts) + 1,
@@ -109,8 +109,9 @@ class Journal:
         """Record what the last paid request has cost; where that is unknown, it goes on counting its estimate."""
         config, result = self.run.config, self.result
         result.cost = Cost(estimated_usd=result.cost.estimated_usd, actual_usd=usd)
+        made = [attempt for attempt in result.attempts if attempt.job_id == result.job_id]
         if usd is not None and result.attempts:
-            self._charge(result.attempts[-1], config.budget.counted(config.provider, usd))
+            self._charge((made or result.attempts)[-1], config.budget.counted(config.provider, usd))
 
     async def hand_on(self, following: RunConfig, error: RunnerError) -> Run:
         """Record why this choice ended and that the next one comes; the run as it goes on."""

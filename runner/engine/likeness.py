@@ -5,12 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from runner.artifacts.result import Attempt, Result
+from runner.errors import UncertainError
 from runner.providers.base import Job
 
 MARGIN = 300.0
 """Seconds by which the provider's clock may differ from ours, either way."""
+
+GRACE = 900.0
+"""Seconds after a process vanished in which its request may still have been carried out."""
 
 _VIDEO_OPERATIONS = frozenset({"create", "remix", "edit_video", "extend"})
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
@@ -47,6 +53,36 @@ class Lost:
     def around(self, moment: float) -> bool:
         """Whether the request may have been carried out at `moment` (Unix seconds of the provider's clock)."""
         return self.earliest - MARGIN <= moment <= self.latest + MARGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Rival:
+    """A lost request of a run elsewhere; `place` is the directory of its ledger."""
+
+    place: Path
+    request: Lost
+
+    def may_have_made(self, job: Job) -> bool:
+        """Whether nothing speaks against it."""
+        return self.request.listed and alike(self.request, job) is not False
+
+
+def unanswered(result: Result) -> list[Attempt]:
+    """The requests of the run's present choice that nobody knows an answer to."""
+    return [
+        attempt
+        for attempt in result.attempts
+        if attempt.choice == result.choice
+        and attempt.job_id is None
+        and (attempt.error is None or attempt.error.type == UncertainError.__name__)
+    ]
+
+
+def lost_request(number: int, result: Result, attempt: Attempt) -> Lost:
+    """One of those requests, under a number that tells it from others."""
+    started = attempt.started_at.timestamp()
+    ended = attempt.ended_at.timestamp() if attempt.ended_at else started + GRACE
+    return Lost(number, result.request_sent, frozenset({attempt.model, result.model}), started, ended)
 
 
 def listed_prompt(job: Job) -> str | None:

@@ -10,7 +10,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from runner.artifacts.result import Attempt, RunStatus
 from runner.artifacts.space import require_space
-from runner.config import RunConfig
+from runner.config import ImageRequest, RunConfig
 from runner.errors import (
     DiskError,
     HTTPConnectionError,
@@ -38,6 +38,7 @@ FIRST_TRIES = 3
 """The same for one that never answered: more likely than a moment's trouble is an address that is wrong."""
 
 _LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
+_LOOK_FOR_IMAGES = "it counts as spent and is not repeated; images are in no list, only the provider's bill tells"
 
 _UNREACHABLE = Backoff(base=1, cap=15, floor=0.8)
 
@@ -129,13 +130,14 @@ async def _announce(endpoint: Endpoint, journal: Journal) -> Attempt:
 
 
 async def _sent(send: Callable[[RunConfig], Awaitable[T]], config: RunConfig) -> T:
+    look = _LOOK_FOR_IMAGES if isinstance(config.request, ImageRequest) else _LOOK
     try:
         return await send(config)
     except asyncio.CancelledError:
-        raise UncertainError("left before the answer to a paid request came", hint=_LOOK) from None
+        raise UncertainError("left before the answer to a paid request came", hint=look) from None
     except ServerError as error:
         message = f"the paid request may have been accepted: {error}"
-        raise UncertainError(message, hint=_LOOK, code=error.code) from error
+        raise UncertainError(message, hint=look, code=error.code) from error
 
 
 async def settled(work: Coroutine[Any, Any, U]) -> U:  # Any: what a coroutine yields and is sent is asyncio's

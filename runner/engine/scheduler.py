@@ -11,6 +11,7 @@ from runner.errors import BudgetError, DiskError, RunnerError
 from runner.providers.base import Provider
 
 from .clock import Clock
+from .elsewhere import Elsewhere
 from .endpoint import Endpoint, close_client, stop_note
 from .fallback import next_choice
 from .halt import Halted
@@ -20,7 +21,7 @@ from .outcome import Outcome
 from .payment import settled
 from .purse import SWEEP, Purse
 from .run import Observer, Run
-from .search import Claimed, Search
+from .search import Claimed, Found, Search
 from .store import Store
 from .threads import Threads
 from .work import work
@@ -44,7 +45,7 @@ class Scheduler:
         claimed: Claimed,
         purse: Purse | None = None,
     ) -> None:
-        """`claimed` are jobs that belong to other runs than these."""
+        """`claimed` tells what belongs to other runs than these."""
         self._lanes = lanes(runs)
         self._observer = observer
         self._fail_fast = fail_fast
@@ -57,6 +58,7 @@ class Scheduler:
         self._purse = purse or Purse()
         self._journals: list[Journal | None] = [None] * len(runs)
         self._lost = Search(self._threads)
+        self._searching: asyncio.Task[list[Found]] | None = None
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
         self._halted = False
@@ -82,8 +84,8 @@ class Scheduler:
         self._signals += 1
         self._outcome.interrupted = self._outcome.interrupted or signal_number
         self._halt()
-        for worker in self._workers:
-            worker.cancel()
+        for task in (*self._workers, *filter(None, [self._searching])):
+            task.cancel()
 
     async def _open(self, lane: Lane) -> None:
         if self._signals:
@@ -183,16 +185,24 @@ class Scheduler:
         if self._leaving or not self._lost:
             return
         search, self._lost = self._lost, Search(self._threads)
-        for found in await search.carried_out(self._all_claimed()):
+        self._searching = asyncio.create_task(search.carried_out(self._all_claimed()))
+        try:
+            everything = await self._searching
+        except asyncio.CancelledError:
+            if not self._signals:
+                raise
+            self._lost = search  # they stay as they are, to be looked for again
+            return
+        for found in everything:
             self._outcome.errors[found.position] = found.error
             if found.run is not None:
                 found.lane.waiting.appendleft((found.position, found.run))
 
-    def _all_claimed(self) -> set[str]:
-        """Every job that belongs to some run."""
+    def _all_claimed(self) -> Elsewhere:
+        """What is other runs', and every job that belongs to one of these."""
         results = [journal.result for journal in self._journals if journal is not None]
         results += [run.earlier for lane in self._lanes.values() for _, run in lane.waiting if run.earlier is not None]
-        return {*self._claimed(), *(job_id for result in results for job_id in result.job_ids)}
+        return self._claimed().also(job_id for result in results for job_id in result.job_ids)
 
     def _consequence(self, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""

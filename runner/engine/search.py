@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner.artifacts.result import Attempt, Result, RunStatus
+from runner.artifacts.result import RunStatus
 from runner.config import VideoRequest
 from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job
 
 from .adoption import Findings, look_for
+from .elsewhere import Elsewhere
 from .image import left_behind
 from .journal import Journal
 from .lane import Lane
-from .likeness import Lost
+from .likeness import lost_request, unanswered
 from .payment import settled
 from .run import Run
 from .threads import Threads
 
-_GRACE = 900.0
-"""Seconds after a process vanished in which its request may still have been carried out."""
-
 _CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
 
-Claimed = Callable[[], Collection[str]]
-"""Tells the jobs that belong to other runs; asked only when a request was lost."""
+Claimed = Callable[[], Elsewhere]
+"""Tells what is other runs'; asked only when a request was lost."""
 
 
 class Case(NamedTuple):
@@ -73,7 +70,7 @@ class Search:
         """Take a run in."""
         self._cases.append(Case(position, journal, lane))
 
-    async def carried_out(self, claimed: AbstractSet[str]) -> list[Found]:
+    async def carried_out(self, claimed: Elsewhere) -> list[Found]:
         """Look at each endpoint's list; a run whose job is found, or that may be paid again, is recorded as such."""
         found = []
         cases: dict[int, list[Case]] = defaultdict(list)
@@ -95,14 +92,14 @@ class Search:
         return bool(pending)
 
 
-async def _sought(cases: Sequence[Case], claimed: AbstractSet[str]) -> list[Found]:
+async def _sought(cases: Sequence[Case], claimed: Elsewhere) -> list[Found]:
     """What is found of the runs at one endpoint."""
     endpoint = cases[0].lane.endpoint
     # A run that was resubmitted and lost its answer again has two requests out, and either may have made a job.
-    requests = [(case, attempt) for case in cases for attempt in _unanswered(case.journal.result)]
+    requests = [(case, attempt) for case in cases for attempt in unanswered(case.journal.result)]
     findings = Findings()
     if endpoint is not None:
-        lost = [_lost(number, case.journal.result, attempt) for number, (case, attempt) in enumerate(requests)]
+        lost = [lost_request(number, case.journal.result, attempt) for number, (case, attempt) in enumerate(requests)]
         findings = await look_for(endpoint, lost, claimed)
     found = []
     for case in cases:
@@ -113,23 +110,6 @@ async def _sought(cases: Sequence[Case], claimed: AbstractSet[str]) -> list[Foun
         reason = next((findings.reasons[number] for number in own if number in findings.reasons), None)
         found.append(await settled(_conclude(case, [*jobs.values()], reason)))
     return found
-
-
-def _unanswered(result: Result) -> list[Attempt]:
-    """The requests of the run's present choice that nobody knows an answer to."""
-    return [
-        attempt
-        for attempt in result.attempts
-        if attempt.choice == result.choice
-        and attempt.job_id is None
-        and (attempt.error is None or attempt.error.type == UncertainError.__name__)
-    ]
-
-
-def _lost(number: int, result: Result, attempt: Attempt) -> Lost:
-    started = attempt.started_at.timestamp()
-    ended = attempt.ended_at.timestamp() if attempt.ended_at else started + _GRACE
-    return Lost(number, result.request_sent, frozenset({attempt.model, result.model}), started, ended)
 
 
 async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Found:

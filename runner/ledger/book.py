@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sqlite3
 import threading
 from collections import deque
@@ -37,6 +38,7 @@ _UPDATE = "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?"
 _SHARED = ("provider", "model", "fallbacks")
 """The parts of a config that most runs of a sweep have in common; each is stored once."""
 _OWN_COLUMNS = {"config", "overrides", "index"}
+_BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
 
 
@@ -232,8 +234,16 @@ def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
 
 
 def _require_version(db: sqlite3.Connection, path: Path) -> None:
-    if db.execute("PRAGMA user_version").fetchone() != (VERSION,):
-        raise LedgerError(f"{path} is no ledger of this version of runner", hint=_ANOTHER)
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if version != VERSION:
+        # An empty file has the version 0, and no ledger ever had.
+        hint = _ANOTHER if version else _without(path)
+        raise LedgerError(f"{path} is no ledger of this version of runner", hint=hint)
+
+
+def _without(path: Path) -> str:
+    """What to type where the ledger is lost."""
+    return f"{_ANOTHER}; move it away, then: python -m runner resume {shlex.quote(str(path.parent))}"
 
 
 def _begin(path: Path) -> None:
@@ -250,8 +260,8 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-            raise LedgerError(f"{path} cannot be read: {error}", hint=_ANOTHER) from error
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+            raise LedgerError(f"{path} cannot be read: {error}", hint=_without(path)) from error
         raise DiskError(
             f"cannot write {path}: {error}",
             hint="jobs that were submitted go on at the provider; free space or make the directory writable",
@@ -263,7 +273,8 @@ def _reading(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, ValidationError, ValueError, KeyError, TypeError) as error:
-        raise LedgerError(f"{path} cannot be read: {error}") from error
+        broken = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
+        raise LedgerError(f"{path} cannot be read: {error}", hint=_without(path) if broken else None) from error
 
 
 def _entry(row: tuple[Any, ...], sections: Mapping[int, Any]) -> Entry:  # Any: SQLite's row, JSON

@@ -38,7 +38,7 @@ def counted_sum(configs: Iterable[RunConfig]) -> Sum:
 def spent(results: Iterable[Result], budget: Budget) -> float:
     """What the runs' attempts count in US dollars; those of unknown price as `budget` assumes."""
     attempts = (attempt for result in results for attempt in result.attempts)
-    return sum(budget.assume_usd_per_run or 0.0 if each.usd is None else each.usd for each in attempts)
+    return sum(budget.known(each.usd) for each in attempts)
 
 
 def check_budget(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence[int] | None = None) -> None:
@@ -55,11 +55,11 @@ def check_budget(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: S
     _refuse_dear(configs, own)
     total = spent + counted_sum(configs).usd
     if passes(total, budget.max_usd):
-        already = f" with {Estimate(spent)} that is spent or at risk" if spent else ""
+        already = f" on top of {Estimate(spent)} that is spent or at risk, {Estimate(total)} in all" if spent else ""
         nothing = "nothing was sent for them" if spent else "nothing was sent or written"
         raise BudgetError(
-            f"{_runs(len(configs))} would cost {Estimate(total)}{already}, above budget.max_usd={budget.max_usd:g}; "
-            f"{nothing}",
+            f"{_runs(len(configs))} would cost {Estimate(total - spent)}{already}, above "
+            f"budget.max_usd={budget.max_usd:g}; {nothing}",
             hint=f"budget.max_usd={rounded_up(total)} is enough, if nothing has to be paid again",
             code="budget.max_usd",
         )

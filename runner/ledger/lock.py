@@ -18,6 +18,9 @@ from runner.errors import ConfigError
 
 NAME = ".lock"
 
+_GLANCE = 0.1
+"""Seconds for which the lock is tried: `at_work` may hold it for an instant, to see whether it is free."""
+
 
 class LockedError(ConfigError):
     """Another process is at work in the directory."""
@@ -25,9 +28,9 @@ class LockedError(ConfigError):
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of `directory`, which exists; raises `LockedError` at once if someone else does."""
+    """Hold the lock of `directory`, which exists; raises `LockedError` in an instant if someone else does."""
     path = directory / NAME
-    lock = FileLock(path, timeout=0)
+    lock = FileLock(path, timeout=_GLANCE, poll_interval=_GLANCE / 5)
     with disk_errors(path):
         _acquire(lock, directory)
     try:
@@ -50,9 +53,13 @@ def _acquire(lock: BaseFileLock, directory: Path) -> None:
 
 
 def at_work(directory: Path) -> str | None:
-    """Who is at work in `directory`, in words, as far as this can be told without trying the lock."""
+    """Who is at work in `directory`, in words; changes nothing.
+
+    A process id outlives its process, as another's: only where the lock cannot be tried is it what counts. A holder on
+    another host is believed, as not every shared disk tells of locks.
+    """
     signed = _signature(directory)
-    if signed is None or (signed["host"] == socket.gethostname() and not _alive(signed["pid"])):
+    if signed is None or (signed["host"] == socket.gethostname() and not _held(directory / NAME, signed["pid"])):
         return None
     return f"process {signed['pid']} on {signed['host']} since {signed['since']}"
 
@@ -63,6 +70,22 @@ def _signature(directory: Path) -> dict[str, Any] | None:  # Any: JSON
         if isinstance(signed, dict) and {"pid", "host", "since"} <= signed.keys():
             return signed
     return None
+
+
+def _held(path: Path, pid: object) -> bool:
+    """Whether a process of this host holds the lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return _alive(pid)
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing releases it
+    except BlockingIOError:
+        return True
+    except OSError:  # no right to read it, or a disk without such locks
+        return _alive(pid)
+    return False
 
 
 def _alive(pid: object) -> bool:

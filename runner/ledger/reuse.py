@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact, Cost, Result, RunStatus
-from runner.config import estimate
+from runner.config import VideoRequest, estimate
 from runner.engine.run import Run
 
 from .book import Ledger, LedgerError
@@ -56,10 +57,22 @@ def link(run: Run, planned: Result, source: Result) -> Result:
         "request_sent": source.request_sent,
         "reused_from": source.reused_from,
         "saved_usd": estimate(run.config),
+        "warnings": [*planned.warnings, *_lacking(run, source)],
         "cost": Cost(estimated_usd=planned.cost.estimated_usd, actual_usd=0.0),
         "timestamps": {**planned.timestamps, RunStatus.VERIFIED.value: next(iter(planned.timestamps.values()))},
     }
     return planned.model_copy(update=update)
+
+
+def _lacking(run: Run, source: Result) -> Iterator[str]:
+    """What the run asks for beside its file and does not get."""
+    request = run.config.request
+    if isinstance(request, VideoRequest):
+        names = [f"remote-{variant}" for variant in request.variants] + ["thumbnail"] * request.thumbnail
+        there = {Path(artifact.path).stem for artifact in source.artifacts}
+        yield from (f"no {name}: the run that was reused has none" for name in names if name not in there)
+    if run.config.delete_remote:
+        yield "nothing was deleted at the provider: the job is another run's"
 
 
 def _put(source: Path, target: Path) -> None:
@@ -70,7 +83,9 @@ def _put(source: Path, target: Path) -> None:
             os.link(source, part)
         except OSError:
             shutil.copyfile(source, part)
-        part.replace(target)
+    publish(part, target)
+    # To rename one link of a file over another does nothing.
+    discard(part)
 
 
 def _finished(place: Path) -> list[tuple[str, int]]:

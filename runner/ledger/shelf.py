@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from runner.artifacts.result import Result
+from runner.engine.elsewhere import Elsewhere
+from runner.engine.likeness import unanswered
 
 from .book import NAME, Ledger, LedgerError
 
@@ -13,21 +18,46 @@ OUTPUTS = Path("outputs")
 
 
 def shelved(root: Path) -> Iterator[Path]:
-    """The directories at or below `root` that have a ledger, those of a sweep's own runs not included."""
+    """The directories at or below `root` that have a ledger, those of a sweep's own runs not included.
+
+    `root` itself may be a run's directory and that of all others too.
+    """
     for place, folders, files in os.walk(root):
         if NAME in files:
             yield Path(place)
-            folders.clear()
+            if Path(place) != root:
+                folders.clear()
         folders[:] = sorted(name for name in folders if not name.startswith("."))
 
 
-def jobs_elsewhere(own: Path, since: float) -> set[str]:
-    """Jobs that belong to runs of other ledgers in `outputs/` or beside `own`, written after `since` (Unix seconds)."""
-    claimed: set[str] = set()
-    for directory in (*shelved(OUTPUTS), *_siblings(own)):
-        if directory.resolve() != own.resolve() and written_at(directory) >= since:
-            claimed |= _job_ids(directory)
-    return claimed
+def jobs_elsewhere(own: Path, since: float) -> Elsewhere:
+    """What the ledgers around `own` tell that were written after `since` (Unix seconds).
+
+    They are looked for in `outputs/` of the working directory, in the one that `own` is in, and beside `own`.
+    """
+    jobs: set[str] = set()
+    lost: list[tuple[Path, Result]] = []
+    unknown = ""
+    for directory in _neighbours(own):
+        try:
+            for result in _results(directory, since):
+                jobs.update(result.job_ids)
+                lost += [(directory, result)] if unanswered(result) else []
+        except (LedgerError, OSError) as error:
+            # Of another version, or broken: whatever is listed may be its.
+            unknown = unknown or str(error)
+    return Elsewhere(frozenset(jobs), tuple(lost), unknown)
+
+
+def _neighbours(own: Path) -> Iterator[Path]:
+    """Each directory with a ledger around `own`, once, as it is reached first."""
+    here = own.resolve()
+    seen = {here}
+    around = [OUTPUTS, *(place for place in (here, *here.parents) if place.name == OUTPUTS.name)][:2]
+    for directory in (*(place for root in around for place in shelved(root)), *_siblings(own)):
+        if directory.resolve() not in seen:
+            seen.add(directory.resolve())
+            yield directory
 
 
 def _siblings(own: Path) -> Iterator[Path]:
@@ -35,17 +65,20 @@ def _siblings(own: Path) -> Iterator[Path]:
     return (path.parent for path in own.absolute().parent.glob(f"*/{NAME}"))
 
 
+def _results(directory: Path, since: float) -> list[Result]:
+    if written_at(directory) < since:
+        return []
+    with Ledger(directory, readonly=True) as ledger:
+        return [entry.result for entry in ledger.entries() if entry.result is not None]
+
+
 def written_at(directory: Path) -> float:
-    """When the ledger in `directory` was last written, in Unix seconds."""
+    """When the ledger in `directory` was last written, in Unix seconds; 0 if it is gone."""
     log = directory / f"{NAME}-wal"
-    written = [directory / NAME, log] if log.exists() and log.stat().st_size else [directory / NAME]
-    return max(path.stat().st_mtime for path in written)
-
-
-def _job_ids(directory: Path) -> set[str]:
-    try:
-        with Ledger(directory, readonly=True) as ledger:
-            return ledger.job_ids()
-    except LedgerError:
-        # Of another version, or broken: nothing can be learned from it.
-        return set()
+    written = [0.0]
+    # Whoever closes the ledger just now removes its log.
+    with suppress(FileNotFoundError):
+        written.append((directory / NAME).stat().st_mtime)
+        state = log.stat()
+        written += [state.st_mtime] if state.st_size else []
+    return max(written)

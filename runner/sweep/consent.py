@@ -50,7 +50,7 @@ def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
     What exists already is brought home in any case, however much was spent. Nothing is asked: the runs were agreed to
     when they were begun, and what is paid anew was asked for by name.
     """
-    paying = [run for run in runs if run.open and _pays(run)]
+    paying = payers(runs)
     if not paying:
         return set(), None
     before = spent_by((run.earlier for run in runs if run.earlier is not None), paying[0].config.budget)
@@ -60,6 +60,11 @@ def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
     except (BudgetError, ConfigError) as error:
         return set(numbers), error
     return set(), None
+
+
+def payers(runs: Sequence[Run]) -> list[Run]:
+    """The runs that would send a paid request if they went on."""
+    return [run for run in runs if run.open and _pays(run)]
 
 
 def _pays(run: Run) -> bool:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
-from runner.config import Budget
+from runner.config import Budget, ProviderConfig
 from runner.display import observing, print_closing, print_error, reader_may_leave
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
-from runner.errors import DiskError
+from runner.errors import BudgetError, DiskError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
 from runner.report.results import write_results
@@ -24,6 +24,7 @@ from .run_log import RunLog
 
 if TYPE_CHECKING:
     from runner.engine import Outcome
+    from runner.engine.elsewhere import Elsewhere
     from runner.engine.purse import Purse
 
 _KEPT_SECONDS = 24 * 3600.0
@@ -150,30 +151,72 @@ class _Engine:
         self._began = time.time()
 
     def in_batches(self, runs: Sequence[Run], size: int | None) -> Outcome:
-        """Execute `size` runs at a time."""
+        """Execute `size` runs at a time.
+
+        What ends submitting for all ends the batches. What ends it at one endpoint leaves the later runs there planned,
+        as it does within a batch; those elsewhere go on.
+        """
         from runner.engine import Outcome, run_all  # the SDK behind it takes longer to import than most errors to find
 
         total = Outcome()
+        fail_fast = any(run.config.fail_fast for run in runs)
+        refusing: set[ProviderConfig] = set()
         for batch in _batches(runs, size):
+            going = [run for run in batch if run.config.provider not in refusing or _exists(run)]
+            if not going:
+                _add(total, batch, [], Outcome())
+                continue
             outcome = run_all(
-                batch,
+                going,
                 observer=self._observer,
-                fail_fast=any(run.config.fail_fast for run in runs),
+                fail_fast=fail_fast,
                 store=self._store,
                 claimed=lambda: self._claimed(runs),
                 purse=self._purse,
             )
-            total.results += outcome.results
-            total.errors += outcome.errors
-            total.interrupted, total.stopped_by = outcome.interrupted, outcome.stopped_by
-            if total.interrupted is not None or total.stopped_by is not None:
+            _add(total, batch, going, outcome)
+            error = outcome.stopped_by
+            if outcome.interrupted is not None or (fail_fast and error) or isinstance(error, DiskError | BudgetError):
+                total.interrupted, total.stopped_by = outcome.interrupted, error or total.stopped_by
                 break
+            total.stopped_by = total.stopped_by or error
+            refusing |= _refusing(going, outcome)
         return total
 
-    def _claimed(self, runs: Sequence[Run]) -> set[str]:
-        """The jobs of this directory's other runs and of other sweeps; those of `runs` the engine knows itself."""
+    def _claimed(self, runs: Sequence[Run]) -> Elsewhere:
+        """What is of this directory's other runs and of other sweeps; the jobs of `runs` the engine knows itself."""
         begun = min([self._began, *(run.earlier.begun for run in runs if run.earlier is not None)])
-        return self._store.job_ids() | jobs_elsewhere(self._directory, begun - _CLOCKS)
+        return jobs_elsewhere(self._directory, begun - _CLOCKS).also(self._store.job_ids())
+
+
+def _exists(run: Run) -> bool:
+    """Whether there is a job that is only to be brought home."""
+    return run.earlier is not None and run.earlier.status.paid
+
+
+def _add(total: Outcome, batch: Sequence[Run], going: Sequence[Run], outcome: Outcome) -> None:
+    """Add a batch's ends, also those of its runs that were left as they are."""
+    now = time.time()
+    ends = {run.index: end for run, end in zip(going, zip(outcome.results, outcome.errors, strict=False), strict=False)}
+    for run in batch:
+        result, error = ends.get(run.index) or (run.earlier or planned(run, now), None)
+        total.results.append(result)
+        total.errors.append(error)
+
+
+def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[ProviderConfig]:
+    """The endpoints where an error ended submitting that every other run there would meet too."""
+    ends = zip(runs, outcome.results, outcome.errors, strict=False)
+    return {
+        run.config.provider
+        for run, result, error in ends
+        # One that fell back met its error elsewhere.
+        if error is not None and (error.shared or error is outcome.stopped_by) and result.choice == _choice(run)
+    }
+
+
+def _choice(run: Run) -> int:
+    return 0 if run.earlier is None else run.earlier.choice
 
 
 def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
-from runner.config import RunConfig
-from runner.ledger import Acquaintance, Ledger, Reuse, summary
+from runner.config import Budget, RunConfig
+from runner.ledger import Acquaintance, Ledger, Reuse
+from runner.ledger.budget import spent
 
 
 class Intent(NamedTuple):
@@ -30,18 +31,18 @@ class Payable(NamedTuple):
 def payable(intents: Iterable[Intent]) -> Payable:
     """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones."""
     ledgers, reuse = Acquaintance(), Reuse()
-    places: set[Path] = set()
+    places: dict[Path, Budget] = {}
     left = []
     for intent in intents:
         found = ledgers.find(intent.directory)
         if found is not None:
-            places.add(found[0])
+            places[found[0]] = intent.config.budget
         begun = found is not None and found[1].status is not RunStatus.PLANNED
         if not begun and not (intent.config.reuse and reuse.find(intent.fingerprint, intent.directory)):
             left.append(intent)
-    return Payable(left, sum(_spent(place) for place in places))
+    return Payable(left, sum(_spent(place, budget) for place, budget in places.items()))
 
 
-def _spent(place: Path) -> float:
+def _spent(place: Path, budget: Budget) -> float:
     with Ledger(place, readonly=True) as ledger:
-        return summary(ledger).usd or 0.0
+        return spent((entry.result for entry in ledger.entries() if entry.result is not None), budget)

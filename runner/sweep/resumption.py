@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -15,8 +16,9 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.cli.value_overrides import apply
 from runner.config import Problem, RunConfig, load
 from runner.config.request import RequestConfig
+from runner.display import print_error
 from runner.engine.run import Run
-from runner.errors import ConfigError
+from runner.errors import ConfigError, RunnerError
 from runner.ledger import (
     Acquaintance,
     Entry,
@@ -29,11 +31,19 @@ from runner.ledger import (
     recording,
     shelved,
 )
+from runner.ledger.budget import spent
 
-from .consent import agree_to_rest
+from .consent import agree_to_rest, payers
 from .execution import execute
 from .finding import Finding, lines
+from .foreign import NotBegunError, never_begun
+from .payable import Intent, Payable
 from .preflight import PreflightError, endpoint_problems, problems_of
+from .table import print_dry_run
+from .varying import varying
+
+_NAMED = 3
+"""How many runs of a sweep without its ledger are named."""
 
 
 class _HeldError(ConfigError):
@@ -66,17 +76,44 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
         if not runs:
             message = f"{directory} was left before any of its runs was planned; nothing was sent"
             raise ConfigError(message, hint="give the same command again")
+        if any(run.config.dry_run for run in runs):
+            _print_dry_run(runs)
+            return 0
         findings = [*_findings(runs), *_changed_inputs(runs, ledgers)]
         if not any(run.open for run in runs):
             say("nothing to do")
         unaffordable, objection = agree_to_rest(runs)
         held = unaffordable | {finding.run for finding in findings if finding.run is not None}
         outcome = execute(runs, owners, _restore, directory=directory, held=held)
-    if findings:
-        raise _HeldError(findings, len(runs))
+    for error in _objections(findings, len(runs), objection, directory, consent):
+        print_error(error)
+        outcome.stopped_by = outcome.stopped_by or error
+    if left := never_begun(directory):
+        print_error(NotBegunError(directory, left))
+    return outcome.exit_code or (NotBegunError.exit_code if left else 0)
+
+
+def _objections(
+    findings: Sequence[Finding], total: int, objection: RunnerError | None, directory: Path, consent: Consent
+) -> Iterator[RunnerError]:
+    """Why runs were held back, the graver first, with the command that continues with more money."""
     if objection is not None:
-        raise objection
-    return outcome.exit_code
+        flags = " --retry-failed" * consent.retry_failed + " --resubmit-uncertain" * consent.resubmit_uncertain
+        enough, _, _ = (objection.hint or "").partition(" ")
+        objection.hint = f"python -m runner resume {shlex.quote(str(directory))} {enough}{flags}"
+        yield objection
+    if findings:
+        yield _HeldError(findings, total)
+
+
+def _print_dry_run(runs: Sequence[Run]) -> None:
+    """What going on would pay; what exists is brought home for nothing."""
+    left = payers(runs)
+    before = spent((run.earlier for run in runs if run.earlier is not None), runs[0].config.budget)
+    intents = [Intent(run.index, run.config, run.directory, "") for run in left]
+    configs = [run.config for run in runs]
+    differing = varying([run.overrides for run in runs], configs)
+    print_dry_run([run.index for run in runs], configs, differing, left=Payable(intents, before))
 
 
 def _places(directory: Path) -> list[Path]:
@@ -89,11 +126,20 @@ def _places(directory: Path) -> list[Path]:
     if (directory / NAME).is_file():
         _begin_ledger(directory)
         return [directory]
-    if (directory / "multirun.yaml").is_file() and (runs := [*shelved(directory)]):
+    alone = sorted(path.parent for path in directory.glob(f"*/{NAME}") if not has_ledger(path.parent))
+    if (directory / "multirun.yaml").is_file() and not alone and (runs := [*shelved(directory)]):
         return runs
+    if left := never_begun(directory):
+        raise NotBegunError(directory, left)
     below = {path.parent for path in directory.glob("*/ledger.sqlite3")}
-    if below:
+    if below and not alone:
         raise ConfigError(f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {directory}")
+    if alone:
+        raise ConfigError(
+            f"{directory} has no ledger; {len(alone)} of its runs have a {NAME}, from which each goes on alone",
+            hint="\n".join(f"python -m runner resume {shlex.quote(str(run))}" for run in alone[:_NAMED])
+            + f"\nand so on for {len(alone) - _NAMED} more" * (len(alone) > _NAMED),
+        )
     raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
 
 

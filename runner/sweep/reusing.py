@@ -32,12 +32,6 @@ def reuse(
     return done
 
 
-def reusable(work: Sequence[str], places: Sequence[Path]) -> list[bool]:
-    """Which of the runs with these fingerprints and directories need not be paid."""
-    known = Reuse()
-    return [known.find(each, place) is not None for each, place in zip(work, places, strict=True)]
-
-
 def _work(run: Run) -> str | None:
     with suppress(ConfigError):  # an input that is gone is no reason to leave the other runs where they are
         return fingerprint(run.config)

@@ -21,6 +21,7 @@ from runner.report.results import write_results
 from .composition_error import problem_of
 from .consent import agree_to_new
 from .finding import Finding
+from .foreign import begun_otherwise, record_plan, unkept
 from .job import Job
 from .launcher import RunnerLauncher, dry_run, known, labels_of
 from .plan import Planner
@@ -49,6 +50,10 @@ class RunnerSweeper(BasicSweeper):
         if not plan.total:
             problem = Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
             raise PreflightError([Finding(None, problem)], 0)
+        if own is None:
+            budgets = dict.fromkeys(job.config.budget for job in plan.jobs)
+            plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
+        plan.findings += [Finding(None, problem) for problem in self._begun_otherwise(plan.jobs, own=own is not None)]
         print_problems(preflight(plan))
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs)
@@ -56,6 +61,7 @@ class RunnerSweeper(BasicSweeper):
         agree_to_new(job.intent for job in plan.jobs)
         directory = self._prepare()
         if own is None:
+            record_plan(directory, [job.directory for job in plan.jobs])
             return _launch_elsewhere(launcher, batches, plan.jobs, directory)
         returns = own.launch_planned(plan.jobs, self.max_batch_size)
         size = self.max_batch_size or len(returns)
@@ -73,6 +79,10 @@ class RunnerSweeper(BasicSweeper):
             return self.split_arguments(parsed, self.max_batch_size)
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, loader))], 0) from error
+
+    def _begun_otherwise(self, jobs: Sequence[Job], *, own: bool) -> list[Problem]:
+        sweep = Path(str(known(self.config).hydra.sweep.dir))
+        return begun_otherwise(sweep, [job.directory for job in jobs], own=own)
 
     def _prepare(self) -> Path:
         config = known(self.config)

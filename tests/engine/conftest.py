@@ -13,6 +13,7 @@ import pytest
 
 from runner.config import RunConfig
 from runner.engine import Event, Outcome, Run, execute
+from runner.engine.elsewhere import Elsewhere
 from runner.engine.purse import Purse
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import ResultFiles
@@ -137,7 +138,7 @@ class Engine:
                 clock=self.clock,
                 create=lambda _config: self.provider,
                 store=ResultFiles(),
-                claimed=frozenset,
+                claimed=Elsewhere,
             )
             for moment in at:
                 asyncio.get_running_loop().call_at(moment, scheduler.interrupt, 2)

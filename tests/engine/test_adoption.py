@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import itertools
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runner.artifacts.result import Attempt
 from runner.engine.adoption import match
+from runner.engine.elsewhere import Elsewhere
+from runner.engine.journal import planned
 from runner.engine.likeness import MARGIN, Lost
+from runner.engine.run import Run
 from runner.providers import Job, JobStatus
+
+from .configs import video_config
 
 NOW = 1_800_000_000.0
 SENT = {"operation": "create", "prompt": "A paper boat", "model": "prod", "seconds": "8", "size": "1280x720"}
@@ -31,7 +39,7 @@ def job(job_id: str = "video_1", *, at: float | None = 5, **raw) -> Job:
 
 
 def adopted(runs, jobs, claimed=frozenset(), **options) -> dict[int, str]:
-    found = match(runs, jobs, claimed, **options)
+    found = match(runs, jobs, Elsewhere(frozenset(claimed)), **options)
     assert found.adopted.keys() | found.reasons.keys() == {one.index for one in runs}
     assert not found.adopted.keys() & found.reasons.keys()
     return {index: one.id for index, one in found.adopted.items()}
@@ -103,7 +111,7 @@ def test_the_video_that_an_edit_starts_from_is_not_its_outcome():
 
 def test_an_image_has_no_job_to_adopt_though_a_video_has_the_same_prompt():
     image = {"operation": "generate", "prompt": "A paper boat", "model": "prod"}
-    found = match([lost(sent=image)], [job()], frozenset())
+    found = match([lost(sent=image)], [job()], Elsewhere())
     assert found.adopted == {}
     assert "images are kept as no jobs" in found.reasons[0]
 
@@ -114,7 +122,7 @@ def test_a_job_of_another_run_is_not_adopted():
 
 
 def test_of_two_jobs_that_match_none_is_taken():
-    found = match([lost()], [job(), job("video_2")], frozenset())
+    found = match([lost()], [job(), job("video_2")], Elsewhere())
     assert found.adopted == {}
     assert found.reasons[0] == "2 jobs match (video_1, video_2), and which is this run's cannot be told"
 
@@ -125,7 +133,7 @@ def test_replicas_take_one_job_each_in_the_order_of_time():
 
 
 def test_replicas_with_too_few_jobs_share_what_is_there():
-    found = match([lost(0), lost(1), lost(2)], [job(), job("video_2")], frozenset())
+    found = match([lost(0), lost(1), lost(2)], [job(), job("video_2")], Elsewhere())
     assert {one.id for one in found.adopted.values()} == {"video_1", "video_2"}
     (reason,) = found.reasons.values()
     assert "went to other runs that sent the same request" in reason
@@ -160,15 +168,84 @@ def test_runs_that_time_tells_apart_may_differ_in_anything():
 
 
 def test_a_server_that_hides_prompts_is_named_as_the_reason():
-    found = match([lost()], [job(prompt=None), job("video_2", prompt="Another")], frozenset())
+    found = match([lost()], [job(prompt=None), job("video_2", prompt="Another")], Elsewhere())
     assert found.reasons[0] == "no job matches among 2 listed; 1 may, but the list does not tell enough"
 
 
 def test_what_a_cut_list_may_hide_is_not_decided():
     runs = [lost(0), lost(1, since=50_000, until=50_060)]
-    found = match(runs, [job(), job("video_2", at=50_010)], frozenset(), complete_since=NOW, shortfall="too long")
+    found = match(runs, [job(), job("video_2", at=50_010)], Elsewhere(), complete_since=NOW, shortfall="too long")
     assert {index: one.id for index, one in found.adopted.items()} == {1: "video_2"}
     assert found.reasons == {0: "too long"}
+
+
+@pytest.fixture
+def elsewhere(result):
+    """What another directory tells, with a request that was lost there and this job of its own."""
+
+    def build(sent=SENT, *, since: float = 0, jobs=()) -> Elsewhere:
+        return Elsewhere(frozenset(jobs), ((Path("outputs/B"), result(sent, since)),))
+
+    return build
+
+
+@pytest.fixture
+def result(video_run):
+    """A run's record whose one paid request got no answer."""
+
+    def build(sent, since: float):
+        started, ended = (dt.datetime.fromtimestamp(NOW + at, dt.UTC) for at in (since, since + 60))
+        attempt = Attempt(number=1, model="prod", started_at=started, ended_at=ended)
+        return planned(video_run, NOW).model_copy(update={"request_sent": sent, "attempts": [attempt]})
+
+    return build
+
+
+@pytest.fixture
+def video_run():
+    return Run(0, video_config(), Path("0"))
+
+
+@pytest.mark.parametrize("theirs", [SENT, {**SENT, "input_reference": "b.png"}, {**SENT, "seed": 2}])
+@pytest.mark.parametrize("jobs", [[job()], [job(), job("video_2", at=400)]])
+def test_what_an_open_request_elsewhere_may_have_made_is_nobody_s(elsewhere, theirs, jobs):
+    found = match([lost(until=200)], jobs, elsewhere(theirs))
+    assert found.adopted == {}
+    assert found.reasons[0].endswith("but may be of a request in outputs/B whose answer was lost too")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "since"),
+    [
+        ({**SENT, "prompt": "Another"}, 0),
+        ({**SENT, "seconds": "4"}, 0),
+        (SENT, 5000),
+        ({**SENT, "operation": "generate"}, 0),
+    ],
+)
+def test_an_open_request_elsewhere_that_cannot_have_made_the_job_is_no_rival(elsewhere, theirs, since):
+    found = match([lost()], [job()], elsewhere(theirs, since=since))
+    assert found.adopted.keys() == {0}
+
+
+def test_a_rival_that_has_its_job_from_another_request_is_still_one(elsewhere):
+    found = match([lost()], [job(), job("video_2")], elsewhere(jobs={"video_2"}))
+    assert found.adopted == {}
+
+
+def test_while_a_neighbour_cannot_be_read_nothing_is_adopted():
+    unread = Elsewhere(unknown="outputs/B/ledger.sqlite3 cannot be read")
+    found = match([lost()], [job()], unread)
+    assert found.adopted == {}
+    assert found.reasons[0] == (
+        "1 job matches (video_1), and may be of a run elsewhere: outputs/B/ledger.sqlite3 cannot be read"
+    )
+    assert match([lost()], [], unread).reasons[0] == "no job matches among 0 listed"
+
+
+def test_jobs_of_other_runs_are_counted_among_those_listed():
+    found = match([lost()], [job()], Elsewhere(frozenset({"video_1", "video_far"})))
+    assert found.reasons[0] == "no job matches among 1 listed, 1 of other runs"
 
 
 PROMPTS = ["boat", "kite", "sea"]
@@ -196,7 +273,7 @@ ids = st.sets(st.integers(0, 12).map("video_{}".format))
 
 @given(lost_runs, listed, ids)
 def test_no_job_is_adopted_twice_nor_if_claimed_nor_with_another_prompt(runs, jobs, claimed):
-    found = match(runs, jobs, claimed)
+    found = match(runs, jobs, Elsewhere(frozenset(claimed)))
     given_away = [one.id for one in found.adopted.values()]
     assert len(given_away) == len(set(given_away))
     assert not set(given_away) & claimed
@@ -217,7 +294,7 @@ def test_a_job_of_something_else_and_another_order_change_nothing(runs, jobs, cl
 
 @given(lost_runs, listed)
 def test_a_second_job_like_an_adopted_one_never_brings_two_runs_the_same(runs, jobs):
-    for index, one in match(runs, jobs, frozenset()).adopted.items():
+    for index, one in match(runs, jobs, Elsewhere()).adopted.items():
         twin = dataclasses.replace(one, id="video_twin")
         after = adopted(runs, [*jobs, twin])
         same = [other for other in runs if other.sent == runs[index].sent]
@@ -226,9 +303,9 @@ def test_a_second_job_like_an_adopted_one_never_brings_two_runs_the_same(runs, j
 
 @given(lost_runs, listed)
 def test_looking_again_after_adopting_finds_nobody_else_s_job(runs, jobs):
-    first = match(runs, jobs, frozenset())
+    first = match(runs, jobs, Elsewhere())
     left = [one for one in runs if one.index not in first.adopted]
-    second = match(left, jobs, {one.id for one in first.adopted.values()})
+    second = match(left, jobs, Elsewhere(frozenset(one.id for one in first.adopted.values())))
     pairs = itertools.chain(first.adopted.values(), second.adopted.values())
     taken = [one.id for one in pairs]
     assert len(taken) == len(set(taken))

@@ -8,10 +8,12 @@ import time
 
 import pytest
 
+from runner.artifacts import RunStatus
 from runner.emulator.job import Job as EmulatedJob
 from runner.emulator.state import State
 from runner.engine.adoption import look_for
 from runner.engine.clock import RealClock
+from runner.engine.elsewhere import Elsewhere
 from runner.engine.endpoint import Endpoint
 from runner.engine.likeness import Lost
 from runner.engine.listing import MAX_PAGES, TRIES
@@ -42,10 +44,10 @@ def lost(index: int = 0, *, age: float = 1000) -> Lost:
 def look(provider, clock):
     """Look for runs in what the fake provider lists, in simulated time."""
 
-    def search(*runs: Lost, claimed=frozenset()):
+    def search(*runs: Lost):
         endpoint = Endpoint(provider, video_config().provider, clock)
         with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-            return runner.run(look_for(endpoint, runs, claimed))
+            return runner.run(look_for(endpoint, runs, Elsewhere()))
 
     return search
 
@@ -129,6 +131,16 @@ def test_a_run_whose_answer_was_lost_goes_on_with_the_job_that_was_made(engine, 
     assert len(provider.created) == 3
 
 
+def test_ctrl_c_ends_the_search_and_leaves_the_run_uncertain(engine, provider, runs, stored):
+    provider.answers_lost, provider.latency = 1, 20
+    (run,) = runs()
+    outcome = engine.interrupted([run], 30)
+    assert outcome.exit_code == 130
+    assert engine.seconds == pytest.approx(30, abs=1), "the list was asked for at 20 s, and would have come at 40 s"
+    assert stored(run).status is RunStatus.UNCERTAIN
+    assert len(provider.created) == 1
+
+
 class Impatient(RealClock):
     """The real time, in which every wait is over at once."""
 
@@ -180,13 +192,13 @@ async def test_a_job_whose_answer_was_lost_is_found_again(opened, preset):
     endpoint, config, server = opened(preset, rules=[{**LOSE, "nth": 2}])
     await endpoint.provider.submit(config("request.prompt=Another"))
     gone = await lose(endpoint, config("model.deployment=prod") if preset == "azure_openai" else config())
-    found = await look_for(endpoint, [gone], frozenset())
+    found = await look_for(endpoint, [gone], Elsewhere())
     assert ids(found) == {0: server.ledger()["created"][1]["id"]}
 
 
 async def test_a_request_that_never_arrived_finds_nothing(opened):
     endpoint, config, server = opened(rules=[{**LOSE, "fault": "drop_before_commit"}])
-    found = await look_for(endpoint, [await lose(endpoint, config())], frozenset())
+    found = await look_for(endpoint, [await lose(endpoint, config())], Elsewhere())
     assert (found.adopted, found.reasons) == ({}, {0: "no job matches among 0 listed"})
     assert server.ledger()["jobs"] == 0
 
@@ -195,7 +207,7 @@ async def test_replicas_find_as_many_jobs_as_were_made(opened):
     rules = [{**LOSE, "nth": [1, 3]}, {**LOSE, "nth": 2, "fault": "drop_before_commit"}]
     endpoint, config, server = opened(rules=rules)
     gone = [await lose(endpoint, config(), index) for index in range(3)]
-    found = await look_for(endpoint, gone, frozenset())
+    found = await look_for(endpoint, gone, Elsewhere())
     assert set(ids(found).values()) == {made["id"] for made in server.ledger()["created"]}
     assert (len(found.adopted), len(found.reasons)) == (2, 1)
 
@@ -206,7 +218,7 @@ async def test_a_lost_remix_is_told_from_another_video_of_the_same_prompt(opened
     source = await endpoint.provider.submit(config())
     await endpoint.provider.submit(config("request.prompt=Snow"))
     gone = await lose(endpoint, config(f"request.video={source.id}", "request.prompt=Snow"))
-    found = await look_for(endpoint, [gone], {source.id})
+    found = await look_for(endpoint, [gone], Elsewhere(frozenset({source.id})))
     (remixed,) = [made["id"] for made in server.ledger()["created"] if made["operation"] == "remix"]
     assert ids(found) == {0: remixed}
 
@@ -215,7 +227,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
     endpoint, config, server = opened(rules=[LOSE], latency=0)
     gone = await lose(endpoint, config())
     await endpoint.provider.delete(server.ledger()["created"][0]["id"])
-    assert (await look_for(endpoint, [gone], frozenset())).adopted == {}
+    assert (await look_for(endpoint, [gone], Elsewhere())).adopted == {}
 
 
 @pytest.mark.parametrize(
@@ -223,7 +235,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
 )
 async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, preset, said):
     endpoint, config, _ = opened(preset, rules=[LOSE])
-    found = await look_for(endpoint, [await lose(endpoint, config())], frozenset())
+    found = await look_for(endpoint, [await lose(endpoint, config())], Elsewhere())
     assert found.adopted == {}
     assert said in found.reasons[0]
 
@@ -240,7 +252,7 @@ async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, pres
 async def test_trouble_with_the_list_delays_the_finding(opened, fault):
     trouble = {"match": {"operation": "list"}, "nth": [1, 2], **fault}
     endpoint, config, server = opened(rules=[LOSE, trouble])
-    found = await look_for(endpoint, [await lose(endpoint, config())], frozenset())
+    found = await look_for(endpoint, [await lose(endpoint, config())], Elsewhere())
     assert ids(found) == {0: server.ledger()["created"][0]["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 3
 
@@ -254,5 +266,5 @@ async def test_a_job_is_found_among_a_thousand(opened, tmp_path):
         state.add(EmulatedJob(f"video_{number:04}", mine["created"] + 1, 1.0, 1e9, "create", mine["model"],
                               f"take {number}", mine["seconds"], mine["size"], 0.4))  # fmt: skip
     state.close()
-    assert ids(await look_for(endpoint, [gone], frozenset())) == {0: mine["id"]}
+    assert ids(await look_for(endpoint, [gone], Elsewhere())) == {0: mine["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 10

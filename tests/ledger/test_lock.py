@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,32 @@ def test_a_lock_that_nobody_signed_names_nobody(tmp_path, signed):
 def test_another_host_s_process_cannot_be_asked_and_counts_as_there(tmp_path):
     (tmp_path / ".lock").write_text(json.dumps({"pid": 1, "host": "elsewhere", "since": "2026-11-23 09:30:00"}))
     assert at_work(tmp_path) == "process 1 on elsewhere since 2026-11-23 09:30:00"
+
+
+def test_a_process_that_has_got_the_id_of_a_killed_holder_is_not_taken_for_it(tmp_path):
+    signed = {"pid": os.getpid(), "host": socket.gethostname(), "since": "2026-11-23 09:30:00"}
+    (tmp_path / ".lock").write_text(json.dumps(signed))
+    assert at_work(tmp_path) is None
+
+
+def test_looking_who_is_there_takes_the_lock_from_nobody(tmp_path, holder):
+    place = tmp_path / "sweep"
+    before = (place / ".lock").stat().st_mtime_ns
+    assert str(holder.pid) in (at_work(place) or "")
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    assert at_work(place) is None
+    assert (place / ".lock").stat().st_mtime_ns == before
+    with recording(place):
+        assert str(os.getpid()) in (at_work(place) or "")
+
+
+def test_who_starts_while_somebody_looks_waits_that_moment(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with recording(tmp_path):
+        pass
+    with (tmp_path / ".lock").open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        threading.Timer(0.03, fcntl.flock, (file, fcntl.LOCK_UN)).start()
+        with recording(tmp_path):
+            assert at_work(tmp_path)

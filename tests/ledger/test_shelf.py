@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from pathlib import Path
 
 import pytest
 
+from runner.artifacts.result import Attempt, ErrorRecord
+from runner.engine.elsewhere import Elsewhere
 from runner.ledger import jobs_elsewhere, shelved
 from runner.ledger.shelf import written_at
 
@@ -34,26 +37,35 @@ def test_jobs_of_other_runs_are_claimed_unless_they_are_too_old(here, video, she
     for name in ("own", "other", "old"):
         shelve(here / "outputs" / name, video, ["submitted"], job_id=f"video_{name}")
     aged(here / "outputs/old", LONG_AGO)
-    assert jobs_elsewhere(Path("outputs/own"), NOW - 60) == {"video_other"}
-    assert jobs_elsewhere(here / "outputs/own", LONG_AGO) == {"video_other", "video_old"}
+    assert jobs_elsewhere(Path("outputs/own"), NOW - 60).jobs == {"video_other"}
+    assert jobs_elsewhere(here / "outputs/own", LONG_AGO).jobs == {"video_other", "video_old"}
 
 
 def test_siblings_outside_outputs_are_strangers_to_each_other_too(here, video, shelve):
     """Under a launcher that is not ours each run of a sweep has its own ledger, wherever the sweep is."""
     for number in range(2):
         shelve(here / "sweep" / str(number), video, ["submitted"], job_id=f"video_{number}")
-    assert jobs_elsewhere(here / "sweep/0", LONG_AGO) == {"video_1"}
+    assert jobs_elsewhere(here / "sweep/0", LONG_AGO).jobs == {"video_1"}
 
 
-def test_a_ledger_that_cannot_be_read_claims_nothing(here, video, shelve):
+def test_a_ledger_that_cannot_be_read_leaves_open_whose_a_job_is(here, video, shelve):
     (here / "outputs/broken").mkdir(parents=True)
     (here / "outputs/broken/ledger.sqlite3").write_bytes(b"no database " * 99)
     shelve(here / "outputs/sound", video, ["submitted"], job_id="video_1")
-    assert jobs_elsewhere(here / "outputs/own", LONG_AGO) == {"video_1"}
+    found = jobs_elsewhere(here / "outputs/own", LONG_AGO)
+    assert found.jobs == {"video_1"}
+    assert "outputs/broken/ledger.sqlite3 cannot be read" in found.unknown
+
+
+def test_a_ledger_that_cannot_be_read_is_none_of_a_request_s_that_left_long_after(here):
+    (here / "outputs/broken").mkdir(parents=True)
+    (here / "outputs/broken/ledger.sqlite3").write_bytes(b"no database " * 99)
+    aged(here / "outputs/broken", LONG_AGO)
+    assert jobs_elsewhere(here / "outputs/own", NOW) == Elsewhere()
 
 
 def test_where_there_are_no_outputs_nothing_is_claimed(here):
-    assert jobs_elsewhere(here / "somewhere", LONG_AGO) == set()
+    assert jobs_elsewhere(here / "somewhere", LONG_AGO).jobs == set()
 
 
 def test_what_a_process_has_just_written_counts_although_its_file_is_older(tmp_path, video, shelve):
@@ -61,3 +73,49 @@ def test_what_a_process_has_just_written_counts_although_its_file_is_older(tmp_p
     aged(tmp_path, LONG_AGO)
     (tmp_path / "ledger.sqlite3-wal").write_bytes(b"a change")
     assert written_at(tmp_path) > NOW - 60 or written_at(tmp_path) > LONG_AGO
+
+
+def test_where_a_ledger_has_gone_nothing_was_written(tmp_path):
+    assert written_at(tmp_path) == 0
+
+
+def test_a_ledger_whose_log_is_gone_was_written_when_its_file_was(tmp_path, video, shelve):
+    shelve(tmp_path, video, ["planned"])
+    assert written_at(aged(tmp_path, LONG_AGO)) == LONG_AGO
+
+
+@pytest.mark.parametrize("place", ["elsewhere", "outputs/2026"])
+def test_who_is_a_neighbour_does_not_depend_on_where_the_command_is_given(here, video, shelve, monkeypatch, place):
+    shelve(here / "outputs/2027/B/y", video, ["submitted"], job_id="video_1")
+    (here / place).mkdir(parents=True)
+    monkeypatch.chdir(here / place)
+    assert jobs_elsewhere(here / "outputs/2026/A/x", LONG_AGO).jobs == {"video_1"}
+
+
+@pytest.mark.parametrize("own", ["outputs/one", "outputs"])
+def test_a_run_in_outputs_itself_hides_no_other(here, video, shelve, own):
+    for place in ("outputs", "outputs/one", "outputs/2026/two"):
+        shelve(here / place, video, ["submitted"], job_id=f"video_{Path(place).name}")
+    assert [*shelved(Path("outputs"))] == [Path("outputs"), Path("outputs/2026/two"), Path("outputs/one")]
+    expected = {"video_outputs", "video_one", "video_two"} - {f"video_{Path(own).name}"}
+    assert jobs_elsewhere(here / own, LONG_AGO).jobs == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "job_id", "error", "count"),
+    [
+        ("submitting", None, None, 1),
+        ("uncertain", None, "UncertainError", 1),
+        ("verified", None, "UncertainError", 1),
+        ("submitted", "video_1", None, 0),
+        ("failed", None, "InvalidRequestError", 0),
+    ],
+)
+def test_requests_that_nobody_knows_an_answer_to_are_told_with_their_place(
+    here, video, shelve, status, job_id, error, count
+):
+    record = error and ErrorRecord(type=error, code=None, message="no answer", hint=None, retryable=False)
+    attempt = Attempt(number=1, started_at=dt.datetime.fromtimestamp(NOW, dt.UTC), job_id=job_id, error=record)
+    shelve(here / "outputs/other", video, [status], attempts=[attempt])
+    found = jobs_elsewhere(here / "outputs/own", LONG_AGO).open
+    assert [place for place, _ in found] == [Path("outputs/other")] * count

@@ -10,6 +10,7 @@ import pytest
 
 from runner.app import run
 from runner.emulator.thread import EmulatorThread
+from runner.errors import RunnerError
 
 TWO = "request.duration_seconds=4,8"
 """Two runs, of $0.40 and $0.80."""
@@ -150,10 +151,29 @@ def test_a_single_run_keeps_to_its_budget_too(sweep, here, emulator, capsys, mon
 @pytest.mark.parametrize("launcher", ["basic", "joblib"])
 def test_other_launchers_ask_once_for_the_whole_sweep_and_keep_to_its_limits(sweep, here, emulator, capsys, launcher):
     foreign = (f"hydra/launcher={launcher}", TWO)
-    assert sweep(*foreign, "budget.max_usd=1") == 3
+    assert sweep(*foreign, "budget.max_usd_per_run=0.5") == 3
     assert sweep(*foreign, "budget.confirm_above_usd=1") == 2
     refused(here, emulator, capsys)
     assert sweep(*foreign, "budget.confirm_above_usd=0.1", "yes=true") == 0
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib"])
+def test_a_budget_that_other_launchers_cannot_keep_is_refused(sweep, here, emulator, capsys, launcher):
+    assert sweep(f"hydra/launcher={launcher}", TWO, "budget.max_usd=50") == 2
+    said = refused(here, emulator, capsys)
+    assert said.count("budget.max_usd: cannot be kept by this hydra/launcher") == 1
+    assert "hydra/launcher=runner" in said
+    assert "budget.max_usd_per_run=" in said
+    assert sweep(f"hydra/launcher={launcher}", TWO, "budget.max_usd_per_run=1") == 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_nor_is_it_kept_by_another_sweeper_with_another_launcher(sweep, emulator, capsys):
+    study = ["hydra/sweeper=optuna", "hydra.sweeper.n_trials=2", "hydra/sweeper/sampler=random", "objective=cost"]
+    choices = "request.duration_seconds=choice(4,8)"
+    assert sweep(*study, "hydra/launcher=basic", choices, "budget.max_usd=50") == RunnerError.exit_code
+    assert "run 0 is refused: budget.max_usd: cannot be kept" in capsys.readouterr().err
+    assert emulator.ledger()["requests"] == {}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::FutureWarning", "ignore::DeprecationWarning")
@@ -168,7 +188,7 @@ def test_another_sweepers_batches_add_up(sweep, emulator, capsys):
     ]
     assert sweep(*study, "budget.max_usd=2") == 3
     assert emulator.ledger()["jobs"] == 4
-    assert "with $1.60 that is spent or at risk" in capsys.readouterr().err
+    assert "on top of $1.60 that is spent or at risk" in capsys.readouterr().err
     assert sweep(*study, "budget.confirm_above_usd=1", directory="other") == 2
     assert emulator.ledger()["jobs"] == 6, "the second batch would take the sum above the threshold"
 
@@ -179,7 +199,7 @@ def test_resuming_needs_a_larger_budget_and_goes_on_with_it(sweep, here, elsewhe
     assert sweep("replica=0,1,2", "budget.max_usd=1.20", fallback, server=server) == 3
     capsys.readouterr()
     assert run(["resume", "out", "progress=off"]) == 3
-    assert "with $1.20 that is spent or at risk" in capsys.readouterr().err
+    assert "on top of $1.20 that is spent or at risk" in capsys.readouterr().err
     assert server.ledger()["jobs"] + elsewhere.ledger()["jobs"] == 3
     assert run(["resume", "out", "progress=off", "budget.max_usd=1.60"]) == 0
     assert server.ledger()["jobs"] + elsewhere.ledger()["jobs"] == 4

@@ -41,7 +41,7 @@ def test_only_what_would_be_paid_is_held_back(left):
     held, objection = agree_to_rest(left("budget.max_usd=4.70"))
     assert held == {STATUSES.index("planned")}
     assert isinstance(objection, BudgetError)
-    assert "would cost $4.80 with $4.00 that is spent or at risk" in str(objection)
+    assert "would cost $0.80 on top of $4.00 that is spent or at risk, $4.80 in all" in str(objection)
     assert agree_to_rest(left("budget.max_usd=4.80")) == (set(), None)
 
 

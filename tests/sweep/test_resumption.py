@@ -345,6 +345,38 @@ def test_ctrl_c_says_how_to_go_on(sweep, here, make_emulator, capsys, monkeypatc
     assert created(server) == 1
 
 
+def test_a_dry_run_says_what_going_on_would_pay_and_pays_nothing(sweep, here, rewind, forget, emulator, capsys):
+    assert sweep("replica=0,1,2") == 0
+    rewind(0, "submitted")
+    forget(1)
+    capsys.readouterr()
+    assert again("dry_run=true") == 0
+    said = capsys.readouterr().out
+    assert "$0.40 at list price" in said
+    assert said.count("none: is there") == 2
+    assert states(here / "out") == ["submitted", "planned", "verified"]
+    assert created(emulator) == 3
+
+
+def test_options_may_stand_before_overrides(sweep, here, rewind, emulator):
+    assert sweep("replica=0") == 0
+    rewind(0, "failed", error=ErrorRecord(type="GenerationFailedError", retryable=True, **FAILURE))
+    assert run(["resume", "out", "--retry-failed", "budget.max_usd=4"]) == 0
+    assert states(here / "out") == ["verified"]
+    assert created(emulator) == 2
+
+
+def test_the_command_for_more_money_works_as_it_is_said(sweep, here, rewind, emulator, capsys):
+    assert sweep("replica=0,1", "budget.max_usd=0.80") == 0
+    rewind(0, "failed", error=ErrorRecord(type="GenerationFailedError", retryable=True, **FAILURE))
+    capsys.readouterr()
+    assert again("--retry-failed") == 3
+    (command,) = [line for line in capsys.readouterr().err.splitlines() if "python -m runner resume" in line]
+    assert run(command.split()[3:]) == 0
+    assert states(here / "out") == ["verified", "verified"]
+    assert created(emulator) == 3
+
+
 def test_results_of_a_resumed_sweep_are_written_anew(sweep, here, rewind):
     assert sweep("replica=0,1") == 0
     rewind(1, "submitted")

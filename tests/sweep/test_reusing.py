@@ -48,6 +48,21 @@ def test_finished_work_is_linked_and_costs_nothing(first, reused, here, emulator
     assert not [*here.rglob("*.part")]
 
 
+def test_what_the_source_lacks_is_said(first, reused, here):
+    assert reused("request.variants=[spritesheet]", "delete_remote=true") == 0
+    assert read_result(here / SECOND).warnings == [
+        "no remote-spritesheet: the run that was reused has none",
+        "nothing was deleted at the provider: the job is another run's",
+    ]
+
+
+def test_files_that_are_linked_already_leave_nothing_behind(first, reused, here):
+    (here / SECOND).mkdir(parents=True)
+    (here / SECOND / "video.mp4").hardlink_to(here / VIDEO)
+    assert reused() == 0
+    assert not [*(here / SECOND).glob("*.part")]
+
+
 def test_without_asking_for_it_nothing_is_reused(first, sweep, emulator):
     assert sweep("replica=0", directory="outputs/second") == 0
     assert created(emulator) == 2

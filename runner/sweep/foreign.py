@@ -1,0 +1,74 @@
+"""A launcher that is not ours: what it cannot keep to, and which of a sweep's runs it never came to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+
+from runner.artifacts.atomic import write_text
+from runner.artifacts.result_file import NAME as RESULT
+from runner.config import Budget, Problem
+from runner.errors import ConfigError, RunnerError
+from runner.ledger import has_ledger
+from runner.ledger.book import NAME as LEDGER
+
+PLANNED = "planned.json"
+"""In the sweep's directory: those of its runs, relative to it; each has a ledger of its own from when it is begun."""
+
+
+class NotBegunError(RunnerError):
+    """A sweep has runs that only its launcher can begin."""
+
+    exit_code = 4
+
+    def __init__(self, sweep: Path, count: int) -> None:
+        runs, them = ("1 run was", "it") if count == 1 else (f"{count:,} runs were", "them")
+        super().__init__(
+            f"{runs} never begun, as the launcher of {sweep} ended too early; nothing was sent for {them}",
+            hint=f"the sweep's own command begins {them} and repeats nothing, "
+            f"given with hydra.sweep.dir={shlex.quote(str(sweep))}",
+        )
+
+
+def unkept(budget: Budget) -> list[Problem]:
+    """Why jobs that know nothing of each other cannot keep to `budget`, if so."""
+    if budget.max_usd is None:
+        return []
+    message = "cannot be kept by this hydra/launcher: each of its jobs sees only what it spends itself"
+    hint = "hydra/launcher=runner keeps to it; budget.max_usd_per_run=N limits each run under any launcher"
+    return [Problem("budget.max_usd", message, hint)]
+
+
+def begun_otherwise(sweep: Path, runs: Iterable[Path], *, own: bool) -> list[Problem]:
+    """Why a sweep must not go on under this launcher, if so: it would not find its ledgers, and pay again.
+
+    Under our `own` the sweep has one ledger, under any other each of its runs.
+    """
+    places = [run for run in runs if run != sweep.absolute()] if own else [sweep]
+    if not any(os.path.isfile(place / LEDGER) for place in places):  # noqa: PTH113 - too long a name is none
+        return []
+    what = "was begun under another hydra/launcher" + ", or its runs were resumed one by one" * own
+    hint = f"python -m runner resume {shlex.quote(str(sweep))}, or choose another hydra.sweep.dir"
+    return [Problem("hydra.sweep.dir", f"{sweep} {what}", hint)]
+
+
+def record_plan(sweep: Path, runs: Iterable[Path]) -> None:
+    """Keep the directories that the sweep's runs will have; raises `DiskError`."""
+    write_text(sweep / PLANNED, json.dumps([os.path.relpath(run, sweep) for run in runs]) + "\n")
+
+
+def never_begun(sweep: Path) -> int:
+    """How many of the planned runs have left nothing; 0 for our own launcher's. Raises `ConfigError`."""
+    path = sweep / PLANNED
+    if not path.is_file():
+        return 0
+    try:
+        runs = [sweep / name for name in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error}", hint="the sweep's own command writes it again and repeats nothing"
+        ) from error
+    return sum(not has_ledger(run) and not (run / RESULT).is_file() for run in runs)
