@@ -94,8 +94,8 @@ class Watch:
 def descent(pid: int) -> Iterator[int]:
     """The process and its descendants."""
     yield pid
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
+    with suppress(OSError):  # it may end while it is looked at
+        for path in Path(f"/proc/{pid}/task").glob("*/children"):
             for child in path.read_text().split():
                 yield from descent(int(child))
 
