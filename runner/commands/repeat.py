@@ -78,5 +78,7 @@ def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m runner repeat", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
-    parser.add_argument("overrides", nargs="*", help="single values to change, as in request.duration_seconds=4")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], help="single values to change, as in request.duration_seconds=4"
+    )
     return parser

@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "overrides",
         nargs="*",
+        default=[],
         help="single values that change nothing paid, as in budget.max_usd=30 or provider.poll_interval=2",
     )
     return parser
