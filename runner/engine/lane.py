@@ -31,11 +31,11 @@ class Lane:
         """The next run, or, of `existing` ones only, the next whose job is at the provider already."""
         if not existing:
             return self.waiting.popleft() if self.waiting else None
-        return next(iter(self._pick(lambda run: run.earlier is not None and run.earlier.status.paid, most=1)), None)
+        return next(iter(self._pick(lambda run: run.status.paid, most=1)), None)
 
     def take_lost(self) -> list[tuple[int, Run]]:
         """All runs of which an earlier process left a request without its answer."""
-        return self._pick(lambda run: run.earlier is not None and run.earlier.status.lost, most=len(self.waiting))
+        return self._pick(lambda run: run.status.lost, most=len(self.waiting))
 
     def _pick(self, wanted: Callable[[Run], bool], most: int) -> list[tuple[int, Run]]:
         found = [item for item in self.waiting if wanted(item[1])][:most]

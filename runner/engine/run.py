@@ -28,9 +28,24 @@ class Run:
     """Whether it may be paid again if its answer stays lost: the user's explicit consent."""
 
     @property
+    def status(self) -> RunStatus:
+        """How far it had come before."""
+        return RunStatus.PLANNED if self.earlier is None else self.earlier.status
+
+    @property
+    def choice(self) -> int:
+        """Which of its config's choices it goes on with: 0 as configured, n its nth fallback."""
+        return 0 if self.earlier is None else self.earlier.choice
+
+    @property
+    def pays(self) -> bool:
+        """Whether going on sends a paid request; else there is, or may be, a job that is only to be brought home."""
+        return not self.status.paid and (self.resubmit or not self.status.lost)
+
+    @property
     def open(self) -> bool:
         """Whether something is left to do."""
-        return self.earlier is None or self.earlier.status.unfinished or self.again
+        return self.status.unfinished or self.again
 
 
 @dataclass(frozen=True, slots=True)

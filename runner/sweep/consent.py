@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from runner.artifacts.result import RunStatus
 from runner.config import Estimate, RunConfig
 from runner.config.budget import passes
 from runner.engine.run import Run
@@ -64,12 +63,7 @@ def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
 
 def payers(runs: Sequence[Run]) -> list[Run]:
     """The runs that would send a paid request if they went on."""
-    return [run for run in runs if run.open and _pays(run)]
-
-
-def _pays(run: Run) -> bool:
-    status = RunStatus.PLANNED if run.earlier is None else run.earlier.status
-    return not status.paid and (run.resubmit or not status.lost)
+    return [run for run in runs if run.open and run.pays]
 
 
 def asks(configs: Sequence[RunConfig], total: Sum, spent: float = 0.0) -> bool:

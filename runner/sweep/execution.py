@@ -105,7 +105,7 @@ def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
 def _urgency(run: Run) -> tuple[bool, float, int]:
     """What exists comes before what is new, and first of all what its provider will drop first."""
     earlier = run.earlier
-    if earlier is None or not earlier.status.paid:
+    if earlier is None or not run.status.paid:
         return True, 0.0, run.index
     told = (earlier.raw_response or {}).get("expires_at")
     return False, float(told) if isinstance(told, int | float) else earlier.begun + _KEPT_SECONDS, run.index
@@ -162,7 +162,7 @@ class _Engine:
         fail_fast = any(run.config.fail_fast for run in runs)
         refusing: set[ProviderConfig] = set()
         for batch in _batches(runs, size):
-            going = [run for run in batch if run.config.provider not in refusing or _exists(run)]
+            going = [run for run in batch if run.config.provider not in refusing or run.status.paid]
             if not going:
                 _add(total, batch, [], Outcome())
                 continue
@@ -189,11 +189,6 @@ class _Engine:
         return jobs_elsewhere(self._directory, begun - _CLOCKS).also(self._store.job_ids())
 
 
-def _exists(run: Run) -> bool:
-    """Whether there is a job that is only to be brought home."""
-    return run.earlier is not None and run.earlier.status.paid
-
-
 def _add(total: Outcome, batch: Sequence[Run], going: Sequence[Run], outcome: Outcome) -> None:
     """Add a batch's ends, also those of its runs that were left as they are."""
     now = time.time()
@@ -211,12 +206,8 @@ def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[ProviderConfig]:
         run.config.provider
         for run, result, error in ends
         # One that fell back met its error elsewhere.
-        if error is not None and (error.shared or error is outcome.stopped_by) and result.choice == _choice(run)
+        if error is not None and (error.shared or error is outcome.stopped_by) and result.choice == run.choice
     }
-
-
-def _choice(run: Run) -> int:
-    return 0 if run.earlier is None else run.earlier.choice
 
 
 def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:

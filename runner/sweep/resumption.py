@@ -212,14 +212,9 @@ def _findings(runs: Sequence[Run]) -> list[Finding]:
     findings = []
     for run in runs:
         if run.open:
-            found: Sequence[Problem] = (endpoint_problems if _exists(run) else problems_of)(run.config)
+            found: Sequence[Problem] = (problems_of if run.pays else endpoint_problems)(run.config)
             findings += [Finding(run.index, problem) for problem in found if problem.severity == "error"]
     return findings
-
-
-def _exists(run: Run) -> bool:
-    """Whether there is, or may be, a job that is only to be brought home."""
-    return run.earlier is not None and (run.earlier.status.paid or (run.earlier.status.lost and not run.resubmit))
 
 
 def _names_files(request: RequestConfig) -> bool:
@@ -230,7 +225,7 @@ def _changed_inputs(runs: Sequence[Run], ledgers: Sequence[Ledger]) -> Iterator[
     """Runs that would now be paid for something else than they were planned for: a file that they name is another."""
     works = dict(row for ledger in ledgers for row in ledger.ask("SELECT number, fingerprint FROM runs"))
     for run in runs:
-        if run.open and not _exists(run) and _names_files(run.config.request):
+        if run.open and run.pays and _names_files(run.config.request):
             with suppress(ConfigError):  # one that is gone has been said
                 if fingerprint(run.earlier.config if run.earlier else run.config) != works[run.index].partition("#")[0]:
                     message = "an input file is no longer the one that the run was planned with"
