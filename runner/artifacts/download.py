@@ -46,7 +46,7 @@ class Stored:
 async def download(body: Body, part: Path, *, limit: int = MAX_BYTES) -> Stored:
     """Write `body` to `part`; raises `ArtifactError` if it is cut, empty or beyond `limit` bytes.
 
-    Writes stay on the event loop: 64 KB into the page cache cost less than handing them to a thread.
+    Writes stay on the event loop: a piece into the page cache costs less than handing it to a thread.
     """
     _refuse_beyond(limit, body.length or 0)
     digest, size = hashlib.sha256(), 0

@@ -22,7 +22,7 @@ def write_thumbnail(image: Image, directory: Path) -> tuple[bytes, int, int]:
     if image.width > WIDTH:
         small = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))))
     buffer = io.BytesIO()
-    small.convert("RGBA" if small.has_transparency_data else "RGB").save(buffer, "WEBP", quality=75, method=2)
+    small.convert("RGBA" if small.has_transparency_data else "RGB").save(buffer, "WEBP", quality=75, method=0)
     # It can be made again from the artifact at any time, so that a power cut may have it.
     write_bytes(directory / NAME, buffer.getvalue(), durable=False)
     return buffer.getvalue(), small.width, small.height

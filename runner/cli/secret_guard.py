@@ -26,6 +26,7 @@ _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 _HOLDS_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?$", re.IGNORECASE)
 _DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w-]*)['"]?\s*:""")
 _SHORTEST_SECRET = 8
+_MEMO_LIMIT = 8192
 
 _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
@@ -51,20 +52,38 @@ def refuse_in_arguments(arguments: Iterable[str], env: Mapping[str, str] = os.en
 
 def refuse_in_config(container: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> None:  # Any: a config tree
     """Raise `SecretError` if a composed config holds a credential or an interpolation that would reveal one."""
-    known = _known(env)
-    for path, value in _leaves(container, ""):
-        reason = _reason(path, value, known)
-        if reason:
-            raise SecretError(f"{path} in the config {reason}", hint=_HINT)
+    ConfigGuard(env).refuse(container)
+
+
+class ConfigGuard:
+    """`refuse_in_config` for the configs of a sweep, which have most of their values in common."""
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        self._known = _known(env)
+        self._passed: set[tuple[str, str]] = set()
+
+    def refuse(self, container: Mapping[str, Any]) -> None:  # Any: a config tree
+        """Raise `SecretError` as `refuse_in_config` does; a value that passed at its key is not looked at again."""
+        for path, value in _leaves(container, ""):
+            if (path, value) in self._passed:
+                continue
+            reason = _reason(path, value, self._known)
+            if reason:
+                raise SecretError(f"{path} in the config {reason}", hint=_HINT)
+            if len(self._passed) < _MEMO_LIMIT:
+                self._passed.add((path, value))
 
 
 def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    if isinstance(node, str):
+        yield path, node
     elif isinstance(node, list | tuple):
         for value in node:
             yield from _leaves(value, path)
+    # Most are plain dicts; asking what else is a mapping takes longer than all else here.
+    elif isinstance(node, dict) or (not isinstance(node, int | float) and isinstance(node, Mapping)):
+        for key, value in node.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
     elif node is not None:
         yield path, str(node)
 

@@ -30,8 +30,13 @@ def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, A
                 f"{line}: a saved config has no groups left to choose from",
                 hint="change single values, as in model.deployment=NAME, or start a new run with this choice",
             )
-        _set(changed, override.key_or_group.split("."), override.value())
+        _set(changed, override.key_or_group.split("."), _value(override.key_or_group, override.value()))
     return changed
+
+
+def _value(key: str, value: object) -> object:
+    """The value; tracking pays for nothing, and can be chosen anew by its name."""
+    return {"kind": value} if key == "tracking" and isinstance(value, str) else value
 
 
 def _set(node: dict[str, Any], path: Sequence[str], value: object) -> None:  # Any: a plain config tree

@@ -25,6 +25,9 @@ from .threads import Threads
 
 _log = logging.getLogger("runner")
 
+_PASSING = frozenset({RunStatus.SUBMITTING, RunStatus.COMPLETED, RunStatus.DOWNLOADED})
+"""What a run goes on from at once, unless it ends there."""
+
 
 class Journal:
     """Keeps a run's `Result`, its `result.json` and its observer in step."""
@@ -59,7 +62,7 @@ class Journal:
     async def reach(self, status: RunStatus, *, note: str | None = None) -> None:
         """Go on to `status`, which is safe from a power cut when this returns."""
         self.mark(status)
-        await self.write(durable=True)
+        await self.write(durable=True, passing=status in _PASSING)
         self.tell(note=note)
 
     def mark(self, status: RunStatus) -> None:
@@ -217,10 +220,10 @@ class Journal:
                 self._save(self.result, durable=True)
         self.tell(note=note, result=self.result)
 
-    async def write(self, *, durable: bool) -> None:
-        """Replace `result.json`."""
-        await self._threads.disk(self._save, self.result.model_copy(), durable=durable)
-        self._unwritten = False
+    async def write(self, *, durable: bool, passing: bool = False) -> None:
+        """Keep the record; one of a `passing` status may be kept where only commands find it."""
+        await self._threads.disk(self._save, self.result.model_copy(), durable=durable, passing=passing)
+        self._unwritten = passing
 
     def tell(self, *, note: str | None = None, result: Result | None = None, partial: Path | None = None) -> None:
         """Pass the present state to the observer."""
@@ -232,10 +235,10 @@ class Journal:
         except Exception:  # noqa: BLE001 - a display's bug must not lose a paid job
             _log.exception("the observer of run %s failed", self.run.index)
 
-    def _save(self, result: Result, *, durable: bool) -> None:
+    def _save(self, result: Result, *, durable: bool, passing: bool = False) -> None:
         # A run that is put down may find its last write still under way in a thread.
         with self._writing:
-            self._store.save(self.run, result, durable=durable)
+            self._store.save(self.run, result, durable=durable, passing=passing)
 
     def _charge(self, attempt: Attempt, usd: float | None) -> None:
         self._purse.correct(attempt.usd, usd)

@@ -16,8 +16,11 @@ class Store(Protocol):
     def open(self, run: Run) -> None:
         """Make the run's directory, if it is not there; raises `DiskError`."""
 
-    def save(self, run: Run, result: Result, *, durable: bool) -> None:
-        """Keep the run's record, beyond a power cut if `durable`; raises `DiskError`."""
+    def save(self, run: Run, result: Result, *, durable: bool, passing: bool = False) -> None:
+        """Keep the run's record, beyond a power cut if `durable`; raises `DiskError`.
+
+        Where `passing`, another one follows in a moment.
+        """
 
 
 class ResultFiles:
@@ -26,6 +29,6 @@ class ResultFiles:
     def open(self, run: Run) -> None:
         """Do nothing."""
 
-    def save(self, run: Run, result: Result, *, durable: bool) -> None:
+    def save(self, run: Run, result: Result, *, durable: bool, passing: bool = False) -> None:  # noqa: ARG002 - the file is all there is
         """Replace the file."""
         write_result(run.directory, result, durable=durable)

@@ -35,12 +35,13 @@ class LedgerStore:
         ledgers = {id(ledger): ledger for ledger in self._ledgers.values()}
         return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
 
-    def save(self, run: Run, result: Result, *, durable: bool) -> None:
-        """Commit, then replace `result.json`; raises `DiskError`.
+    def save(self, run: Run, result: Result, *, durable: bool, passing: bool = False) -> None:
+        """Commit, then replace `result.json` unless it would be replaced again in a moment; raises `DiskError`.
 
         What need not be durable (a run that was never begun) is in the ledger as it was planned.
         """
         if durable or result.status is not RunStatus.PLANNED:
             self._ledgers[run.directory].save(run.index, result)
         self.open(run)
-        write_result(run.directory, result, durable=False)
+        if not passing:
+            write_result(run.directory, result, durable=False)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 import httpx2
+from httpcore2 import AsyncHTTP11Connection
 from openai import AsyncOpenAI
 
 from runner.config.provider import EndpointConfig
 
 from .auth import CredentialAuth, redactor
+from .certificates import LateTransport, none_trusted
 from .credentials import Credential
 from .endpoint import Endpoint, is_loopback
 from .intake import Intake
@@ -25,6 +27,8 @@ _CONNECT_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 1.0
 # The engine bounds the requests in flight; a few more connections keep a slow close from holding up the next request.
 _SPARE_CONNECTIONS = 4
+# What asyncio hands over at once; in pieces of 64 KB a download passes through all layers four times as often.
+AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
 
 
 def http_client(
@@ -33,17 +37,25 @@ def http_client(
     """The one connection pool of an endpoint; it never follows a redirect by itself, which could take a key along."""
     hide_queries()
     connections = config.max_concurrent_requests + _SPARE_CONNECTIONS
+    limits = httpx2.Limits(
+        max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_SECONDS
+    )
+    address = urlsplit(endpoint.base_url or _NOWHERE)
+    # A proxy from the environment cannot reach this machine's own servers.
+    trust_env = not is_loopback(address.hostname)
+    # Only files may lie elsewhere. A proxy would be another mount for https, and is not asked for what is here.
+    late = address.scheme == "http" and not trust_env
+    encrypted = LateTransport(lambda: httpx2.AsyncHTTPTransport(limits=limits, trust_env=False))
     return httpx2.AsyncClient(
         auth=CredentialAuth(credential),
         timeout=httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS)),
-        limits=httpx2.Limits(
-            max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_SECONDS
-        ),
+        limits=limits,
         follow_redirects=False,
         event_hooks={"response": [Intake(redactor(credential))]},
         transport=transport,
-        # A proxy from the environment cannot reach this machine's own servers.
-        trust_env=not is_loopback(urlsplit(endpoint.base_url or _NOWHERE).hostname),
+        verify=none_trusted() if late else True,
+        mounts={"https://": encrypted} if late and transport is None else None,
+        trust_env=trust_env,
     )
 
 

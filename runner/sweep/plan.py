@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.cli.secret_guard import refuse_in_config
+from runner.cli.secret_guard import ConfigGuard
 from runner.config import Problem, RunConfig, load
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import fingerprint
@@ -52,7 +52,8 @@ class Planner:
 
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = config_loader
-        self._composer = Composer(config_loader, master, inspect=refuse_in_config)
+        self._guard = ConfigGuard()
+        self._composer = Composer(config_loader, master, inspect=self._guard.refuse)
         self._renderer = Renderer()
         self._like = b""
         self._interned: dict[tuple[str, str], Any] = {}  # Any: provider and model configs
@@ -89,7 +90,7 @@ class Planner:
             task = composition.task()
             resolved = composition.resolved_task(task)
             if resolved is not task:
-                refuse_in_config(resolved)
+                self._guard.refuse(resolved)
             config, problems = load(with_options(resolved))
             plain = composition.hydra()
             hydra = plain["hydra"]

@@ -91,6 +91,23 @@ def test_files_of_the_user_are_read_by_hydra_and_come_first(tmp_path):
     assert "extra" in composed(own, [])
 
 
+def test_a_defaults_list_may_choose_by_what_was_chosen(tmp_path):
+    for name, text in {
+        "own.yaml": "defaults:\n  - _self_\n  - tone: low\n  - trim: ${tone}",
+        "tone/low.yaml": "pitch: 1",
+        "tone/high.yaml": "pitch: 9",
+        "trim/low.yaml": "cut: long",
+        "trim/high.yaml": "cut: short",
+    }.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    loader = ConfigLoader(search_path(tmp_path))
+
+    for tone, pitch, cut in (("low", 1, "long"), ("high", 9, "short")):
+        config = loader.load_configuration("own", [f"tone={tone}"], RunMode.RUN)
+        assert (config.tone.pitch, config.trim.cut) == (pitch, cut)
+
+
 def test_a_search_path_given_with_one_command_is_not_kept_for_the_next(tmp_path):
     (tmp_path / "request").mkdir()
     (tmp_path / "request" / "mine.yaml").write_text("kind: video\nprompt: mine\n")

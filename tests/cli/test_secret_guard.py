@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.cli.secret_guard import refuse_in_arguments, refuse_in_config
+from runner.cli.secret_guard import ConfigGuard, refuse_in_arguments, refuse_in_config
 from runner.errors import SecretError
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz"
@@ -102,3 +102,15 @@ def test_what_hides_a_credential_is_found(argument):
 )
 def test_what_only_looks_like_it_passes(argument):
     refuse_in_arguments([argument], env={})
+
+
+def test_what_passed_at_one_key_is_looked_at_again_at_another_and_with_another_value():
+    guard = ConfigGuard(env={})
+    for _ in range(2):
+        guard.refuse({"request": {"prompt": "hunter2hunter2", "seeds": [1, 2.5, True, None, ("a",)]}})
+    with pytest.raises(SecretError, match=r"provider\.api_key"):
+        guard.refuse({"request": {"prompt": "hunter2hunter2"}, "provider": {"api_key": "hunter2hunter2"}})
+    with pytest.raises(SecretError, match=r"request\.prompt"):
+        guard.refuse({"request": {"prompt": KEY}})
+    with pytest.raises(SecretError, match=r"request\.prompt"):
+        guard.refuse({"request": {"prompt": KEY}})  # what was refused has not passed

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import ssl
+
+import pytest
+
+from runner.errors import HTTPConnectionError, RunnerError
+from runner.providers import create
+from runner.providers.base import Job, JobStatus
+
+
+@pytest.fixture
+def own_certificate(tmp_path):
+    """A TLS server's context with a certificate for 127.0.0.1 that no authority signed."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    today = dt.datetime.now(dt.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(today - dt.timedelta(days=1))
+        .not_valid_after(today + dt.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = tmp_path / "certificate.pem"
+    file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM) + private)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context
+
+
+async def opened(provider) -> bytes:
+    job = Job("video_1", JobStatus.COMPLETED, "completed")
+    async with provider.content(job) as content:
+        return b"".join([chunk async for chunk in content.chunks()])
+
+
+async def test_a_file_behind_tls_is_verified_also_where_the_endpoint_itself_is_not_encrypted(
+    serve, config_of, own_certificate
+):
+    import asyncio
+
+    async def never(_reader, writer):
+        writer.close()
+
+    encrypted = await asyncio.start_server(never, "127.0.0.1", 0, ssl=own_certificate)
+    async with encrypted:
+        port = encrypted.sockets[0].getsockname()[1]
+
+        async def elsewhere(_reader, writer):
+            writer.write(
+                b"HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:%d/v.mp4\r\ncontent-length: 0\r\n\r\n" % port
+            )
+
+        async with serve(elsewhere) as url:
+            config = config_of({"base_url": url, "allow_http": True})
+            provider = create(config.provider, {"OPENAI_API_KEY": "throw-away"})
+            try:
+                with pytest.raises(RunnerError) as caught:
+                    await opened(provider)
+            finally:
+                await provider.close()
+    assert type(caught.value) is HTTPConnectionError
+    assert "TLS failed: self-signed certificate" in str(caught.value)
+
+
+async def test_a_transport_is_made_for_its_first_request_and_kept():
+    import httpx2
+
+    from runner.providers.certificates import LateTransport
+
+    made = []
+
+    def make() -> httpx2.AsyncBaseTransport:
+        made.append(httpx2.MockTransport(lambda _request: httpx2.Response(204)))
+        return made[-1]
+
+    async with httpx2.AsyncClient(mounts={"https://": LateTransport(make)}, trust_env=False) as client:
+        assert made == []
+        answers = [(await client.get("https://example.test/")).status_code for _ in range(2)]
+    assert (answers, len(made)) == ([204, 204], 1)
