@@ -76,7 +76,8 @@ def _print(found: Sequence[Summary]) -> None:
 
 
 def _states(each: Summary) -> str:
-    return ", ".join(f"{count:,} {status.value}" for status, count in each.states.items())
+    # One that was left before its runs were planned has a ledger, and nothing in it.
+    return ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"
 
 
 def _cost(each: Summary) -> str:

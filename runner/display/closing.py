@@ -2,48 +2,81 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Artifact, Result
-from runner.config import Estimate
 
 from .line import clean
-from .money import cost, how_to_go_on, money
+from .money import how_to_go_on, money
+from .reason import Group, groups
+from .table import Line, table
+
+PAGE = "index.html"
+"""Where a sweep's results are looked at."""
 
 _ROWS = 40
 
+_REASONS = 10
+
+_LONGEST_LINE = 4000
+
+_FILES = ("results.csv", "results.jsonl")
+
 
 def print_closing(
-    results: Sequence[Result], directory: Path, labels: Sequence[str] = (), *, resumed_by: Path | None = None
+    results: Sequence[Result], directory: Path, *, resumed_by: Path | None = None, running: str | None = None
 ) -> None:
-    """Print one run's outcome in full, or a sweep's as a table with its sums; `labels` tell the runs apart.
+    """Print one run's outcome in full, or a sweep's as a table with its sums, reasons, files and next command.
 
-    `resumed_by` is the directory to resume, where that is another, as for a sweep of one run.
+    `resumed_by` is the directory to resume, where that is another, as for a sweep of one run. `running` says who is
+    still at work on it: then nothing is to be resumed.
     """
     if len(results) == 1:
-        _print_single(results[0], directory, resumed_by or directory)
+        _print(_single(results[0], directory, resumed_by or directory, running))
     elif results:
-        _print_sweep(results, directory, labels)
+        _print(_sweep(results, directory, running))
 
 
-def _print_single(result: Result, directory: Path, resumed_by: Path) -> None:
+def _print(lines: Iterator[Line]) -> None:
+    """With colours on a terminal; a pipe need not pay for rich."""
+    lines = (Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
+    if not sys.stdout.isatty():
+        for line in lines:
+            print(line.text)
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(Text(line.text, style=line.style), soft_wrap=True)
+
+
+def _single(result: Result, directory: Path, resumed_by: Path, running: str | None) -> Iterator[Line]:
     for artifact in result.artifacts:
-        print(f"{directory / artifact.path}  {_facts(artifact)}")
+        yield Line(f"{directory / artifact.path}  {_facts(artifact)}")
     if result.error is not None:
-        print(f"{result.status}: {clean(result.error.message, 400)}")
-        for line in (result.error.hint or "").splitlines():
-            print(f"  {line}")
+        yield Line(f"{result.status}: {clean(result.error.message, 400)}", "red")
+        yield from (Line(f"  {line}") for line in (result.error.hint or "").splitlines())
     elif result.status.unfinished:
         state = f"job {result.job_id} goes on at the provider" if result.job_id else "nothing was sent"
-        print(f"{result.status}: {state}")
-    if command := how_to_go_on([result], resumed_by):
-        print(f"  {command}")
+        yield Line(f"{result.status}: {state}", "yellow")
+    yield from _next([result], resumed_by, running)
     if not result.artifacts:
-        print(f"  details: {directory / 'result.json'}")
-    if result.artifacts:
-        print(f"{money([result])}  ·  python -m runner repeat {directory}")
+        yield Line(f"  details: {directory / 'result.json'}")
+    else:
+        yield Line(f"{money([result])}  ·  python -m runner repeat {directory}")
+
+
+def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
+    if running:
+        yield Line(f"  running: {running}")
+    elif command := how_to_go_on(results, directory):
+        yield Line(f"  {command}", "bold")
 
 
 def _facts(artifact: Artifact) -> str:
@@ -58,47 +91,42 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def _print_sweep(results: Sequence[Result], directory: Path, labels: Sequence[str]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", "status", "s", "cost", "parameters"):
-        table.add_column(
-            name, justify="right" if name in ("run", "s", "cost") else "left", no_wrap=name != "parameters"
-        )
-    texts = dict(zip((result.index for result in results), labels, strict=False))
-    for result in _shown(results):
-        style = "red" if result.status.failed else "yellow" if result.status.unfinished else ""
-        row = [str(result.index), result.status.value, _seconds(result), str(Estimate.total([cost(result)]))]
-        table.add_row(*row, Text(clean(texts.get(result.index, " ".join(result.overrides)), 120)), style=style)
-    console = Console(highlight=False)
-    console.print(table)
-    if len(results) > _ROWS:
-        console.print(f"… {len(results) - _ROWS} more in {directory / 'results.csv'}", markup=False)
-    _print_totals(results, directory)
-
-
-def _shown(results: Sequence[Result]) -> list[Result]:
-    troubled = [r for r in results if r.error is not None]
-    return sorted({r.index: r for r in [*troubled, *results][:_ROWS]}.values(), key=lambda r: r.index)
-
-
-def _seconds(result: Result) -> str:
-    times = result.timestamps
-    begin = times.get("submitting")
-    return f"{(max(times.values()) - begin).total_seconds():.1f}" if begin else ""
-
-
-def _print_totals(results: Sequence[Result], directory: Path) -> None:
+def _sweep(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
+    rows = _shown(results)
+    yield from table(results, rows, shutil.get_terminal_size().columns)
+    if len(results) > len(rows):
+        yield Line(f"… {len(results) - len(rows):,} more in {directory / 'results.csv'}", "dim")
     counts = Counter("succeeded" if r.status == "verified" else r.status.value for r in results)
-    print(" · ".join(f"{count} {name}" for name, count in counts.most_common()) + f" · {money(results)}")
-    reasons = Counter((clean(r.error.message, 300), r.error.hint or "") for r in results if r.error is not None)
-    for (reason, hint), count in reasons.most_common(10):
-        print(f"  {count} × {reason}")
-        for line in hint.splitlines():
-            print(f"      {line}")
-    if command := how_to_go_on(results, directory):
-        print(f"  {command}")
-    print(f"{directory}  (results.csv, results.jsonl)")
+    yield Line(" · ".join(f"{count:,} {name}" for name, count in counts.most_common()) + f" · {money(results)}")
+    yield from _reasons(results)
+    yield from _next(results, directory, running)
+    yield from _places(directory)
+
+
+def _shown(results: Sequence[Result]) -> list[int]:
+    """The positions of the runs that are shown: those in trouble before the others."""
+    troubled = [row for row, result in enumerate(results) if result.error is not None]
+    return sorted([*dict.fromkeys([*troubled, *range(len(results))])][:_ROWS])
+
+
+def _reasons(results: Sequence[Result]) -> Iterator[Line]:
+    found = groups(results)
+    for group in found[:_REASONS]:
+        yield Line(f"  {len(group.runs):,} × {group.message}{_whose(group)}", "red")
+        yield from (Line(f"      {line}") for line in (group.error.hint or "").splitlines())
+    if len(found) > _REASONS:
+        yield Line(f"  … and {len(found) - _REASONS:,} more reasons", "dim")
+
+
+def _whose(group: Group) -> str:
+    from runner.sweep.finding import ranges
+
+    numbers = ranges(group.runs)
+    return f"  (run{'s' * (len(group.runs) > 1)} {numbers if len(numbers) <= 60 else f'{numbers[:60]}…'})"
+
+
+def _places(directory: Path) -> Iterator[Line]:
+    there = [name for name in _FILES if (directory / name).is_file()]
+    yield Line(f"{directory}  ({', '.join(there)})" if there else str(directory))
+    if (directory / PAGE).is_file():
+        yield Line(f"{directory / PAGE}  (side by side, in a browser)")

@@ -1,38 +1,56 @@
-"""The live display: an overall bar, a line per active job, failures as they happen."""
+"""The live display: a bar for all, a line for each of the oldest active runs, failures as they happen."""
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from runner.artifacts.result import RunStatus
-from runner.engine.run import Event
+from runner.engine.run import Event, Run
 
-from .line import clean
+from .duration import elapsed
+from .line import clean, cut, flowing, in_ascii, padded, width
+from .reason import Reasons
+from .tally import Active, Now, Tally
 
 _REFRESH_PER_SECOND = 4
+
+_ROWS = 16
+"""Runs that are shown at most, however tall the terminal is."""
+
+_IN_FULL = 3
+"""Failures or notes of one kind that are printed as they come; later ones are only counted."""
+
+_PRINTED = 12
+"""Lines that are printed at most for failures, and as many for notes, whatever their kinds."""
+
+_COUNTED = 3
+"""Kinds of failures whose numbers are shown."""
 
 
 class LiveDisplay:
     """Redraws on standard error a few times a second, however many events arrive."""
 
-    def __init__(self, total: int, console: Console | None = None) -> None:
-        self._total = total
+    def __init__(self, runs: Sequence[Run], console: Console | None = None, now: Now = time.monotonic) -> None:
+        self._now = now
+        self._tally = Tally(runs, now)
         self._console = console or Console(stderr=True, highlight=False)
-        self._started = time.monotonic()
-        self._active: dict[int, tuple[Event, float]] = {}
-        self._done = 0
-        self._failed = 0
+        self._failures, self._notes = Reasons(), Reasons()
+        self._frame = _Frame(self._console)
         self._live = Live(
-            console=self._console, get_renderable=self._render, refresh_per_second=_REFRESH_PER_SECOND, transient=True
+            console=self._console,
+            get_renderable=self._render,
+            refresh_per_second=_REFRESH_PER_SECOND,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # what goes elsewhere must arrive there
         )
+        self._frame.live = self._live
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -44,53 +62,93 @@ class LiveDisplay:
         self._live.__exit__(kind, error, trace)
 
     def __call__(self, event: Event) -> None:
-        """Take the event in; failures and notes are printed above the bars at once."""
-        index = event.run.index
-        if event.result is not None:
-            self._active.pop(index, None)
-            self._done += 1
-            self._report_failure(event)
-        elif event.status is not RunStatus.PLANNED:
-            since = self._active[index][1] if index in self._active else time.monotonic()
-            self._active[index] = (event, since)
+        """Take the event in; the first failures and notes of each kind are printed above the bars at once."""
+        self._tally.take(event)
+        if event.result is not None and event.result.error is not None:
+            self._say(self._failures, event, f"{event.status}: {event.result.error.message}", "red")
         if event.note:
-            self._console.print(Text(f"[{index}] {clean(event.note)}", style="yellow"))
+            self._say(self._notes, event, event.note, "yellow")
 
-    def _report_failure(self, event: Event) -> None:
-        if event.result is None or event.result.error is None:
-            return
-        self._failed += 1
-        message = clean(event.result.error.message, 400)
-        self._console.print(Text(f"[{event.run.index}] {event.status}: {message}", style="red"))
+    def _say(self, reasons: Reasons, event: Event, text: str, style: str) -> None:
+        count = reasons.count(text, event.run.index)[1]
+        reasons.printed += count <= _IN_FULL
+        if count <= _IN_FULL and reasons.printed <= _PRINTED:
+            self._console.print(Text(f"[{event.run.index}] {clean(text, 400)}", style=style))
 
-    def _render(self) -> Group:
-        room = max(1, self._console.size.height - 4)
-        shown = list(self._active.values())[:room]
-        rows = Table.grid(padding=(0, 1))
-        for event, since in shown:
-            rows.add_row(*self._row(event, since))
-        hidden = len(self._active) - len(shown)
-        more = [Text(f"  … and {hidden} more under way", style="dim")] if hidden > 0 else []
-        return Group(rows, *more, self._overall())
+    def _render(self) -> Text:
+        columns, height = self._console.size
+        columns = max(1, columns - 1)  # a line that fills its row to the end wraps on some terminals
+        room = max(1, height - 1)
+        overall = self._overall(columns)[:room]
+        grouped = self._grouped(columns)[: room - len(overall)]
+        rows = self._rows(columns, min(_ROWS, room - len(overall) - len(grouped) - 1))
+        return self._frame.draw([*rows, *grouped, *overall])
 
-    def _row(self, event: Event, since: float) -> list[Text | ProgressBar]:
-        word = event.remote_status or event.status.value
+    def _rows(self, columns: int, room: int) -> list[Text]:
+        """A line for each of the oldest runs, and one for how many more there are."""
+        if room < 1:
+            return []
+        active = list(self._tally.active.values())
+        digits = len(str(max(0, self._tally.total - 1)))
+        lines = [self._row(each, columns, digits) for each in active[:room]]
+        if hidden := len(active) - len(lines):
+            lines.append(Text(cut(f"  … and {hidden:,} more under way", columns), style="dim"))
+        return lines
+
+    def _row(self, active: Active, columns: int, digits: int) -> Text:
+        event = active.event
+        number = f"[{event.run.index}]".rjust(digits + 2)
+        word = padded(clean(event.remote_status or event.status.value, 40), 11)
+        age = elapsed(self._now() - active.since).rjust(5)
+        bar = f"{_bar(event.progress / 100, 16)} " if columns >= 72 else ""
+        line = f"{number} {bar}{event.progress:3.0f}% {word} {age} {clean(event.run.label, columns)}"
+        text = Text(cut(line, columns))
+        text.stylize("cyan", 0, len(number))
+        return text
+
+    def _grouped(self, columns: int) -> list[Text]:
+        """The kinds of failures of which not all were printed."""
+        counted = sorted([*self._failures.counts.items()], key=lambda each: -each[1])[:_COUNTED]
         return [
-            Text(f"[{event.run.index}]", style="cyan"),
-            ProgressBar(total=100, completed=event.progress, width=16),
-            Text(f"{event.progress:3.0f}%"),
-            Text(clean(word, 12)),
-            Text(f"{time.monotonic() - since:.0f}s", style="dim"),
-            Text(clean(event.run.label, 48), style="dim", no_wrap=True, overflow="ellipsis"),
+            Text(cut(f"  {count:,} × {clean(self._failures.texts[key])}", columns), style="red")
+            for key, count in counted
+            if count > _IN_FULL
         ]
 
-    def _overall(self) -> Table:
-        line = Table.grid(padding=(0, 1))
-        failed = Text(f"{self._failed} not succeeded", style="red") if self._failed else Text("")
-        line.add_row(
-            ProgressBar(total=max(1, self._total), completed=self._done, width=24),
-            Text(f"{self._done}/{self._total} runs"),
-            failed,
-            Text(f"{time.monotonic() - self._started:.0f}s", style="dim"),
-        )
-        return line
+    def _overall(self, columns: int) -> list[Text]:
+        tally = self._tally
+        bar = _bar(tally.ended / max(1, tally.total), 24 if columns >= 60 else 8)
+        head, *rest = tally.parts()
+        first = f"{bar} {head} · {elapsed(tally.seconds)}"
+        return [Text(line) for line in flowing([first, *rest], columns)]
+
+
+class _Frame:
+    """What was drawn last, so that a terminal that has become narrower meanwhile is cleared of it, too."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._ascii = not console.encoding.startswith("utf")
+        self._widths: list[int] = []
+        self.live: Live | None = None
+
+    def draw(self, lines: Sequence[Text]) -> Text:
+        """One text of all lines."""
+        if self._ascii:
+            for line in lines:
+                line.plain = in_ascii(line.plain)
+        self._reckon_with_wrapping()
+        self._widths = [width(line.plain) for line in lines]
+        return Text("\n", no_wrap=True, end="").join(lines)
+
+    def _reckon_with_wrapping(self) -> None:
+        """Tell rich how many rows the last frame has now: a narrower terminal has wrapped what was wider than it."""
+        columns = max(1, self._console.width)
+        rows = sum(-(-each // columns) or 1 for each in self._widths)
+        if self.live is not None and rows > len(self._widths):
+            self.live._live_render._shape = (columns, rows)  # noqa: SLF001 - rich has no word for it
+
+
+def _bar(share: float, columns: int) -> str:
+    done = min(columns, max(0, round(share * columns)))
+    return "━" * done + "─" * (columns - done)

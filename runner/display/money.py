@@ -23,6 +23,15 @@ def cost(result: Result) -> float | None:
     return result.cost.estimated_usd if result.cost.actual_usd is None else result.cost.actual_usd
 
 
+def charged(result: Result) -> str:
+    """What the run adds to the sum, or would at list price where it is emulated; nothing where nothing was sent."""
+    if result.reused_from is not None:
+        return "reused"
+    if not _sent(result):
+        return ""
+    return str(Estimate.total([cost(result)] if result.provider == _FREE else _costs(result)))
+
+
 def how_to_go_on(results: Sequence[Result], directory: Path) -> str | None:
     """The command that brings the runs further, with a budget that is large enough; None if none does."""
     from runner.ledger import go_on, may_pass

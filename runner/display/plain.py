@@ -1,45 +1,102 @@
-"""One line per change, without control codes: for logs, pipes and small terminals."""
+"""Lines without control codes: for logs, pipes and small terminals."""
 
 from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from runner.artifacts.result import RunStatus
-from runner.engine.run import Event
+from runner.engine.run import Event, Run
 
 from .line import clean
+from .reader import forget_reader
+from .reason import Reasons
+from .tally import Now, Tally
 
 _QUIET = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING, RunStatus.DOWNLOADED})
 
+_FEW = 50
+"""Up to so many runs, each change has a line; of more, only failures have."""
+
+_EVERY = 10.0
+"""Seconds at least between two lines about all runs; a twentieth of the time gone by, once that is more."""
+
+_IN_FULL = 3
+"""Failures of one kind that are told in full."""
+
 
 class PlainDisplay:
-    """Says what changed for which run, each status once; writes to standard error."""
+    """Says each status of each run once; of many runs, which failed, and now and then how far all are."""
 
-    def __init__(self, total: int, write: Callable[[str], object] | None = None) -> None:
-        self._total = total
-        self._write = write or (lambda line: print(line, file=sys.stderr, flush=True))
-        self._started = time.monotonic()
+    def __init__(
+        self, runs: Sequence[Run], write: Callable[[str], object] | None = None, now: Now = time.monotonic
+    ) -> None:
+        self._tally = Tally(runs, now)
+        self._write = write or _to_errors
         self._last: dict[int, str] = {}
+        self._reasons, self._notes = Reasons(), Reasons()
+        self._next = 0.0
+        left = sum(run.open for run in runs)
+        self._tell = self._of_many if left > _FEW else self._of_few
+        if left > _FEW:
+            self._write(f"{left:,} runs: a line for each that fails, and now and then one for all")
+            self._next = _EVERY
 
     def __call__(self, event: Event) -> None:
         """Print the event's line if it says something new."""
-        word = (
-            event.remote_status if event.status is RunStatus.SUBMITTED and event.remote_status else event.status.value
-        )
-        if event.result is None and event.note is None:
-            if event.status in _QUIET or self._last.get(event.run.index) == word:
-                return
-            self._last[event.run.index] = word
-        self._write(self._line(event, word))
+        self._tally.take(event)
+        self._tell(event)
 
-    def _line(self, event: Event, word: str) -> str:
-        elapsed = f"{time.monotonic() - self._started:7.1f}s"
-        number = f"[{event.run.index}]" if self._total > 1 else ""
-        parts = [elapsed, number, word, event.job_id or "", clean(event.run.label, 60) if self._total > 1 else ""]
-        if event.note:
-            parts.append(f"- {clean(event.note)}")
-        if event.result is not None and event.result.error is not None:
-            parts.append(f"- {clean(event.result.error.message, 400)}")
-        return " ".join(part for part in parts if part)
+    def _of_few(self, event: Event) -> None:
+        index = event.run.index
+        word = _word(event)
+        if event.result is None and event.note is None:
+            if event.status in _QUIET or self._last.get(index) == word:
+                return
+            self._last[index] = word
+        self._line(event, word, event.note, _failure(event))
+
+    def _of_many(self, event: Event) -> None:
+        failure = _failure(event)
+        note = event.note if event.note and self._notes.count(event.note, event.run.index)[1] <= _IN_FULL else None
+        if failure:
+            key, count = self._reasons.count(failure, event.run.index)
+            self._line(event, _word(event), None, failure if count <= _IN_FULL else self._as_before(key))
+        elif note:
+            self._line(event, _word(event), note, None)
+        if self._tally.seconds >= self._next:
+            self._next = self._tally.seconds + max(_EVERY, self._tally.seconds / 20)
+            self._write(f"{self._tally.seconds:7.1f}s {' · '.join(self._tally.parts())}")
+
+    def _as_before(self, key: str) -> str:
+        return f"as [{self._reasons.first[key]}]"
+
+    def _line(self, event: Event, word: str, note: str | None, failure: str | None) -> None:
+        many = self._tally.total > 1
+        parts = [
+            f"{self._tally.seconds:7.1f}s",
+            f"[{event.run.index}]" if many else "",
+            word,
+            event.job_id or "",
+            clean(event.run.label, 60) if many else "",
+            f"- {clean(note)}" if note else "",
+            f"- {clean(failure, 400)}" if failure else "",
+        ]
+        self._write(" ".join(part for part in parts if part))
+
+
+def _to_errors(line: str) -> None:
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        forget_reader(sys.stderr)  # where nobody reads, the runs go on
+
+
+def _word(event: Event) -> str:
+    submitted = event.status is RunStatus.SUBMITTED and event.remote_status
+    return clean(event.remote_status or "", 40) if submitted else event.status.value
+
+
+def _failure(event: Event) -> str | None:
+    return event.result.error.message if event.result is not None and event.result.error is not None else None

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
 from runner.errors import DiskError
 
@@ -49,9 +50,9 @@ def output_refused(error: OSError) -> bool:
     return refused
 
 
-def forget_reader() -> None:
+def forget_reader(stream: TextIO | None = None) -> None:
     """Send what is still to be printed nowhere, so that Python does not complain about it at exit."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
 
 def _lose(error: OSError) -> None:

@@ -12,27 +12,32 @@ from runner.engine.run import Event, Observer, Run
 
 from .plain import PlainDisplay
 
+_DUMB = ("dumb", "unknown")
+"""Terminals whose cursor cannot be moved."""
+
 
 @contextmanager
 def observing(runs: Sequence[Run], mode: Progress = "auto") -> Iterator[Observer]:
-    """Yield the observer that `mode` asks for; `auto` is live on a terminal and plain elsewhere."""
+    """Yield the observer that `mode` asks for; `auto` is live on a terminal and plain elsewhere, as in CI."""
     chosen = _choose(mode)
     if chosen == "off":
         yield _silent
     elif chosen == "plain":
-        yield PlainDisplay(len(runs))
+        yield PlainDisplay(runs)
     else:
         from .live import LiveDisplay  # rich costs 60 ms that a pipe need not pay
 
-        with LiveDisplay(len(runs)) as display:
+        with LiveDisplay(runs) as display:
             yield display
 
 
 def _choose(mode: Progress) -> Progress:
-    if mode != "auto":
+    """What is asked for, but nothing that redraws itself where nothing can be redrawn."""
+    if mode in ("off", "plain"):
         return mode
-    dumb = os.environ.get("TERM") == "dumb" or "CI" in os.environ
-    return "live" if sys.stderr.isatty() and not dumb else "plain"
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") not in _DUMB
+    automatic = os.environ.get("CI", "") not in ("", "0", "false") and mode == "auto"
+    return "live" if terminal and not automatic else "plain"
 
 
 def _silent(_event: Event) -> None:

@@ -22,10 +22,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def finished(here: Path, emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """A finished run in `run`."""
+    """A finished run in `run`, or whatever else is typed."""
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
 
-    def make() -> Path:
+    def make(*typed: str) -> Path:
         server = f"provider.base_url={emulator.base_url}"
         usual = [
             "provider=openai",
@@ -34,7 +34,7 @@ def finished(here: Path, emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[
             "provider.retired_models=off",
             "progress=off",
         ]
-        assert run([*usual, "request=draft", "hydra.run.dir=run"]) == 0
+        assert run([*usual, "request=draft", *(typed or ["hydra.run.dir=run"])]) == 0
         return here / "run"
 
     return make
@@ -111,3 +111,18 @@ def test_a_directory_that_was_moved_goes_on(finished, here, capsys):
     finished().rename(here / "moved")
     assert run(["resume", "moved"]) == 0
     assert "nothing to do" in capsys.readouterr().out
+
+
+def test_from_within_one_run_of_a_sweep_it_names_the_whole(finished, here, monkeypatch, capsys):
+    finished("-m", "replica=0,1", "hydra.sweep.dir=sweep")
+    monkeypatch.chdir(here / "sweep" / "1")
+    assert run(["resume", "."]) == 2
+    told = capsys.readouterr().err
+    assert "this directory is one run of a sweep" in told
+    assert f"python -m runner resume {here / 'sweep'}" in told
+
+
+def test_what_is_wrong_with_an_override_of_a_sweep_refuses_the_sweep(finished, capsys):
+    finished("-m", "replica=0,1", "hydra.sweep.dir=sweep")
+    assert run(["resume", "sweep", "budget.max_usd=-1"]) == 2
+    assert "the sweep is refused; nothing was sent or written" in capsys.readouterr().err

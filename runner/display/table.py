@@ -1,0 +1,146 @@
+"""A sweep's runs as a table that keeps to its columns: what varies between them, and what came of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from runner.artifacts.result import Result
+
+from .line import clean, padded, width
+from .money import charged
+
+_NARROW = 60
+"""Columns of a terminal below which the times are left out."""
+
+_LEAST = 9
+"""Columns that a parameter keeps, or it is left out: its name is to be read."""
+
+_MOST = 40
+
+_COMMON = 16
+"""Letters that all values of a parameter begin with before they are left out, as of prompts."""
+
+
+class Line(NamedTuple):
+    """One line, and the style that a terminal may give it."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(slots=True)
+class _Column:
+    """A head and the cells below it."""
+
+    name: str
+    cells: Sequence[str]
+    right: bool = False
+    columns: int = 0
+
+    def __post_init__(self) -> None:
+        values = max((width(cell) for cell in self.cells), default=0)
+        self.columns = min(_MOST, max(values, *(width(piece) for piece in _pieces(self.name))))
+
+    def head(self) -> list[str]:
+        """The name on as many lines as it needs."""
+        lines = [""]
+        for piece in _pieces(self.name):
+            if width(lines[-1] + piece) > self.columns and lines[-1]:
+                lines.append("")
+            lines[-1] += piece
+        return lines
+
+
+def table(results: Sequence[Result], rows: Sequence[int], columns: int) -> Iterator[Line]:
+    """The results at the positions `rows`, not wider than `columns`; parameters that do not fit are named below."""
+    gap = 2 if columns >= _NARROW else 1
+    facts = _facts([results[row] for row in rows], columns)
+    parameters = _parameters(results, rows)
+    left = columns - sum(fact.columns + gap for fact in facts) + gap
+    kept = _fitted(parameters, left, gap)
+    shown = [facts[0], *kept, *facts[1:]]
+    yield from _lines(shown, [_style(results[row]) for row in rows], " " * gap)
+    if missing := [column.name for column in parameters[len(kept) :]]:
+        yield Line(clean(f"not shown: {', '.join(missing)}"), "dim")
+
+
+def _facts(results: Sequence[Result], columns: int) -> list[_Column]:
+    money = "price" if all(result.provider == "emulator" for result in results) else "cost"
+    found = [
+        _Column("run", [str(result.index) for result in results], right=True),
+        _Column("status", [result.status.value for result in results]),
+        _Column("s", [_seconds(result) for result in results], right=True),
+        _Column(money, [charged(result) for result in results], right=True),
+    ]
+    return found if columns >= _NARROW else [found[0], found[1], found[3]]
+
+
+def _parameters(results: Sequence[Result], rows: Sequence[int]) -> list[_Column]:
+    from runner.sweep.varying import varying
+
+    differing = varying([result.overrides for result in results], [result.config for result in results])
+    values = [differing.rows[row] for row in rows]
+    return [
+        _Column(clean(key.removeprefix("request."), 60), _told([_text(row[place]) for row in values]))
+        for place, key in enumerate(differing.keys)
+    ]
+
+
+def _text(value: object) -> str:
+    return "" if value is None else clean(str(value), 2000)
+
+
+def _told(cells: Sequence[str]) -> list[str]:
+    """The cells from where they begin to differ, if that is far from their beginning."""
+    told = {cell for cell in cells if cell}
+    if len(told) < 2 or max(map(len, told)) <= _MOST:
+        return [*cells]
+    first, last = min(told), max(told)
+    same = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    start = first.rfind(" ", 0, same) + 1
+    if start < _COMMON:
+        return [*cells]
+    return [f"…{cell[start:]}" if cell else "" for cell in cells]
+
+
+def _fitted(parameters: Sequence[_Column], left: int, gap: int) -> list[_Column]:
+    """The first parameters that have room in `left` columns, the widest made narrower."""
+    kept = [*parameters]
+    while kept and sum(min(_LEAST, each.columns) + gap for each in kept) > left:
+        kept.pop()
+    while sum(each.columns + gap for each in kept) > left:
+        widest = max(kept, key=lambda each: each.columns)
+        widest.columns -= 1
+    return kept
+
+
+def _lines(columns: Sequence[_Column], styles: Sequence[str], gap: str) -> Iterator[Line]:
+    heads = [column.head() for column in columns]
+    for number in range(max(map(len, heads))):
+        texts = [head[number] if number < len(head) else "" for head in heads]
+        yield Line(_row(columns, texts, gap), "bold")
+    for number, style in enumerate(styles):
+        yield Line(_row(columns, [column.cells[number] for column in columns], gap), style)
+
+
+def _row(columns: Sequence[_Column], texts: Sequence[str], gap: str) -> str:
+    cells = [padded(text, column.columns, right=column.right) for column, text in zip(columns, texts, strict=True)]
+    return gap.join(cells).rstrip()
+
+
+def _pieces(name: str) -> list[str]:
+    """Where a name may be broken, as in `duration_` and `seconds`."""
+    return re.findall(r"[^._/@]+[._/@]?|[._/@]", name) or [""]
+
+
+def _style(result: Result) -> str:
+    return "red" if result.status.failed else "yellow" if result.status.unfinished else ""
+
+
+def _seconds(result: Result) -> str:
+    times = result.timestamps
+    begin = times.get("submitting")
+    return f"{(max(times.values()) - begin).total_seconds():.1f}" if begin else ""
