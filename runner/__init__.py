@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         UncertainError,
         UnexpectedAnswerError,
     )
+    from runner.report.loading import RunRecord, Sweep, load_sweep
 
 __version__ = "0.1.0"
 
@@ -64,9 +65,11 @@ __all__ = [
     "ProviderError",
     "QuotaError",
     "RateLimitError",
+    "RunRecord",
     "RunnerError",
     "SecretError",
     "ServerError",
+    "Sweep",
     "UncertainError",
     "UnexpectedAnswerError",
     "VideoGenerationConfig",
@@ -78,6 +81,7 @@ __all__ = [
     "generate_image_async",
     "generate_video",
     "generate_video_async",
+    "load_sweep",
 ]
 
 _HOMES = {
@@ -88,6 +92,7 @@ _HOMES = {
     "runner.api.request": ("ImageGenerationRequest", "ImageType", "MediaContent", "VideoGenerationRequest"),
     "runner.api.response": ("ImageGenerationResponse", "VideoGenerationResponse"),
     "runner.api.update": ("ImageGenerationUpdate", "VideoGenerationUpdate"),
+    "runner.report.loading": ("RunRecord", "Sweep", "load_sweep"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -1,0 +1,65 @@
+"""Where runs are recorded beside their directories: nowhere, in MLflow, in Weights & Biases."""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .frozen import Frozen, Seconds
+from .problem import Problem
+
+Files = Literal["all", "small", "none"]
+"""What is uploaded: everything, result.json and thumbnails, or nothing."""
+
+
+class NoTracking(Frozen):
+    """Runs are recorded in their directories alone."""
+
+    kind: Literal["none"] = "none"
+
+
+class MlflowTracking(Frozen):
+    """An MLflow tracking server, or a database or folder of the same form."""
+
+    kind: Literal["mlflow"]
+    tracking_uri: str | None = None
+    experiment: str = Field("runner", min_length=1)
+    files: Files = "all"
+    patience_seconds: Seconds = 30
+
+
+class WandbTracking(Frozen):
+    """A project of Weights & Biases."""
+
+    kind: Literal["wandb"]
+    project: str = Field("runner", min_length=1)
+    entity: str | None = None
+    mode: Literal["online", "offline"] = "online"
+    files: Files = "all"
+    patience_seconds: Seconds = 30
+
+
+Tracking = Annotated[NoTracking | MlflowTracking | WandbTracking, Field(discriminator="kind")]
+
+
+def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> list[Problem]:
+    """What must be installed first, if anything."""
+    lacking = [name for name in _needed(tracking) if not _installed(name)]
+    if not lacking:
+        return []
+    message = f"{tracking.kind} needs what is not installed here: {', '.join(lacking)}"
+    return [Problem("tracking", message, f"pip install 'runner[{tracking.kind}]', or tracking=none")]
+
+
+def _needed(tracking: NoTracking | MlflowTracking | WandbTracking) -> tuple[str, ...]:
+    if not isinstance(tracking, MlflowTracking):
+        return () if isinstance(tracking, NoTracking) else ("wandb",)
+    uri = tracking.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:"
+    return ("mlflow", "sqlalchemy", "alembic") if uri.startswith("sqlite:") else ("mlflow",)
+
+
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None

@@ -1,0 +1,162 @@
+"""`runner.load_sweep`: a sweep's results as typed objects, for notebooks and scripts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from runner.artifacts.result import Result, RunStatus
+from runner.config import RunConfig
+from runner.errors import ConfigError
+from runner.sweep.varying import varying
+
+from .cell import group_of
+from .notebook import run_html, sweep_html
+from .reading import Found, sweeps_of
+from .results import result_rows
+from .totals import latency, totals
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TIMES = ("submitting_at", "ended_at")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One run and what came of it; a notebook shows its media.
+
+    Attributes:
+        directory: its own, absolute.
+        parameters: what tells it from the others, as one would override it.
+        result: everything that is known of it, as in result.json.
+    """
+
+    directory: Path
+    parameters: Mapping[str, Any]  # Any: values of a config
+    result: Result = field(repr=False)
+
+    @property
+    def number(self) -> int:
+        """The run's number in its sweep."""
+        return self.result.index
+
+    @property
+    def status(self) -> RunStatus:
+        """How far it has come; `RunStatus.VERIFIED` is success, and equal to `"verified"`."""
+        return self.result.status
+
+    @property
+    def config(self) -> RunConfig:
+        """The resolved config."""
+        return self.result.config
+
+    @property
+    def artifacts(self) -> tuple[Path, ...]:
+        """The absolute paths of its files, the generated first; `result.artifacts` has their facts."""
+        return tuple(self.directory / artifact.path for artifact in self.result.artifacts)
+
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars by the usage that the provider told, else by list price; None if nobody knows."""
+        cost = self.result.cost
+        return cost.estimated_usd if cost.actual_usd is None else cost.actual_usd
+
+    @property
+    def latency_seconds(self) -> float | None:
+        """Seconds from the request to the checked file or the failure; None if it has not come to an end."""
+        return latency(self.result)
+
+    @property
+    def job_id(self) -> str | None:
+        """The provider's id of the job."""
+        return self.result.job_id
+
+    @property
+    def error(self) -> str | None:
+        """Why it did not succeed."""
+        return self.result.error.message if self.result.error else None
+
+    def _repr_html_(self) -> str:
+        return run_html(self.directory, self.result, self.parameters)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """The runs of a sweep, or the one of a run's directory; a notebook shows them as a grid of pictures.
+
+    Attributes:
+        directory: absolute.
+        runs: in the order of their numbers, those that were never begun as they were planned.
+        running: whether someone was at work on it when it was read.
+    """
+
+    directory: Path
+    runs: tuple[RunRecord, ...] = field(repr=False)
+    running: bool = False
+
+    @property
+    def totals(self) -> Mapping[str, object]:
+        """How many runs are how far, US dollars estimated and spent, success rate, latencies, retries."""
+        results = [run.result for run in self.runs]
+        groups = [group_of(result.status, busy=self.running) for result in results]
+        return totals(results, groups, results[0].config.budget.max_usd if results else None)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row a run with the columns of results.csv, typed, the artifact's and the run's path absolute.
+
+        Raises `ConfigError` where pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise ConfigError("a DataFrame needs pandas", hint="pip install 'runner[pandas]'") from error
+        rows = result_rows(self.directory, [(run.directory, run.result) for run in self.runs])
+        frame = pd.DataFrame([_absolute(row, self.directory) for row in rows])
+        for name in _TIMES:
+            frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
+        return frame
+
+    def __iter__(self) -> Iterator[RunRecord]:
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        return len(self.runs)
+
+    def __getitem__(self, position: int) -> RunRecord:
+        return self.runs[position]
+
+    def _repr_html_(self) -> str:
+        shown = [(run.directory, run.result, run.parameters) for run in self.runs]
+        return sweep_html(self.directory, shown, self.totals)
+
+
+def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
+    """Read what is known of a sweep or a run, also while it runs or after it was moved; nothing is changed.
+
+    Raises `ConfigError` where there is none, or several.
+    """
+    place = Path(directory).expanduser()
+    found = sweeps_of([place])
+    if len(found) > 1:
+        names = "\n".join(f"runner.load_sweep({str(each.directory)!r})" for each in found[:3])
+        raise ConfigError(f"{place} holds {len(found)} sweeps; one is loaded at a time", hint=names)
+    (sweep,) = found
+    return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs)), sweep.busy)
+
+
+def _records(runs: Sequence[Found]) -> Iterator[RunRecord]:
+    results = [result for _, result in runs]
+    differing = varying([result.overrides for result in results], [result.config for result in results])
+    for (directory, result), values in zip(runs, differing.rows, strict=True):
+        parameters = dict(zip(differing.keys, values, strict=True))
+        yield RunRecord(directory.absolute(), MappingProxyType(parameters), result)
+
+
+def _absolute(row: Mapping[str, object], directory: Path) -> dict[str, object]:
+    paths = {name: str(directory / str(row[name])) for name in ("artifact", "directory") if row[name] is not None}
+    return {**row, **paths}

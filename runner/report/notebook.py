@@ -1,0 +1,115 @@
+"""What a notebook shows of a sweep and of a run: pictures in the page itself, what strangers wrote as text."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts.result import Artifact, Result
+from runner.artifacts.thumbnail import NAME as THUMBNAIL
+
+_SHOWN = 60
+"""Runs of a sweep whose pictures are shown; their bytes are kept in the notebook's file."""
+
+_SMALL = 256 * 1024
+_PLAYED = 16 * 1024**2
+"""Bytes of a picture in a grid, and of a film of a single run, that are embedded."""
+
+_LONGEST = 300
+"""Characters of a text that a stranger wrote."""
+
+_STATES = ("done", "failed", "uncertain", "running", "pending")
+_GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:12px"
+_CELL = "margin:0;font:12px system-ui,sans-serif;overflow-wrap:anywhere"
+
+Shown = tuple[Path, Result, Mapping[str, Any]]
+"""A run's directory, what is known of it, and its parameters. Any: values of a config."""
+
+
+def sweep_html(directory: Path, runs: Sequence[Shown], totals: Mapping[str, object]) -> str:
+    """A grid of the first runs' pictures, and what all amount to."""
+    counts = [f"{totals[name]} {name}" for name in _STATES if totals[name]]
+    spent = totals.get("spent_usd")
+    facts = [f"{len(runs)} runs", *counts, *([f"${spent:.2f} at list price"] if isinstance(spent, float) else [])]
+    cells = "".join(_cell(*run) for run in runs[:_SHOWN])
+    more = f"<p>… and {len(runs) - _SHOWN:,} more runs</p>" if len(runs) > _SHOWN else ""
+    title = f"<p><b>{_text(str(directory))}</b><br>{_text(' · '.join(facts))}</p>"
+    return f'{title}<div style="{_GRID}">{cells}</div>{more}'
+
+
+def run_html(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
+    """A run's media, large, with its facts below."""
+    media = "".join(_media(directory, artifact) for artifact in result.artifacts if artifact.path != THUMBNAIL)
+    return f"<div>{media}</div>{_caption(directory, result, parameters)}"
+
+
+def _cell(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
+    picture = _picture(directory, result)
+    return f'<figure style="{_CELL}">{picture}{_caption(directory, result, parameters)}</figure>'
+
+
+def _picture(directory: Path, result: Result) -> str:
+    """The first picture that is small enough, else nothing."""
+    ordered = sorted(result.artifacts, key=lambda artifact: artifact.path != THUMBNAIL)
+    for artifact in ordered:
+        if artifact.media_type.startswith("image/") and artifact.bytes <= _SMALL:
+            address = _embedded(directory / artifact.path, artifact.media_type)
+            if address is not None:
+                return _image(address, result.config.request.prompt)
+    return ""
+
+
+def _media(directory: Path, artifact: Artifact) -> str:
+    path = directory / artifact.path
+    address = _embedded(path, artifact.media_type) if artifact.bytes <= _PLAYED else None
+    if address is None:
+        return _link(path)
+    if artifact.media_type.startswith("video/"):
+        return f'<video controls muted loop style="max-width:100%" src="{address}"></video>'
+    return _image(address, artifact.path)
+
+
+def _image(address: str, alternative: str) -> str:
+    return f'<img style="max-width:100%" alt="{_text(alternative)}" src="{address}">'
+
+
+def _caption(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
+    return "<figcaption>" + "<br>".join(_lines(directory, result, parameters)) + "</figcaption>"
+
+
+def _lines(directory: Path, result: Result, parameters: Mapping[str, Any]) -> Iterator[str]:
+    """What is said below a picture, each already HTML. Any: values of a config."""
+    yield f"<b>{result.index}</b> {_text(result.status.value)}"
+    for key, value in parameters.items():
+        yield f"{_text(key.removeprefix('request.'))}={_isolated(str(value))}"
+    if result.error is not None:
+        yield f"{_text(result.error.type)}: {_isolated(result.error.message)}"
+    yield from (_link(directory / artifact.path) for artifact in result.artifacts if artifact.path != THUMBNAIL)
+
+
+def _link(path: Path) -> str:
+    return f'<a href="{html.escape(path.absolute().as_uri())}">{_text(path.name)}</a>'
+
+
+def _embedded(path: Path, media_type: str) -> str | None:
+    """The file as a data URI; None where it is gone."""
+    try:
+        data = base64.b64encode(path.read_bytes()).decode()
+    except OSError:
+        return None
+    return f"data:{html.escape(media_type)};base64,{data}"
+
+
+def _text(text: str) -> str:
+    """Escaped, and cut to a readable length."""
+    short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+    safe = short.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+    return html.escape(safe)
+
+
+def _isolated(text: str) -> str:
+    """The same, where marks that turn the writing direction end with it."""
+    return f"<bdi>{_text(text)}</bdi>"

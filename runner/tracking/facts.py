@@ -1,0 +1,144 @@
+"""What a tracking store is told of runs and of their sweep."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
+from runner.config import RunConfig
+from runner.config.tracking import Files
+from runner.report.cell import group_of
+from runner.report.leaves import Commonality
+from runner.report.totals import latency, totals
+
+from .store import End, Facts, Value
+
+_HOW = frozenset({"tracking", "dry_run", "yes", "progress", "gallery"})
+"""Keys of a config that say nothing about what a run made."""
+
+_EMPTY: tuple[object, ...] = (None, "", [], {})
+_MEASURES = ("bytes", "duration_seconds", "fps", "width", "height")
+
+
+def run_facts(result: Result, directory: Path, name: str, files: Files) -> Facts:
+    """One run; `directory` is its own, `name` what it is called."""
+    began, ended = _span(result)
+    return Facts(
+        name=_text(name),
+        params=params(result.config),
+        metrics=dict(_metrics(result)),
+        tags={f"runner.{key}": _text(value) for key, value in _tags(result, directory) if value},
+        files=tuple(_files(result, directory, files)),
+        end=_end(result.status),
+        began=began,
+        ended=ended,
+    )
+
+
+def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence[Result]) -> Facts:
+    """The sweep as a whole: what its runs have in common, and what they amount to."""
+    began = [result.begun for result in results]
+    ends = [moment for result in results if (moment := _span(result)[1]) is not None]
+    return Facts(
+        name=_text(directory.name),
+        params=params(*configs),
+        metrics=dict(_sums(results)),
+        tags={"runner.directory": _text(str(directory)), "runner.runs": str(len(configs))},
+        end=_overall([result.status for result in results], len(configs)),
+        began=min(began, default=None),
+        ended=max(ends, default=None),
+    )
+
+
+def params(*configs: RunConfig) -> dict[str, Value]:
+    """The leaves that the configs have in common by their dotted keys, credential-like ones masked; no empty ones."""
+    found = Commonality(configs).shared.items()
+    return {key: _plain(value) for key, value in found if value not in _EMPTY and key.partition(".")[0] not in _HOW}
+
+
+def _plain(value: Any) -> Value:  # Any: JSON
+    if isinstance(value, bool | int | float):
+        return value
+    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _text(value: str) -> str:
+    """The text as any database takes it: no half of a surrogate pair, no NUL."""
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _span(result: Result) -> tuple[float | None, float | None]:
+    """When its request left and when it ended, in Unix seconds."""
+    times: Mapping[str, dt.datetime] = result.timestamps
+    begin, last = times.get(RunStatus.SUBMITTING.value), max(times.values(), default=None)
+    over = last is not None and not result.status.unfinished
+    return (begin.timestamp() if begin else result.begun), (last.timestamp() if over and last else None)
+
+
+def _metrics(result: Result) -> Iterator[tuple[str, float]]:
+    artifact = result.artifacts[0] if result.artifacts else None
+    found: dict[str, float | None] = {
+        "estimated_usd": result.cost.estimated_usd,
+        "actual_usd": result.cost.actual_usd,
+        "spent_usd": result.spent_usd,
+        "saved_usd": result.saved_usd,
+        "latency_seconds": latency(result),
+        "attempts": len(result.attempts),
+        "polls": result.polls,
+        **{name: getattr(artifact, name, None) for name in _MEASURES},
+    }
+    yield from ((key, float(value)) for key, value in found.items() if value is not None and math.isfinite(value))
+
+
+def _tags(result: Result, directory: Path) -> Iterator[tuple[str, str | None]]:
+    first = result.artifacts[0] if result.artifacts else None
+    yield "status", result.status.value
+    yield "number", str(result.index)
+    yield "provider", result.provider
+    yield "model", result.model
+    yield "deployment", result.deployment
+    yield "job_id", result.job_id
+    yield "sha256", first.sha256 if first else None
+    yield "reused_from", result.reused_from
+    yield "directory", str(directory)
+    if result.error is not None:
+        yield "error_type", result.error.type
+        yield "error_code", result.error.code
+        yield "error", result.error.message
+
+
+def _files(result: Result, directory: Path, files: Files) -> Iterator[Path]:
+    """What is uploaded, of what is there."""
+    if files == "none":
+        return
+    names = [artifact.path for artifact in result.artifacts if files == "all" or _small(artifact)]
+    yield from (directory / name for name in [*dict.fromkeys(names), RESULT] if (directory / name).is_file())
+
+
+def _small(artifact: Artifact) -> bool:
+    return Path(artifact.path).stem.endswith("thumbnail")
+
+
+def _end(status: RunStatus) -> End:
+    if status is RunStatus.CANCELLED:
+        return End.CANCELLED
+    if status.unfinished:
+        return End.OPEN
+    return End.FAILED if status.failed else End.DONE
+
+
+def _overall(statuses: Sequence[RunStatus], expected: int) -> End:
+    if len(statuses) < expected or any(status.unfinished for status in statuses):
+        return End.OPEN
+    return End.FAILED if any(status.failed for status in statuses) else End.DONE
+
+
+def _sums(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
+    sums = totals(results, [group_of(result.status, busy=False) for result in results], None)
+    yield from ((key, float(value)) for key, value in sums.items() if isinstance(value, int | float))

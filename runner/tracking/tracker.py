@@ -1,0 +1,164 @@
+"""The observer that records runs in a tracking store, in a thread of its own; its failures are no run's."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from runner.artifacts.result import Result, RunStatus
+from runner.config import Problem
+from runner.config.tracking import MlflowTracking, WandbTracking
+from runner.display import clean, print_problems
+from runner.engine.run import Event, Run
+
+from .facts import run_facts, sweep_facts
+from .register import Known, Register
+from .store import Facts, Store
+
+_USER = re.compile(r"://[^/\s@]+@")
+"""A user and password in an address, which the libraries' errors quote."""
+
+_SILENT_SECONDS = 2.0
+"""How long the end of a sweep waits before it says what for."""
+
+
+class Tracker:
+    """An observer that must be closed.
+
+    Ends of runs wait in a mailbox with room for one of each run. The first thing that goes wrong is the last that is
+    tried, and is said once, at the end; `resume` sends what is missing.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], Store],
+        runs: Sequence[Run],
+        directory: Path,
+        earlier: Sequence[tuple[Path, Result]],
+        config: MlflowTracking | WandbTracking,
+    ) -> None:
+        self._open = open_store
+        self._runs = {run.index: run for run in runs}
+        self._directory = directory
+        self._config = config
+        self._alone = len(runs) == 1 and not earlier and runs[0].directory == directory
+        self._results = {result.index: result for _, result in earlier}
+        self._configs = [*(result.config for _, result in earlier), *(run.config for run in runs)]
+        self._waiting: dict[int, Result] = {}
+        self._turn = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._steps = 0
+        self._failure: Exception | None = None
+        for run in runs:
+            if run.earlier is not None and not run.open:
+                self._post(run.earlier)
+
+    def __call__(self, event: Event) -> None:
+        """Take in the end of a run; the first sign that something is under way opens the store."""
+        if event.status is RunStatus.PLANNED:  # or left as it was planned
+            return
+        if event.result is not None:
+            self._post(event.result)
+        if self._thread is None:
+            self._start()
+
+    def close(self) -> None:
+        """Wait until all is recorded, as long as it gets on, and say if it is not."""
+        if self._waiting and self._thread is None:
+            self._start()
+        if self._thread is None:
+            return
+        with self._turn:
+            self._closing = True
+            self._turn.notify()
+        interrupted = not self._waited(self._thread)
+        if self._failure is not None or self._thread.is_alive() or self._waiting:
+            self._warn(interrupted=interrupted)
+
+    def _waited(self, thread: threading.Thread) -> bool:
+        """Whether nobody interrupted the waiting."""
+        try:
+            seen, patience = -1, self._config.patience_seconds
+            thread.join(min(_SILENT_SECONDS, patience))
+            if thread.is_alive() and patience > _SILENT_SECONDS:
+                sys.stderr.write(
+                    f"waiting for {self._config.kind}: {len(self._waiting):,} to record; Ctrl-C leaves them to resume\n"
+                )
+            while thread.is_alive() and seen != self._steps:
+                seen = self._steps
+                thread.join(patience)
+        except KeyboardInterrupt:
+            return False
+        return True
+
+    def _warn(self, *, interrupted: bool) -> None:
+        if interrupted:
+            reason = "interrupted"
+        elif self._failure is not None:
+            said = next(iter(str(self._failure).splitlines()), "")
+            reason = f"{type(self._failure).__name__}: {clean(_USER.sub('://***@', said), 200)}"
+        else:
+            reason = f"it did not get on for {self._config.patience_seconds:g} s"
+        message = f"{self._config.kind} has not recorded everything: {reason}; runs and their files are not affected"
+        again = f"python -m runner resume {shlex.quote(str(self._directory))} sends the rest"
+        print_problems([Problem("tracking", message, again, "warning")])
+
+    def _start(self) -> None:
+        # A daemon: a library that hangs must not keep the process.
+        self._thread = threading.Thread(target=self._work, name="tracking", daemon=True)
+        self._thread.start()
+
+    def _post(self, result: Result) -> None:
+        with self._turn:
+            if self._failure is None:
+                self._waiting[result.index] = result
+                self._turn.notify()
+
+    def _next(self) -> Result | None:
+        """The run that waits longest, None at the end; it stays in the mailbox until it is recorded."""
+        with self._turn:
+            self._turn.wait_for(lambda: self._waiting or self._closing)
+            return next(iter(self._waiting.values()), None)
+
+    def _work(self) -> None:
+        try:
+            store = self._open()
+            register = Register(self._directory, store.place)
+            parent = None if self._alone else store.begin(self._sweep(), register.parent)
+            register.begin(parent)
+            self._steps += 1
+            while (result := self._next()) is not None:
+                self._record(store, register, result)
+            if parent is not None:
+                store.end(parent, self._sweep())
+        except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
+            self._failure = error
+
+    def _record(self, store: Store, register: Register, result: Result) -> None:
+        known, state = register.known(result.index), _state(result)
+        if known is None or known.state != state:
+            run_id = store.record(self._facts(result), register.parent, known.id if known else None)
+            register.keep(result.index, Known(run_id, state))
+        self._results[result.index] = result
+        self._steps += 1
+        with self._turn:
+            if self._waiting.get(result.index) is result:
+                del self._waiting[result.index]
+
+    def _facts(self, result: Result) -> Facts:
+        run = self._runs[result.index]
+        name = self._directory.name if self._alone else f"{result.index} {run.label}".strip()
+        return run_facts(result, run.directory, name, self._config.files)
+
+    def _sweep(self) -> Facts:
+        return sweep_facts(self._directory, self._configs, list(self._results.values()))
+
+
+def _state(result: Result) -> str:
+    """What is another once more has become of the run."""
+    return f"{result.status.value} {max(result.timestamps.values()).isoformat()}"

@@ -1,0 +1,146 @@
+"""`tracking=mlflow`: what a real local store holds after real sweeps."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from runner.app import run
+from runner.artifacts.result_file import read_result
+
+pytest.importorskip("mlflow", reason="pip install 'runner[mlflow]'")
+pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, of which there are many
+
+PARENT = "mlflow.parentRunId"
+
+
+@pytest.fixture
+def recorded(database):
+    """All runs of the experiment: the sweep's own, and the others by their number."""
+    from mlflow import MlflowClient
+
+    def find(experiment: str = "runner") -> SimpleNamespace:
+        client = MlflowClient(database)
+        found = client.search_runs([client.get_experiment_by_name(experiment).experiment_id])
+        children = {each.data.tags["runner.number"]: each for each in found if "runner.number" in each.data.tags}
+        (parent,) = [each for each in found if "runner.number" not in each.data.tags] or [None]
+        assert len(found) == len(children) + (parent is not None), "a run was recorded twice"
+        files = {
+            number: {file.path for file in client.list_artifacts(child.info.run_id)}
+            for number, child in children.items()
+        }
+        return SimpleNamespace(parent=parent, runs=children, files=files)
+
+    return find
+
+
+def test_a_sweep_is_a_parent_run_with_its_runs_below_it(sweep, recorded):
+    assert sweep("tracking=mlflow", "request.duration_seconds=4,8") == 0
+    found = recorded()
+    assert found.parent.info.status == "FINISHED"
+    assert found.parent.data.params["request.aspect_ratio"] == "16:9"
+    assert "request.duration_seconds" not in found.parent.data.params
+    assert found.parent.data.metrics["done"] == 2
+    assert found.parent.data.metrics["spent_usd"] == pytest.approx(1.2)
+    assert {number: child.data.params["request.duration_seconds"] for number, child in found.runs.items()} == {
+        "0": "4",
+        "1": "8",
+    }
+    assert {child.data.tags[PARENT] for child in found.runs.values()} == {found.parent.info.run_id}
+
+
+def test_a_run_is_recorded_with_money_time_attempts_files_job_and_hash(sweep, recorded, here):
+    assert sweep("tracking=mlflow", "replica=0,1") == 0
+    found, result = recorded(), read_result(here / "out/1")
+    child = found.runs["1"]
+    times = result.timestamps
+    assert child.data.metrics["estimated_usd"] == pytest.approx(0.4)
+    assert child.data.metrics["attempts"] == 1
+    assert child.data.metrics["bytes"] == result.artifacts[0].bytes
+    assert child.data.metrics["latency_seconds"] == pytest.approx(
+        (times["verified"] - times["submitting"]).total_seconds(), abs=0.01
+    )
+    assert child.info.start_time == round(times["submitting"].timestamp() * 1000)
+    assert (child.data.tags["runner.job_id"], child.data.tags["runner.sha256"]) == (
+        result.job_id,
+        result.artifacts[0].sha256,
+    )
+    assert found.files["1"] == {"video.mp4", "thumbnail.webp", "result.json"}
+
+
+def test_a_single_run_has_no_parent(single, recorded):
+    assert single("tracking=mlflow", "tracking.files=small") == 0
+    found = recorded()
+    assert found.parent is None
+    assert found.runs["0"].info.status == "FINISHED"
+    assert found.files["0"] == {"thumbnail.webp", "result.json"}
+
+
+def test_a_failed_run_says_why_and_after_a_resume_the_same_run_is_brought_up_to_date(sweep, recorded, make_emulator):
+    server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 2, "fault": "internal"}])
+    assert sweep("tracking=mlflow", "replica=0,1", server=server) == 1
+    before = recorded()
+    (failed,) = [child for child in before.runs.values() if child.info.status == "FAILED"]
+    assert failed.data.tags["runner.error_type"] == "GenerationFailedError"
+    assert (before.parent.info.status, before.parent.data.metrics["failed"]) == ("FAILED", 1)
+    assert run(["resume", "out", "--retry-failed"]) == 0
+    after = recorded()
+    assert after.parent.info.run_id == before.parent.info.run_id
+    assert (after.parent.info.status, after.parent.data.metrics["done"]) == ("FINISHED", 2)
+    assert {number: child.info.run_id for number, child in after.runs.items()} == {
+        number: child.info.run_id for number, child in before.runs.items()
+    }
+    assert {child.info.status for child in after.runs.values()} == {"FINISHED"}
+
+
+def test_resume_records_what_an_unreachable_server_has_missed(sweep, recorded, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert sweep("tracking=mlflow", "tracking.tracking_uri=http://127.0.0.1:9", "replica=0,1") == 0
+    said = capsys.readouterr().err
+    assert said.count("warning: ") == 1
+    assert "tracking: mlflow has not recorded everything" in said
+    assert "python -m runner resume out sends the rest" in said
+    assert run(["resume", "out", "tracking.tracking_uri=null"]) == 0
+    assert {*recorded().runs} == {"0", "1"}
+
+
+def test_tracking_may_be_begun_by_resume(sweep, recorded):
+    assert sweep("replica=0,1") == 0
+    assert run(["resume", "out", "tracking=mlflow", "tracking.experiment=late"]) == 0
+    assert {*recorded("late").runs} == {"0", "1"}
+
+
+def test_a_deleted_parent_is_begun_anew(sweep, recorded, database, here):
+    from mlflow import MlflowClient
+
+    assert sweep("tracking=mlflow", "replica=0,1") == 0
+    MlflowClient(database).delete_run(recorded().parent.info.run_id)
+    for child in recorded().runs.values():
+        MlflowClient(database).delete_run(child.info.run_id)
+    assert run(["resume", "out"]) == 0
+    found = recorded()
+    assert {child.data.tags[PARENT] for child in found.runs.values()} == {found.parent.info.run_id}
+
+
+def test_no_key_is_recorded(sweep, recorded, here: Path):
+    assert sweep("tracking=mlflow", "replica=0,1") == 0
+    found = recorded()
+    told = [dict(each.data.params) | dict(each.data.tags) for each in (found.parent, *found.runs.values())]
+    assert "an-emulated-key" not in json.dumps(told) + (here / "out/tracking.jsonl").read_text()
+
+
+def test_parameters_of_any_length_and_text_are_recorded(sweep, recorded, here: Path):
+    (here / "prompt.txt").write_text("<script>'\"\u202e😀\n" + "x" * 7000, encoding="utf-8")
+    assert sweep("tracking=mlflow", "request.prompt_file=prompt.txt", "model.validation=off", "replica=0,1") == 0
+    told = recorded().runs["0"].data.params["request.prompt"]
+    assert told.startswith("<script>'\"\u202e😀\n")
+    assert len(told) == 6000
+
+
+def test_a_sweep_that_is_tracked_in_two_places_is_refused(sweep, emulator, here: Path, capsys):
+    assert sweep("tracking=mlflow,none", "request.duration_seconds=4,8") == 2
+    assert "a sweep is tracked in one place" in capsys.readouterr().err
+    assert not (here / "out").exists()

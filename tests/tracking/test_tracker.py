@@ -1,0 +1,173 @@
+"""The tracker beside its store: what a store does that fails, hangs or is slow is no matter of the runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from pathlib import Path
+
+import pytest
+
+from runner.artifacts.result import Artifact, Environment, Result, RunStatus
+from runner.config.tracking import MlflowTracking
+from runner.engine.run import Event, Run
+from runner.tracking.facts import params, run_facts
+from runner.tracking.register import NAME, Known, Register
+from runner.tracking.store import End, Facts
+from runner.tracking.tracker import Tracker
+
+BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
+CONFIG = MlflowTracking(kind="mlflow", patience_seconds=0.05)
+
+
+class Notebook:
+    """A store that writes down what it is told, and fails or waits at a run if it is asked to."""
+
+    place = "a notebook"
+
+    def __init__(self, *, fails_at: str = "", waits: threading.Event | None = None) -> None:
+        self.told: list[tuple[object, ...]] = []
+        self._fails_at = fails_at
+        self._waits = waits
+
+    def begin(self, sweep: Facts, known: str | None) -> str:
+        self.told.append(("begin", known))
+        return known or "parent"
+
+    def record(self, run: Facts, parent: str | None, known: str | None) -> str:
+        if self._waits is not None:
+            self._waits.wait(5)
+        if self._fails_at and run.name.startswith(self._fails_at):
+            raise ConnectionError("no answer from https://me:secret@tracker/api")
+        self.told.append((run.name, run.tags["runner.status"], parent, known))
+        return known or f"id of {run.name}"
+
+    def end(self, parent: str, sweep: Facts) -> None:
+        self.told.append(("end", parent, sweep.end))
+
+
+@pytest.fixture
+def made(loaded, tmp_path: Path):
+    """Runs and results by their numbers."""
+    config = loaded("request=draft")
+
+    def make(number: int, status: str = "verified", **changes: object) -> tuple[Run, Result]:
+        directory = tmp_path / str(number)
+        times = {name: BEGIN + dt.timedelta(seconds=at) for at, name in enumerate(["planned", "submitting", status])}
+        fields = {
+            "index": number, "status": RunStatus(status), "provider": "openai", "endpoint": "e", "model": "m",
+            "deployment": None, "config": config, "request_sent": {}, "overrides": [], "timestamps": times,
+            "environment": Environment(runner="1", openai="3", python="3.11"),
+        }  # fmt: skip
+        return Run(number, config, directory, label=f"seed={number}"), Result.model_validate(fields | changes)
+
+    return make
+
+
+@pytest.fixture
+def tracked(tmp_path: Path):
+    """Let runs end under a tracker, and close it."""
+
+    def track(store: Notebook, *ends: tuple[Run, Result]) -> None:
+        tracker = Tracker(lambda: store, [run for run, _ in ends], tmp_path, (), CONFIG)
+        for run, result in ends:
+            tracker(Event(run, RunStatus.SUBMITTED, 50))
+            tracker(Event(run, result.status, 100, result=result))
+        tracker.close()
+
+    return track
+
+
+def test_every_run_is_recorded_below_the_sweeps_own(made, tracked, capsys):
+    store = Notebook()
+    tracked(store, made(0), made(1, "failed"))
+    assert store.told[0] == ("begin", None)
+    assert sorted(store.told[1:3]) == [
+        ("0 seed=0", "verified", "parent", None),
+        ("1 seed=1", "failed", "parent", None),
+    ]
+    assert store.told[3] == ("end", "parent", End.FAILED)
+    assert capsys.readouterr().err == ""
+
+
+def test_after_an_error_nothing_more_is_tried_and_one_warning_says_so(made, tracked, capsys):
+    store = Notebook(fails_at="0")
+    tracked(store, made(0), made(1))
+    assert store.told == [("begin", None)]
+    said = capsys.readouterr().err
+    assert said.count("warning") == 1
+    assert "ConnectionError: no answer from https://***@tracker/api" in said
+    assert "secret" not in said
+
+
+def test_a_store_that_hangs_is_left_alone(made, tracked, capsys):
+    never = threading.Event()
+    tracked(Notebook(waits=never), made(0), made(1))
+    never.set()
+    assert "did not get on for 0.05 s" in capsys.readouterr().err
+
+
+def test_what_ended_before_is_not_recorded_twice(made, tracked):
+    tracked(Notebook(), made(0), made(1, "uncertain"))
+    again = Notebook()
+    tracked(again, made(0), made(1))
+    assert again.told == [
+        ("begin", "parent"),
+        ("1 seed=1", "verified", "parent", "id of 1 seed=1"),
+        ("end", "parent", End.DONE),
+    ]
+
+
+def test_runs_that_were_never_begun_are_not_recorded(made, tracked):
+    store = Notebook()
+    tracked(store, made(0), made(1, "planned"))
+    assert [each[0] for each in store.told] == ["begin", "0 seed=0", "end"]
+    assert store.told[-1] == ("end", "parent", End.OPEN)
+
+
+def test_a_line_that_a_crash_cut_short_costs_one_run(tmp_path: Path):
+    register = Register(tmp_path, "here")
+    register.begin("parent")
+    register.keep(0, Known("a", "verified"))
+    register.keep(1, Known("b", "verified"))
+    path = tmp_path / NAME
+    path.write_text(path.read_text()[:-10])
+    again = Register(tmp_path, "here")
+    assert (again.parent, again.known(0), again.known(1)) == ("parent", Known("a", "verified"), None)
+
+
+def test_ids_of_another_place_are_not_used(tmp_path: Path):
+    register = Register(tmp_path, "here")
+    register.begin("parent")
+    register.keep(0, Known("a", "verified"))
+    elsewhere = Register(tmp_path, "elsewhere")
+    assert (elsewhere.parent, elsewhere.known(0)) == (None, None)
+
+
+def test_credentials_in_a_config_are_masked_and_texts_are_made_storable(made, tmp_path: Path):
+    _, result = made(0)
+    odd = {"api_key": "k", "note": "half \ud83d, nul \0", "empty": "", "list": [1, 2]}
+    request = result.config.request.model_copy(update={"extra_params": odd})
+    told = params(result.config.model_copy(update={"request": request}))
+    assert told["request.extra_params.api_key"] == "***"
+    assert told["request.extra_params.note"] == "half ?, nul \ufffd"
+    assert told["request.extra_params.list"] == "[1, 2]"
+    assert "request.extra_params.empty" not in told
+    assert told["request.duration_seconds"] == 4
+
+
+@pytest.mark.parametrize(
+    ("files", "sent"),
+    [
+        ("all", ["video.mp4", "thumbnail.webp", "result.json"]),
+        ("small", ["thumbnail.webp", "result.json"]),
+        ("none", []),
+    ],
+)
+def test_what_is_uploaded_is_what_is_asked_for_and_there(made, tmp_path: Path, files, sent):
+    names = ["video.mp4", "thumbnail.webp", "gone.mp4"]
+    artifacts = [Artifact(path=name, bytes=1, sha256="ab", media_type="video/mp4") for name in names]
+    _, result = made(0, artifacts=artifacts)
+    for name in ("video.mp4", "thumbnail.webp", "result.json"):
+        (tmp_path / name).touch()
+    assert [path.name for path in run_facts(result, tmp_path, "n", files).files] == sent
