@@ -116,11 +116,12 @@ def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
     from runner.cli.composing import composing
     from runner.cli.garbage import collect_from_now_on
     from runner.cli.hydra_app import config_name
+    from runner.report.pages import whole_pages
     from runner.sweep.exit_code import exit_code
 
     collect_from_now_on()
     overrides = [*parsed.overrides, "hydra.mode=MULTIRUN", *more]
-    with composing(app, config_name(parsed), parsed.overrides, sweep=True):
+    with composing(app, config_name(parsed), parsed.overrides, sweep=True), whole_pages():
         returns = app.multirun(config_name(parsed), task, overrides)
     return exit_code(returns)
 

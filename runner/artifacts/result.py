@@ -162,6 +162,8 @@ class Result(Record):
     """The directory of the run whose files these are, where nothing was paid."""
     saved_usd: float | None = None
     """What the run would have cost had it not been reused."""
+    resumed: int = 0
+    """How often a later process took the run up where an earlier one had paid, or may have paid, for it."""
     remote_deleted: bool = False
     """Whether the job was deleted at the provider, as `delete_remote` asks."""
     partial_images: list[Artifact] = []

@@ -8,7 +8,7 @@ from importlib import import_module
 from runner.config import did_you_mean
 from runner.errors import ConfigError
 
-COMMANDS = ("character", "doctor", "emulator", "ls", "models", "repeat", "resume")
+COMMANDS = ("character", "doctor", "emulator", "ls", "models", "repeat", "report", "resume", "show")
 """Each is a module here with a `main`, and a line of `--help` in `conf/hydra/default.yaml`."""
 
 Command = Callable[[Sequence[str]], int]

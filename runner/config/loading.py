@@ -15,6 +15,7 @@ from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenA
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig
 from .shipped import option
+from .tracking import MlflowTracking, NoTracking, WandbTracking
 
 _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
     "provider": {
@@ -25,6 +26,7 @@ _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
     },
     "model": {"video": VideoModel, "image": ImageModel},
     "request": {"video": VideoRequest, "image": ImageRequest},
+    "tracking": {"none": NoTracking, "mlflow": MlflowTracking, "wandb": WandbTracking},
 }
 
 _adapter = TypeAdapter(RunConfig)

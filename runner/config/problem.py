@@ -42,10 +42,10 @@ def did_you_mean(given: str, known: Iterable[str]) -> str | None:
     return matches[0] if matches else None
 
 
-_TAGS = frozenset({"openai", "azure_openai", "compatible", "emulator", "video", "image"})
+_TAGS = frozenset({"openai", "azure_openai", "compatible", "emulator", "video", "image", "none", "mlflow", "wandb"})
 
 
-_TAGGED = frozenset({"provider", "model", "request"})
+_TAGGED = frozenset({"provider", "model", "request", "tracking"})
 """The keys after which pydantic names the variant that was chosen."""
 
 

@@ -11,6 +11,7 @@ from .frozen import Frozen, Off
 from .model import ModelConfig
 from .provider import ProviderConfig
 from .request import RequestConfig
+from .tracking import NoTracking, Tracking
 
 Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
@@ -39,7 +40,9 @@ class RunConfig(Frozen):
     yes: bool = False
     reuse: bool = False
     progress: Progress = "auto"
+    gallery: bool = True
     objective: Objective = "cost"
+    tracking: Tracking = NoTracking()
 
     def choice(self, number: int) -> RunConfig:
         """The run as its first choice (0) or its nth fallback makes it, with the fallbacks that are left then."""

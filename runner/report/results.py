@@ -1,4 +1,4 @@
-"""`results.csv` and `results.jsonl`: one row a run, what varies between the runs first."""
+"""`results.csv`, `results.jsonl`, `results.parquet`: one row a run, what varies between the runs first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from pathlib import Path
 
 from runner.artifacts.atomic import write_text
 from runner.artifacts.result import Result
+from runner.display import print_problems
 from runner.sweep.varying import varying
+
+from .parquet import write_parquet
 
 CSV = "results.csv"
 JSONL = "results.jsonl"
@@ -27,10 +30,12 @@ Row = dict[str, object]
 
 
 def write_results(directory: Path, runs: Sequence[tuple[Path, Result]]) -> None:
-    """Write both files for runs with their directories, each in one step; raises `DiskError`."""
+    """Write the files for runs with their directories, each in one step; raises `DiskError`."""
     rows = result_rows(directory, runs)
     write_text(directory / CSV, _csv(rows))
     write_text(directory / JSONL, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
+    if problem := write_parquet(directory, rows):
+        print_problems([problem])
 
 
 def result_rows(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[Row]:

@@ -16,7 +16,9 @@ from runner.engine.run import Event, Observer, Run
 from runner.errors import BudgetError, DiskError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
+from runner.report.gallery import Gallery
 from runner.report.results import write_results
+from runner.tracking import tracked
 
 from .job_return import failure_of
 from .reusing import reuse
@@ -48,6 +50,7 @@ def execute(
     observers: Sequence[Observer] = (),
     held: Collection[int] = (),
     earlier: Sequence[tuple[Path, Result]] = (),
+    more: bool = False,
 ) -> Outcome:
     """Execute what is left of runs, and tell the user what came of all of them.
 
@@ -63,10 +66,41 @@ def execute(
         observers: see every event before the display does.
         held: numbers of runs that are left as they are.
         earlier: a sweep's runs of former calls, which the results files keep.
+        more: whether the sweep may go on with others when these have ended.
     """
-    store = LedgerStore(ledgers, make)
-    with observing(runs, runs[0].config.progress) as display:
-        observer = _all_of([RunLog(), *observers, display])
+    # Outermost: nothing that a user has or sees waits for somebody's tracking server.
+    with tracked(runs, directory, earlier) as tracker:
+        return _executed(
+            runs,
+            LedgerStore(ledgers, make),
+            ledgers,
+            directory=directory,
+            batch_size=batch_size,
+            observers=[*observers, tracker],
+            held=held,
+            earlier=earlier,
+            more=more,
+        )
+
+
+def _executed(
+    runs: Sequence[Run],
+    store: LedgerStore,
+    ledgers: Mapping[Path, Ledger],
+    *,
+    directory: Path,
+    batch_size: int | None,
+    observers: Sequence[Observer],
+    held: Collection[int],
+    earlier: Sequence[tuple[Path, Result]],
+    more: bool,
+) -> Outcome:
+    alone = len(runs) == 1 and runs[0].directory == directory
+    with (
+        Gallery(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as gallery,
+        observing(runs, runs[0].config.progress) as display,
+    ):
+        observer = _all_of([RunLog(), *observers, gallery, display])
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
         _restore([run for run in runs if run.index in done], store)
         done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
@@ -74,18 +108,19 @@ def execute(
         engine = _Engine(store, observer, _purse(runs, earlier), directory)
         outcome = engine.in_batches(left, batch_size) if left else None
     whole = _whole(runs, done, left, outcome)
-    if not (len(runs) == 1 and runs[0].directory == directory):
+    if not alone:
         try:
             found = zip(runs, whole.results, strict=True)
             write_results(directory, [*earlier, *((run.directory, result) for run, result in found)])
         except DiskError as error:
             whole.stopped_by = whole.stopped_by or error
+    gallery.close(whole.results, complete=not more or whole.interrupted is not None)
     _say_what_stopped(whole)
     with reader_may_leave():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
         shown = [_under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
-        print_closing(shown, place, [run.label for run in runs], resumed_by=directory)
+        print_closing(shown, place, resumed_by=directory)
     return whole
 
 

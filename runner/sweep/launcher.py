@@ -69,7 +69,7 @@ class RunnerLauncher(Launcher):
             raise SystemExit(0)
         before = spent((result for _, result in self._earlier), plan.jobs[0].config.budget)
         agree([job.config for job in plan.jobs], spent=before, numbers=[job.num for job in plan.jobs])
-        return self.launch_planned(plan.jobs)
+        return self.launch_planned(plan.jobs, more=True)
 
     def _preflight(self, plan: Plan) -> list[Problem]:
         try:
@@ -82,8 +82,13 @@ class RunnerLauncher(Launcher):
             message = f"a batch is refused, of which nothing was sent; {earlier} earlier runs are in {place}:\n{found}"
             raise RunnerError(message) from error
 
-    def launch_planned(self, jobs: Sequence[Job], batch_size: int | None = None) -> list[JobReturn]:
-        """Run jobs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt."""
+    def launch_planned(
+        self, jobs: Sequence[Job], batch_size: int | None = None, *, more: bool = False
+    ) -> list[JobReturn]:
+        """Run jobs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt.
+
+        `more`: whether the sweeper may come with others after these.
+        """
         config = known(self.config)
         sweep_dir = Path(str(config.hydra.sweep.dir))
         _configure_logging(config)
@@ -98,6 +103,7 @@ class RunnerLauncher(Launcher):
                 batch_size=batch_size,
                 observers=self._observers(jobs),
                 earlier=self._earlier,
+                more=more,
             )
         self._earlier += [(job.directory, result) for job, result in zip(jobs, outcome.results, strict=False)]
         if outcome.interrupted is not None:

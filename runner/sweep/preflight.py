@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from runner.artifacts.result_file import NAME
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.choices import check_choices
+from runner.config.tracking import missing_packages
 from runner.errors import ConfigError
 
 from .finding import Finding, lines
@@ -44,7 +45,7 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     broken = {run for run, problem in plan.findings if problem.severity == "error"}
     # A job with problems was composed without what is wrong, only to be checked: it may look like another.
     sound = [job for job in plan.jobs if job.num not in broken]
-    together = [*_places(sound), *_duplicates(sound, repeats=repeats), *_budgets(sound)]
+    together = [*_places(sound), *_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound)]
     findings = [*plan.findings, *_checked(plan.jobs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
@@ -55,7 +56,8 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """What is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
-    return check_choices(config, lambda choice: [*check(choice), *_endpoint(choice.provider, env), *_body(choice)])
+    problems = check_choices(config, lambda choice: [*check(choice), *_endpoint(choice.provider, env), *_body(choice)])
+    return [*problems, *missing_packages(config.tracking)]
 
 
 def endpoint_problems(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -162,6 +164,15 @@ def _budgets(jobs: Sequence[Job]) -> Iterator[Finding]:
         if job.config.budget != jobs[0].config.budget:
             message = f"is not that of run {jobs[0].num}, and one budget is for the whole sweep"
             yield Finding(job.num, Problem("budget", message, "leave budget.* out of what is swept"))
+
+
+def _tracking(jobs: Sequence[Job]) -> Iterator[Finding]:
+    for tracking in dict.fromkeys(job.config.tracking for job in jobs):
+        yield from (Finding(None, problem) for problem in missing_packages(tracking))
+    for job in jobs:
+        if job.config.tracking != jobs[0].config.tracking:
+            message = f"is not that of run {jobs[0].num}, and a sweep is tracked in one place"
+            yield Finding(job.num, Problem("tracking", message, "leave tracking out of what is swept"))
 
 
 def _duplicates(jobs: Sequence[Job], *, repeats: bool) -> Iterator[Finding]:

@@ -122,7 +122,9 @@ def _places(directory: Path) -> list[Path]:
         return [directory]
     known = Acquaintance().find(directory.resolve())
     if known is not None:
-        raise ConfigError(f"{directory} is one run of a sweep", hint=f"python -m runner resume {_shown(known[0])}")
+        named = "this directory" if directory.resolve() == Path.cwd() else directory
+        hint = f"python -m runner resume {shlex.quote(str(_shown(known[0])))}"
+        raise ConfigError(f"{named} is one run of a sweep", hint=hint)
     if (directory / NAME).is_file():
         _begin_ledger(directory)
         return [directory]
@@ -156,16 +158,15 @@ def _runs(
     ledgers: Sequence[Ledger], consent: Consent, overrides: Sequence[str]
 ) -> tuple[list[Run], dict[Path, Ledger]]:
     runs, owners = [], {}
-    for ledger in ledgers:
-        for entry in ledger.entries():
-            run = _run(ledger, entry, consent, overrides)
-            runs.append(run)
-            owners[run.directory] = ledger
+    found = [(ledger, entry) for ledger in ledgers for entry in ledger.entries()]
+    for ledger, entry in found:
+        run = _run(ledger, entry, consent, _changed(entry, overrides, len(found)) if overrides else entry.config)
+        runs.append(run)
+        owners[run.directory] = ledger
     return sorted(runs, key=lambda run: run.index), owners
 
 
-def _run(ledger: Ledger, entry: Entry, consent: Consent, overrides: Sequence[str]) -> Run:
-    config = _changed(entry, overrides) if overrides else entry.config
+def _run(ledger: Ledger, entry: Entry, consent: Consent, config: RunConfig) -> Run:
     run = gone_on(Run(entry.number, config, ledger.directory / entry.directory, label=entry.label), entry)
     result = entry.result
     return replace(
@@ -176,11 +177,11 @@ def _run(ledger: Ledger, entry: Entry, consent: Consent, overrides: Sequence[str
     )
 
 
-def _changed(entry: Entry, overrides: Sequence[str]) -> RunConfig:
+def _changed(entry: Entry, overrides: Sequence[str], total: int) -> RunConfig:
     """The saved config with what may change about it: everything that is not paid."""
     config, problems = load(apply(entry.config.model_dump(mode="json"), overrides))
     if config is None:
-        raise PreflightError([Finding(None, problem) for problem in problems], total=1)
+        raise PreflightError([Finding(None, problem) for problem in problems], total)
     if not _same_work(config, entry.config):
         raise ConfigError(
             f"{' '.join(overrides)} would change what run {entry.number} is paid for",

@@ -16,6 +16,7 @@ from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result_file import NAME, read_result
 from runner.config import Problem
 from runner.display import print_closing, print_problems
+from runner.report.pages import keep_page
 from runner.report.results import write_results
 
 from .composition_error import problem_of
@@ -23,7 +24,7 @@ from .consent import agree_to_new
 from .finding import Finding
 from .foreign import begun_otherwise, record_plan, unkept
 from .job import Job
-from .launcher import RunnerLauncher, dry_run, known, labels_of
+from .launcher import RunnerLauncher, dry_run, known
 from .plan import Planner
 from .preflight import PreflightError, preflight
 from .replicas import replicated
@@ -102,8 +103,9 @@ def _launch_elsewhere(
     for batch in batches:
         returns.append(launcher.launch(batch, initial_job_idx=first))
         first += len(batch)
-    labels = dict(zip((job.num for job in jobs), labels_of(jobs), strict=True))
     done = [(job.directory, read_result(job.directory)) for job in jobs if (job.directory / NAME).exists()]
     write_results(directory, done)
-    print_closing([result for _, result in done], directory, [labels[result.index] for _, result in done])
+    if done and jobs[0].config.gallery:
+        keep_page(directory)
+    print_closing([result for _, result in done], directory)
     return returns

@@ -12,6 +12,7 @@ import pytest
 from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result, RunStatus
 from runner.config import RunConfig
 from runner.config.run import Objective
+from runner.report.parquet import PARQUET
 from runner.report.results import CSV, JSONL, write_results
 from runner.sweep.job_return import NotFinishedError, failure_of
 from runner.sweep.objective import objective_value
@@ -59,7 +60,7 @@ def test_varying_parameters_come_first_then_what_came_of_them(config: RunConfig,
     lines = [json.loads(line) for line in (tmp_path / JSONL).read_text().splitlines()]
     assert [line["request.prompt"] for line in lines] == ["a", "b"]
     assert lines[1]["artifact"] is None
-    assert {path.name for path in tmp_path.iterdir()} == {CSV, JSONL}
+    assert {path.name for path in tmp_path.iterdir()} - {PARQUET} == {CSV, JSONL}
 
 
 def test_what_the_provider_made_of_the_prompt_is_told(config: RunConfig, tmp_path: Path) -> None:

@@ -1,0 +1,66 @@
+"""`python -m runner report DIR…`: one page to look at runs side by side, from what lies in their directories."""
+
+from __future__ import annotations
+
+import argparse
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.display import clean, reader_may_leave
+from runner.errors import ConfigError
+
+_SEVERAL = Path("report.html")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Write the page and say where it is; returns 0. Raises `ConfigError` where there is nothing to show."""
+    parsed = _parser().parse_args(arguments)
+    from runner.report.embedding import Embedding
+    from runner.report.pages import write_page
+    from runner.report.reading import sweeps_of
+
+    output = parsed.output or _output(parsed.dirs)
+    if not output.parent.is_dir():
+        raise ConfigError(f"{output.parent} is no directory", hint="--output FILE names a file in one that is there")
+    sweeps = sweeps_of(parsed.dirs)
+    runs = [run for sweep in sweeps for run in sweep.runs]
+    limits = {"each": round(parsed.embed_mb * 1e6), "total": round(parsed.embed_total_mb * 1e6)}
+    embedding = Embedding([result for _, result in runs], **limits) if parsed.single_file else None
+    write_page(output, sweeps, embedding)
+    with reader_may_leave():
+        print(f"{clean(str(output), 400)}  ({len(runs):,} run{'s' * (len(runs) != 1)})")
+        if embedding and embedding.left_out:
+            print(f"  {embedding.left_out:,} files are larger than allowed and stay links; --embed-mb N allows more")
+    if parsed.open == "yes":
+        webbrowser.open(output.absolute().as_uri())
+    return 0
+
+
+def _output(directories: Sequence[Path]) -> Path:
+    """The page of one directory lies in it, that of several where the user stands."""
+    from runner.report.pages import NAME
+
+    if len(directories) != 1:
+        return _SEVERAL
+    if not directories[0].is_dir():
+        raise ConfigError(f"{directories[0]} is no directory", hint="python -m runner ls")
+    return directories[0] / NAME
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m runner report",
+        allow_abbrev=False,
+        description="Write one page to look at runs side by side, in any browser and without a network. Sweeps keep "
+        "their own index.html while they run; this makes it again, or one for several sweeps and runs together.",
+    )
+    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="sweeps, runs, or what they lie in")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="default: DIR/index.html; for several: report.html, here"
+    )
+    parser.add_argument("--single-file", action="store_true", help="small media inside the page, to send it around")
+    parser.add_argument("--embed-mb", type=float, default=4.0, metavar="N", help="the largest file inside (default: 4)")
+    parser.add_argument("--embed-total-mb", type=float, default=60.0, metavar="N", help="all of them (default: 60)")
+    parser.add_argument("--open", choices=("yes", "no"), default="no", help="show it in the browser (default: no)")
+    return parser

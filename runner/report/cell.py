@@ -1,0 +1,170 @@
+"""One run as one cell of the page: a JSON object, all that the page knows of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.thumbnail import NAME as POSTER
+
+from .standpoint import address
+from .totals import latency
+
+Inside = Callable[[Artifact], str | None]
+"""The `data:` address of a run's file, or None where it stays beside the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a run stands on its page, however far it has come.
+
+    Attributes:
+        sweep: the number of its sweep.
+        name: of its directory, the same on every page.
+        number: of the run within the sweep.
+        at: its index on each axis.
+        label: what tells it from its siblings.
+        own: the leaves of its config that not all runs share.
+        directory: the run's, relative to the page; not yet encoded.
+        typed: the run's directory, as the user would type it.
+    """
+
+    sweep: int
+    name: str
+    number: int
+    at: Sequence[int | None]
+    label: str
+    own: Mapping[str, Any]  # Any: JSON
+    directory: str
+    typed: str
+
+
+def group_of(status: RunStatus, *, busy: bool) -> str:
+    """What a viewer tells runs apart by; `busy`: whether someone is at work on them."""
+    if status is RunStatus.VERIFIED:
+        return "done"
+    if status.failed:
+        return "failed"
+    if status is RunStatus.PLANNED:
+        return "pending"
+    if status is not RunStatus.UNCERTAIN and busy:
+        return "running"
+    return "uncertain" if status.lost else "pending"
+
+
+def cell(
+    place: Place,
+    result: Result,
+    *,
+    busy: bool,
+    going_on: str | None = None,
+    repeatable: bool = True,
+    inside: Inside | None = None,
+) -> dict[str, Any]:  # Any: JSON
+    """The cell of a run.
+
+    Args:
+        place: where it stands on the page.
+        result: how far it has come.
+        busy: whether someone is at work on it.
+        going_on: the command that brings it further.
+        repeatable: whether its directory holds what `repeat` needs.
+        inside: takes its files into the page.
+    """
+    group = group_of(result.status, busy=busy)
+    config = result.config.choice(result.choice)
+    reason, hint = _reason(result, group, busy=busy)
+    return {
+        "id": f"{place.sweep}/{place.number}",
+        "key": _key(place, result),
+        "number": place.number,
+        "sweep": place.sweep,
+        "at": place.at,
+        "status": result.status.value,
+        "group": group,
+        "reason": reason,
+        "hint": hint,
+        "continue": going_on,
+        "repeat": f"python -m runner repeat {place.typed}" if repeatable else None,
+        "directory": address(place.directory),
+        "prompt": result.config.request.prompt,
+        "label": place.label,
+        "provider": result.provider,
+        "model": result.model,
+        "deployment": result.deployment or config.model.deployment,
+        "job_id": result.job_id,
+        **_money(result),
+        "latency_seconds": latency(result),
+        "times": {
+            name: time.isoformat(timespec="milliseconds")
+            for name, time in result.timestamps.items()
+            if result.status is not RunStatus.PLANNED
+        },
+        "attempts": len(result.attempts),
+        "retries": max(0, len(result.attempts) - 1),
+        "polls": result.polls,
+        "warnings": result.warnings,
+        "own": place.own,
+        "media": [*_media(place, result, inside or _nothing)],
+    }
+
+
+def _key(place: Place, result: Result) -> str:
+    """The same on every page and however far the run has come, but another where a directory was used again."""
+    work = repr((result.config.request.prompt, result.config.model.name, result.config.replica))
+    return f"{place.name}/{hashlib.sha256(work.encode('utf-8', 'replace')).hexdigest()[:8]}"
+
+
+def _reason(result: Result, group: str, *, busy: bool) -> tuple[str | None, str | None]:
+    if result.error is not None and group != "done":
+        return result.error.message, result.error.hint
+    if group == "uncertain":
+        return "a request was sent and its answer was lost: it may have been paid", None
+    if group == "pending" and not busy:
+        begun = result.status is not RunStatus.PLANNED
+        return f"job {result.job_id} goes on at the provider" if begun else "not begun; nothing was sent", None
+    return None, None
+
+
+def _money(result: Result) -> dict[str, object]:
+    return {
+        "estimated_usd": result.cost.estimated_usd,
+        "actual_usd": result.cost.actual_usd,
+        "spent_usd": result.spent_usd,
+        "saved_usd": result.saved_usd,
+        "reused_from": result.reused_from,
+    }
+
+
+def _nothing(_: Artifact) -> None:
+    """No file is taken into the page."""
+
+
+def _media(place: Place, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
+    """The files to look at, the main one first; partial images where there is nothing better."""
+    poster = next((each for each in result.artifacts if each.path == POSTER), None)
+    others = [each for each in result.artifacts if each is not poster]
+    # Before the media, as something is to be seen of every run if not all may be taken in.
+    small = poster and (inside(poster) or _address(place, poster))
+    for artifact in others or result.partial_images:
+        yield {
+            "path": inside(artifact) or _address(place, artifact),
+            "type": artifact.media_type,
+            "poster": small if others and artifact is others[0] else None,
+            "width": artifact.width,
+            "height": artifact.height,
+            "seconds": artifact.duration_seconds,
+            "fps": artifact.fps,
+            "video_codec": artifact.video_codec,
+            "audio_codec": artifact.audio_codec,
+            "bytes": artifact.bytes,
+            "sha256": artifact.sha256,
+            "revised_prompt": artifact.revised_prompt,
+        }
+
+
+def _address(place: Place, artifact: Artifact) -> str:
+    return address(f"{place.directory}/{artifact.path}")

@@ -1,0 +1,171 @@
+"""Sweeps as one page: where each run stands, which is found once, and what is known of it, which changes."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import NAME
+from runner.config import Budget
+from runner.display.money import how_to_go_on
+from runner.ledger.summary import RESUME
+
+from .axes import axes_of
+from .cell import Place, cell, group_of
+from .embedding import Embedding
+from .leaves import Commonality
+from .page import Heading
+from .reading import Sweep, shown
+from .standpoint import Standpoint, address
+from .totals import totals
+
+_NAMED = 3
+"""So many sweeps stand in the title."""
+
+Cell = dict[str, Any]
+"""Any: JSON."""
+
+
+class Exhibition:
+    """The runs of one page. A run's `position` is its place among all of them."""
+
+    def __init__(self, sweeps: Sequence[Sweep], directory: Path, budgets: Sequence[Budget]) -> None:
+        """`directory` is the page's, to which all addresses are relative; `budgets` has each sweep's."""
+        self.sweeps = sweeps
+        self.budgets = budgets
+        self.title = _title([str(sweep.directory) for sweep in sweeps])
+        self.standpoint = Standpoint(directory)
+        self._here = Standpoint(Path())
+        self._rows = [
+            (number, where, index)
+            for number, sweep in enumerate(sweeps)
+            for (where, _), index in zip(sweep.runs, _numbers(sweep), strict=True)
+        ]
+        results = [result for sweep in sweeps for _, result in sweep.runs]
+        self.owners = [number for number, _, _ in self._rows]
+        self.axes = axes_of(results, self.owners, [sweep.name for sweep in sweeps])
+        self.leaves = Commonality([result.config for result in results])
+
+    def state(self, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3) -> State:
+        """The page at this moment; `busy` has the numbers of the sweeps that are at work."""
+        return State(self, results, busy, refresh_seconds)
+
+    def place(self, position: int) -> Place:
+        """Where the run stands."""
+        number, where, index = self._rows[position]
+        return Place(
+            sweep=number,
+            name=self._here.name(where),
+            number=index,
+            at=self.axes.places[position],
+            label=self.axes.labels[position],
+            own=self.leaves.own(position),
+            directory=self.standpoint.relative(where),
+            typed=shlex.quote(self._here.relative(where)),
+        )
+
+    def where(self, position: int) -> Path:
+        """The run's directory."""
+        return self._rows[position][1]
+
+    def resumed_by(self, position: int) -> Path:
+        """The directory to resume for this run."""
+        number, where, _ = self._rows[position]
+        sweep = self.sweeps[number]
+        return sweep.ways.get(where) or (sweep.directory if sweep.whole else shown(where))
+
+
+class State:
+    """What is known of an exhibition's runs at one moment."""
+
+    def __init__(
+        self, exhibition: Exhibition, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
+    ) -> None:
+        self._exhibition = exhibition
+        self._results = results
+        self._busy = busy
+        self._refresh_seconds = refresh_seconds
+        self._commands = [self._command(number, sweep) for number, sweep in enumerate(exhibition.sweeps)]
+
+    @property
+    def heading(self) -> Heading:
+        """What the page tells beside its cells."""
+        page = self._exhibition
+        return Heading(
+            title=page.title,
+            complete=not self._busy,
+            sweeps=[
+                {
+                    "directory": address(page.standpoint.relative(sweep.directory)),
+                    "name": sweep.name,
+                    "resume": command,
+                    "budget_usd": budget.max_usd,
+                }
+                for sweep, command, budget in zip(page.sweeps, self._commands, page.budgets, strict=True)
+            ],
+            axes=page.axes.axes,
+            shared=page.leaves.shared,
+            refresh_seconds=self._refresh_seconds,
+        )
+
+    @property
+    def totals(self) -> dict[str, object]:
+        """The page's sums; a budget only where every sweep has one."""
+        pairs = zip(self._exhibition.owners, self._results, strict=True)
+        groups = [group_of(result.status, busy=owner in self._busy) for owner, result in pairs]
+        limits = [budget.max_usd for budget in self._exhibition.budgets]
+        known = [limit for limit in limits if limit is not None]
+        return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None)
+
+    def cells(self, embedding: Embedding | None = None) -> Iterator[Cell]:
+        """All runs, one after the other, with what `embedding` takes in."""
+        return (self.cell(position, embedding) for position in range(len(self._results)))
+
+    def cell(self, position: int, embedding: Embedding | None = None) -> Cell:
+        """One run."""
+        result, owner = self._results[position], self._exhibition.owners[position]
+        busy = owner in self._busy
+        place = self._exhibition.place(position)
+        going_on = None if busy else self._going_on(position, result, owner)
+        where = self._exhibition.where(position)
+        inside = functools.partial(embedding.take, where) if embedding else None
+        # A run that was never begun may have left nothing yet.
+        begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
+        return cell(place, result, busy=busy, going_on=going_on, repeatable=begun, inside=inside)
+
+    def _going_on(self, position: int, result: Result, owner: int) -> str | None:
+        if result.error is not None and result.error.type == "BudgetError" and self._commands[owner]:
+            return self._commands[owner]
+        return how_to_go_on([result], self._exhibition.resumed_by(position))
+
+    def _command(self, number: int, sweep: Sweep) -> str | None:
+        """What goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
+        if not sweep.whole:
+            return None
+        way = sweep.ways.get(sweep.directory, sweep.directory)
+        if number in self._busy:  # for whoever finds it stopped
+            return f"{RESUME} {shlex.quote(str(way))}"
+        pairs = zip(self._exhibition.owners, self._results, strict=True)
+        own = [result for owner, result in pairs if owner == number]
+        if any(result.error is not None and result.error.type == "BudgetError" for result in own):
+            own = [_under(self._exhibition.budgets[number], result) for result in own]
+        return how_to_go_on(own, way) if own else None
+
+
+def _under(budget: Budget, result: Result) -> Result:
+    """The result with the sweep's present budget, which may be another than the one that its config was saved with."""
+    return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
+
+
+def _title(names: Sequence[str]) -> str:
+    return ", ".join([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
+
+
+def _numbers(sweep: Sweep) -> Iterable[int]:
+    """The runs' own numbers, or their places where two have the same, as single runs all have."""
+    own = [result.index for _, result in sweep.runs]
+    return own if len({*own}) == len(own) else range(len(own))

@@ -1,0 +1,125 @@
+"""The page: runs as JSON inside one HTML file, written in one step and piece by piece."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts.atomic import disk_errors
+
+VERSION = 1
+"""Of the data in the page; `page/store.js` reads it."""
+
+_SOURCES = Path(__file__).with_name("page")
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What the page tells beside its cells.
+
+    Attributes:
+        title: of the window, and what notes are kept under.
+        complete: false while some run may change by itself: the page then looks for a newer copy of itself every
+            `refresh_seconds`, and says that the sweep has stopped where `made_at` has not changed for minutes.
+        sweeps: each with its directory, name, the command that goes on with it, and its budget.
+        axes: what varies between the runs.
+        shared: the leaves of the config that all runs have in common.
+    """
+
+    title: str
+    complete: bool
+    sweeps: Sequence[dict[str, object]]
+    axes: Sequence[dict[str, object]]
+    shared: dict[str, Any]  # Any: JSON
+    refresh_seconds: int = 3
+
+
+class Shell:
+    """The page without its data, made once for every copy of it that is written."""
+
+    def __init__(self, title: str) -> None:
+        """Raises `RunnerError` where Jinja is missing."""
+        mark = f"data-{secrets.token_hex(16)}"
+        text = _template().render(title=title, data=mark)
+        head, _, tail = text.partition(mark)
+        # A file's name may hold what is no text; it stands in the title alone, and in the data as JSON has it.
+        self._head, self._tail = (part.encode("utf-8", "xmlcharrefreplace") for part in (head, tail))
+
+    def write(self, path: Path, data: Iterable[str], *, part: str = ".tmp") -> None:
+        """Replace the page at `path` in one step; raises `DiskError`.
+
+        It can be made again at any time, so that a power cut may have it. `part` ends the name that it has before.
+        """
+        temporary = path.with_name(f".{path.name}{part}")
+        with disk_errors(path):
+            try:
+                with temporary.open("wb") as file:
+                    file.write(self._head)
+                    file.writelines(piece.encode("ascii") for piece in data)
+                    file.write(self._tail)
+                temporary.replace(path)
+            except BaseException:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)
+                raise
+
+
+def page_data(heading: Heading, cells: Iterable[str], totals: dict[str, object]) -> Iterator[str]:
+    """The data as JSON text in pieces; `cells` are texts made by `encoded_json`."""
+    begin = encoded_json(
+        {
+            "version": VERSION,
+            "title": heading.title,
+            "made_at": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+            "complete": heading.complete,
+            "refresh_seconds": heading.refresh_seconds,
+            "sweeps": heading.sweeps,
+            "axes": heading.axes,
+            "shared": heading.shared,
+        }
+    )
+    yield begin[:-1] + ',"cells":['
+    for number, text in enumerate(cells):
+        yield f",\n{text}" if number else text
+    yield f'],"totals":{encoded_json(totals)}}}'
+
+
+def encoded_json(value: object) -> str:
+    """JSON as it may stand in a `<script>`: ASCII, without what could end it; what is no JSON number is null."""
+    try:
+        text = _JSON.encode(value)
+    except ValueError:
+        text = _JSON.encode(_finite(value))
+    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
+
+
+def _finite(value: Any) -> Any:  # Any: JSON in, the same JSON out
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(child) for key, child in value.items()}
+    return [_finite(child) for child in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _template() -> Any:  # Any: jinja2 is imported late
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    # Styles and scripts are no templates, whatever braces they hold, and ours.
+    environment.globals["source"] = lambda name: Markup(_read(name))  # noqa: S704
+    return environment.from_string(_read("page.html.j2"))
+
+
+def _read(name: str) -> str:
+    return (_SOURCES / name).read_text(encoding="utf-8")

@@ -1,0 +1,223 @@
+/** One cell before all else: its picture as large as can be, everything known of it, and what the reader thinks. */
+const detail = (() => {
+  const parts = { cell: null, shown: 0, video: null, text: "" };
+
+  const dialog = () => document.getElementById("detail");
+
+  /** Opens a cell. */
+  const open = (id) => store.set({ open: id, focus: id });
+
+  /** Closes it. */
+  const close = () => store.set({ open: "" });
+
+  /** The cell beside in the order of the filter and sorting. */
+  function beside(step) {
+    const cells = data.shown();
+    const at = cells.findIndex((cell) => cell.id === store.state.open);
+    return at < 0 ? null : (cells[at + step] ?? null);
+  }
+
+  /** Goes to the next cell (1) or to the one before (-1). */
+  function go(step) {
+    const cell = beside(step);
+    if (cell) open(cell.id);
+  }
+
+  /** Opens a cell's notes for writing. */
+  function write(id) {
+    if (store.state.open !== id) open(id);
+    parts.notes.querySelector("textarea").focus();
+  }
+
+  function release() {
+    if (parts.picture) zoom.detach(parts.cell, parts.picture);
+    if (parts.video) transport.detach(parts.cell, parts.video);
+    Object.assign(parts, { video: null, picture: null });
+  }
+
+  function take(cell, element) {
+    if (element.matches("video")) {
+      parts.video = element;
+      transport.attach(cell, element);
+    }
+    if (element.matches("img, video")) {
+      parts.picture = element;
+      zoom.attach(cell, element);
+    }
+    transport.only(parts.video ? [parts.video] : []);
+  }
+
+  /** Buttons for the further files of a cell that has several. */
+  function choices(cell) {
+    if (cell.media.length < 2) return null;
+    const choose = (index) => () => {
+      parts.shown = index;
+      stage(cell);
+      parts.stage.querySelectorAll(".files button")[index].focus();
+    };
+    return dom.make(
+      "div",
+      { class: "segments files", role: "group", "aria-label": "Files" },
+      ...cell.media.map((media, index) =>
+        dom.button(`${index + 1}`, `File ${index + 1} of ${cell.media.length}`, choose(index), {
+          "aria-pressed": String(index === parts.shown),
+        }),
+      ),
+    );
+  }
+
+  function stage(cell) {
+    release();
+    const media = cell.media[parts.shown] ?? null;
+    const element = picture.make(cell, media);
+    parts.stage.replaceChildren(
+      dom.make("div", { class: "detail-frame" }, element),
+      ...[choices(cell)].filter(Boolean),
+    );
+    take(cell, element);
+  }
+
+  function header(cell) {
+    const move = (step, name, label, key) =>
+      icon.button(name, label, () => go(step), { disabled: !beside(step), "aria-keyshortcuts": key });
+    parts.header.replaceChildren(
+      dom.make(
+        "span",
+        { class: "badge", "data-group": cell.group, "aria-hidden": "true" },
+        tile.SIGNS[cell.group] ?? "•",
+      ),
+      dom.make("h2", { dir: "auto", id: "detail-title" }, `Run ${cell.number}`, dom.make("small", {}, cell.label)),
+      move(-1, "left", "Previous run", "ArrowLeft"),
+      move(1, "right", "Next run", "ArrowRight"),
+      icon.button("close", "Close", close, { "aria-keyshortcuts": "Escape" }),
+    );
+  }
+
+  function judgement(cell) {
+    const note = notes.get(cell);
+    const mark = (what, label) => {
+      const button = dom.make("button", {
+        type: "button",
+        class: "mark",
+        "data-mark": what,
+        onclick: () => notes.toggle(cell, what),
+      });
+      button.append(icon.draw(what), label);
+      return button;
+    };
+    const area = dom.make("textarea", {
+      rows: 3,
+      dir: "auto",
+      placeholder: "What do you see?",
+      maxlength: 20000,
+      id: "detail-notes",
+    });
+    area.value = note.text;
+    area.addEventListener("input", () => notes.write(cell, area.value));
+    parts.notes.replaceChildren(
+      dom.make("div", { class: "marks" }, mark("star", "Star"), mark("reject", "Reject")),
+      dom.make("label", { for: "detail-notes" }, "Notes"),
+      area,
+    );
+    marks();
+  }
+
+  function marks() {
+    if (!parts.cell) return;
+    const note = notes.get(parts.cell);
+    for (const button of parts.notes.querySelectorAll("[data-mark]"))
+      button.setAttribute("aria-pressed", String(note[button.dataset.mark]));
+    const area = parts.notes.querySelector("textarea");
+    if (area.value !== note.text && document.activeElement !== area) area.value = note.text;
+  }
+
+  function known(cell) {
+    parts.text = JSON.stringify(cell);
+    parts.facts.replaceChildren(
+      facts.prompt(cell),
+      facts.outcome(cell),
+      ...cell.media.map(facts.file),
+      facts.again(cell),
+      facts.origin(cell),
+      facts.config(cell),
+    );
+  }
+
+  function frame() {
+    if (parts.stage) return;
+    parts.header = dom.make("header");
+    parts.stage = dom.make("div", { class: "detail-stage" });
+    parts.notes = dom.make("section", { class: "judgement" });
+    parts.facts = dom.make("div", { class: "detail-facts" });
+    parts.side = dom.make("div", { class: "detail-side", tabindex: -1 }, parts.notes, parts.facts);
+    dom.set(dialog(), { "aria-labelledby": "detail-title", "aria-label": null, tabindex: -1 });
+    dialog().append(parts.header, dom.make("div", { class: "detail-body" }, parts.stage, parts.side));
+  }
+
+  function show(cell) {
+    frame();
+    const pressed = parts.header.contains(document.activeElement)
+      ? document.activeElement.getAttribute("aria-label")
+      : null;
+    parts.cell = cell;
+    parts.shown = 0;
+    header(cell);
+    judgement(cell);
+    known(cell);
+    parts.side.scrollTop = 0;
+    const wasOpen = dialog().open;
+    if (!wasOpen) dialog().showModal();
+    dock.lend(dialog());
+    stage(cell);
+    if (!wasOpen || pressed) (button(pressed) ?? dialog()).focus();
+  }
+
+  /** Whoever walks from run to run by the header's buttons stays on them. */
+  const button = (label) =>
+    [...parts.header.querySelectorAll("button:enabled")].find((one) => one.getAttribute("aria-label") === label);
+
+  /** A newer state of the same cell: what plays and what is being written stay. */
+  function refresh() {
+    const cell = store.cell(store.state.open);
+    if (!cell || !parts.cell || JSON.stringify(cell) === parts.text) return;
+    const same = cell.media[parts.shown]?.path === parts.cell.media[parts.shown]?.path;
+    parts.cell = cell;
+    header(cell);
+    known(cell);
+    if (!same) stage(cell);
+  }
+
+  function hide() {
+    if (!parts.cell) return;
+    const { id } = parts.cell;
+    release();
+    parts.cell = null;
+    dock.lend(null);
+    parts.stage.replaceChildren();
+    dialog().close();
+    transport.only(null);
+    if (store.state.view === "grid") grid.focus(id);
+  }
+
+  function render() {
+    const cell = store.cell(store.state.open);
+    if (cell) show(cell);
+    else hide();
+  }
+
+  /** Opens what the address says. */
+  function start() {
+    // The event comes late: by then the next run may be open.
+    dialog().addEventListener("close", () => {
+      if (store.state.open && !dialog().open) close();
+    });
+    store.on((changed) => {
+      if (changed.has("open")) render();
+      else if (changed.has("data")) refresh();
+    });
+    notes.on(marks);
+    if (store.state.open) render();
+  }
+
+  return { start, open, close, go, write };
+})();

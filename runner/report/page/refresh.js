@@ -1,0 +1,91 @@
+/** Watches a sweep that is under way: takes newer data from a hidden copy of the page, which plays on undisturbed. */
+const refresh = (() => {
+  const STALE = 60; // seconds without a newer copy after which the sweep seems to have stopped
+  const PATIENCE = 20000; // milliseconds that a copy may take to load
+  let frame = null;
+  let asked = 0;
+  let pause = 0;
+  let timer = 0;
+
+  /** In the hidden copy: hand the data to the page that asked, and do nothing else. */
+  function isCopy() {
+    if (location.search !== "?data" || window.parent === window) return false;
+    window.parent.postMessage({ gallery: document.getElementById("data").textContent }, "*");
+    return true;
+  }
+
+  function start() {
+    addEventListener("message", receive);
+    store.on((changed) => { if (changed.has("data")) tell(); });
+    setInterval(tell, 1000);
+    tell();
+    next();
+  }
+
+  const age = () => (Date.now() - Date.parse(store.data.made_at)) / 1000;
+  const stale = () => !store.data.complete && age() > Math.max(STALE, 20 * store.data.refresh_seconds);
+
+  function next() {
+    clearTimeout(timer);
+    if (store.data.complete) return;
+    const wait = 1000 * (store.data.refresh_seconds || 3) * (stale() ? 10 : 1);
+    timer = setTimeout(load, Math.max(wait, pause));
+  }
+
+  /** Load the copy; a page in the background asks for nothing. */
+  function load() {
+    if (document.hidden) return next();
+    frame?.remove();
+    asked = performance.now();
+    const src = `${location.pathname.split("/").pop()}?data`;
+    frame = dom.make("iframe", { hidden: true, tabindex: -1, title: "Newer data", sandbox: "allow-scripts", src });
+    document.body.append(frame);
+    timer = setTimeout(next, PATIENCE); // a copy that was half written, or is gone
+  }
+
+  function receive(event) {
+    if (!frame || event.source !== frame.contentWindow || typeof event.data?.gallery !== "string") return;
+    frame.remove();
+    frame = null;
+    take(event.data.gallery);
+    pause = 10 * (performance.now() - asked); // a large page is asked for less often
+    next();
+  }
+
+  function take(text) {
+    const made = JSON.parse(text);
+    if (made.version !== store.data.version) location.reload();
+    else if (made.made_at !== store.data.made_at) store.replaceData(made);
+  }
+
+  /** Say how fresh the page is, and what to type where nothing comes any more. */
+  function tell() {
+    const line = document.getElementById("freshness");
+    const words = store.data.complete ? `Written ${when(store.data.made_at)}` : stale() ? "" : `Running · written ${ago(age())}`;
+    if (stale()) return stopped(line);
+    delete line.dataset.stale;
+    line.removeAttribute("role");
+    if (line.textContent !== words) line.textContent = words;
+  }
+
+  const when = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+
+  function stopped(line) {
+    const said = `Last written ${ago(age())}; the sweep seems to have stopped.`;
+    if (line.dataset.stale === said) return;
+    line.setAttribute("role", "alert");
+    line.dataset.stale = said;
+    const commands = store.data.sweeps.map((sweep) => sweep.resume).filter(Boolean);
+    const words = dom.make("span", {}, commands.length ? `${said} To go on:` : said);
+    line.replaceChildren(words, ...commands.map((text) => dom.command(text)));
+  }
+
+  function ago(seconds) {
+    if (seconds < 2) return "just now";
+    if (seconds < 120) return `${Math.round(seconds)} s ago`;
+    if (seconds < 7200) return `${Math.round(seconds / 60)} minutes ago`;
+    return seconds < 172800 ? `${Math.round(seconds / 3600)} hours ago` : `${Math.round(seconds / 86400)} days ago`;
+  }
+
+  return { isCopy, start };
+})();

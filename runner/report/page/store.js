@@ -1,0 +1,104 @@
+/** The page's data and what the reader chose to see; every choice stands in the URL's hash. */
+const store = (() => {
+  const FIXED = {
+    at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, sort: "number", size: 240,
+    compare: [], mode: "", open: "", focus: "", view: "grid",
+  };
+  const listeners = new Set();
+  const state = {};
+  let defaults = {};
+  let chosen = {};
+  let ids = new Map();
+  let current = null;
+  let timer = 0;
+
+  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
+  function take(data) {
+    current = data;
+    ids = new Map(data.cells.map((cell) => [cell.id, cell]));
+    defaults = { ...FIXED, ...axes.arrange(data) };
+  }
+
+  /** Hold the choices against the data: what no longer exists falls back to its default. */
+  function settle() {
+    const before = { ...state };
+    Object.assign(state, defaults, chosen);
+    axes.settle(current, state, defaults);
+    state.compare = state.compare.filter((id) => ids.has(id)).slice(0, 4);
+    if (!ids.has(state.open)) state.open = "";
+    if (!ids.has(state.focus)) state.focus = "";
+    return new Set(Object.keys(state).filter((key) => !same(before[key], state[key])));
+  }
+
+  function tell(changed) {
+    if (changed.size) for (const listener of [...listeners]) listener(changed);
+  }
+
+  /** Merge choices, keep them in the hash, and tell listeners which keys changed. */
+  function set(patch) {
+    chosen = { ...chosen, ...patch };
+    tell(settle());
+    clearTimeout(timer);
+    timer = setTimeout(keep, 120);
+  }
+
+  function keep() {
+    clearTimeout(timer);
+    const hash = write();
+    if (hash !== location.hash.slice(1)) history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
+  }
+
+  /** The choices that are no defaults, as a query string. */
+  function write() {
+    const parameters = new URLSearchParams();
+    for (const [key, value] of Object.entries(state)) {
+      if (same(value, defaults[key])) continue;
+      if (key === "fixed") for (const [axis, index] of Object.entries(value)) parameters.set(`fixed.${axis}`, index);
+      else parameters.set(key, Array.isArray(value) ? value.join(" ") : value);
+    }
+    return parameters.toString();
+  }
+
+  function read(hash) {
+    const found = {};
+    for (const [key, text] of new URLSearchParams(hash)) {
+      if (key.startsWith("fixed.")) found.fixed = { ...found.fixed, [key.slice(6)]: Number(text) || 0 };
+      else if (key in defaults) found[key] = parse(defaults[key], text);
+    }
+    return found;
+  }
+
+  function parse(like, text) {
+    if (Array.isArray(like)) return text.split(" ").filter(Boolean);
+    if (typeof like === "number") return Number.isFinite(Number(text)) ? Number(text) : like;
+    return typeof like === "boolean" ? text === "true" : text;
+  }
+
+  /** Take a newer copy of the page's data; all choices stay. */
+  function replaceData(data) {
+    take(data);
+    tell(settle().add("data"));
+  }
+
+  function start() {
+    take(JSON.parse(document.getElementById("data").textContent));
+    chosen = read(location.hash.slice(1));
+    settle();
+    addEventListener("hashchange", () => {
+      chosen = read(location.hash.slice(1));
+      tell(settle());
+    });
+    addEventListener("pagehide", keep);
+  }
+
+  return {
+    get data() { return current; },
+    state,
+    set,
+    on(listener) { listeners.add(listener); return () => listeners.delete(listener); },
+    cell: (id) => ids.get(id) ?? null,
+    replaceData,
+    start,
+  };
+})();

@@ -1,0 +1,222 @@
+/** Axes, tabs, filter, order, size and theme: everything that chooses what the grid shows. */
+const toolbar = (() => {
+  const SORTS = { number: "number", cost: "cost", latency: "latency", status: "status", size: "file size" };
+  const THEMES = { auto: "Theme: as the system", dark: "Theme: dark", light: "Theme: light" };
+  let fields = {};
+  let built = "";
+  let tabbed = "";
+
+  function start() {
+    theme(kept());
+    unfold();
+    build();
+    store.on((changed) => {
+      if (["data", "x", "y", "tab", "fixed"].some((key) => changed.has(key))) build();
+      else show();
+      if (["data", "tab", "at"].some((key) => changed.has(key))) tabs();
+      document.getElementById("plot").hidden = store.state.view !== "plot";
+    });
+    notes.on(show);
+    tabs();
+    document.getElementById("plot").hidden = store.state.view !== "plot";
+  }
+
+  /** On a phone the controls are folded away behind one button. */
+  function unfold() {
+    const button = document.getElementById("unfold");
+    button.addEventListener("click", () => {
+      const open = document.getElementById("head").classList.toggle("unfolded");
+      button.setAttribute("aria-expanded", String(open));
+    });
+  }
+
+  /** Make the controls anew where axes came or went: a refresh must not close a list that is open. */
+  function build() {
+    const lengths = store.data.axes.map((axis) => [axis.key, axis.values.length]);
+    const places = axes.others(store.data, store.state).map((axis) => axis.key);
+    const wanted = JSON.stringify([lengths, places, data.groups().map(([name]) => name)]);
+    if (wanted !== built) rebuild();
+    built = wanted;
+    show();
+  }
+
+  function rebuild() {
+    const focused = document.activeElement?.closest("#toolbar [name]")?.name;
+    const typed = fields.find;
+    fields = {};
+    document.getElementById("toolbar").replaceChildren(...[places(), filter(typed), look()].filter(Boolean));
+    if (focused) document.querySelector(`#toolbar [name="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  const group = (label, ...children) => dom.make("div", { class: "tools", role: "group", "aria-label": label }, ...children);
+  const labelled = (text, control) => dom.make("label", {}, dom.make("span", {}, text), control);
+  const option = (value, text) => dom.make("option", { value }, tile.clip(text, 60));
+
+  function select(name, choices, onchange) {
+    fields[name] = dom.make("select", { name, onchange: (event) => onchange(event.target.value) },
+      ...choices.map(([value, text]) => option(value, text)));
+    return fields[name];
+  }
+
+  /** Which axis goes where, and the axes that are fixed to one value. */
+  function places() {
+    const varying = axes.varying(store.data);
+    if (!varying.length) return null;
+    const names = [["", "none"], ...varying.map((axis) => [axis.key, axis.name])];
+    const fixed = axes.others(store.data, store.state).map((axis) => labelled(axis.name,
+      select(`fixed.${axis.key}`, [["-1", "all"], ...axes.slots(store.data, axis.key).map(({ text }, at) => [at, text])],
+        (value) => fix(axis.key, Number(value)))));
+    return group("Axes",
+      labelled("across", select("x", names, (key) => arrange("x", key))),
+      icon.button("swap", "Swap the axes (r)", swap, { name: "swap" }),
+      labelled("down", select("y", names, (key) => arrange("y", key))),
+      labelled("tabs", select("tab", names, (key) => arrange("tab", key))),
+      ...fixed);
+  }
+
+  /** Put an axis into a place; what stood there goes where the axis came from. */
+  function arrange(place, key) {
+    const from = ["x", "y", "tab"].find((one) => one !== place && key && store.state[one] === key);
+    const { [key]: _, ...fixed } = store.state.fixed;
+    const traded = from ? { [from]: store.state[place] } : {};
+    store.set({ [place]: key, fixed, ...traded, ...([place, from].includes("tab") ? { at: 0 } : {}) });
+  }
+
+  function fix(key, index) {
+    const { [key]: _, ...rest } = store.state.fixed;
+    store.set({ fixed: index < 0 ? rest : { ...rest, [key]: index } });
+  }
+
+  /** Let columns be rows, and rows columns. */
+  function swap() {
+    store.set({ x: store.state.y, y: store.state.x });
+    dom.say("Axes swapped");
+  }
+
+  function filter(typed) {
+    fields.find = typed ?? dom.make("input", {
+      type: "search", name: "find", placeholder: "Find", "aria-label": "Find in prompts and parameters", autocomplete: "off",
+      spellcheck: "false", oninput: (event) => store.set({ find: event.target.value }),
+    });
+    fields.chips = data.groups().map(([name]) => chip(name));
+    fields.starred = flag("starred", "★ Starred", "Show only starred runs");
+    fields.unrejected = flag("unrejected", "Hide rejected", "Hide rejected runs");
+    fields.found = dom.make("output", { class: "found" });
+    const chips = fields.chips.length > 1 ? fields.chips : [];
+    return group("Filter", fields.find, ...chips, fields.starred, fields.unrejected, fields.found);
+  }
+
+  function chip(name) {
+    const more = { class: "chip", name: `group.${name}`, "data-group": name };
+    const made = dom.button("", `${tile.WORDS[name]}: show only these`, () => toggle(name), more);
+    made.append(dom.make("i", { "aria-hidden": "true" }, tile.SIGNS[name]), dom.make("span"));
+    return made;
+  }
+
+  function flag(name, text, label) {
+    return dom.button(text, label, () => store.set({ [name]: !store.state[name] }), { class: "chip", name });
+  }
+
+  function toggle(name) {
+    const { groups } = store.state;
+    store.set({ groups: groups.includes(name) ? groups.filter((one) => one !== name) : [...groups, name] });
+  }
+
+  /** Show every run again. */
+  function clear() {
+    store.set({ find: "", groups: [], starred: false, unrejected: false });
+  }
+
+  function look() {
+    const sizes = { type: "range", name: "size", min: 120, max: 640, step: 20, "aria-label": "Size of a cell in pixels" };
+    fields.size = dom.make("input", { ...sizes, oninput: (event) => store.set({ size: Number(event.target.value) }) });
+    fields.sorting = labelled("sort by", select("sort", Object.entries(SORTS), (sort) => store.set({ sort })));
+    const turn = () => store.set({ view: store.state.view === "plot" ? "grid" : "plot" });
+    fields.view = dom.button("Plot", "Show the plot (g)", turn, { name: "view" });
+    fields.theme = dom.button("", "", () => theme(next(kept())), { name: "theme", class: "icon-button" });
+    theme(kept());
+    return group("Look", fields.sorting, labelled("cell size", fields.size), fields.view, fields.theme);
+  }
+
+  /** Let the controls say what is chosen. */
+  function show() {
+    const { state } = store;
+    for (const name of ["x", "y", "tab", "sort", "size"]) if (fields[name]) fields[name].value = state[name];
+    for (const axis of axes.others(store.data, state)) fields[`fixed.${axis.key}`].value = state.fixed[axis.key] ?? -1;
+    if (fields.find.value !== state.find) fields.find.value = state.find;
+    const counts = new Map(data.groups());
+    for (const one of fields.chips) {
+      const { group: name } = one.dataset;
+      one.setAttribute("aria-pressed", String(state.groups.includes(name)));
+      one.lastChild.textContent = ` ${tile.WORDS[name]} ${counts.get(name)}`;
+    }
+    for (const name of ["starred", "unrejected"]) fields[name].setAttribute("aria-pressed", String(state[name]));
+    fields.sorting.hidden = grid.kind !== "list";
+    fields.view.setAttribute("aria-pressed", String(state.view === "plot"));
+    const [shown, all] = [data.shown().length, store.data.cells.length];
+    const said = shown === all ? "" : `${shown} of ${all}`;
+    if (fields.found.textContent !== said) fields.found.textContent = said;
+  }
+
+  /** The values of the axis that is shown in tabs. */
+  function tabs() {
+    const bar = document.getElementById("tabs");
+    const values = axes.slots(store.data, store.state.tab);
+    const main = document.querySelector("main");
+    const wanted = JSON.stringify([store.state.tab, store.state.at, values.length]);
+    if (wanted === tabbed) return;
+    tabbed = wanted;
+    bar.hidden = !values.length;
+    bar.setAttribute("aria-label", data.axis(store.state.tab)?.name ?? "");
+    bar.replaceChildren(...values.map(({ text }, at) => tab(text, at)));
+    const some = values.length > 0;
+    dom.set(main, { role: some ? "tabpanel" : null, "aria-labelledby": some ? `tab-${store.state.at}` : null });
+    bar.children[store.state.at]?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }
+
+  function tab(text, at) {
+    const chosen = at === store.state.at;
+    return dom.make("button", {
+      type: "button", role: "tab", id: `tab-${at}`, "aria-selected": String(chosen), tabindex: chosen ? 0 : -1, dir: "auto",
+      title: tile.clip(text, 500), onclick: () => choose(at), onkeydown: move,
+    }, tile.clip(text, 60));
+  }
+
+  function choose(at) {
+    const last = axes.slots(store.data, store.state.tab).length - 1;
+    store.set({ at: Math.min(Math.max(0, at), last) });
+    document.getElementById(`tab-${store.state.at}`)?.focus();
+  }
+
+  function move(event) {
+    const steps = { ArrowLeft: store.state.at - 1, ArrowRight: store.state.at + 1, Home: 0, End: Infinity };
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    choose(steps[event.key]);
+  }
+
+  function kept() {
+    try {
+      return localStorage.getItem("gallery-theme") in THEMES ? localStorage.getItem("gallery-theme") : "auto";
+    } catch {
+      return document.documentElement.dataset.theme ?? "auto"; // a browser that keeps nothing for this page
+    }
+  }
+
+  const next = (name) => ({ auto: "dark", dark: "light", light: "auto" })[name];
+
+  function theme(name) {
+    document.documentElement.dataset.theme = name;
+    try {
+      localStorage.setItem("gallery-theme", name);
+    } catch {
+      dom.say("This browser keeps no settings for this page.");
+    }
+    if (!fields.theme) return;
+    fields.theme.replaceChildren({ auto: "◐", dark: "●", light: "○" }[name]);
+    dom.set(fields.theme, { "aria-label": THEMES[name], title: THEMES[name] });
+  }
+
+  return { start, show, clear, swap };
+})();

@@ -1,0 +1,303 @@
+/**
+ * Plays all visible videos by one clock. The loop is as long as the longest of them; a shorter one waits on its last
+ * frame. Nothing is loaded before it is needed: a poster stands until the first play, seek or step.
+ */
+const transport = (() => {
+  const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4];
+  const LONGEST_GATHERING = 1500;
+
+  const entries = new Map();
+  const state = { playing: false, awake: false, gathering: 0, unmuted: null, only: null, round: 0, frame: 0 };
+  const listeners = new Set();
+
+  const observer = new IntersectionObserver((changes) => {
+    for (const { target, isIntersecting } of changes) {
+      const entry = entries.get(target);
+      if (entry) entry.visible = isIntersecting;
+    }
+    changed();
+  });
+
+  const isActive = (entry) => (state.only ? state.only.has(entry.video) : entry.visible);
+  const active = () => [...entries.values()].filter(isActive);
+
+  const load = (entry) => {
+    const { video } = entry;
+    if (video.hasAttribute("src") || !entry.source) return;
+    if (!state.awake && video.poster) return;
+    video.preload = state.awake ? "auto" : "metadata";
+    video.src = entry.source;
+  };
+
+  const measure = () => {
+    const length = Math.max(0, ...active().map(sync.length));
+    if (length > 0 && Math.abs(length - clock.length) > 0.001) clock.change({ length });
+  };
+
+  const applySound = () => {
+    const heard = active().find((entry) => entry.cell.id === state.unmuted);
+    for (const entry of entries.values()) {
+      entry.video.muted = entry !== heard;
+      entry.video.classList.toggle("is-heard", entry === heard);
+    }
+  };
+
+  /** What follows from cells coming, going or being scrolled into view. */
+  const changed = () => {
+    for (const entry of entries.values()) {
+      if (isActive(entry)) load(entry);
+      else if (!entry.video.paused) entry.video.pause();
+    }
+    measure();
+    applySound();
+    if (!state.playing) settle();
+    tell();
+  };
+
+  const settle = () => {
+    if (state.awake) active().forEach((entry) => sync.settle(entry, clock.at()));
+  };
+
+  const tell = () => listeners.forEach((listener) => listener());
+
+  const wake = () => {
+    if (state.awake) return;
+    state.awake = true;
+    active().forEach(load);
+  };
+
+  /** Lets the clock stand until every visible video shows the frame that it begins with, but not for long. */
+  const gather = () => {
+    clock.change({ running: false });
+    state.gathering = performance.now() + LONGEST_GATHERING;
+    settle();
+  };
+
+  const gathered = (now) => now > state.gathering || active().every((entry) => !entry.source || sync.ready(entry));
+
+  const tick = () => {
+    // Not the frame's own time: where the machine is busy that is long past, while videos say where they are now.
+    const now = performance.now();
+    state.frame = 0;
+    if (!state.playing) return;
+    if (state.gathering) leaveGathering(now);
+    else if (clock.ended(now)) return pause();
+    else if (clock.round(now) !== state.round) again();
+    else follow(now);
+    tell();
+    request();
+  };
+
+  const follow = (now) => {
+    const followed = active();
+    followed.forEach((entry) => sync.follow(entry, clock.at(now), clock.speed, now));
+    giveWay(followed, now);
+  };
+
+  /** Where the machine cannot keep up, or is slow to start, all are late alike: then the clock gives way, not they. */
+  const giveWay = (followed, now) => {
+    const drifts = followed.map((entry) => sync.drift(entry, clock.at(now))).filter((drift) => drift !== null);
+    if (!drifts.length) return;
+    const median = drifts.sort((one, other) => one - other)[drifts.length >> 1];
+    clock.set(clock.at(now) + Math.max(-0.03, Math.min(0.03, median * 0.15)), now);
+    state.round = 0;
+  };
+
+  const leaveGathering = (now) => {
+    if (!gathered(now)) return settle();
+    state.gathering = 0;
+    clock.change({ running: true }, now);
+    state.round = clock.round(now);
+  };
+
+  const again = () => {
+    clock.set(0);
+    state.round = 0;
+    gather();
+  };
+
+  const request = () => {
+    if (!state.frame) state.frame = requestAnimationFrame(tick);
+  };
+
+  const play = () => {
+    wake();
+    if (clock.at() >= clock.length) clock.set(0);
+    state.playing = true;
+    gather();
+    request();
+    tell();
+  };
+
+  const pause = () => {
+    state.playing = false;
+    state.gathering = 0;
+    clock.change({ running: false });
+    settle();
+    tell();
+  };
+
+  /** Plays or pauses all visible videos. */
+  const toggle = () => (state.playing ? pause() : play());
+
+  /** Goes to a moment, in seconds; what plays goes on from there. */
+  const seek = (seconds) => {
+    wake();
+    clock.set(seconds);
+    state.round = 0;
+    if (state.playing) gather();
+    else settle();
+    tell();
+  };
+
+  /** Pauses and goes so many frames on or back, by the highest frame rate in view. */
+  const step = (frames) => {
+    const rate = Math.max(...active().map(sync.fps), 1);
+    if (state.playing) pause();
+    seek((Math.round(clock.at() * rate) + frames) / rate);
+  };
+
+  /** Sets how many seconds of video pass in one. */
+  const speed = (value) => {
+    clock.change({ speed: Math.min(4, Math.max(0.1, value)) });
+    state.round = clock.round();
+    tell();
+  };
+
+  /** The next faster (1) or slower (-1) speed. */
+  const faster = (direction) => {
+    const next = SPEEDS.filter((value) => (value - clock.speed) * direction > 0.001);
+    if (next.length) speed(direction > 0 ? next[0] : next[next.length - 1]);
+    dom.say(`Speed ${clock.speed} ×`);
+  };
+
+  /** Begins again at the end, or stays there. */
+  const loop = (wanted = !clock.loop) => {
+    clock.change({ loop: wanted });
+    state.round = clock.round();
+    tell();
+  };
+
+  /** Lets one cell be heard, or none. */
+  const unmute = (id) => {
+    state.unmuted = id;
+    applySound();
+    tell();
+  };
+
+  /** Lets the run with the focus be heard; before all else, one after the other; then none. */
+  const hear = () => {
+    const ids = active().map((entry) => entry.cell.id);
+    const [wanted, now] = [store.state.focus, ids.indexOf(state.unmuted)];
+    if (now >= 0 && state.only) unmute(ids[now + 1] ?? null);
+    else if (now >= 0 && (state.unmuted === wanted || !ids.includes(wanted))) unmute(null);
+    else unmute(ids.includes(wanted) ? wanted : (ids[0] ?? null));
+    dom.say(state.unmuted === null ? "No sound" : `Run ${store.cell(state.unmuted).number} is heard`);
+  };
+
+  const listen = (entry) => {
+    const { video, signal } = entry;
+    video.addEventListener("seeked", () => sync.sought(entry), { signal });
+    video.addEventListener("error", changed, { signal });
+    video.addEventListener("loadedmetadata", changed, { signal });
+  };
+
+  /** Takes a mounted video under the clock; its file is `data-src`, else the cell's first. */
+  const attach = (cell, video) => {
+    const media = data.media(cell);
+    const stop = new AbortController();
+    const source = video.dataset.src || (media && media.path);
+    const entry = {
+      cell,
+      video,
+      media,
+      source,
+      visible: false,
+      wanted: null,
+      soughtAt: 0,
+      latency: 0.05,
+      nudgedAt: 0,
+      stop,
+      signal: stop.signal,
+    };
+    Object.assign(video, { muted: true, playsInline: true, loop: false, preload: "none" });
+    entries.set(video, entry);
+    listen(entry);
+    observer.observe(video);
+  };
+
+  /** Lets go of a video before it leaves the page, and of what it had loaded. */
+  const detach = (cell, video) => {
+    const entry = entries.get(video);
+    if (!entry) return;
+    entries.delete(video);
+    observer.unobserve(video);
+    entry.stop.abort();
+    video.pause();
+    video.removeAttribute("src");
+    video.load();
+  };
+
+  /** Plays only these videos, in a dialog before the grid; null: what is visible. */
+  const only = (videos) => {
+    state.only = videos && new Set(videos);
+    changed();
+  };
+
+  const onVisibility = () => {
+    if (!state.playing) return;
+    if (document.hidden) clock.change({ running: false });
+    else gather();
+  };
+
+  /** Builds the bar. */
+  const start = () => {
+    document.addEventListener("visibilitychange", onVisibility);
+    dock.start();
+    tell();
+  };
+
+  return {
+    start,
+    attach,
+    detach,
+    only,
+    toggle,
+    seek,
+    step,
+    speed,
+    faster,
+    loop,
+    unmute,
+    hear,
+    /** Calls `listener` whenever anything of this changes. */
+    on: (listener) => listeners.add(listener),
+    speeds: SPEEDS,
+    get playing() {
+      return state.playing;
+    },
+    get position() {
+      return clock.at();
+    },
+    get length() {
+      return clock.length;
+    },
+    get rate() {
+      return clock.speed;
+    },
+    get looping() {
+      return clock.loop;
+    },
+    get unmuted() {
+      return state.unmuted;
+    },
+    /** Whether the clock waits for videos to come. */
+    get gathering() {
+      return state.gathering > 0;
+    },
+    /** Whether there is anything to play. */
+    get any() {
+      return state.only ? state.only.size > 0 : entries.size > 0;
+    },
+  };
+})();

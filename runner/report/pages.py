@@ -1,0 +1,67 @@
+"""Pages of what lies in directories: those that are asked for, and those that a sweep in batches leaves open."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.config import Problem
+from runner.display import print_problems
+
+if TYPE_CHECKING:
+    from .embedding import Embedding
+    from .reading import Sweep
+
+NAME = "index.html"
+"""A sweep's page, in its directory."""
+
+_open: set[Path] = set()
+"""Sweeps whose sweeper plans as it goes: whether a batch was the last, nobody knows before all is over."""
+
+
+def write_page(path: Path, sweeps: Sequence[Sweep], embedding: Embedding | None = None) -> None:
+    """Write the page of sweeps, of which each has a run; raises `DiskError`."""
+    from .exhibition import Exhibition
+    from .page import Shell, encoded_json, page_data
+
+    results = [result for sweep in sweeps for _, result in sweep.runs]
+    exhibition = Exhibition(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
+    state = exhibition.state(results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
+    cells = (encoded_json(cell) for cell in state.cells(embedding))
+    # Under a name of its own before it is whole: the sweep may be writing its page, too.
+    Shell(exhibition.title).write(path, page_data(state.heading, cells, state.totals), part=f".{os.getpid()}.tmp")
+
+
+def keep_page(directory: Path) -> None:
+    """Write a sweep's own page; what goes wrong is said, and costs no run."""
+    from .reading import sweeps_of
+
+    _open.discard(directory)
+    try:
+        write_page(directory / NAME, sweeps_of([directory]))
+    except Exception as error:  # noqa: BLE001 - neither a full disk nor a bug in a page may fail what was paid
+        not_written(directory, error)
+
+
+def leave_open(directory: Path) -> None:
+    """Take note of a sweep whose page says that more may come."""
+    _open.add(directory)
+
+
+@contextmanager
+def whole_pages() -> Iterator[None]:
+    """Bring the pages that were left open to their end, however that came."""
+    try:
+        yield
+    finally:
+        for directory in sorted(_open):
+            keep_page(directory)
+
+
+def not_written(directory: Path, error: Exception) -> None:
+    """Say that a sweep's page is not up to date, and why."""
+    hint = f"no run is touched by that; python -m runner report {directory} makes the page again"
+    print_problems([Problem("", f"{directory / NAME} is not up to date: {error}", hint, "warning")])

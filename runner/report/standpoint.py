@@ -1,0 +1,41 @@
+"""Where files lie, told from a directory: as text, and as addresses in a page."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from urllib.parse import quote
+
+
+def address(path: str) -> str:
+    """A relative path as an address; names may hold `#`, `?`, `%` and what is no text."""
+    return "/".join(_segment(segment) for segment in path.replace(os.sep, "/").split("/"))
+
+
+@lru_cache(1024)
+def _segment(name: str) -> str:
+    return quote(os.fsencode(name), safe="")
+
+
+class Standpoint:
+    """A directory from which paths are told."""
+
+    def __init__(self, directory: Path) -> None:
+        self._here = os.getcwd()  # noqa: PTH109 - all of it is done for each of thousands of runs, and pathlib is slow
+        self._directory = os.path.abspath(directory)  # noqa: PTH100
+        self._inside = os.path.join(self._directory, "")  # noqa: PTH118
+
+    def name(self, path: Path) -> str:
+        """The last three parts of the path, as in 2026-11-23/09-30-00-x7k2/12."""
+        return "/".join(os.path.join(self._here, path).split(os.sep)[-3:])  # noqa: PTH118, PTH206
+
+    def relative(self, path: Path) -> str:
+        """The path from here; the whole one where there is no other, as between drives."""
+        whole = os.path.join(self._here, path)  # noqa: PTH118
+        if whole.startswith(self._inside) and ".." not in whole:
+            return whole[len(self._inside) :] or "."
+        try:
+            return os.path.relpath(whole, self._directory)
+        except ValueError:
+            return whole

@@ -1,0 +1,207 @@
+"""A real browser on real pages: whatever it complains of, and any request that leaves the disk, fails the test."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.emulator.faults import Rule
+from runner.emulator.settings import EmulatorSettings
+from runner.emulator.thread import EmulatorThread
+from runner.report.page import Shell, encoded_json
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LOCAL = ("file:", "data:", "blob:", "about:")
+REFUSE = Rule.model_validate({"match": {"prompt": "forbidden"}, "fault": "moderation"})
+VIDEOS = (
+    "provider=vllm_omni",
+    "model=wan2.2-t2v",
+    "request.prompt='a red fox','a blue whale','a forbidden thing'",
+    "request.duration_seconds=1,2",
+    "request.size=256x144",
+    "replica=0,1",
+)
+IMAGES = (
+    "provider=openai",
+    "model=gpt-image-2,gpt-image-1-mini",
+    "request=image",
+    "request.prompt='a red fox','a blue whale'",
+    "request.size=1024x1024,1536x1024",
+)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser, for one file of tests: its event loop would be in the way of others'."""
+    if importlib.util.find_spec("playwright") is None:
+        pytest.skip("no browser tests: the package playwright is not installed")
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip(f"no browser tests: none of {', '.join(NAMES)} is installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browse(chromium: Any) -> Iterator[Callable[..., Any]]:
+    """Open a page from disk, as `browse(path, "#hash", width=…, height=…, **context)`.
+
+    Whatever it complains of fails the test, unless it is known to: `complains=True`. Waiting for a function needs
+    `eval`, which the page's own policy forbids: it is in force with `bypass_csp=False` only.
+    """
+    complaints: list[str] = []
+    contexts = []
+
+    def refuse(request: Any) -> None:
+        if not request.url.startswith(LOCAL):
+            complaints.append(f"asked the network: {request.url}")
+
+    def listen(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(f"console: {message.text}")
+
+    def browse(path: Path, hash_: str = "", *, width: int = 1280, height: int = 800, complains: bool = False,
+               **options: Any) -> Any:  # fmt: skip
+        context = chromium.new_context(viewport={"width": width, "height": height}, **{"bypass_csp": True, **options})
+        context.set_default_timeout(30_000)
+        contexts.append(context)
+        page = context.new_page()
+        if not complains:
+            page.on("request", refuse)
+            page.on("console", listen)
+        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+        page.goto(f"{path.resolve().as_uri()}{hash_}")
+        page.wait_for_function("window.gallery")
+        return page
+
+    yield browse
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+@pytest.fixture
+def gallery(browse: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
+    """Open a page of made-up data, as `gallery(data, "#hash", **context)`."""
+
+    def open_page(data: dict[str, Any], hash_: str = "", **options: Any) -> Any:
+        return browse(write_page(tmp_path / "index.html", data), hash_, **options)
+
+    return open_page
+
+
+def write_page(path: Path, data: dict[str, Any]) -> Path:
+    Shell(data["title"]).write(path, [encoded_json(data)])
+    return path
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with two real sweeps by the command line, `videos` and `images`, some of whose runs failed."""
+    place = tmp_path_factory.mktemp("swept")
+    sweep(place, "videos", VIDEOS, dialect="vllm_omni")
+    sweep(place, "images", IMAGES)
+    return place
+
+
+@pytest.fixture(scope="session")
+def videos(swept: Path) -> Path:
+    """The page of the sweep of videos."""
+    return report(swept, "videos")
+
+
+@pytest.fixture(scope="session")
+def images(swept: Path) -> Path:
+    """The page of the sweep of images."""
+    return report(swept, "images")
+
+
+@pytest.fixture(scope="session")
+def both(swept: Path) -> Path:
+    """One page of both sweeps."""
+    return report(swept, "videos", "images", "--output", "both.html")
+
+
+def report(place: Path, *arguments: str) -> Path:
+    command(place, "report", *arguments)
+    return place / (arguments[-1] if "--output" in arguments else f"{arguments[0]}/index.html")
+
+
+def sweep(place: Path, name: str, overrides: Sequence[str], **settings: Any) -> None:
+    chosen = EmulatorSettings(state_file=place / f"{name}.sqlite3", latency=0.05, media_dir=place / "media", **settings)
+    with EmulatorThread(chosen, rules=[REFUSE]) as server:
+        usual = (f"provider.base_url={server.base_url}", "provider.poll_interval=0.02", "progress=off")
+        command(place, "-m", *usual, *overrides, f"hydra.sweep.dir={name}", codes=(0, 1))
+
+
+def command(place: Path, *arguments: str, codes: Sequence[int] = (0,)) -> str:
+    """What a command line prints: a process of its own, as the browser's event loop is running in this one."""
+    environment = {**os.environ, "OPENAI_API_KEY": "an-emulated-key"}
+    typed = [sys.executable, "-m", "runner", *arguments]
+    done = subprocess.run(typed, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode in codes, done.stderr
+    return done.stdout
+
+
+def cell(number: int, at: Sequence[int | None], **facts: Any) -> dict[str, Any]:
+    """A made-up run: done, without a file, unless `facts` say otherwise."""
+    usual = {
+        "id": f"0/{number}", "key": f"sweep/{number}", "number": number, "sweep": 0, "at": list(at),
+        "status": "verified", "group": "done", "progress": None, "remote_status": None, "reason": None, "hint": None,
+        "continue": None, "repeat": f"python -m runner repeat out/{number}", "directory": str(number),
+        "prompt": f"prompt {number}", "label": f"run={number}", "provider": "emulator", "model": "sora-2",
+        "deployment": None, "job_id": f"video_{number}", "estimated_usd": 0.4, "actual_usd": None, "spent_usd": 0.4,
+        "saved_usd": None, "reused_from": None, "latency_seconds": 1.5, "times": {}, "attempts": 1, "retries": 0,
+        "polls": 3, "warnings": [], "own": {}, "media": [],
+    }  # fmt: skip
+    return {**usual, **facts}
+
+
+def made_up(
+    cells: Sequence[dict[str, Any]], axes: Sequence[tuple[str, Sequence[Any]]] = (), **facts: Any
+) -> dict[str, Any]:
+    """A page's data of made-up runs; axes are (key, values), named by their last word."""
+    groups = [one["group"] for one in cells]
+    totals = {"runs": len(cells), "estimated_usd": 1.0, "spent_usd": 0.8, "actual_usd": None, "budget_usd": None,
+              "success_rate": None, "latency_p50": 1.5, "latency_p95": 2.0, "retries": 0, "reused": 0, "saved_usd": 0,
+              "resumed": 0}  # fmt: skip
+    counts = {group: groups.count(group) for group in ("done", "failed", "uncertain", "running", "pending")}
+    usual = {
+        "version": 1, "title": "out", "made_at": "2026-11-23T08:00:00+00:00", "complete": True, "refresh_seconds": 3,
+        "sweeps": [{"directory": ".", "name": "out", "resume": "python -m runner resume out", "budget_usd": None}],
+        "axes": [{"key": key, "name": key.rpartition(".")[2], "values": list(values)} for key, values in axes],
+        "shared": {}, "cells": list(cells), "totals": {**totals, **counts},
+    }  # fmt: skip
+    return {**usual, **facts}
+
+
+@pytest.fixture(scope="session")
+def make_cell() -> Callable[..., dict[str, Any]]:
+    """A made-up run, as `make_cell(number, [index on each axis], **facts)`."""
+    return cell
+
+
+@pytest.fixture(scope="session")
+def make_page() -> Callable[..., dict[str, Any]]:
+    """Data of made-up runs, as `make_page(cells, [(axis key, values), …], **facts)`."""
+    return made_up
+
+
+@pytest.fixture(scope="session")
+def rewrite() -> Callable[..., Path]:
+    """Write made-up data as a page, as `rewrite(path, data)`; an older one is replaced."""
+    return write_page

@@ -1,0 +1,138 @@
+"""Axes: what is across, down, in tabs, fixed, or together in one cell, and how a reader changes it."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+
+PROMPT = ("request.prompt", ["a red fox", "a blue whale"])
+SECONDS = ("request.duration_seconds", [4, 8, 12])
+MODEL = ("model", ["sora-2", "sora-2-pro"])
+SIZE = ("request.size", ["1280x720", "720x1280"])
+REPLICA = ("replica", [0, 1])
+
+
+@pytest.fixture
+def swept_over(make_cell, make_page):
+    """Data of a sweep over the product of all values."""
+
+    def over(*axes):
+        places = product(*(range(len(values)) for _, values in axes))
+        return make_page([make_cell(number, at) for number, at in enumerate(places)], axes)
+
+    return over
+
+
+def arrangement(page):
+    return page.evaluate("(({x, y, tab, fixed}) => [x, y, tab, fixed])(gallery.store.state)")
+
+
+def headings(page):
+    return page.locator(".heading").all_inner_texts(), page.locator(".rowhead").all_inner_texts()
+
+
+def numbers(page):
+    return sorted(page.locator(".tile").evaluate_all("all => all.map(one => Number(one.dataset.id.split('/')[1]))"))
+
+
+@pytest.mark.parametrize(
+    ("axes", "opens"),
+    [
+        ((PROMPT, SECONDS), ["request.duration_seconds", "request.prompt", "", {}]),
+        ((SECONDS, MODEL), ["request.duration_seconds", "model", "", {}]),
+        ((SECONDS, MODEL, PROMPT), ["request.duration_seconds", "request.prompt", "model", {}]),
+        ((SECONDS,), ["request.duration_seconds", "", "", {}]),
+        ((("request.seed", list(range(30))),), ["", "", "", {}]),
+        ((("request.seed", list(range(30))), SECONDS), ["request.duration_seconds", "request.seed", "", {}]),
+        ((PROMPT, SECONDS, MODEL, SIZE, REPLICA), ["request.duration_seconds", "request.prompt", "model", {}]),
+        (
+            (PROMPT, SECONDS, MODEL, SIZE, ("replica", list(range(5)))),
+            ["request.duration_seconds", "request.prompt", "model", {"replica": 0}],
+        ),
+        ((), ["", "", "", {}]),
+    ],
+)
+def test_a_page_opens_with_a_sensible_arrangement(gallery, swept_over, axes, opens):
+    assert arrangement(gallery(swept_over(*axes))) == opens
+
+
+def test_runs_drawn_at_random_are_listed_rather_than_spread_over_a_grid_of_holes(gallery, make_cell, make_page):
+    cells = [make_cell(number, [number, number]) for number in range(20)]
+    page = gallery(make_page(cells, [("request.seed", list(range(20))), ("request.guidance_scale", list(range(20)))]))
+    assert arrangement(page) == ["", "", "", {}]
+    assert page.locator(".slot").count() == 20
+
+
+def test_axes_swap(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, SECONDS))
+    assert headings(page) == (["4", "8", "12"], ["a red fox", "a blue whale"])
+    page.get_by_role("button", name="Swap the axes").click()
+    assert headings(page) == (["a red fox", "a blue whale"], ["4", "8", "12"])
+    assert page.locator(".row").nth(1).locator(".tile").nth(1).get_attribute("data-id") == "0/4"
+
+
+def test_the_third_axis_is_shown_in_tabs_that_arrows_move_between(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, SECONDS, MODEL))
+    tabs = page.get_by_role("tab")
+    assert tabs.all_inner_texts() == ["sora-2", "sora-2-pro"]
+    assert numbers(page) == [0, 2, 4, 6, 8, 10]
+    tabs.nth(0).focus()
+    page.keyboard.press("ArrowRight")
+    assert numbers(page) == [1, 3, 5, 7, 9, 11]
+    assert page.evaluate("document.activeElement.textContent") == "sora-2-pro"
+    assert tabs.nth(1).get_attribute("aria-selected") == "true"
+    assert page.get_by_role("tabpanel").get_attribute("aria-labelledby") == "tab-1"
+
+
+def test_further_axes_stand_together_or_are_fixed_by_a_select(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, SECONDS, MODEL, SIZE))
+    assert page.locator(".slot").first.locator(".what").all_inner_texts() == ["1280x720", "720x1280"]
+    size = page.get_by_role("combobox", name="size", exact=True)
+    size.select_option("720x1280")
+    assert numbers(page) == [1, 5, 9, 13, 17, 21]
+    size.select_option("all")
+    assert len(numbers(page)) == 12
+
+
+def test_an_axis_that_moves_trades_its_place(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, SECONDS, MODEL))
+    page.get_by_label("across").select_option("model")
+    assert arrangement(page) == ["model", "request.prompt", "request.duration_seconds", {}]
+    assert headings(page) == (["sora-2", "sora-2-pro"], ["a red fox", "a blue whale"])
+    assert page.get_by_role("tab").all_inner_texts() == ["4", "8", "12"]
+
+
+def test_without_axes_the_runs_are_a_list_that_can_be_sorted(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, SECONDS))
+    assert not page.get_by_label("sort by").is_visible()
+    page.get_by_label("across").select_option("none")
+    page.get_by_label("down").select_option("none")
+    assert numbers(page) == [0, 1, 2, 3, 4, 5]
+    assert page.get_by_label("sort by").is_visible()
+
+
+def test_runs_without_a_value_have_a_column_of_their_own(gallery, make_cell, make_page):
+    cells = [make_cell(0, [0, 0]), make_cell(1, [1, 0]), make_cell(2, [None, 0]), make_cell(3, [0, 1])]
+    page = gallery(make_page(cells, [("request.seed", [7, 8]), ("model", ["sora-2", "gpt-image-2"])]))
+    assert headings(page)[0] == ["7", "8", "–"]
+    assert page.locator(".row").first.locator(".tile").nth(2).get_attribute("data-id") == "0/2"
+
+
+def test_the_filter_leaves_out_rows_and_columns_of_which_nothing_is_left(gallery, swept_over):
+    data = swept_over(PROMPT, SECONDS)
+    data["cells"][4]["prompt"] = "something rare"
+    page = gallery(data, "#find=rare")
+    assert headings(page) == (["8"], ["a blue whale"])
+    page.evaluate("gallery.store.set({find: 'prompt'})")
+    assert page.locator(".slot", has_text="1 filtered").count() == 1
+
+
+def test_the_arrangement_survives_in_the_hash(gallery, swept_over):
+    chosen = "#x=model&y=request.size&tab=request.prompt&at=1&fixed.request.duration_seconds=2"
+    page = gallery(swept_over(PROMPT, SECONDS, MODEL, SIZE), chosen, height=1600)
+    assert arrangement(page) == ["model", "request.size", "request.prompt", {"request.duration_seconds": 2}]
+    assert numbers(page) == [20, 21, 22, 23]
+    page.evaluate("location.hash = 'x=&y=&tab='")
+    page.wait_for_function("gallery.store.state.y === ''")
+    assert len(numbers(page)) == 24

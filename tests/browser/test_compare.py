@@ -1,0 +1,152 @@
+"""Two to four runs before all else: in sync, wiped, and in words."""
+
+from __future__ import annotations
+
+import pytest
+
+OVERLAY = "#overlay[open]"
+PLAYING = """() => {
+  const videos = [...document.querySelectorAll("#overlay video")], { position, gathering } = gallery.transport;
+  return !gathering && position > 0.2 && videos.length > 1
+    && videos.every((v) => !v.seeking && Math.abs(v.currentTime - Math.min(position, v.duration)) <= 0.1);
+}"""
+
+
+def choose(page, *ids: str) -> None:
+    for id_ in ids:
+        page.evaluate("(id) => gallery.compare.toggle(id)", id_)
+
+
+def test_two_runs_play_side_by_side_in_sync_and_the_grid_waits(browse, videos):
+    page = browse(videos)
+    for id_ in ("0/2", "0/6"):
+        tile = page.locator(f"#grid [data-id='{id_}']")
+        tile.hover()
+        tile.get_by_role("button", name="Compare").click()
+    page.get_by_role("button", name="Compare the chosen runs").click()
+    page.keyboard.press("Space")
+
+    page.wait_for_function(PLAYING)
+    assert page.locator("#overlay video").count() == 2
+    assert page.evaluate("[...document.querySelectorAll('#grid video')].every((video) => video.paused)")
+
+
+def test_four_runs_are_shown_at_most(browse, videos):
+    page = browse(videos)
+    choose(page, "0/0", "0/1", "0/2", "0/3", "0/4")
+
+    assert page.evaluate("gallery.store.state.compare") == ["0/0", "0/1", "0/2", "0/3"]
+    page.wait_for_function("document.getElementById('status').textContent.includes('Four runs at most')")
+
+    page.keyboard.press("v")
+    assert page.locator("#overlay figure").count() == 4
+    page.get_by_role("button", name="Two side by side").click()
+    assert page.locator("#overlay figure").count() == 2
+
+
+def test_one_run_alone_is_not_compared(browse, videos):
+    page = browse(videos)
+    choose(page, "0/0")
+
+    assert page.get_by_role("button", name="Compare the chosen runs").is_disabled()
+    page.keyboard.press("v")
+    page.wait_for_function("document.getElementById('status').textContent.includes('two to four')")
+    assert page.locator(OVERLAY).count() == 0
+
+
+def test_the_wipe_moves_by_keys_and_pointer(browse, videos):
+    page = browse(videos, "#compare=0/2+0/6&mode=wipe")
+    slider = page.get_by_role("slider", name="How much of A is shown")
+    share = "getComputedStyle(document.querySelector('.wipe-upper')).clipPath"
+    slider.focus()
+    slider.press("Home")
+    assert slider.get_attribute("aria-valuenow") == "0"
+    slider.press("PageUp")
+    slider.press("ArrowRight")
+    slider.press("ArrowLeft")
+    assert slider.get_attribute("aria-valuenow") == "10"
+    before = page.evaluate(share)
+
+    box = page.locator(".wipe-stage").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + 60, steps=4)
+    page.mouse.up()
+
+    assert slider.get_attribute("aria-valuenow") == "75"
+    assert page.evaluate(share) != before
+    assert page.evaluate("gallery.zoom.scale") == 1
+
+
+def test_wiped_videos_are_in_sync(browse, videos):
+    page = browse(videos, "#compare=0/2+0/6&mode=wipe")
+    page.keyboard.press("Space")
+
+    page.wait_for_function(PLAYING)
+
+
+def test_prompts_differ_word_by_word_and_configs_by_their_leaves(gallery, make_cell, make_page):
+    cells = [
+        make_cell(0, [0], prompt="a red fox in the snow, at dawn", own={"request.prompt": "…", "request.size": "1x1"}),
+        make_cell(1, [1], prompt="a blue fox in deep snow, at dawn", own={"request.prompt": "!", "request.size": "2x2"},
+                  spent_usd=0.8),
+    ]  # fmt: skip
+    page = gallery(make_page(cells, [("request.size", ["1x1", "2x2"])]), "#compare=0/0+0/1&mode=words")
+
+    assert page.locator("#overlay del").all_inner_texts() == ["red", "the"]
+    assert page.locator("#overlay ins").all_inner_texts() == ["blue", "deep"]
+    rows = page.locator("#overlay tbody tr").all_inner_texts()
+    assert rows == ["request.size\t1x1\t2x2", "cost\t$0.40\t$0.80"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("", "a"), ("a  b\n", "a b\n"), ("x", "x"), ("שלום עולם", "שלום לך"), ("a b c d", "d c b a"), ("<b>1", "<i>1")],
+)
+def test_both_texts_can_be_read_from_their_difference(gallery, make_cell, make_page, one, other):
+    cells = [make_cell(0, [0], prompt=one), make_cell(1, [1], prompt=other)]
+    page = gallery(make_page(cells, [("replica", [0, 1])]), "#compare=0/0+0/1&mode=words")
+    without = """(tag) => {
+      const all = document.querySelector("#overlay .difference").cloneNode(true);
+      all.querySelectorAll(tag).forEach((part) => part.remove());
+      return all.textContent;
+    }"""
+
+    assert page.evaluate(without, "ins") == one
+    assert page.evaluate(without, "del") == other
+
+
+def test_prompts_of_32000_characters_are_compared_at_once(gallery, make_cell, make_page):
+    one = " ".join(f"word{number % 997}" for number in range(4000))[:32000]
+    other = " ".join(f"word{number * 7 % 991}" for number in range(4000))[:32000]
+    cells = [make_cell(0, [0], prompt=one), make_cell(1, [1], prompt=other)]
+    page = gallery(make_page(cells, [("replica", [0, 1])]))
+    choose(page, "0/0", "0/1")
+
+    milliseconds = page.evaluate(
+        "() => { const begin = performance.now(); gallery.compare.open('words'); return performance.now() - begin; }"
+    )
+
+    assert page.locator("#overlay .difference").count() == 1
+    assert milliseconds < 3000
+
+
+def test_a_run_without_a_file_says_why(gallery, make_cell, make_page):
+    lost = make_cell(1, [1], status="failed", group="failed", reason="the filter <b>refused</b> it")
+    page = gallery(make_page([make_cell(0, [0]), lost], [("replica", [0, 1])]), "#compare=0/0+0/1&mode=compare2")
+
+    assert page.locator("#overlay .absent").last.inner_text() == "failed\n\nthe filter <b>refused</b> it"
+
+
+def test_closing_keeps_the_choice_and_gives_the_focus_back(browse, videos):
+    page = browse(videos)
+    choose(page, "0/0", "0/1")
+    opener = page.get_by_role("button", name="Compare the chosen runs")
+    opener.click()
+    page.keyboard.press("Escape")
+
+    page.wait_for_function("gallery.store.state.mode === ''")
+    assert page.locator(OVERLAY).count() == 0
+    assert page.evaluate("gallery.store.state.compare") == ["0/0", "0/1"]
+    assert opener.evaluate("(button) => button === document.activeElement")
+    assert page.locator("body > #transport").count() == 1

@@ -1,0 +1,106 @@
+"""What lies before the grid can be read, named and reached by everybody, on a phone as well."""
+
+from __future__ import annotations
+
+import pytest
+
+VIEWS = {
+    "detail": "open=0%2F0",
+    "failed": "open=0%2F1",
+    "compare": "compare=0%2F0+0%2F1&mode=compare2",
+    "wipe": "compare=0%2F0+0%2F2&mode=wipe",
+    "words": "compare=0%2F0+0%2F1&mode=words",
+    "plot": "view=plot",
+    "sheet": "",
+}
+# Texts whose contrast to all the backgrounds behind them, painted over each other, is less than WCAG's 4.5.
+FAINT = """() => {
+  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const painted = (colours) => {
+    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
+    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const light = (rgb) => rgb.map((part) => part / 255)
+    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+  const behind = (element) => {
+    const found = [];
+    for (let at = element; at; at = at.parentElement) found.unshift(getComputedStyle(at).backgroundColor);
+    return found;
+  };
+  const found = {};
+  for (const element of document.querySelectorAll("dialog[open] *, #plot *, #transport *")) {
+    const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    if (!own || !element.checkVisibility() || element.closest(":disabled, option, title")) continue;
+    const { color, fill } = getComputedStyle(element);
+    const colours = behind(element);
+    const text = light(painted([...colours, element instanceof SVGElement ? fill : color]));
+    const ground = light(painted(colours));
+    const ratio = (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
+    if (ratio < 4.5) found[`${element.tagName} ${element.textContent.slice(0, 30)}`] = ratio;
+  }
+  return found;
+}"""
+NAMELESS = """() => [...document.querySelectorAll("dialog[open]"),
+    ...document.querySelectorAll("dialog[open] :is(button, input, select, textarea, [role=slider])")]
+  .filter((one) => one.checkVisibility() && !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby")
+    && !one.textContent.trim() && !(one.labels && one.labels.length))
+  .map((one) => one.outerHTML)"""
+
+
+@pytest.fixture
+def shown(gallery, make_cell, make_page):
+    """Open one of the views."""
+    leaves = {"provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": "a fox"}
+    cells = [
+        make_cell(0, [0], prompt="a red fox in the snow", own={**leaves, "request.size": "1x1"}, warnings=["resized"]),
+        make_cell(1, [1], prompt="a blue fox", status="failed", group="failed", reason="refused", hint="ask otherwise",
+                  own={**leaves, "request.size": "2x2"}, spent_usd=0.8, **{"continue": "python -m runner resume out"}),
+        make_cell(2, [1], prompt="a blue fox", own={**leaves, "request.size": "2x2"}),
+    ]  # fmt: skip
+
+    def open_view(name: str, **options):
+        page = gallery(make_page(cells, [("request.size", ["1x1", "2x2"])]), f"#{VIEWS[name]}", **options)
+        if name == "sheet":
+            page.keyboard.press("?")
+        for summary in page.locator("dialog[open] summary, #plot summary").all():
+            summary.click()
+        return page
+
+    return open_view
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("view", VIEWS)
+def test_all_text_has_the_contrast_that_wcag_asks_for(shown, view, scheme):
+    assert shown(view, color_scheme=scheme).evaluate(FAINT) == {}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_every_control_has_a_name(shown, view):
+    assert shown(view).evaluate(NAMELESS) == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_wider_than_a_phone(shown, view):
+    page = shown(view, width=360, height=740)
+
+    wide = """() => [...document.querySelectorAll("dialog[open] *, #plot *, #transport *")]
+      .filter((one) => one.checkVisibility() && !one.closest("pre, .scroller, .command, svg, .wipe-stage, .unseen"))
+      .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
+      .map((one) => one.outerHTML.slice(0, 200))"""
+    assert page.evaluate(wide) == []
+
+
+@pytest.mark.parametrize("view", ["detail", "compare", "wipe", "words", "sheet"])
+def test_tab_stays_within_a_dialog_and_escape_leaves_it(shown, view):
+    page = shown(view)
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "document.activeElement === document.body || !!document.activeElement.closest('dialog[open]')"
+        )
+
+    page.keyboard.press("Escape")
+
+    page.locator("dialog[open]").wait_for(state="detached")

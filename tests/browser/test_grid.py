@@ -1,0 +1,291 @@
+"""The grid of runs: what stands where, how it is filtered and sorted, and that it can be used without a mouse."""
+
+from __future__ import annotations
+
+import pytest
+
+AXES = (("request.prompt", ["a red fox", "a blue whale"]), ("request.duration_seconds", [4, 8]))
+
+
+@pytest.fixture
+def states(make_cell, make_page):
+    """A run of each group, and one place where there is none."""
+    resume = "python -m runner resume out"
+    return make_page(
+        [
+            make_cell(0, [0, 0, 0]),
+            make_cell(1, [0, 1, 0], group="failed", status="failed", reason="It melted.", hint="Ask for less heat.",
+                      spent_usd=0.1, latency_seconds=9.0, **{"continue": f"{resume} --retry-failed"}),
+            make_cell(2, [1, 0, 0], group="uncertain", status="uncertain", reason="The answer was lost.", spent_usd=0.9,
+                      latency_seconds=0.5, **{"continue": f"{resume} --resubmit-uncertain"}),
+            make_cell(3, [1, 1, 0], group="pending", status="planned", reason="Never sent.", spent_usd=None,
+                      latency_seconds=None, **{"continue": resume}),
+            make_cell(4, [0, 0, 1], group="running", status="polling", remote_status="in_progress", progress=42),
+        ],
+        [*AXES, ("replica", [0, 1])],
+    )  # fmt: skip
+
+
+def tile(page, number):
+    return page.locator(f'.tile[data-id="0/{number}"]')
+
+
+def shown(page):
+    """The numbers of the runs as they stand, row by row."""
+    return page.locator(".tile").evaluate_all("all => all.map(one => Number(one.dataset.id.split('/')[1]))")
+
+
+def state(page, key):
+    return page.evaluate("key => gallery.store.state[key]", key)
+
+
+def test_a_real_sweep_stands_by_its_axes_with_posters_and_replicas_together(browse, videos):
+    page = browse(videos, width=1600, height=1000)
+    assert page.locator(".heading").all_inner_texts() == ["1", "2"]
+    assert page.locator(".rowhead").all_inner_texts() == ["a red fox", "a blue whale", "a forbidden thing"]
+    first = page.locator(".slot").first
+    assert first.locator(".tile").count() == 2
+    video = first.locator("video").first
+    assert video.get_attribute("poster").endswith(".webp")
+    assert "src" in video.evaluate("video => Object.keys(video.dataset)")
+
+
+def test_images_of_a_real_sweep_are_seen(browse, images):
+    page = browse(images, width=1600, height=1000)
+    page.wait_for_function("[...document.querySelectorAll('.tile img')].some(image => image.naturalWidth > 0)")
+    assert page.locator(".tile img").first.get_attribute("alt")
+
+
+def test_a_failed_run_of_a_real_sweep_stands_in_its_place_with_its_reason(browse, videos):
+    failed = browse(videos, "#find=forbidden").locator('.tile[data-group="failed"]').first
+    assert "moderation" in failed.inner_text()
+    assert "runner" in failed.locator(".command code").inner_text()
+
+
+def test_several_sweeps_are_one_page_that_tells_who_made_what(browse, both):
+    page = browse(both)
+    assert page.evaluate("gallery.store.data.sweeps.length") == 2
+    page.evaluate("gallery.store.set({x: '', y: '', tab: '', fixed: {}})")
+    assert page.locator(".tile").count() > 4
+
+
+@pytest.mark.parametrize(
+    ("number", "word", "reason", "command"),
+    [
+        (1, "Failed", "It melted.", "python -m runner resume out --retry-failed"),
+        (2, "Uncertain", "The answer was lost.", "python -m runner resume out --resubmit-uncertain"),
+        (3, "Pending", "Never sent.", "python -m runner resume out"),
+    ],
+)
+def test_a_run_that_is_not_done_says_why_and_gives_the_command_that_continues(
+    gallery, states, number, word, reason, command
+):
+    page = gallery(states)
+    text = tile(page, number).locator(".state").inner_text()
+    assert word in text
+    assert reason in text
+    tile(page, number).hover()
+    tile(page, number).locator(".command button").click()
+    page.wait_for_function("document.getElementById('status').textContent.startsWith('Copied')")
+    search = page.get_by_label("Find in prompts and parameters")
+    search.press("Control+V")
+    assert search.input_value() == command
+
+
+def test_a_running_run_shows_how_far_it_is(gallery, states):
+    running = tile(gallery(states), 4)
+    assert running.locator("progress").get_attribute("value") == "42"
+    assert "in_progress · 42 %" in running.inner_text()
+
+
+def test_a_combination_that_was_not_asked_for_is_an_empty_place(gallery, states):
+    states["cells"] = [one for one in states["cells"] if one["number"] != 2]
+    page = gallery(states)
+    assert page.locator(".slot", has_text="no run").count() == 1
+    assert page.locator(".row").nth(1).locator(".slot").nth(0).inner_text() == "no run"
+
+
+def test_replicas_stand_in_one_cell_told_apart(gallery, states):
+    page = gallery(states)
+    both = page.locator(".slot").first
+    assert [one.split("\n")[-1] for one in both.locator(".what").all_inner_texts()] == ["replica 0", "replica 1"]
+
+
+def test_headings_stay_in_view(gallery, make_cell, make_page):
+    cells = [make_cell(12 * row + column, [row, column]) for row in range(12) for column in range(12)]
+    page = gallery(make_page(cells, [("prompt", [f"prompt {n}" for n in range(12)]), ("seed", list(range(12)))]))
+    page.evaluate("gallery.store.set({x: 'seed', y: 'prompt'})")
+    page.evaluate("document.getElementById('grid').scrollTo(900, 900)")
+    page.wait_for_function("document.querySelector('.tile[data-id=\"0/66\"]')")
+    grid, heading, row = (page.locator(what).first.bounding_box() for what in ("#grid", ".headings", ".rowhead"))
+    assert abs(heading["y"] - grid["y"]) < 1
+    assert abs(row["x"] - grid["x"]) < 1
+
+
+def test_totals_are_told(gallery, states):
+    states["totals"].update(success_rate=0.75, retries=2, reused=3, saved_usd=1.2, resumed=1, budget_usd=10)
+    text = gallery(states, width=1600).locator("#totals").inner_text()
+    for part in ("1 / 5", "1 running", "$0.80", "of $1.00 estimated", "budget $10.00", "75 %", "p95", "$1.20 saved"):
+        assert part in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("prompt 3", [3]), ("MELTED", [1]), ("video_2", [2]), ("lost answer", [2]), ("zebra", [])]
+)
+def test_text_finds_runs(gallery, states, typed, found):
+    page = gallery(states)
+    page.get_by_label("Find in prompts and parameters").fill(typed)
+    assert shown(page) == found
+    if not found:
+        page.get_by_role("button", name="Show all runs").click()
+        assert len(shown(page)) == 5
+
+
+def test_chips_show_only_their_groups(gallery, states):
+    page = gallery(states)
+    page.get_by_role("button", name="Failed: show only these").click()
+    page.get_by_role("button", name="Uncertain: show only these").click()
+    assert sorted(shown(page)) == [1, 2]
+    assert "groups=failed+uncertain" in page.evaluate("new Promise(done => setTimeout(() => done(location.hash), 200))")
+    assert page.locator(".found").inner_text() == "2 of 5"
+
+
+def test_starred_runs_are_shown_alone_and_rejected_ones_hidden(gallery, states):
+    page = gallery(states)
+    tile(page, 1).hover()
+    tile(page, 1).get_by_role("button", name="Star").click()
+    tile(page, 2).hover()
+    tile(page, 2).get_by_role("button", name="Reject").click()
+    page.get_by_role("button", name="Hide rejected runs").click()
+    assert sorted(shown(page)) == [0, 1, 3, 4]
+    page.get_by_role("button", name="Show only starred runs").click()
+    assert shown(page) == [1]
+
+
+@pytest.mark.parametrize(
+    ("order", "numbers"),
+    [("number", [0, 1, 2, 3, 4]), ("cost", [1, 0, 3, 4, 2]), ("latency", [2, 0, 4, 1, 3]), ("status", [1, 2, 4, 3, 0])],
+)
+def test_a_list_is_sorted(gallery, states, order, numbers):
+    page = gallery(states, "#x=&y=")
+    page.get_by_label("sort by").select_option(order)
+    assert shown(page) == numbers
+
+
+def test_the_size_of_cells_follows_the_slider_and_the_place_is_kept(gallery, make_cell, make_page):
+    page = gallery(make_page([make_cell(number, []) for number in range(400)]))
+    page.evaluate("document.getElementById('grid').scrollTo(0, 3000)")
+    page.wait_for_function("!document.querySelector('.tile[data-id=\"0/0\"]')")
+    middle = "Number(document.elementFromPoint(60, 400).closest('.tile').dataset.id.split('/')[1])"
+    before = page.evaluate(middle)
+    page.get_by_label("Size of a cell in pixels").fill("360")
+    page.wait_for_function("document.querySelector('.tile').offsetWidth === 360")
+    assert abs(page.evaluate(middle) - before) < 12
+
+
+def test_the_theme_follows_the_system_until_it_is_chosen_and_is_kept(gallery, states):
+    page = gallery(states, color_scheme="dark")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    dark = page.evaluate(colour)
+    page.get_by_role("button", name="Theme: as the system").click()
+    page.get_by_role("button", name="Theme: dark").click()
+    light = page.evaluate(colour)
+    assert light != dark
+    page.reload()
+    page.wait_for_function("window.gallery")
+    assert page.evaluate(colour) == light
+
+
+def test_what_was_chosen_stands_in_the_hash(gallery, states):
+    page = gallery(states)
+    page.evaluate("gallery.store.set({find: 'prompt', groups: ['done', 'failed'], size: 300, starred: false})")
+    page.wait_for_function("location.hash.includes('size=300')")
+    page.reload()
+    page.wait_for_function("window.gallery")
+    assert [state(page, key) for key in ("find", "groups", "size")] == ["prompt", ["done", "failed"], 300]
+    assert sorted(shown(page)) == [0, 1]
+
+
+def test_a_hash_that_says_nothing_sensible_is_passed_over(gallery, states):
+    page = gallery(states, "#x=nowhere&size=huge&at=99&fixed.no=7&compare=0/99&open=0/98&%E0%A4%A=1&__proto__=1")
+    assert len(shown(page)) == 5
+    assert [state(page, key) for key in ("size", "at", "compare", "open")] == [240, 0, [], ""]
+
+
+def test_the_grid_has_the_roles_and_counts_that_screen_readers_need(gallery, states):
+    page = gallery(states)
+    grid = page.get_by_role("grid")
+    assert [grid.get_attribute(name) for name in ("aria-rowcount", "aria-colcount")] == ["3", "3"]
+    assert page.get_by_role("columnheader").count() == 3
+    assert page.get_by_role("rowheader").count() == 2
+    assert page.get_by_role("gridcell").count() == 4
+    assert "It melted." in tile(page, 1).get_attribute("aria-label")
+    unnamed = """[...document.querySelectorAll('button, select, input')].filter((one) => !one.labels?.length
+        && !one.getAttribute('aria-label') && !one.textContent.trim()).map((one) => one.outerHTML)"""
+    assert page.evaluate(unnamed) == []
+
+
+def test_tab_comes_to_one_run_and_its_buttons_and_arrows_lead_on(gallery, states):
+    page = gallery(states)
+    reachable = page.locator('.tile[tabindex="0"]')
+    assert reachable.count() == 1
+    page.evaluate("gallery.grid.focus('0/1')")
+    assert reachable.get_attribute("data-id") == "0/1"
+    assert page.evaluate("document.activeElement.dataset.id") == "0/1"
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.closest('.tile').dataset.id") == "0/1"
+    steps = [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    near = page.evaluate("steps => steps.map(([dx, dy]) => gallery.grid.neighbour('0/1', dx, dy))", steps)
+    assert near == [None, "0/3", "0/4", None]
+
+
+def test_a_phone_has_one_column_and_folds_its_controls(gallery, states):
+    page = gallery(states, width=390, height=800, has_touch=True, is_mobile=True)
+    boxes = [one.bounding_box() for one in page.locator(".tile").all()]
+    assert {round(box["x"]) for box in boxes} == {12}
+    assert all(box["width"] > 350 for box in boxes)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    search = page.get_by_label("Find in prompts and parameters")
+    assert not search.is_visible()
+    page.get_by_role("button", name="View and filter").click()
+    assert search.is_visible()
+
+
+def test_a_file_that_is_not_there_is_named(browse, make_cell, make_page, rewrite, tmp_path):
+    lost = {"path": "0/gone.png", "type": "image/png", "poster": None, "width": 16, "height": 9}
+    page = browse(rewrite(tmp_path / "index.html", make_page([make_cell(0, [], media=[lost])])), complains=True)
+    page.wait_for_function("document.querySelector('.state')")
+    assert "0/gone.png" in page.locator(".state").inner_text()
+
+
+CONTRASTS = """() => {
+    const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+    const light = (colour) => {
+        const linear = (x) => (x <= 0.03928 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4);
+        const [red, green, blue] = channels(colour).map((x) => linear(x / 255));
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+    };
+    const behind = (element) => {
+        const colour = getComputedStyle(element).backgroundColor;
+        const [, , , alpha = 1] = channels(colour);
+        return colour.startsWith("rgb") && alpha === 1 ? colour : behind(element.parentElement);
+    };
+    const found = {};
+    for (const element of document.querySelectorAll("body *")) {
+        const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+        if (!own || element.closest(":disabled, script, option")) continue;
+        if (!element.checkVisibility({opacityProperty: true})) continue;
+        const colour = getComputedStyle(element).color;
+        if (!colour.startsWith("rgb")) continue;
+        const pair = [light(colour), light(behind(element))].sort((one, other) => other - one);
+        const ratio = (pair[0] + 0.05) / (pair[1] + 0.05);
+        if (ratio < 4.5) found[`${element.tagName}.${element.className}: ${element.textContent.slice(0, 30)}`] = ratio;
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["dark", "light"])
+def test_all_text_has_the_contrast_that_wcag_asks_for(gallery, states, scheme):
+    data = {**states, "complete": False}
+    assert gallery(data, color_scheme=scheme).evaluate(CONTRASTS) == {}

@@ -1,0 +1,109 @@
+"""Prompts, names and reasons that would be markup, script, or a mess, stay text; and the page asks nobody."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import runner.report
+from runner.emulator.settings import EmulatorSettings
+from runner.emulator.thread import EmulatorThread
+
+PAGE = Path(runner.report.__file__).with_name("page")
+HOSTILE = {
+    "script": "</script><script>window.pwned = 1</script>",
+    "image": '<img src=x onerror="window.pwned = 1">',
+    "quotes": "\"'`><svg onload=window.pwned=1>",
+    "comment": "<!-- <script> -->",
+    "template": "{{ 7 * 7 }} {% raw %} ${window.pwned = 1}",
+    "scheme": "javascript:window.pwned=1",
+    "bidi": "safe \u202e gnp.exe \u2066 isolated",
+    "separators": "one\u2028two\u2029three\u0000four",
+    "surrogate": "half \ud83d of it",
+    "entity": "&lt;b&gt; &amp; \\u003cscript\\u003e",
+    "long": "wolf " * 6399 + "wolf!",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_stays_text_wherever_it_stands(gallery, make_cell, make_page, name):
+    text = HOSTILE[name]
+    cells = [
+        make_cell(number, [number % 2, number // 2], prompt=text, label=text, provider=text, model=text, reason=text,
+                  hint=text, status="failed", group="failed", job_id=text, warnings=[text], remote_status=text,
+                  own={"request.prompt": text, text: text}, **{"continue": text, "repeat": text})
+        for number in range(4)
+    ]  # fmt: skip
+    data = make_page(cells, [("request.prompt", [text, "plain"]), (f"request.{text}", [text, 1])], title=text)
+    data["sweeps"][0] |= {"name": text, "resume": text}
+    page = gallery({**data, "complete": False})
+    wanted = page.evaluate("gallery.store.data.title")
+    assert wanted == text or name == "surrogate"
+    page.evaluate("gallery.detail.open('0/1')")
+    page.evaluate("gallery.detail.close()")
+    page.evaluate("gallery.store.set({x: '', y: ''})")
+    page.evaluate("gallery.store.set({view: 'plot'})")
+    assert page.evaluate("window.pwned") is None
+    assert page.locator("img, iframe:not([hidden]), script:not([type])").count() == 1
+
+
+def test_hostile_prompts_go_through_a_real_sweep(browse, tmp_path):
+    prompts = [HOSTILE["script"], HOSTILE["bidi"], HOSTILE["long"], "a, b = 'c' # \"d\" 100%"]
+    chosen = EmulatorSettings(state_file=tmp_path / "state.sqlite3", latency=0.05, dialect="vllm_omni")
+    for number, prompt in enumerate(prompts):
+        (tmp_path / f"{number}.txt").write_text(prompt)
+    place = "a # sweep? 100% <b>"
+    with EmulatorThread(chosen) as server:
+        typed = [sys.executable, "-m", "runner", "-m", "provider=vllm_omni", f"provider.base_url={server.base_url}",
+                 "provider.poll_interval=0.02", "model=wan2.2-t2v", "request.duration_seconds=1",
+                 "request.size=256x144", "request.prompt_file=0.txt,1.txt,2.txt,3.txt", "progress=off",
+                 f"hydra.sweep.dir='{place}'"]  # fmt: skip
+        subprocess.run(typed, cwd=tmp_path, check=True, capture_output=True, timeout=120)
+    index = tmp_path / place / "index.html"
+    if not index.is_file():
+        subprocess.run([sys.executable, "-m", "runner", "report", place], cwd=tmp_path, check=True, capture_output=True)
+    page = browse(index)
+    assert page.evaluate("gallery.store.data.cells.map(cell => cell.prompt)") == prompts
+    page.evaluate("gallery.transport.toggle()")
+    page.wait_for_function("[...gallery.grid.mounted()].some(({media}) => media.currentTime > 0)")
+    assert page.evaluate("window.pwned") is None
+
+
+def test_the_folder_can_be_moved_and_zipped(browse, swept, videos, tmp_path):
+    archive = tmp_path / "sweep.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path in sorted(videos.parent.rglob("*")):
+            zipped.write(path, path.relative_to(swept))
+    elsewhere = tmp_path / "else # where"
+    zipfile.ZipFile(archive).extractall(elsewhere)
+    page = browse(elsewhere / "videos" / "index.html")
+    page.evaluate("gallery.transport.toggle()")
+    page.wait_for_function("[...gallery.grid.mounted()].some(({media}) => media?.currentTime > 0)")
+    assert str(elsewhere.name).split()[0] in page.evaluate("document.querySelector('video').currentSrc")
+
+
+def test_the_policy_forbids_what_is_not_needed_and_nothing_that_is(browse, videos):
+    page = browse(videos, bypass_csp=False, complains=True)
+    refused = []
+    page.on("console", lambda message: refused.append(message.text))
+    page.evaluate("gallery.transport.toggle()")
+    page.evaluate("gallery.detail.open('0/0')")
+    page.evaluate("gallery.detail.close()")
+    page.locator("video").first.wait_for()
+    assert refused == []
+    page.evaluate("new Promise(done => { Object.assign(new Image(), {onerror: done, src: 'http://127.0.0.1:9/'}) })")
+    assert any("Content Security Policy" in text for text in refused)
+
+
+def test_the_page_names_no_address_and_leaves_no_file_out(videos: Path):
+    before, _, after = videos.read_text().partition('<script type="application/json"')
+    shell = before + after.partition("</script>")[2]
+    assert set(re.findall(r"https?://[^\s\"']*", shell)) <= {"http://www.w3.org/2000/svg"}
+    sources = [*PAGE.glob("*.js"), *PAGE.glob("*.css")]
+    assert sources
+    assert [path.name for path in sources if path.read_text() not in shell] == []

@@ -1,0 +1,109 @@
+"""Latency and cost by parameter: points, medians, and the same as a table."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+POINTS = "#plot figure[data-measure={}] .point"
+
+
+@pytest.fixture
+def data(make_cell, make_page):
+    latencies = [1.0, 3.0, 2.0, 10.0, 30.0, None]
+    cells = [
+        make_cell(number, [number // 3, number % 3], latency_seconds=latency, spent_usd=0.1 * (number + 1))
+        for number, latency in enumerate(latencies)
+    ]
+    return make_page(cells, [("request.duration_seconds", [4, 8]), ("replica", [0, 1, 2])])
+
+
+@pytest.fixture
+def page(gallery, data):
+    return gallery(data, "#view=plot&x=request.duration_seconds")
+
+
+def test_every_run_with_a_figure_is_a_point(page):
+    assert page.locator(POINTS.format("latency")).count() == 5
+    assert page.locator(POINTS.format("cost")).count() == 6
+    assert page.locator("#plot .median").count() == 4
+
+
+def test_points_and_medians_stand_at_their_values(page):
+    heights = numbers(page, ".point", "cy")
+    medians = numbers(page, ".median", "y1")
+    per_second = (heights[0] - heights[4]) / 29
+
+    assert [round((heights[0] - height) / per_second) for height in heights] == [0, 2, 1, 9, 29]
+    assert [round((heights[0] - height) / per_second) for height in medians] == [1, 19]
+
+
+def numbers(page, marks: str, attribute: str) -> list[float]:
+    found = page.locator(f"#plot [data-measure=latency] {marks}").all()
+    return [float(mark.get_attribute(attribute)) for mark in found]
+
+
+def test_the_figures_can_be_read_as_a_table(page):
+    page.locator("#plot summary").first.click()
+
+    rows = page.locator("#plot [data-measure=latency] tbody tr").all_inner_texts()
+    assert rows == ["4\t3\t1.0 s\t2.0 s\t3.0 s", "8\t2\t10 s\t20 s\t30 s"]
+    assert "4: 2.0 s; 8: 20 s" in page.locator("#plot svg").first.get_attribute("aria-label")
+
+
+def test_a_table_that_is_read_stays_open_when_newer_data_come(page, data):
+    page.locator("#plot summary").first.click()
+
+    page.evaluate(f"gallery.store.replaceData({json.dumps(data)})")
+
+    assert page.locator("#plot details[open]").count() == 1
+
+
+def test_another_parameter_can_be_chosen(page):
+    page.get_by_label("By", exact=True).focus()
+    page.get_by_label("By", exact=True).select_option("replica")
+
+    assert page.locator("#plot .median").count() == 6
+    assert page.locator("#plot .axis").first.text_content() == "replica"
+    assert page.evaluate("document.activeElement.id") == "plot-axis"
+
+
+def test_a_point_opens_its_run(page):
+    page.locator(f"{POINTS.format('cost')}[data-id='0/3']").click()
+
+    assert page.evaluate("gallery.store.state.open") == "0/3"
+
+
+def test_only_what_passes_the_filter_is_drawn(page):
+    page.evaluate("gallery.store.set({ find: 'prompt 1' })")
+
+    assert page.locator(POINTS.format("cost")).count() == 1
+
+
+def test_of_ten_thousand_runs_some_are_points_and_all_are_figures(gallery, make_cell, make_page):
+    cells = [make_cell(number, [number % 2], latency_seconds=float(number % 2)) for number in range(10_000)]
+    page = gallery(make_page(cells, [("replica", [0, 1])]), "#view=plot")
+    page.locator("#plot summary").first.click()
+
+    assert 1000 < page.locator(POINTS.format("latency")).count() <= 3000
+    assert page.locator("#plot [data-measure=latency] tbody td:nth-of-type(1)").all_inner_texts() == ["5000", "5000"]
+
+
+def test_points_keep_their_places(page):
+    place = "() => [...document.querySelectorAll('#plot .point')].map((p) => p.outerHTML)"
+    before = page.evaluate(place)
+    page.evaluate("gallery.store.set({ view: 'grid' })")
+    page.evaluate("gallery.store.set({ view: 'plot' })")
+
+    assert page.evaluate(place) == before
+    assert len(set(before)) == len(before)
+
+
+def test_without_figures_it_says_so(gallery, make_cell, make_page):
+    nothing = {"latency_seconds": None, "estimated_usd": None, "actual_usd": None, "spent_usd": None}
+    cells = [make_cell(number, [number], **nothing) for number in (0, 1)]
+    page = gallery(make_page(cells, [("replica", [0, 1])]), "#view=plot")
+
+    assert page.locator("#plot svg").count() == 0
+    assert page.locator("#plot .muted", has_text="No run that is shown has this figure yet").count() == 2

@@ -1,0 +1,168 @@
+"""A run's YAML and Python: read back as they were, and they make the run again."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+HOSTILE = [
+    "plain", "", " ", "yes", "null", "1.5", "0x10", "16:9", "- a: b", "{a: 1}", "# no comment", "a # b", "a: b",
+    "'", '"', "\\", "\\n", "a\nb\r\n\tc", "\x00\x01\x1b\x7f\x85\xa0", "\u2028\u2029\ufeff", "\u202eevil\u202c",
+    "é ß 日本 🦊",
+    "\ud800", "\uffff", "%d {} $x", "</script><script>", "x" * 32_000,
+]  # fmt: skip
+
+
+def recipe(page, title: str) -> str:
+    box = page.locator(f"#detail .recipe:has([aria-label='Copy the {title}'])")
+    box.locator("summary").click()
+    box.locator("pre:not(:empty)").wait_for()
+    return box.locator("pre").evaluate("(code) => code.textContent")
+
+
+def key(text: str) -> str:
+    return text[:100] or "none"
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_every_text_is_read_back_as_it_was(browser_recipes, text):
+    yaml_text, python_text = browser_recipes(text)
+
+    read = yaml.safe_load(yaml_text)
+    assert read["request"]["prompt"] == text
+    assert read["request"]["extra_params"] == {key(text): [text, {"x": text}]}
+    calls = [node for node in ast.walk(ast.parse(python_text)) if isinstance(node, ast.Call)]
+    call = next(node for node in calls if getattr(node.func, "id", "") == "VideoGenerationRequest")
+    given = {keyword.arg: ast.literal_eval(keyword.value) for keyword in call.keywords}
+    assert given == {"prompt": text, "extra_params": {key(text): [text, {"x": text}]}}
+
+
+@pytest.fixture(scope="module")
+def recipes_page(chromium, tmp_path_factory, rewrite, make_cell, make_page):
+    path = rewrite(tmp_path_factory.mktemp("recipes") / "index.html", make_page([make_cell(0, [])]))
+    page = chromium.new_context().new_page()
+    page.goto(path.as_uri())
+    page.wait_for_function("window.gallery")
+    yield page
+    page.context.close()
+
+
+@pytest.fixture
+def browser_recipes(recipes_page, make_cell, make_page):
+    """The texts of a run with this prompt, also as a key and within lists."""
+
+    def texts(prompt: str) -> tuple[str, str]:
+        own = {
+            "provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": prompt,
+            "request.extra_params": {key(prompt): [prompt, {"x": prompt}]},
+        }  # fmt: skip
+        data = json.dumps(make_page([make_cell(0, [], own=own)]))
+        recipes_page.evaluate(f"gallery.store.set({{ open: '' }}); gallery.store.replaceData({data})")
+        recipes_page.evaluate("gallery.store.set({ open: '0/0' })")
+        return recipe(recipes_page, "YAML"), recipe(recipes_page, "Python")
+
+    return texts
+
+
+def test_numbers_and_empty_values_are_read_back(gallery, make_cell, make_page):
+    own = {"a.b.c": 1e21, "a.b.d": -1.5e-9, "a.e": True, "f": None, "g": [], "h": {}, "i": [1, None, False], "j.k": 0}
+    page = gallery(make_page([make_cell(0, [], own=own)]), "#open=0%2F0")
+
+    read = yaml.safe_load(recipe(page, "YAML"))
+
+    assert read.pop("a") == {"b": {"c": 1e21, "d": -1.5e-9}, "e": True}
+    assert read.pop("defaults")
+    assert read == {"f": None, "g": [], "h": {}, "i": [1, None, False], "j": {"k": 0}}
+
+
+@pytest.fixture(scope="module")
+def emulated(tmp_path_factory):
+    """A directory with a real sweep on the embedded emulator, a video and what it takes to make it again."""
+    place = tmp_path_factory.mktemp("emulated")
+    quick = ("provider.latency=0.05", "provider.poll_interval=0.05", "progress=off")
+    prompt = r"request.prompt='a fox, \'quick\': “brown” # 1'"
+    sizes = ("request.duration_seconds=4,8", "request.aspect_ratio=9:16")
+    run(place, "-m", *quick, prompt, *sizes, "hydra.sweep.dir=sweep")
+    run(place, "report", "sweep")
+    return place
+
+
+def run(place, *arguments: str) -> str:
+    return python(place, "-m", "runner", *arguments)
+
+
+def python(place, *arguments: str) -> str:
+    strange = ("OPENAI_", "AZURE_", "HYDRA_")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
+    command = [sys.executable, "-W", "error", *arguments]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_yaml_is_the_runs_config_and_runs(emulated, browse):
+    page = browse(emulated / "sweep" / "index.html", "#open=0%2F1")
+    text = recipe(page, "YAML")
+    saved = json.loads((emulated / "sweep" / "1" / "result.json").read_text())["config"]
+
+    read = yaml.safe_load(text)
+    assert read.pop("defaults") == ["_self_", {"hydra": "default"}]
+    assert read == saved
+
+    (emulated / "run.yaml").write_text(text, encoding="utf-8")
+    run(emulated, "--config-dir", ".", "--config-name", "run", "hydra.run.dir=again")
+    again = json.loads((emulated / "again" / "result.json").read_text())
+    assert again["config"] == saved
+    assert again["status"] == "verified"
+
+
+def test_the_python_makes_the_same_request(emulated, browse):
+    page = browse(emulated / "sweep" / "index.html", "#open=0%2F1")
+    program = f"{recipe(page, 'Python')}\nimport json\nprint(json.dumps(response.provider_metadata['request_sent']))"
+    saved = json.loads((emulated / "sweep" / "1" / "result.json").read_text())
+
+    file, sent = python(emulated, "-c", program).splitlines()
+
+    assert file == "run-1.mp4"
+    assert (emulated / file).stat().st_size > 10_000
+    assert json.loads(sent) == saved["request_sent"]
+
+
+@pytest.mark.parametrize("which", ["videos", "images"])
+def test_the_python_of_other_providers_is_accepted_by_the_api(request, browse, which):
+    page = browse(request.getfixturevalue(which), "#open=0%2F0")
+    program = recipe(page, "Python")
+    calls = [node for node in ast.parse(program).body if isinstance(node, ast.ImportFrom | ast.Assign)][:-1]
+
+    names: dict = {}
+    exec(compile(ast.Module(calls, []), "recipe", "exec"), names)
+
+    saved = json.loads((request.getfixturevalue(which).parent / "0" / "result.json").read_text())["config"]
+    assert names["config"].base_url == saved["provider"]["base_url"]
+    assert names["request"].prompt == saved["request"]["prompt"]
+    assert names["request"].size == saved["request"]["size"]
+    assert names["config"].provider == {"videos": "vllm_omni", "images": "openai"}[which]
+
+
+def test_fallbacks_and_first_frames_are_kept(gallery, make_cell, make_page):
+    own = {
+        "provider.kind": "azure_openai", "provider.base_url": "https://r.example",
+        "model.name": "sora-2", "model.deployment": "my-sora", "request.kind": "video", "request.prompt": "p",
+        "request.image_list": [{"role": "first_frame", "image": "a.png"}, "b.png"],
+        "fallbacks": [{"provider": {"kind": "openai"}, "model": {"name": "sora-2-pro"}}],
+    }  # fmt: skip
+    page = gallery(make_page([make_cell(0, [], own=own)]), "#open=0%2F0")
+    names: dict = {}
+    program = recipe(page, "Python").partition("response =")[0]
+
+    exec(compile(program, "recipe", "exec"), names)
+
+    assert (names["config"].provider, names["config"].model) == ("azure_openai", "my-sora")
+    assert [(one.provider, one.model) for one in names["config"].fallback_configs] == [("openai", "sora-2-pro")]
+    assert names["request"].image_list == [{"image": "a.png", "type": "first_frame"}, "b.png"]

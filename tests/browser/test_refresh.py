@@ -1,0 +1,153 @@
+"""A page of a sweep under way: it takes what is new by itself, and says when nothing comes any more."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from runner.emulator.settings import EmulatorSettings
+from runner.emulator.thread import EmulatorThread
+
+
+def after(**time):
+    return dt.datetime.now(dt.UTC) + dt.timedelta(**time)
+
+
+@pytest.fixture
+def page_file(tmp_path):
+    return tmp_path / "index.html"
+
+
+@pytest.fixture
+def under_way(make_cell, make_page):
+    """Data of a sweep of forty runs, of which `done` are done."""
+
+    def so_far(done, *, made_at=None, complete=False, **facts):
+        waiting = {"group": "running", "status": "polling", "spent_usd": None, "latency_seconds": None}
+        cells = [make_cell(number, [], **({} if number < done else waiting)) for number in range(40)]
+        return make_page(
+            cells, made_at=(made_at or after()).isoformat(), complete=complete, **{"refresh_seconds": 0.1, **facts}
+        )
+
+    return so_far
+
+
+@pytest.fixture
+def begin_sweep(tmp_path):
+    """A real sweep that is at work, once its page is there: (page, process)."""
+    settings = EmulatorSettings(state_file=tmp_path / "state.sqlite3", latency=4, dialect="vllm_omni")
+    with EmulatorThread(settings) as server:
+        typed = [sys.executable, "-m", "runner", "-m", "provider=vllm_omni", f"provider.base_url={server.base_url}",
+                 "provider.poll_interval=0.1", "model=wan2.2-t2v", "request.size=256x144", "replica=0,1",
+                 "request.duration_seconds=1,2", "progress=off", "hydra.sweep.dir=out"]  # fmt: skip
+        with subprocess.Popen(typed, cwd=tmp_path, env=os.environ, stdout=subprocess.DEVNULL) as process:
+            index = tmp_path / "out" / "index.html"
+            until = time.monotonic() + 60
+            while not index.is_file() and process.poll() is None and time.monotonic() < until:
+                time.sleep(0.05)
+            yield index, process
+            process.terminate()
+
+
+def test_newer_data_arrives_by_itself_and_everything_stays_where_it_was(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3))
+    page = browse(page_file, "#size=200")
+    page.evaluate("gallery.grid.focus('0/30')")
+    page.evaluate("window.mark = 1; document.activeElement.mark = 1")
+    scrolled = page.evaluate("document.getElementById('grid').scrollTop")
+    rewrite(page_file, under_way(31, made_at=after(seconds=5)))
+    page.wait_for_function("gallery.store.data.totals.done === 31")
+    assert page.locator('.tile[data-id="0/30"]').get_attribute("data-group") == "done"
+    assert page.evaluate("[mark, document.activeElement.mark, document.activeElement.dataset.id]") == [1, 1, "0/30"]
+    assert page.evaluate("document.getElementById('grid').scrollTop") == scrolled > 0
+    assert "31 / 40" in page.locator("#totals").inner_text()
+
+
+def test_what_plays_plays_on(browse, swept, videos, rewrite):
+    text = videos.read_text()
+    live = text.replace('"complete":true', '"complete":false').replace('"refresh_seconds":3', '"refresh_seconds":0.1')
+    live = live.replace('"made_at":"', '"made_at":"2999')  # never stale; parsed by nobody else
+    page_file = videos.with_name("live.html")
+    page_file.write_text(live)
+    page = browse(page_file, width=1600)
+    page.evaluate("gallery.transport.toggle()")
+    page.wait_for_function("document.querySelector('video').currentTime > 0.1")
+    page.evaluate("for (const video of document.querySelectorAll('video')) video.mark = video.currentSrc")
+    page_file.write_text(live.replace('"made_at":"2999', '"made_at":"3999'))
+    page.wait_for_function("gallery.store.data.made_at.startsWith('3999')")
+    assert page.evaluate("[...document.querySelectorAll('video')].every(one => one.mark === one.currentSrc)")
+    page.wait_for_function("[...document.querySelectorAll('video')].some(one => !one.paused && one.mark)")
+
+
+def test_a_sweep_that_ends_is_asked_for_no_more(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3))
+    page = browse(page_file)
+    assert page.locator("#freshness").inner_text().startswith("Running")
+    rewrite(page_file, under_way(40, made_at=after(seconds=5), complete=True))
+    page.wait_for_function("gallery.store.data.complete")
+    assert page.locator("#freshness").inner_text().startswith("Written")
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.evaluate("new Promise(done => setTimeout(done, 500))")
+    assert asked == []
+
+
+def test_a_sweep_that_was_killed_says_so_and_how_to_go_on(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3, made_at=after(minutes=-12)))
+    page = browse(page_file)
+    line = page.locator("#freshness")
+    assert "Last written 12 minutes ago; the sweep seems to have stopped." in line.inner_text()
+    assert line.get_attribute("role") == "alert"
+    assert line.locator("code").inner_text() == "python -m runner resume out"
+    rewrite(page_file, under_way(4, made_at=after()))
+    page.wait_for_function("gallery.store.data.totals.done === 4")
+    assert "stopped" not in line.inner_text()
+
+
+def test_data_from_anyone_but_the_copy_is_not_taken(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3, refresh_seconds=60))
+    page = browse(page_file)
+    forged = page.evaluate(
+        """() => new Promise((done) => {
+            const data = {...gallery.store.data, made_at: "forged", cells: []};
+            addEventListener("message", () => setTimeout(() => done(gallery.store.data.made_at), 50));
+            postMessage({gallery: JSON.stringify(data)}, "*");
+        })"""
+    )
+    assert forged != "forged"
+
+
+def test_a_copy_that_is_gone_leaves_the_page_as_it_is(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3))
+    page = browse(page_file, complains=True)
+    page_file.unlink()
+    page.evaluate("new Promise(done => setTimeout(done, 500))")
+    assert page.evaluate("gallery.store.data.totals.done") == 3
+
+
+def test_a_real_sweep_is_watched_from_its_start_to_its_end(browse, begin_sweep):
+    index, process = begin_sweep
+    page = browse(index)
+    assert page.evaluate("gallery.store.data.complete") is False
+    page.wait_for_function("gallery.store.data.totals.done > 0")
+    page.wait_for_function("gallery.store.data.complete")
+    assert page.locator('.tile[data-group="done"] video').count() == 4
+    assert process.wait(30) == 0
+
+
+def test_a_list_that_is_open_and_a_text_that_is_typed_outlive_a_refresh(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3))
+    page = browse(page_file)
+    search = page.get_by_label("Find in prompts and parameters")
+    search.press_sequentially("prompt")
+    page.evaluate("document.querySelector('[name=sort]').mark = 1")
+    rewrite(page_file, under_way(31, made_at=after(seconds=5)))
+    page.wait_for_function("gallery.store.data.totals.done === 31")
+    search.press_sequentially(" 3")
+    assert page.evaluate("[document.querySelector('[name=sort]').mark, gallery.store.state.find]") == [1, "prompt 3"]
+    assert "Done 31" in page.locator("#toolbar").inner_text()

@@ -1,0 +1,58 @@
+"""The sums of a page."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from runner.artifacts.result import Attempt, Cost
+from runner.report.totals import latency, totals
+
+BEGIN = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
+
+
+def after(seconds: float) -> dict[str, dt.datetime]:
+    return {"planned": BEGIN, "submitting": BEGIN, "verified": BEGIN + dt.timedelta(seconds=seconds)}
+
+
+def tries(*usd: float | None) -> list[Attempt]:
+    return [Attempt(number=number, started_at=BEGIN, usd=each) for number, each in enumerate(usd, 1)]
+
+
+def test_latencies_are_those_of_finished_work(result):
+    runs = [result(number, timestamps=after(number + 1)) for number in range(20)]
+    found = totals([*runs, result(20, status="failed"), result(21, timestamps={"planned": BEGIN})], ["done"] * 22, None)
+    assert (found["latency_p50"], found["latency_p95"]) == (10.0, 19.0)
+
+
+def test_a_run_under_way_has_no_latency_yet(result):
+    assert [latency(result(status=status)) for status in ("submitted", "planned", "uncertain")] == [None] * 3
+    assert latency(result(status="failed")) == 5.0
+
+
+def test_money_is_summed_as_far_as_it_is_known(result):
+    runs = [
+        result(0, cost=Cost(estimated_usd=1.0, actual_usd=0.5), attempts=tries(1.0, 0.5)),
+        result(1, cost=Cost(estimated_usd=None), attempts=tries(None)),
+        result(2, cost=Cost(estimated_usd=2.0), attempts=tries(), reused_from="x", saved_usd=2.0),
+    ]
+    found = totals(runs, ["done", "failed", "done"], 10.0)
+    assert (found["estimated_usd"], found["actual_usd"], found["spent_usd"]) == (3.0, 0.5, 1.5)
+    assert (found["budget_usd"], found["retries"], found["reused"], found["saved_usd"]) == (10.0, 1, 1, 2.0)
+
+
+def test_the_success_rate_is_of_what_has_ended(result):
+    groups = ["done", "done", "failed", "running", "pending", "uncertain"]
+    found = totals([result(number) for number in range(6)], groups, None)
+    assert found["success_rate"] == 0.6667
+    assert [found[name] for name in ("runs", "done", "failed", "uncertain", "running", "pending")] == [6, 2, 1, 1, 1, 1]
+    assert totals([result()], ["pending"], None)["success_rate"] is None
+
+
+def test_what_was_brought_home_by_a_later_process_counts_once_it_is_there(result):
+    runs = [result(0, resumed=2), result(1, resumed=1, status="submitted"), result(2)]
+    assert totals(runs, ["done", "pending", "done"], None)["resumed"] == 1
+
+
+def test_emulated_money_is_told_from_money(result):
+    assert totals([result(provider="emulator")], ["done"], None)["emulated"] is True
+    assert totals([result(provider="emulator"), result(1)], ["done"] * 2, None)["emulated"] is False
