@@ -25,8 +25,8 @@ from .threads import Threads
 
 _log = logging.getLogger("runner")
 
-_PASSING = frozenset({RunStatus.SUBMITTING, RunStatus.COMPLETED, RunStatus.DOWNLOADED})
-"""What a run goes on from at once, unless it ends there."""
+_PASSING = frozenset({RunStatus.COMPLETED, RunStatus.DOWNLOADED})
+"""What a run goes on from at once, unless it ends there; what stands in its file till then is a job that is paid."""
 
 
 class Journal:
