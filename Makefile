@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make check, make audit, make bench, make soak.
+# One command each: make demo, make test, make check, make audit, make bench, make soak, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check audit bench soak clean
+.PHONY: demo test check audit bench soak screenshots clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -38,13 +38,19 @@ audit: $(VENV)/.installed-test   ## known vulnerabilities of what is installed
 	elif [ $$skipped -gt 0 ]; then echo "pip-audit found nothing; unknown to its advisory service: $$skipped packages"; \
 	else echo "pip-audit found nothing"; fi
 
-bench: $(VENV)/.installed-test   ## measure beside what one might use instead; BENCH_REPEATS=1 for a quick look
-	@$(BIN)/python tests/benchmarks/bench.py
+# Without what tests need: what is installed beside a program is a part of what it costs.
+bench:   ## measure beside what one might use instead; BENCH_REPEATS=1 for a quick look
+	@test -x .venv-bench/runner/bin/python || $(PYTHON) -m venv .venv-bench/runner
+	@.venv-bench/runner/bin/python -m pip install --quiet --disable-pip-version-check --editable .
+	@.venv-bench/runner/bin/python tests/benchmarks/bench.py
 
 SEED ?= 4
 RUNS ?= 200
 soak: $(VENV)/.installed-test   ## a sweep under every fault, killed at random and resumed: make soak SEED=7 RUNS=1000
 	@$(BIN)/python tests/crash/soak.py --seed $(SEED) --runs $(RUNS)
+
+screenshots: $(VENV)/.installed-test   ## the README's pictures of the gallery, anew from an emulated sweep
+	@$(BIN)/python tests/browser/screenshots.py
 
 clean:   ## remove the virtual environment and the caches; outputs/ stays
 	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache build dist

@@ -35,9 +35,10 @@ def _leave(code: int) -> None:
         sys.exit(code)
     atexit._run_exitfuncs()  # noqa: SLF001 - what the interpreter does first; nothing public does it
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except OSError:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # as where a shell has closed it
+                stream.flush()
+    except (OSError, ValueError):
         sys.exit(code)  # with the interpreter's own complaint
     os._exit(code)
 

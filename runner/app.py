@@ -116,13 +116,17 @@ def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
     from runner.cli.composing import composing
     from runner.cli.garbage import collect_from_now_on
     from runner.cli.hydra_app import config_name
+    from runner.display import print_problems
     from runner.report.pages import whole_pages
     from runner.sweep.exit_code import exit_code
+    from runner.tracking import whole_tracking
 
     collect_from_now_on()
     overrides = [*parsed.overrides, "hydra.mode=MULTIRUN", *more]
-    with composing(app, config_name(parsed), parsed.overrides, sweep=True), whole_pages():
-        returns = app.multirun(config_name(parsed), task, overrides)
+    # Tracking is outermost: nothing that a user has or sees waits for somebody's server.
+    name = config_name(parsed)
+    with composing(app, name, parsed.overrides, sweep=True), whole_tracking(), whole_pages(print_problems):
+        returns = app.multirun(name, task, overrides)
     return exit_code(returns)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,8 +12,10 @@ from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from runner.app import run
 from runner.config import Problem, RunConfig, load
 from runner.config.shipped import directory
 from runner.emulator.faults import Rule
@@ -60,6 +64,41 @@ def make_emulator(tmp_path: Path, render_cache: Path) -> Iterator[MakeEmulator]:
 def emulator(make_emulator: MakeEmulator) -> EmulatorThread:
     """An emulator whose jobs take 20 ms."""
     return make_emulator()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory in which the user stands."""
+    place = tmp_path / "here"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    return place
+
+
+@pytest.fixture
+def typed(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+    """Run a command line against an emulator that is reached as OpenAI, and so costs something; the exit code."""
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+
+    def call(*arguments: str, server: EmulatorThread = emulator) -> int:
+        usual = ("provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02",
+                 "provider.retired_models=off", "request=draft", "progress=off")  # fmt: skip
+        return run([*arguments[:1], *usual, *arguments[1:]])
+
+    yield call
+    HydraConfig.instance().cfg = None
+
+
+@pytest.fixture
+def read() -> Callable[[str | Path], dict[str, Any]]:
+    """The data of a page."""
+
+    def data(path: str | Path) -> dict[str, Any]:
+        found = re.search(r'id="data">(.*?)</script>', Path(path).read_text(encoding="utf-8"), re.DOTALL)
+        assert found is not None
+        return json.loads(found[1])
+
+    return data
 
 
 class Clock:

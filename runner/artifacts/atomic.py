@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,12 +24,17 @@ def disk_errors(path: Path) -> Iterator[None]:
 
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace the file at `path` in one step; `durable` also survives a power cut, at the price of two fsyncs."""
+    write_pieces(path, (data,), durable=durable)
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -> None:
+    """The same with a content that is made while it is written."""
     # One fixed name: what a killed process leaves is overwritten by the next.
     temporary = path.with_name(f".{path.name}.tmp")
     with disk_errors(path):
         try:
             with temporary.open("wb") as file:
-                file.write(data)
+                file.writelines(pieces)
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())

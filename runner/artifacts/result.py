@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, computed_field
@@ -43,15 +44,29 @@ class RunStatus(StrEnum):
         return self in (RunStatus.SUBMITTING, RunStatus.UNCERTAIN)
 
     @property
+    def passing(self) -> bool:
+        """Whether a run goes on from here at once, unless it ends here."""
+        return self in (RunStatus.COMPLETED, RunStatus.DOWNLOADED)
+
+    @property
     def unfinished(self) -> bool:
         """Whether something is left to go on with."""
         return not self.failed and self is not RunStatus.VERIFIED
+
+
+@cache
+def _fields(kind: type[BaseModel]) -> set[str]:
+    return {*kind.model_fields}
 
 
 class Record(BaseModel):
     """Base of what is written to disk; unknown keys of later versions are kept out of the way."""
 
     model_config = ConfigDict(extra="ignore")
+
+    def model_post_init(self, _context: Any) -> None:  # Any: pydantic's
+        """Count every field as given, in one set for all records of a kind: a set of its own is a third of a record."""
+        object.__setattr__(self, "__pydantic_fields_set__", _fields(type(self)))
 
 
 class Artifact(Record):
@@ -111,6 +126,8 @@ class Attempt(Record):
     error: ErrorRecord | None = None
     usd: float | None = None
     """What it counts in US dollars: its price while it may be charged, 0 once it provably created nothing."""
+    inherited: bool = False
+    """Whether a later process took the run up after this request, which was or may have been paid."""
 
 
 class Pending(Record):
@@ -137,7 +154,7 @@ class Environment(Record):
 
 
 class Result(Record):
-    """One run as `result.json` tells it; written at its start, with the job's id, and at its end."""
+    """One run as `result.json` tells it; written before its paid request, with the job's id, and at its end."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     index: int
@@ -190,6 +207,18 @@ class Result(Record):
     def begun(self) -> float:
         """When the run was planned, in Unix seconds."""
         return self.timestamps[RunStatus.PLANNED.value].timestamp()
+
+    @property
+    def span(self) -> tuple[dt.datetime | None, dt.datetime | None]:
+        """When its request left, and when it ended; None for what has not come."""
+        ended = None if self.status.unfinished else max(self.timestamps.values(), default=None)
+        return self.timestamps.get(RunStatus.SUBMITTING.value), ended
+
+    @property
+    def brought_home(self) -> Attempt | None:
+        """The request of an earlier process whose work a later one brought home, instead of paying for it again."""
+        made = [attempt for attempt in self.attempts if attempt.job_id == self.job_id] or self.attempts
+        return made[-1] if made and made[-1].inherited and self.status is RunStatus.VERIFIED else None
 
     @property
     def job_ids(self) -> set[str]:

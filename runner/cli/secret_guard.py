@@ -17,6 +17,9 @@ _NAME = re.compile(
 _KEY = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)")
 _BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _USERINFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]+@", re.IGNORECASE)
+_ADDRESSES = frozenset({"base_url", "tracking_uri"})
+_USER_OF_ADDRESS = re.compile(r"://.*@", re.DOTALL)
+"""Up to the last @: a database's password may hold one, a slash or a blank."""
 _QUERY = re.compile(r"[?&]([a-z-]*(key|token|secret|password|sig))=", re.IGNORECASE)
 _INTERPOLATED = re.compile(r"\$\{\s*(?:oc\.)?env:\s*['\"]?([A-Za-z0-9_]*)", re.IGNORECASE)
 _BLOB = re.compile(r"^[A-Za-z0-9+/=_-]{32,}$")
@@ -31,6 +34,10 @@ _MEMO_LIMIT = 8192
 _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
     "export OPENAI_API_KEY=…      then      provider.api_key_env=OPENAI_API_KEY"
+)
+_TRACKING_HINT = (
+    "It was not written anywhere. Keep the address in the environment or in .env, or only user and password:\n"
+    "export MLFLOW_TRACKING_URI=…   or   export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…"
 )
 
 
@@ -47,7 +54,7 @@ def refuse_in_arguments(arguments: Iterable[str], env: Mapping[str, str] = os.en
             path, value = "", argument
         reason = _reason(path, value, known) or _inside_braces(path, value)
         if reason:
-            raise SecretError(f"{path or 'an argument'} on the command line {reason}", hint=_HINT)
+            raise SecretError(f"{path or 'an argument'} on the command line {reason}", hint=_hint(path))
 
 
 def refuse_in_config(container: Mapping[str, Any], env: Mapping[str, str] = os.environ) -> None:  # Any: a config tree
@@ -69,9 +76,13 @@ class ConfigGuard:
                 continue
             reason = _reason(path, value, self._known)
             if reason:
-                raise SecretError(f"{path} in the config {reason}", hint=_HINT)
+                raise SecretError(f"{path} in the config {reason}", hint=_hint(path))
             if len(self._passed) < _MEMO_LIMIT:
                 self._passed.add((path, value))
+
+
+def _hint(path: str) -> str:
+    return _TRACKING_HINT if path.endswith("tracking_uri") else _HINT
 
 
 def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
@@ -98,7 +109,7 @@ def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
         return "holds a credential"
     if _KEY.search(value) or _BEARER.search(value):
         return "looks like an API key or token"
-    if _USERINFO.search(value) or (name == "base_url" and _QUERY.search(value)):
+    if _USERINFO.search(value) or (name in _ADDRESSES and (_USER_OF_ADDRESS.search(value) or _QUERY.search(value))):
         return "holds a user, password or key in its URL"
     if _COMPUTED.search(value):
         return "reads a variable of the environment whose name is computed, which may be a credential's"

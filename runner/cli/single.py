@@ -20,6 +20,7 @@ from runner.sweep.finding import Finding
 from runner.sweep.foreign import unkept
 from runner.sweep.payable import Intent, payable
 from runner.sweep.preflight import PreflightError, problems_of, writable
+from runner.tracking import Tracking
 
 from .examination import examined, loaded, overwritten
 from .garbage import collect_from_now_on
@@ -109,8 +110,8 @@ def _agree_alone(run: RunConfig, hydra: HydraConf) -> None:
 
 def print_price(run: RunConfig, directory: Path) -> int:
     """The dry run: what would be sent and what it would cost."""
+    from runner.config.varying import varying
     from runner.sweep.table import print_dry_run
-    from runner.sweep.varying import varying
 
     left = payable([Intent(0, run, directory, fingerprint(run))])
     print_dry_run([0], [run], varying([[]], [run]), left=left)
@@ -141,9 +142,9 @@ def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: i
     from runner.sweep.execution import execute
 
     place = _shown(directory)
-    with recording(place) as ledger:
+    with Tracking(place) as tracking, recording(place) as ledger:
         runs = entered(ledger, [Run(index, run, place, tuple(overrides))], [fingerprint(run)])
-        return execute(runs, {place: ledger}, directory=place, observers=[_started])
+        return execute(runs, {place: ledger}, directory=place, observers=[_started, tracking.observer(runs)])
 
 
 def _started(event: Event) -> None:

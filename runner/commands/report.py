@@ -6,9 +6,13 @@ import argparse
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from runner.display import clean, reader_may_leave
+from runner.display import clean, print_error, reader_may_leave
 from runner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from runner.report.embedding import LeftOut
 
 _SEVERAL = Path("report.html")
 
@@ -23,18 +27,26 @@ def main(arguments: Sequence[str]) -> int:
     output = parsed.output or _output(parsed.dirs)
     if not output.parent.is_dir():
         raise ConfigError(f"{output.parent} is no directory", hint="--output FILE names a file in one that is there")
-    sweeps = sweeps_of(parsed.dirs)
-    runs = [run for sweep in sweeps for run in sweep.runs]
+    found = sweeps_of(parsed.dirs)
+    for error in found.unreadable:
+        print_error(error)
+    runs = [run for sweep in found.sweeps for run in sweep.runs]
     limits = {"each": round(parsed.embed_mb * 1e6), "total": round(parsed.embed_total_mb * 1e6)}
     embedding = Embedding([result for _, result in runs], **limits) if parsed.single_file else None
-    write_page(output, sweeps, embedding)
+    write_page(output, found.sweeps, embedding)
     with reader_may_leave():
         print(f"{clean(str(output), 400)}  ({len(runs):,} run{'s' * (len(runs) != 1)})")
-        if embedding and embedding.left_out:
-            print(f"  {embedding.left_out:,} files are larger than allowed and stay links; --embed-mb N allows more")
+        for reason, count in embedding.left_out.items() if embedding else ():
+            print(f"  {_left_out(reason, count)}")
     if parsed.open == "yes":
         webbrowser.open(output.absolute().as_uri())
     return 0
+
+
+def _left_out(reason: LeftOut, count: int) -> str:
+    what = "1 file stays a link" if count == 1 else f"{count:,} files stay links"
+    key = {"LARGE": "--embed-mb", "CROWDED": "--embed-total-mb"}.get(reason.name)
+    return f"{what}: {reason.value}" + f"; {key} N allows more" * (key is not None)
 
 
 def _output(directories: Sequence[Path]) -> Path:

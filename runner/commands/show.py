@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,23 +39,26 @@ _FILES = {"csv": "results.csv", "jsonl": "results.jsonl", "page": "index.html"}
 def main(arguments: Sequence[str]) -> int:
     """Print it, or with `--json` one document; returns 0, or 2 where there is neither a run nor a sweep."""
     parsed = _parser().parse_args(arguments)
-    sweep = _found(parsed.dir)
-    resumed_by, running = _surroundings(sweep)
+    if not parsed.dir.is_dir():
+        raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls")
     from runner.display import print_closing, print_error, reader_may_leave
+    from runner.report.finite import finite
+    from runner.report.reading import sweep_at
     from runner.sweep.foreign import NotBegunError, never_begun
 
+    sweep = sweep_at(parsed.dir)
     with reader_may_leave():
         if parsed.json:
-            print(json.dumps(document(sweep, resumed_by, running), indent=2, default=str))
+            print(json.dumps(finite(document(sweep)), indent=2, default=str, allow_nan=False))
             return 0
-        place = sweep.runs[0][0] if len(sweep.runs) == 1 else sweep.directory
-        print_closing([result for _, result in sweep.runs], place, resumed_by=resumed_by, running=running)
+        place, results = _place(sweep), [result for _, result in sweep.runs]
+        print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running)
     if left := never_begun(sweep.directory):
         print_error(NotBegunError(sweep.directory, left))
     return 0
 
 
-def document(sweep: Sweep, resumed_by: Path, running: str | None) -> dict[str, object]:
+def document(sweep: Sweep) -> dict[str, object]:
     """Everything that is known, for programs; `--help` tells what each key means."""
     from runner.display.money import how_to_go_on
     from runner.report.results import result_rows
@@ -66,10 +68,10 @@ def document(sweep: Sweep, resumed_by: Path, running: str | None) -> dict[str, o
     return {
         "version": 1,
         "directory": os.fspath(sweep.directory),
-        "running": running,
+        "running": sweep.running,
         "runs": dict(Counter(result.status.value for result in results)),
         "never_begun": never_begun(sweep.directory),
-        "command": None if running else how_to_go_on(results, resumed_by),
+        "command": None if sweep.running else how_to_go_on(results, sweep.resumed_by(_place(sweep))),
         **_money(results),
         "failures": _failures(results),
         "files": {
@@ -77,6 +79,11 @@ def document(sweep: Sweep, resumed_by: Path, running: str | None) -> dict[str, o
         },
         "results": result_rows(sweep.directory, sweep.runs),
     }
+
+
+def _place(sweep: Sweep) -> Path:
+    """Where one run's files are, also if it was a sweep of one."""
+    return sweep.runs[0][0] if len(sweep.runs) == 1 else sweep.directory
 
 
 def _money(results: Sequence[Result]) -> dict[str, object]:
@@ -106,50 +113,6 @@ def _failures(results: Sequence[Result]) -> list[dict[str, object]]:
         }
         for group in groups(results)
     ]
-
-
-def _found(directory: Path) -> Sweep:
-    """The one sweep or run that `directory` is; raises `ConfigError`."""
-    if not directory.is_dir():
-        raise ConfigError(f"there is no directory {directory}", hint="python -m runner ls")
-    _require_one(directory)
-    from runner.report.reading import sweeps_of
-
-    return sweeps_of([directory])[0]
-
-
-def _require_one(directory: Path) -> None:
-    from runner.artifacts.result_file import NAME as RESULT
-    from runner.ledger import has_ledger, shelved
-
-    names = (RESULT, "multirun.yaml")
-    if has_ledger(directory) or any((directory / name).is_file() for name in names):
-        return
-    if next(shelved(directory), None) is not None:
-        raise ConfigError(
-            f"{directory} is neither a run nor a sweep, but holds some",
-            hint=f"python -m runner ls {shlex.quote(os.fspath(directory))} names them",
-        )
-    if next(directory.glob(f"*/{RESULT}"), None) is None:
-        raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
-
-
-def _surroundings(sweep: Sweep) -> tuple[Path, str | None]:
-    """What `resume` is to be given, and who is at work: for one run of a sweep, on the whole sweep."""
-    from runner.ledger import Acquaintance
-    from runner.ledger.lock import at_work
-    from runner.report.reading import shown
-
-    owner = None
-    if len(sweep.runs) == 1:
-        owner = Acquaintance().find(Path(os.path.abspath(sweep.directory)))  # noqa: PTH100 - as ledgers name them
-    place = sweep.directory if owner is None else _unless_same(shown(owner[0]), sweep.directory)
-    at = (at_work(each) for each in dict.fromkeys([place, *(where for where, _ in sweep.runs)]))
-    return place, next((who for who in at if who), None)
-
-
-def _unless_same(place: Path, typed: Path) -> Path:
-    return typed if place.resolve() == typed.resolve() else place
 
 
 def _parser() -> argparse.ArgumentParser:

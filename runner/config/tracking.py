@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -13,6 +14,8 @@ from .problem import Problem
 
 Files = Literal["all", "small", "none"]
 """What is uploaded: everything, result.json and thumbnails, or nothing."""
+
+_DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
 
 
 class NoTracking(Frozen):
@@ -37,8 +40,8 @@ class WandbTracking(Frozen):
     kind: Literal["wandb"]
     project: str = Field("runner", min_length=1)
     entity: str | None = None
-    mode: Literal["online", "offline"] = "online"
-    files: Files = "all"
+    mode: Literal["online", "offline"] | None = None
+    files: Files = "small"
     patience_seconds: Seconds = 30
 
 
@@ -57,9 +60,17 @@ def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> l
 def _needed(tracking: NoTracking | MlflowTracking | WandbTracking) -> tuple[str, ...]:
     if not isinstance(tracking, MlflowTracking):
         return () if isinstance(tracking, NoTracking) else ("wandb",)
-    uri = tracking.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or "sqlite:"
-    return ("mlflow", "sqlalchemy", "alembic") if uri.startswith("sqlite:") else ("mlflow",)
+    uri = tracking.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _default()
+    driver = uri.partition(":")[0].partition("+")[0]
+    return ("mlflow", "sqlalchemy", "alembic") if driver in _DATABASES else ("mlflow",)
+
+
+def _default() -> str:
+    """MLflow's own: a database, unless it has recorded in files here before."""
+    return "file:mlruns" if any(Path("mlruns").glob("[0-9]*/meta.yaml")) else "sqlite:"
 
 
 def _installed(package: str) -> bool:
-    return find_spec(package) is not None
+    """Whether it can be imported; a folder of its name, as wandb leaves one, has no origin."""
+    spec = find_spec(package)
+    return spec is not None and spec.origin is not None

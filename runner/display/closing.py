@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import sys
 from collections import Counter
@@ -9,10 +10,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Artifact, Result
+from runner.config.ranges import ranges
 
 from .line import clean
 from .money import how_to_go_on, money
 from .reason import Group, groups
+from .standing import standing
 from .table import Line, table
 
 PAGE = "index.html"
@@ -63,13 +66,12 @@ def _single(result: Result, directory: Path, resumed_by: Path, running: str | No
         yield Line(f"{result.status}: {clean(result.error.message, 400)}", "red")
         yield from (Line(f"  {line}") for line in (result.error.hint or "").splitlines())
     elif result.status.unfinished:
-        state = f"job {result.job_id} goes on at the provider" if result.job_id else "nothing was sent"
-        yield Line(f"{result.status}: {state}", "yellow")
+        yield Line(f"{result.status}: {standing(result, running=bool(running))}", "yellow")
     yield from _next([result], resumed_by, running)
     if not result.artifacts:
         yield Line(f"  details: {directory / 'result.json'}")
     else:
-        yield Line(f"{money([result])}  ·  python -m runner repeat {directory}")
+        yield Line(f"{money([result])}  ·  python -m runner repeat {shlex.quote(str(directory))}")
 
 
 def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
@@ -119,8 +121,6 @@ def _reasons(results: Sequence[Result]) -> Iterator[Line]:
 
 
 def _whose(group: Group) -> str:
-    from runner.sweep.finding import ranges
-
     numbers = ranges(group.runs)
     return f"  (run{'s' * (len(group.runs) > 1)} {numbers if len(numbers) <= 60 else f'{numbers[:60]}…'})"
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator
 
 from runner.config import Problem
 from runner.errors import RunnerError
 
 from .line import clean
+from .reader import say
 
 _LONGEST_LINE = 4000
 """Messages quote what a server or a file said."""
@@ -28,7 +28,7 @@ def print_problems(problems: Iterable[Problem]) -> None:
 
 def _say(text: str, hint: str | None) -> None:
     for line in (*_lines(text), *(f"  {line}" for line in _lines(hint or ""))):
-        print(line, file=sys.stderr)
+        say(line)
 
 
 def _lines(text: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Estimate
+from runner.config import Budget, Estimate
 
 _FREE = "emulator"
 
@@ -30,6 +30,13 @@ def charged(result: Result) -> str:
     if not _sent(result):
         return ""
     return str(Estimate.total([cost(result)] if result.provider == _FREE else _costs(result)))
+
+
+def under(budget: Budget, result: Result) -> Result:
+    """The result with this budget, which may be another than the one that its config was saved with."""
+    if result.config.budget == budget:
+        return result
+    return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
 
 
 def how_to_go_on(results: Sequence[Result], directory: Path) -> str | None:

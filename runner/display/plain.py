@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -10,7 +9,7 @@ from runner.artifacts.result import RunStatus
 from runner.engine.run import Event, Run
 
 from .line import clean
-from .reader import forget_reader
+from .reader import say
 from .reason import Reasons
 from .tally import Now, Tally
 
@@ -33,7 +32,7 @@ class PlainDisplay:
         self, runs: Sequence[Run], write: Callable[[str], object] | None = None, now: Now = time.monotonic
     ) -> None:
         self._tally = Tally(runs, now)
-        self._write = write or _to_errors
+        self._write = write or say
         self._last: dict[int, str] = {}
         self._reasons, self._notes = Reasons(), Reasons()
         self._next = 0.0
@@ -84,13 +83,6 @@ class PlainDisplay:
             f"- {clean(failure, 400)}" if failure else "",
         ]
         self._write(" ".join(part for part in parts if part))
-
-
-def _to_errors(line: str) -> None:
-    try:
-        print(line, file=sys.stderr, flush=True)
-    except OSError:
-        forget_reader(sys.stderr)  # where nobody reads, the runs go on
 
 
 def _word(event: Event) -> str:

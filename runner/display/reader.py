@@ -50,6 +50,14 @@ def output_refused(error: OSError) -> bool:
     return refused
 
 
+def say(line: str) -> None:
+    """Print a line on standard error; where nobody reads it, what is under way goes on."""
+    try:
+        print(line, file=sys.stderr, flush=True)
+    except OSError:
+        forget_reader(sys.stderr)
+
+
 def forget_reader(stream: TextIO | None = None) -> None:
     """Send what is still to be printed nowhere, so that Python does not complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())

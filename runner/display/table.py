@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from runner.artifacts.result import Result
+from runner.config.varying import varying
 
 from .line import clean, padded, width
 from .money import charged
@@ -79,8 +80,6 @@ def _facts(results: Sequence[Result], columns: int) -> list[_Column]:
 
 
 def _parameters(results: Sequence[Result], rows: Sequence[int]) -> list[_Column]:
-    from runner.sweep.varying import varying
-
     differing = varying([result.overrides for result in results], [result.config for result in results])
     values = [differing.rows[row] for row in rows]
     return [
@@ -141,6 +140,5 @@ def _style(result: Result) -> str:
 
 
 def _seconds(result: Result) -> str:
-    times = result.timestamps
-    begin = times.get("submitting")
-    return f"{(max(times.values()) - begin).total_seconds():.1f}" if begin else ""
+    begin, end = result.span
+    return f"{(end - begin).total_seconds():.1f}" if begin and end else ""

@@ -102,14 +102,14 @@ class Tally:
 
     def seconds_left(self) -> float | None:
         """About how long the rest takes, by how long the latest runs took; None where that tells nothing."""
-        known = sorted(self._latencies)
-        if len(known) < _KNOWN or 10 * len(known) < min(len(self.active), _KEPT) or not self.active:
+        known, active = sorted(self._latencies), [*self.active.values()]  # another thread asks
+        if len(known) < _KNOWN or 10 * len(known) < min(len(active), _KEPT) or not active:
             return None
         usual, slow = sum(known) / len(known), known[len(known) * 9 // 10]
         if self.waiting:
             # As many at a time as now, and then the last ones.
-            return self.waiting / len(self.active) * usual + slow
-        youngest = self._now() - max(each.since for each in [*self.active.values()])
+            return self.waiting / len(active) * usual + slow
+        youngest = self._now() - max(each.since for each in active)
         return slow - youngest if youngest < slow else None
 
     def _end(self, event: Event, result: Result, known: Active | None) -> None:

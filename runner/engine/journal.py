@@ -25,8 +25,8 @@ from .threads import Threads
 
 _log = logging.getLogger("runner")
 
-_PASSING = frozenset({RunStatus.COMPLETED, RunStatus.DOWNLOADED})
-"""What a run goes on from at once, unless it ends there; what stands in its file till then is a job that is paid."""
+_LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resumed")
+"""What a run's record keeps when it begins anew."""
 
 
 class Journal:
@@ -62,7 +62,7 @@ class Journal:
     async def reach(self, status: RunStatus, *, note: str | None = None) -> None:
         """Go on to `status`, which is safe from a power cut when this returns."""
         self.mark(status)
-        await self.write(durable=True, passing=status in _PASSING)
+        await self.write(durable=True, passing=status.passing)
         self.tell(note=note)
 
     def mark(self, status: RunStatus) -> None:
@@ -221,7 +221,7 @@ class Journal:
         self.tell(note=note, result=self.result)
 
     async def write(self, *, durable: bool, passing: bool = False) -> None:
-        """Keep the record; one of a `passing` status may be kept where only commands find it."""
+        """Keep the record; one of a `passing` status where only commands find it: its file tells of the job already."""
         await self._threads.disk(self._save, self.result.model_copy(), durable=durable, passing=passing)
         self._unwritten = passing
 
@@ -290,6 +290,6 @@ def _handed_on(result: Result, following: Result) -> Result:
 
 def _renewed(result: Result, fresh: Result) -> Result:
     """A fresh record that keeps what must not be forgotten of the earlier one."""
-    kept = {name: getattr(result, name) for name in ("config", "choice", "attempts", "warnings", "partial_images")}
+    kept = {name: getattr(result, name) for name in _LASTING}
     began = {RunStatus.PLANNED.value: result.timestamps[RunStatus.PLANNED.value]}
     return fresh.model_copy(update={**kept, "timestamps": began})

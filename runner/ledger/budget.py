@@ -8,8 +8,8 @@ from typing import NamedTuple
 from runner.artifacts.result import Result
 from runner.config import Budget, Estimate, RunConfig, estimate
 from runner.config.budget import passes
+from runner.config.ranges import ranges
 from runner.errors import BudgetError, ConfigError
-from runner.sweep.finding import ranges
 
 
 class Sum(NamedTuple):

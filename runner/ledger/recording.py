@@ -52,6 +52,8 @@ def gone_on(run: Run, known: Entry) -> Run:
     earlier = known.result or planned(saved, time.time())
     if earlier.status.paid or earlier.status.lost:
         earlier.resumed += 1
+        for attempt in earlier.attempts:
+            attempt.inherited = True
     config = run.config if len(run.config.fallbacks) == len(known.config.fallbacks) else known.config
     return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
 

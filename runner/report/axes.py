@@ -7,16 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import BaseModel
+
+from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result
-from runner.sweep.varying import varying
+from runner.config import RunConfig
+from runner.config.varying import varying
+
+from .leaves import HOW
 
 _LONGEST = 200
 """Characters of a value that an axis names."""
-
-_HOW = frozenset(
-    ("budget", "delete_remote", "dry_run", "fail_fast", "gallery", "objective", "progress", "reuse", "tracking", "yes")
-)
-"""Keys that say how a call behaved and nothing of what it made: two sweeps seldom have the same."""
 
 SWEEP = "sweep"
 """The axis of several sweeps."""
@@ -34,7 +35,7 @@ class Axes:
 def axes_of(results: Sequence[Result], sweeps: Sequence[int], names: Sequence[str]) -> Axes:
     """The axes of all runs; `sweeps` has the number of each one's sweep, whose names are `names`."""
     differing = varying([result.overrides for result in results], [result.config for result in results])
-    shown = [(number, key) for number, key in enumerate(differing.keys) if _section(key) not in _HOW]
+    shown = [(number, key) for number, key in enumerate(differing.keys) if _section(key) not in HOW]
     rows = [*zip(differing.rows, results, strict=True)]
     found = [_axis(key, [_value(key, row[number], result) for row, result in rows]) for number, key in shown]
     if len(names) > 1:
@@ -52,11 +53,23 @@ def _value(key: str, value: object, result: Result) -> object:
     """The run's value; where its own sweep did not choose the model or the provider, the one that it has."""
     if value is None and key in ("model", "provider"):
         return result.config.model.name if key == "model" else result.config.provider.kind
-    return value
+    # An override's own text, in which no key could be told from a value.
+    return _held(result.config, key) or value if isinstance(value, str) and value[:1] in ("{", "[") else value
+
+
+def _held(config: RunConfig, key: str) -> object:
+    """What the config has at a dotted key; None if it has nothing."""
+    node: Any = config  # Any: what a config may hold
+    for name in key.split("."):
+        if isinstance(node, BaseModel):
+            node = dict(node)  # its fields
+        node = node.get(name) if isinstance(node, dict) else None
+    return node
 
 
 def _axis(key: str, column: Sequence[object]) -> tuple[dict[str, Any], list[int | None]]:  # Any: JSON
     """The values in the order of the runs; None is no value."""
+    name = key.rpartition(".")[2]
     numbers: dict[str, int] = {}
     values: list[object] = []
     places: list[int | None] = []
@@ -65,12 +78,17 @@ def _axis(key: str, column: Sequence[object]) -> tuple[dict[str, Any], list[int 
             places.append(None)
             continue
         # 1, 1.0 and true are equal in Python, and three values on the page.
-        text = json.dumps(value, ensure_ascii=False, default=_plain)
+        text = _json(value)
         if text not in numbers:
             numbers[text] = len(values)
-            values.append(_shown(value, text, values))
+            known = redacted({name: json.loads(text)})[name]
+            values.append(_shown(known, _json(known), values))
         places.append(numbers[text])
     return {"key": key, "name": key.removeprefix("request."), "values": values}, places
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def _plain(value: Any) -> object:  # Any: what a config may hold

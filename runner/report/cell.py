@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.artifacts.thumbnail import NAME as POSTER
+from runner.display.standing import standing
 
 from .standpoint import address
 from .totals import latency
@@ -114,18 +115,15 @@ def cell(
 
 def _key(place: Place, result: Result) -> str:
     """The same on every page and however far the run has come, but another where a directory was used again."""
-    work = repr((result.config.request.prompt, result.config.model.name, result.config.replica))
+    work = repr((dict(result.config.request), result.config.model.name, result.config.replica))
     return f"{place.name}/{hashlib.sha256(work.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def _reason(result: Result, group: str, *, busy: bool) -> tuple[str | None, str | None]:
     if result.error is not None and group != "done":
         return result.error.message, result.error.hint
-    if group == "uncertain":
-        return "a request was sent and its answer was lost: it may have been paid", None
-    if group == "pending" and not busy:
-        begun = result.status is not RunStatus.PLANNED
-        return f"job {result.job_id} goes on at the provider" if begun else "not begun; nothing was sent", None
+    if group == "uncertain" or (group == "pending" and not busy):
+        return standing(result), None
     return None, None
 
 
@@ -133,7 +131,8 @@ def _money(result: Result) -> dict[str, object]:
     return {
         "estimated_usd": result.cost.estimated_usd,
         "actual_usd": result.cost.actual_usd,
-        "spent_usd": result.spent_usd,
+        # Of what has not been sent, or has been just now, nobody knows yet.
+        "spent_usd": None if result.status.unfinished and not result.attempts else result.spent_usd,
         "saved_usd": result.saved_usd,
         "reused_from": result.reused_from,
     }

@@ -11,7 +11,7 @@ from typing import Any
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
 from runner.config import Budget
-from runner.display.money import how_to_go_on
+from runner.display.money import how_to_go_on, under
 from runner.ledger.summary import RESUME
 
 from .axes import axes_of
@@ -19,7 +19,7 @@ from .cell import Place, cell, group_of
 from .embedding import Embedding
 from .leaves import Commonality
 from .page import Heading
-from .reading import Sweep, shown
+from .reading import Sweep
 from .standpoint import Standpoint, address
 from .totals import totals
 
@@ -40,6 +40,7 @@ class Exhibition:
         self.title = _title([str(sweep.directory) for sweep in sweeps])
         self.standpoint = Standpoint(directory)
         self._here = Standpoint(Path())
+        self._sweep = functools.cache(Standpoint)
         self._rows = [
             (number, where, index)
             for number, sweep in enumerate(sweeps)
@@ -59,7 +60,7 @@ class Exhibition:
         number, where, index = self._rows[position]
         return Place(
             sweep=number,
-            name=self._here.name(where),
+            name=self._sweep(self.resumed_by(position)).name(where),
             number=index,
             at=self.axes.places[position],
             label=self.axes.labels[position],
@@ -75,8 +76,7 @@ class Exhibition:
     def resumed_by(self, position: int) -> Path:
         """The directory to resume for this run."""
         number, where, _ = self._rows[position]
-        sweep = self.sweeps[number]
-        return sweep.ways.get(where) or (sweep.directory if sweep.whole else shown(where))
+        return self.sweeps[number].resumed_by(where)
 
 
 class State:
@@ -112,14 +112,16 @@ class State:
             refresh_seconds=self._refresh_seconds,
         )
 
-    @property
-    def totals(self) -> dict[str, object]:
-        """The page's sums; a budget only where every sweep has one."""
+    def totals(self, at_stake: float = 0.0) -> dict[str, object]:
+        """The page's sums; a budget only where every sweep has one.
+
+        `at_stake` are the US dollars of requests that no result has yet.
+        """
         pairs = zip(self._exhibition.owners, self._results, strict=True)
         groups = [group_of(result.status, busy=owner in self._busy) for owner, result in pairs]
         limits = [budget.max_usd for budget in self._exhibition.budgets]
         known = [limit for limit in limits if limit is not None]
-        return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None)
+        return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None, at_stake)
 
     def cells(self, embedding: Embedding | None = None) -> Iterator[Cell]:
         """All runs, one after the other, with what `embedding` takes in."""
@@ -132,7 +134,8 @@ class State:
         place = self._exhibition.place(position)
         going_on = None if busy else self._going_on(position, result, owner)
         where = self._exhibition.where(position)
-        inside = functools.partial(embedding.take, where) if embedding else None
+        sweep = self._exhibition.sweeps[owner].directory
+        inside = functools.partial(embedding.take, sweep, where) if embedding else None
         # A run that was never begun may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
         return cell(place, result, busy=busy, going_on=going_on, repeatable=begun, inside=inside)
@@ -146,19 +149,14 @@ class State:
         """What goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
         if not sweep.whole:
             return None
-        way = sweep.ways.get(sweep.directory, sweep.directory)
+        way = sweep.resumed_by(sweep.directory)
         if number in self._busy:  # for whoever finds it stopped
             return f"{RESUME} {shlex.quote(str(way))}"
         pairs = zip(self._exhibition.owners, self._results, strict=True)
         own = [result for owner, result in pairs if owner == number]
         if any(result.error is not None and result.error.type == "BudgetError" for result in own):
-            own = [_under(self._exhibition.budgets[number], result) for result in own]
+            own = [under(self._exhibition.budgets[number], result) for result in own]
         return how_to_go_on(own, way) if own else None
-
-
-def _under(budget: Budget, result: Result) -> Result:
-    """The result with the sweep's present budget, which may be another than the one that its config was saved with."""
-    return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
 
 
 def _title(names: Sequence[str]) -> str:

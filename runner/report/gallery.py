@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from runner.artifacts.result import Result, RunStatus
+from runner.config import Problem
 from runner.engine.run import Event, Run
 
 from .news import News
@@ -24,7 +24,10 @@ INTERVAL = 2.0
 """Seconds between two pages, at least."""
 
 _SHARE = 0.02
-"""How much of the time may go into pages."""
+"""How much of the time may go into pages, while that leaves no page older than `LONGEST`."""
+
+LONGEST = 25.0
+"""Seconds between two pages, at most: a page says that its sweep seems to have stopped once it is a minute old."""
 
 _BEFORE_JOBS = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING})
 
@@ -53,7 +56,7 @@ class Gallery:
         self._wanted = wanted
         self._runs = runs
         self._earlier = earlier
-        self._interval = interval
+        self._interval = self._pause = interval
         self._clock = clock
         self._news: dict[int, News] = {}
         self._turn = threading.Lock()
@@ -85,16 +88,18 @@ class Gallery:
             with suppress(RuntimeError):  # no thread is to be had: then there is the last page only
                 self._thread.start()
 
-    def close(self, results: Sequence[Result], *, complete: bool = True) -> None:
-        """Write the page of how all runs ended; `complete` unless the sweep may go on with others."""
+    def close(self, results: Sequence[Result], *, complete: bool = True) -> list[Problem]:
+        """Write the page of how all runs ended, and return what kept it from being written.
+
+        It is `complete` unless the sweep may go on with others.
+        """
         if not self._wanted:
-            return
+            return []
         self._leave()
         self._guarded(lambda album: album.end(results, complete=complete))
-        if self._error is not None:
-            not_written(self._directory, self._error)
         if not complete:
             leave_open(self._directory)
+        return [] if self._error is None else [not_written(self._directory, self._error)]
 
     def _leave(self) -> None:
         self._stop.set()
@@ -102,16 +107,17 @@ class Gallery:
             self._thread.join()
 
     def _keep(self) -> None:
-        pause = self._interval
-        while not self._stop.wait(pause):
-            began = time.perf_counter()
-            self._guarded(functools.partial(self._renew, pause))
-            pause = max(self._interval, (time.perf_counter() - began) / _SHARE)
+        while not self._stop.wait(self._pause):
+            self._guarded(self._renew)
 
-    def _renew(self, pause: float, album: Album) -> None:
+    def _renew(self, album: Album) -> None:
+        began = time.perf_counter()
         with self._turn:
             news, self._news = self._news, {}
-        album.renew(news, pause)
+        try:
+            album.renew(news, self._pause)
+        finally:
+            self._pause = pause_after(time.perf_counter() - began, self._interval)
 
     def _guarded(self, make: Callable[[Album], None]) -> None:
         try:
@@ -127,3 +133,8 @@ class Gallery:
 
             self._album = Album(self._directory, self._runs, self._earlier)
         return self._album
+
+
+def pause_after(seconds: float, interval: float) -> float:
+    """How long to wait after a page that took `seconds` to write, at least `interval`; all in seconds."""
+    return max(interval, min(seconds / _SHARE, LONGEST))

@@ -13,6 +13,11 @@ from runner.config import RunConfig
 Leaves = dict[str, Any]
 """Dotted key to JSON. Any: JSON."""
 
+HOW = frozenset(
+    ("budget", "delete_remote", "dry_run", "fail_fast", "gallery", "objective", "progress", "reuse", "tracking", "yes")
+)
+"""Keys of a config that say how a call behaved and nothing of what it made: two sweeps seldom have the same."""
+
 LONGEST = 65_536
 """Characters of a text that are shown: twice the longest prompt; an image that was given as text is longer."""
 

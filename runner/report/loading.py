@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config import RunConfig
+from runner.config.varying import varying
 from runner.errors import ConfigError
-from runner.sweep.varying import varying
 
 from .cell import group_of
 from .notebook import run_html, sweep_html
@@ -138,14 +138,16 @@ class Sweep:
 def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
     """Read what is known of a sweep or a run, also while it runs or after it was moved; nothing is changed.
 
-    Raises `ConfigError` where there is none, or several.
+    Raises `ConfigError` where there is none, or several, or one cannot be read.
     """
     place = Path(directory).expanduser()
     found = sweeps_of([place])
-    if len(found) > 1:
-        names = "\n".join(f"runner.load_sweep({str(each.directory)!r})" for each in found[:3])
-        raise ConfigError(f"{place} holds {len(found)} sweeps; one is loaded at a time", hint=names)
-    (sweep,) = found
+    if len(found.sweeps) > 1:
+        names = "\n".join(f"runner.load_sweep({str(each.directory)!r})" for each in found.sweeps[:3])
+        raise ConfigError(f"{place} holds {len(found.sweeps)} sweeps; one is loaded at a time", hint=names)
+    if found.unreadable:
+        raise found.unreadable[0]
+    (sweep,) = found.sweeps
     return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs)), sweep.busy)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,8 @@ from typing import Any
 
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.thumbnail import NAME as THUMBNAIL
+
+from .embedding import data_address, own_file
 
 _SHOWN = 60
 """Runs of a sweep whose pictures are shown; their bytes are kept in the notebook's file."""
@@ -56,17 +57,16 @@ def _picture(directory: Path, result: Result) -> str:
     ordered = sorted(result.artifacts, key=lambda artifact: artifact.path != THUMBNAIL)
     for artifact in ordered:
         if artifact.media_type.startswith("image/") and artifact.bytes <= _SMALL:
-            address = _embedded(directory / artifact.path, artifact.media_type)
+            address = _embedded(directory, artifact)
             if address is not None:
                 return _image(address, result.config.request.prompt)
     return ""
 
 
 def _media(directory: Path, artifact: Artifact) -> str:
-    path = directory / artifact.path
-    address = _embedded(path, artifact.media_type) if artifact.bytes <= _PLAYED else None
+    address = _embedded(directory, artifact) if artifact.bytes <= _PLAYED else None
     if address is None:
-        return _link(path)
+        return _link(directory / artifact.path)
     if artifact.media_type.startswith("video/"):
         return f'<video controls muted loop style="max-width:100%" src="{address}"></video>'
     return _image(address, artifact.path)
@@ -94,13 +94,13 @@ def _link(path: Path) -> str:
     return f'<a href="{html.escape(path.absolute().as_uri())}">{_text(path.name)}</a>'
 
 
-def _embedded(path: Path, media_type: str) -> str | None:
-    """The file as a data URI; None where it is gone."""
+def _embedded(directory: Path, artifact: Artifact) -> str | None:
+    """The file as a data URI; None where it is gone or not the run's own."""
+    path = own_file(directory, artifact)
     try:
-        data = base64.b64encode(path.read_bytes()).decode()
+        return data_address(artifact.media_type, path.read_bytes()) if path else None
     except OSError:
         return None
-    return f"data:{html.escape(media_type)};base64,{data}"
 
 
 def _text(text: str) -> str:

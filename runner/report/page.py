@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import math
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifacts.atomic import disk_errors
+
+from .finite import finite
 
 VERSION = 1
 """Of the data in the page; `page/store.js` reads it."""
@@ -98,16 +99,8 @@ def encoded_json(value: object) -> str:
     try:
         text = _JSON.encode(value)
     except ValueError:
-        text = _JSON.encode(_finite(value))
+        text = _JSON.encode(finite(value))
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
-
-
-def _finite(value: Any) -> Any:  # Any: JSON in, the same JSON out
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(child) for key, child in value.items()}
-    return [_finite(child) for child in value] if isinstance(value, list | tuple) else value
 
 
 @cache

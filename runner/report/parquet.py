@@ -5,13 +5,15 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from runner.artifacts.atomic import discard, write_bytes
 from runner.config import Problem
+
+from .finite import finite
 
 PARQUET = "results.parquet"
 
@@ -27,14 +29,15 @@ _TYPES: Mapping[str, str] = {
 _INT64 = 2**63
 
 
-def write_parquet(directory: Path, rows: Sequence[Mapping[str, object]]) -> Problem | None:
+def write_parquet(directory: Path, rows: Iterable[Mapping[str, object]]) -> Problem | None:
     """Write the rows, which have the same keys, in one step, or say why not; no older file is left in any case."""
     path = directory / PARQUET
-    if not rows or find_spec("pyarrow") is None:
+    known = [] if find_spec("pyarrow") is None else [*rows]
+    if not known:
         discard(path)
         return None
     try:
-        write_bytes(path, _encoded(rows), durable=False)
+        write_bytes(path, _encoded(known), durable=False)
     except Exception as error:  # noqa: BLE001 - whatever pyarrow raises; the same stands in two other files
         discard(path)
         message = f"{PARQUET} could not be written: {next(iter(str(error).splitlines()), type(error).__name__)}"
@@ -81,6 +84,6 @@ def _is_number(value: object) -> bool:
 
 def _plain(value: Any, kind: str) -> object:  # Any: what a row holds
     if value is None or kind != "text":
-        return value
+        return finite(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return text.encode("utf-8", "replace").decode()  # half of a surrogate pair is no text there

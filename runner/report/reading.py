@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -11,15 +12,18 @@ from pathlib import Path
 
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
-from runner.display import print_error
 from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.ledger import Acquaintance, Ledger, LedgerError, has_ledger, shelved
+from runner.ledger.book import NAME as LEDGER
 from runner.ledger.lock import at_work
 
 Found = tuple[Path, Result]
 """A run's directory and what is known of it."""
+
+_SWEEP = "multirun.yaml"
+"""What Hydra leaves in a sweep's directory, whoever launches its runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +33,14 @@ class Sweep:
     Attributes:
         directory: what they lie in, as the user would type it.
         runs: with their directories; those that were never begun as they were planned.
-        busy: whether some may still change by themselves.
+        running: who is at work on them, so that some may still change by themselves; None: nobody.
         whole: whether `resume DIRECTORY` goes on with all of them; else each run's own directory does with it.
         ways: the directory to resume for a run, by the run's, where that is another.
     """
 
     directory: Path
     runs: list[Found] = field(default_factory=list)
-    busy: bool = False
+    running: str | None = None
     whole: bool = True
     ways: Mapping[Path, Path] = field(default_factory=dict)
 
@@ -45,21 +49,86 @@ class Sweep:
         """What tells it from others: the last two parts of its path, as in 2026-11-23/09-30-00-x7k2."""
         return "/".join(self.directory.absolute().parts[-2:])
 
+    @property
+    def busy(self) -> bool:
+        """Whether someone is at work on them."""
+        return self.running is not None
 
-def sweeps_of(directories: Iterable[Path]) -> list[Sweep]:
-    """Every sweep at or below the directories once, single runs together at the end; raises `ConfigError`."""
+    def resumed_by(self, run: Path) -> Path:
+        """The directory to resume for the run in the directory `run`."""
+        return self.ways.get(run) or (self.directory if self.whole else shown(run))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found in directories, and why the rest could not be read."""
+
+    sweeps: list[Sweep]
+    unreadable: list[ConfigError]
+
+
+def sweeps_of(directories: Iterable[Path]) -> Reading:
+    """Every sweep at or below the directories once, single runs together at the end.
+
+    Raises `ConfigError` where there is no run, or where one of the directories is itself a sweep that cannot be read.
+    """
     sweeps: list[Sweep] = []
     single: list[Sweep] = []
+    unreadable: list[ConfigError] = []
     seen: set[Path] = set()
     for directory in directories:
-        found = [each for each in _at_or_below(directory) if each.directory.resolve() not in seen]
+        found = [each for each in _at_or_below(directory, unreadable) if each.directory.resolve() not in seen]
         seen |= {each.directory.resolve() for each in found}
         for each in found:
             (single if _is_single(each) else sweeps).append(each)
-    found = [each for each in [*sweeps, *(single if len(single) == 1 else _together(single))] if each.runs]
-    if not found:
-        raise ConfigError("no run was planned there; nothing was sent", hint="python -m runner ls")
+    found = [*sweeps, *(single if len(single) == 1 else _together(single))]
+    if not any(each.runs for each in found):
+        raise unreadable[0] if unreadable else _without_runs(found)
+    return Reading([each for each in found if each.runs], unreadable)
+
+
+def sweep_at(directory: Path) -> Sweep:
+    """The one sweep or run that the directory is; raises `ConfigError`."""
+    found = _at(directory)
+    if found is None:
+        # Runs of the Python API, which leave no ledger, may be looked at together.
+        below = sweeps_of([directory]) if next(shelved(directory), None) is None else Reading([], [])
+        if len(below.sweeps) != 1 or below.unreadable:
+            raise ConfigError(
+                f"{directory} is neither a run nor a sweep, but holds some",
+                hint=f"python -m runner ls {shlex.quote(os.fspath(directory))} names them",
+            )
+        (found,) = below.sweeps
+    if not found.runs:
+        raise _without_runs([found])
     return found
+
+
+def runs_in(directories: Iterable[Path]) -> tuple[list[Found], list[ConfigError]]:
+    """What is known of runs that have a directory each, and why the rest could not be read; some may not be begun."""
+    found: list[Found] = []
+    unreadable: list[ConfigError] = []
+    for directory in directories:
+        try:
+            known = _at(directory)
+        except ConfigError as error:
+            unreadable.append(error)
+        else:
+            found += known.runs if known else []
+    return found, unreadable
+
+
+def shown(directory: Path) -> Path:
+    """Relative to where the user stands, if it lies below."""
+    here = Path.cwd()
+    return directory.relative_to(here) if directory.is_relative_to(here) else directory
+
+
+def _without_runs(sweeps: Sequence[Sweep]) -> ConfigError:
+    # Before a ledger has its runs, nothing is sent; where it is lost, nobody knows.
+    planned_none = all(has_ledger(sweep.directory) for sweep in sweeps)
+    what = "no run was planned there; nothing was sent" if planned_none else "no run was found there"
+    return ConfigError(what, hint="python -m runner ls")
 
 
 def _is_single(sweep: Sweep) -> bool:
@@ -71,32 +140,51 @@ def _together(single: Sequence[Sweep]) -> Iterator[Sweep]:
         above = Path(os.path.commonpath([each.directory.absolute() for each in single]))
         runs = [(where, result) for each in single for where, result in each.runs]
         ways = {where: way for each in single for where, way in each.ways.items()}
-        yield Sweep(shown(above), runs, busy=any(each.busy for each in single), whole=False, ways=ways)
+        yield Sweep(shown(above), runs, running=_first(each.running for each in single), whole=False, ways=ways)
 
 
-def _at_or_below(directory: Path) -> list[Sweep]:
-    if has_ledger(directory):
-        return [_recorded(directory)]
-    if (directory / NAME).is_file():
-        return [_alone(directory)]
-    if (directory / "multirun.yaml").is_file():
-        return [_scattered(directory)]
-    found = [*_below(directory)]
-    if not found:
+def _first(running: Iterable[str | None]) -> str | None:
+    return next((who for who in running if who), None)
+
+
+def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[Sweep]:
+    found = _at(directory)
+    if found is not None:
+        return [found]
+    before = len(unreadable)
+    below = [*_below(directory, unreadable)]
+    if not below and len(unreadable) == before:
         raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
-    return found
+    return below
 
 
-def _below(directory: Path) -> Iterator[Sweep]:
+def _at(directory: Path) -> Sweep | None:
+    """The sweep or run that the directory is, if it is one."""
+    if has_ledger(directory):
+        return _recorded(directory)
+    if (directory / NAME).is_file():
+        return _alone(directory)
+    return _scattered(directory) if (directory / _SWEEP).is_file() else None
+
+
+def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[Sweep]:
     """Every sweep and run of a directory that is none itself, as `outputs/`."""
+    for place in _places(directory, {LEDGER, _SWEEP, NAME}):
+        try:
+            found = _at(place)
+        except ConfigError as error:
+            unreadable.append(error)
+        else:
+            yield from [found] if found else []
+
+
+def _places(directory: Path, names: set[str]) -> Iterator[Path]:
+    """The directories at or below that hold one of the files, without what lies below each."""
     for place, folders, files in os.walk(directory):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        if {"ledger.sqlite3", "multirun.yaml", NAME} & {*files}:
+        if names & {*files}:
             folders.clear()
-            try:
-                yield from _at_or_below(Path(place))
-            except ConfigError as error:
-                print_error(error)
+            yield Path(place)
 
 
 def _alone(directory: Path) -> Sweep:
@@ -106,8 +194,8 @@ def _alone(directory: Path) -> Sweep:
         known = Acquaintance().find(directory.resolve())
         if known is not None:
             sweep = shown(known[0])
-            return Sweep(directory, runs, busy=at_work(sweep) is not None, ways={directory: sweep})
-    return Sweep(directory, runs)
+            return Sweep(directory, runs, running=at_work(sweep), ways={directory: sweep})
+    return Sweep(directory, runs, running=at_work(directory))
 
 
 def _recorded(directory: Path) -> Sweep:
@@ -120,20 +208,13 @@ def _recorded(directory: Path) -> Sweep:
             )
             for entry in ledger.entries()
         ]
-    return Sweep(directory, runs, busy=at_work(directory) is not None)
+    return Sweep(directory, runs, running=at_work(directory))
 
 
 def _scattered(directory: Path) -> Sweep:
     """A sweep whose launcher is not ours: each run has its own ledger, or has lost it."""
     ledgers = [_recorded(place) for place in shelved(directory)]
     known = {where.resolve() for each in ledgers for where, _ in each.runs}
-    files = [path.parent for path in directory.glob(f"*/{NAME}")]
-    alone = [(place, read_result(place)) for place in files if place.resolve() not in known]
+    alone = [(place, read_result(place)) for place in _places(directory, {NAME}) if place.resolve() not in known]
     runs = sorted([*(run for each in ledgers for run in each.runs), *alone], key=lambda run: run[1].index)
-    return Sweep(directory, runs, busy=any(each.busy for each in ledgers), whole=not alone)
-
-
-def shown(directory: Path) -> Path:
-    """Relative to where the user stands, if it lies below."""
-    here = Path.cwd()
-    return directory.relative_to(here) if directory.is_relative_to(here) else directory
+    return Sweep(directory, runs, running=_first(each.running for each in ledgers), whole=not alone)

@@ -7,15 +7,17 @@ import io
 import json
 import os
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from runner.artifacts.atomic import write_text
+from runner.artifacts.atomic import write_pieces
 from runner.artifacts.result import Result
-from runner.display import print_problems
-from runner.sweep.varying import varying
+from runner.config import Problem
+from runner.config.varying import varying
 
+from .finite import finite
 from .parquet import write_parquet
+from .totals import latency
 
 CSV = "results.csv"
 JSONL = "results.jsonl"
@@ -29,23 +31,36 @@ _PASSED_OVER = ("C", "Z")
 Row = dict[str, object]
 
 
-def write_results(directory: Path, runs: Sequence[tuple[Path, Result]]) -> None:
-    """Write the files for runs with their directories, each in one step; raises `DiskError`."""
-    rows = result_rows(directory, runs)
-    write_text(directory / CSV, _csv(rows))
-    write_text(directory / JSONL, "".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
-    if problem := write_parquet(directory, rows):
-        print_problems([problem])
+def write_results(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[Problem]:
+    """Write the files for runs with their directories, each in one step; what one could not be made of is returned.
+
+    Raises `DiskError`.
+    """
+    rows = _Rows(directory, runs)
+    write_pieces(directory / CSV, _csv(rows))
+    write_pieces(directory / JSONL, (f"{_json(row)}\n".encode() for row in rows))
+    problem = write_parquet(directory, rows)
+    return [] if problem is None else [problem]
 
 
 def result_rows(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[Row]:
     """The rows, their artifacts' paths relative to `directory`."""
-    results = [result for _, result in runs]
-    differing = varying([result.overrides for result in results], [result.config for result in results])
-    return [
-        dict(zip(differing.keys, values, strict=True)) | _facts(result, os.path.relpath(where, directory))
-        for values, (where, result) in zip(differing.rows, runs, strict=True)
-    ]
+    return [*_Rows(directory, runs)]
+
+
+class _Rows:
+    """Rows that are made when they are asked for: those of ten thousand runs take as much memory as the runs."""
+
+    def __init__(self, directory: Path, runs: Sequence[tuple[Path, Result]]) -> None:
+        self._directory = directory
+        self._runs = runs
+        results = [result for _, result in runs]
+        self._differing = varying([result.overrides for result in results], [result.config for result in results])
+
+    def __iter__(self) -> Iterator[Row]:
+        for values, (where, result) in zip(self._differing.rows, self._runs, strict=True):
+            own = dict(zip(self._differing.keys, values, strict=True))
+            yield own | _facts(result, os.path.relpath(where, self._directory))
 
 
 def _facts(result: Result, where: str) -> Row:
@@ -70,12 +85,11 @@ def _facts(result: Result, where: str) -> Row:
 
 
 def _times(result: Result) -> Row:
-    times = result.timestamps
-    begin, end = times.get("submitting"), max(times.values(), default=None)
+    begin, end = result.span
     return {
         "submitting_at": begin.isoformat() if begin else None,
         "ended_at": end.isoformat() if begin and end else None,
-        "seconds": round((end - begin).total_seconds(), 3) if begin and end else None,
+        "seconds": latency(result),
     }
 
 
@@ -92,14 +106,20 @@ def _artifact(result: Result, where: str) -> Row:
     }
 
 
-def _csv(rows: Sequence[Row]) -> str:
+def _json(row: Row) -> str:
+    return json.dumps(finite(row), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _csv(rows: Iterable[Row]) -> Iterator[bytes]:
     text = io.StringIO()
-    writer = csv.DictWriter(
-        text, list(rows[0]) if rows else ["run"]
-    )  # \r\n, or a bare \r in a prompt would end its row
-    writer.writeheader()
-    writer.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
-    return text.getvalue()
+    writer = csv.writer(text)  # \r\n, or a bare \r in a prompt would end its row
+    for number, row in enumerate(rows):
+        if number == 0:
+            writer.writerow(row)
+        writer.writerow(_cell(value) for value in row.values())
+        yield text.getvalue().encode()
+        text.seek(0)
+        text.truncate()
 
 
 def _cell(value: object) -> object:

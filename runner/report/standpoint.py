@@ -27,8 +27,15 @@ class Standpoint:
         self._inside = os.path.join(self._directory, "")  # noqa: PTH118
 
     def name(self, path: Path) -> str:
-        """The last three parts of the path, as in 2026-11-23/09-30-00-x7k2/12."""
-        return "/".join(os.path.join(self._here, path).split(os.sep)[-3:])  # noqa: PTH118, PTH206
+        """What a run in `path` is called from its sweep's directory, as in 09-30-00-x7k2/12.
+
+        From its own or a strange one, by the last two parts of its path, as in 2026-11-23/09-30-00-x7k2.
+        """
+        place = os.path.abspath(path)  # noqa: PTH100
+        if place.startswith(self._inside):
+            below = place[len(self._inside) :].replace(os.sep, "/")
+            return f"{os.path.basename(self._directory)}/{below}"  # noqa: PTH119
+        return "/".join(place.split(os.sep)[-2:])  # noqa: PTH206
 
     def relative(self, path: Path) -> str:
         """The path from here; the whole one where there is no other, as between drives."""

@@ -11,16 +11,24 @@ from runner.artifacts.result import Result, RunStatus
 _FREE = "emulator"
 
 
-def totals(results: Sequence[Result], groups: Sequence[str], budget_usd: float | None) -> dict[str, object]:
-    """The sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds."""
+def totals(
+    results: Sequence[Result], groups: Sequence[str], budget_usd: float | None, at_stake: float = 0.0
+) -> dict[str, object]:
+    """The sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds.
+
+    `at_stake` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
+    have cost; `resumed` counts the jobs of earlier processes that later ones brought home, and `resumed_usd` sums their
+    prices, which were not paid again.
+    """
     counts = Counter(groups)
     ended = counts["done"] + counts["failed"]
+    brought_home = [attempt for each in results if (attempt := each.brought_home) is not None]
     latencies = sorted(seconds for each in results if each.status is RunStatus.VERIFIED and (seconds := latency(each)))
     return {
         "runs": len(results),
         **{group: counts[group] for group in ("done", "failed", "uncertain", "running", "pending")},
         "estimated_usd": _sum(each.cost.estimated_usd for each in results),
-        "spent_usd": _sum(each.spent_usd for each in results),
+        "spent_usd": _sum([*(each.spent_usd for each in results), *([at_stake] if at_stake else [])]),
         "actual_usd": _sum(each.cost.actual_usd for each in results),
         "budget_usd": budget_usd,
         "emulated": all(each.provider == _FREE for each in results),
@@ -30,15 +38,15 @@ def totals(results: Sequence[Result], groups: Sequence[str], budget_usd: float |
         "retries": sum(max(0, len(each.attempts) - 1) for each in results),
         "reused": sum(each.reused_from is not None for each in results),
         "saved_usd": _sum(each.saved_usd for each in results) or 0.0,
-        "resumed": sum(each.resumed > 0 and each.status is RunStatus.VERIFIED for each in results),
+        "resumed": len(brought_home),
+        "resumed_usd": _sum(attempt.usd for attempt in brought_home) or 0.0,
     }
 
 
 def latency(result: Result) -> float | None:
     """Seconds from the first request that counts to the end; None if there is no such request or no end yet."""
-    begin, end = result.timestamps.get(RunStatus.SUBMITTING.value), max(result.timestamps.values(), default=None)
-    over = result.status is RunStatus.VERIFIED or result.status.failed
-    return round((end - begin).total_seconds(), 3) if over and begin and end else None
+    begin, end = result.span
+    return round((end - begin).total_seconds(), 3) if begin and end else None
 
 
 def _sum(amounts: Iterable[float | None]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
-from runner.config import Budget, ProviderConfig
-from runner.display import observing, print_closing, print_error, reader_may_leave
+from runner.config import ProviderConfig
+from runner.display import observing, print_closing, print_error, print_problems, reader_may_leave
+from runner.display.money import under
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
 from runner.errors import BudgetError, DiskError
@@ -18,7 +20,6 @@ from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
 from runner.report.gallery import Gallery
 from runner.report.results import write_results
-from runner.tracking import tracked
 
 from .job_return import failure_of
 from .reusing import reuse
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from runner.engine import Outcome
     from runner.engine.elsewhere import Elsewhere
     from runner.engine.purse import Purse
+
+_log = logging.getLogger("runner")
 
 _KEPT_SECONDS = 24 * 3600.0
 """How long a finished file is kept by a provider that does not say: Azure's day."""
@@ -68,33 +71,7 @@ def execute(
         earlier: a sweep's runs of former calls, which the results files keep.
         more: whether the sweep may go on with others when these have ended.
     """
-    # Outermost: nothing that a user has or sees waits for somebody's tracking server.
-    with tracked(runs, directory, earlier) as tracker:
-        return _executed(
-            runs,
-            LedgerStore(ledgers, make),
-            ledgers,
-            directory=directory,
-            batch_size=batch_size,
-            observers=[*observers, tracker],
-            held=held,
-            earlier=earlier,
-            more=more,
-        )
-
-
-def _executed(
-    runs: Sequence[Run],
-    store: LedgerStore,
-    ledgers: Mapping[Path, Ledger],
-    *,
-    directory: Path,
-    batch_size: int | None,
-    observers: Sequence[Observer],
-    held: Collection[int],
-    earlier: Sequence[tuple[Path, Result]],
-    more: bool,
-) -> Outcome:
+    store = LedgerStore(ledgers, make)
     alone = len(runs) == 1 and runs[0].directory == directory
     with (
         Gallery(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as gallery,
@@ -111,22 +88,18 @@ def _executed(
     if not alone:
         try:
             found = zip(runs, whole.results, strict=True)
-            write_results(directory, [*earlier, *((run.directory, result) for run, result in found)])
+            everything = [*earlier, *((run.directory, result) for run, result in found)]
+            print_problems(write_results(directory, everything))
         except DiskError as error:
             whole.stopped_by = whole.stopped_by or error
-    gallery.close(whole.results, complete=not more or whole.interrupted is not None)
+    print_problems(gallery.close(whole.results, complete=not more or whole.interrupted is not None))
     _say_what_stopped(whole)
     with reader_may_leave():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
-        shown = [_under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
+        shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
         print_closing(shown, place, resumed_by=directory)
     return whole
-
-
-def _under(budget: Budget, result: Result) -> Result:
-    """The result with the budget of this call, which may be another than the one that its config was saved with."""
-    return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
 
 
 def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
@@ -254,6 +227,9 @@ def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:
 def _all_of(observers: Sequence[Observer]) -> Observer:
     def observe(event: Event) -> None:
         for observer in observers:
-            observer(event)
+            try:
+                observer(event)
+            except Exception:  # noqa: BLE001 - neither a display's bug nor a callback's may keep the others from hearing
+                _log.exception("an observer of run %s failed", event.run.index)
 
     return observe

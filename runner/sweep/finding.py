@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from runner.config import Problem
+from runner.config.ranges import ranges
 
 
 class Finding(NamedTuple):
@@ -41,11 +41,3 @@ def _where(runs: Sequence[int], total: int) -> str:
     if len(runs) == 1:
         return f"run {runs[0]}"
     return f"all {total} runs" if len(runs) == total else f"runs {ranges(runs)}"
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """`0-3, 7` for 0, 1, 2, 3, 7."""
-    ordered = sorted(set(numbers))
-    starts = [ordered[0], *(right for left, right in pairwise(ordered) if right != left + 1)]
-    ends = [*(left for left, right in pairwise(ordered) if right != left + 1), ordered[-1]]
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))

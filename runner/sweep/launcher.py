@@ -15,11 +15,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from runner.artifacts.result import Result
 from runner.config import Problem
+from runner.config.varying import varying
 from runner.display import print_problems
 from runner.engine.run import Observer, Run
 from runner.errors import RunnerError
 from runner.ledger import entered, recording
 from runner.ledger.budget import spent
+from runner.tracking import sweep_tracking
 
 from .callbacks import JobCallbacks
 from .consent import agree
@@ -30,7 +32,6 @@ from .payable import payable
 from .plan import Plan, Planner
 from .preflight import PreflightError, preflight
 from .table import print_dry_run
-from .varying import varying
 
 T = TypeVar("T")
 
@@ -95,13 +96,14 @@ class RunnerLauncher(Launcher):
         with recording(sweep_dir) as ledger:
             labels = labels_of(jobs)
             new = [job.run(label) for job, label in zip(jobs, labels, strict=True)]
+            runs = entered(ledger, new, [job.fingerprint for job in jobs], more=bool(self._earlier))
             outcome = execute(
-                entered(ledger, new, [job.fingerprint for job in jobs], more=bool(self._earlier)),
+                runs,
                 dict.fromkeys((job.directory for job in jobs), ledger),
                 _directories(jobs),
                 directory=sweep_dir,
                 batch_size=batch_size,
-                observers=self._observers(jobs),
+                observers=[*self._observers(jobs), sweep_tracking(sweep_dir).observer(runs)],
                 earlier=self._earlier,
                 more=more,
             )

@@ -16,6 +16,7 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.cli.value_overrides import apply
 from runner.config import Problem, RunConfig, load
 from runner.config.request import RequestConfig
+from runner.config.varying import varying
 from runner.display import print_error
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
@@ -32,6 +33,7 @@ from runner.ledger import (
     shelved,
 )
 from runner.ledger.budget import spent
+from runner.tracking import Tracking
 
 from .consent import agree_to_rest, payers
 from .execution import execute
@@ -40,7 +42,6 @@ from .foreign import NotBegunError, never_begun
 from .payable import Intent, Payable
 from .preflight import PreflightError, endpoint_problems, problems_of
 from .table import print_dry_run
-from .varying import varying
 
 _NAMED = 3
 """How many runs of a sweep without its ledger are named."""
@@ -70,6 +71,13 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
     `say` hears when nothing is left to do. Raises `ConfigError` where there is nothing to resume, or where `overrides`
     would change what is paid.
     """
+    with Tracking(directory) as tracking:
+        return _resume(directory, consent, overrides, say, tracking)
+
+
+def _resume(
+    directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object], tracking: Tracking
+) -> int:
     with ExitStack() as stack:
         ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
         runs, owners = _runs(ledgers, consent, overrides)
@@ -84,7 +92,8 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
             say("nothing to do")
         unaffordable, objection = agree_to_rest(runs)
         held = unaffordable | {finding.run for finding in findings if finding.run is not None}
-        outcome = execute(runs, owners, _restore, directory=directory, held=held)
+        tracked = [tracking.observer(runs)]
+        outcome = execute(runs, owners, _restore, directory=directory, observers=tracked, held=held)
     for error in _objections(findings, len(runs), objection, directory, consent):
         print_error(error)
         outcome.stopped_by = outcome.stopped_by or error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,37 +11,34 @@ from runner.engine.run import Event
 
 NAME = "runner.log"
 
-_KEPT_SECONDS = 1.0
-"""How long a line may wait for the next one: each opening of a file costs as much as composing ten lines."""
-
 
 @dataclass(slots=True)
 class _Pages:
-    """What is not yet in one run's file."""
+    """What one run's file was told last, and what it was not told yet."""
 
     last: str = ""
-    lines: list[str] = field(default_factory=list)
-    since: float = 0.0
+    waiting: list[str] = field(default_factory=list)
 
 
 class RunLog:
-    """An observer that appends to the log of the event's run, the lines of about a second at once."""
+    """An observer that appends to the log of the event's run.
+
+    The line of a passing status waits for the next: opening a file costs as much as composing ten lines.
+    """
 
     def __init__(self) -> None:
         self._pages: dict[int, _Pages] = {}
 
     def __call__(self, event: Event) -> None:
-        """Note the event's line if it says something new; a full disk is the engine's to report."""
+        """Write the event's line if it says something new; a full disk is the engine's to report."""
         pages = self._pages.setdefault(event.run.index, _Pages())
-        now = time.monotonic()
         line = _line(event)
         if line != pages.last:
-            pages.since = pages.since if pages.lines else now
-            pages.lines.append(f"{_now()} {line}\n")
+            pages.waiting.append(f"{_now()} {line}\n")
             pages.last = line
-        if pages.lines and (event.result is not None or now - pages.since >= _KEPT_SECONDS):
-            _append(event.run.directory / NAME, "".join(pages.lines))
-            pages.lines.clear()
+        if pages.waiting and (event.result is not None or not event.status.passing):
+            _append(event.run.directory / NAME, "".join(pages.waiting))
+            pages.waiting.clear()
         if event.result is not None:
             del self._pages[event.run.index]
 

@@ -13,10 +13,10 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result_file import NAME, read_result
 from runner.config import Problem
-from runner.display import print_closing, print_problems
+from runner.display import print_closing, print_error, print_problems
 from runner.report.pages import keep_page
+from runner.report.reading import runs_in
 from runner.report.results import write_results
 
 from .composition_error import problem_of
@@ -103,9 +103,13 @@ def _launch_elsewhere(
     for batch in batches:
         returns.append(launcher.launch(batch, initial_job_idx=first))
         first += len(batch)
-    done = [(job.directory, read_result(job.directory)) for job in jobs if (job.directory / NAME).exists()]
-    write_results(directory, done)
-    if done and jobs[0].config.gallery:
-        keep_page(directory)
-    print_closing([result for _, result in done], directory)
+    # A job that was killed may have left its ledger alone, and with it what may have been paid.
+    found, unreadable = runs_in(job.directory for job in jobs)
+    for error in unreadable:
+        print_error(error)
+    problems = write_results(directory, found)
+    if found and jobs[0].config.gallery:
+        problems += keep_page(directory)
+    print_problems(problems)
+    print_closing([result for _, result in found], directory)
     return returns

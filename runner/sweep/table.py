@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.config import Budget, Estimate, RunConfig, estimate
+from runner.config.varying import Varying
 from runner.display import clean
 from runner.ledger.budget import check_budget, counted_sum
 
 from .consent import asks
 from .payable import Intent, Payable
-from .varying import Varying
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
 from runner.config.tracking import Files
 from runner.report.cell import group_of
-from runner.report.leaves import Commonality
+from runner.report.leaves import HOW, Commonality
 from runner.report.totals import latency, totals
 
 from .store import End, Facts, Value
 
-_HOW = frozenset({"tracking", "dry_run", "yes", "progress", "gallery"})
-"""Keys of a config that say nothing about what a run made."""
+_FREE = "emulator"
+_MONEY = ("actual_usd", "spent_usd")
+"""What was paid, which at the emulator is nothing; its list prices are estimates."""
 
 _EMPTY: tuple[object, ...] = (None, "", [], {})
 _MEASURES = ("bytes", "duration_seconds", "fps", "width", "height")
@@ -33,7 +33,7 @@ def run_facts(result: Result, directory: Path, name: str, files: Files) -> Facts
         name=_text(name),
         params=params(result.config),
         metrics=dict(_metrics(result)),
-        tags={f"runner.{key}": _text(value) for key, value in _tags(result, directory) if value},
+        tags={f"runner.{key}": _text(value) if value else None for key, value in _tags(result, directory)},
         files=tuple(_files(result, directory, files)),
         end=_end(result.status),
         began=began,
@@ -59,7 +59,7 @@ def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence
 def params(*configs: RunConfig) -> dict[str, Value]:
     """The leaves that the configs have in common by their dotted keys, credential-like ones masked; no empty ones."""
     found = Commonality(configs).shared.items()
-    return {key: _plain(value) for key, value in found if value not in _EMPTY and key.partition(".")[0] not in _HOW}
+    return {key: _plain(value) for key, value in found if value not in _EMPTY and key.partition(".")[0] not in HOW}
 
 
 def _plain(value: Any) -> Value:  # Any: JSON
@@ -75,10 +75,8 @@ def _text(value: str) -> str:
 
 def _span(result: Result) -> tuple[float | None, float | None]:
     """When its request left and when it ended, in Unix seconds."""
-    times: Mapping[str, dt.datetime] = result.timestamps
-    begin, last = times.get(RunStatus.SUBMITTING.value), max(times.values(), default=None)
-    over = last is not None and not result.status.unfinished
-    return (begin.timestamp() if begin else result.begun), (last.timestamp() if over and last else None)
+    begin, ended = result.span
+    return (begin.timestamp() if begin else result.begun), (ended.timestamp() if ended else None)
 
 
 def _metrics(result: Result) -> Iterator[tuple[str, float]]:
@@ -92,6 +90,7 @@ def _metrics(result: Result) -> Iterator[tuple[str, float]]:
         "attempts": len(result.attempts),
         "polls": result.polls,
         **{name: getattr(artifact, name, None) for name in _MEASURES},
+        **(dict.fromkeys(_MONEY) if result.provider == _FREE else {}),
     }
     yield from ((key, float(value)) for key, value in found.items() if value is not None and math.isfinite(value))
 
@@ -107,10 +106,10 @@ def _tags(result: Result, directory: Path) -> Iterator[tuple[str, str | None]]:
     yield "sha256", first.sha256 if first else None
     yield "reused_from", result.reused_from
     yield "directory", str(directory)
-    if result.error is not None:
-        yield "error_type", result.error.type
-        yield "error_code", result.error.code
-        yield "error", result.error.message
+    error = result.error
+    yield "error_type", error.type if error else None
+    yield "error_code", error.code if error else None
+    yield "error", error.message if error else None
 
 
 def _files(result: Result, directory: Path, files: Files) -> Iterator[Path]:
@@ -141,4 +140,6 @@ def _overall(statuses: Sequence[RunStatus], expected: int) -> End:
 
 def _sums(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
     sums = totals(results, [group_of(result.status, busy=False) for result in results], None)
+    paid = totals([result for result in results if result.provider != _FREE], [], None)
+    sums |= {key: paid[key] for key in _MONEY}
     yield from ((key, float(value)) for key, value in sums.items() if isinstance(value, int | float))

@@ -15,7 +15,7 @@ class Known(NamedTuple):
 
     Attributes:
         id: the store's.
-        state: how far the run had come and when, as it is recorded.
+        state: how far the run had come and when, as it is recorded; empty: recording it was begun.
     """
 
     id: str
@@ -31,11 +31,12 @@ class Register:
         self._place = place
         self.parent: str | None = None
         self._runs: dict[int, Known] = {}
+        self._cut = False
         with suppress(FileNotFoundError):
             self._read()
 
     def known(self, number: int) -> Known | None:
-        """The run of this number, if it was recorded."""
+        """The run of this number, if recording it was begun."""
         return self._runs.get(number)
 
     def begin(self, parent: str | None) -> None:
@@ -45,17 +46,20 @@ class Register:
             self._append({"place": self._place, "parent": parent})
 
     def keep(self, number: int, known: Known) -> None:
-        """Keep a run that was recorded."""
+        """Keep a run that was recorded, or begun to be."""
         self._runs[number] = known
         self._append({"run": number, **known._asdict()})
 
     def _append(self, line: dict[str, object]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write("\n" * self._cut + json.dumps(line) + "\n")
+        self._cut = False
 
     def _read(self) -> None:
         here = False
-        for text in self._path.read_text(encoding="utf-8", errors="replace").splitlines():
+        whole = self._path.read_text(encoding="utf-8", errors="replace")
+        self._cut = bool(whole) and not whole.endswith("\n")
+        for text in whole.splitlines():
             with suppress(ValueError, KeyError, TypeError):
                 line = json.loads(text)
                 if "place" in line:

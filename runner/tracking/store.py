@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -28,6 +28,7 @@ class Facts:
     Attributes:
         params: its resolved config, dotted keys to plain values.
         metrics: numbers to compare by; money in US dollars, times in seconds.
+        tags: what is said of it; None: it has nothing of the kind (any more).
         files: what is uploaded.
         began: Unix seconds.
         ended: Unix seconds, None if it did not end.
@@ -36,7 +37,7 @@ class Facts:
     name: str
     params: Mapping[str, Value]
     metrics: Mapping[str, float]
-    tags: Mapping[str, str]
+    tags: Mapping[str, str | None]
     files: tuple[Path, ...] = ()
     end: End = End.OPEN
     began: float | None = None
@@ -51,10 +52,16 @@ class Store(Protocol):
         """Where it is, without credentials: ids are of no use in another."""
 
     def begin(self, sweep: Facts, known: str | None) -> str:
-        """Begin the sweep's own run, or go on with the one of the `known` id if it is still there; returns its id."""
+        """Begin the sweep's own run, or go on with the one of the `known` id if it is still there; returns its id.
 
-    def record(self, run: Facts, parent: str | None, known: str | None) -> str:
-        """Record an ended run, below `parent` if it is of a sweep, or bring the one of the `known` id up to date."""
+        What its runs have in common is not known before its end: a sweeper may come with others.
+        """
+
+    def record(self, run: Facts, parent: str | None, known: str | None) -> Iterator[str]:
+        """Record an ended run, below `parent` if it is of a sweep, or bring the one of the `known` id up to date.
+
+        Yields its id as soon as it has one, and again whenever something was done, as a file that is uploaded.
+        """
 
     def end(self, parent: str, sweep: Facts) -> None:
-        """End the sweep's own run."""
+        """End the sweep's own run, with what its runs have in common and what they amount to."""

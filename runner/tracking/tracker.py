@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import shlex
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,17 +11,23 @@ from runner.artifacts.result import Result, RunStatus
 from runner.config import Problem
 from runner.config.tracking import MlflowTracking, WandbTracking
 from runner.display import clean, print_problems
+from runner.display.reader import say
 from runner.engine.run import Event, Run
 
+from .address import without_credentials
 from .facts import run_facts, sweep_facts
 from .register import Known, Register
 from .store import Facts, Store
 
-_USER = re.compile(r"://[^/\s@]+@")
-"""A user and password in an address, which the libraries' errors quote."""
-
 _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""
+
+_LONGER = 10
+"""How many times as long it should wait the next time."""
+
+
+class _LeftError(Exception):
+    """Nobody waits for the tracker any more."""
 
 
 class Tracker:
@@ -34,26 +38,27 @@ class Tracker:
     """
 
     def __init__(
-        self,
-        open_store: Callable[[], Store],
-        runs: Sequence[Run],
-        directory: Path,
-        earlier: Sequence[tuple[Path, Result]],
-        config: MlflowTracking | WandbTracking,
+        self, open_store: Callable[[], Store], directory: Path, config: MlflowTracking | WandbTracking
     ) -> None:
         self._open = open_store
-        self._runs = {run.index: run for run in runs}
         self._directory = directory
         self._config = config
-        self._alone = len(runs) == 1 and not earlier and runs[0].directory == directory
-        self._results = {result.index: result for _, result in earlier}
-        self._configs = [*(result.config for _, result in earlier), *(run.config for run in runs)]
+        self._alone = False
+        self._runs: dict[int, Run] = {}
+        self._results: dict[int, Result] = {}
         self._waiting: dict[int, Result] = {}
         self._turn = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._left = False
         self._steps = 0
         self._failure: Exception | None = None
+
+    def expect(self, runs: Sequence[Run]) -> None:
+        """Take in runs whose ends will come, all or another batch; what ended before is recorded if it is not yet."""
+        with self._turn:
+            self._alone = not self._runs and len(runs) == 1 and runs[0].directory == self._directory
+            self._runs.update((run.index, run) for run in runs)
         for run in runs:
             if run.earlier is not None and not run.open:
                 self._post(run.earlier)
@@ -77,6 +82,7 @@ class Tracker:
             self._closing = True
             self._turn.notify()
         interrupted = not self._waited(self._thread)
+        self._left = True
         if self._failure is not None or self._thread.is_alive() or self._waiting:
             self._warn(interrupted=interrupted)
 
@@ -86,9 +92,7 @@ class Tracker:
             seen, patience = -1, self._config.patience_seconds
             thread.join(min(_SILENT_SECONDS, patience))
             if thread.is_alive() and patience > _SILENT_SECONDS:
-                sys.stderr.write(
-                    f"waiting for {self._config.kind}: {len(self._waiting):,} to record; Ctrl-C leaves them to resume\n"
-                )
+                say(f"waiting for {self._config.kind}: {len(self._waiting):,} to record; Ctrl-C leaves them to resume")
             while thread.is_alive() and seen != self._steps:
                 seen = self._steps
                 thread.join(patience)
@@ -97,16 +101,19 @@ class Tracker:
         return True
 
     def _warn(self, *, interrupted: bool) -> None:
+        patience, slow = self._config.patience_seconds, False
         if interrupted:
             reason = "interrupted"
         elif self._failure is not None:
-            said = next(iter(str(self._failure).splitlines()), "")
-            reason = f"{type(self._failure).__name__}: {clean(_USER.sub('://***@', said), 200)}"
+            said = next(iter(str(self._failure).splitlines()), "") or "it does not say why"
+            reason = f"{type(self._failure).__name__}: {clean(without_credentials(said), 200)}"
+            slow = isinstance(self._failure, TimeoutError)
         else:
-            reason = f"it did not get on for {self._config.patience_seconds:g} s"
+            reason, slow = f"it did not get on for {patience:g} s", True
         message = f"{self._config.kind} has not recorded everything: {reason}; runs and their files are not affected"
-        again = f"python -m runner resume {shlex.quote(str(self._directory))} sends the rest"
-        print_problems([Problem("tracking", message, again, "warning")])
+        again = f"python -m runner resume {shlex.quote(str(self._directory))}"
+        longer = f" tracking.patience_seconds={patience * _LONGER:g}" * slow
+        print_problems([Problem("tracking", message, f"{again}{longer} sends the rest", "warning")])
 
     def _start(self) -> None:
         # A daemon: a library that hangs must not keep the process.
@@ -129,26 +136,45 @@ class Tracker:
         try:
             store = self._open()
             register = Register(self._directory, store.place)
-            parent = None if self._alone else store.begin(self._sweep(), register.parent)
-            register.begin(parent)
-            self._steps += 1
+            register.begin(None if self._alone else store.begin(self._sweep(), register.parent))
+            self._step()
+            self._record_all(store, register)
+        except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
+            self._failure = self._failure or error
+
+    def _record_all(self, store: Store, register: Register) -> None:
+        """Record what comes; the sweep's own run is ended also after an error, as it would seem to be running."""
+        try:
             while (result := self._next()) is not None:
                 self._record(store, register, result)
-            if parent is not None:
-                store.end(parent, self._sweep())
-        except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
+        except Exception as error:  # noqa: BLE001 - as above
             self._failure = error
+        if register.parent is not None:
+            store.end(register.parent, self._sweep())
 
     def _record(self, store: Store, register: Register, result: Result) -> None:
-        known, state = register.known(result.index), _state(result)
+        number, state = result.index, _state(result)
+        known = register.known(number)
         if known is None or known.state != state:
-            run_id = store.record(self._facts(result), register.parent, known.id if known else None)
-            register.keep(result.index, Known(run_id, state))
-        self._results[result.index] = result
-        self._steps += 1
+            for run_id in store.record(self._facts(result), register.parent, known.id if known else None):
+                if known is None or known.id != run_id:
+                    # What is given up from here on is gone on with, not recorded twice.
+                    known = Known(run_id, "")
+                    register.keep(number, known)
+                self._step()
+            self._step()
+            if known is not None:
+                register.keep(number, known._replace(state=state))
+        self._results[number] = result
         with self._turn:
-            if self._waiting.get(result.index) is result:
-                del self._waiting[result.index]
+            if self._waiting.get(number) is result:
+                del self._waiting[number]
+
+    def _step(self) -> None:
+        """Something was done; `_LeftError` if nobody waits for more."""
+        self._steps += 1
+        if self._left:
+            raise _LeftError
 
     def _facts(self, result: Result) -> Facts:
         run = self._runs[result.index]
@@ -156,7 +182,9 @@ class Tracker:
         return run_facts(result, run.directory, name, self._config.files)
 
     def _sweep(self) -> Facts:
-        return sweep_facts(self._directory, self._configs, list(self._results.values()))
+        with self._turn:
+            configs = [run.config for run in self._runs.values()]
+        return sweep_facts(self._directory, configs, list(self._results.values()))
 
 
 def _state(result: Result) -> str:

@@ -31,32 +31,44 @@ class WandbStore:
         self._wandb = wandb
         self._config = config
         self._sweep: Any = None  # Any: wandb's run
-        self.place = f"wandb {config.entity or ''}/{config.project} {config.mode}"
         # Silent also means that it never asks for a key on the terminal, but fails.
-        wandb.setup(self._settings())
+        usual = wandb.setup(self._settings()).settings
+        self.place = f"wandb {config.entity or usual.entity or ''}/{config.project} {config.mode or usual.mode}"
 
     def begin(self, sweep: Facts, known: str | None) -> str:
         """Open the sweep's own run, which stays open; its id is the group of the others."""
         own = known or _new_id()
-        self._sweep = self._init(own, sweep, own, "sweep")
+        self._sweep = self._init(own, sweep, own, "sweep", {})
         return own
 
-    def record(self, run: Facts, parent: str | None, known: str | None) -> str:
+    def record(self, run: Facts, parent: str | None, known: str | None) -> Iterator[str]:
         """Record an ended run with its files; one that is known goes on."""
         own = known or _new_id()
-        opened = self._init(own, run, parent, "run")
+        yield own  # known before the server hears of it
+        opened = self._init(own, run, parent, "run", _nested(run))
         try:
+            yield own
             self._write(opened, run)
+            if known:
+                _clear(opened, run)
+            yield own
         finally:
             opened.finish(exit_code=_EXIT_CODES[run.end])
-        return own
 
     def end(self, parent: str, sweep: Facts) -> None:  # noqa: ARG002 - it is the one that is open
         """Close the sweep's own run with its sums."""
+        self._sweep.config.update(_nested(sweep), allow_val_change=True)
         self._sweep.summary.update({**sweep.metrics, **_tags(sweep)})
         self._sweep.finish(exit_code=_EXIT_CODES[sweep.end])
 
-    def _init(self, own: str, facts: Facts, group: str | None, kind: str) -> Any:  # Any: wandb's run
+    def _init(
+        self,
+        own: str,
+        facts: Facts,
+        group: str | None,
+        kind: str,
+        config: dict[str, Any],  # Any: a config tree
+    ) -> Any:  # Any: wandb's run
         return self._wandb.init(
             project=self._config.project,
             entity=self._config.entity,
@@ -64,7 +76,7 @@ class WandbStore:
             name=facts.name[:_LONGEST],
             group=group,
             job_type=kind,
-            config=_nested(facts),
+            config=config,
             mode=self._config.mode,
             resume="allow",
             reinit="create_new",
@@ -76,6 +88,9 @@ class WandbStore:
             silent=True,
             console="off",
             init_timeout=self._config.patience_seconds,
+            # Also for what is still open when the process ends, which else may wait for a server for hours.
+            finish_timeout=self._config.patience_seconds,
+            finish_timeout_raises=True,
             disable_code=True,
             disable_git=True,
             x_disable_stats=True,
@@ -106,7 +121,14 @@ def _new_id() -> str:
 
 
 def _tags(facts: Facts) -> dict[str, str]:
-    return {key.removeprefix("runner."): value for key, value in facts.tags.items()}
+    return {key.removeprefix("runner."): value for key, value in facts.tags.items() if value is not None}
+
+
+def _clear(opened: Any, facts: Facts) -> None:  # Any: wandb's run
+    """Remove what an earlier recording may have said and holds no more, as an error."""
+    for key, value in facts.tags.items():
+        if value is None:
+            del opened.summary[key.removeprefix("runner.")]
 
 
 def _nested(facts: Facts) -> dict[str, Any]:  # Any: a config tree

@@ -25,6 +25,7 @@ from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.ledger import Ledger, LedgerStore, recording
 from runner.ledger.recording import entered
+from runner.sweep.execution import already_made
 
 _THREADS = 4
 """As many as the engine's records have."""
@@ -46,7 +47,7 @@ def main() -> None:
 
 
 def _measure(ledger: Ledger, runs: list[Run], saves: int) -> None:
-    store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger))
+    store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), already_made)
     some = runs[:: max(1, len(runs) // saves)][:saves]
     results = [_submitted(run) for run in some]
 

@@ -95,6 +95,26 @@ def test_further_axes_stand_together_or_are_fixed_by_a_select(gallery, swept_ove
     assert len(numbers(page)) == 12
 
 
+def test_all_values_of_an_axis_that_is_fixed_by_default_are_shown_after_a_reload_too(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, SECONDS, MODEL, SIZE, ("replica", list(range(5)))))
+    assert len(numbers(page)) == 12
+    page.get_by_role("combobox", name="replica", exact=True).select_option("all")
+    page.wait_for_function("location.hash.includes('fixed=')")
+    page.reload()
+    page.wait_for_function("window.gallery")
+    assert arrangement(page)[3] == {}
+    assert page.locator(".slot").first.locator(".tile").count() == 10
+
+
+def test_rows_that_hold_the_same_runs_by_another_axis_have_its_headings(gallery, make_cell, make_page):
+    cells = [make_cell(number, [number, number]) for number in range(2)]
+    page = gallery(make_page(cells, [("request.seed", [7, 8]), ("request.guidance_scale", [1.5, 2.5])]))
+    page.evaluate("gallery.store.set({x: '', y: 'request.seed'})")
+    assert headings(page)[1] == ["7", "8"]
+    page.evaluate("gallery.store.set({y: 'request.guidance_scale'})")
+    assert headings(page)[1] == ["1.5", "2.5"]
+
+
 def test_an_axis_that_moves_trades_its_place(gallery, swept_over):
     page = gallery(swept_over(PROMPT, SECONDS, MODEL))
     page.get_by_label("across").select_option("model")

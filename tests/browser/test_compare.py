@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-OVERLAY = "#overlay[open]"
-PLAYING = """() => {
-  const videos = [...document.querySelectorAll("#overlay video")], { position, gathering } = gallery.transport;
-  return !gathering && position > 0.2 && videos.length > 1
-    && videos.every((v) => !v.seeking && Math.abs(v.currentTime - Math.min(position, v.duration)) <= 0.1);
-}"""
+from .playing import ENOUGH, OVERLAY, astray
+
+OPEN = "#overlay[open]"
+PLAYING = "!gallery.transport.gathering && gallery.transport.position > 0.2"
 
 
 def choose(page, *ids: str) -> None:
@@ -27,6 +27,7 @@ def test_two_runs_play_side_by_side_in_sync_and_the_grid_waits(browse, videos):
     page.keyboard.press("Space")
 
     page.wait_for_function(PLAYING)
+    assert astray(page, OVERLAY) <= ENOUGH
     assert page.locator("#overlay video").count() == 2
     assert page.evaluate("[...document.querySelectorAll('#grid video')].every((video) => video.paused)")
 
@@ -51,7 +52,7 @@ def test_one_run_alone_is_not_compared(browse, videos):
     assert page.get_by_role("button", name="Compare the chosen runs").is_disabled()
     page.keyboard.press("v")
     page.wait_for_function("document.getElementById('status').textContent.includes('two to four')")
-    assert page.locator(OVERLAY).count() == 0
+    assert page.locator(OPEN).count() == 0
 
 
 def test_the_wipe_moves_by_keys_and_pointer(browse, videos):
@@ -83,20 +84,33 @@ def test_wiped_videos_are_in_sync(browse, videos):
     page.keyboard.press("Space")
 
     page.wait_for_function(PLAYING)
+    assert astray(page, OVERLAY) <= ENOUGH
 
 
 def test_prompts_differ_word_by_word_and_configs_by_their_leaves(gallery, make_cell, make_page):
     cells = [
         make_cell(0, [0], prompt="a red fox in the snow, at dawn", own={"request.prompt": "…", "request.size": "1x1"}),
         make_cell(1, [1], prompt="a blue fox in deep snow, at dawn", own={"request.prompt": "!", "request.size": "2x2"},
-                  spent_usd=0.8),
+                  spent_usd=0.8, latency_seconds=3.5),
     ]  # fmt: skip
     page = gallery(make_page(cells, [("request.size", ["1x1", "2x2"])]), "#compare=0/0+0/1&mode=words")
 
     assert page.locator("#overlay del").all_inner_texts() == ["red", "the"]
     assert page.locator("#overlay ins").all_inner_texts() == ["blue", "deep"]
     rows = page.locator("#overlay tbody tr").all_inner_texts()
-    assert rows == ["request.size\t1x1\t2x2", "cost\t$0.40\t$0.80"]
+    assert rows == ["request.size\t1x1\t2x2", "cost\t$0.40\t$0.80", "latency\t1.5 s\t3.5 s"]
+
+
+def test_texts_of_several_words_in_the_config_differ_word_by_word(gallery, make_cell, make_page):
+    texts = ["blurred, low contrast", "blurred, high contrast", "none"]
+    cells = [make_cell(number, [number], prompt="p", own={"request.negative_prompt": text})
+             for number, text in enumerate(texts)]  # fmt: skip
+    page = gallery(make_page(cells, [("replica", [0, 1, 2])]), "#compare=0/0+0/1+0/2&mode=words")
+
+    first, second, third = page.locator("#overlay tbody tr td").all()
+    assert first.locator("del, ins").count() == third.locator("del, ins").count() == 0
+    assert (first.inner_text(), third.inner_text()) == ("blurred, low contrast", "none")
+    assert [second.locator(tag).inner_text() for tag in ("del", "ins")] == ["low", "high"]
 
 
 @pytest.mark.parametrize(
@@ -146,7 +160,24 @@ def test_closing_keeps_the_choice_and_gives_the_focus_back(browse, videos):
     page.keyboard.press("Escape")
 
     page.wait_for_function("gallery.store.state.mode === ''")
-    assert page.locator(OVERLAY).count() == 0
+    assert page.locator(OPEN).count() == 0
     assert page.evaluate("gallery.store.state.compare") == ["0/0", "0/1"]
     assert opener.evaluate("(button) => button === document.activeElement")
     assert page.locator("body > #transport").count() == 1
+
+
+def test_a_run_that_is_finished_meanwhile_is_shown_and_progress_disturbs_nothing(gallery, make_cell, make_page):
+    picture = {"path": "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='4' height='3'/%3E",
+               "type": "image/svg+xml", "width": 4, "height": 3, "poster": None, "bytes": 70}  # fmt: skip
+    running = make_cell(1, [1], status="in_progress", group="running", progress=40)
+    data = make_page([make_cell(0, [0], media=[picture]), running], [("replica", [0, 1])])
+    page = gallery(data, "#compare=0/0+0/1&mode=compare2")
+    page.evaluate("window.first = document.querySelector('#overlay figure')")
+
+    further = {**data, "cells": [data["cells"][0], {**running, "progress": 80}]}
+    page.evaluate(f"gallery.store.replaceData({json.dumps(further)})")
+    assert page.evaluate("window.first.isConnected")
+
+    done = {**data, "cells": [data["cells"][0], make_cell(1, [1], media=[picture])]}
+    page.evaluate(f"gallery.store.replaceData({json.dumps(done)})")
+    assert page.locator("#overlay figure img").count() == 2

@@ -123,6 +123,10 @@ def test_every_file_of_a_run_can_be_looked_at(gallery, make_cell, make_page):
 
     assert second.evaluate("(button) => button === document.activeElement")
     assert page.locator("#detail .detail-frame img").get_attribute("src") == f"{PICTURE}#2"
+    page.keyboard.press("3")
+    assert page.locator("#detail .detail-frame img").get_attribute("src") == f"{PICTURE}#2"
+    page.keyboard.press("1")
+    assert page.locator("#detail .detail-frame img").get_attribute("src") == PICTURE
 
 
 def test_a_file_that_is_not_there_is_named(gallery, make_cell, make_page):
@@ -157,6 +161,34 @@ def test_newer_data_changes_the_facts_and_keeps_what_is_being_written(gallery, m
     assert "9.9 s" in text(page)
     assert page.get_by_label("Notes", exact=True).input_value() == "half a sen"
     assert page.evaluate("document.activeElement.id") == "detail-notes"
+
+
+def test_a_running_run_tells_its_newer_state_where_its_picture_will_be(gallery, make_cell, make_page):
+    running = make_cell(0, [0], status="submitted", group="running")
+    data = make_page([running], complete=True)
+    page = gallery(data, "#open=0%2F0")
+    assert page.locator("#detail .absent").inner_text() == "submitted"
+
+    failed = {**running, "status": "failed", "group": "failed", "reason": "It melted."}
+    page.evaluate(f"gallery.store.replaceData({json.dumps({**data, 'cells': [failed]})})")
+
+    assert page.locator("#detail .absent").inner_text() == "failed\n\nIt melted."
+
+
+def test_what_is_unfolded_and_focused_stays_so_when_newer_data_come(gallery, make_cell, make_page):
+    own = {"provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": "a fox"}
+    running = make_cell(0, [0], own=own, status="in_progress", group="running", progress=40)
+    data = make_page([running], complete=True)
+    page = gallery(data, "#open=0%2F0")
+    page.locator("#detail").get_by_text("YAML", exact=True).click()
+    page.get_by_role("button", name="Copy the Python").focus()
+
+    page.evaluate(f"gallery.store.replaceData({json.dumps({**data, 'cells': [{**running, 'progress': 80}]})})")
+
+    assert page.locator("#detail details[open] summary").all_inner_texts() == ["YAML"]
+    page.locator("#detail details[open] pre", has_text="prompt: ").wait_for()
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Copy the Python"
+    assert "80 %" in text(page)
 
 
 def test_what_a_dialog_says_can_be_heard_within_it(gallery, make_cell, make_page):

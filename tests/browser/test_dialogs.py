@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .contrast import faint
+
 VIEWS = {
     "detail": "open=0%2F0",
     "failed": "open=0%2F1",
@@ -13,34 +15,6 @@ VIEWS = {
     "plot": "view=plot",
     "sheet": "",
 }
-# Texts whose contrast to all the backgrounds behind them, painted over each other, is less than WCAG's 4.5.
-FAINT = """() => {
-  const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const painted = (colours) => {
-    for (const colour of colours) { context.fillStyle = colour; context.fillRect(0, 0, 1, 1); }
-    return [...context.getImageData(0, 0, 1, 1).data].slice(0, 3);
-  };
-  const light = (rgb) => rgb.map((part) => part / 255)
-    .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
-  const behind = (element) => {
-    const found = [];
-    for (let at = element; at; at = at.parentElement) found.unshift(getComputedStyle(at).backgroundColor);
-    return found;
-  };
-  const found = {};
-  for (const element of document.querySelectorAll("dialog[open] *, #plot *, #transport *")) {
-    const own = [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-    if (!own || !element.checkVisibility() || element.closest(":disabled, option, title")) continue;
-    const { color, fill } = getComputedStyle(element);
-    const colours = behind(element);
-    const text = light(painted([...colours, element instanceof SVGElement ? fill : color]));
-    const ground = light(painted(colours));
-    const ratio = (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
-    if (ratio < 4.5) found[`${element.tagName} ${element.textContent.slice(0, 30)}`] = ratio;
-  }
-  return found;
-}"""
 NAMELESS = """() => [...document.querySelectorAll("dialog[open]"),
     ...document.querySelectorAll("dialog[open] :is(button, input, select, textarea, [role=slider])")]
   .filter((one) => one.checkVisibility() && !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby")
@@ -73,7 +47,7 @@ def shown(gallery, make_cell, make_page):
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_all_text_has_the_contrast_that_wcag_asks_for(shown, view, scheme):
-    assert shown(view, color_scheme=scheme).evaluate(FAINT) == {}
+    assert faint(shown(view, color_scheme=scheme), "dialog[open] *, #plot *, #transport *") == {}
 
 
 @pytest.mark.parametrize("view", VIEWS)

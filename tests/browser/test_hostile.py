@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -64,10 +65,7 @@ def test_hostile_prompts_go_through_a_real_sweep(browse, tmp_path):
                  "request.size=256x144", "request.prompt_file=0.txt,1.txt,2.txt,3.txt", "progress=off",
                  f"hydra.sweep.dir='{place}'"]  # fmt: skip
         subprocess.run(typed, cwd=tmp_path, check=True, capture_output=True, timeout=120)
-    index = tmp_path / place / "index.html"
-    if not index.is_file():
-        subprocess.run([sys.executable, "-m", "runner", "report", place], cwd=tmp_path, check=True, capture_output=True)
-    page = browse(index)
+    page = browse(tmp_path / place / "index.html")
     assert page.evaluate("gallery.store.data.cells.map(cell => cell.prompt)") == prompts
     page.evaluate("gallery.transport.toggle()")
     page.wait_for_function("[...gallery.grid.mounted()].some(({media}) => media.currentTime > 0)")
@@ -98,6 +96,13 @@ def test_the_policy_forbids_what_is_not_needed_and_nothing_that_is(browse, video
     assert refused == []
     page.evaluate("new Promise(done => { Object.assign(new Image(), {onerror: done, src: 'http://127.0.0.1:9/'}) })")
     assert any("Content Security Policy" in text for text in refused)
+
+
+def test_the_policy_lets_notes_be_exported(browse, videos):
+    page = browse(videos, bypass_csp=False)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export notes").click()
+    assert json.loads(download.value.path().read_text(encoding="utf-8"))["version"] == 1
 
 
 def test_the_page_names_no_address_and_leaves_no_file_out(videos: Path):

@@ -75,6 +75,84 @@ def test_the_view_changes_by_keys(page):
     assert page.locator("#toolbar input[type=search]").evaluate("(field) => field === document.activeElement")
 
 
+def test_the_filter_is_set_by_keys(page):
+    page.evaluate("gallery.store.replaceData({...gallery.store.data, cells: gallery.store.data.cells.map((cell, at) => "
+                  "at % 2 ? cell : {...cell, group: 'failed'})})")  # fmt: skip
+    for groups in (["done"], ["failed"], []):
+        press(page, "u")
+        assert state(page, "groups") == groups
+
+    press(page, "Shift+S", "Shift+X")
+    assert (state(page, "starred"), state(page, "unrejected")) == (True, True)
+    press(page, "f")
+    page.keyboard.type("prompt")
+    press(page, "Escape", "Shift+F")
+    assert [state(page, key) for key in ("find", "starred", "unrejected")] == ["", False, False]
+
+
+def test_order_size_theme_and_axes_are_set_by_keys(page):
+    press(page, "o")
+    assert state(page, "sort") == "cost"
+    press(page, "o", "o", "o", "o")
+    assert state(page, "sort") == "number"
+
+    press(page, "b", "b", "Shift+B")
+    assert state(page, "size") == 280
+    theme = page.evaluate("document.documentElement.dataset.theme")
+    press(page, "t")
+    assert page.evaluate("document.documentElement.dataset.theme") != theme
+
+    press(page, "a")
+    assert page.evaluate("document.activeElement.name") == "x"
+    page.evaluate("document.activeElement.blur()")
+    press(page, "g", "a")
+    assert page.evaluate("document.activeElement.id") == "plot-axis"
+
+
+def test_the_ways_to_compare_are_chosen_by_keys(page):
+    press(page, "w")
+    page.wait_for_function("document.getElementById('status').textContent.includes('two to four')")
+    press(page, "ArrowRight", "c", "ArrowRight", "c", "ArrowRight", "c")
+    for key, mode in (("v", "compare4"), ("v", "compare2"), ("w", "wipe"), ("d", "words"), ("v", "compare4")):
+        press(page, key)
+        assert state(page, "mode") == mode
+    press(page, "Escape")
+    page.wait_for_function("gallery.store.state.mode === ''")
+
+    press(page, "Shift+C")
+    assert state(page, "compare") == []
+
+
+def test_notes_are_exported_and_imported_by_keys(page):
+    # Listened to from the beginning, as the browser takes a moment until it hands its choosers over.
+    page.on("filechooser", lambda chooser: chooser.set_files(download.value.path()))
+    press(page, "ArrowRight", "s")
+    with page.expect_download() as download:
+        press(page, "e")
+    assert "sweep/0" in download.value.path().read_text(encoding="utf-8")
+    press(page, "s")
+    assert not page.evaluate("gallery.notes.get(gallery.store.cell('0/0')).star")
+
+    press(page, "i")
+    page.wait_for_function("gallery.notes.get(gallery.store.cell('0/0')).star")
+
+
+def test_commands_are_copied_by_keys(page):
+    press(page, "ArrowRight", "y")
+    page.wait_for_function("document.getElementById('status').textContent.includes('Copied')")
+    press(page, "f", "Control+V")
+    assert state(page, "find") == "python -m runner repeat out/0"
+    press(page, "Escape", "Shift+Y")
+    page.wait_for_function("document.getElementById('status').textContent.includes('has none')")
+
+
+def test_signs_that_are_typed_by_altgr_are_heard(page):
+    typed = "{ key: ']', ctrlKey: true, altKey: true, modifierAltGraph: true, bubbles: true }"
+    page.evaluate(f"document.body.dispatchEvent(new KeyboardEvent('keydown', {typed}))")
+
+    assert page.evaluate("gallery.transport.rate") == 1.5
+
+
 def test_what_is_typed_is_no_command(page):
     press(page, "ArrowRight", "f")
     page.keyboard.type("xs2 g")
@@ -115,6 +193,11 @@ def test_playback_is_governed_by_keys(browse, videos):
     page.wait_for_function("gallery.transport.playing && gallery.transport.position > 0.2")
     press(page, "Space")
     assert not page.evaluate("gallery.transport.playing")
+    page.evaluate("gallery.transport.seek(0.5)")
+    press(page, "k")
+    assert page.evaluate("gallery.transport.position") == pytest.approx(1.5)
+    press(page, "j", "j")
+    assert page.evaluate("gallery.transport.position") == 0
 
 
 def test_space_on_a_button_presses_the_button_alone(browse, videos):
@@ -129,7 +212,7 @@ def test_space_on_a_button_presses_the_button_alone(browse, videos):
 def test_the_sheet_tells_every_key_and_closes(page):
     press(page, "?")
     told = page.locator("#sheet[open] kbd").all_inner_texts()
-    keys = "Space , . [ ] L M + 0 Enter C V S X N F R G Esc ?"
+    keys = "Space , . J K [ ] L M + 0 Enter Y C V W D S X N E I F U A R O B G T Esc ?"
     assert [key for key in keys.split() if key not in told] == []
 
     press(page, "s", "g")

@@ -24,32 +24,33 @@ def tiles(page):
     return page.locator(".tile").count()
 
 
-def frame(page, steps=40):
-    """Scroll down in steps of half a view; the median of the seconds that a frame takes."""
+def smooth(page, steps=40):
+    """Whether frames in which half a view is scrolled mostly take a thirtieth of a second, and seldom a tenth."""
     durations = page.evaluate(
         """async (steps) => {
             const grid = document.getElementById("grid");
             const next = () => new Promise(requestAnimationFrame);
             const found = [];
-            for (let step = 0; step < steps; step += 1) {
-                const before = performance.now();
+            grid.scrollTop = 0;
+            await next();
+            for (let step = 0, before = performance.now(); step < steps; step += 1) {
                 grid.scrollTop += 400;
                 await next();
-                await next();
-                found.push((performance.now() - before) / 2000);
+                found.push((performance.now() - before) / 1000);
+                before = performance.now();
             }
             return found.sort((one, other) => one - other);
         }""",
         steps,
     )
-    return durations[len(durations) // 2]
+    return durations[steps // 2] < 0.034 and durations[steps * 9 // 10] < 0.1
 
 
 @pytest.mark.parametrize(("down", "across"), [(125, 8), (1250, 8), (100, 100)])
 def test_only_what_is_near_is_in_the_document_and_scrolling_is_smooth(gallery, many, down, across):
     page = gallery(many(down, across))
     assert 0 < tiles(page) < NEAR
-    assert frame(page) < 0.1
+    assert any(smooth(page) for _ in range(5))  # others may be busy on the machine
     assert 0 < tiles(page) < NEAR
     assert page.get_by_role("grid").get_attribute("aria-rowcount") == str(down + 1)
 
@@ -73,6 +74,14 @@ def test_a_list_of_ten_thousand_is_filtered_and_sorted_within_a_blink(gallery, m
     )
     assert max(spent) < 500
     assert 0 < tiles(page) < NEAR
+
+
+def test_a_filter_does_not_go_through_the_files_that_are_embedded_in_runs(gallery, many):
+    page = gallery(many(4, 4))
+    page.evaluate("gallery.store.data.cells.forEach((cell) => { cell.toJSON = () => { window.walked = true; }; })")
+    page.evaluate("for (const find of ['p', 'prompt', '']) gallery.store.set({find})")
+    assert tiles(page) == 16
+    assert page.evaluate("window.walked") is None
 
 
 def test_the_focused_run_keeps_its_place_in_the_document_while_others_leave(gallery, many):

@@ -10,13 +10,20 @@ import sys
 
 import pytest
 import yaml
+from omegaconf import OmegaConf
+
+from runner.report.leaves import LONGEST, shortened
 
 HOSTILE = [
     "plain", "", " ", "yes", "null", "1.5", "0x10", "16:9", "- a: b", "{a: 1}", "# no comment", "a # b", "a: b",
     "'", '"', "\\", "\\n", "a\nb\r\n\tc", "\x00\x01\x1b\x7f\x85\xa0", "\u2028\u2029\ufeff", "\u202eevil\u202c",
     "é ß 日本 🦊",
-    "\ud800", "\uffff", "%d {} $x", "</script><script>", "x" * 32_000,
+    "\ud800", "\uffff", "%d {} $x", "${oc.env:HOME}", "\\${a} \\\\${b} ${${c}} $${d} \\",
+    "</script><script>", "x" * 32_000,
 ]  # fmt: skip
+
+MOST = 2**53 - 1
+"""JavaScript tells greater integers apart no more."""
 
 
 def recipe(page, title: str) -> str:
@@ -34,7 +41,7 @@ def key(text: str) -> str:
 def test_every_text_is_read_back_as_it_was(browser_recipes, text):
     yaml_text, python_text = browser_recipes(text)
 
-    read = yaml.safe_load(yaml_text)
+    read = OmegaConf.to_container(OmegaConf.create(yaml.safe_load(yaml_text)), resolve=True)
     assert read["request"]["prompt"] == text
     assert read["request"]["extra_params"] == {key(text): [text, {"x": text}]}
     calls = [node for node in ast.walk(ast.parse(python_text)) if isinstance(node, ast.Call)]
@@ -71,14 +78,34 @@ def browser_recipes(recipes_page, make_cell, make_page):
 
 
 def test_numbers_and_empty_values_are_read_back(gallery, make_cell, make_page):
-    own = {"a.b.c": 1e21, "a.b.d": -1.5e-9, "a.e": True, "f": None, "g": [], "h": {}, "i": [1, None, False], "j.k": 0}
+    own = {"a.b.c": MOST, "a.b.d": -1.5e-9, "a.e": True, "f": None, "g": [], "h": {}, "i": [1, None, False], "j.k": 0}
     page = gallery(make_page([make_cell(0, [], own=own)]), "#open=0%2F0")
 
     read = yaml.safe_load(recipe(page, "YAML"))
 
-    assert read.pop("a") == {"b": {"c": 1e21, "d": -1.5e-9}, "e": True}
+    assert read.pop("a") == {"b": {"c": MOST, "d": -1.5e-9}, "e": True}
     assert read.pop("defaults")
+    assert read.pop("yes") is False
     assert read == {"f": None, "g": [], "h": {}, "i": [1, None, False], "j": {"k": 0}}
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (MOST + 1, "a number of too many digits"),
+        ("???", "a text that Hydra takes for a missing value"),
+        (shortened("a\nfox 🦊" * LONGEST), "a text too long for this page"),
+        ([{"x": shortened("a" * (LONGEST + 1))}], "a text too long for this page"),
+    ],
+    ids=["number", "missing", "text", "nested"],
+)
+def test_a_config_that_the_page_does_not_hold_as_it_is_has_no_recipe(gallery, make_cell, make_page, value, why):
+    own = {"request.kind": "video", "request.extra_params.strange": value}
+    page = gallery(make_page([make_cell(0, [], own=own)]), "#open=0%2F0")
+
+    page.locator("#detail .muted", has_text=f"No YAML, no Python: request.extra_params.strange is {why}").wait_for()
+    assert page.locator("#detail .recipe").count() == 0
+    assert "python -m runner repeat out/0" in page.locator("#detail").inner_text()
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +113,9 @@ def emulated(tmp_path_factory):
     """A directory with a real sweep on the embedded emulator, a video and what it takes to make it again."""
     place = tmp_path_factory.mktemp("emulated")
     quick = ("provider.latency=0.05", "provider.poll_interval=0.05", "progress=off")
-    prompt = r"request.prompt='a fox, \'quick\': “brown” # 1'"
+    prompt = r"request.prompt='a fox, \'quick\': “brown” # 1 for \${HOME}'"
     sizes = ("request.duration_seconds=4,8", "request.aspect_ratio=9:16")
-    run(place, "-m", *quick, prompt, *sizes, "hydra.sweep.dir=sweep")
+    run(place, "-m", *quick, prompt, *sizes, "yes=true", "hydra.sweep.dir=sweep")
     run(place, "report", "sweep")
     return place
 
@@ -113,12 +140,15 @@ def test_the_yaml_is_the_runs_config_and_runs(emulated, browse):
 
     read = yaml.safe_load(text)
     assert read.pop("defaults") == ["_self_", {"hydra": "default"}]
-    assert read == saved
+    assert saved["yes"] is True
+    assert saved["request"]["prompt"].endswith("for ${HOME}")
+    asked = {**saved, "yes": False}  # a consent is not repeated
+    assert read == {**asked, "request": {**saved["request"], "prompt": saved["request"]["prompt"].replace("$", r"\$")}}
 
     (emulated / "run.yaml").write_text(text, encoding="utf-8")
     run(emulated, "--config-dir", ".", "--config-name", "run", "hydra.run.dir=again")
     again = json.loads((emulated / "again" / "result.json").read_text())
-    assert again["config"] == saved
+    assert again["config"] == asked
     assert again["status"] == "verified"
 
 

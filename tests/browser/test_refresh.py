@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import os
 import subprocess
 import sys
+import threading
 import time
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -102,32 +105,128 @@ def test_a_sweep_that_was_killed_says_so_and_how_to_go_on(browse, page_file, und
     page = browse(page_file)
     line = page.locator("#freshness")
     assert "Last written 12 minutes ago; the sweep seems to have stopped." in line.inner_text()
-    assert line.get_attribute("role") == "alert"
+    assert line.get_by_role("alert").inner_text() == "the sweep seems to have stopped."
     assert line.locator("code").inner_text() == "python -m runner resume out"
     rewrite(page_file, under_way(4, made_at=after()))
     page.wait_for_function("gallery.store.data.totals.done === 4")
     assert "stopped" not in line.inner_text()
 
 
-def test_data_from_anyone_but_the_copy_is_not_taken(browse, page_file, under_way, rewrite):
-    rewrite(page_file, under_way(3, refresh_seconds=60))
+@pytest.mark.parametrize(("age", "said"), [(70, "1 minute ago"), (119, "1 minute ago"), (7300, "2 hours ago")])
+def test_a_page_that_has_grown_old_says_how_old_in_large_units(browse, page_file, under_way, rewrite, age, said):
+    rewrite(page_file, under_way(3, made_at=after(seconds=-age)))
+    assert f"Last written {said};" in browse(page_file).locator("#freshness").inner_text()
+
+
+def test_the_alarm_is_spoken_once_however_long_it_stands(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3, made_at=after(minutes=-30), refresh_seconds=60))
     page = browse(page_file)
-    forged = page.evaluate(
+    page.evaluate("document.querySelector('#freshness [role=alert]').mark = 1")
+    page.locator("#freshness button").focus()
+    later = under_way(3, made_at=after(minutes=-40), refresh_seconds=60)
+    page.evaluate("data => gallery.store.replaceData(data)", later)
+    assert "40 minutes ago" in page.locator("#freshness").inner_text()
+    assert page.evaluate("document.querySelector('#freshness [role=alert]').mark") == 1
+    assert page.evaluate("document.activeElement.closest('#freshness') !== null")
+
+
+def test_a_button_keeps_the_focus_while_its_run_goes_on(browse, page_file, under_way, rewrite):
+    rewrite(page_file, under_way(3))
+    page = browse(page_file)
+    run = page.locator('.tile[data-id="0/3"]')
+    run.get_by_role("button", name="Star").focus()
+    rewrite(page_file, under_way(4, made_at=after(seconds=5)))
+    page.locator('.tile[data-id="0/3"][data-group="done"]').wait_for()
+    assert run.locator(".badge").text_content() == "✓"
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Star"
+
+
+@pytest.fixture
+def lost_copy(browse, page_file, under_way, rewrite):
+    """A page that waits for its copy, which is gone."""
+    rewrite(page_file, under_way(3))
+    page = browse(page_file, complains=True)
+    page.clock.install()
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("?data")):
+        page_file.unlink()
+    return page
+
+
+def test_data_from_anyone_but_the_copy_is_not_taken(lost_copy):
+    forged = lost_copy.evaluate(
         """() => new Promise((done) => {
-            const data = {...gallery.store.data, made_at: "forged", cells: []};
-            addEventListener("message", () => setTimeout(() => done(gallery.store.data.made_at), 50));
+            const data = {...gallery.store.data, made_at: "2999-01-01", cells: []};
+            addEventListener("message", () => done(gallery.store.data.made_at));
             postMessage({gallery: JSON.stringify(data)}, "*");
         })"""
     )
-    assert forged != "forged"
+    assert forged != "2999-01-01"
+    assert lost_copy.locator("iframe").count() == 1
 
 
-def test_a_copy_that_is_gone_leaves_the_page_as_it_is(browse, page_file, under_way, rewrite):
+def test_a_copy_that_is_gone_leaves_the_page_as_it_is_until_there_is_one_again(
+    lost_copy, page_file, under_way, rewrite
+):
+    assert lost_copy.evaluate("gallery.store.data.totals.done") == 3
+    assert lost_copy.locator(".tile").count() > 3
+    rewrite(page_file, under_way(31, made_at=after(seconds=5)))
+    lost_copy.clock.fast_forward(21_000)
+    lost_copy.wait_for_function("gallery.store.data.totals.done === 31")
+
+
+def test_the_policy_lets_a_page_refresh_itself(browse, page_file, under_way, rewrite):
     rewrite(page_file, under_way(3))
-    page = browse(page_file, complains=True)
-    page_file.unlink()
-    page.evaluate("new Promise(done => setTimeout(done, 500))")
-    assert page.evaluate("gallery.store.data.totals.done") == 3
+    page = browse(page_file, bypass_csp=False)
+    rewrite(page_file, under_way(31, made_at=after(seconds=5)))
+    page.locator("#totals", has_text="31 / 40").wait_for()
+
+
+def test_a_page_whose_name_looks_like_an_address_refreshes_itself(browse, tmp_path, under_way, rewrite):
+    strange = tmp_path / "a:b # 100% ?.html"
+    rewrite(strange, under_way(3))
+    page = browse(strange)
+    page.goto(page.url.replace("%3A", ":"))
+    rewrite(strange, under_way(31, made_at=after(seconds=5)))
+    page.locator("#totals", has_text="31 / 40").wait_for()
+
+
+@pytest.fixture
+def served(tmp_path):
+    """The port of a server of the page's directory."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=tmp_path)) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_port
+        server.shutdown()
+        thread.join()
+
+
+def test_a_page_that_is_served_refreshes_itself_and_hands_its_data_to_no_other_site(
+    browse, page_file, under_way, rewrite, served
+):
+    rewrite(page_file, under_way(3))
+    page = browse(page_file, bypass_csp=False, complains=True)
+    page.goto(f"http://127.0.0.1:{served}/index.html")
+    rewrite(page_file, under_way(31, made_at=after(seconds=5)))
+    page.locator("#totals", has_text="31 / 40").wait_for()
+
+    (page_file.parent / "other.html").write_text("<!doctype html><title>Another site</title>")
+    page.goto(f"http://localhost:{served}/other.html")
+    taken = page.evaluate(
+        """(src) => new Promise((done) => {
+            addEventListener("message", () => done(true));
+            const frame = Object.assign(document.createElement("iframe"), {src});
+            frame.addEventListener("load", () => setTimeout(() => done(false), 100));
+            document.body.append(frame);
+        })""",
+        f"http://127.0.0.1:{served}/index.html?data",
+    )
+    assert taken is False
 
 
 def test_a_real_sweep_is_watched_from_its_start_to_its_end(browse, begin_sweep):

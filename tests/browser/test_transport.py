@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-VISIBLE = """
-const visible = () => [...document.querySelectorAll("#grid video")].filter((video) => {
-  const box = video.getBoundingClientRect(), frame = document.getElementById("grid").getBoundingClientRect();
-  return box.bottom > frame.top + 40 && box.top < frame.bottom && box.right > frame.left && box.left < frame.right;
-});
-"""
+from .playing import ENOUGH, GRID, astray
+
+VISIBLE = f"const visible = {GRID};"
 # How far each visible video is from the clock, or from its own end if that comes first.
 ASTRAY = f"""() => {{ {VISIBLE}
   const {{ position }} = gallery.transport;
@@ -50,12 +47,10 @@ def test_all_visible_videos_keep_together_at_every_speed(browse, videos, speed):
     page.get_by_role("button", name="Play", exact=True).click()
 
     advanced(page, 1.3 * speed)
-    page.wait_for_function(TOGETHER)
-    advanced(page, 0.2)
 
+    assert astray(page) <= ENOUGH
     assert page.evaluate("gallery.transport.playing")
-    assert page.evaluate(f"{VISIBLE} visible().some((video) => !video.paused && video.currentTime > 0)")
-    page.wait_for_function(TOGETHER)
+    page.wait_for_function(f"() => {{ {VISIBLE} return visible().some((video) => !video.paused); }}")
 
 
 @pytest.mark.parametrize("mishap", ["video.currentTime += 0.6", "video.currentTime -= 0.15", "video.pause()"])
@@ -70,6 +65,7 @@ def test_a_video_that_goes_astray_is_brought_back(browse, videos, mishap):
     page.wait_for_function("!window.astray.paused")
     page.wait_for_function(TOGETHER, timeout=4000)  # before the loop begins again with all
     assert page.evaluate("gallery.transport.position") > 0.3
+    assert astray(page) <= ENOUGH
     assert page.evaluate("!window.astray.paused && gallery.transport.playing")
 
 
@@ -94,7 +90,7 @@ def test_the_loop_begins_again_with_all(browse, videos):
 
     page.wait_for_function("gallery.transport.position > 0.3 && gallery.transport.position < 1.5")
 
-    page.wait_for_function(TOGETHER)
+    assert astray(page) <= ENOUGH
     assert page.evaluate("gallery.transport.playing")
 
 
@@ -159,7 +155,7 @@ def test_only_visible_videos_play_and_those_that_come_into_view_join_in(browse, 
     page.evaluate("gallery.grid.focus('0/7')")
     advanced(page, 0.3)
 
-    page.wait_for_function(TOGETHER)
+    assert astray(page) <= ENOUGH
     assert page.evaluate(f"{hidden}.every((video) => video.paused)")
 
 

@@ -79,6 +79,10 @@ def test_lists_in_a_config_are_searched_too():
         "provider.api_key_env=a1b2c3d4e5f60718293a4b5c6d7e8f90",
         "provider.base_url=https://hunter2key@host/v1",
         "provider.base_url='https://host/v1?api-key=hunter2hunter2'",
+        "provider.base_url=https://me:hunter2/hunter2@host/v1",
+        "tracking.tracking_uri=http://me:hunter2@host:5000",
+        "tracking.tracking_uri='postgresql://me:hunter2/hun ter2@host/db'",
+        "tracking.tracking_uri='mysql://host/db?user=me&password=hunter2'",
         "+request.extra_params.Ocp-Apim-Subscription-Key=hunter2hunter2",
         "+request.extra_params.headers={X-Api-Key: hunter2hunter2}",
         "model.deployment='Bearer hunter2hunter2'",
@@ -98,6 +102,9 @@ def test_what_hides_a_credential_is_found(argument):
         "provider.api_key_env=MY_COMPANY_AZURE_OPENAI_API_KEY_WESTEUROPE",
         "request.image_list=['https://account.blob.core/x.png?sig=abcdef']",
         "request.prompt=write to otto@example.com",
+        "request.prompt=see https://example.com/about and write to otto@example.com",
+        "tracking.tracking_uri=http://host:5000",
+        "tracking.tracking_uri=sqlite:////home/otto/mlflow.db",
     ],
 )
 def test_what_only_looks_like_it_passes(argument):
@@ -114,3 +121,9 @@ def test_what_passed_at_one_key_is_looked_at_again_at_another_and_with_another_v
         guard.refuse({"request": {"prompt": KEY}})
     with pytest.raises(SecretError, match=r"request\.prompt"):
         guard.refuse({"request": {"prompt": KEY}})  # what was refused has not passed
+
+
+def test_where_a_tracking_servers_password_belongs_is_said():
+    with pytest.raises(SecretError) as caught:
+        refuse_in_config({"tracking": {"kind": "mlflow", "tracking_uri": "http://me:hunter2@host"}}, env={})
+    assert "MLFLOW_TRACKING_PASSWORD" in (caught.value.hint or "")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,32 +16,13 @@ from runner.ledger import recording
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
-@pytest.fixture
-def made(here: Path, emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def made(typed) -> Callable[..., None]:
     """Run the command line; `-m` first for a sweep."""
-    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
-    usual = (
-        *("provider=openai", f"provider.base_url={emulator.base_url}", "provider.poll_interval=0.02"),
-        *("provider.retired_models=off", "request=draft", "progress=off", "gallery=false"),
-    )
 
     def make(first: str, *overrides: str) -> None:
-        assert run([first, *usual, *overrides]) == 0
+        assert typed(first, "gallery=false", *overrides) == 0
 
     return make
-
-
-def read(path: str | Path) -> dict[str, Any]:
-    found = re.search(r'id="data">(.*?)</script>', Path(path).read_text(encoding="utf-8"), re.DOTALL)
-    assert found is not None
-    return json.loads(found[1])
 
 
 def files(data: dict[str, Any], page: Path) -> list[Path]:
@@ -52,7 +31,7 @@ def files(data: dict[str, Any], page: Path) -> list[Path]:
     return [page.parent / unquote(path, errors="surrogateescape") for path in paths]
 
 
-def test_the_page_of_one_directory_lies_in_it(made, capsys):
+def test_the_page_of_one_directory_lies_in_it(made, capsys, read):
     made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
     capsys.readouterr()
     assert run(["report", "out"]) == 0
@@ -66,7 +45,7 @@ def test_the_page_of_one_directory_lies_in_it(made, capsys):
     ]
 
 
-def test_several_sweeps_and_runs_are_one_page_where_one_stands(made, capsys):
+def test_several_sweeps_and_runs_are_one_page_where_one_stands(made, capsys, read):
     made("-m", "hydra.sweep.dir=one", "request.prompt=a,b")
     made("-m", "hydra.sweep.dir=two", "request.prompt=a,b")
     made("hydra.run.dir=alone/x", "request.prompt=a")
@@ -83,14 +62,14 @@ def test_several_sweeps_and_runs_are_one_page_where_one_stands(made, capsys):
     assert all(path.is_file() for path in files(data, Path("report.html")))
 
 
-def test_all_that_lies_below_a_directory_is_found(made):
+def test_all_that_lies_below_a_directory_is_found(made, read):
     made("-m", "hydra.sweep.dir=outputs/multirun/day/x", "request.prompt=a,b")
     made("hydra.run.dir=outputs/day/y")
     assert run(["report", "outputs"]) == 0
     assert len(read("outputs/index.html")["cells"]) == 3
 
 
-def test_a_moved_sweep_whose_ledger_is_gone_is_read_from_its_results(made):
+def test_a_moved_sweep_whose_ledger_is_gone_is_read_from_its_results(made, read):
     made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
     (Path("out") / "ledger.sqlite3").unlink()
     shutil.move("out", "elsewhere")
@@ -101,7 +80,7 @@ def test_a_moved_sweep_whose_ledger_is_gone_is_read_from_its_results(made):
 
 
 @pytest.mark.parametrize("name", ["a b #1?x=50%", "ünï'code", "$(touch x);&"])
-def test_any_directory_name_leads_to_its_files_and_can_be_typed(made, here, monkeypatch, name):
+def test_any_directory_name_leads_to_its_files_and_can_be_typed(made, here, monkeypatch, name, read):
     made("-m", "hydra.sweep.dir=plain", "request.prompt=a,b")
     Path("plain").rename(name)
     assert run(["report", name]) == 0
@@ -116,7 +95,7 @@ def test_any_directory_name_leads_to_its_files_and_can_be_typed(made, here, monk
     assert run([*typed[3:], "progress=off"]) == 0
 
 
-def test_one_file_holds_the_small_media_and_links_the_others(made, capsys):
+def test_one_file_holds_the_small_media_and_links_the_others(made, capsys, read):
     made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
     capsys.readouterr()
     assert run(["report", "out", "--single-file", "--output", "whole.html"]) == 0
@@ -131,7 +110,24 @@ def test_one_file_holds_the_small_media_and_links_the_others(made, capsys):
         (medium,) = cell["media"]
         assert medium["path"] == f"out/{cell['number']}/video.mp4"
         assert medium["poster"].startswith("data:image/webp;base64,")
-    assert "2 files are larger than allowed and stay links" in capsys.readouterr().out
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  2 files stay links: too large for one file inside; --embed-mb N allows more"
+    ]
+
+
+def test_each_file_that_stays_outside_is_told_with_its_own_reason(made, capsys):
+    made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
+    posters = sum(path.stat().st_size for path in Path("out").glob("*/thumbnail.webp"))
+    total = (posters + Path("out/0/video.mp4").stat().st_size) / 1e6
+    capsys.readouterr()
+    assert run(["report", "out", "--single-file", "--embed-total-mb", f"{total:.6f}"]) == 0
+    (told,) = capsys.readouterr().out.splitlines()[1:]
+    assert "1 file stays a link: the files before took the room; --embed-total-mb N" in told
+    Path("out/1/video.mp4").unlink()
+    assert run(["report", "out", "--single-file"]) == 0
+    (told,) = capsys.readouterr().out.splitlines()[1:]
+    assert "1 file stays a link: gone" in told
+    assert "allows more" not in told
 
 
 def test_a_strangers_result_takes_no_other_file_into_the_page(made, here):
@@ -144,7 +140,46 @@ def test_a_strangers_result_takes_no_other_file_into_the_page(made, here):
     assert base64.b64encode(b"canary").decode() not in Path("run/index.html").read_text()
 
 
-def test_a_sweep_that_someone_is_at_work_on_is_not_complete(made):
+def test_a_link_in_a_strangers_directory_takes_no_other_file_into_the_page(made, here, capsys):
+    made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
+    elsewhere = here / "elsewhere"
+    Path("out/1").rename(elsewhere)
+    for name in ("video.mp4", "thumbnail.webp"):
+        (elsewhere / name).write_bytes(b"canary")
+    Path("out/1").symlink_to(elsewhere)
+    Path("out/0/video.mp4").unlink()
+    Path("out/0/video.mp4").symlink_to(elsewhere / "video.mp4")
+    capsys.readouterr()
+    assert run(["report", "out", "--single-file"]) == 0
+    assert base64.b64encode(b"canary").decode() not in Path("out/index.html").read_text()
+    assert "3 files stay links: gone, no media, or not in a run's own directory" in capsys.readouterr().out
+
+
+def test_a_sweep_below_that_cannot_be_read_is_said_and_the_others_are_shown(made, read, capsys):
+    made("-m", "hydra.sweep.dir=outputs/good", "request.prompt=a,b")
+    made("-m", "hydra.sweep.dir=outputs/bad", "request.prompt=a,b")
+    Path("outputs/bad/ledger.sqlite3").write_bytes(b"no ledger at all " * 99)
+    capsys.readouterr()
+    assert run(["report", "outputs"]) == 0
+    assert capsys.readouterr().err.startswith("error: outputs/bad/ledger.sqlite3 cannot be read")
+    assert len(read("outputs/index.html")["cells"]) == 2
+
+
+def test_runs_that_lie_deep_in_their_sweep_are_found_without_its_ledger(made, read, capsys):
+    made("-m", "hydra.sweep.dir=out", "hydra.sweep.subdir=some/${hydra.job.num}", "request.prompt=a,b")
+    Path("out/ledger.sqlite3").unlink()
+    assert run(["report", "out"]) == 0
+    assert [cell["directory"] for cell in read("out/index.html")["cells"]] == ["some/0", "some/1"]
+    for path in Path("out").glob("some/*/result.json"):
+        path.unlink()
+    capsys.readouterr()
+    assert run(["report", "out"]) == 2
+    said = capsys.readouterr().err
+    assert "no run was found there" in said
+    assert "nothing was sent" not in said, "nobody knows that"
+
+
+def test_a_sweep_that_someone_is_at_work_on_is_not_complete(made, read):
     made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
     with recording(Path("out")):
         assert run(["report", "out", "--output", "page.html"]) == 0

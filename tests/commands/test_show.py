@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,24 +19,12 @@ from runner.ledger import Ledger, recording
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    monkeypatch.setenv("COLUMNS", "80")
-    return place
-
-
-@pytest.fixture
-def swept(here: Path, make_emulator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str]:
+def swept(typed, emulator, monkeypatch: pytest.MonkeyPatch, capsys) -> Callable[..., str]:
     """Run a sweep into `outputs/sweep`; what it printed at its end."""
-    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+    monkeypatch.setenv("COLUMNS", "80")
 
-    def call(*overrides: str, server: EmulatorThread | None = None, code: int = 0) -> str:
-        usual = ["provider=openai", f"provider.base_url={(server or make_emulator()).base_url}", "progress=off",
-                 "provider.retired_models=off", "provider.poll_interval=0.02", "request=draft",
-                 "hydra.sweep.dir=outputs/sweep"]  # fmt: skip
-        assert run(["-m", *usual, *overrides]) == code
+    def call(*overrides: str, server: EmulatorThread = emulator, code: int = 0) -> str:
+        assert typed("-m", "hydra.sweep.dir=outputs/sweep", *overrides, server=server) == code
         return capsys.readouterr().out
 
     return call
@@ -140,6 +130,32 @@ def test_where_the_ledger_is_gone_the_results_are_read(swept, shown, document):
     Path("outputs/sweep/ledger.sqlite3").unlink()
     assert shown("outputs/sweep") == closing
     assert document("outputs/sweep/1")["runs"] == {"verified": 1}
+
+
+def test_a_run_is_shown_though_its_sweeps_ledger_is_another_versions(swept, shown):
+    swept("replica=0,1")
+    db = sqlite3.connect("outputs/sweep/ledger.sqlite3")
+    db.execute("PRAGMA user_version = 99")
+    db.close()
+    assert "video.mp4" in shown("outputs/sweep/1")
+
+
+def test_what_is_no_number_is_none_for_every_reader_of_json(swept, shown):
+    swept("replica=0,1")
+    Path("outputs/sweep/ledger.sqlite3").unlink()
+    path = Path("outputs/sweep/1/result.json")
+    text, changed = re.subn(r'"fps": [0-9.]+', '"fps": NaN', path.read_text())
+    assert changed
+    path.write_text(text)
+    told = json.loads(shown("outputs/sweep", "--json"), parse_constant=pytest.fail)
+    assert [row["artifact_fps"] is None for row in told["results"]] == [False, True]
+
+
+def test_runs_that_leave_no_ledger_are_shown_together(swept, document):
+    swept("replica=0,1")
+    for name in ("ledger.sqlite3", "multirun.yaml"):
+        Path("outputs/sweep", name).unlink()
+    assert document("outputs/sweep")["runs"] == {"verified": 2}
 
 
 def test_it_is_shown_from_within_and_after_it_was_moved(swept, shown, here, monkeypatch):

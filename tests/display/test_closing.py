@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +136,37 @@ def test_an_unfinished_run_names_its_job(many, capsys):
     (one,) = many(1)
     print_closing([one.model_copy(update={"status": RunStatus.SUBMITTED})], Path("outputs/x"))
     assert "job video_1 goes on at the provider" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"status": RunStatus.PLANNED, "attempts": []}, "not begun; nothing was sent"),
+        ({"status": RunStatus.PLANNED}, "not begun again; nothing more was sent"),
+        ({"status": RunStatus.SUBMITTED}, "job video_1 goes on at the provider"),
+        ({"status": RunStatus.COMPLETED, "job_id": None}, "has arrived and is not checked yet"),
+        ({"status": RunStatus.UNCERTAIN, "job_id": None}, "its answer was lost: it may have been paid"),
+        ({"status": RunStatus.SUBMITTING, "job_id": None}, "its answer was lost: it may have been paid"),
+    ],
+)
+def test_an_unfinished_run_tells_what_was_sent_and_what_may_be_paid(many, facts, told, capsys):
+    (one,) = many(1)
+    print_closing([one.model_copy(update=facts)], Path("outputs/x"))
+    assert told in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_request_that_is_under_way_is_not_called_lost(many, capsys):
+    (one,) = many(1)
+    sent = one.model_copy(update={"status": RunStatus.SUBMITTING, "job_id": None})
+    print_closing([sent], Path("x"), running="process 7 on here since noon")
+    assert "its answer is awaited" in capsys.readouterr().out
+
+
+def test_the_command_that_repeats_a_run_can_be_typed(many, capsys):
+    film = {"path": "video.mp4", "bytes": 10, "sha256": "ab", "media_type": "video/mp4"}
+    made = Result.model_validate({**many(1)[0].model_dump(exclude={"spent_usd"}), "artifacts": [film]})
+    print_closing([made], Path("my films/it's"))
+    assert shlex.split(capsys.readouterr().out.splitlines()[-1])[-2:] == ["repeat", "my films/it's"]
 
 
 def test_while_someone_is_at_work_nothing_is_to_be_resumed(many, capsys):

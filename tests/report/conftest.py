@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from runner.app import run
 from runner.artifacts.result import Artifact, Attempt, Result, RunStatus
 from runner.config import RunConfig
 from runner.engine.journal import planned
@@ -60,12 +59,6 @@ def opened() -> Callable[[Path], Page]:
 
 
 @pytest.fixture
-def read() -> Callable[[Path], dict[str, Any]]:
-    """The data of a page."""
-    return lambda path: Page(path).data
-
-
-@pytest.fixture
 def result(loaded: Callable[..., RunConfig]) -> Callable[..., Result]:
     """A run's result: verified after five seconds unless told otherwise."""
     config = loaded("provider=openai")
@@ -83,25 +76,3 @@ def result(loaded: Callable[..., RunConfig]) -> Callable[..., Result]:
         return known.model_copy(update={"status": RunStatus(status), **made, **facts})
 
     return make
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which the user stands."""
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
-@pytest.fixture
-def typed(here: Path, emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
-    """Run a command line against an emulator that is reached as OpenAI, and so costs something."""
-    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
-
-    def call(*arguments: str, server: Any = emulator) -> int:
-        usual = ("provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02",
-                 "provider.retired_models=off", "request=draft", "progress=off")  # fmt: skip
-        return run([*arguments[:1], *usual, *arguments[1:]])
-
-    return call

@@ -117,6 +117,25 @@ def test_a_secret_in_a_config_is_masked_on_the_page(loaded):
     assert Commonality([one]).shared["request.extra_params.headers.Authorization"] == "***"
 
 
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["+request.extra_params.api_key=canary-1", "+request.extra_params.api_key=canary-2"], "***"),
+        (
+            [f"+request.extra_params.headers={{Authorization: canary-{n}, seed: {n}}}" for n in range(2)],
+            '{"Authorization": "***", "seed": 0}',
+        ),
+    ],
+)
+def test_a_secret_that_varies_is_masked_on_its_axis_and_stays_two_values(loaded, result, lines, shown):
+    runs = [result(n, config=loaded("provider=openai", line), overrides=[line]) for n, line in enumerate(lines)]
+    found = axes_of(runs, [0, 0], ["sweep"])
+    assert "canary" not in repr(found)
+    assert found.axes[0]["values"][0] == shown
+    assert len({*found.axes[0]["values"]}) == 2
+    assert [place[0] for place in found.places] == [0, 1]
+
+
 def test_an_image_in_a_text_is_not_repeated_in_the_page(loaded):
     image = "data:image/png;base64," + "A" * LONGEST
     config = loaded()

@@ -51,6 +51,7 @@ def test_a_run_is_under_way_only_while_someone_is_at_work_on_it(status, idle, bu
     [
         ("verified", None, None, None),
         ("planned", None, "not begun; nothing was sent", "python -m runner resume out"),
+        ("submitting", None, "answer was lost", "python -m runner resume out"),
         ("submitted", None, "job video_0 goes on at the provider", "python -m runner resume out"),
         ("uncertain", None, "answer was lost", "python -m runner resume out --resubmit-uncertain"),
         ("failed", MELTED, "it melted", "python -m runner resume out --retry-failed"),
@@ -62,6 +63,25 @@ def test_each_cell_says_why_it_is_not_done_and_what_goes_on_with_it(cells, resul
     assert cell["continue"] == command
     assert (cell["reason"] is None) if reason is None else (reason in cell["reason"])
     assert cell["hint"] == (error.hint if error else None)
+
+
+def test_a_run_that_is_to_be_tried_again_is_not_told_as_never_sent(cells, result):
+    (cell,) = cells(result(status="planned", attempts=result().attempts))
+    assert (cell["reason"], cell["spent_usd"]) == ("not begun again; nothing more was sent", 0.4)
+
+
+@pytest.mark.parametrize(
+    ("status", "facts", "spent"),
+    [
+        ("planned", {}, None),
+        ("submitted", {"attempts": []}, None),
+        ("submitted", {}, 0.4),
+        ("failed", {"attempts": []}, 0),
+        ("verified", {"attempts": [], "reused_from": "outputs/x"}, 0),
+    ],
+)
+def test_nothing_is_told_as_spent_before_it_is_known(cells, result, status, facts, spent):
+    assert cells(result(status=status, **facts), busy=True)[0]["spent_usd"] == spent
 
 
 def test_while_the_sweep_is_at_work_no_cell_asks_to_be_continued(cells, result):
@@ -108,6 +128,28 @@ def test_a_note_finds_its_run_however_far_that_has_come(cells, result):
     assert before["key"] == after["key"]
     assert before["key"] != cells(result(1))[0]["key"]
     assert before["key"] != cells(result(prompt="another sweep in the same place"))[0]["key"]
+    longer = result().config.request.model_copy(update={"duration_seconds": 12})
+    assert before["key"] != cells(result(config=result().config.model_copy(update={"request": longer})))[0]["key"]
+
+
+def test_a_note_finds_its_run_in_a_sweep_that_was_moved_and_on_any_page(here, result):
+    def key(sweep: Sweep) -> str:
+        exhibition = Exhibition([sweep], Path(), [result().config.budget])
+        return exhibition.state([found for _, found in sweep.runs], set()).cell(0)["key"]
+
+    run = result()
+    keys = {
+        key(Sweep(Path("day/out"), [(Path("day/out/a/3"), run)])),
+        key(Sweep(here / "other/out", [(here / "other/out/a/3", run)])),
+        key(Sweep(Path("out/a/3"), [(Path("out/a/3"), run)], ways={Path("out/a/3"): Path("out")})),
+    }
+    assert len(keys) == 1
+    assert key(Sweep(Path("day/more"), [(Path("day/more/a/3"), run)])) not in keys
+    alone, beside = (
+        Sweep(Path("day/x"), [(Path("day/x"), run)]),
+        Sweep(Path(), [(Path("day/x"), run), (Path("day/y"), run)], whole=False),
+    )
+    assert key(alone) == key(beside)
 
 
 @pytest.mark.parametrize(

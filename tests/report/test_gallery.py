@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
 
-from runner.artifacts.result import Result, RunStatus
+import runner.report.gallery
+from runner.artifacts.result import ErrorRecord, Result, RunStatus
 from runner.engine.run import Event, Run
-from runner.report.gallery import Gallery
+from runner.ledger import Ledger
+from runner.report.album import HEARTBEAT
+from runner.report.gallery import LONGEST, Gallery, pause_after
+from runner.report.pages import leave_open, whole_pages
 
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
+PRICE = 0.8
 DOOMED = [{"match": {"prompt": "doomed"}, "fault": "moderation"}]
 
 
@@ -108,10 +117,102 @@ def test_a_page_that_cannot_be_written_is_a_warning_in_the_end(gallery, runs, re
     Path("out/index.html").mkdir()
     gallery(Event(runs[0], RunStatus.SUBMITTED, 10, "video_0", "queued"))
     time.sleep(0.05)
-    gallery.close([result(number, config=run.config) for number, run in enumerate(runs)])
+    (problem,) = gallery.close([result(number, config=run.config) for number, run in enumerate(runs)])
+    assert (problem.severity, "out/index.html is not up to date" in problem.message) == ("warning", True)
+    assert "python -m runner report out" in problem.hint
+    assert capsys.readouterr().err == ""
+
+
+def test_a_sweep_whose_page_cannot_be_written_says_so_once_and_succeeds(typed, capsys):
+    Path("my out/index.html").mkdir(parents=True)
+    assert typed("-m", "hydra.sweep.dir='my out'", "replica=0,1") == 0
     said = capsys.readouterr().err
-    assert said.count("warning: out/index.html is not up to date") == 1
-    assert "python -m runner report out" in said
+    assert said.count("warning: my out/index.html is not up to date") == 1
+    assert "python -m runner report 'my out'" in said
+
+
+def test_what_the_engine_makes_of_a_run_that_it_goes_on_with_is_on_the_last_page(here, runs, result, until, read):
+    (here / "out").mkdir()
+    earlier = result(0, config=runs[0].config, status="submitted")
+    with Gallery(Path("out"), [replace(runs[0], earlier=earlier), *runs[1:]], interval=0.01) as gallery:
+        gallery(Event(runs[0], RunStatus.SUBMITTED, 10, "video_0", "in_progress"))
+        until(lambda data: data["cells"][0]["status"] == "submitted")
+        # As a journal does, which goes on with the very object.
+        earlier.status, earlier.artifacts = RunStatus.VERIFIED, result().artifacts
+        earlier.timestamps["verified"] = earlier.timestamps["submitted"]
+        rest = [result(number, config=run.config) for number, run in enumerate(runs)][1:]
+        assert gallery.close([earlier, *rest]) == []
+    cell = read("out/index.html")["cells"][0]
+    assert (cell["group"], [medium["path"] for medium in cell["media"]]) == ("done", ["0/video.mp4"])
+
+
+def test_a_run_that_is_tried_again_does_not_show_how_it_failed_before(here, runs, result, until):
+    (here / "out").mkdir()
+    melted = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint=None, retryable=True)
+    failed = result(0, config=runs[0].config, status="failed", error=melted)
+    again = replace(runs[0], earlier=failed, again=True)
+    with Gallery(Path("out"), [again, *runs[1:]], interval=0.01) as gallery:
+        gallery(Event(again, RunStatus.PLANNED))
+        gallery(Event(again, RunStatus.SUBMITTING))
+        gallery(Event(again, RunStatus.SUBMITTED, 5, "video_9", "queued"))
+        cell = until(lambda data: data["cells"][0]["group"] == "running")["cells"][0]
+    assert (cell["reason"], cell["hint"], cell["job_id"]) == (None, None, "video_9")
+    assert "failed" not in cell["times"]
+
+
+def test_a_parked_run_that_goes_on_does_not_show_why_it_was_parked(here, runs, result, until):
+    (here / "out").mkdir()
+    late = ErrorRecord(type="JobTimeoutError", code=None, message="too late", hint=None, retryable=True)
+    parked = result(0, config=runs[0].config, status="submitted", error=late)
+    going_on = replace(runs[0], earlier=parked)
+    with Gallery(Path("out"), [going_on, *runs[1:]], interval=0.01) as gallery:
+        gallery(Event(going_on, RunStatus.SUBMITTED, 5, "video_0", "queued"))
+        cell = until(lambda data: data["cells"][0].get("progress") == 5)["cells"][0]
+    assert cell["reason"] is None
+    assert cell["times"]["submitted"] == "2026-11-23T09:30:06.000+00:00", "not when it was asked about first"
+
+
+def test_money_at_stake_is_in_the_sum_from_when_the_request_leaves(gallery, runs, until, result):
+    def spent(usd: float) -> Callable[[dict], bool]:
+        return lambda data: data["totals"]["spent_usd"] == pytest.approx(usd)
+
+    for run in runs[:2]:
+        gallery(Event(run, RunStatus.SUBMITTING))
+        gallery(Event(run, RunStatus.SUBMITTED, 0, f"video_{run.index}", "queued"))
+    data = until(spent(2 * PRICE))
+    assert [cell["spent_usd"] for cell in data["cells"]] == [None] * 3
+    gallery(Event(runs[1], RunStatus.PLANNED))
+    until(spent(PRICE))
+    gallery(ended(runs[0], result(0, config=runs[0].config)))
+    until(spent(0.4))
+    gallery(Event(runs[2], RunStatus.SUBMITTING))
+    until(spent(0.4 + PRICE))
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(0.001, 2), (0.1, 5), (0.5, 25), (60, 25)])
+def test_pages_take_a_small_share_of_the_time_but_none_grows_old(seconds, pause):
+    assert pause_after(seconds, 2) == pytest.approx(pause)
+
+
+def test_no_page_is_called_left_while_its_sweep_is_at_work():
+    source = Path(runner.report.gallery.__file__).with_name("page") / "refresh.js"
+    stale = re.search(r"STALE = (\d+)", source.read_text(encoding="utf-8"))
+    assert stale is not None
+    assert int(stale[1]) > HEARTBEAT + LONGEST + 10, "and there are ten seconds to write it in"
+
+
+def test_a_sweep_that_may_go_on_is_brought_to_its_end_by_whoever_waits_for_it(typed):
+    assert typed("-m", "hydra.sweep.dir=out", "gallery=false", "replica=0,1") == 0
+    leave_open(Path("out"))
+    with whole_pages(pytest.fail):
+        pass
+    assert not Path("out/index.html").exists(), "that one was another caller's"
+    told = []
+    with whole_pages(told.append):
+        leave_open(Path("out"))
+        leave_open(Path("gone"))
+    assert Path("out/index.html").exists()
+    assert sorted(problem.message.partition(" ")[0] for (problem,) in filter(None, told)) == ["gone/index.html"]
 
 
 def test_a_gallery_that_is_not_wanted_leaves_nothing(here, runs, result):
@@ -176,6 +277,31 @@ def test_another_launcher_leaves_a_page_too(typed, read):
     assert typed("-m", "hydra/launcher=basic", "hydra.sweep.dir=out", "request.prompt=a,b") == 0
     data = read(Path("out/index.html"))
     assert ([cell["prompt"] for cell in data["cells"]], data["complete"]) == (["a", "b"], True)
+
+
+class Killed(Callback):
+    """Leaves the second job as a process that was killed between a paid request and its answer would."""
+
+    def on_job_end(self, config: DictConfig, **kwargs: object) -> None:
+        if config.hydra.job.num == 1:
+            place = Path(config.hydra.runtime.output_dir)
+            with Ledger(place) as ledger:
+                lost = {"status": RunStatus.SUBMITTING, "job_id": None, "artifacts": []}
+                ledger.save(1, ledger.entry(1).result.model_copy(update=lost))
+            (place / "result.json").unlink()
+
+
+def test_a_job_that_was_killed_while_it_paid_is_told_with_its_money(typed, read, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "killing", sys.modules[Killed.__module__])
+    command = ("hydra/launcher=basic", "+hydra.callbacks.mine._target_=killing.Killed", "hydra.sweep.dir=out")
+    typed("-m", *command, "request.prompt=a,b")
+    told = capsys.readouterr().out
+    assert "cost $0.80" in told
+    assert "1 succeeded · 1 submitting" in told
+    assert "python -m runner resume out" in told
+    data = read(Path("out/index.html"))
+    assert [(cell["group"], cell["spent_usd"]) for cell in data["cells"]] == [("done", 0.4), ("uncertain", 0.4)]
+    assert len(Path("out/results.jsonl").read_text().splitlines()) == 2
 
 
 def test_start_up_pays_nothing_for_the_page():

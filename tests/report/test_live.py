@@ -74,6 +74,7 @@ def test_after_an_interrupt_the_page_says_how_to_go_on_and_that_command_works(st
     done = read(Path("out/index.html"))
     assert (done["totals"]["done"], done["totals"]["resumed"]) == (2, 2)
     assert done["totals"]["spent_usd"] == left["totals"]["spent_usd"] > 0
+    assert done["totals"]["resumed_usd"] == done["totals"]["spent_usd"], "paid once, by the process that was stopped"
 
 
 def test_the_page_of_a_killed_sweep_names_what_goes_on_with_it(stopped, read):

@@ -7,14 +7,12 @@ import dataclasses
 import html.parser
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra.core.hydra_config import HydraConfig
 
 import runner
-from runner.app import run
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
 from runner.ledger import Ledger
@@ -23,27 +21,8 @@ HOSTILE = "<script>alert(1)</script> \"'&\u202e<img src=x onerror=alert(2)>"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
-    yield place
-    HydraConfig.instance().cfg = None
-
-
-@pytest.fixture
-def command(here, emulator) -> Callable[..., int]:
-    def call(*words: str, server=emulator) -> int:
-        usual = ["provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02"]
-        return run([*usual, "provider.retired_models=off", "request=draft", "progress=off", *words])
-
-    return call
-
-
-@pytest.fixture
-def swept(command, here) -> runner.Sweep:
-    assert command("-m", "hydra.sweep.dir=out", "request.duration_seconds=4,8") == 0
+def swept(typed, here) -> runner.Sweep:
+    assert typed("-m", "hydra.sweep.dir=out", "request.duration_seconds=4,8") == 0
     return runner.load_sweep("out")
 
 
@@ -70,9 +49,9 @@ def test_results_cannot_be_changed_by_accident(swept):
         swept[0].parameters["request.prompt"] = "another"
 
 
-def test_a_failed_run_says_why(command, make_emulator):
+def test_a_failed_run_says_why(typed, make_emulator):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": "internal"}])
-    assert command("-m", "hydra.sweep.dir=out", "replica=0,1", server=server) == 1
+    assert typed("-m", "hydra.sweep.dir=out", "replica=0,1", server=server) == 1
     (failed,) = [each for each in runner.load_sweep("out") if each.status == "failed"]
     assert failed.error
     assert failed.artifacts == ()
@@ -86,8 +65,8 @@ def test_a_moved_sweep_is_read_where_it_is(swept, here):
     assert "elsewhere%20%23%201/0/video.mp4" in moved._repr_html_()
 
 
-def test_a_single_run_and_a_run_of_a_sweep_are_sweeps_of_one(command, swept, here):
-    assert command("hydra.run.dir=alone") == 0
+def test_a_single_run_and_a_run_of_a_sweep_are_sweeps_of_one(typed, swept, here):
+    assert typed("hydra.run.dir=alone") == 0
     assert [each.number for each in runner.load_sweep(here / "alone")] == [0]
     assert [each.number for each in runner.load_sweep(here / "out/1")] == [1]
 
@@ -117,14 +96,24 @@ def forget(here) -> Callable[[int], None]:
     return never
 
 
-def test_where_there_is_nothing_or_too_much_the_error_says_what_to_load(swept, command, here):
+def test_where_there_is_nothing_or_too_much_the_error_says_what_to_load(swept, typed, here):
     (here / "empty").mkdir()
     with pytest.raises(runner.ConfigError, match="no sweep and no run"):
         runner.load_sweep("empty")
-    assert command("-m", "hydra.sweep.dir=more", "replica=0,1") == 0
+    assert typed("-m", "hydra.sweep.dir=more", "replica=0,1") == 0
     with pytest.raises(runner.ConfigError, match="2 sweeps") as caught:
         runner.load_sweep(".")
     assert "runner.load_sweep('more')" in (caught.value.hint or "")
+
+
+def test_a_library_writes_nothing_on_its_users_terminal(swept, here, capsys):
+    (here / "bad").mkdir()
+    (here / "bad/ledger.sqlite3").write_bytes(b"no ledger at all " * 99)
+    capsys.readouterr()
+    with pytest.raises(runner.ConfigError, match=r"bad/ledger\.sqlite3 cannot be read"):
+        runner.load_sweep(".")
+    assert len(runner.load_sweep("out")) == 2
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_data_frame_has_a_row_a_run_with_types(swept, here):
@@ -181,10 +170,18 @@ def test_a_file_that_is_gone_is_only_linked(swept):
     assert {tag for tag, _ in Tags(swept._repr_html_() + swept[0]._repr_html_()).found}.isdisjoint({"img", "video"})
 
 
-def test_hostile_prompts_stay_text(command, here):
+def test_a_link_takes_no_other_file_into_a_notebook(swept, here):
+    (here / "secret.txt").write_bytes(b"canary")
+    for name in ("video.mp4", "thumbnail.webp"):
+        (here / "out/0" / name).unlink()
+        (here / "out/0" / name).symlink_to(here / "secret.txt")
+    assert base64.b64encode(b"canary").decode() not in swept._repr_html_() + swept[0]._repr_html_()
+
+
+def test_hostile_prompts_stay_text(typed, here):
     (here / "hostile.txt").write_text(HOSTILE, encoding="utf-8")
     (here / "long.txt").write_text("x" * 32_000, encoding="utf-8")
-    assert command("-m", "hydra.sweep.dir=out", "request.prompt_file=hostile.txt,long.txt") == 0
+    assert typed("-m", "hydra.sweep.dir=out", "request.prompt_file=hostile.txt,long.txt") == 0
     found = runner.load_sweep("out")
     text = found._repr_html_() + found[0]._repr_html_()
     shown = Tags(text)

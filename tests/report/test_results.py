@@ -95,6 +95,18 @@ def test_no_cell_is_a_formula(config: RunConfig, tmp_path: Path, prompt: str) ->
     assert json.loads((tmp_path / JSONL).read_text().splitlines()[0])["request.prompt"] == prompt
 
 
+def test_what_is_no_number_is_none_for_every_reader_of_json(config: RunConfig, tmp_path: Path) -> None:
+    film = Artifact(path="video.mp4", bytes=10, sha256="ab", media_type="video/mp4", fps=float("nan"))
+    assert write_results(tmp_path, [(tmp_path / "0", ended(config, 0, "a", artifacts=[film]))]) == []
+    assert json.loads((tmp_path / JSONL).read_text(), parse_constant=pytest.fail)["artifact_fps"] is None
+
+
+def test_a_run_that_is_under_way_has_no_end(config: RunConfig, tmp_path: Path) -> None:
+    write_results(tmp_path, [(tmp_path / "0", ended(config, 0, "a", status=RunStatus.SUBMITTED))])
+    (row,) = map(json.loads, (tmp_path / JSONL).read_text().splitlines())
+    assert (row["submitting_at"] is None, row["ended_at"], row["seconds"]) == (False, None, None)
+
+
 def test_any_text_survives(config: RunConfig, tmp_path: Path) -> None:
     nasty = 'Käse, "zitiert"\nund 🧀;'
     write_results(tmp_path, [(tmp_path / str(n), ended(config, n, text)) for n, text in enumerate([nasty, "x"])])

@@ -48,9 +48,32 @@ def test_the_success_rate_is_of_what_has_ended(result):
     assert totals([result()], ["pending"], None)["success_rate"] is None
 
 
-def test_what_was_brought_home_by_a_later_process_counts_once_it_is_there(result):
-    runs = [result(0, resumed=2), result(1, resumed=1, status="submitted"), result(2)]
-    assert totals(runs, ["done", "pending", "done"], None)["resumed"] == 1
+def inherited(each: Attempt) -> Attempt:
+    return each.model_copy(update={"inherited": True})
+
+
+def test_what_a_later_process_brought_home_was_not_paid_again(result):
+    first, second = tries(0.4, 0.8)
+    runs = [
+        result(0, attempts=[inherited(first)]),
+        result(1, attempts=[inherited(first)], status="submitted"),
+        result(2, attempts=[inherited(first), second]),
+        result(3),
+        result(4, attempts=[inherited(each) for each in tries(0, 0.8)]),
+    ]
+    found = totals(runs, ["done"] * 5, None)
+    assert (found["resumed"], found["resumed_usd"]) == (2, 1.2)
+
+
+def test_where_an_adopted_job_is_an_earlier_requests_that_one_counts(result):
+    first, second = tries(0.4, 0.8)
+    made, other = (inherited(each.model_copy(update={"job_id": name})) for each, name in ((first, "a"), (second, "b")))
+    assert totals([result(job_id="a", attempts=[made, other])], ["done"], None)["resumed_usd"] == 0.4
+
+
+def test_what_is_under_way_is_spent_though_no_result_has_it_yet(result):
+    assert totals([result()], ["done"], None, at_stake=0.5)["spent_usd"] == 0.9
+    assert totals([result(attempts=tries(None))], ["running"], None, at_stake=0.5)["spent_usd"] == 0.5
 
 
 def test_emulated_money_is_told_from_money(result):

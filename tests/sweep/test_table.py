@@ -7,9 +7,9 @@ import io
 from rich.console import Console
 
 from runner.config import RunConfig
+from runner.config.varying import varying
 from runner.sweep.plan import Planner
 from runner.sweep.table import print_dry_run
-from runner.sweep.varying import varying
 
 
 def printed(overrides: list[list[str]], configs: list[RunConfig], width: int = 80) -> list[str]:

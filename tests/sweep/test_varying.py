@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from runner.config.varying import Varying, varying
 from runner.sweep.plan import Planner
-from runner.sweep.varying import Varying, varying
 
 
 def differing(planner: Planner, *jobs: list[str]) -> Varying:

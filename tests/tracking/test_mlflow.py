@@ -10,11 +10,17 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result_file import read_result
+from runner.tracking.mlflow_store import MlflowStore
+from runner.tracking.store import Facts
 
 pytest.importorskip("mlflow", reason="pip install 'runner[mlflow]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, of which there are many
 
 PARENT = "mlflow.parentRunId"
+STUDY = (
+    *("hydra/sweeper=optuna", "hydra.sweeper.n_trials=4", "hydra.sweeper.n_jobs=2", "hydra/sweeper/sampler=random"),
+    *("+hydra.sweeper.sampler.seed=1", "hydra.sweeper.direction=minimize", "request.duration_seconds=choice(4,8,12)"),
+)
 
 
 @pytest.fixture
@@ -79,6 +85,25 @@ def test_a_single_run_has_no_parent(single, recorded):
     assert found.files["0"] == {"thumbnail.webp", "result.json"}
 
 
+def test_the_batches_of_an_optimiser_share_one_parent(sweep, recorded):
+    assert sweep("tracking=mlflow", *STUDY) == 0
+    found = recorded()
+    assert {*found.runs} == {"0", "1", "2", "3"}
+    assert {child.data.tags[PARENT] for child in found.runs.values()} == {found.parent.info.run_id}
+    assert (found.parent.info.status, found.parent.data.metrics["done"]) == ("FINISHED", 4)
+    assert found.parent.data.tags["runner.runs"] == "4"
+    durations = {child.data.params["request.duration_seconds"] for child in found.runs.values()}
+    assert len(durations) > 1, "the study is to differ between its batches"
+    assert "request.duration_seconds" not in found.parent.data.params
+    assert found.parent.data.params["request.aspect_ratio"] == "16:9"
+
+
+def test_an_optimiser_meets_an_unreachable_server_once(sweep, capsys, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    assert sweep("tracking=mlflow", "tracking.tracking_uri=http://127.0.0.1:9", *STUDY) == 0
+    assert capsys.readouterr().err.count("mlflow has not recorded everything") == 1
+
+
 def test_a_failed_run_says_why_and_after_a_resume_the_same_run_is_brought_up_to_date(sweep, recorded, make_emulator):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 2, "fault": "internal"}])
     assert sweep("tracking=mlflow", "replica=0,1", server=server) == 1
@@ -94,6 +119,45 @@ def test_a_failed_run_says_why_and_after_a_resume_the_same_run_is_brought_up_to_
         number: child.info.run_id for number, child in before.runs.items()
     }
     assert {child.info.status for child in after.runs.values()} == {"FINISHED"}
+    assert not [key for child in after.runs.values() for key in child.data.tags if key.startswith("runner.error")]
+
+
+def test_an_upload_that_fails_leaves_no_run_running_and_is_gone_on_with(sweep, recorded, capsys, monkeypatch):
+    from mlflow import MlflowClient
+
+    def refused(*_):
+        raise PermissionError("the bucket is closed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "log_artifact", refused)
+        assert sweep("tracking=mlflow", "replica=0,1") == 0
+    assert "PermissionError: the bucket is closed" in capsys.readouterr().err
+    before = recorded()
+    (begun,) = before.runs.values()
+    assert (before.parent.info.status, begun.info.status) == ("KILLED", "FINISHED")
+    assert run(["resume", "out"]) == 0
+    after = recorded()
+    assert (after.parent.info.run_id, after.parent.info.status) == (before.parent.info.run_id, "FINISHED")
+    assert {*after.runs} == {"0", "1"}
+    assert begun.info.run_id in {child.info.run_id for child in after.runs.values()}
+    assert {*after.files["0"]} == {*after.files["1"]} == {"video.mp4", "thumbnail.webp", "result.json"}
+
+
+@pytest.mark.parametrize(("ended", "stamped"), [(None, 1_800_000_000_000), (1_700_000_000.5, 1_700_000_000_500)])
+def test_the_figures_of_a_run_that_did_not_end_are_of_now(database, ended, stamped):
+    from mlflow import MlflowClient
+
+    store = MlflowStore(database, "runner", {}, clock=lambda: 1_800_000_000.0)
+    (own, *_) = store.record(Facts("a run", {}, {"polls": 3.0}, {}, ended=ended), None, None)
+    (polls,) = MlflowClient(database).get_metric_history(own, "polls")
+    assert (polls.value, polls.timestamp) == (3.0, stamped)
+
+
+def test_a_parameter_that_a_resume_has_changed_stays_as_it_was(sweep, recorded, capsys):
+    assert sweep("tracking=mlflow", "replica=0,1") == 0
+    assert run(["resume", "out", "provider.poll_interval=0.03"]) == 0
+    assert "not recorded" not in capsys.readouterr().err
+    assert recorded().parent.data.params["provider.poll_interval"] == "0.02"
 
 
 def test_resume_records_what_an_unreachable_server_has_missed(sweep, recorded, capsys, monkeypatch):

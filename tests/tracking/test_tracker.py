@@ -4,43 +4,49 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import Artifact, Environment, Result, RunStatus
+from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
 from runner.config.tracking import MlflowTracking
 from runner.engine.run import Event, Run
-from runner.tracking.facts import params, run_facts
+from runner.tracking.address import without_credentials
+from runner.tracking.facts import params, run_facts, sweep_facts
 from runner.tracking.register import NAME, Known, Register
 from runner.tracking.store import End, Facts
 from runner.tracking.tracker import Tracker
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
-CONFIG = MlflowTracking(kind="mlflow", patience_seconds=0.05)
 
 
 class Notebook:
-    """A store that writes down what it is told, and fails or waits at a run if it is asked to."""
+    """A store that writes down what it is told, and at a run fails, waits, or takes its steps if it is asked to."""
 
     place = "a notebook"
 
-    def __init__(self, *, fails_at: str = "", waits: threading.Event | None = None) -> None:
+    def __init__(self, *, fails_at: str = "", waits: threading.Event | None = None, steps: int = 0) -> None:
         self.told: list[tuple[object, ...]] = []
         self._fails_at = fails_at
         self._waits = waits
+        self._steps = steps
 
     def begin(self, sweep: Facts, known: str | None) -> str:
         self.told.append(("begin", known))
         return known or "parent"
 
-    def record(self, run: Facts, parent: str | None, known: str | None) -> str:
+    def record(self, run: Facts, parent: str | None, known: str | None) -> Iterator[str]:
+        yield known or f"id of {run.name}"
         if self._waits is not None:
             self._waits.wait(5)
+        for _ in range(self._steps):
+            time.sleep(0.1)
+            yield known or f"id of {run.name}"
         if self._fails_at and run.name.startswith(self._fails_at):
-            raise ConnectionError("no answer from https://me:secret@tracker/api")
+            raise ConnectionError("no answer from https://me:pass/secret@tracker/api")
         self.told.append((run.name, run.tags["runner.status"], parent, known))
-        return known or f"id of {run.name}"
 
     def end(self, parent: str, sweep: Facts) -> None:
         self.told.append(("end", parent, sweep.end))
@@ -68,11 +74,15 @@ def made(loaded, tmp_path: Path):
 def tracked(tmp_path: Path):
     """Let runs end under a tracker, and close it."""
 
-    def track(store: Notebook, *ends: tuple[Run, Result]) -> None:
-        tracker = Tracker(lambda: store, [run for run, _ in ends], tmp_path, (), CONFIG)
-        for run, result in ends:
-            tracker(Event(run, RunStatus.SUBMITTED, 50))
-            tracker(Event(run, result.status, 100, result=result))
+    def track(store: Notebook, *ends: tuple[Run, Result], size: int = 9, patience: float = 0.05) -> None:
+        config = MlflowTracking(kind="mlflow", patience_seconds=patience)
+        tracker = Tracker(lambda: store, tmp_path, config)
+        for start in range(0, len(ends), size):
+            batch = ends[start : start + size]
+            tracker.expect([run for run, _ in batch])
+            for run, result in batch:
+                tracker(Event(run, RunStatus.SUBMITTED, 50))
+                tracker(Event(run, result.status, 100, result=result))
         tracker.close()
 
     return track
@@ -90,21 +100,47 @@ def test_every_run_is_recorded_below_the_sweeps_own(made, tracked, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_after_an_error_nothing_more_is_tried_and_one_warning_says_so(made, tracked, capsys):
+def test_batches_share_one_parent(made, tracked):
+    store = Notebook()
+    tracked(store, made(0), made(1), made(2), size=1)
+    assert [each[0] for each in store.told] == ["begin", "0 seed=0", "1 seed=1", "2 seed=2", "end"]
+    assert store.told[-1] == ("end", "parent", End.DONE)
+
+
+@pytest.mark.parametrize("size", [1, 2])
+def test_after_an_error_only_the_parent_is_ended_and_one_warning_says_so(made, tracked, capsys, size):
     store = Notebook(fails_at="0")
-    tracked(store, made(0), made(1))
-    assert store.told == [("begin", None)]
+    tracked(store, made(0), made(1), size=size)
+    assert store.told == [("begin", None), ("end", "parent", End.OPEN)]
     said = capsys.readouterr().err
     assert said.count("warning") == 1
     assert "ConnectionError: no answer from https://***@tracker/api" in said
     assert "secret" not in said
 
 
-def test_a_store_that_hangs_is_left_alone(made, tracked, capsys):
-    never = threading.Event()
-    tracked(Notebook(waits=never), made(0), made(1))
-    never.set()
-    assert "did not get on for 0.05 s" in capsys.readouterr().err
+def test_a_store_that_hangs_is_left_alone_and_gone_on_with_where_it_was_left(made, tracked, tmp_path: Path, capsys):
+    freed = threading.Event()
+    store = Notebook(waits=freed)
+    tracked(store, made(0), made(1))
+    said = capsys.readouterr().err
+    assert "did not get on for 0.05 s" in said
+    assert f"python -m runner resume {tmp_path} tracking.patience_seconds=0.5 sends the rest" in said
+    again = Notebook()
+    tracked(again, made(0), made(1))
+    assert ("0 seed=0", "verified", "parent", "id of 0 seed=0") in again.told
+    kept = (tmp_path / NAME).read_text()
+    freed.set()
+    for left in [thread for thread in threading.enumerate() if thread.name == "tracking"]:
+        left.join(5)
+    assert (tmp_path / NAME).read_text() == kept
+    assert "1 seed=1" not in [each[0] for each in store.told]
+
+
+def test_a_run_with_many_files_is_waited_for_as_long_as_one_after_the_other_is_sent(made, tracked, capsys):
+    store = Notebook(steps=12)
+    tracked(store, made(0), patience=0.5)
+    assert store.told[-1] == ("end", "parent", End.DONE)
+    assert capsys.readouterr().err == ""
 
 
 def test_what_ended_before_is_not_recorded_twice(made, tracked):
@@ -134,6 +170,14 @@ def test_a_line_that_a_crash_cut_short_costs_one_run(tmp_path: Path):
     path.write_text(path.read_text()[:-10])
     again = Register(tmp_path, "here")
     assert (again.parent, again.known(0), again.known(1)) == ("parent", Known("a", "verified"), None)
+    again.keep(1, Known("c", "verified"))
+    again.keep(2, Known("d", ""))
+    third = Register(tmp_path, "here")
+    assert [third.known(number) for number in range(3)] == [
+        Known("a", "verified"),
+        Known("c", "verified"),
+        Known("d", ""),
+    ]
 
 
 def test_ids_of_another_place_are_not_used(tmp_path: Path):
@@ -171,3 +215,29 @@ def test_what_is_uploaded_is_what_is_asked_for_and_there(made, tmp_path: Path, f
     for name in ("video.mp4", "thumbnail.webp", "result.json"):
         (tmp_path / name).touch()
     assert [path.name for path in run_facts(result, tmp_path, "n", files).files] == sent
+
+
+def test_emulated_money_is_no_cost(made, tmp_path: Path):
+    cost = Cost(estimated_usd=0.4, actual_usd=0.5)
+    attempts = [Attempt(number=1, started_at=BEGIN, usd=0.5)]
+    ends = [made(0, cost=cost, attempts=attempts)[1], made(1, cost=cost, attempts=attempts, provider="emulator")[1]]
+    real, emulated = (run_facts(result, tmp_path, "n", "none").metrics for result in ends)
+    assert (real["estimated_usd"], real["actual_usd"], real["spent_usd"]) == (0.4, 0.5, 0.5)
+    assert {"estimated_usd", "actual_usd", "spent_usd"} & {*emulated} == {"estimated_usd"}
+    sums = sweep_facts(tmp_path, [result.config for result in ends], ends).metrics
+    assert (sums["estimated_usd"], sums["actual_usd"], sums["spent_usd"]) == (0.8, 0.5, 0.5)
+    free = sweep_facts(tmp_path, [ends[1].config], ends[1:]).metrics
+    assert {"actual_usd", "spent_usd"} & {*free} == set()
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("https://me:secret@host/api", "https://***@host/api"),
+        ("no postgresql://me:se/cr@et@host:5432/db here", "no postgresql://***@host:5432/db here"),
+        ("mysql://secret@host/db?x=1&password=secret&y=2", "mysql://***@host/db?x=1&password=***&y=2"),
+        ("otto@example.com: http://host:5000/a", "otto@example.com: http://host:5000/a"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret_in_it(said, shown):
+    assert without_credentials(said) == shown

@@ -39,13 +39,16 @@ def records(path: Path) -> Iterator[Any]:
 
 
 def told(path: Path) -> SimpleNamespace:
-    found = SimpleNamespace(id="", group="", kind="", config={}, summary={}, files=set(), exit=None)
+    found = SimpleNamespace(id="", group="", kind="", config={}, summary={}, removed=set(), files=set(), exit=None)
     for record in records(path):
         match record.WhichOneof("record_type"):
             case "run":
                 found.id, found.group, found.kind = record.run.run_id, record.run.run_group, record.run.job_type
                 found.config |= {item.key: json.loads(item.value_json) for item in record.run.config.update}
+            case "config":
+                found.config |= {item.key: json.loads(item.value_json) for item in record.config.update}
             case "summary":
+                found.removed |= {item.key or ".".join(item.nested_key) for item in record.summary.remove}
                 found.summary |= {
                     item.key or ".".join(item.nested_key): json.loads(item.value_json) for item in record.summary.update
                 }
@@ -63,9 +66,13 @@ def recorded(here, monkeypatch):
     """Every run that lies in ./wandb, in the order of the beginning."""
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
-    yield lambda: [told(path) for path in sorted((here / "wandb").glob("offline-run-*/*.wandb"))]
     import wandb
 
+    def find():
+        wandb.teardown()  # else the last records of a run may not be in its file yet
+        return [told(path) for path in sorted((here / "wandb").glob("offline-run-*/*.wandb"))]
+
+    yield find
     wandb.teardown()
 
 
@@ -79,6 +86,7 @@ def test_a_sweep_is_a_group_with_a_run_of_its_own(sweep, recorded):
     runs = [each for each in found if each.kind == "run"]
     assert {each.group for each in found} == {parent.id}
     assert parent.summary["done"] == 2
+    assert parent.config["request"]["aspect_ratio"] == "16:9"
     assert "duration_seconds" not in parent.config["request"]
     assert {each.config["request"]["duration_seconds"] for each in runs} == {4, 8}
     assert {each.summary["status"] for each in runs} == {"verified"}
@@ -86,7 +94,7 @@ def test_a_sweep_is_a_group_with_a_run_of_its_own(sweep, recorded):
 
 
 def test_a_run_is_recorded_with_money_attempts_job_hash_and_media(single, recorded, here: Path):
-    assert single(*OFFLINE) == 0
+    assert single(*OFFLINE, "tracking.files=all") == 0
     (found,) = recorded()
     result = json.loads((here / "out/result.json").read_text())
     assert found.group == ""
@@ -100,6 +108,17 @@ def test_a_run_is_recorded_with_money_attempts_job_hash_and_media(single, record
     assert video.read_bytes() == (here / "out/video.mp4").read_bytes()
 
 
+def test_media_are_not_copied_unless_they_are_asked_for_and_the_mode_may_be_the_environments(
+    single, recorded, here: Path, monkeypatch
+):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    assert single("tracking=wandb") == 0
+    (found,) = recorded()
+    assert found.summary["thumbnail._type"] == "image-file"
+    assert found.files == {"result.json"}
+    assert not [*(here / "wandb").glob("**/*.mp4")]
+
+
 def test_resume_goes_on_in_the_same_group(sweep, recorded, make_emulator):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 2, "fault": "internal"}])
     assert sweep(*OFFLINE, "replica=0,1", server=server) == 1
@@ -110,7 +129,10 @@ def test_resume_goes_on_in_the_same_group(sweep, recorded, make_emulator):
     after = recorded()
     assert {each.id for each in after} == {each.id for each in before}
     assert {each.group for each in after} == {each.group for each in before}
-    assert [each.summary.get("status") for each in after if each.id == failed.id] == ["failed", "verified"]
+    again = [each for each in after if each.id == failed.id]
+    assert [each.summary.get("status") for each in again] == ["failed", "verified"]
+    assert {"error", "error_type"} <= {*failed.summary}
+    assert {"error", "error_type"} <= again[1].removed
 
 
 def test_without_a_key_the_runs_are_made_and_one_warning_is_said(sweep, recorded, capsys, monkeypatch):

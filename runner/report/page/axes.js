@@ -95,7 +95,7 @@ const axes = (() => {
       if (state[place]) used.add(state[place]);
     }
     state.fixed = Object.fromEntries(Object.entries(state.fixed).filter(([one, index]) =>
-      find(data, one) && !used.has(one) && index >= 0 && index < slots(data, one).length));
+      find(data, one) && !used.has(one) && Number.isInteger(index) && index >= 0 && index < slots(data, one).length));
     state.at = Math.min(Math.max(0, Math.trunc(state.at)), Math.max(0, slots(data, state.tab).length - 1));
   }
 

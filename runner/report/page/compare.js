@@ -4,7 +4,7 @@
  */
 const compare = (() => {
   const MOST = 4;
-  const parts = { videos: [] };
+  const parts = { videos: [], zoomed: [], text: "" };
 
   const overlay = () => document.getElementById("overlay");
   const chosen = () => store.state.compare.map((id) => store.cell(id)).filter(Boolean);
@@ -69,10 +69,10 @@ const compare = (() => {
   }
 
   /** One text as it differs from another, struck through and underlined for those who tell no colours apart. */
-  function difference(one, other) {
+  function difference(one, other, tag = "p") {
     const tags = { same: "span", removed: "del", added: "ins" };
     return dom.make(
-      "p",
+      tag,
       { class: "difference", dir: "auto" },
       ...words.diff(one, other).map(({ kind, text }) => dom.make(tags[kind], {}, text)),
     );
@@ -107,6 +107,15 @@ const compare = (() => {
     return [...leaves, ...outcome].filter(([, values]) => new Set(values).size > 1);
   }
 
+  /** Two words beside each other; a figure and its unit are none. */
+  const isProse = (value) => /\p{L}\S*\s+\S*\p{L}/u.test(value);
+
+  /** A value beside the first cell's: texts of several words as they differ, others as they are. */
+  function told(first, value) {
+    if (value !== first && isProse(value) && isProse(first)) return difference(first, value, "td");
+    return dom.make("td", { dir: "auto" }, value);
+  }
+
   function table(cells) {
     const found = rows(cells);
     if (!found.length) return dom.make("p", { class: "muted" }, "Config and results are the same.");
@@ -121,7 +130,7 @@ const compare = (() => {
         "tr",
         {},
         dom.make("th", { scope: "row" }, name),
-        ...values.map((value) => dom.make("td", { dir: "auto" }, value)),
+        ...values.map((value) => told(values[0], value)),
       ),
     );
     return dom.make(
@@ -170,15 +179,15 @@ const compare = (() => {
   }
 
   function release() {
-    for (const { cell, element } of parts.zoomed ?? []) zoom.detach(cell, element);
-    for (const { cell, video } of parts.videos) transport.detach(cell, video);
+    parts.zoomed.forEach(zoom.detach);
+    for (const { video } of parts.videos) transport.detach(video);
     Object.assign(parts, { videos: [], zoomed: [] });
   }
 
   function take(body) {
     for (const { cell, video } of parts.videos) transport.attach(cell, video);
-    parts.zoomed = [...body.querySelectorAll("img, video")].map((element) => ({ cell: null, element }));
-    for (const { cell, element } of parts.zoomed) zoom.attach(cell, element);
+    parts.zoomed = [...body.querySelectorAll("img, video")];
+    parts.zoomed.forEach(zoom.attach);
     transport.only(parts.videos.map(({ video }) => video));
   }
 
@@ -189,11 +198,18 @@ const compare = (() => {
     dom.set(overlay(), { tabindex: -1 }).append(parts.header, parts.body);
   }
 
+  /** What is seen of the chosen cells: their files, or the words in their place. */
+  function seen() {
+    const shown = (cell) => [cell.id, cell.status, cell.reason, ...cell.media.slice(0, 1).map((media) => media.path)];
+    return JSON.stringify(chosen().map(shown));
+  }
+
   function render() {
     const cells = chosen();
     const view = VIEWS[store.state.mode];
     if (!view || cells.length < 2) return leave();
     release();
+    parts.text = seen();
     const focused = document.activeElement?.dataset.mode;
     const body = view(cells);
     frame();
@@ -207,7 +223,8 @@ const compare = (() => {
     overlay().dataset.showing = store.state.mode;
     dock.lend(overlay());
     take(body);
-    if (!wasOpen || focused) (overlay().querySelector(`button[data-mode="${focused}"]`) ?? overlay()).focus();
+    const isLost = !overlay().contains(document.activeElement);
+    if (!wasOpen || focused || isLost) (overlay().querySelector(`button[data-mode="${focused}"]`) ?? overlay()).focus();
   }
 
   function leave() {
@@ -249,7 +266,8 @@ const compare = (() => {
     });
     store.on((changed) => {
       if (changed.has("compare")) showTray();
-      if (changed.has("mode") || (changed.has("compare") && store.state.mode)) render();
+      const isNew = changed.has("compare") || (changed.has("data") && seen() !== parts.text);
+      if (changed.has("mode") || (isNew && store.state.mode)) render();
     });
     showTray();
     if (store.state.mode) render();

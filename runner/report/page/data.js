@@ -17,24 +17,22 @@ const data = (() => {
     return index === null || index === undefined ? "–" : axes.text(store.data.axes[place].values[index]);
   }
 
-  const isNumber = (x) => typeof x === "number" && Number.isFinite(x);
-
   /** US dollars, with cents, and with more digits below ten cents. */
   function usd(x) {
-    if (!isNumber(x)) return "–";
+    if (!Number.isFinite(x)) return "–";
     return `$${(x === 0 || Math.abs(x) >= 0.1 ? CENTS : FINE).format(x)}`;
   }
 
   /** A duration: seconds below two minutes, then minutes, then hours. */
   function seconds(x) {
-    if (!isNumber(x)) return "–";
+    if (!Number.isFinite(x)) return "–";
     if (x < 120) return `${x < 10 ? x.toFixed(1) : Math.round(x)} s`;
     return x < 7200 ? `${Math.round(x / 60)} min` : `${(x / 3600).toFixed(1)} h`;
   }
 
   /** A file's size in decimal units, as file managers show it. */
   function bytes(x) {
-    if (!isNumber(x)) return "–";
+    if (!Number.isFinite(x)) return "–";
     const units = ["B", "kB", "MB", "GB", "TB"];
     const power = Math.min(units.length - 1, x > 0 ? Math.floor(Math.log10(x) / 3) : 0);
     return `${(x / 1000 ** power).toFixed(power ? 1 : 0)} ${units[power]}`;
@@ -42,7 +40,9 @@ const data = (() => {
 
   const media = (cell) => cell.media[0] ?? null;
   const isVideo = (one) => Boolean(one) && one.type.startsWith("video/");
-  const cost = (cell) => cell.actual_usd ?? cell.spent_usd ?? cell.estimated_usd;
+
+  /** What a run cost in US dollars; null while that is unknown, whatever is estimated. */
+  const cost = (cell) => cell.actual_usd ?? cell.spent_usd ?? null;
 
   function haystack(cell) {
     if (!haystacks.has(cell)) {
@@ -74,7 +74,7 @@ const data = (() => {
   };
 
   function compare(rank) {
-    const last = (x) => (isNumber(x) ? x : Infinity);
+    const last = (x) => (Number.isFinite(x) ? x : Infinity);
     return (one, other) => {
       const [a, b] = [last(rank(one)), last(rank(other))];
       return a === b ? RANKS.number(one) - RANKS.number(other) : a - b;
@@ -87,7 +87,7 @@ const data = (() => {
     const asked = JSON.stringify([find, groups, starred, unrejected, sort]);
     if (memo?.asked !== asked || memo.source !== store.data) {
       const cells = store.data.cells.filter(passes(store.state));
-      memo = { asked, source: store.data, cells: cells.sort(compare(RANKS[sort] ?? RANKS.number)) };
+      memo = { asked, source: store.data, cells: cells.sort(compare(RANKS[sort])) };
     }
     return memo.cells;
   }
@@ -126,5 +126,7 @@ const data = (() => {
     notes.on(() => { memo = null; });
   }
 
-  return { axis, value, usd, seconds, bytes, media, isVideo, cost, shown, untold, groups, start };
+  const SORTS = Object.keys(RANKS);
+
+  return { axis, value, usd, seconds, bytes, media, isVideo, cost, shown, SORTS, untold, groups, start };
 })();

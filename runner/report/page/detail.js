@@ -30,8 +30,8 @@ const detail = (() => {
   }
 
   function release() {
-    if (parts.picture) zoom.detach(parts.cell, parts.picture);
-    if (parts.video) transport.detach(parts.cell, parts.video);
+    if (parts.picture) zoom.detach(parts.picture);
+    if (parts.video) transport.detach(parts.video);
     Object.assign(parts, { video: null, picture: null });
   }
 
@@ -42,7 +42,7 @@ const detail = (() => {
     }
     if (element.matches("img, video")) {
       parts.picture = element;
-      zoom.attach(cell, element);
+      zoom.attach(element);
     }
     transport.only(parts.video ? [parts.video] : []);
   }
@@ -50,20 +50,24 @@ const detail = (() => {
   /** Buttons for the further files of a cell that has several. */
   function choices(cell) {
     if (cell.media.length < 2) return null;
-    const choose = (index) => () => {
-      parts.shown = index;
-      stage(cell);
-      parts.stage.querySelectorAll(".files button")[index].focus();
-    };
     return dom.make(
       "div",
       { class: "segments files", role: "group", "aria-label": "Files" },
       ...cell.media.map((media, index) =>
-        dom.button(`${index + 1}`, `File ${index + 1} of ${cell.media.length}`, choose(index), {
+        dom.button(`${index + 1}`, `File ${index + 1} of ${cell.media.length}`, () => file(index), {
           "aria-pressed": String(index === parts.shown),
         }),
       ),
     );
+  }
+
+  /** Shows another file of the open cell, counted from 0; nothing where it has no such file. */
+  function file(index) {
+    const { cell } = parts;
+    if (cell.media.length < 2 || !cell.media[index]) return;
+    parts.shown = index;
+    stage(cell);
+    parts.stage.querySelectorAll(".files button")[index].focus();
   }
 
   function stage(cell) {
@@ -176,15 +180,34 @@ const detail = (() => {
   const button = (label) =>
     [...parts.header.querySelectorAll("button:enabled")].find((one) => one.getAttribute("aria-label") === label);
 
-  /** A newer state of the same cell: what plays and what is being written stay. */
+  /** What the stage shows: a file, or the words in its place. */
+  function staged(cell) {
+    const media = cell.media[parts.shown];
+    return JSON.stringify(media ? [media.path, media.sha256] : [cell.status, cell.reason, cell.hint]);
+  }
+
+  /** A newer state of the same cell: what plays, what is being written and what was unfolded stay. */
   function refresh() {
     const cell = store.cell(store.state.open);
     if (!cell || !parts.cell || JSON.stringify(cell) === parts.text) return;
-    const same = cell.media[parts.shown]?.path === parts.cell.media[parts.shown]?.path;
+    const same = staged(cell) === staged(parts.cell);
     parts.cell = cell;
     header(cell);
-    known(cell);
+    keeping(() => known(cell));
     if (!same) stage(cell);
+  }
+
+  /** Makes the facts anew with the same lists unfolded, and the focus where it was. */
+  function keeping(make) {
+    const lists = () => [...parts.facts.querySelectorAll("details")];
+    const title = (list) => list.querySelector("summary").textContent;
+    const opened = new Set(lists().filter((list) => list.open).map(title));
+    const label = (one) => one.getAttribute("aria-label") ?? one.textContent;
+    const focused = parts.facts.contains(document.activeElement) ? label(document.activeElement) : null;
+    make();
+    for (const list of lists()) list.open = opened.has(title(list));
+    const again = [...parts.facts.querySelectorAll("button, summary, a")].find((one) => label(one) === focused);
+    again?.focus({ preventScroll: true });
   }
 
   function hide() {
@@ -219,5 +242,5 @@ const detail = (() => {
     if (store.state.open) render();
   }
 
-  return { start, open, close, go, write };
+  return { start, open, close, go, file, write };
 })();

@@ -120,9 +120,18 @@ const facts = (() => {
       isThere(cell.continue) ? dom.command(cell.continue, "the command that continues") : null,
       isThere(cell.repeat) ? dom.make("p", { class: "muted" }, "Makes it again:") : null,
       isThere(cell.repeat) ? dom.command(cell.repeat, "the command that repeats it") : null,
+      ...written(cell),
+    );
+  }
+
+  /** The config to keep, unless it would be another's. */
+  function written(cell) {
+    const flaw = recipes.flaw(cell);
+    if (flaw) return [dom.make("p", { class: "muted", dir: "auto" }, `No YAML, no Python: ${flaw}.`)];
+    return [
       recipe("YAML", () => recipes.yaml(cell), "the YAML"),
       recipe("Python", () => recipes.python(cell), "the Python"),
-    );
+    ];
   }
 
   /** The config's leaves; those that only this cell has stand first. */

@@ -37,7 +37,7 @@ const grid = (() => {
     if (!reachable && first) tile.reach(first, true);
   }
 
-  /** Arrange everything anew; rows that hold the same runs at the same size stay as they are. */
+  /** Arrange everything anew; rows that say the same of the same runs at the same size stay. */
   function relayout(changed = new Set()) {
     root.hidden = store.state.view !== "grid";
     if (root.hidden || !root.clientWidth) return;
@@ -72,8 +72,9 @@ const grid = (() => {
   function adopt(drawn, row) {
     drawn.row = row;
     locate(drawn.element, row);
-    for (const slot of drawn.slots.values()) {
-      for (const made of slot.tiles) tile.update(made, store.cell(made.cell.id));
+    for (const [column, { tiles: kept }] of drawn.slots) {
+      const { cells } = row.slots[column];
+      kept.forEach((made, at) => tile.update(made, cells[at], cells));
     }
   }
 

@@ -17,7 +17,6 @@ const icon = (() => {
     copy: "M9 9h11v11H9zM5 15H4V4h11v1",
     sound: "M4 9v6h4l5 4V5L8 9zM16.5 8.5a5 5 0 0 1 0 7M19 6a9 9 0 0 1 0 12",
     silent: "M4 9v6h4l5 4V5L8 9zM17 9l5 6M22 9l-5 6",
-    columns: "M12 3v18M4 6h5v12H4zM15 6h5v12h-5z",
     compare: "M12 3v18M4 6h5v12H4zM15 6h5v12h-5z",
     expand: "M14 4h6v6M20 4l-7 7M10 20H4v-6M4 20l7-7",
     swap: "M7 4v14M3 14l4 4 4-4M17 20V6M13 10l4-4 4 4",

@@ -13,14 +13,55 @@ const keyboard = (() => {
     if (id) grid.focus(id);
   };
 
+  const control = (name) => document.querySelector(`#toolbar [name="${name}"]`);
+  const press = (name) => () => control(name).click();
+
+  /** Brings the reader to a control, which on a phone is folded away. */
+  function reach(field) {
+    if (field.offsetParent === null) document.getElementById("unfold").click();
+    field.focus();
+  }
+
   function find() {
     detail.close();
     compare.close();
-    const field = document.querySelector("#toolbar input[type=search], #toolbar input[type=text]");
-    if (field?.offsetParent === null) document.getElementById("unfold")?.click();
-    field?.focus();
-    field?.select();
+    reach(control("find"));
+    control("find").select();
   }
+
+  function toAxes() {
+    const field = store.state.view === "plot" ? document.getElementById("plot-axis") : control("x");
+    if (field) reach(field);
+    else dom.say("Nothing varies between these runs.");
+  }
+
+  /** Shows the runs of one status after the other, then all. */
+  function nextStatus() {
+    const names = data.groups().map(([name]) => name);
+    const next = names[names.indexOf(store.state.groups[0]) + 1];
+    store.set({ groups: next ? [next] : [] });
+    dom.say(next ? `Only runs that are ${tile.WORDS[next].toLowerCase()}` : "Runs of every status");
+  }
+
+  function nextOrder() {
+    const field = control("sort");
+    field.selectedIndex = (field.selectedIndex + 1) % field.options.length;
+    field.dispatchEvent(new Event("change"));
+    dom.say(`Sorted by ${field.selectedOptions[0].text}`);
+  }
+
+  function resize(steps) {
+    const field = control("size");
+    field.stepUp(steps);
+    field.dispatchEvent(new Event("input"));
+    dom.say(`Cells of ${field.value} pixels`);
+  }
+
+  /** Compares all that is chosen, or two of it where all of it is seen already. */
+  const sideBySide = () => compare.open(store.state.mode === "compare4" ? "compare2" : undefined);
+
+  const copied = (what, named) =>
+    withCell((cell) => (cell[what] ? dom.copy(cell[what], named) : dom.say(`Run ${cell.number} has none: ${named}`)));
 
   function tab(number) {
     const tabs = axes.slots(store.data, store.state.tab);
@@ -34,11 +75,15 @@ const keyboard = (() => {
     sheet().showModal();
   }
 
-  /** [group, keys as told, keys as pressed, what it does, action, where: always, in the grid alone, or in a run] */
+  const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
+  /** [group, keys as told, keys as pressed, what it does, action, where: `works`] */
   const ACTIONS = [
     ["Playback", "Space", [" "], "play or pause all", () => transport.toggle(), "always"],
     ["Playback", ",  .", [","], "one frame back or on", () => transport.step(-1), "always"],
     ["Playback", null, ["."], null, () => transport.step(1), "always"],
+    ["Playback", "J  K", ["j"], "a second back or on", () => transport.seek(transport.position - 1), "always"],
+    ["Playback", null, ["k"], null, () => transport.seek(transport.position + 1), "always"],
     ["Playback", "[  ]", ["["], "slower or faster", () => transport.faster(-1), "always"],
     ["Playback", null, ["]"], null, () => transport.faster(1), "always"],
     ["Playback", "L", ["l"], "loop", () => transport.loop(), "always"],
@@ -56,27 +101,39 @@ const keyboard = (() => {
     ["Runs", null, ["ArrowUp"], null, move(0, -1), "run"],
     ["Runs", null, ["ArrowDown"], null, move(0, 1), "run"],
     ["Runs", "Enter", ["Enter"], "open the run", withCell((cell) => detail.open(cell.id)), "grid"],
-    ["Runs", "C", ["c"], "choose it for comparison", withCell((cell) => compare.toggle(cell.id)), "run"],
-    ["Runs", "V", ["v"], "compare what is chosen", () => compare.open(), "grid"],
+    ["Runs", "1 – 9", DIGITS, "a file of the open run", (key) => detail.file(Number(key) - 1), "open"],
+    ["Runs", "Y", ["y"], "copy the command that repeats it", copied("repeat", "the command that repeats it"), "run"],
+    ["Runs", "Shift + Y", ["Shift+y"], "copy the one that continues", copied("continue", "the command that continues"),
+      "run"],
+    ["Comparison", "C", ["c"], "choose the run", withCell((cell) => compare.toggle(cell.id)), "run"],
+    ["Comparison", "Shift + C", ["Shift+c"], "choose none", () => store.set({ compare: [] }), "compare"],
+    ["Comparison", "V", ["v"], "side by side: all, or two", sideBySide, "compare"],
+    ["Comparison", "W", ["w"], "wipe one over the other", () => compare.open("wipe"), "compare"],
+    ["Comparison", "D", ["d"], "the differences in words", () => compare.open("words"), "compare"],
     ["Judgement", "S", ["s"], "star", withCell((cell) => notes.toggle(cell, "star")), "run"],
     ["Judgement", "X", ["x"], "reject", withCell((cell) => notes.toggle(cell, "reject")), "run"],
     ["Judgement", "N", ["n"], "write a note", withCell((cell) => detail.write(cell.id)), "run"],
-    ["View", "F  /", ["f", "/"], "find", find, "always"],
-    ["View", "1 – 9", ["1", "2", "3", "4", "5", "6", "7", "8", "9"], "tabs", (key) => tab(Number(key)), "grid"],
+    ["Judgement", "E", ["e"], "export the notes", () => notes.download(), "always"],
+    ["Judgement", "I", ["i"], "import notes", () => document.getElementById("notes-import").click(), "always"],
+    ["Filter", "F  /", ["f", "/"], "find", find, "always"],
+    ["Filter", "U", ["u"], "only runs of the next status", nextStatus, "grid"],
+    ["Filter", "Shift + S", ["Shift+s"], "only starred runs", press("starred"), "grid"],
+    ["Filter", "Shift + X", ["Shift+x"], "hide rejected runs", press("unrejected"), "grid"],
+    ["Filter", "Shift + F", ["Shift+f"], "show all runs", () => toolbar.clear(), "grid"],
+    ["View", "1 – 9", DIGITS, "tabs", (key) => tab(Number(key)), "grid"],
+    ["View", "A", ["a"], "to the axes", toAxes, "grid"],
     ["View", "R", ["r"], "swap the axes", () => toolbar.swap(), "grid"],
-    [
-      "View",
-      "G",
-      ["g"],
-      "grid or plot",
-      () => store.set({ view: store.state.view === "plot" ? "grid" : "plot" }),
-      "grid",
-    ],
+    ["View", "O", ["o"], "the next order", nextOrder, "grid"],
+    ["View", "B  Shift + B", ["b"], "bigger or smaller cells", () => resize(2), "grid"],
+    ["View", null, ["Shift+b"], null, () => resize(-2), "grid"],
+    ["View", "G", ["g"], "grid or plot", press("view"), "grid"],
+    ["View", "T", ["t"], "the next theme", press("theme"), "always"],
     ["View", "Esc", [], "close", null, "grid"],
     ["View", "?", ["?"], "this sheet", () => show(), "always"],
   ];
 
-  const byKey = new Map(ACTIONS.flatMap(([, , keys, , action, where]) => keys.map((key) => [key, { action, where }])));
+  /** What a key does where the reader is now. */
+  const found = (key) => ACTIONS.find(([, , keys, , , where]) => keys.includes(key) && works(where, key))?.[4];
 
   const isTyping = (target) =>
     target.closest(
@@ -90,8 +147,11 @@ const keyboard = (() => {
     return Boolean(target.closest("input, [role=slider], [role=tab], [role=tablist], .scroller, pre, .prompt"));
   }
 
-  const name = ({ key, shiftKey }) =>
-    key.startsWith("Arrow") && shiftKey ? `Shift+${key}` : key.length === 1 ? key.toLowerCase() : key;
+  /** A key as in `ACTIONS`; signs are told apart by what they are, as Shift has part in them. */
+  function name({ key, shiftKey }) {
+    const letter = key.length === 1 ? key.toLowerCase() : key;
+    return shiftKey && (key.startsWith("Arrow") || /^\p{L}$/u.test(letter)) ? `Shift+${letter}` : letter;
+  }
 
   function typing(event) {
     if (event.key !== "Escape") return;
@@ -101,23 +161,27 @@ const keyboard = (() => {
     event.target.closest("dialog")?.focus();
   }
 
-  /** Whether an action makes sense where the reader is now. */
+  /** Whether an action makes sense where the reader is: in the sheet, an open run, the comparison or the grid. */
   function works(where, key) {
     if (sheet().open) return key === "?";
-    if (store.state.open) return where !== "grid";
-    return !store.state.mode || where === "always";
+    if (where === "always") return true;
+    if (store.state.open) return where === "run" || where === "open";
+    return store.state.mode ? where === "compare" : where !== "open";
   }
 
+  /** On some keyboards signs are typed by AltGr, which is told as Ctrl and Alt. */
+  const isCommand = (event) =>
+    (event.ctrlKey || event.metaKey || event.altKey) && !event.getModifierState("AltGraph");
+
   function onKey(event) {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+    if (event.defaultPrevented || event.isComposing || isCommand(event)) return;
     const target = event.target instanceof Element ? event.target : document.body;
     if (isTyping(target)) return typing(event);
     const key = name(event);
-    const found = byKey.get(key);
-    if (!found?.action || isTaken(target, key)) return;
-    if (!works(found.where, key)) return;
+    const action = isTaken(target, key) ? null : found(key);
+    if (!action) return;
     event.preventDefault();
-    found.action(key);
+    action(key);
   }
 
   function draw() {

@@ -14,7 +14,7 @@ const layout = (() => {
     const { x, y, size } = store.state;
     const phone = width < PHONE;
     const kind = phone || (!x && !y) ? "list" : "matrix";
-    const frame = { kind, phone, gap: GAP, inner: INNER, margin: phone ? 12 : MARGIN, caption: CAPTION[kind] };
+    const frame = { kind, gap: GAP, margin: phone ? 12 : MARGIN, caption: CAPTION[kind] };
     frame.tile = phone ? width - 2 * frame.margin : size;
     const found = kind === "list" ? list(frame, width) : matrix(frame);
     return measure(found);
@@ -90,7 +90,7 @@ const layout = (() => {
     plan.lines = [];
     let top = plan.margin / 2;
     plan.rows.forEach((row, index) => {
-      Object.assign(row, { index, top, key: row.slots.map((slot) => slot.cells.map((cell) => cell.id).join()).join(";") });
+      Object.assign(row, { index, top, key: identity(row) });
       const lines = Math.max(1, ...row.slots.map((slot) => Math.ceil(slot.cells.length / plan.per)));
       row.frame = Math.round(plan.tile * tallest(row));
       row.height = lines * (row.frame + plan.caption) + (lines - 1) * INNER;
@@ -99,6 +99,13 @@ const layout = (() => {
     });
     plan.height = top + plan.margin;
     return plan;
+  }
+
+  /** All that a row shows, but what becomes of its runs: rows with the same may stay as they are. */
+  function identity({ text, slots }) {
+    const { x, y, tab } = store.state; // runs that share a cell are told apart by the other axes
+    const held = slots.map(({ cells, hidden }) => cells.map((cell) => cell.id).join() || `${hidden} hidden`);
+    return JSON.stringify([x, y, tab, text, ...held]);
   }
 
   function number(plan, row, lines) {

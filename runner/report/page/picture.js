@@ -11,26 +11,36 @@ const picture = (() => {
     );
   }
 
-  function lost(event) {
-    const name = event.target.dataset.path;
-    event.target.replaceWith(dom.make("p", { class: "absent" }, `The file is not there: ${name}`));
+  /** What stands in the place of a file that the browser does not show. */
+  function lost({ path, type }) {
+    const words = path.startsWith("data:")
+      ? `${tile.clip(type, 100)} cannot be played here.`
+      : `The file is not there: ${tile.clip(path, 300)}`;
+    return dom.make("p", { class: "absent" }, words);
   }
 
   /** The element for one of a cell's files; words for a cell without any. */
   function make(cell, media) {
     if (!media) return absent(cell);
-    const label = `Run ${cell.number}: ${tile.clip(cell.label || cell.prompt, 200)}`;
-    const path = tile.clip(media.path, 300);
+    const label = `Run ${tile.name(cell)}: ${tile.clip(cell.prompt, 200)}`;
+    const onerror = (event) => event.target.replaceWith(lost(media));
     if (!data.isVideo(media)) {
-      return dom.make("img", { src: media.path, alt: label, draggable: "false", "data-path": path, onerror: lost });
+      return dom.make("img", {
+        loading: "lazy",
+        decoding: "async",
+        draggable: "false",
+        alt: label,
+        onerror,
+        src: media.path,
+      });
     }
     return dom.make("video", {
+      disablepictureinpicture: true,
+      tabindex: -1,
       poster: media.poster,
       "data-src": media.path,
-      "data-path": path,
       "aria-label": label,
-      tabindex: -1,
-      onerror: lost,
+      onerror,
     });
   }
 

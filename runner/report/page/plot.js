@@ -11,12 +11,12 @@ const plot = (() => {
     { name: "Cost", of: (cell) => data.cost(cell), text: (value) => data.usd(value) },
   ];
   const MOST_POINTS = 3000;
+  const MOST_ROWS = 500;
   const CROWD = 300;
   let chosen = "";
   let width = WIDEST;
 
   const container = () => document.getElementById("plot");
-  const isNumber = (value) => typeof value === "number" && Number.isFinite(value);
 
   /** A fraction that is always the same for one key, so that points keep their place. */
   function jitter(key) {
@@ -25,23 +25,22 @@ const plot = (() => {
     return ((hash >>> 0) % 1000) / 1000;
   }
 
-  function quantile(sorted, share) {
-    const at = (sorted.length - 1) * share;
-    const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
-    return low + (high - low) * (at - Math.floor(at));
-  }
+  /** The least figure that half of all do not exceed, as in the totals; null of none. */
+  const median = (sorted) => sorted[Math.ceil(sorted.length / 2) - 1] ?? null;
 
   /** The runs with a figure by the values of an axis: [{name, cells, sorted, median}]. */
   function columns(axis, measure) {
     const place = axis ? store.data.axes.indexOf(axis) : -1;
-    const names = axis ? axes.slots(store.data, axis.key) : [{ index: undefined, text: "all runs" }];
-    return names.map(({ index, text }) => {
-      const cells = data
-        .shown()
-        .filter((cell) => isNumber(measure.of(cell)) && (place < 0 || (cell.at[place] ?? null) === index));
-      const sorted = cells.map(measure.of).sort((one, other) => one - other);
-      return { name: text, cells, sorted, median: sorted.length ? quantile(sorted, 0.5) : null };
-    });
+    const names = axis ? axes.slots(store.data, axis.key) : [{ index: null, text: "all runs" }];
+    const cells = new Map(names.map(({ index }) => [index, []]));
+    for (const cell of data.shown())
+      if (Number.isFinite(measure.of(cell))) cells.get(cell.at[place] ?? null).push(cell);
+    return names.map(({ index, text }) => column(text, cells.get(index), measure));
+  }
+
+  function column(name, cells, measure) {
+    const sorted = cells.map(measure.of).sort((one, other) => one - other);
+    return { name, cells, sorted, median: median(sorted) };
   }
 
   /** Round steps from zero to at least the greatest value. */
@@ -62,7 +61,6 @@ const plot = (() => {
     return {
       steps,
       band,
-      every: Math.ceil(count / MOST_POINTS),
       radius: count > CROWD ? 3 : 5,
       x: (column, share) => EDGE.left + band * (column + share),
       y: (value) => HEIGHT - EDGE.bottom - ((HEIGHT - EDGE.top - EDGE.bottom) * value) / top,
@@ -97,24 +95,21 @@ const plot = (() => {
     );
   }
 
-  /** As many of a column's runs as can be told apart; figures and medians are of all. */
-  const thinned = (cells, { every }) => cells.filter((_, index) => index % every === 0);
+  /** Every so many of a list; figures and medians are of all. */
+  const thinned = (list, most) => list.filter((_, index) => index % Math.ceil(list.length / most) === 0);
+
+  function stroke(height, at, { x, y }) {
+    const place = { x1: x(at, 0.12), x2: x(at, 0.88), y1: y(height), y2: y(height) };
+    return icon.svg("line", { class: "median", ...place });
+  }
 
   function marks(found, scale, measure) {
-    return found.flatMap(({ cells, median }, column) => [
-      ...thinned(cells, scale).map((cell) => point(cell, column, scale, measure)),
-      ...(median === null
-        ? []
-        : [
-            icon.svg("line", {
-              class: "median",
-              x1: scale.x(column, 0.12),
-              x2: scale.x(column, 0.88),
-              y1: scale.y(median),
-              y2: scale.y(median),
-            }),
-          ]),
-    ]);
+    const runs = found.flatMap(({ cells }, at) => cells.map((cell) => ({ cell, at })));
+    const strokes = found.map((one, at) => ({ height: one.median, at })).filter(({ height }) => height !== null);
+    return [
+      ...thinned(runs, MOST_POINTS).map(({ cell, at }) => point(cell, at, scale, measure)),
+      ...thinned(strokes, MOST_ROWS).map(({ height, at }) => stroke(height, at, scale)),
+    ];
   }
 
   function names(found, { x, band }) {
@@ -164,14 +159,17 @@ const plot = (() => {
     );
     const figures = ({ sorted, median }) =>
       sorted.length ? [sorted[0], median, sorted[sorted.length - 1]].map(measure.text) : ["–", "–", "–"];
-    const body = found.map((column) =>
-      dom.make(
-        "tr",
-        {},
-        dom.make("th", { scope: "row", dir: "auto" }, tile.clip(column.name, 200)),
-        ...[column.cells.length, ...figures(column)].map((figure) => dom.make("td", {}, figure)),
-      ),
-    );
+    const body = found
+      .slice(0, MOST_ROWS)
+      .map((one) =>
+        dom.make(
+          "tr",
+          {},
+          dom.make("th", { scope: "row", dir: "auto" }, tile.clip(one.name, 200)),
+          ...[one.cells.length, ...figures(one)].map((figure) => dom.make("td", {}, figure)),
+        ),
+      );
+    const left = found.length - body.length;
     return dom.make(
       "details",
       {},
@@ -180,6 +178,7 @@ const plot = (() => {
         "div",
         { class: "scroller", tabindex: 0, role: "group", "aria-label": `${measure.name} as a table` },
         dom.make("table", {}, dom.make("thead", {}, dom.make("tr", {}, ...head)), dom.make("tbody", {}, ...body)),
+        left > 0 ? dom.make("p", { class: "muted" }, `and ${left} values more`) : null,
       ),
     );
   }
@@ -254,6 +253,9 @@ const plot = (() => {
     const telling = ["view", "x", "find", "groups", "starred", "unrejected", "data"];
     store.on((changed) => {
       if (telling.some((key) => changed.has(key))) render();
+    });
+    notes.on(() => {
+      if (store.state.starred || store.state.unrejected) render();
     });
     addEventListener("resize", () => {
       if (room() !== width) render();

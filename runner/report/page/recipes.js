@@ -8,9 +8,15 @@ const recipes = (() => {
   const RESERVED = /^(y|n|yes|no|on|off|true|false|null)$/i;
   // Beyond JSON's own: what YAML takes for line breaks or refuses, and what changes the direction or is not seen.
   const UNSEEN = /[\u007f-\u00a0\u00ad\u061c\u200b-\u200f\u2028-\u202f\u2060-\u206f\ufeff\ufff9-\uffff]/g;
+  // What Python wrote in place of a text that is too long to be looked at, and OmegaConf's mark.
+  const SHORTENED = /^.{40,80}… \([\d,]+ characters\)$/su;
+  const MISSING = "???";
   const NAMED = ["vllm_omni", "sglang", "litellm"];
 
   const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
+
+  /** A text that OmegaConf takes for itself and not for an interpolation. */
+  const uninterpolated = (text) => text.replace(/(\\*)\$\{/g, "$1$1\\${");
 
   /** A text in double quotes, read alike by YAML, Python and JSON. */
   const quoted = (text) => JSON.stringify(text).replace(UNSEEN, escaped);
@@ -46,7 +52,7 @@ const recipes = (() => {
   function scalar(value) {
     if (typeof value === "number") return number(value);
     if (typeof value !== "string") return String(value);
-    return PLAIN.test(value) && !RESERVED.test(value) ? value : quoted(value);
+    return PLAIN.test(value) && !RESERVED.test(value) ? value : quoted(uninterpolated(value));
   }
 
   function flow(value) {
@@ -64,12 +70,28 @@ const recipes = (() => {
     });
   }
 
-  /** The config as a file for `python -m runner --config-dir . --config-name NAME`. */
+  /** What keeps a value from being written as it is, in a word or two; null where nothing does. */
+  function obstacle(value) {
+    if (typeof value === "number" && Math.abs(value) > Number.MAX_SAFE_INTEGER) return "a number of too many digits";
+    if (value === MISSING) return `a text that Hydra takes for a missing value: ${MISSING}`;
+    if (typeof value === "string" && SHORTENED.test(value)) return "a text too long for this page";
+    if (typeof value !== "object" || value === null) return null;
+    return Object.values(value).map(obstacle).find(Boolean) ?? null;
+  }
+
+  /** Why the page cannot tell a cell's whole config; null where it can. */
+  function flaw(cell) {
+    for (const [key, value] of Object.entries({ ...store.data.shared, ...cell.own }))
+      if (obstacle(value)) return `${key} is ${obstacle(value)}`;
+    return null;
+  }
+
+  /** The config as a file for `python -m runner --config-dir . --config-name NAME`; a consent is not repeated. */
   function yaml(cell) {
     return [
       "# Keep it as run.yaml, then: python -m runner --config-dir . --config-name run",
       "defaults: [_self_, {hydra: default}]",
-      ...block(config(cell), ""),
+      ...block({ ...config(cell), yes: false }, ""),
       "",
     ].join("\n");
   }
@@ -143,5 +165,5 @@ const recipes = (() => {
     ].join("\n");
   }
 
-  return { config, yaml, python };
+  return { flaw, yaml, python };
 })();

@@ -10,7 +10,9 @@ const refresh = (() => {
   /** In the hidden copy: hand the data to the page that asked, and do nothing else. */
   function isCopy() {
     if (location.search !== "?data" || window.parent === window) return false;
-    window.parent.postMessage({ gallery: document.getElementById("data").textContent }, "*");
+    // A file has no origin by which it could be told from others.
+    const target = location.protocol === "file:" ? "*" : location.origin;
+    window.parent.postMessage({ gallery: document.getElementById("data").textContent }, target);
     return true;
   }
 
@@ -37,8 +39,8 @@ const refresh = (() => {
     if (document.hidden) return next();
     frame?.remove();
     asked = performance.now();
-    const src = `${location.pathname.split("/").pop()}?data`;
-    frame = dom.make("iframe", { hidden: true, tabindex: -1, title: "Newer data", sandbox: "allow-scripts", src });
+    const only = { hidden: true, tabindex: -1, sandbox: "allow-scripts" };
+    frame = dom.make("iframe", { ...only, title: "Newer data", src: "?data" });
     document.body.append(frame);
     timer = setTimeout(next, PATIENCE); // a copy that was half written, or is gone
   }
@@ -61,30 +63,34 @@ const refresh = (() => {
   /** Say how fresh the page is, and what to type where nothing comes any more. */
   function tell() {
     const line = document.getElementById("freshness");
-    const words = store.data.complete ? `Written ${when(store.data.made_at)}` : stale() ? "" : `Running · written ${ago(age())}`;
     if (stale()) return stopped(line);
     delete line.dataset.stale;
-    line.removeAttribute("role");
+    const words = store.data.complete ? `Written ${when(store.data.made_at)}` : `Running · written ${ago(age())}`;
     if (line.textContent !== words) line.textContent = words;
   }
 
   const when = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
 
+  /** Built once: then only the age changes, so that nothing is spoken again and no button loses the focus. */
   function stopped(line) {
-    const said = `Last written ${ago(age())}; the sweep seems to have stopped.`;
-    if (line.dataset.stale === said) return;
-    line.setAttribute("role", "alert");
-    line.dataset.stale = said;
     const commands = store.data.sweeps.map((sweep) => sweep.resume).filter(Boolean);
-    const words = dom.make("span", {}, commands.length ? `${said} To go on:` : said);
-    line.replaceChildren(words, ...commands.map((text) => dom.command(text)));
+    const wanted = commands.join("\n");
+    if (line.dataset.stale !== wanted) {
+      line.dataset.stale = wanted;
+      const alarm = dom.make("strong", { role: "alert" }, "the sweep seems to have stopped.");
+      const words = [dom.make("span", { class: "age" }), alarm, commands.length ? " To go on:" : null];
+      line.replaceChildren(dom.make("span", {}, ...words), ...commands.map((text) => dom.command(text)));
+    }
+    const [shown, said] = [line.querySelector(".age"), `Last written ${ago(age())}; `];
+    if (shown.textContent !== said) shown.textContent = said;
   }
 
   function ago(seconds) {
     if (seconds < 2) return "just now";
-    if (seconds < 120) return `${Math.round(seconds)} s ago`;
-    if (seconds < 7200) return `${Math.round(seconds / 60)} minutes ago`;
-    return seconds < 172800 ? `${Math.round(seconds / 3600)} hours ago` : `${Math.round(seconds / 86400)} days ago`;
+    if (seconds < 60) return `${Math.floor(seconds)} s ago`;
+    const [size, unit] = seconds < 7200 ? [60, "minute"] : seconds < 172800 ? [3600, "hour"] : [86400, "day"];
+    const count = Math.floor(seconds / size);
+    return `${count} ${unit}${count > 1 ? "s" : ""} ago`;
   }
 
   return { isCopy, start };

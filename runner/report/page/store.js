@@ -4,6 +4,9 @@ const store = (() => {
     at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, sort: "number", size: 240,
     compare: [], mode: "", open: "", focus: "", view: "grid",
   };
+  const MODES = ["compare2", "compare4", "wipe", "words"];
+  const VIEWS = ["grid", "plot"];
+  const SIZES = { least: 120, most: 640 }; // pixels
   const listeners = new Set();
   const state = {};
   let defaults = {};
@@ -20,15 +23,26 @@ const store = (() => {
     defaults = { ...FIXED, ...axes.arrange(data) };
   }
 
-  /** Hold the choices against the data: what no longer exists falls back to its default. */
+  /** Hold the choices against what there is: what does not exist falls back to its default. */
   function settle() {
     const before = { ...state };
     Object.assign(state, defaults, chosen);
     axes.settle(current, state, defaults);
+    settleRuns();
+    state.groups = state.groups.filter((name) => Object.hasOwn(tile.WORDS, name));
+    state.size = Math.min(SIZES.most, Math.max(SIZES.least, state.size));
+    if (!data.SORTS.includes(state.sort)) state.sort = defaults.sort;
+    if (!VIEWS.includes(state.view)) state.view = defaults.view;
+    return new Set(Object.keys(state).filter((key) => !same(before[key], state[key])));
+  }
+
+  function settleRuns() {
     state.compare = state.compare.filter((id) => ids.has(id)).slice(0, 4);
     if (!ids.has(state.open)) state.open = "";
     if (!ids.has(state.focus)) state.focus = "";
-    return new Set(Object.keys(state).filter((key) => !same(before[key], state[key])));
+    if (MODES.includes(state.mode) && state.compare.length > 1) return;
+    state.mode = "";
+    delete chosen.mode; // else the comparison would open by itself once two runs are chosen again
   }
 
   function tell(changed) {
@@ -54,24 +68,31 @@ const store = (() => {
     const parameters = new URLSearchParams();
     for (const [key, value] of Object.entries(state)) {
       if (same(value, defaults[key])) continue;
-      if (key === "fixed") for (const [axis, index] of Object.entries(value)) parameters.set(`fixed.${axis}`, index);
+      if (key === "fixed") keepFixed(parameters, value);
       else parameters.set(key, Array.isArray(value) ? value.join(" ") : value);
     }
     return parameters.toString();
   }
 
+  /** Each axis that is fixed; where none is although some are by default, that is said too. */
+  function keepFixed(parameters, fixed) {
+    for (const [axis, index] of Object.entries(fixed)) parameters.set(`fixed.${axis}`, index);
+    if (same(fixed, {})) parameters.set("fixed", "");
+  }
+
   function read(hash) {
     const found = {};
     for (const [key, text] of new URLSearchParams(hash)) {
-      if (key.startsWith("fixed.")) found.fixed = { ...found.fixed, [key.slice(6)]: Number(text) || 0 };
-      else if (key in defaults) found[key] = parse(defaults[key], text);
+      if (key === "fixed") found.fixed ??= {};
+      else if (key.startsWith("fixed.")) found.fixed = { ...found.fixed, [key.slice(6)]: Number(text) || 0 };
+      else if (Object.hasOwn(defaults, key)) found[key] = parse(defaults[key], text);
     }
     return found;
   }
 
   function parse(like, text) {
     if (Array.isArray(like)) return text.split(" ").filter(Boolean);
-    if (typeof like === "number") return Number.isFinite(Number(text)) ? Number(text) : like;
+    if (typeof like === "number") return text.trim() && Number.isFinite(Number(text)) ? Number(text) : like;
     return typeof like === "boolean" ? text === "true" : text;
   }
 
@@ -95,6 +116,7 @@ const store = (() => {
   return {
     get data() { return current; },
     state,
+    SIZES,
     set,
     on(listener) { listeners.add(listener); return () => listeners.delete(listener); },
     cell: (id) => ids.get(id) ?? null,

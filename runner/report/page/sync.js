@@ -109,5 +109,5 @@ const sync = (() => {
     if (entry.wanted !== null || Math.abs(entry.video.currentTime - target) > 0.002) seek(entry, target);
   };
 
-  return { length, fps, ready, loaded, seek, sought, follow, drift, settle };
+  return { length, fps, ready, sought, follow, drift, settle };
 })();

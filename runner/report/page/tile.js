@@ -6,8 +6,8 @@ const tile = (() => {
   /** A tile {cell, element, media} for a run, which shares its cell with those in `together`. */
   function make(cell, together) {
     const element = dom.make("div", { class: "tile", role: "group", tabindex: -1, "data-id": cell.id });
-    const made = { cell: null, together, media: null, source: "", element, frame: dom.make("div", { class: "frame" }) };
-    element.append(made.frame);
+    const made = { cell: null, media: null, source: "", element, frame: dom.make("div", { class: "frame" }) };
+    element.append(made.frame, caption(made));
     element.addEventListener("focusin", () => {
       if (store.state.focus !== made.cell.id) store.set({ focus: made.cell.id });
     });
@@ -15,67 +15,45 @@ const tile = (() => {
     made.frame.addEventListener("click", (event) => {
       if (!event.target.closest("button")) element.focus({ preventScroll: true });
     });
-    update(made, cell);
+    update(made, cell, together);
     return made;
   }
 
   /** Show a newer state of the same run; what plays goes on playing. */
-  function update(made, cell) {
-    const text = JSON.stringify(cell);
+  function update(made, cell, together) {
     const old = made.cell;
-    made.cell = cell;
-    if (made.text === text) return;
-    made.text = text;
+    Object.assign(made, { cell, together });
+    // The same data is not compared: files that are embedded in it are large.
+    if (old === cell || (old && JSON.stringify(old) === JSON.stringify(cell))) return;
     made.element.dataset.group = cell.group;
     made.element.setAttribute("aria-label", spoken(cell));
     const media = data.media(cell);
     const source = media ? `${media.path} ${media.sha256 ?? ""}` : "";
     if (!media || made.source !== source || !old) show(made, cell, media, source);
-    made.caption?.remove();
-    made.caption = caption(made, cell);
-    made.element.append(made.caption);
+    describe(made);
     mark(made);
   }
 
   function show(made, cell, media, source) {
     release(made);
     made.source = source;
-    made.frame.replaceChildren(media ? picture(made, cell, media) : state(cell));
-    if (!made.media) return;
-    zoom.attach(cell, made.media);
+    if (!media) return made.frame.replaceChildren(state(cell));
+    made.media = picture.make(cell, media);
+    made.frame.replaceChildren(made.media);
+    zoom.attach(made.media);
     if (data.isVideo(media)) transport.attach(cell, made.media);
   }
 
   /** Give back what the tile's media hold. */
   function release(made) {
-    const { media, cell } = made;
+    const { media } = made;
     made.media = null;
     if (!media) return;
-    zoom.detach(cell, media);
-    if (!(media instanceof HTMLVideoElement)) return;
-    transport.detach(cell, media);
-    media.removeAttribute("src");
-    media.load();
-  }
-
-  function picture(made, cell, media) {
-    const lost = () => made.frame.replaceChildren(dom.make("p", { class: "state" }, `The file is not there: ${media.path}`));
-    const label = `${name(cell)}: ${clip(cell.prompt, 200)}`;
-    if (!data.isVideo(media)) {
-      made.media = dom.make("img", { loading: "lazy", decoding: "async", draggable: "false", alt: label, onerror: lost });
-      made.media.src = media.path;
-      return made.media;
-    }
-    made.media = dom.make("video", {
-      playsinline: true, preload: "none", disablepictureinpicture: true, tabindex: -1, poster: media.poster,
-      "data-src": media.path, "aria-label": label, onerror: lost,
-    });
-    made.media.muted = true;
-    return made.media;
+    zoom.detach(media);
+    if (media.matches("video")) transport.detach(media);
   }
 
   function state(cell) {
-    const ways = cell.continue ?? (cell.group === "done" || cell.group === "running" ? null : cell.repeat);
     const said = (style, text) => {
       const seen = clip(text, 600);
       return text ? dom.make("p", { class: style, dir: "auto", title: seen }, seen) : null;
@@ -84,7 +62,13 @@ const tile = (() => {
       dom.make("strong", {}, cell.group === "done" ? "No file" : WORDS[cell.group] ?? cell.status),
       cell.group === "running" ? progress(cell) : null,
       dom.make("div", { class: "why" }, said("reason", cell.reason), said("hint", cell.hint)),
-      ways ? dom.command(ways, "the command that continues") : null);
+      way(cell));
+  }
+
+  /** The command that goes on; for what failed for good, the one that makes it, and pays for it, again. */
+  function way(cell) {
+    if (cell.continue) return dom.command(cell.continue, "the command that continues");
+    return cell.group === "failed" && cell.repeat ? dom.command(cell.repeat, "the command that makes it again") : null;
   }
 
   function progress(cell) {
@@ -94,19 +78,28 @@ const tile = (() => {
     return dom.make("div", { class: "running" }, bar, dom.make("p", { class: "hint" }, words));
   }
 
-  function caption(made, cell) {
+  /** The line below the picture, without its words; the buttons stay, so that they keep the focus. */
+  function caption(made) {
+    const words = {
+      badge: dom.make("span", { class: "badge", "aria-hidden": "true" }),
+      what: dom.make("span", { class: "what", dir: "auto" }),
+      facts: dom.make("span", { class: "facts" }),
+    };
     const buttons = {
       star: icon.button("star", "Star", () => notes.toggle(made.cell, "star")),
       reject: icon.button("reject", "Reject", () => notes.toggle(made.cell, "reject")),
       compare: icon.button("compare", "Compare", () => compare.toggle(made.cell.id)),
       open: icon.button("expand", "Open", () => detail.open(made.cell.id)),
     };
-    made.buttons = buttons;
-    return dom.make("div", { class: "caption" },
-      dom.make("span", { class: "badge", "data-group": cell.group, title: cell.status, "aria-hidden": "true" }, SIGNS[cell.group]),
-      dom.make("span", { class: "what", dir: "auto", title: clip(cell.prompt, 500) }, what(cell, made.together)),
-      dom.make("span", { class: "facts" }, facts(cell)),
-      dom.make("span", { class: "actions" }, ...Object.values(buttons)));
+    Object.assign(made, { words, buttons });
+    const actions = dom.make("span", { class: "actions" }, ...Object.values(buttons));
+    return dom.make("div", { class: "caption" }, ...Object.values(words), actions);
+  }
+
+  function describe({ words, cell, together }) {
+    dom.set(words.badge, { "data-group": cell.group, title: cell.status }).textContent = SIGNS[cell.group];
+    dom.set(words.what, { title: clip(cell.prompt, 500) }).textContent = what(cell, together);
+    words.facts.textContent = facts(cell);
   }
 
   /** What tells this run from those in the same cell; where it is alone there, its number. */
@@ -117,26 +110,34 @@ const tile = (() => {
       return together.some((one) => read(one) !== read(cell));
     });
     const words = apart.map((axis) => worded(axis.name, clip(data.value(cell, axis.key), 40)));
-    return [...words, maker(cell)].filter(Boolean).join(" · ") || name(cell);
+    return [...words, maker(cell, words)].filter(Boolean).join(" · ") || name(cell);
   }
 
   /** A value that says by itself what it is stands alone. */
   const worded = (name, value) => (value.length > 4 ? value : `${name} ${value}`);
 
-  /** Provider and model, where they differ and no axis that is seen says so. */
-  function maker(cell) {
+  /** Provider and model, where they differ and neither an axis that is seen nor the words before says so. */
+  function maker(cell, words) {
     const fields = ["provider", "model"].filter((field) => data.untold(field, (one) => one[field]));
-    return fields.map((field) => cell[field]).join(" ");
+    return fields.map((field) => cell[field]).filter((text) => !words.includes(text)).join(" ");
   }
 
   function facts(cell) {
     const more = cell.media.length > 1 ? `1 of ${cell.media.length}` : null;
-    const price = cell.reused_from ? "reused" : data.cost(cell) === null ? null : data.usd(data.cost(cell));
     const wait = cell.latency_seconds === null ? null : data.seconds(cell.latency_seconds);
     const warnings = cell.warnings?.length ? `⚠ ${cell.warnings.length}` : null;
-    return [warnings, more, price, wait].filter(Boolean).join(" · ");
+    return [warnings, more, price(cell), wait].filter(Boolean).join(" · ");
   }
 
+  /** What the run cost; what it is to cost, as long as it is ahead. */
+  function price(cell) {
+    if (cell.reused_from) return "reused";
+    if (data.cost(cell) !== null) return data.usd(data.cost(cell));
+    const ahead = cell.group === "running" || cell.group === "pending";
+    return ahead && Number.isFinite(cell.estimated_usd) ? `~${data.usd(cell.estimated_usd)}` : null;
+  }
+
+  /** A run's number, with its sweep's name where there are several. */
   const name = (cell) => `${store.data.sweeps.length > 1 ? `${store.data.sweeps[cell.sweep]?.name} ` : ""}#${cell.number}`;
 
   function spoken(cell) {

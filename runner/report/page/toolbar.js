@@ -14,11 +14,9 @@ const toolbar = (() => {
       if (["data", "x", "y", "tab", "fixed"].some((key) => changed.has(key))) build();
       else show();
       if (["data", "tab", "at"].some((key) => changed.has(key))) tabs();
-      document.getElementById("plot").hidden = store.state.view !== "plot";
     });
     notes.on(show);
     tabs();
-    document.getElementById("plot").hidden = store.state.view !== "plot";
   }
 
   /** On a phone the controls are folded away behind one button. */
@@ -128,8 +126,9 @@ const toolbar = (() => {
   }
 
   function look() {
-    const sizes = { type: "range", name: "size", min: 120, max: 640, step: 20, "aria-label": "Size of a cell in pixels" };
-    fields.size = dom.make("input", { ...sizes, oninput: (event) => store.set({ size: Number(event.target.value) }) });
+    const { least: min, most: max } = store.SIZES;
+    const range = { type: "range", name: "size", min, max, step: 20, "aria-label": "Size of a cell in pixels" };
+    fields.size = dom.make("input", { ...range, oninput: (event) => store.set({ size: Number(event.target.value) }) });
     fields.sorting = labelled("sort by", select("sort", Object.entries(SORTS), (sort) => store.set({ sort })));
     const turn = () => store.set({ view: store.state.view === "plot" ? "grid" : "plot" });
     fields.view = dom.button("Plot", "Show the plot (g)", turn, { name: "view" });

@@ -22,16 +22,22 @@ const totals = (() => {
 
   /** Each as [name, value, what stands small behind it]; those with null are left out. */
   function figures(sums) {
-    const spent = sums.actual_usd ?? sums.spent_usd;
     return [
       ["Done", `${sums.done} / ${sums.runs}`, others(sums)],
-      ["Spent", known(spent ?? sums.estimated_usd, () => data.usd(spent)), against(sums)],
+      money(sums),
       ["Success", share(sums.success_rate), null],
       ["Latency", known(sums.latency_p50, data.seconds), known(sums.latency_p95, (x) => `p95 ${data.seconds(x)}`)],
       ["Retries", sums.retries || null, null],
       ["Reused", sums.reused || null, known(sums.saved_usd || null, (x) => `${data.usd(x)} saved`)],
-      ["Resumed", sums.resumed || null, null],
+      ["Resumed", sums.resumed || null, known(sums.resumed_usd || null, (x) => `${data.usd(x)} not paid again`)],
     ];
+  }
+
+  /** Emulated runs cost nothing; what they would have is said as such. */
+  function money(sums) {
+    const price = sums.actual_usd ?? sums.estimated_usd;
+    if (sums.emulated) return ["Emulated, free", known(price, (x) => `would cost ${data.usd(x)}`), null];
+    return ["Spent", known(sums.spent_usd ?? sums.estimated_usd, () => data.usd(sums.spent_usd)), against(sums)];
   }
 
   const known = (x, text) => (x === null || x === undefined ? null : text(x));

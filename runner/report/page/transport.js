@@ -227,7 +227,7 @@ const transport = (() => {
   };
 
   /** Lets go of a video before it leaves the page, and of what it had loaded. */
-  const detach = (cell, video) => {
+  const detach = (video) => {
     const entry = entries.get(video);
     if (!entry) return;
     entries.delete(video);

@@ -106,14 +106,11 @@ const zoom = (() => {
     frame.addEventListener("dragstart", (event) => event.preventDefault(), { signal });
   }
 
-  /** Lets a picture, or the picture within an element, zoom with the others. */
-  function attach(cell, element) {
-    detach(cell, element);
-    const picture = element.matches("img, video") ? element : element.querySelector("img, video");
-    const frame = picture === element ? element.parentElement : element;
-    if (!picture || !frame) return;
+  /** Lets a picture, which fills its parent, zoom with the others. */
+  function attach(picture) {
+    const frame = picture.parentElement;
     const stop = new AbortController();
-    attached.set(element, stop);
+    attached.set(picture, stop);
     picture.classList.add("zoomable");
     frame.classList.add("zoom-frame");
     frame.addEventListener("wheel", (event) => onWheel(frame, event), { passive: false, signal: stop.signal });
@@ -121,10 +118,10 @@ const zoom = (() => {
     show();
   }
 
-  /** Lets go of an element before it leaves the page. */
-  function detach(cell, element) {
-    attached.get(element)?.abort();
-    attached.delete(element);
+  /** Lets go of a picture before it leaves the page. */
+  function detach(picture) {
+    attached.get(picture)?.abort();
+    attached.delete(picture);
   }
 
   function show() {

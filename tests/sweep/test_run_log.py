@@ -1,0 +1,56 @@
+"""`runner.log`: what is in it when, as whoever follows a run that seems stuck reads it."""
+
+from pathlib import Path
+
+import pytest
+
+from runner.artifacts.result import RunStatus
+from runner.engine.journal import planned
+from runner.engine.run import Event, Run
+from runner.sweep.plan import Planner
+from runner.sweep.run_log import RunLog
+
+
+@pytest.fixture
+def run(planner: Planner, tmp_path: Path) -> Run:
+    (job,) = planner.plan([["provider=emulator"]]).jobs
+    return Run(0, job.config, tmp_path)
+
+
+def written(run: Run) -> list[str]:
+    path = run.directory / "runner.log"
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return [line.split(" ", 2)[2] for line in lines]
+
+
+def test_what_may_last_is_there_at_once(run: Run) -> None:
+    log = RunLog()
+    log(Event(run, RunStatus.SUBMITTING))
+    assert written(run) == ["INFO submitting"]
+    log(Event(run, RunStatus.SUBMITTED, job_id="video_1"))
+    log(Event(run, RunStatus.SUBMITTED, 40, "video_1", "in_progress"))
+    assert written(run)[1:] == ["INFO submitted video_1", "INFO submitted video_1 in_progress 40%"]
+
+
+def test_a_line_that_says_nothing_new_is_not_repeated(run: Run) -> None:
+    log = RunLog()
+    for _ in range(3):
+        log(Event(run, RunStatus.SUBMITTED, 0, "video_1", "queued"))
+    assert written(run) == ["INFO submitted video_1 queued"]
+
+
+def test_a_passing_status_is_written_with_the_next(run: Run) -> None:
+    log = RunLog()
+    log(Event(run, RunStatus.COMPLETED, 100, "video_1"))
+    log(Event(run, RunStatus.DOWNLOADED, 100, "video_1"))
+    assert written(run) == []
+    log(Event(run, RunStatus.VERIFIED, 100, "video_1", result=planned(run, 0.0)))
+    assert [line.split()[1] for line in written(run)] == ["completed", "downloaded", "verified"]
+
+
+def test_a_run_that_ends_in_a_passing_status_has_its_line(run: Run) -> None:
+    log = RunLog()
+    log(Event(run, RunStatus.DOWNLOADED, 100, "video_1"))
+    log(Event(run, RunStatus.DOWNLOADED, 100, "video_1", note="interrupted", result=planned(run, 0.0)))
+    assert [line.split()[1] for line in written(run)] == ["downloaded", "downloaded"]
+    assert written(run)[1].endswith("interrupted")
