@@ -80,6 +80,10 @@ class ConfigGuard:
             if len(self._passed) < _MEMO_LIMIT:
                 self._passed.add((path, value))
 
+    def forget(self) -> None:
+        """Look at every value again."""
+        self._passed.clear()
+
 
 def _hint(path: str) -> str:
     return _TRACKING_HINT if path.endswith("tracking_uri") else _HINT

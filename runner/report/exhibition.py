@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ class Exhibition:
 
     def __init__(self, sweeps: Sequence[Sweep], directory: Path, budgets: Sequence[Budget]) -> None:
         """`directory` is the page's, to which all addresses are relative; `budgets` has each sweep's."""
-        self.sweeps = sweeps
+        # Without their runs' results, which are another moment's: only a `State` has any.
+        self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
         self.budgets = budgets
         self.title = _title([str(sweep.directory) for sweep in sweeps])
         self.standpoint = Standpoint(directory)

@@ -68,6 +68,9 @@ class Planner:
             plan.findings += [Finding(num, problem) for problem in problems]
             if job is not None:
                 plan.jobs.append(job)
+        # What was remembered for the next job is megabytes that the runs need not wait beside.
+        self._renderer.forget()
+        self._guard.forget()
         return plan
 
     def _problems(self, error: Exception) -> Problem:

@@ -31,6 +31,11 @@ class Renderer:
         self._memo: dict[tuple[int, str, type, str], str] = {}
         self._blocks: OrderedDict[tuple[int, int], tuple[object, str]] = OrderedDict()
 
+    def forget(self) -> None:
+        """Keep nothing of what was rendered."""
+        self._memo.clear()
+        self._blocks.clear()
+
     def mapping(self, plain: Mapping[str, Any]) -> str:  # Any: a config's values are whatever its author wrote
         """A whole document that is a mapping."""
         return self._block(plain, 0) if plain else _dump({})

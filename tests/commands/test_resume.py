@@ -13,14 +13,6 @@ from runner.ledger import Ledger
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
-@pytest.fixture
 def finished(here: Path, emulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """A finished run in `run`, or whatever else is typed."""
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")

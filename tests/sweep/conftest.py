@@ -57,15 +57,6 @@ def planner(loader: ConfigLoader, master: DictConfig) -> Planner:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which the user stands."""
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
-@pytest.fixture
 def sweep(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sweep]:
     """Run the command line with `-m` against an emulator reached as OpenAI; the result is the exit code."""
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")

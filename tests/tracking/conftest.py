@@ -13,15 +13,6 @@ from hydra.core.hydra_config import HydraConfig
 from runner.app import run
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory in which the user stands."""
-    place = tmp_path / "here"
-    place.mkdir()
-    monkeypatch.chdir(place)
-    return place
-
-
 @pytest.fixture(autouse=True)
 def no_hydra_config() -> Iterator[None]:
     yield
