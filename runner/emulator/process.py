@@ -7,6 +7,7 @@ import os
 import site
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -90,7 +91,8 @@ class EmulatorProcess:
             return
         for pipe in (child.stdin, child.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # what a child that has ended before was still to be told
+                    pipe.close()
         try:
             child.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:

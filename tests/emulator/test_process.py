@@ -94,6 +94,17 @@ def test_what_the_child_prints_goes_to_the_log(settings, tmp_path, monkeypatch):
     assert "Python" in (tmp_path / "child.log").read_text()
 
 
+def test_a_child_that_ended_before_it_was_told_anything_can_be_stopped(settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONHOME", str(tmp_path))
+    emulator = EmulatorProcess(settings, log=tmp_path / "child.log").start()
+    child = emulator._child
+    child.wait()
+    child.stdin.write(b"more")  # as if the settings had come too late
+    emulator.stop()
+    assert child.stdin.closed
+    assert child.stdout.closed
+
+
 def test_the_parent_imports_nothing_heavy():
     heavy = "('starlette', 'uvicorn', 'av', 'PIL', 'openai')"
     code = f"import sys, runner.emulator; print([name for name in {heavy} if name in sys.modules])"
