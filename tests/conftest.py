@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -104,6 +105,9 @@ def read() -> Callable[[str | Path], dict[str, Any]]:
 class Clock:
     """A Unix clock that moves only when it is told to."""
 
+    long = 10_000.0
+    """Seconds that no test waits for."""
+
     def __init__(self) -> None:
         self.time = 1_800_000_000.0
 
@@ -114,6 +118,13 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def served(make_emulator: MakeEmulator, clock: Clock) -> EmulatorThread:
+    """An emulator whose jobs are done when its clock is put forward by `clock.long`."""
+    clock.time = time.time()
+    return make_emulator(now=clock, latency=clock.long, time_scale=1, retention=clock.long * 10)
 
 
 Composed = Callable[..., dict[str, Any]]

@@ -11,15 +11,6 @@ from pathlib import Path
 
 import pytest
 
-HOURS = 10_000.0
-
-
-@pytest.fixture
-def served(make_emulator, clock):
-    """A server whose jobs are done when its clock is put forward."""
-    clock.time = time.time()
-    return make_emulator(now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
-
 
 @pytest.fixture
 def arguments(served):
@@ -57,7 +48,7 @@ def test_a_killed_sweep_is_listed_resumed_and_then_finished(cli, tmp_path, serve
     assert "2 submitted" in listed.out
     assert "python -m runner resume outputs/sweep" in listed.out
 
-    clock.time += HOURS
+    clock.time += clock.long
     resumed = cli("resume", "outputs/sweep", OPENAI_API_KEY="sk-throw-away")
     assert resumed.code == 0, resumed.err
     assert "Traceback" not in resumed.err

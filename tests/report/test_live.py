@@ -14,15 +14,6 @@ import pytest
 
 from runner.app import run
 
-HOURS = 10_000.0
-
-
-@pytest.fixture
-def served(make_emulator, clock):
-    """A server whose jobs are done when its clock is put forward."""
-    clock.time = time.time()
-    return make_emulator(now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
-
 
 @pytest.fixture
 def stopped(served, here: Path, read, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], tuple[int, dict]]:
@@ -69,7 +60,7 @@ def test_after_an_interrupt_the_page_says_how_to_go_on_and_that_command_works(st
     assert run(["report", "out/0"]) == 0
     assert read(Path("out/0/index.html"))["cells"][0]["continue"] == command, "one run goes on with its sweep"
 
-    clock.time += HOURS
+    clock.time += clock.long
     assert run(command.split()[3:]) == 0
     done = read(Path("out/index.html"))
     assert (done["totals"]["done"], done["totals"]["resumed"]) == (2, 2)
