@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -53,12 +54,14 @@ async def download(body: Body, part: Path, *, limit: int = MAX_BYTES) -> Stored:
     with disk_errors(part):
         file = part.open("wb")
     try:
-        async for chunk in _flowing(body.chunks()):
-            size += len(chunk)
-            _refuse_beyond(limit, size)
-            digest.update(chunk)
-            with disk_errors(part):
-                file.write(chunk)
+        async with _stalling() as timeout:
+            async for chunk in body.chunks():
+                size += len(chunk)
+                _refuse_beyond(limit, size)
+                digest.update(chunk)
+                with disk_errors(part):
+                    file.write(chunk)
+                timeout.reschedule(_patience())
     finally:
         with disk_errors(part):
             file.close()
@@ -69,16 +72,18 @@ async def download(body: Body, part: Path, *, limit: int = MAX_BYTES) -> Stored:
     return Stored(part, size, digest.hexdigest())
 
 
-async def _flowing(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    while True:
-        try:
-            async with asyncio.timeout(STALL_SECONDS):
-                chunk = await anext(chunks, None)
-        except TimeoutError as error:
-            raise ArtifactError(f"the download stalled: nothing came for {STALL_SECONDS:.0f} s") from error
-        if chunk is None:
-            return
-        yield chunk
+@asynccontextmanager
+async def _stalling() -> AsyncIterator[asyncio.Timeout]:
+    """A time limit that whoever gets a piece puts off."""
+    try:
+        async with asyncio.timeout_at(_patience()) as timeout:
+            yield timeout
+    except TimeoutError as error:
+        raise ArtifactError(f"the download stalled: nothing came for {STALL_SECONDS:.0f} s") from error
+
+
+def _patience() -> float:
+    return asyncio.get_running_loop().time() + STALL_SECONDS
 
 
 def _refuse_beyond(limit: int, size: int) -> None:

@@ -59,18 +59,49 @@ def probe(path: Path, *, limit: int = MAX_DECODED) -> Video:
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
 
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     try:
-        with av.open(str(path), options=options) as container:
+        with _opened(path) as container:
             return _examine(container, limit)
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise ArtifactError(f"the file is {_nature(path)}: {error}") from error
+
+
+def _opened(path: Path) -> InputContainer:
+    import av
+
+    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+    if _is_mp4(path):
+        # All that is asked of an MP4 stands in its header, and the frames are decoded here: FFmpeg need not do so too.
+        container = av.open(str(path), options={**options, "probesize": "32"})
+        if _describes_itself(container):
+            return container
+        container.close()
+    return av.open(str(path), options=options)
+
+
+def _is_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp"
+
+
+def _describes_itself(container: InputContainer) -> bool:
+    """Whether the header says what FFmpeg would otherwise find out by decoding."""
+    return all(
+        _is_known(stream) and stream.width and stream.height and stream.duration and stream.average_rate
+        for stream in container.streams.video[:1]
+    )
+
+
+def _is_known(stream: VideoStream) -> bool:
+    return getattr(stream, "codec_context", None) is not None
 
 
 def _examine(container: InputContainer, limit: int) -> Video:
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
+    if not _is_known(stream):
+        raise ArtifactError("the picture is of a kind that nothing here can decode")
     _check_size(stream.width, stream.height)
     # The decoder's own limit, too: a stream may change its size on the way.
     stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}

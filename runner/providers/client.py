@@ -29,6 +29,8 @@ _KEEPALIVE_SECONDS = 1.0
 _SPARE_CONNECTIONS = 4
 # What asyncio hands over at once; in pieces of 64 KB a download passes through all layers four times as often.
 AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
+# What fits into memory twice without being noticed.
+_ONE_PIECE_BYTES = 256 * 1024
 
 
 def http_client(
@@ -51,12 +53,18 @@ def http_client(
         timeout=httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS)),
         limits=limits,
         follow_redirects=False,
-        event_hooks={"response": [Intake(redactor(credential))]},
+        event_hooks={"request": [_in_one_piece], "response": [Intake(redactor(credential))]},
         transport=transport,
         verify=none_trusted() if late else True,
         mounts={"https://": encrypted} if late and transport is None else None,
         trust_env=trust_env,
     )
+
+
+async def _in_one_piece(request: httpx2.Request) -> None:
+    """Make a small form ready as a whole: its fields would pass through all layers one by one, four pieces each."""
+    if int(request.headers.get("content-length", _ONE_PIECE_BYTES + 1)) <= _ONE_PIECE_BYTES:
+        await request.aread()
 
 
 def sdk_client(config: EndpointConfig, endpoint: Endpoint, http: httpx2.AsyncClient) -> AsyncOpenAI:

@@ -76,8 +76,9 @@ def execute(
     with (
         Gallery(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as gallery,
         observing(runs, runs[0].config.progress) as display,
+        RunLog() as log,
     ):
-        observer = _all_of([RunLog(), *observers, gallery, display])
+        observer = _all_of([log, *observers, gallery, display])
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
         _restore([run for run in runs if run.index in done], store)
         done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)

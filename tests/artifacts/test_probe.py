@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runner.artifacts.probe import probe
@@ -53,6 +55,32 @@ def test_what_is_no_video_is_said_to_be_none(tmp_path, content, said):
     path.write_bytes(content)
     with pytest.raises(ArtifactError, match=said):
         probe(path)
+
+
+def test_a_codec_that_nobody_knows_is_refused(clip, tmp_path):
+    path = tmp_path / "video.mp4.part"
+    path.write_bytes(clip().read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(ArtifactError, match="nothing here can decode"):
+        probe(path)
+
+
+@pytest.mark.parametrize(
+    ("codec", "flags"),
+    [
+        ("libx264", ""),
+        ("libx264", "+faststart"),
+        ("libx264", "+frag_keyframe+empty_moov"),
+        ("mpeg4", ""),
+        ("libx265", ""),
+    ],
+)
+def test_the_header_of_an_mp4_tells_what_decoding_would(clip, monkeypatch, codec, flags):
+    path = clip(f"{codec}{flags}.mp4", codec=codec, movflags=flags, audio="aac")
+    quick = probe(path)
+    monkeypatch.setattr("runner.artifacts.probe._is_mp4", lambda _: False)
+    thorough = probe(path)
+    assert quick.first_frame.tobytes() == thorough.first_frame.tobytes()
+    assert replace(quick, first_frame=None) == replace(thorough, first_frame=None)
 
 
 def test_a_playlist_that_names_other_files_is_refused(clip, tmp_path):

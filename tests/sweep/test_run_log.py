@@ -23,34 +23,57 @@ def written(run: Run) -> list[str]:
     return [line.split(" ", 2)[2] for line in lines]
 
 
-def test_what_may_last_is_there_at_once(run: Run) -> None:
-    log = RunLog()
-    log(Event(run, RunStatus.SUBMITTING))
-    assert written(run) == ["INFO submitting"]
-    log(Event(run, RunStatus.SUBMITTED, job_id="video_1"))
-    log(Event(run, RunStatus.SUBMITTED, 40, "video_1", "in_progress"))
+def test_what_may_last_is_there_soon(run: Run) -> None:
+    with RunLog(pause=0) as log:
+        log(Event(run, RunStatus.SUBMITTING))
+        while not written(run):
+            continue
+        assert written(run) == ["INFO submitting"]
+        log(Event(run, RunStatus.SUBMITTED, job_id="video_1"))
+        log(Event(run, RunStatus.SUBMITTED, 40, "video_1", "in_progress"))
     assert written(run)[1:] == ["INFO submitted video_1", "INFO submitted video_1 in_progress 40%"]
 
 
 def test_a_line_that_says_nothing_new_is_not_repeated(run: Run) -> None:
-    log = RunLog()
-    for _ in range(3):
-        log(Event(run, RunStatus.SUBMITTED, 0, "video_1", "queued"))
+    with RunLog() as log:
+        for _ in range(3):
+            log(Event(run, RunStatus.SUBMITTED, 0, "video_1", "queued"))
     assert written(run) == ["INFO submitted video_1 queued"]
 
 
 def test_a_passing_status_is_written_with_the_next(run: Run) -> None:
-    log = RunLog()
-    log(Event(run, RunStatus.COMPLETED, 100, "video_1"))
-    log(Event(run, RunStatus.DOWNLOADED, 100, "video_1"))
-    assert written(run) == []
-    log(Event(run, RunStatus.VERIFIED, 100, "video_1", result=planned(run, 0.0)))
+    with RunLog(pause=0) as log:
+        log(Event(run, RunStatus.COMPLETED, 100, "video_1"))
+        log(Event(run, RunStatus.DOWNLOADED, 100, "video_1"))
+        assert written(run) == []
+        log(Event(run, RunStatus.VERIFIED, 100, "video_1", result=planned(run, 0.0)))
     assert [line.split()[1] for line in written(run)] == ["completed", "downloaded", "verified"]
 
 
 def test_a_run_that_ends_in_a_passing_status_has_its_line(run: Run) -> None:
-    log = RunLog()
-    log(Event(run, RunStatus.DOWNLOADED, 100, "video_1"))
-    log(Event(run, RunStatus.DOWNLOADED, 100, "video_1", note="interrupted", result=planned(run, 0.0)))
+    with RunLog() as log:
+        log(Event(run, RunStatus.DOWNLOADED, 100, "video_1"))
+        log(Event(run, RunStatus.DOWNLOADED, 100, "video_1", note="interrupted", result=planned(run, 0.0)))
     assert [line.split()[1] for line in written(run)] == ["downloaded", "downloaded"]
     assert written(run)[1].endswith("interrupted")
+
+
+def test_what_no_line_followed_is_there_at_the_end(run: Run) -> None:
+    with RunLog() as log:
+        log(Event(run, RunStatus.COMPLETED, 100, "video_1"))
+    assert written(run) == ["INFO completed video_1 100%"]
+
+
+def test_a_directory_that_is_gone_holds_up_nobody(run: Run) -> None:
+    elsewhere = Run(1, run.config, run.directory / "gone")
+    with RunLog(pause=0) as log:
+        log(Event(elsewhere, RunStatus.SUBMITTING))
+        log(Event(run, RunStatus.SUBMITTING))
+    assert written(run) == ["INFO submitting"]
+
+
+def test_a_run_that_goes_on_after_its_end_loses_no_line(run: Run) -> None:
+    with RunLog(pause=60) as log:
+        for note in ("first", "second", "third"):
+            log(Event(run, RunStatus.FAILED, note=note, result=planned(run, 0.0)))
+    assert [line.split()[-1] for line in written(run)] == ["first", "second", "third"]
