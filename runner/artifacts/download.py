@@ -13,15 +13,13 @@ from typing import Protocol
 from runner.errors import ArtifactError
 
 from .atomic import disk_errors
+from .limits import TOO_LARGE
 
 MAX_BYTES = 8 * 1024**3
 """No generated file is larger; what is, is an attack or a fault."""
 
 STALL_SECONDS = 60.0
 """A body that sends nothing for so long is asked for again."""
-
-TOO_LARGE = "too_large"
-"""The error's code for a body beyond the limit: asking again is of no use."""
 
 
 class Body(Protocol):

@@ -9,7 +9,8 @@ from pathlib import Path
 from runner.errors import ArtifactError
 
 from .atomic import disk_errors
-from .download import TOO_LARGE, Stored
+from .download import Stored
+from .limits import TOO_LARGE
 
 MAX_BYTES = 256 * 1024**2
 """Twice what the largest image that is accepted has without any compression."""

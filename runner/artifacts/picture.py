@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ArtifactError
 
-from .download import TOO_LARGE
+from .limits import TOO_LARGE
 from .thumbnail import WIDTH
 from .vector import drawing, starts_as_text
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import ArtifactError
+from runner.errors import ArtifactError, DiskError
 
-from .download import TOO_LARGE
-from .thumbnail import WIDTH
+from .limits import TOO_LARGE
+from .thumbnail import WIDTH, Thumbnail, write_thumbnail
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -33,11 +33,13 @@ _TEXT = (b"<!doctype", b"<html", b"<?xml", b"{", b"#extm3u")
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """The facts of a video file, and its first frame made small.
+    """The facts of a video file.
 
     Attributes:
         extension: the name's ending that fits the container, without the dot.
         duration_seconds: the picture's, not the sound's.
+        thumbnail: of its first frame, if one was asked for.
+        no_thumbnail: why there is none although it was asked for.
     """
 
     media_type: str
@@ -48,22 +50,32 @@ class Video:
     fps: float | None
     video_codec: str
     audio_codec: str | None
-    first_frame: Image
+    thumbnail: Thumbnail | None = None
+    no_thumbnail: str | None = None
 
 
-def probe(path: Path, *, limit: int = MAX_DECODED) -> Video:
+def probe(path: Path, *, thumbnail: Path | None = None, limit: int = MAX_DECODED) -> Video:
     """Read and check a video file; raises `ArtifactError` if it is anything else, cut, damaged or absurdly large.
 
-    `limit` is in pixels to decode behind the last key frame.
-    Blocks for some 10 to 300 ms of decoding: call it in a thread.
+    `thumbnail` is the directory to write one to, once the file is known to be good; `limit` is in pixels to decode
+    behind the last key frame. Blocks for some 10 to 300 ms of decoding: `Decoder` does it elsewhere.
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
 
     try:
         with _opened(path) as container:
-            return _examine(container, limit)
+            video, small = _examine(container, limit, small=thumbnail is not None)
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise ArtifactError(f"the file is {_nature(path)}: {error}") from error
+    return video if thumbnail is None or small is None else _with_thumbnail(video, small, thumbnail)
+
+
+def _with_thumbnail(video: Video, small: Image, directory: Path) -> Video:
+    """The video is no less whole without one."""
+    try:
+        return replace(video, thumbnail=write_thumbnail(small, directory))
+    except (DiskError, OSError, ValueError) as error:
+        return replace(video, no_thumbnail=str(error))
 
 
 def _opened(path: Path) -> InputContainer:
@@ -96,7 +108,7 @@ def _is_known(stream: VideoStream) -> bool:
     return getattr(stream, "codec_context", None) is not None
 
 
-def _examine(container: InputContainer, limit: int) -> Video:
+def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Video, Image | None]:
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
@@ -110,12 +122,13 @@ def _examine(container: InputContainer, limit: int) -> Video:
     first = next(container.decode(stream), None)
     if first is None:
         raise ArtifactError("the file holds no frame")
-    small = _small(first)
+    picture = _small(first) if small else None
+    del first  # its pixels are megabytes, which the frames to come can have
     duration = _duration(container, stream)
     _check_end(container, stream, duration, limit)
     audio = container.streams.audio
     media_type, extension = _container_type(container)
-    return Video(
+    video = Video(
         media_type=media_type,
         extension=extension,
         width=stream.width,
@@ -124,8 +137,8 @@ def _examine(container: InputContainer, limit: int) -> Video:
         fps=round(float(stream.average_rate), 3) if stream.average_rate else None,
         video_codec=stream.codec_context.codec.canonical_name,
         audio_codec=audio[0].codec_context.codec.canonical_name if audio else None,
-        first_frame=small,
     )
+    return video, picture
 
 
 def _check_size(width: int, height: int) -> None:
@@ -136,7 +149,7 @@ def _check_size(width: int, height: int) -> None:
 def _small(frame: VideoFrame) -> Image:
     # A strip of a few columns would otherwise grow to gigabytes.
     height = min(WIDTH * 8, max(2, round(frame.height * WIDTH / frame.width)))
-    pixels = frame.reformat(width=WIDTH, height=height, format="rgb24", interpolation="AREA")
+    pixels = frame.reformat(width=WIDTH, height=height, format="rgb24", interpolation="AREA", threads=1)
     image: Image = pixels.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it without annotations
     return image
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +18,24 @@ WIDTH = 320
 """Pixels; the height follows the picture."""
 
 
-def write_thumbnail(image: Image, directory: Path) -> tuple[bytes, int, int]:
-    """Write `thumbnail.webp` from `image`, made small if it is not; return the file's bytes, width and height."""
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """The file as it was written; `bytes` is its length."""
+
+    bytes: int
+    sha256: str
+    width: int
+    height: int
+
+
+def write_thumbnail(image: Image, directory: Path) -> Thumbnail:
+    """Write `thumbnail.webp` from `image`, made small if it is not."""
     small = image
     if image.width > WIDTH:
         small = image.resize((WIDTH, max(1, round(image.height * WIDTH / image.width))))
     buffer = io.BytesIO()
     small.convert("RGBA" if small.has_transparency_data else "RGB").save(buffer, "WEBP", quality=75, method=0)
+    content = buffer.getvalue()
     # It can be made again from the artifact at any time, so that a power cut may have it.
-    write_bytes(directory / NAME, buffer.getvalue(), durable=False)
-    return buffer.getvalue(), small.width, small.height
+    write_bytes(directory / NAME, content, durable=False)
+    return Thumbnail(len(content), hashlib.sha256(content).hexdigest(), small.width, small.height)

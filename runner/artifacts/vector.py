@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from runner.errors import ArtifactError
 
-from .download import TOO_LARGE
+from .limits import TOO_LARGE
 
 MAX_BYTES = 64_000_000
 """Far beyond any drawing; a larger text is an attack or a mistake."""

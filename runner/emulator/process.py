@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import site
 import subprocess
-import sys
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from runner.child import start
 from runner.emulator.ledger import read_ledger
 from runner.emulator.settings import EmulatorSettings
 
-ROOT = Path(__file__).resolve().parents[2]
 STOP_TIMEOUT = 5.0
 
 
@@ -55,14 +52,7 @@ class EmulatorProcess:
         """Start the child and return at once."""
         log = self._open_log()
         try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-m", "runner.emulator.child"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env=_environment(),
-                start_new_session=True,
-            )
+            self._child = start("runner.emulator.child", stderr=log)
         finally:
             if not isinstance(log, int):
                 log.close()
@@ -138,12 +128,3 @@ class EmulatorProcess:
         if self._child is None:
             raise EmulatorStartError("the emulator was not started")
         return self._child
-
-
-def _environment() -> dict[str, str]:
-    # -P keeps a stranger's ./runner out of the child's path; a checkout that is not installed must be put in.
-    installed = {Path(folder).resolve() for folder in (*site.getsitepackages(), site.getusersitepackages())}
-    if ROOT in installed:
-        return dict(os.environ)
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}

@@ -10,14 +10,14 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 from runner.artifacts.atomic import discard
-from runner.artifacts.download import TOO_LARGE, Stored, download
+from runner.artifacts.download import Stored, download
+from runner.artifacts.limits import TOO_LARGE
 from runner.errors import ArtifactError, ProviderError, RateLimitError, UncertainError
 from runner.providers.base import Content
 
 from .backoff import Backoff
 from .endpoint import Endpoint
 from .journal import Journal
-from .threads import Threads
 
 T = TypeVar("T")
 
@@ -33,14 +33,13 @@ _TROUBLE = (ProviderError, ArtifactError, UncertainError)
 async def collect(
     endpoint: Endpoint,
     journal: Journal,
-    threads: Threads,
     opened: Callable[[], AbstractAsyncContextManager[Content]],
     part: Path,
-    check: Callable[[Path], T],
+    check: Callable[[Path], Awaitable[T]],
     arrived: Callable[[Stored], Awaitable[None]] | None = None,
     tries: int = TRIES,
 ) -> tuple[Stored, T]:
-    """Download to `part` and `check` it in a thread, until both succeed; `arrived` is awaited between the two.
+    """Download to `part` and `check` it, until both succeed; `arrived` is awaited between the two.
 
     Raises `ArtifactError` after the last try and `ExpiredError` at once. No `.part` file stays behind.
     """
@@ -50,7 +49,7 @@ async def collect(
             stored = await _transfer(endpoint, opened, part)
             if arrived is not None:
                 await arrived(stored)
-            return stored, await threads.media(check, part)
+            return stored, await check(part)
         except BaseException:
             discard(part)
             raise

@@ -136,7 +136,13 @@ async def _checked(
     if pending.lost is not None:
         raise ArtifactError(pending.lost)
     if (url := pending.url) is not None:
-        return await collect(endpoint, journal, threads, lambda: endpoint.provider.fetch(url), part, examine)
+        return await collect(
+            endpoint,
+            journal,
+            lambda: endpoint.provider.fetch(url),
+            part,
+            lambda path: threads.media(examine, path),
+        )
     stored = Stored(part, pending.bytes, pending.sha256 or "")
     if journal.run.earlier is not None:
         stored = await threads.media(_found, pending, part)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Artifact
-from runner.artifacts.thumbnail import NAME, write_thumbnail
+from runner.artifacts.thumbnail import NAME, Thumbnail, write_thumbnail
 from runner.errors import DiskError
 
 from .journal import Journal
@@ -19,18 +18,26 @@ if TYPE_CHECKING:
 async def add_thumbnail(journal: Journal, threads: Threads, image: Image) -> None:
     """Write and record `thumbnail.webp`; the run is no less complete without it."""
     try:
-        # Not behind the decoding of all other files, while each frame that waits holds its pixels.
-        content, width, height = await threads.disk(write_thumbnail, image, journal.run.directory)
+        # Not behind the decoding of all other files, while each image that waits holds its pixels.
+        made = await threads.disk(write_thumbnail, image, journal.run.directory)
     except (DiskError, OSError, ValueError) as error:
-        journal.warn(f"no thumbnail: {error}")
+        record_thumbnail(journal, None, str(error))
+    else:
+        record_thumbnail(journal, made)
+
+
+def record_thumbnail(journal: Journal, made: Thumbnail | None, problem: str | None = None) -> None:
+    """Record the thumbnail that lies in the run's directory, or warn of why there is none."""
+    if made is None:
+        journal.warn(f"no thumbnail: {problem}")
         return
     journal.add(
         Artifact(
             path=NAME,
-            bytes=len(content),
-            sha256=hashlib.sha256(content).hexdigest(),
+            bytes=made.bytes,
+            sha256=made.sha256,
             media_type="image/webp",
-            width=width,
-            height=height,
+            width=made.width,
+            height=made.height,
         )
     )

@@ -1,4 +1,4 @@
-"""The few threads that keep blocking work off the event loop."""
+"""What keeps blocking work off the event loop: a few threads, and a process that decodes videos."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from runner.artifacts.decoder import Decoder
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Threads:
-    """Two small pools: records, which must not queue behind decoding, and media."""
+    """Two small pools: records, which must not queue behind decoding, and media; and the decoder of videos."""
 
     def __init__(self) -> None:
+        self.decoder = Decoder()
         # fsync waits for the disk, so that several at once are written as one group; decoding wants a core each.
         self._disk = ThreadPoolExecutor(4, thread_name_prefix="runner-disk")
         self._media = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="runner-media")
@@ -32,3 +35,4 @@ class Threads:
         """Drop what has not begun and wait for what has."""
         for pool in (self._disk, self._media):
             pool.shutdown(wait=True, cancel_futures=True)
+        self.decoder.close()

@@ -36,7 +36,9 @@ async def _add(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job,
     def opened() -> AbstractAsyncContextManager[Content]:
         return endpoint.provider.content(job, variant)
 
-    stored, picture = await collect(endpoint, journal, threads, opened, part, examine, tries=_TRIES)
+    stored, picture = await collect(
+        endpoint, journal, opened, part, lambda path: threads.media(examine, path), tries=_TRIES
+    )
     final = part.with_suffix(f".{picture.extension}")
     try:
         await threads.disk(publish, part, final)

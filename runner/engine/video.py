@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from runner.artifacts.arrived import intact
 from runner.artifacts.atomic import publish
 from runner.artifacts.download import Stored
-from runner.artifacts.probe import Video, probe
+from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest
 from runner.config.price import job_cost
@@ -18,7 +20,7 @@ from .journal import Journal
 from .payment import pay, settled
 from .poll import poll
 from .preparation import prepared
-from .preview import add_thumbnail
+from .preview import record_thumbnail
 from .removal import remove_remote
 from .threads import Threads
 from .variant import add_variants
@@ -38,6 +40,7 @@ async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> 
 
 async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
     """Bring a job that exists to its end; where resuming comes in."""
+    threads.decoder.start()  # while the job takes its time
     job = await poll(endpoint, journal, job)
     if job.status is not JobStatus.COMPLETED:
         status, error = verdict(job, endpoint.provider.name, journal.result.model)
@@ -77,7 +80,12 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
         await journal.reach(RunStatus.DOWNLOADED)
 
     stored, video = await collect(
-        endpoint, journal, threads, lambda: endpoint.provider.content(job), part, probe, arrived
+        endpoint,
+        journal,
+        lambda: endpoint.provider.content(job),
+        part,
+        lambda path: _checked(journal, threads, path),
+        arrived,
     )
     await _keep(journal, threads, stored, video)
 
@@ -90,11 +98,16 @@ async def _keep_arrived(journal: Journal, threads: Threads) -> bool:
             if stored is None:
                 continue
             try:
-                await _keep(journal, threads, stored, await threads.media(probe, path))
+                await _keep(journal, threads, stored, await _checked(journal, threads, path))
             except ArtifactError:
                 return False
             return True
     return False
+
+
+async def _checked(journal: Journal, threads: Threads, path: Path) -> Video:
+    request = journal.run.config.request
+    return await threads.decoder.check(path, thumbnail=isinstance(request, VideoRequest) and request.thumbnail)
 
 
 async def _keep(journal: Journal, threads: Threads, stored: Stored, video: Video) -> None:
@@ -102,9 +115,8 @@ async def _keep(journal: Journal, threads: Threads, stored: Stored, video: Video
     final = journal.run.directory / f"video.{video.extension}"
     await threads.disk(publish, stored.path, final)
     journal.add(_artifact(final.name, stored, video))
-    request = journal.run.config.request
-    if isinstance(request, VideoRequest) and request.thumbnail:
-        await add_thumbnail(journal, threads, video.first_frame)
+    if video.thumbnail is not None or video.no_thumbnail is not None:
+        record_thumbnail(journal, video.thumbnail, video.no_thumbnail)
 
 
 def _artifact(name: str, stored: Stored, video: Video) -> Artifact:

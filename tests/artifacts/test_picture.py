@@ -4,6 +4,7 @@ import base64
 import hashlib
 import struct
 import zlib
+from hashlib import sha256
 
 import pytest
 from PIL import Image
@@ -83,9 +84,10 @@ def test_base64_in_lines_is_understood(tmp_path):
     ("mode", "size"), [("RGB", (1280, 720)), ("RGBA", (100, 50)), ("P", (640, 640)), ("I;16", (400, 9))]
 )
 def test_a_thumbnail_is_small_and_webp(tmp_path, mode, size):
-    content, width, height = write_thumbnail(Image.new(mode, size), tmp_path)
+    made = write_thumbnail(Image.new(mode, size), tmp_path)
     with Image.open(tmp_path / "thumbnail.webp") as thumbnail:
         assert thumbnail.format == "WEBP"
-        assert thumbnail.size == (width, height)
-    assert width == min(320, size[0])
-    assert (tmp_path / "thumbnail.webp").read_bytes() == content
+        assert thumbnail.size == (made.width, made.height)
+    assert made.width == min(320, size[0])
+    content = (tmp_path / "thumbnail.webp").read_bytes()
+    assert (made.bytes, made.sha256) == (len(content), sha256(content).hexdigest())

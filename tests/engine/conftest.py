@@ -20,7 +20,7 @@ from runner.engine.store import ResultFiles
 
 from .configs import image_config, video_config
 from .fake_provider import Body, FakeProvider
-from .simulation import SimulatedClock, SimulatedLoop
+from .simulation import SimulatedClock, SimulatedDecoder, SimulatedLoop
 
 
 def encode(path: Path, seconds: int = 1) -> bytes:
@@ -43,6 +43,11 @@ def encode(path: Path, seconds: int = 1) -> bytes:
 def clip(tmp_path_factory) -> bytes:
     """A playable MP4 of one second, 64x48."""
     return encode(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.fixture(autouse=True)
+def simulated(monkeypatch) -> None:
+    monkeypatch.setattr("runner.engine.threads.Decoder", SimulatedDecoder)
 
 
 @pytest.fixture

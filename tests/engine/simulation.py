@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import selectors
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+
+from runner.artifacts.probe import Video, probe
 
 EPOCH = 1_795_000_000.0
 
@@ -66,3 +71,22 @@ class SimulatedClock:
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+class SimulatedDecoder:
+    """Decodes in a thread, which the loop counts: what another process does takes no simulated time."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(2)
+
+    def start(self) -> None:
+        pass
+
+    async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
+        directory = path.parent if thumbnail else None
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, functools.partial(probe, path, thumbnail=directory)
+        )
+
+    def close(self) -> None:
+        self._threads.shutdown()

@@ -1,0 +1,169 @@
+"""Checking videos in a process of its own: what makes FFmpeg crash costs one file and not the sweep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import threading
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from runner.child import start
+from runner.errors import ArtifactError
+
+from .probe import Video, probe
+from .thumbnail import Thumbnail
+
+_STOP_SECONDS = 2.0
+_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
+"""Lets the C library keep a file's frames for the next; it would give them back and be given new, empty pages."""
+
+
+class Decoder:
+    """Checks videos for one event loop, in a child that is started when it is needed and again when it has died.
+
+    The child also leaves this process the interpreter to itself while it decodes. Files that it had in hand when it
+    died are checked once more, each in a child of its own.
+    """
+
+    def __init__(self) -> None:
+        self._child: _Child | None = None
+        self._alone = asyncio.Lock()
+
+    def start(self) -> None:
+        """Start the child, so that it is ready when the first file is."""
+        if self._child is None or self._child.gone:
+            self._child = _born(min(4, os.cpu_count() or 1))
+
+    async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
+        """What the video at `path` really is, as `probe` finds it, with a thumbnail beside it if wanted.
+
+        Raises `ArtifactError` as `probe` does, and where the file makes the decoder crash.
+        """
+        self.start()
+        if self._child is not None:
+            with suppress(_DiedError):
+                return await self._child.ask(path, thumbnail=thumbnail)
+        async with self._alone:
+            return await _alone(path, thumbnail=thumbnail)
+
+    def close(self) -> None:
+        """End the child; what it still had in hand is left as it is."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+
+
+async def _alone(path: Path, *, thumbnail: bool) -> Video:
+    """The same in a process for this file only, or in this one where none can be started."""
+    child = _born(1)
+    if child is not None:
+        try:
+            return await child.ask(path, thumbnail=thumbnail)
+        except _DiedError as error:
+            if child.ready:
+                raise ArtifactError(f"the file makes the decoder crash ({error})") from error
+        finally:
+            child.close()
+    return await asyncio.to_thread(probe, path, thumbnail=path.parent if thumbnail else None)
+
+
+def _born(at_once: int) -> _Child | None:
+    try:
+        return _Child(at_once)
+    except OSError:
+        return None
+
+
+class _DiedError(Exception):
+    """The child has ended before it answered; the message says how."""
+
+
+class _Child:
+    """One child process, and the thread that hears it; it ends with this process, however that ends."""
+
+    def __init__(self, at_once: int) -> None:
+        self.ready = False
+        self.gone = False
+        self._asked: dict[int, Future[Video]] = {}
+        self._number = 0
+        self._changing = threading.Lock()
+        self._process = start("runner.artifacts.decoding", str(at_once), variables=_MEMORY)
+        self._thread = threading.Thread(target=self._listen, name="runner-decoder", daemon=True)
+        self._thread.start()
+
+    async def ask(self, path: Path, *, thumbnail: bool) -> Video:
+        """What the child finds; raises `_DiedError` if it dies meanwhile."""
+        return await asyncio.wrap_future(self._order(path, thumbnail=thumbnail))
+
+    def _order(self, path: Path, *, thumbnail: bool) -> Future[Video]:
+        answer: Future[Video] = Future()
+        with self._changing:
+            if self.gone:
+                raise _DiedError("it had ended")
+            self._number += 1
+            self._asked[self._number] = answer
+            order = {"number": self._number, "path": str(path.absolute()), "thumbnail": thumbnail}
+            with suppress(BrokenPipeError, ValueError):  # the thread knows, too, and is about to tell all who wait
+                self._stdin.write(json.dumps(order).encode() + b"\n")
+                self._stdin.flush()
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self._hang_up()
+        self._thread.join(_STOP_SECONDS)
+        if self._thread.is_alive():
+            self._process.kill()
+            self._thread.join()
+
+    def _hang_up(self) -> None:
+        with suppress(BrokenPipeError), self._changing:
+            self._stdin.close()
+
+    @property
+    def _stdin(self) -> Any:  # Any: a pipe that was asked for
+        return self._process.stdin
+
+    def _listen(self) -> None:
+        stdout: Any = self._process.stdout  # Any: as above
+        with stdout:
+            for line in stdout:
+                if not line.endswith(b"\n"):
+                    break  # its end came in the middle of a word
+                message = json.loads(line)
+                self.ready = True
+                if message:
+                    _deliver(self._asked.pop(message["number"]), message)
+        ended = _DiedError(_how(self._process.wait()))
+        self._hang_up()
+        with self._changing:
+            self.gone = True
+            left, self._asked = self._asked, {}
+        for answer in left.values():
+            with suppress(InvalidStateError):
+                answer.set_exception(ended)
+
+
+def _deliver(answer: Future[Video], message: dict[str, Any]) -> None:  # Any: JSON
+    with suppress(InvalidStateError):  # nobody waits for it any more
+        if "video" in message:
+            video = message["video"]
+            small = video.pop("thumbnail")
+            answer.set_result(Video(**video, thumbnail=Thumbnail(**small) if small else None))
+        elif "error" in message:
+            answer.set_exception(ArtifactError(message["error"]["message"], code=message["error"]["code"]))
+        else:
+            answer.set_exception(RuntimeError(message["bug"]))
+
+
+def _how(status: int) -> str:
+    if status >= 0:
+        return f"exit code {status}"
+    with suppress(ValueError):
+        return signal.Signals(-status).name
+    return f"signal {-status}"

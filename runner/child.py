@@ -1,0 +1,42 @@
+"""Python processes of our own: children that run a module of this package, and end with this process."""
+
+from __future__ import annotations
+
+import os
+import site
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def start(
+    module: str,
+    *arguments: str,
+    stderr: IO[bytes] | int = subprocess.DEVNULL,
+    variables: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a child that is talked to over its stdin and stdout; it has to end when its stdin does.
+
+    The system sees to that even after kill -9. The child has a session of its own: a Ctrl-C reaches only this process.
+    """
+    return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
+        [sys.executable, "-P", "-m", module, *arguments],  # -P keeps a stranger's ./runner out of its path
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env={**_environment(), **(variables or {})},
+        start_new_session=True,
+    )
+
+
+def _environment() -> dict[str, str]:
+    # A checkout that is not installed must be put into the child's path.
+    installed = {Path(folder).resolve() for folder in (*site.getsitepackages(), site.getusersitepackages())}
+    if ROOT in installed:
+        return dict(os.environ)
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
