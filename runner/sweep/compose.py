@@ -2,14 +2,17 @@
 
 Hydra composes every job from its files (about 60 ms). Which files are read depends only on the overrides that name
 config groups or Hydra's own keys; so one plain composition is kept per such choice, and the remaining overrides,
-which change values, are applied to it by Hydra's own function. All use of private API of Hydra and OmegaConf is here
-and in `choice.py`; unknown versions and unusual overrides are composed plainly.
+which change values, are applied to it by Hydra's own function. Values that all of many jobs share are part of the
+choice, too. All use of private API of Hydra and OmegaConf is here and in `choice.py`; unknown versions and unusual
+overrides are composed plainly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from importlib.metadata import version
 
@@ -22,6 +25,13 @@ from .choice import Choice, Composition, Plain, plain_dict
 
 _KNOWN_VERSIONS = {("hydra-core", "1.3"), ("omegaconf", "2.3")}
 _UNUSUAL_KEY = frozenset("[]")
+_MANY = 20
+"""Jobs for which one more plain composition pays."""
+
+_NUMBER = re.compile(r"(\+{0,2}[a-z_.]+)=(0|[1-9][0-9]{0,17})")
+"""An assignment of a whole number, as plain as most are."""
+
+_KEY = re.compile(r"[+~]*([^=@]*)")
 
 
 class Composer:
@@ -36,9 +46,15 @@ class Composer:
         self._master = master
         self._choices: dict[tuple[str, ...], Choice | Exception] = {}
         self._groups: dict[str, bool] = {}
-        parser = OverridesParser.create()
-        self._parse = lru_cache(maxsize=4096)(lambda line: parser.parse_overrides([line])[0])
+        self._shared: frozenset[str] = frozenset()
+        self._parser = OverridesParser.create()
+        self._parse = lru_cache(maxsize=4096)(self._parsed_anew)
+        self._numbered: dict[str, Override] = {}
         self._quick = _versions_are_known() and hasattr(config_loader, "repository")
+
+    def expect(self, batch: Sequence[Sequence[str]]) -> None:
+        """Prepare for many jobs: what they share is composed once."""
+        self._shared = _shared(batch) if len(batch) >= _MANY else frozenset()
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """The job's whole config, `hydra` node included, as an object of its own."""
@@ -52,9 +68,7 @@ class Composer:
         if parsed is None:
             yield Choice(self._load(overrides), self._master).untouched()
             return
-        chosen = tuple(line for line, override in zip(overrides, parsed, strict=True) if self._chooses(override))
-        values = [override for override in parsed if not self._chooses(override)]
-        choice = self._choice(chosen)
+        choice, values = self._split(overrides, parsed)
         if not choice.accepts(values):
             yield Choice(self._load(overrides), self._master).untouched()
             return
@@ -68,6 +82,34 @@ class Composer:
         parsed = [self._parse(line) for line in overrides]
         unusual = any(override.is_sweep_override() or override.key_or_group == "hydra" for override in parsed)
         return None if unusual or any(_UNUSUAL_KEY & {*override.key_or_group} for override in parsed) else parsed
+
+    def _parsed_anew(self, line: str) -> Override:
+        """What Hydra's parser makes of a line; of whole numbers it reads one for each key, for half a millisecond."""
+        number = _NUMBER.fullmatch(line)
+        known = self._numbered.get(number[1]) if number else None
+        if number and known is not None:
+            return replace(known, _value=int(number[2]), input_line=line)
+        override: Override = self._parser.parse_overrides([line])[0]
+        if number:
+            self._numbered[number[1]] = override
+        return override
+
+    def _split(self, overrides: Sequence[str], parsed: Sequence[Override]) -> tuple[Choice, list[Override]]:
+        """The job's choice, and the overrides that are not part of it."""
+        chosen, values = [], []
+        for line, override in zip(overrides, parsed, strict=True):
+            if line in self._shared or self._chooses(override):
+                chosen.append(line)
+            else:
+                values.append(override)
+        try:
+            return self._choice(tuple(chosen)), values
+        except Exception:
+            if not self._shared:
+                raise
+        # Another override may be wrong, too, and of two that are wrong Hydra names the first.
+        self._shared = frozenset()
+        return self._split(overrides, parsed)
 
     def _chooses(self, override: Override) -> bool:
         """Whether an override decides which files are composed, or how Hydra composes them."""
@@ -95,6 +137,26 @@ class Composer:
         if self._inspect is not None:
             self._inspect(plain_dict(config))
         return config
+
+
+def _shared(batch: Iterable[Sequence[str]]) -> frozenset[str]:
+    """The overrides that all jobs have and that no other is applied before: order matters where keys overlap."""
+    first, *others = map(frozenset, batch)
+    shared = first.intersection(*others)
+    apart = {_key(line) for lines in (first, *others) for line in lines - shared}
+    while overlapping := {line for line in shared if any(_overlap(_key(line), key) for key in apart)}:
+        shared -= overlapping
+        apart |= {_key(line) for line in overlapping}
+    return shared
+
+
+def _key(line: str) -> str:
+    found = _KEY.match(line)
+    return found[1].strip() if found else line
+
+
+def _overlap(one: str, other: str) -> bool:
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
 
 
 def _versions_are_known() -> bool:

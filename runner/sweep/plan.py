@@ -62,6 +62,7 @@ class Planner:
     def plan(self, batch: Sequence[Sequence[str]], first: int = 0) -> Plan:
         """Compose, resolve and validate every job; errors become findings, never exceptions."""
         setup_globals()
+        self._composer.expect(batch)
         plan = Plan(total=len(batch))
         for num, overrides in enumerate(batch, first):
             job, problems = collected(overrides, functools.partial(self._job, num), self._problems)

@@ -98,6 +98,16 @@ def test_composes_what_hydra_composes(loader: ConfigLoader, master: DictConfig, 
     assert_same(composer, theirs, overrides)
 
 
+@pytest.mark.parametrize("overrides", SHAPES, ids=" ".join)
+def test_what_many_jobs_share_is_composed_as_hydra_composes_it(
+    loader: ConfigLoader, master: DictConfig, overrides: list[str]
+) -> None:
+    composer = Composer(loader, master)
+    batch = [[f"++request.seed={number}", *overrides, f"+mark={number}"] for number in range(20)]
+    composer.expect(batch)
+    assert_same(composer, outcome(lambda: loader.load_sweep_config(master, batch[7])), batch[7])
+
+
 _KEYS = [
     "request.seed",
     "request.prompt",
@@ -152,6 +162,36 @@ def test_composes_what_hydra_composes_for_generated_jobs(
         )
 
 
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    first=st.lists(override(), max_size=2),
+    shared=st.lists(override(), min_size=1, max_size=2),
+    second=st.lists(override(), max_size=2),
+)
+def test_composes_what_hydra_composes_where_generated_jobs_share_something(
+    loader: ConfigLoader, master: DictConfig, first: list[str], shared: list[str], second: list[str]
+) -> None:
+    composer = Composer(loader, master)
+    jobs = [[*first, *shared, *second], shared, [*second, *shared], [*shared, *first]]
+    composer.expect(jobs * 5)
+    for overrides in jobs:
+        assert_same(
+            composer, outcome(lambda overrides=overrides: loader.load_sweep_config(master, overrides)), overrides
+        )
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["request.seed=0", "request.seed=1234567890123456789", "+new.a_b-c=7", "++request.seed=10", "request.seed=007",
+     "request.seed=1_000", "request.seed=-5", "request.seed= 5", "request.seed=5 ", "request.seed=1e3", "model=7",
+     "~request.seed=7", "request.seed=٣", "request..seed=5", "a/b=5", "1=5", "request.=5"],
+)  # fmt: skip
+def test_a_number_is_read_as_hydra_reads_it(loader: ConfigLoader, master: DictConfig, line: str) -> None:
+    composer = Composer(loader, master)
+    outcome(lambda: composer.compose([line.partition("=")[0] + "=1"]))
+    assert_same(composer, outcome(lambda: loader.load_sweep_config(master, [line])), [line])
+
+
 def test_composes_plainly_what_it_does_not_know(loader: ConfigLoader, master: DictConfig) -> None:
     class Another(ConfigLoaderImpl):
         """A loader without the repository that tells groups from keys."""
@@ -170,6 +210,17 @@ def test_composes_from_files_once_per_choice_of_groups(loader: ConfigLoader, mas
     for seed in range(20):
         composer.compose([f"request.seed={seed}", f"model={['sora-2', 'sora-2-pro'][seed % 2]}"])
     assert len(loads) == 2
+
+
+def test_what_many_jobs_share_is_applied_once(loader: ConfigLoader, master: DictConfig) -> None:
+    loads = []
+    composer = Composer(loader, master, inspect=loads.append)
+    batch = [["request.prompt=x", f"request.seed={seed}", "model.deployment=mine"] for seed in range(20)]
+    composer.expect(batch)
+    for overrides in batch:
+        assert composer.compose(overrides).request.prompt == "x"
+    (load,) = loads
+    assert (load["request"]["prompt"], load["model"]["deployment"]) == ("x", "mine")
 
 
 def test_resolves_hydra_of_the_current_job_only(loader: ConfigLoader, master: DictConfig) -> None:
