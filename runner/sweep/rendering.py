@@ -11,8 +11,9 @@ import yaml
 from omegaconf._utils import get_omega_conf_dumper
 
 _MEMO_LIMIT = 8192
-_BARE = re.compile(r"(?=[^/=]*[/=])[A-Za-z/][A-Za-z0-9_/.=,+-]*")
+_BARE = re.compile(r"(?=[^/=]*[/=])[A-Za-z/][A-Za-z0-9_/.=,+:\\-]*(?<!:)")
 """Without spaces no line is folded, and with a slash or an equals sign it is neither number, date nor truth value."""
+_DIGITS = re.compile(r"0|[1-9][0-9]{0,17}")
 _BLOCKS = 128
 """Mappings that are known by identity: those that the configs of a choice share, and the last few of single runs."""
 
@@ -60,10 +61,21 @@ class Renderer:
         return text
 
     def _entry(self, key: object, value: object, depth: int) -> str:
-        head = self._head(key, depth) if _is_bare(value) or (isinstance(value, dict) and value) else None
-        if head is not None:
-            return f"{head}\n{self._block(value, depth + 1)}" if isinstance(value, dict) else f"{head} {value}\n"
-        return self._remembered(depth, repr(key), value, {key: value})
+        tail = self._tail(value, depth)
+        head = self._head(key, depth) if tail is not None else None
+        return f"{head}{tail}" if head is not None else self._remembered(depth, repr(key), value, {key: value})
+
+    def _tail(self, value: object, depth: int) -> str | None:
+        """What follows a key's colon, if it needs no YAML library."""
+        if _is_bare(value):
+            return f" {value}\n"
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            return f" '{value}'\n"
+        if isinstance(value, dict) and value:
+            return f"\n{self._block(value, depth + 1)}"
+        if isinstance(value, list) and value and all(isinstance(each, str) and _is_bare(each) for each in value):
+            return "\n" + "".join([f"{'  ' * depth}- {each}\n" for each in value])
+        return None
 
     def _head(self, key: object, depth: int) -> str | None:
         """The key with its colon, if it stands on a line with what follows."""

@@ -15,7 +15,12 @@ from runner.sweep.rendering import Renderer
 _TEXT = (st.text(st.characters(exclude_categories=["Cs"]), max_size=120) | st.text(string.printable, max_size=200)).map(
     lambda text: text.replace("${", "$")
 )
-_WORDS = st.text("aeInyno/=.,+-:# 0159", max_size=12) | st.sampled_from(["on", "1e5", "16:9", "~", "?", "=", "a=", "/"])
+_WORDS = (
+    st.text("aeInyno/=.,+-:# 0159\\'", max_size=12)
+    | st.text("/=a:\\", max_size=6)
+    | st.text("0123456789", max_size=20)
+    | st.sampled_from(["on", "1e5", "16:9", "~", "?", "=", "a=", "/", "a=b:", "a=http\\://h\\:9/v1", "a=16:9"])
+)
 _VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), _TEXT, _WORDS),
     lambda inner: (
