@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import os
 import signal
@@ -152,13 +153,18 @@ class _Child:
 def _deliver(answer: Future[Video], message: dict[str, Any]) -> None:  # Any: JSON
     with suppress(InvalidStateError):  # nobody waits for it any more
         if "video" in message:
-            video = message["video"]
-            small = video.pop("thumbnail")
-            answer.set_result(Video(**video, thumbnail=Thumbnail(**small) if small else None))
+            answer.set_result(_video(**message["video"]))
         elif "error" in message:
             answer.set_exception(ArtifactError(message["error"]["message"], code=message["error"]["code"]))
         else:
             answer.set_exception(RuntimeError(message["bug"]))
+
+
+def _video(thumbnail: dict[str, Any] | None, **facts: Any) -> Video:  # Any: JSON
+    if thumbnail is None:
+        return Video(**facts)
+    content = base64.b64decode(thumbnail["content"])
+    return Video(**facts, thumbnail=Thumbnail(content, thumbnail["width"], thumbnail["height"]))
 
 
 def _how(status: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -14,7 +15,7 @@ from typing import Any
 
 from runner.errors import ArtifactError
 
-from .probe import probe
+from .probe import Video, probe
 
 Message = dict[str, Any]  # Any: JSON
 
@@ -44,11 +45,18 @@ def run_child(at_once: int) -> None:
 
 def _found(path: Path, *, thumbnail: bool) -> Message:
     try:
-        return {"video": asdict(probe(path, thumbnail=path.parent if thumbnail else None))}
+        return {"video": _plain(probe(path, thumbnail=path.parent if thumbnail else None))}
     except ArtifactError as error:
         return {"error": {"message": error.message, "code": error.code}}
     except Exception:  # noqa: BLE001 - told to whoever asked, as a bug
         return {"bug": traceback.format_exc()}
+
+
+def _plain(video: Video) -> Message:
+    plain = asdict(video)
+    if video.thumbnail is not None:
+        plain["thumbnail"]["content"] = base64.b64encode(video.thumbnail.content).decode()
+    return plain
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,9 @@ WIDTH = 320
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """The file as it was written; `bytes` is its length."""
+    """The file as it was written."""
 
-    bytes: int
-    sha256: str
+    content: bytes
     width: int
     height: int
 
@@ -38,4 +36,4 @@ def write_thumbnail(image: Image, directory: Path) -> Thumbnail:
     content = buffer.getvalue()
     # It can be made again from the artifact at any time, so that a power cut may have it.
     write_bytes(directory / NAME, content, durable=False)
-    return Thumbnail(len(content), hashlib.sha256(content).hexdigest(), small.width, small.height)
+    return Thumbnail(content, small.width, small.height)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from xml.etree import ElementTree as ET
 
 from runner.errors import ArtifactError
 
@@ -27,6 +26,8 @@ def starts_as_text(path: Path) -> bool:
 
 def drawing(path: Path) -> tuple[str, str, int, int]:
     """Media type, extension, width and height (in pixels) of an SVG file; raises `ArtifactError` for anything else."""
+    from xml.etree import ElementTree as ET  # most runs meet no drawing
+
     if path.stat().st_size > MAX_BYTES:
         raise ArtifactError(f"the drawing is larger than {MAX_BYTES:,} bytes", code=TOO_LARGE)
     root = _Root()

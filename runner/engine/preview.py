@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Artifact
@@ -34,8 +35,8 @@ def record_thumbnail(journal: Journal, made: Thumbnail | None, problem: str | No
     journal.add(
         Artifact(
             path=NAME,
-            bytes=made.bytes,
-            sha256=made.sha256,
+            bytes=len(made.content),
+            sha256=hashlib.sha256(made.content).hexdigest(),
             media_type="image/webp",
             width=made.width,
             height=made.height,

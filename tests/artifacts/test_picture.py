@@ -4,7 +4,6 @@ import base64
 import hashlib
 import struct
 import zlib
-from hashlib import sha256
 
 import pytest
 from PIL import Image
@@ -89,5 +88,4 @@ def test_a_thumbnail_is_small_and_webp(tmp_path, mode, size):
         assert thumbnail.format == "WEBP"
         assert thumbnail.size == (made.width, made.height)
     assert made.width == min(320, size[0])
-    content = (tmp_path / "thumbnail.webp").read_bytes()
-    assert (made.bytes, made.sha256) == (len(content), sha256(content).hexdigest())
+    assert (tmp_path / "thumbnail.webp").read_bytes() == made.content
