@@ -13,7 +13,7 @@ from runner.display import clean
 from runner.engine.run import Event
 
 NAME = "runner.log"
-_PAUSE = 0.25
+_PAUSE = 1.0
 """Seconds between two rounds of writing: what happens to a run meanwhile takes one opening of its file."""
 
 

@@ -45,16 +45,17 @@ def test_two_runners_use_the_emulator_at_the_same_time(quick):
     assert len({result["job_id"] for result in both[0].results()}) == 2
 
 
-def test_a_killed_runner_leaves_its_job_id_and_no_server_behind(tmp_path):
+def test_a_killed_runner_leaves_its_job_id_and_no_process_behind(tmp_path):
     process = subprocess.Popen([*RUNNER, "provider.latency=60"], cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         wait_for(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
-        servers = psutil.Process(process.pid).children()
-        assert len(servers) == 1
+        wait_for(lambda: len(psutil.Process(process.pid).children()) == 2)
+        server, decoder = psutil.Process(process.pid).children()
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(lambda: not servers[0].is_running() or servers[0].status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_for(lambda: not decoder.is_running() or decoder.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
