@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import site
 import subprocess
 import sys
@@ -11,24 +12,31 @@ from pathlib import Path
 from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
+_HARMLESS = re.compile(
+    "PATH|HOME|LANG|TZ|TMP|TEMP|TMPDIR|SYSTEMROOT|WINDIR|VIRTUAL_ENV|(PYTHON|LC_|LD_|DYLD_|MALLOC_).*", re.IGNORECASE
+)
+"""What Python and the system's libraries are found and set up by."""
 
 
 def start(
     module: str,
     *arguments: str,
     stderr: IO[bytes] | int = subprocess.DEVNULL,
+    trusted: bool = True,
     variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a child that is talked to over its stdin and stdout; it has to end when its stdin does.
 
     The system sees to that even after kill -9. The child has a session of its own: a Ctrl-C reaches only this process.
+    One that is not `trusted` gets no environment variable that could hold a key.
     """
+    inherited = {name: value for name, value in _environment().items() if trusted or _HARMLESS.fullmatch(name)}
     return subprocess.Popen(  # noqa: S603 - this interpreter, and a module of ours
         [sys.executable, "-P", "-m", module, *arguments],  # -P keeps a stranger's ./runner out of its path
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env={**_environment(), **(variables or {})},
+        env={**inherited, **(variables or {})},
         start_new_session=True,
     )
 

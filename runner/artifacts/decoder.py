@@ -27,18 +27,21 @@ _MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": st
 class Decoder:
     """Checks videos for one event loop, in a child that is started when it is needed and again when it has died.
 
-    The child also leaves this process the interpreter to itself while it decodes. Files that it had in hand when it
-    died are checked once more, each in a child of its own.
+    The child also leaves this process the interpreter to itself while it decodes, and knows no key. Files that it had
+    in hand when it died are checked once more, each in a child of its own. Where none can be started, threads check.
     """
 
     def __init__(self) -> None:
         self._child: _Child | None = None
+        self._barred = False
         self._alone = asyncio.Lock()
 
     def start(self) -> None:
         """Start the child, so that it is ready when the first file is."""
-        if self._child is None or self._child.gone:
-            self._child = _born(min(4, os.cpu_count() or 1))
+        if self._barred or (self._child is not None and not self._child.gone):
+            return
+        self._child = _born(min(4, os.cpu_count() or 1))
+        self._barred = self._child is None
 
     async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
         """What the video at `path` really is, as `probe` finds it, with a thumbnail beside it if wanted.
@@ -46,11 +49,17 @@ class Decoder:
         Raises `ArtifactError` as `probe` does, and where the file makes the decoder crash.
         """
         self.start()
-        if self._child is not None:
-            with suppress(_DiedError):
-                return await self._child.ask(path, thumbnail=thumbnail)
+        child = self._child
+        if child is not None and not self._barred:
+            try:
+                return await child.ask(path, thumbnail=thumbnail)
+            except _DiedError:
+                self._barred |= not child.ready
         async with self._alone:
-            return await _alone(path, thumbnail=thumbnail)
+            alone = None if self._barred else _born()
+            if alone is not None:
+                return await _asked_alone(alone, path, thumbnail=thumbnail)
+        return await asyncio.to_thread(probe, path, thumbnail=path.parent if thumbnail else None)
 
     def close(self) -> None:
         """End the child; what it still had in hand is left as it is."""
@@ -59,25 +68,21 @@ class Decoder:
             self._child = None
 
 
-async def _alone(path: Path, *, thumbnail: bool) -> Video:
-    """The same in a process for this file only, or in this one where none can be started."""
-    child = _born(1)
-    if child is not None:
-        try:
-            return await child.ask(path, thumbnail=thumbnail)
-        except _DiedError as error:
-            if child.ready:
-                raise ArtifactError(f"the file makes the decoder crash ({error})") from error
-        finally:
-            child.close()
-    return await asyncio.to_thread(probe, path, thumbnail=path.parent if thumbnail else None)
-
-
-def _born(at_once: int) -> _Child | None:
+def _born(at_once: int = 1) -> _Child | None:
     try:
         return _Child(at_once)
     except OSError:
         return None
+
+
+async def _asked_alone(child: _Child, path: Path, *, thumbnail: bool) -> Video:
+    """What a child finds that has nothing else in hand."""
+    try:
+        return await child.ask(path, thumbnail=thumbnail)
+    except _DiedError as error:
+        raise ArtifactError(f"the file makes the decoder crash ({error})") from error
+    finally:
+        child.close()
 
 
 class _DiedError(Exception):
@@ -93,7 +98,7 @@ class _Child:
         self._asked: dict[int, Future[Video]] = {}
         self._number = 0
         self._changing = threading.Lock()
-        self._process = start("runner.artifacts.decoding", str(at_once), variables=_MEMORY)
+        self._process = start("runner.artifacts.decoding", str(at_once), trusted=False, variables=_MEMORY)
         self._thread = threading.Thread(target=self._listen, name="runner-decoder", daemon=True)
         self._thread.start()
 

@@ -50,6 +50,10 @@ def child_of(decoder: Decoder) -> int:
     return decoder._child._process.pid
 
 
+def variables_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/environ").read_bytes()
+
+
 def is_there(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -125,7 +129,8 @@ async def test_a_file_that_kills_it_twice_is_to_blame(decoder, clip, played):
 async def test_where_no_process_starts_files_are_checked_all_the_same(decoder, clip, played):
     started = played("raise SystemExit(3)")
     assert await decoder.check(clip()) == probe(clip())
-    assert len(started) == 2
+    assert await decoder.check(clip()) == probe(clip())
+    assert len(started) == 1
 
 
 async def test_where_no_process_is_allowed_files_are_checked_all_the_same(decoder, clip, monkeypatch):
@@ -135,6 +140,16 @@ async def test_where_no_process_is_allowed_files_are_checked_all_the_same(decode
     monkeypatch.setattr("runner.artifacts.decoder.start", refused)
     decoder.start()
     assert await decoder.check(clip()) == probe(clip())
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no process can be looked into here")
+async def test_it_is_not_told_any_key(decoder, clip, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-decoders")
+    monkeypatch.setenv("MY_OWN_NAME_FOR_IT", "sk-not-for-decoders")
+    await decoder.check(clip())
+    known = variables_of(child_of(decoder))
+    assert b"sk-not-for-decoders" not in known
+    assert b"PATH=" in known
 
 
 async def test_a_bug_in_there_is_told_as_one(decoder, clip, played):

@@ -1,5 +1,6 @@
 """`runner.log`: what is in it when, as whoever follows a run that seems stuck reads it."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,14 @@ def test_a_run_that_goes_on_after_its_end_loses_no_line(run: Run) -> None:
         for note in ("first", "second", "third"):
             log(Event(run, RunStatus.FAILED, note=note, result=planned(run, 0.0)))
     assert [line.split()[-1] for line in written(run)] == ["first", "second", "third"]
+
+
+def test_a_line_begins_with_the_local_time(run: Run) -> None:
+    before = dt.datetime.now().astimezone()
+    with RunLog() as log:
+        log(Event(run, RunStatus.SUBMITTING))
+    stamp = (run.directory / "runner.log").read_text().split(" INFO ")[0]
+    told = dt.datetime.fromisoformat(stamp)
+    assert dt.timedelta(milliseconds=-1) <= told - before < dt.timedelta(minutes=1)
+    assert told.utcoffset() == before.utcoffset()
+    assert stamp == told.isoformat(sep=" ", timespec="milliseconds")
