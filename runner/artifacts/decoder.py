@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -69,6 +70,8 @@ class Decoder:
 
 
 def _born(at_once: int = 1) -> _Child | None:
+    if getattr(sys, "frozen", False) or not sys.executable:
+        return None  # what would be started is the program that this package is packed into
     try:
         return _Child(at_once)
     except OSError:

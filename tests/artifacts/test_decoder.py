@@ -142,6 +142,13 @@ async def test_where_no_process_is_allowed_files_are_checked_all_the_same(decode
     assert await decoder.check(clip()) == probe(clip())
 
 
+async def test_a_packed_program_is_not_started_a_second_time(decoder, clip, played, monkeypatch):
+    started = played("raise SystemExit(3)")
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert await decoder.check(clip()) == probe(clip())
+    assert started == []
+
+
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no process can be looked into here")
 async def test_it_is_not_told_any_key(decoder, clip, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-decoders")
