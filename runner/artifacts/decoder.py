@@ -60,7 +60,7 @@ class Decoder:
             alone = None if self._barred else _born()
             if alone is not None:
                 return await _asked_alone(alone, path, thumbnail=thumbnail)
-        return await asyncio.to_thread(probe, path, thumbnail=path.parent if thumbnail else None)
+        return await asyncio.to_thread(probe, path, thumbnail=thumbnail)
 
     def close(self) -> None:
         """End the child; what it still had in hand is left as it is."""

@@ -45,7 +45,7 @@ def run_child(at_once: int) -> None:
 
 def _found(path: Path, *, thumbnail: bool) -> Message:
     try:
-        return {"video": _plain(probe(path, thumbnail=path.parent if thumbnail else None))}
+        return {"video": _plain(probe(path, thumbnail=thumbnail))}
     except ArtifactError as error:
         return {"error": {"message": error.message, "code": error.code}}
     except Exception:  # noqa: BLE001 - told to whoever asked, as a bug

@@ -54,20 +54,20 @@ class Video:
     no_thumbnail: str | None = None
 
 
-def probe(path: Path, *, thumbnail: Path | None = None, limit: int = MAX_DECODED) -> Video:
+def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> Video:
     """Read and check a video file; raises `ArtifactError` if it is anything else, cut, damaged or absurdly large.
 
-    `thumbnail` is the directory to write one to, once the file is known to be good; `limit` is in pixels to decode
+    With `thumbnail`, one is written beside the file, once that is known to be good; `limit` is in pixels to decode
     behind the last key frame. Blocks for some 10 to 300 ms of decoding: `Decoder` does it elsewhere.
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
 
     try:
         with _opened(path) as container:
-            video, small = _examine(container, limit, small=thumbnail is not None)
+            video, small = _examine(container, limit, small=thumbnail)
     except (av.FFmpegError, ValueError, OverflowError) as error:
         raise ArtifactError(f"the file is {_nature(path)}: {error}") from error
-    return video if thumbnail is None or small is None else _with_thumbnail(video, small, thumbnail)
+    return video if small is None else _with_thumbnail(video, small, path.parent)
 
 
 def _with_thumbnail(video: Video, small: Image, directory: Path) -> Video:

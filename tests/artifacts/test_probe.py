@@ -6,8 +6,8 @@ from runner.artifacts.probe import probe
 from runner.errors import ArtifactError
 
 
-def test_the_facts_come_from_the_file_itself(clip, tmp_path):
-    video = probe(clip("sound.mp4", audio="aac"), thumbnail=tmp_path)
+def test_the_facts_come_from_the_file_itself(clip):
+    video = probe(clip("sound.mp4", audio="aac"), thumbnail=True)
     assert (video.media_type, video.extension) == ("video/mp4", "mp4")
     assert (video.width, video.height, video.fps, video.duration_seconds) == (64, 48, 12.0, 2.0)
     assert (video.video_codec, video.audio_codec) == ("h264", "aac")
@@ -72,11 +72,11 @@ def test_a_codec_that_nobody_knows_is_refused(clip, tmp_path):
         ("libx265", ""),
     ],
 )
-def test_the_header_of_an_mp4_tells_what_decoding_would(clip, monkeypatch, tmp_path, codec, flags):
+def test_the_header_of_an_mp4_tells_what_decoding_would(clip, monkeypatch, codec, flags):
     path = clip(f"{codec}{flags}.mp4", codec=codec, movflags=flags, audio="aac")
-    quick = probe(path, thumbnail=tmp_path)
+    quick = probe(path, thumbnail=True)
     monkeypatch.setattr("runner.artifacts.probe._is_mp4", lambda _: False)
-    thorough = probe(path, thumbnail=tmp_path)
+    thorough = probe(path, thumbnail=True)
     assert quick.thumbnail is not None
     assert quick == thorough
 

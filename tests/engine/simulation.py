@@ -83,9 +83,8 @@ class SimulatedDecoder:
         pass
 
     async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
-        directory = path.parent if thumbnail else None
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, functools.partial(probe, path, thumbnail=directory)
+            self._threads, functools.partial(probe, path, thumbnail=thumbnail)
         )
 
     def close(self) -> None:
