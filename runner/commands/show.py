@@ -33,8 +33,6 @@ _DOCUMENT = """with --json, one document:
   results        the rows of results.jsonl: what varies first, then what came of each run
 """
 
-_FILES = {"csv": "results.csv", "jsonl": "results.jsonl", "page": "index.html"}
-
 
 def main(arguments: Sequence[str]) -> int:
     """Print it, or with `--json` one document; returns 0, or 2 where there is neither a run nor a sweep."""
@@ -61,9 +59,11 @@ def main(arguments: Sequence[str]) -> int:
 def document(sweep: Sweep) -> dict[str, object]:
     """Everything that is known, for programs; `--help` tells what each key means."""
     from runner.display.money import how_to_go_on
-    from runner.report.results import result_rows
+    from runner.report.pages import NAME
+    from runner.report.results import CSV, JSONL, result_rows
     from runner.sweep.foreign import never_begun
 
+    files = {"csv": CSV, "jsonl": JSONL, "page": NAME}
     results = [result for _, result in sweep.runs]
     return {
         "version": 1,
@@ -75,7 +75,7 @@ def document(sweep: Sweep) -> dict[str, object]:
         **_money(results),
         "failures": _failures(results),
         "files": {
-            key: os.fspath(sweep.directory / name) for key, name in _FILES.items() if (sweep.directory / name).is_file()
+            key: os.fspath(sweep.directory / name) for key, name in files.items() if (sweep.directory / name).is_file()
         },
         "results": result_rows(sweep.directory, sweep.runs),
     }
