@@ -23,7 +23,6 @@ Message = dict[str, Any]  # Any: JSON
 def run_child(at_once: int) -> None:
     """Check files, `at_once` at a time, until stdin ends: then whoever asked is gone, however that went."""
     import av  # noqa: F401 - what the first file would otherwise wait for
-    from PIL import Image, WebPImagePlugin  # noqa: F401 - as above
 
     answers, writing = os.fdopen(os.dup(1), "wb"), threading.Lock()
     os.dup2(2, 1)  # no library can write between the answers

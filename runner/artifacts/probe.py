@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from runner.errors import ArtifactError, DiskError
 
 from .limits import TOO_LARGE
-from .thumbnail import WIDTH, Thumbnail, write_thumbnail
+from .thumbnail import Thumbnail, small_frame, write_frame
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video import VideoFrame, VideoStream
-    from PIL.Image import Image
 
 # Playlists and the like would make FFmpeg open whatever a server writes into them.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,ogg,gif,flv"
@@ -70,11 +69,13 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
     return video if small is None else _with_thumbnail(video, small, path.parent)
 
 
-def _with_thumbnail(video: Video, small: Image, directory: Path) -> Video:
+def _with_thumbnail(video: Video, small: VideoFrame, directory: Path) -> Video:
     """The video is no less whole without one."""
+    import av
+
     try:
-        return replace(video, thumbnail=write_thumbnail(small, directory))
-    except (DiskError, OSError, ValueError) as error:
+        return replace(video, thumbnail=write_frame(small, directory))
+    except (av.FFmpegError, DiskError, OSError, ValueError) as error:
         return replace(video, no_thumbnail=str(error))
 
 
@@ -108,7 +109,7 @@ def _is_known(stream: VideoStream) -> bool:
     return getattr(stream, "codec_context", None) is not None
 
 
-def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Video, Image | None]:
+def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Video, VideoFrame | None]:
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
@@ -122,7 +123,7 @@ def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Vid
     first = next(container.decode(stream), None)
     if first is None:
         raise ArtifactError("the file holds no frame")
-    picture = _small(first) if small else None
+    picture = small_frame(first) if small else None
     del first  # its pixels are megabytes, which the frames to come can have
     duration = _duration(container, stream)
     _check_end(container, stream, duration, limit)
@@ -144,14 +145,6 @@ def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Vid
 def _check_size(width: int, height: int) -> None:
     if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE and width * height <= _MAX_PIXELS):
         raise ArtifactError(f"the picture is {width}x{height}, which nothing generates", code=TOO_LARGE)
-
-
-def _small(frame: VideoFrame) -> Image:
-    # A strip of a few columns would otherwise grow to gigabytes.
-    height = min(WIDTH * 8, max(2, round(frame.height * WIDTH / frame.width)))
-    pixels = frame.reformat(width=WIDTH, height=height, format="rgb24", interpolation="AREA", threads=1)
-    image: Image = pixels.to_image()  # type: ignore[no-untyped-call]  # PyAV leaves it without annotations
-    return image
 
 
 def _duration(container: InputContainer, stream: VideoStream) -> Fraction:
