@@ -30,10 +30,36 @@ _EARLY = 0.25
 """The part of the time between two turns by which a job may be asked for too early."""
 
 
+_CALM = 2
+"""Turns without an end after which the next end is taken for the first of many."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     due: float
     answer: asyncio.Future[Job | None]
+
+
+class _Tempo:
+    """The time between two turns: twice only half of it when jobs begin to end, as those sent together end together."""
+
+    def __init__(self, rest: float) -> None:
+        """`rest` in seconds."""
+        self._rest = rest
+        self._calm = 0
+        self._quick = 0
+
+    def after(self, ended: bool | None) -> float:
+        """Seconds from the beginning of a turn to the next; `ended` as `RollCall` found, None if it read nothing."""
+        if ended and self._calm >= _CALM:
+            # Two: whoever is due at every other turn is so still.
+            self._quick = 2
+        if ended is not None:
+            self._calm = 0 if ended else self._calm + 1
+        if not self._quick:
+            return self._rest
+        self._quick -= 1
+        return self._rest / 2
 
 
 class RollCall:
@@ -54,6 +80,7 @@ class RollCall:
         """`interval` in seconds is that between two questions about a job; `page` reads the one after a job."""
         self._clock = clock
         self._rest = interval / 2
+        self._tempo = _Tempo(self._rest)
         self._page = page
         self._retrieve = retrieve
         self._present: set[str] = set()
@@ -65,6 +92,7 @@ class RollCall:
         self._strikes: Counter[bool] = Counter()
         self._whole: bool | None = None
         self._reader: asyncio.Task[None] | None = None
+        self._ended = False
 
     @contextmanager
     def attended(self, job_id: str) -> Iterator[None]:
@@ -121,26 +149,31 @@ class RollCall:
         try:
             while max(self._strikes.values(), default=0) < _STRIKES:
                 began = self._clock.elapsed()
-                await self._turn(began + _EARLY * self._rest)
+                rest = self._tempo.after(await self._turn(began + _EARLY * self._rest))
                 # A list that takes long to read is given as much time again.
                 took = self._clock.elapsed() - began
-                await self._clock.sleep(max(self._rest - took, min(took, self._rest)))
+                await self._clock.sleep(max(rest - took, min(took, rest)))
         except Exception:  # noqa: BLE001 - without the list, each job can still be asked for
             _log.exception("the list of jobs is left alone")
         finally:
             self._give_over(set(self._waiting))
 
-    async def _turn(self, until: float) -> None:
-        """Read pages until all jobs that are due before `until` are heard of, as far as that is possible."""
+    async def _turn(self, until: float) -> bool | None:
+        """Read pages until all jobs that are due before `until` are heard of, as far as that is possible.
+
+        Returns whether some job has ended; None if there was nothing to read.
+        """
         due = {job_id for job_id, waiting in self._waiting.items() if waiting.due <= until}
         if not due:
-            return
+            return None
+        self._ended = False
         missing, answered = await self._look_for(due, until)
         for job_id in missing:
             self._absences[job_id] += answered
         self._give_over(missing)
         counts = Counter(self._cursors.values())
         self._sparse = {cursor for cursor, count in counts.items() if count < _WORTH}
+        return self._ended
 
     async def _look_for(self, due: set[str], until: float) -> tuple[set[str], bool]:
         """The jobs among those `due` that no page tells of, and whether every page was answered."""
@@ -194,6 +227,7 @@ class RollCall:
                 continue
             if job.status is JobStatus.COMPLETED and self._whole is None:
                 await self._compare(job)
+            self._ended |= job.status.terminal
             self._answer(job.id, job)
         return {job.id for job in ours}
 

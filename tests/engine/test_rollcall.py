@@ -75,6 +75,13 @@ def test_every_job_is_told_of_about_once_an_interval(crowd):
     assert all(15 <= count <= 30 for count in told.values())
 
 
+def test_jobs_that_end_together_are_heard_of_sooner(crowd):
+    hall = hall_of(400, 60, 60 + 0.75 * INTERVAL)
+    crowd.wait_for(hall)
+    assert quantile(crowd.delays(hall), 0.5) < 0.2, "four times an interval instead of twice"
+    assert hall.requests <= one_by_one(hall) / 20
+
+
 def test_only_the_pages_that_jobs_are_on_are_read(crowd):
     hall = hall_of(1000)
     ours = list(hall.ends)[:100]
