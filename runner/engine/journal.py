@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -19,9 +18,9 @@ from runner.providers.base import ImageBatch, Job, Provider
 
 from .clock import Clock
 from .purse import Purse, created_nothing
+from .recorder import Recorder
 from .run import Event, Observer, Run
-from .store import Store
-from .threads import Threads
+from .store import Record
 
 _log = logging.getLogger("runner")
 
@@ -32,25 +31,21 @@ _LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resum
 class Journal:
     """Keeps a run's `Result`, its `result.json` and its observer in step."""
 
-    def __init__(
-        self, run: Run, observer: Observer, clock: Clock, threads: Threads, store: Store, purse: Purse
-    ) -> None:
+    def __init__(self, run: Run, observer: Observer, clock: Clock, recorder: Recorder, purse: Purse) -> None:
         """Begin the record, or go on with the run's earlier one."""
         self.run = run
         self.result = run.earlier or planned(run, clock.time())
         self._observer = observer
         self._clock = clock
-        self._threads = threads
-        self._store = store
+        self._recorder = recorder
         self._purse = purse
         self._remote_status: str | None = None
         self._progress = 0.0
         self._unwritten = True
-        self._writing = threading.Lock()
 
     async def open(self) -> None:
         """See to it that the run's directory is there; raises `DiskError`."""
-        await self._threads.disk(self._store.open, self.run)
+        await self._recorder.open(self.run)
 
     def describe(self, provider: Provider, prepared: RunConfig | None = None) -> None:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
@@ -217,12 +212,12 @@ class Journal:
             self.mark(RunStatus.UNCERTAIN)
         if self._unwritten:
             with suppress(DiskError):
-                self._save(self.result, durable=True)
+                self._recorder.keep_now(Record(self.run, self.result))
         self.tell(note=note, result=self.result)
 
     async def write(self, *, durable: bool, passing: bool = False) -> None:
         """Keep the record; one of a `passing` status where only commands find it: its file tells of the job already."""
-        await self._threads.disk(self._save, self.result.model_copy(), durable=durable, passing=passing)
+        await self._recorder.keep(Record(self.run, self.result.model_copy(), durable, passing))
         self._unwritten = passing
 
     def tell(self, *, note: str | None = None, result: Result | None = None, partial: Path | None = None) -> None:
@@ -234,11 +229,6 @@ class Journal:
             self._observer(event)
         except Exception:  # noqa: BLE001 - a display's bug must not lose a paid job
             _log.exception("the observer of run %s failed", self.run.index)
-
-    def _save(self, result: Result, *, durable: bool, passing: bool = False) -> None:
-        # A run that is put down may find its last write still under way in a thread.
-        with self._writing:
-            self._store.save(self.run, result, durable=durable, passing=passing)
 
     def _charge(self, attempt: Attempt, usd: float | None) -> None:
         self._purse.correct(attempt.usd, usd)

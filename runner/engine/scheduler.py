@@ -20,6 +20,7 @@ from .lane import Lane, lanes
 from .outcome import Outcome
 from .payment import settled
 from .purse import SWEEP, Purse
+from .recorder import Recorder
 from .run import Observer, Run
 from .search import Claimed, Found, Search
 from .store import Store
@@ -53,7 +54,7 @@ class Scheduler:
         self._create = create
         self._threads = Threads()
         self._workers: list[asyncio.Task[None]] = []
-        self._store = store
+        self._recorder = Recorder(store, self._threads)
         self._claimed = claimed
         self._purse = purse or Purse()
         self._journals: list[Journal | None] = [None] * len(runs)
@@ -151,9 +152,7 @@ class Scheduler:
         await settled(journal.end(note=note))
 
     def _journal(self, position: int, run: Run) -> Journal:
-        journal = self._journals[position] = Journal(
-            run, self._observer, self._clock, self._threads, self._store, self._purse
-        )
+        journal = self._journals[position] = Journal(run, self._observer, self._clock, self._recorder, self._purse)
         return journal
 
     def _next_lane(self, journal: Journal, error: RunnerError) -> Lane | None:

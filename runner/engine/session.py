@@ -19,6 +19,7 @@ from .halt import Halted
 from .journal import Journal
 from .payment import settled
 from .purse import Purse
+from .recorder import Recorder
 from .run import Observer, Run
 from .store import ResultFiles
 from .threads import Threads
@@ -61,7 +62,7 @@ class Session:
 
     async def _try(self, run: Run, visit: _Visit) -> tuple[Journal, RunnerError | None]:
         async with self._endpoint(run.config.provider, visit) as endpoint:
-            journal = Journal(run, visit.observer, self._clock, visit.threads, ResultFiles(), Purse())
+            journal = Journal(run, visit.observer, self._clock, Recorder(ResultFiles(), visit.threads), Purse())
             try:
                 return journal, await work(endpoint, journal, visit.threads)
             except Halted:

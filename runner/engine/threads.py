@@ -23,13 +23,13 @@ class Threads:
         self._disk = ThreadPoolExecutor(4, thread_name_prefix="runner-disk")
         self._media = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="runner-media")
 
-    async def disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Call a function that waits for the disk."""
-        return await asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*args, **kwargs))
+        return asyncio.get_running_loop().run_in_executor(self._disk, lambda: function(*args, **kwargs))
 
-    async def media(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def media(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Call a function that decodes or encodes."""
-        return await asyncio.get_running_loop().run_in_executor(self._media, lambda: function(*args, **kwargs))
+        return asyncio.get_running_loop().run_in_executor(self._media, lambda: function(*args, **kwargs))
 
     def close(self) -> None:
         """Drop what has not begun and wait for what has."""

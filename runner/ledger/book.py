@@ -6,7 +6,6 @@ import json
 import shlex
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -71,15 +70,6 @@ class Entry:
         return RunStatus.PLANNED if self.result is None else self.result.status
 
 
-@dataclass(slots=True)
-class _Change:
-    """What one call of `save` writes."""
-
-    row: tuple[str, str | None, str, int]
-    done: bool = False
-    error: DiskError | None = None
-
-
 class Ledger:
     """One open ledger; every write is one transaction that is on disk when the call returns.
 
@@ -95,7 +85,6 @@ class Ledger:
             raise LedgerError(f"{directory} has no {NAME}", hint="python -m runner ls")
         self._readonly = readonly
         self._turn = threading.Lock()
-        self._changes: deque[_Change] = deque()
         self._sections: dict[int, tuple[int, object]] = {}
         with _reading(path) if readonly else _writing(path):
             self._db = _connect(path, readonly=readonly)
@@ -123,15 +112,16 @@ class Ledger:
 
     def save(self, number: int, result: Result) -> None:
         """Record how far a run has come."""
-        text = result.model_dump_json(exclude=_OWN_COLUMNS)
-        change = _Change((result.status.value, result.job_id, text, number))
-        self._changes.append(change)
-        with self._turn:
-            # Who waited for the turn finds its change committed with those of the one before: one flush for all.
-            if not change.done:
-                self._commit()
-        if change.error is not None:
-            raise change.error
+        self.save_all([(number, result)])
+
+    def save_all(self, states: Iterable[tuple[int, Result]]) -> None:
+        """Record how far some runs have come, all or none, with one flush."""
+        rows = [
+            (result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), number)
+            for number, result in states
+        ]
+        with self._turn, _writing(self.directory / NAME), self._transaction():
+            self._db.executemany(_UPDATE, rows)
 
     def entries(self) -> list[Entry]:
         """All runs, by number."""
@@ -159,17 +149,6 @@ class Ledger:
         """What a query finds; raises `LedgerError`."""
         with _reading(self.directory / NAME):
             return self._db.execute(query).fetchall()
-
-    def _commit(self) -> None:
-        changes = [self._changes.popleft() for _ in range(len(self._changes))]
-        error = None
-        try:
-            with _writing(self.directory / NAME), self._transaction():
-                self._db.executemany(_UPDATE, [change.row for change in changes])
-        except DiskError as refused:
-            error = refused
-        for change in changes:
-            change.done, change.error = True, error
 
     def _all_sections(self) -> dict[int, Any]:  # Any: JSON
         return {number: json.loads(text) for number, text in self._db.execute("SELECT * FROM sections")}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
 from runner.engine.run import Run
+from runner.engine.store import Record
+from runner.errors import DiskError
 
 from .book import Ledger
 
@@ -35,13 +37,33 @@ class LedgerStore:
         ledgers = {id(ledger): ledger for ledger in self._ledgers.values()}
         return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
 
-    def save(self, run: Run, result: Result, *, durable: bool, passing: bool = False) -> None:
-        """Commit, then replace `result.json` unless it would be replaced again in a moment; raises `DiskError`.
+    def save(self, records: Sequence[Record]) -> list[DiskError | None]:
+        """Commit, then replace each `result.json` unless it would be replaced again in a moment.
 
         What need not be durable (a run that was never begun) is in the ledger as it was planned.
         """
-        if durable or result.status is not RunStatus.PLANNED:
-            self._ledgers[run.directory].save(run.index, result)
-        self.open(run)
-        if not passing:
-            write_result(run.directory, result, durable=False)
+        refused = self._committed(records)
+        return [refused.get(self._ledgers[record.run.directory]) or self._told(record) for record in records]
+
+    def _committed(self, records: Sequence[Record]) -> dict[Ledger, DiskError]:
+        """The ledgers that could not be written, and why."""
+        states: dict[Ledger, list[tuple[int, Result]]] = {}
+        for record in records:
+            if record.durable or record.result.status is not RunStatus.PLANNED:
+                states.setdefault(self._ledgers[record.run.directory], []).append((record.run.index, record.result))
+        refused = {}
+        for ledger, some in states.items():
+            try:
+                ledger.save_all(some)
+            except DiskError as error:
+                refused[ledger] = error
+        return refused
+
+    def _told(self, record: Record) -> DiskError | None:
+        try:
+            self.open(record.run)
+            if not record.passing:
+                write_result(record.run.directory, record.result, durable=False)
+        except DiskError as error:
+            return error
+        return None

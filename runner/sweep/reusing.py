@@ -10,6 +10,7 @@ from pathlib import Path
 from runner.artifacts.result import Result, RunStatus
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
+from runner.engine.store import Record
 from runner.errors import ConfigError
 from runner.ledger import Ledger, LedgerStore, Reuse, fingerprint, link
 
@@ -27,7 +28,8 @@ def reuse(
         if source is not None:
             store.open(run)
             done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
-            store.save(run, result, durable=True)
+            for error in filter(None, store.save([Record(run, result)])):
+                raise error
             _tell(run, result, observer)
     return done
 

@@ -1,4 +1,4 @@
-"""What the ledger costs: one durable `LedgerStore.save`, alone and by four threads at once, with 10,000 runs in it.
+"""What the ledger costs: durable `LedgerStore.save`s of one record and of eight at once, with 10,000 runs in it.
 
     python tests/benchmarks/ledger.py [--runs 10000] [--saves 2000]
 
@@ -11,7 +11,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -23,12 +22,13 @@ from runner.config import RunConfig, load
 from runner.config.shipped import directory
 from runner.engine.journal import planned
 from runner.engine.run import Run
+from runner.engine.store import Record
 from runner.ledger import Ledger, LedgerStore, recording
 from runner.ledger.recording import entered
 from runner.sweep.execution import already_made
 
-_THREADS = 4
-"""As many as the engine's records have."""
+_TOGETHER = 8
+"""As many as the requests that the engine has in flight."""
 
 
 def main() -> None:
@@ -49,22 +49,21 @@ def main() -> None:
 def _measure(ledger: Ledger, runs: list[Run], saves: int) -> None:
     store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), already_made)
     some = runs[:: max(1, len(runs) // saves)][:saves]
-    results = [_submitted(run) for run in some]
+    records = [Record(run, _submitted(run)) for run in some]
 
-    def save(number: int) -> float:
-        start = time.perf_counter()
-        store.save(some[number], results[number], durable=True)
-        return 1000 * (time.perf_counter() - start)
+    def save(start: int, count: int) -> float:
+        began = time.perf_counter()
+        if any(store.save(records[start : start + count])):
+            raise SystemExit("the disk is full")
+        return 1000 * (time.perf_counter() - began)
 
     cpu = time.process_time()
-    alone = [save(number) for number in range(len(some))]
+    alone = [save(number, 1) for number in range(len(some))]
     cpu = 1000 * (time.process_time() - cpu) / len(some)
     print(f"one after the other: {spread(alone, 2)} ms each, CPU {cpu:.2f} ms")
-    start = time.perf_counter()
-    with ThreadPoolExecutor(_THREADS) as threads:
-        waits = [*threads.map(save, range(len(some)))]
-    together = 1000 * (time.perf_counter() - start) / len(some)
-    print(f"{_THREADS} threads at once: {together:.2f} ms each, of which one waits {spread(waits, 2)} ms")
+    waits = [save(number, _TOGETHER) for number in range(0, len(some), _TOGETHER)]
+    together = sum(waits) / len(some)
+    print(f"{_TOGETHER} at once: {together:.2f} ms each, of which one waits {spread(waits, 2)} ms")
     goal("a transition", statistics.median(alone), 1, " ms")
     goal("a transition among several", together, 1, " ms")
 

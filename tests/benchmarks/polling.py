@@ -34,6 +34,7 @@ from runner.engine.endpoint import Endpoint
 from runner.engine.journal import Journal
 from runner.engine.poll import poll
 from runner.engine.purse import Purse
+from runner.engine.recorder import Recorder
 from runner.engine.run import Run
 from runner.engine.store import ResultFiles
 from runner.engine.threads import Threads
@@ -152,13 +153,14 @@ def singly(provider: Provider, interval: float) -> Wait:
 def by_engine(provider: Provider, config: RunConfig, folder: Path) -> Wait:
     """Wait for each job as a sweep's runs do, with their records and events."""
     clock = RealClock()
-    endpoint, threads, purse = Endpoint(provider, config.provider, clock), Threads(), Purse()
+    endpoint, purse = Endpoint(provider, config.provider, clock), Purse()
+    recorder = Recorder(ResultFiles(), Threads())
     numbers = itertools.count()
 
     async def wait(job_id: str) -> Job:
         await asyncio.sleep(random.random() * config.provider.poll_interval)
         run = Run(next(numbers), config, folder)
-        journal = Journal(run, lambda event: None, clock, threads, ResultFiles(), purse)
+        journal = Journal(run, lambda event: None, clock, recorder, purse)
         return await poll(endpoint, journal, Job(job_id, JobStatus.QUEUED, "queued", created_at=time.time()))
 
     return wait

@@ -14,6 +14,7 @@ from runner.engine.endpoint import Endpoint
 from runner.engine.journal import Journal
 from runner.engine.poll import poll
 from runner.engine.purse import Purse
+from runner.engine.recorder import Recorder
 from runner.engine.run import Run
 from runner.engine.store import ResultFiles
 from runner.engine.threads import Threads
@@ -110,7 +111,7 @@ class Crowd:
         async def one(endpoint: Endpoint, number: int, job_id: str) -> None:
             await asyncio.sleep((arrive or {}).get(job_id, number % 100 * 0.05))
             run = Run(number, config, self.directory)
-            journal = Journal(run, self.events.append, self.clock, threads, ResultFiles(), purse)
+            journal = Journal(run, self.events.append, self.clock, Recorder(ResultFiles(), threads), purse)
             job = Job(job_id, JobStatus.QUEUED, "queued", created_at=EPOCH, **(first or {}))
             try:
                 self.jobs[job_id] = await poll(endpoint, journal, job)

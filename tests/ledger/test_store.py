@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import Result, RunStatus
 from runner.config import RunConfig
 from runner.engine.journal import planned
 from runner.engine.run import Run
+from runner.engine.store import Record
+from runner.errors import DiskError
 from runner.ledger import Entry, Ledger, LedgerStore, fingerprint
 
 
@@ -35,11 +38,37 @@ def told(run: Run) -> str | None:
 
 def test_a_passing_status_is_in_the_ledger_alone(kept, run: Run) -> None:
     ledger, store = kept
-    store.save(run, at(run, RunStatus.SUBMITTED), durable=True)
-    store.save(run, at(run, RunStatus.COMPLETED), durable=True, passing=True)
+    assert store.save([Record(run, at(run, RunStatus.SUBMITTED))]) == [None]
+    store.save([Record(run, at(run, RunStatus.COMPLETED), passing=True)])
     assert (told(run), ledger.entry(0).status) == ("submitted", RunStatus.COMPLETED)
-    store.save(run, at(run, RunStatus.VERIFIED), durable=True)
+    store.save([Record(run, at(run, RunStatus.VERIFIED))])
     assert (told(run), ledger.entry(0).status) == ("verified", RunStatus.VERIFIED)
+
+
+def test_a_ledger_that_is_full_is_told_to_all_and_no_file_claims_more(kept, run: Run) -> None:
+    ledger, store = kept
+    ledger._db.execute(f"PRAGMA max_page_count = {ledger.ask('PRAGMA page_count')[0][0]}")
+    long = at(run, RunStatus.SUBMITTED).model_copy(update={"warnings": ["x" * 100_000]})
+    errors = store.save([Record(run, long), Record(run, long, passing=True)])
+    assert all(isinstance(error, DiskError) for error in errors)
+    assert (told(run), ledger.entry(0).status) == (None, RunStatus.PLANNED)
+
+
+def test_a_directory_that_cannot_be_made_troubles_its_run_alone(tmp_path: Path, video: RunConfig) -> None:
+    runs = [Run(number, video, tmp_path / str(number)) for number in range(3)]
+    runs[1].directory.write_text("in the way")
+    with Ledger(tmp_path) as ledger:
+        ledger.add([Entry(run.index, str(run.index), f"{run.index:064}", video) for run in runs])
+        store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), made)
+        errors = store.save([Record(run, at(run, RunStatus.SUBMITTED)) for run in runs])
+        assert [type(error) for error in errors] == [type(None), DiskError, type(None)]
+        assert [entry.status for entry in ledger.entries()] == [RunStatus.SUBMITTED] * 3, "no id is lost"
+    assert [told(run) for run in (runs[0], runs[2])] == ["submitted", "submitted"]
+
+
+def made(run: Run) -> None:
+    with disk_errors(run.directory):
+        run.directory.mkdir()
 
 
 def test_only_what_is_paid_already_passes() -> None:

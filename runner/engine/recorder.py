@@ -1,0 +1,80 @@
+"""What brings records to disk: those that come while others are written go together, with one flush for all."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from functools import partial
+
+from runner.errors import DiskError
+
+from .run import Run
+from .store import Record, Store
+from .threads import Threads
+
+_Waiting = tuple[Record, "asyncio.Future[None]"]
+
+
+class Recorder:
+    """Keeps the records of one event loop's runs, each run's in their order."""
+
+    def __init__(self, store: Store, threads: Threads) -> None:
+        self._store = store
+        self._threads = threads
+        self._waiting: list[_Waiting] = []
+        self._busy = False
+        self._writing = threading.Lock()
+
+    async def open(self, run: Run) -> None:
+        """See to it that the run's directory is there; raises `DiskError`."""
+        await self._threads.disk(self._store.open, run)
+
+    async def keep(self, record: Record) -> None:
+        """Return when the record is kept; raises `DiskError`."""
+        kept = asyncio.get_running_loop().create_future()
+        self._waiting.append((record, kept))
+        if not self._busy:
+            self._write()
+        await kept
+
+    def keep_now(self, record: Record) -> None:
+        """Keep a record before this returns, of a run that waits for none any more; raises `DiskError`."""
+        # Its last one may still be under way in a thread, and would otherwise come after this.
+        with self._writing:
+            errors = self._store.save([record])
+        for error in filter(None, errors):
+            raise error
+
+    def _write(self) -> None:
+        batch, self._waiting = self._waiting, []
+        try:
+            self._threads.disk(self._save, batch).add_done_callback(partial(self._written, batch))
+            self._busy = True
+        except RuntimeError as error:  # the threads are closed
+            for _, kept in batch:
+                _settle(kept, error)
+
+    def _save(self, batch: Sequence[_Waiting]) -> dict[int, DiskError | None]:
+        with self._writing:
+            # Whoever has ceased to wait may have kept something later meanwhile.
+            wanted = [(place, record) for place, (record, kept) in enumerate(batch) if not kept.cancelled()]
+            errors = self._store.save([record for _, record in wanted])
+        return {place: error for (place, _), error in zip(wanted, errors, strict=True)}
+
+    def _written(self, batch: Sequence[_Waiting], done: asyncio.Future[dict[int, DiskError | None]]) -> None:
+        self._busy = False
+        failure = RuntimeError("the threads were closed") if done.cancelled() else done.exception()
+        for place, (_, kept) in enumerate(batch):
+            _settle(kept, failure or done.result().get(place))
+        if self._waiting:
+            self._write()
+
+
+def _settle(kept: asyncio.Future[None], error: BaseException | None) -> None:
+    if kept.done():
+        return
+    if error is None:
+        kept.set_result(None)
+    else:
+        kept.set_exception(error)

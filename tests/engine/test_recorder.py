@@ -1,0 +1,128 @@
+"""Records reach the disk together, each run's in their order, and each run hears of its own trouble alone."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import suppress
+
+import pytest
+
+from runner.artifacts.result import RunStatus
+from runner.engine.journal import planned
+from runner.engine.recorder import Recorder
+from runner.engine.store import Record
+from runner.engine.threads import Threads
+from runner.errors import DiskError
+
+
+class Disk:
+    """A store that waits before its first write until it is let go."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[int, RunStatus]]] = []
+        self.refused: dict[int, Exception] = {}
+        self.began, self.go_on = threading.Event(), threading.Event()
+
+    def open(self, run) -> None:
+        raise NotImplementedError
+
+    def save(self, records):
+        self.began.set()
+        assert self.go_on.wait(10)
+        self.batches.append([(record.run.index, record.result.status) for record in records])
+        for record in records:
+            if isinstance(error := self.refused.get(record.run.index), RuntimeError):
+                raise error
+        return [self.refused.get(record.run.index) for record in records]
+
+
+@pytest.fixture
+def disk() -> Disk:
+    return Disk()
+
+
+@pytest.fixture
+async def recorder(disk):
+    threads = Threads()
+    yield Recorder(disk, threads)
+    disk.go_on.set()
+    threads.close()
+
+
+@pytest.fixture
+def record(runs):
+    made = runs(4)
+
+    def make(number: int, status: RunStatus = RunStatus.SUBMITTED) -> Record:
+        return Record(made[number], planned(made[number], 0).model_copy(update={"status": status}))
+
+    return make
+
+
+async def under_way(recorder, disk, record) -> list[asyncio.Task[None]]:
+    """Runs 0 to 3 waiting for their records, the first of them being written."""
+    first = asyncio.create_task(recorder.keep(record(0)))
+    await asyncio.to_thread(disk.began.wait, 10)
+    others = [asyncio.create_task(recorder.keep(record(number))) for number in (1, 2, 3)]
+    await asyncio.sleep(0)
+    return [first, *others]
+
+
+async def test_what_comes_while_others_are_written_goes_together(recorder, disk, record):
+    waiting = await under_way(recorder, disk, record)
+    assert not any(task.done() for task in waiting)
+    disk.go_on.set()
+    await asyncio.gather(*waiting)
+    assert [[number for number, _ in batch] for batch in disk.batches] == [[0], [1, 2, 3]]
+
+
+async def test_each_run_hears_of_its_own_trouble(recorder, disk, record):
+    disk.refused[2] = DiskError("full")
+    waiting = await under_way(recorder, disk, record)
+    disk.go_on.set()
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert found == [None, None, disk.refused[2], None]
+
+
+async def test_a_bug_reaches_all_whom_it_concerns(recorder, disk, record):
+    disk.refused[2] = RuntimeError("a bug")
+    waiting = await under_way(recorder, disk, record)
+    disk.go_on.set()
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [str(error) for error in found] == ["None", "a bug", "a bug", "a bug"]
+    disk.refused.clear()
+    await recorder.keep(record(1))
+
+
+async def test_what_nobody_waits_for_any_more_does_not_come_after_what_is_kept_at_once(recorder, disk, record):
+    waiting = await under_way(recorder, disk, record)
+    waiting[2].cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting[2]
+    disk.go_on.set()
+    recorder.keep_now(record(2, RunStatus.UNCERTAIN))
+    await asyncio.gather(waiting[0], waiting[1], waiting[3])
+    kept = [item for batch in disk.batches for item in batch if item[0] == 2]
+    assert kept == [(2, RunStatus.UNCERTAIN)]
+
+
+async def test_what_is_kept_at_once_comes_after_what_is_under_way(recorder, disk, record):
+    first = asyncio.create_task(recorder.keep(record(0)))
+    await asyncio.to_thread(disk.began.wait, 10)
+    first.cancel()
+    threading.Timer(0.02, disk.go_on.set).start()
+    recorder.keep_now(record(0, RunStatus.UNCERTAIN))
+    assert disk.batches == [[(0, RunStatus.SUBMITTED)], [(0, RunStatus.UNCERTAIN)]]
+
+
+async def test_closed_threads_leave_nobody_waiting(disk, record):
+    threads = Threads()
+    recorder = Recorder(disk, threads)
+    waiting = await under_way(recorder, disk, record)
+    threading.Timer(0.02, disk.go_on.set).start()
+    await asyncio.to_thread(threads.close)
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(error) for error in found] == [type(None), RuntimeError, RuntimeError, RuntimeError]
+    with pytest.raises(RuntimeError):
+        await recorder.keep(record(0))
