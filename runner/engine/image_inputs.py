@@ -25,6 +25,7 @@ async def uploadable(endpoint: Endpoint, journal: Journal, threads: Threads) -> 
     request = config.request
     if not isinstance(request, ImageRequest) or not any(map(_remote, _images(request))):
         return config
+    await journal.open()
 
     async def local(image: str, name: str) -> str:
         return await _brought(endpoint, threads, image, journal.run.directory / name) if _remote(image) else image

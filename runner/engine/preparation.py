@@ -26,6 +26,7 @@ async def prepared(endpoint: Endpoint, journal: Journal, threads: Threads) -> Ru
     request, size = config.request, frame_size(config)
     if not isinstance(request, VideoRequest) or request.image_fit == "error" or size is None or not request.image_list:
         return config
+    await journal.open()
     images = []
     for index, image in enumerate(request.image_list):
         images.append(await _fitted(endpoint, threads, image, size, request.image_fit, _target(journal, index)))

@@ -40,10 +40,10 @@ async def work(endpoint: Endpoint, journal: Journal, threads: Threads) -> Runner
 
 
 async def _bring_on(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
-    await journal.open()
     result, video = journal.result, isinstance(journal.run.config.request, VideoRequest)
     if result.status.paid and (result.job_id is not None or not video):
         result.error = None
+        await journal.open()
         if result.job_id is not None:
             await resume_video(endpoint, journal, threads, result.job_id)
         else:
