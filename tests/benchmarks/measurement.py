@@ -65,7 +65,9 @@ def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda:
 
 def environment() -> dict[str, str]:
     """The environment of every measured command: a key that is none, and the checkout's runner."""
-    return {**os.environ, "OPENAI_API_KEY": "bench", "PYTHONPATH": str(REPO), "PYTHONWARNINGS": "ignore"}
+    # What is installed has its bytecode, and the checkout is to have its, too.
+    others = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**others, "OPENAI_API_KEY": "bench", "PYTHONPATH": str(REPO), "PYTHONWARNINGS": "ignore"}
 
 
 class Watch:
