@@ -69,14 +69,25 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
     return video if small is None else _with_thumbnail(video, small, path.parent)
 
 
-def _with_thumbnail(video: Video, small: VideoFrame, directory: Path) -> Video:
-    """The video is no less whole without one."""
+def _with_thumbnail(video: Video, small: VideoFrame | str, directory: Path) -> Video:
+    """The video is no less whole without one; a text says why there is no frame for it."""
     import av
 
+    if isinstance(small, str):
+        return replace(video, no_thumbnail=small)
     try:
         return replace(video, thumbnail=write_frame(small, directory))
     except (av.FFmpegError, DiskError, OSError, ValueError) as error:
         return replace(video, no_thumbnail=str(error))
+
+
+def _small(frame: VideoFrame) -> VideoFrame | str:
+    import av
+
+    try:
+        return small_frame(frame)
+    except (av.FFmpegError, ValueError) as error:
+        return str(error)
 
 
 def _opened(path: Path) -> InputContainer:
@@ -109,7 +120,7 @@ def _is_known(stream: VideoStream) -> bool:
     return getattr(stream, "codec_context", None) is not None
 
 
-def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Video, VideoFrame | None]:
+def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Video, VideoFrame | str | None]:
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
@@ -123,7 +134,7 @@ def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Vid
     first = next(container.decode(stream), None)
     if first is None:
         raise ArtifactError("the file holds no frame")
-    picture = small_frame(first) if small else None
+    picture = _small(first) if small else None
     del first  # its pixels are megabytes, which the frames to come can have
     duration = _duration(container, stream)
     _check_end(container, stream, duration, limit)

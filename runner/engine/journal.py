@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 from collections.abc import Sequence
@@ -42,10 +43,18 @@ class Journal:
         self._remote_status: str | None = None
         self._progress = 0.0
         self._unwritten = True
+        self._opening: asyncio.Future[None] | None = None
+
+    def open_soon(self) -> asyncio.Future[None]:
+        """Begin to make the run's directory, while the run waits for its turn."""
+        if self._opening is None:
+            self._opening = self._recorder.open(self.run)
+            self._opening.add_done_callback(_heard)
+        return self._opening
 
     async def open(self) -> None:
         """See to it that the run's directory is there; raises `DiskError`."""
-        await self._recorder.open(self.run)
+        await self.open_soon()
 
     def describe(self, provider: Provider, prepared: RunConfig | None = None) -> None:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
@@ -118,7 +127,7 @@ class Journal:
         self.run = replace(self.run, config=following)
         self.result = _handed_on(self.result, planned(self.run, self._clock.time()))
         with suppress(DiskError):
-            await self.write(durable=True)
+            await self._write_in_any_case(durable=True)
         return self.go_on()
 
     def go_on(self) -> Run:
@@ -201,7 +210,7 @@ class Journal:
     async def end(self, *, durable: bool = True, note: str | None = None) -> None:
         """Write the last state and tell the observer that this run is over; a full disk is no news here."""
         try:
-            await self.write(durable=durable)
+            await self._write_in_any_case(durable=durable)
         except DiskError as error:
             _log.warning("[%s] %s", self.run.index, error)
         self.tell(note=note, result=self.result)
@@ -217,8 +226,18 @@ class Journal:
 
     async def write(self, *, durable: bool, passing: bool = False) -> None:
         """Keep the record; one of a `passing` status where only commands find it: its file tells of the job already."""
+        self._unwritten = True
         await self._recorder.keep(Record(self.run, self.result.model_copy(), durable, passing))
         self._unwritten = passing
+
+    async def _write_in_any_case(self, *, durable: bool) -> None:
+        """The same where nobody puts the run down if it is cancelled."""
+        try:
+            await self.write(durable=durable)
+        except asyncio.CancelledError:
+            with suppress(DiskError):
+                self._recorder.keep_now(Record(self.run, self.result))
+            raise
 
     def tell(self, *, note: str | None = None, result: Result | None = None, partial: Path | None = None) -> None:
         """Pass the present state to the observer."""
@@ -240,6 +259,12 @@ class Journal:
 
     def _now(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
+
+
+def _heard(opening: asyncio.Future[None]) -> None:
+    """Whoever opens is told what went wrong; of a run that never comes so far, nobody need know."""
+    if not opening.cancelled():
+        opening.exception()
 
 
 def error_record(error: RunnerError) -> ErrorRecord:

@@ -114,7 +114,6 @@ async def _once(
 
 async def _announce(endpoint: Endpoint, journal: Journal) -> Attempt:
     """Journal `submitting` durably: whoever finds it later knows that money may have been spent."""
-    # Not before: the first request does not wait for the directories of all runs that wait for their turn.
     await journal.open()
     require_space(journal.run.directory)
     attempt = journal.begin_attempt()

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Sequence
 from functools import partial
 
-from runner.errors import DiskError
-
 from .run import Run
 from .store import Record, Store
 from .threads import Threads
@@ -16,8 +14,12 @@ from .threads import Threads
 _Waiting = tuple[Record, "asyncio.Future[None]"]
 
 
+_TOGETHER = 32
+"""Records in one batch: whoever comes next, perhaps with a job's id, does not wait for hundreds."""
+
+
 class Recorder:
-    """Keeps the records of one event loop's runs, each run's in their order."""
+    """Keeps the records of runs, each run's in their order."""
 
     def __init__(self, store: Store, threads: Threads) -> None:
         self._store = store
@@ -26,12 +28,12 @@ class Recorder:
         self._busy = False
         self._writing = threading.Lock()
 
-    async def open(self, run: Run) -> None:
-        """See to it that the run's directory is there; raises `DiskError`."""
-        await self._threads.disk(self._store.open, run)
+    def open(self, run: Run) -> asyncio.Future[None]:
+        """See to it that the run's directory is there; the future may have a `DiskError`."""
+        return self._threads.directories(self._store.open, run)
 
     async def keep(self, record: Record) -> None:
-        """Return when the record is kept; raises `DiskError`."""
+        """Return when the record is kept; raises `DiskError`, or `LedgerError` where the ledger is broken."""
         kept = asyncio.get_running_loop().create_future()
         self._waiting.append((record, kept))
         if not self._busy:
@@ -47,22 +49,22 @@ class Recorder:
             raise error
 
     def _write(self) -> None:
-        batch, self._waiting = self._waiting, []
+        batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
         try:
-            self._threads.disk(self._save, batch).add_done_callback(partial(self._written, batch))
+            self._threads.records(self._save, batch).add_done_callback(partial(self._written, batch))
             self._busy = True
         except RuntimeError as error:  # the threads are closed
             for _, kept in batch:
                 _settle(kept, error)
 
-    def _save(self, batch: Sequence[_Waiting]) -> dict[int, DiskError | None]:
+    def _save(self, batch: Sequence[_Waiting]) -> dict[int, Exception | None]:
         with self._writing:
             # Whoever has ceased to wait may have kept something later meanwhile.
             wanted = [(place, record) for place, (record, kept) in enumerate(batch) if not kept.cancelled()]
             errors = self._store.save([record for _, record in wanted])
         return {place: error for (place, _), error in zip(wanted, errors, strict=True)}
 
-    def _written(self, batch: Sequence[_Waiting], done: asyncio.Future[dict[int, DiskError | None]]) -> None:
+    def _written(self, batch: Sequence[_Waiting], done: asyncio.Future[dict[int, Exception | None]]) -> None:
         self._busy = False
         failure = RuntimeError("the threads were closed") if done.cancelled() else done.exception()
         for place, (_, kept) in enumerate(batch):

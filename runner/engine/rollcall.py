@@ -63,7 +63,7 @@ class _Tempo:
 
 
 class RollCall:
-    """Reads the list of jobs twice an interval, of that only the pages that jobs are due on.
+    """Reads the list of jobs twice an interval, of that only the pages that jobs are due on; `_Tempo` says when sooner.
 
     It keeps to itself while few jobs are present. Where the list cannot be read, leaves a job out, tells less than the
     job's own answer or holds too few jobs of ours, those are to be asked for alone. It relies on no order and on no
@@ -152,7 +152,7 @@ class RollCall:
                 rest = self._tempo.after(await self._turn(began + _EARLY * self._rest))
                 # A list that takes long to read is given as much time again.
                 took = self._clock.elapsed() - began
-                await self._clock.sleep(max(rest - took, min(took, rest)))
+                await self._clock.sleep(max(rest - took, min(took, self._rest)))
         except Exception:  # noqa: BLE001 - without the list, each job can still be asked for
             _log.exception("the list of jobs is left alone")
         finally:

@@ -8,7 +8,6 @@ from typing import Protocol
 
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import write_result
-from runner.errors import DiskError
 
 from .run import Run
 
@@ -29,13 +28,13 @@ class Record:
 
 
 class Store(Protocol):
-    """What keeps records; `open` is called in threads, for one run never twice at the same time, `save` by one."""
+    """What keeps records; both are called in threads."""
 
     def open(self, run: Run) -> None:
         """Make the run's directory, if it is not there; raises `DiskError`."""
 
-    def save(self, records: Sequence[Record]) -> list[DiskError | None]:
-        """Keep records of several runs; for each of them why it could not be kept."""
+    def save(self, records: Sequence[Record]) -> list[Exception | None]:
+        """Keep records of several runs; for each of them why it could not be kept, which concerns no other."""
 
 
 class ResultFiles:
@@ -44,14 +43,14 @@ class ResultFiles:
     def open(self, run: Run) -> None:
         """Do nothing."""
 
-    def save(self, records: Sequence[Record]) -> list[DiskError | None]:
+    def save(self, records: Sequence[Record]) -> list[Exception | None]:
         """Replace the files."""
         return [_replaced(record) for record in records]
 
 
-def _replaced(record: Record) -> DiskError | None:
+def _replaced(record: Record) -> Exception | None:
     try:
         write_result(record.run.directory, record.result, durable=record.durable)
-    except DiskError as error:
+    except Exception as error:  # noqa: BLE001 - told to whoever waits for this record
         return error
     return None

@@ -15,13 +15,24 @@ T = TypeVar("T")
 
 
 class Threads:
-    """Two small pools: records, which must not queue behind decoding, and media; and the decoder of videos."""
+    """One each for records and directories, which queue behind nothing else; pools for files and media; the decoder."""
 
     def __init__(self) -> None:
         self.decoder = Decoder()
-        # fsync waits for the disk, so that several at once are written as one group; decoding wants a core each.
+        # Several that wait for the disk at once take hardly longer than one; decoding wants a core each.
+        self._records = ThreadPoolExecutor(1, thread_name_prefix="runner-records")
+        # More than one would take the interpreter from the first requests, and gain nothing.
+        self._directories = ThreadPoolExecutor(1, thread_name_prefix="runner-directories")
         self._disk = ThreadPoolExecutor(4, thread_name_prefix="runner-disk")
         self._media = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="runner-media")
+
+    def records(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function that keeps records."""
+        return asyncio.get_running_loop().run_in_executor(self._records, lambda: function(*args, **kwargs))
+
+    def directories(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function that makes a directory, behind those asked for before."""
+        return asyncio.get_running_loop().run_in_executor(self._directories, lambda: function(*args, **kwargs))
 
     def disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
         """Call a function that waits for the disk."""
@@ -33,6 +44,6 @@ class Threads:
 
     def close(self) -> None:
         """Drop what has not begun and wait for what has."""
-        for pool in (self._disk, self._media):
+        for pool in (self._records, self._directories, self._disk, self._media):
             pool.shutdown(wait=True, cancel_futures=True)
         self.decoder.close()

@@ -40,6 +40,7 @@ async def work(endpoint: Endpoint, journal: Journal, threads: Threads) -> Runner
 
 
 async def _bring_on(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+    journal.open_soon()
     result, video = journal.result, isinstance(journal.run.config.request, VideoRequest)
     if result.status.paid and (result.job_id is not None or not video):
         result.error = None

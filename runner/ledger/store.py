@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
 from runner.engine.run import Run
 from runner.engine.store import Record
-from runner.errors import DiskError
 
 from .book import Ledger
 
@@ -37,33 +36,42 @@ class LedgerStore:
         ledgers = {id(ledger): ledger for ledger in self._ledgers.values()}
         return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
 
-    def save(self, records: Sequence[Record]) -> list[DiskError | None]:
+    def save(self, records: Sequence[Record]) -> list[Exception | None]:
         """Commit, then replace each `result.json` unless it would be replaced again in a moment.
 
         What need not be durable (a run that was never begun) is in the ledger as it was planned.
         """
         refused = self._committed(records)
-        return [refused.get(self._ledgers[record.run.directory]) or self._told(record) for record in records]
+        return [refused.get(place) or self._told(record) for place, record in enumerate(records)]
 
-    def _committed(self, records: Sequence[Record]) -> dict[Ledger, DiskError]:
-        """The ledgers that could not be written, and why."""
-        states: dict[Ledger, list[tuple[int, Result]]] = {}
-        for record in records:
+    def _committed(self, records: Sequence[Record]) -> dict[int, Exception]:
+        """The places of the records that no ledger has, and why."""
+        states: dict[Ledger, dict[int, tuple[int, Result]]] = {}
+        for place, record in enumerate(records):
             if record.durable or record.result.status is not RunStatus.PLANNED:
-                states.setdefault(self._ledgers[record.run.directory], []).append((record.run.index, record.result))
-        refused = {}
+                own = states.setdefault(self._ledgers[record.run.directory], {})
+                own[place] = (record.run.index, record.result)
+        refused: dict[int, Exception] = {}
         for ledger, some in states.items():
-            try:
-                ledger.save_all(some)
-            except DiskError as error:
-                refused[ledger] = error
+            if _saved(ledger, some.values()) is not None:
+                # What is wrong with one must not keep the others' jobs from being known.
+                alone = {place: _saved(ledger, [state]) for place, state in some.items()}
+                refused |= {place: error for place, error in alone.items() if error is not None}
         return refused
 
-    def _told(self, record: Record) -> DiskError | None:
+    def _told(self, record: Record) -> Exception | None:
         try:
             self.open(record.run)
             if not record.passing:
                 write_result(record.run.directory, record.result, durable=False)
-        except DiskError as error:
+        except Exception as error:  # noqa: BLE001 - told to whoever waits for this record
             return error
         return None
+
+
+def _saved(ledger: Ledger, states: Iterable[tuple[int, Result]]) -> Exception | None:
+    try:
+        ledger.save_all(states)
+    except Exception as error:  # noqa: BLE001 - as above
+        return error
+    return None

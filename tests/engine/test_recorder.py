@@ -9,7 +9,8 @@ from contextlib import suppress
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.engine.journal import planned
+from runner.engine.journal import Journal, planned
+from runner.engine.purse import Purse
 from runner.engine.recorder import Recorder
 from runner.engine.store import Record
 from runner.engine.threads import Threads
@@ -126,3 +127,51 @@ async def test_closed_threads_leave_nobody_waiting(disk, record):
     assert [type(error) for error in found] == [type(None), RuntimeError, RuntimeError, RuntimeError]
     with pytest.raises(RuntimeError):
         await recorder.keep(record(0))
+
+
+async def test_who_comes_behind_hundreds_does_not_wait_for_all_of_them(recorder, disk, record):
+    waiting = await under_way(recorder, disk, record)
+    waiting += [asyncio.create_task(recorder.keep(record(number % 4))) for number in range(100)]
+    await asyncio.sleep(0)
+    disk.go_on.set()
+    await asyncio.gather(*waiting)
+    assert max(map(len, disk.batches)) <= 32
+    assert sum(map(len, disk.batches)) == len(waiting)
+
+
+async def left_behind(journal, recorder, disk, record, last) -> None:
+    """Cancel what the journal does `last`, while its record waits behind another's."""
+    disk.go_on.clear()
+    disk.began.clear()
+    other = asyncio.create_task(recorder.keep(record(3)))
+    await asyncio.to_thread(disk.began.wait, 10)
+    task = asyncio.create_task(last)
+    await asyncio.sleep(0)
+    task.cancel()
+    threading.Timer(0.02, disk.go_on.set).start()
+    with suppress(asyncio.CancelledError):
+        await task
+    await other
+
+
+@pytest.fixture
+async def journal(recorder, disk, record, clock):
+    """Of run 0, whose paid request has just been announced."""
+    journal = Journal(record(0).run, lambda _: None, clock, recorder, Purse())
+    disk.go_on.set()
+    attempt = journal.begin_attempt()
+    await journal.reach(RunStatus.SUBMITTING)
+    journal.withdraw(attempt)
+    return journal
+
+
+async def test_a_run_that_is_put_down_is_not_left_as_submitting(journal, recorder, disk, record):
+    await left_behind(journal, recorder, disk, record, journal.step_back(None))
+    journal.put_down("interrupted")
+    assert disk.batches[-1] == [(0, RunStatus.PLANNED)]
+
+
+async def test_an_end_is_kept_although_nobody_waits_for_it(journal, recorder, disk, record):
+    journal.fail(RunStatus.FAILED, DiskError("full"))
+    await left_behind(journal, recorder, disk, record, journal.end())
+    assert [(0, RunStatus.FAILED)] in disk.batches

@@ -66,9 +66,35 @@ def test_a_directory_that_cannot_be_made_troubles_its_run_alone(tmp_path: Path, 
     assert [told(run) for run in (runs[0], runs[2])] == ["submitted", "submitted"]
 
 
+def test_a_record_that_cannot_be_written_keeps_no_other_from_being_known(tmp_path: Path, video: RunConfig) -> None:
+    runs = [Run(number, video, tmp_path / str(number)) for number in range(3)]
+    with Ledger(tmp_path) as ledger:
+        ledger.add([Entry(run.index, str(run.index), f"{run.index:064}", video) for run in runs])
+        store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), made)
+        records = [Record(run, at(run, RunStatus.SUBMITTED)) for run in runs]
+        records[1].result.raw_response = {"no JSON": object()}
+        errors = store.save(records)
+        assert [error is None for error in errors] == [True, False, True]
+        assert [entry.status.value for entry in ledger.entries()] == ["submitted", "planned", "submitted"]
+
+
+def test_a_broken_ledger_troubles_no_run_of_another(tmp_path: Path, video: RunConfig) -> None:
+    runs = [Run(0, video, tmp_path / name) for name in ("a", "b")]
+    for run in runs:
+        run.directory.mkdir()
+    with Ledger(runs[0].directory) as broken, Ledger(runs[1].directory) as whole:
+        for run, ledger in zip(runs, (broken, whole), strict=True):
+            ledger.add([Entry(0, ".", "f" * 64, run.config)])
+        broken._db.execute("DROP TABLE runs")
+        store = LedgerStore({runs[0].directory: broken, runs[1].directory: whole}, made)
+        errors = store.save([Record(run, at(run, RunStatus.SUBMITTED)) for run in runs])
+        assert [error is None for error in errors] == [False, True]
+        assert whole.entry(0).status is RunStatus.SUBMITTED
+
+
 def made(run: Run) -> None:
     with disk_errors(run.directory):
-        run.directory.mkdir()
+        run.directory.mkdir(exist_ok=True)
 
 
 def test_only_what_is_paid_already_passes() -> None:
