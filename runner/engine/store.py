@@ -28,7 +28,7 @@ class Record:
 
 
 class Store(Protocol):
-    """What keeps records; both are called in threads."""
+    """What keeps records; called in threads, `save` by each `Recorder` for one batch at a time."""
 
     def open(self, run: Run) -> None:
         """Make the run's directory, if it is not there; raises `DiskError`."""
