@@ -14,7 +14,7 @@ from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 MB = 1e6
-SAMPLE_SECONDS = 0.02
+SAMPLE_SECONDS = 0.05
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
 
@@ -39,8 +39,9 @@ def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda:
     """Run a command to its end; raises `CommandError` unless it exits 0.
 
     CPU is the system's figure for the process and those it waited for; memory is the largest sum of what its
-    processes held at once, looked at every 20 ms, and no less than the system's own peak of the largest one.
+    processes held at once, looked at every 50 ms, and no less than the system's own peak of the largest one.
     """
+    os.sync()  # what went before is not to be written meanwhile
     before, start = requests(), time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=environment(), cwd=REPO, stdout=output, stderr=subprocess.STDOUT)
@@ -118,6 +119,6 @@ def cpu_seconds(pid: int) -> float:
 
 def _open_files(pid: int) -> int:
     try:
-        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - iterdir makes a Path of each, 50 times a second
+        return len(os.listdir(f"/proc/{pid}/fd"))  # noqa: PTH208 - iterdir makes a Path of each, 20 times a second
     except OSError:
         return 0
