@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.errors import SecretError
+from runner.identity import ByIdentity
 
 _NAME = re.compile(
     r"(^|_)((api|subscription)_?key|ad_?token|access_?token|bearer|token|secret|client_secret|password|passwd|credentials?|"
@@ -30,6 +31,8 @@ _HOLDS_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?$", re.IGNO
 _DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w-]*)['"]?\s*:""")
 _SHORTEST_SECRET = 8
 _MEMO_LIMIT = 8192
+_SECTIONS = 128
+"""Sections known by identity: those that the configs of a sweep share, and the last few of single ones."""
 
 _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
@@ -68,10 +71,21 @@ class ConfigGuard:
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._known = _known(env)
         self._passed: set[tuple[str, str]] = set()
+        self._sections: ByIdentity[bool] = ByIdentity(_SECTIONS)
 
     def refuse(self, container: Mapping[str, Any]) -> None:  # Any: a config tree
-        """Raise `SecretError` as `refuse_in_config` does; a value that passed at its key is not looked at again."""
-        for path, value in _leaves(container, ""):
+        """Raise `SecretError` as `refuse_in_config` does; what passed at its key is not looked at again.
+
+        The config's sections must not change afterwards.
+        """
+        for key, section in container.items():
+            if not self._sections.get(section, key):
+                self._examine(str(key), section)
+            if isinstance(section, dict | list):
+                self._sections.keep(section, True, key)
+
+    def _examine(self, key: str, section: object) -> None:
+        for path, value in _leaves(section, key):
             if (path, value) in self._passed:
                 continue
             reason = _reason(path, value, self._known)
@@ -83,6 +97,7 @@ class ConfigGuard:
     def forget(self) -> None:
         """Look at every value again."""
         self._passed.clear()
+        self._sections.forget()
 
 
 def _hint(path: str) -> str:

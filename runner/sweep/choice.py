@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import copy
-import os
-import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, cast
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
@@ -19,27 +17,35 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from .interpolation import Environment, Plain, interpolates
 from .node import child, children, plain, plain_except, replace_children, set_lines, set_text, twin
-
-Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
 
 _VARYING = (("overrides", ("task",)), ("job", ("id", "num", "override_dirname")), ("runtime", ("output_dir",)))
 """What differs below `hydra` between the jobs of one choice; each is set by a new node, never by changing the old."""
-
-_ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
-"""A text whose interpolations read the environment and nothing else."""
-
-_NAME = re.compile(r"\$\{oc\.env:(\w+)")
 
 
 class Composition:
     """One job's config while it is on loan."""
 
-    def __init__(self, config: DictConfig, known: Plain | None = None, changed: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        config: DictConfig,
+        known: Plain | None = None,
+        changed: Sequence[str] = (),
+        environment: Environment | None = None,
+    ) -> None:
         """`known` is the whole config as plain data, from before the values at the paths `changed` were applied."""
         self.config = config
         self._known = known
         self._changed = changed
+        self._environment = environment or Environment()
+
+    @property
+    def sweep(self) -> DictConfig:
+        """Where the sweep writes, and each job below that."""
+        hydra = child(self.config, "hydra")
+        node = children(hydra).get("sweep")
+        return node if isinstance(node, DictConfig) and not node._is_interpolation() else hydra.sweep
 
     def number(self, num: int) -> None:
         """Say which job this is, as every launcher does."""
@@ -70,13 +76,12 @@ class Composition:
             task: Plain = plain_except(self.config, self._known, self._changed)
             return task
 
-    def resolved_task(self, unresolved: Plain | None = None) -> Plain:
+    def resolved_task(self, unresolved: Plain | None = None) -> Mapping[str, Any]:  # Any: as Plain
         """Everything but the `hydra` node, resolved where only `${hydra:…}` reaches that node, as in a task."""
         task = self.task() if unresolved is None else unresolved
-        if not interpolates(task):
-            return task
-        if all(map(_ENVIRONMENT.fullmatch, _texts(task))):
-            return {key: _filled(value) for key, value in task.items()}
+        filled = self._environment.filled(task)
+        if filled is not None:
+            return filled
         with _without_hydra(self.config):
             if not interpolates(task, naming="hydra"):
                 return _resolved(self.config)
@@ -95,6 +100,7 @@ class Choice:
     def __init__(self, config: DictConfig, master: DictConfig, chosen: Sequence[Override] = ()) -> None:
         self._config = config
         self._master = master
+        self._environment = Environment()
         lines = list(config.hydra.overrides.task)
         count = sum(not override.is_hydra_override() for override in chosen)
         self._inherited = lines[: len(lines) - count]
@@ -122,7 +128,7 @@ class Choice:
             for section, _ in _VARYING:
                 stack.enter_context(_restored(child(child(self._config, "hydra"), section)))
             self._apply(values, overrides)
-            yield Composition(self._config, known, changed)
+            yield Composition(self._config, known, changed, self._environment)
 
     def _apply(self, values: Sequence[Override], overrides: Sequence[Override]) -> None:
         try:
@@ -186,40 +192,6 @@ def _without_hydra(config: DictConfig) -> Iterator[None]:
 def plain_dict(node: DictConfig) -> Plain:
     """The node as plain data: interpolations unresolved, enums by name."""
     return cast("Plain", OmegaConf.to_container(node, resolve=False, enum_to_str=True))
-
-
-def interpolates(value: object, naming: str = "") -> bool:
-    """Whether plain data holds an interpolation, in a text that contains `naming`."""
-    return any(naming in text for text in _texts(value))
-
-
-def _texts(value: object) -> Iterator[str]:
-    """Every text that holds an interpolation."""
-    if isinstance(value, str):
-        if "${" in value:
-            yield value
-    elif isinstance(value, dict | list):
-        for child in value.values() if isinstance(value, dict) else value:
-            yield from _texts(child)
-
-
-def _filled(value: Any) -> Any:  # Any: plain data
-    """Plain data whose only interpolations read the environment, resolved."""
-    if isinstance(value, str):
-        return _from_environment(value, _variables(value)) if "${" in value else value
-    if isinstance(value, dict):
-        return {key: _filled(child) for key, child in value.items()}
-    return [_filled(child) for child in value] if isinstance(value, list) else value
-
-
-def _variables(text: str) -> tuple[str | None, ...]:
-    return tuple(os.environ.get(name) for name in _NAME.findall(text))
-
-
-@lru_cache(maxsize=256)
-def _from_environment(text: str, _values: tuple[str | None, ...]) -> Any:  # Any: a default may be of any type
-    # Parsing costs OmegaConf a millisecond each time, and with the same variables such a text means the same.
-    return _resolved(OmegaConf.create({"text": text}))["text"]
 
 
 def _resolved(config: DictConfig) -> Plain:

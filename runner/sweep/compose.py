@@ -21,7 +21,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
-from .choice import Choice, Composition, Plain, plain_dict
+from .choice import Choice, Composition, plain_dict
+from .interpolation import Plain
 
 _KNOWN_VERSIONS = {("hydra-core", "1.3"), ("omegaconf", "2.3")}
 _UNUSUAL_KEY = frozenset("[]")

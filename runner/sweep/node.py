@@ -62,6 +62,8 @@ def set_lines(config: DictConfig, key: str, lines: Sequence[str]) -> None:
 
 def plain(node: Node) -> Any:  # Any: the node's value
     """The node as plain data: interpolations unresolved, enums by name."""
+    if isinstance(node, ListConfig) and (lines := _texts_in(node)):
+        return lines
     if isinstance(node, Container) and not node._is_interpolation():
         return OmegaConf.to_container(node, resolve=False, enum_to_str=True)
     value = node._value()
@@ -91,6 +93,15 @@ def _plain_at(node: Node, known: dict[str, Any], key: str, below: dict[object, l
     return known[key]
 
 
+def _texts_in(node: ListConfig) -> list[str]:
+    """The list's texts, if it holds some and nothing else."""
+    content = node.__dict__["_content"]
+    if not isinstance(content, list):
+        return []
+    texts = [each._value() for each in content if isinstance(each, ValueNode)]
+    return texts if len(texts) == len(content) and all(type(text) is str for text in texts) else []
+
+
 def _first(node: ListConfig) -> ValueNode | None:
     content = node.__dict__["_content"]
     return content[0] if isinstance(content, list) and content and isinstance(content[0], ValueNode) else None
@@ -107,6 +118,7 @@ def _light_twin(node: _N) -> _N:
     """A copy with metadata of its own; `deepcopy` takes ten times as long for a value."""
     new = object.__new__(type(node))
     new.__dict__.update(node.__dict__, _flags_cache=None)
-    metadata = new.__dict__["_metadata"] = copy.copy(node._metadata)
+    metadata = new.__dict__["_metadata"] = object.__new__(type(node._metadata))
+    metadata.__dict__.update(node._metadata.__dict__)
     metadata.flags = None if metadata.flags is None else dict(metadata.flags)
     return new

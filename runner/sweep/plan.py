@@ -21,20 +21,25 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.cli.secret_guard import ConfigGuard
 from runner.config import Problem, RunConfig, load
 from runner.errors import ConfigError, RunnerError
+from runner.identity import ByIdentity
 from runner.ledger import fingerprint
 
-from .choice import Composition, interpolates
+from .choice import Composition
 from .collected import collected
 from .compose import Composer
 from .composition_error import problem_of
 from .fallback import with_options
 from .finding import Finding
+from .interpolation import interpolates
 from .job import Job, Packed, joined
+from .node import children
 from .rendering import Renderer
 from .unsupported import misplaced, not_kept
 
 _T = TypeVar("_T")
 _CONSTANT = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
+_SECTIONS = 128
+"""Sections of configs known by identity: those that the jobs share, and the last few of single jobs."""
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 
 
@@ -57,6 +62,7 @@ class Planner:
         self._renderer = Renderer()
         self._like = b""
         self._interned: dict[tuple[str, str], Any] = {}  # Any: provider and model configs
+        self._made: ByIdentity[Any] = ByIdentity(_SECTIONS)  # Any: as above
         self._sweep_dirs: dict[str, str] = {}
 
     def plan(self, batch: Sequence[Sequence[str]], first: int = 0) -> Plan:
@@ -104,7 +110,7 @@ class Planner:
             if config is None:
                 return None, problems
             lines = tuple(hydra["overrides"]["task"])
-            shared = self._shared(config)
+            shared = self._shared(config, resolved)
             job = Job(
                 num=num,
                 overrides=tuple(overrides),
@@ -119,9 +125,9 @@ class Planner:
 
     def _place(self, composition: Composition, num: int) -> Path:
         """The output directory, as `hydra.core.utils.run_job` finds it."""
-        sweep = composition.config.hydra.sweep
-        raw = str(sweep._get_node("dir"))  # noqa: SLF001 - the text before interpolation tells whether it can vary
-        subdir = str(num) if str(sweep._get_node("subdir")) == "${hydra.job.num}" else str(sweep.subdir)  # noqa: SLF001
+        sweep = composition.sweep
+        raw = str(children(sweep).get("dir"))  # the text before interpolation tells whether it can vary
+        subdir = str(num) if str(children(sweep).get("subdir")) == "${hydra.job.num}" else str(sweep.subdir)
         if raw not in self._sweep_dirs:
             resolved = str(sweep.dir)
             if _CONSTANT.fullmatch(raw):
@@ -143,13 +149,17 @@ class Planner:
         self._like = self._like or joined(files)
         return Packed.pack(files, self._like)
 
-    def _shared(self, config: RunConfig) -> RunConfig:
+    def _shared(self, config: RunConfig, source: Mapping[str, Any]) -> RunConfig:  # Any: a config
         """The same config, holding the provider and model objects of earlier runs where they are equal."""
         sections = ("provider", "model", "fallbacks") if config.fallbacks else ("provider", "model")
-        return config.model_copy(update={name: self._intern(name, getattr(config, name)) for name in sections})
+        own = {name: self._intern(name, getattr(config, name), source.get(name)) for name in sections}
+        return config.model_copy(update=own)
 
-    def _intern(self, section: str, value: _T) -> _T:
-        interned: _T = self._interned.setdefault((section, repr(value)), value)
+    def _intern(self, section: str, value: _T, source: object) -> _T:
+        interned: _T | None = self._made.get(source, section)
+        if interned is None or interned != value:  # else there is no need to write it out: it was made of the same
+            interned = self._interned.setdefault((section, repr(value)), value)
+            self._made.keep(source, interned, section)
         return interned
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
 from omegaconf._utils import get_omega_conf_dumper
+
+from runner.identity import ByIdentity
 
 _MEMO_LIMIT = 8192
 _BARE = re.compile(r"(?=[^/=]*[/=])[A-Za-z/][A-Za-z0-9_/.=,+:\\-]*(?<!:)")
@@ -30,12 +31,14 @@ class Renderer:
 
     def __init__(self) -> None:
         self._memo: dict[tuple[int, str, type, str], str] = {}
-        self._blocks: OrderedDict[tuple[int, int], tuple[object, str]] = OrderedDict()
+        self._heads: dict[tuple[int, str], str | None] = {}
+        self._blocks: ByIdentity[str] = ByIdentity(_BLOCKS)
 
     def forget(self) -> None:
         """Keep nothing of what was rendered."""
         self._memo.clear()
-        self._blocks.clear()
+        self._heads.clear()
+        self._blocks.forget()
 
     def mapping(self, plain: Mapping[str, Any]) -> str:  # Any: a config's values are whatever its author wrote
         """A whole document that is a mapping."""
@@ -49,20 +52,15 @@ class Renderer:
         return f"- {text}\n" if _is_bare(text) else self._remembered(0, "", text, [text])
 
     def _block(self, plain: Mapping[Any, Any], depth: int) -> str:  # Any: as above; keys may be numbers
-        if depth > _SHARED_DEPTH:
-            return "".join([self._entry(key, value, depth) for key, value in plain.items()])
-        known = self._blocks.get((id(plain), depth))
-        text = "".join([self._entry(key, value, depth) for key, value in plain.items()]) if known is None else known[1]
-        # Kept with the mapping itself, whose id could otherwise be given to another.
-        self._blocks[id(plain), depth] = (plain, text)
-        self._blocks.move_to_end((id(plain), depth))
-        if len(self._blocks) > _BLOCKS:
-            self._blocks.popitem(last=False)
-        return text
+        known = self._blocks.get(plain, depth) if depth <= _SHARED_DEPTH else None
+        if known is not None:
+            return known
+        text = "".join([self._entry(key, value, depth) for key, value in plain.items()])
+        return self._blocks.keep(plain, text, depth) if depth <= _SHARED_DEPTH else text
 
     def _entry(self, key: object, value: object, depth: int) -> str:
         tail = self._tail(value, depth)
-        head = self._head(key, depth) if tail is not None else None
+        head = self._head(key, depth) if tail is not None and isinstance(key, str) else None
         return f"{head}{tail}" if head is not None else self._remembered(depth, repr(key), value, {key: value})
 
     def _tail(self, value: object, depth: int) -> str | None:
@@ -77,11 +75,17 @@ class Renderer:
             return "\n" + "".join([f"{'  ' * depth}- {each}\n" for each in value])
         return None
 
-    def _head(self, key: object, depth: int) -> str | None:
+    def _head(self, key: str, depth: int) -> str | None:
         """The key with its colon, if it stands on a line with what follows."""
-        head = self._remembered(depth, repr(key), {}, {key: {}})
+        place = (depth, key)
+        if place in self._heads:
+            return self._heads[place]
+        head = _nested({key: {}}, depth)
         usual = head.endswith(": {}\n") and "\n" not in head[:-1] and not head.lstrip().startswith("?")
-        return head.removesuffix(" {}\n") if usual else None
+        found = head.removesuffix(" {}\n") if usual else None
+        if len(self._heads) < _MEMO_LIMIT:
+            self._heads[place] = found
+        return found
 
     def _remembered(self, depth: int, key: str, value: object, document: object) -> str:
         identity = (depth, key, type(value), repr(value))

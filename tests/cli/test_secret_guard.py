@@ -123,6 +123,20 @@ def test_what_passed_at_one_key_is_looked_at_again_at_another_and_with_another_v
         guard.refuse({"request": {"prompt": KEY}})  # what was refused has not passed
 
 
+def test_a_section_that_passed_at_one_key_is_looked_at_again_at_another():
+    guard, section = ConfigGuard(env={}), {"note": "http://host/?key=hunter2"}
+    guard.refuse({"request": section})
+    guard.refuse({"request": section})
+    address = {"base_url": "http://host/?key=hunter2"}
+    for _ in range(2):
+        with pytest.raises(SecretError, match=r"provider\.base_url"):
+            guard.refuse({"request": section, "provider": address})  # what was refused has not passed
+    named = {"name": "hunter2hunter2"}
+    guard.refuse({"model": named})
+    with pytest.raises(SecretError, match=r"api_key_env\.name|api_key"):
+        guard.refuse({"api_key": named["name"]})
+
+
 def test_where_a_tracking_servers_password_belongs_is_said():
     with pytest.raises(SecretError) as caught:
         refuse_in_config({"tracking": {"kind": "mlflow", "tracking_uri": "http://me:hunter2@host"}}, env={})
