@@ -21,7 +21,10 @@ _TICK = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Figures:
-    """What one finished command cost; `requests` are the server's count."""
+    """What one finished command cost; `requests` are the server's count.
+
+    `stolen` is the share of the processors' time that a virtual machine's host gave to others meanwhile.
+    """
 
     wall: float
     cpu: float
@@ -29,6 +32,7 @@ class Figures:
     requests: int = 0
     files: int = 0
     written: str = ""
+    stolen: float = 0.0
 
 
 class CommandError(Exception):
@@ -42,7 +46,7 @@ def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda:
     processes held at once, looked at every 50 ms, and no less than the system's own peak of the largest one.
     """
     os.sync()  # what went before is not to be written meanwhile
-    before, start = requests(), time.perf_counter()
+    before, times, start = requests(), processors(), time.perf_counter()
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(command, env=environment(), cwd=REPO, stdout=output, stderr=subprocess.STDOUT)
         watch = Watch(process.pid)
@@ -61,7 +65,19 @@ def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda:
     if process.returncode:
         raise CommandError(f"it ended with {process.returncode}:\n{text[-1000:]}")
     peak = max(watch.peak_bytes, usage.ru_maxrss * 1024) / MB
-    return Figures(wall, usage.ru_utime + usage.ru_stime, peak, requests() - before, watch.peak_files, text)
+    passed = {name: ticks - times[name] for name, ticks in processors().items()}
+    stolen = passed["steal"] / max(1, sum(passed.values()))
+    return Figures(wall, usage.ru_utime + usage.ru_stime, peak, requests() - before, watch.peak_files, text, stolen)
+
+
+def processors() -> dict[str, int]:
+    """What all processors together have spent their time on, in ticks; nothing where the system does not tell."""
+    names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
+    try:
+        ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    except OSError:
+        ticks = ["0"] * len(names)
+    return dict(zip(names, map(int, ticks), strict=False))
 
 
 def environment() -> dict[str, str]:
