@@ -8,6 +8,9 @@ from typing import Generic, TypeVar
 
 V = TypeVar("V")
 
+LIMIT = 128
+"""Enough for the sections that the configs of a sweep share, and the last few of single configs."""
+
 
 class ByIdentity(Generic[V]):
     """Values by object and key, of the last `limit` that were asked for; the objects must not change.
@@ -15,7 +18,7 @@ class ByIdentity(Generic[V]):
     Looking at an object again, however large, costs no more than finding out that it is the same one.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int = LIMIT) -> None:
         self._limit = limit
         # With the object itself, whose id could otherwise be given to another.
         self._found: OrderedDict[tuple[int, Hashable], tuple[object, V]] = OrderedDict()

@@ -31,8 +31,6 @@ _HOLDS_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?$", re.IGNO
 _DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w-]*)['"]?\s*:""")
 _SHORTEST_SECRET = 8
 _MEMO_LIMIT = 8192
-_SECTIONS = 128
-"""Sections known by identity: those that the configs of a sweep share, and the last few of single ones."""
 
 _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
@@ -71,7 +69,7 @@ class ConfigGuard:
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._known = _known(env)
         self._passed: set[tuple[str, str]] = set()
-        self._sections: ByIdentity[bool] = ByIdentity(_SECTIONS)
+        self._sections: ByIdentity[bool] = ByIdentity()
 
     def refuse(self, container: Mapping[str, Any]) -> None:  # Any: a config tree
         """Raise `SecretError` as `refuse_in_config` does; what passed at its key is not looked at again.
@@ -79,8 +77,9 @@ class ConfigGuard:
         The config's sections must not change afterwards.
         """
         for key, section in container.items():
-            if not self._sections.get(section, key):
-                self._examine(str(key), section)
+            if self._sections.get(section, key):
+                continue
+            self._examine(str(key), section)
             if isinstance(section, dict | list):
                 self._sections.keep(section, True, key)
 

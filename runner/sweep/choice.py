@@ -45,7 +45,7 @@ class Composition:
         """Where the sweep writes, and each job below that."""
         hydra = child(self.config, "hydra")
         node = children(hydra).get("sweep")
-        return node if isinstance(node, DictConfig) and not node._is_interpolation() else hydra.sweep
+        return node if isinstance(node, DictConfig) and isinstance(children(node), dict) else hydra.sweep
 
     def number(self, num: int) -> None:
         """Say which job this is, as every launcher does."""
@@ -97,10 +97,16 @@ class Composition:
 class Choice:
     """The composition of one choice of groups."""
 
-    def __init__(self, config: DictConfig, master: DictConfig, chosen: Sequence[Override] = ()) -> None:
+    def __init__(
+        self,
+        config: DictConfig,
+        master: DictConfig,
+        chosen: Sequence[Override] = (),
+        environment: Environment | None = None,
+    ) -> None:
         self._config = config
         self._master = master
-        self._environment = Environment()
+        self._environment = environment
         lines = list(config.hydra.overrides.task)
         count = sum(not override.is_hydra_override() for override in chosen)
         self._inherited = lines[: len(lines) - count]

@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig
 
 from .choice import Choice, Composition, plain_dict
-from .interpolation import Plain
+from .interpolation import Environment, Plain
 
 _KNOWN_VERSIONS = {("hydra-core", "1.3"), ("omegaconf", "2.3")}
 _UNUSUAL_KEY = frozenset("[]")
@@ -48,6 +48,7 @@ class Composer:
         self._choices: dict[tuple[str, ...], Choice | Exception] = {}
         self._groups: dict[str, bool] = {}
         self._shared: frozenset[str] = frozenset()
+        self._environment = Environment()
         self._parser = OverridesParser.create()
         self._parse = lru_cache(maxsize=4096)(self._parsed_anew)
         self._numbered: dict[str, Override] = {}
@@ -61,6 +62,10 @@ class Composer:
         """The job's whole config, `hydra` node included, as an object of its own."""
         with self.composed(overrides) as composition:
             return composition.detached()
+
+    def forget(self) -> None:
+        """Keep nothing of single jobs."""
+        self._environment.forget()
 
     @contextmanager
     def composed(self, overrides: Sequence[str]) -> Iterator[Composition]:
@@ -125,7 +130,8 @@ class Composer:
         known = self._choices.get(chosen)
         if known is None:
             try:
-                known = Choice(self._load(chosen), self._master, tuple(self._parse(line) for line in chosen))
+                parsed = tuple(self._parse(line) for line in chosen)
+                known = Choice(self._load(chosen), self._master, parsed, self._environment)
             except Exception as error:  # noqa: BLE001 - whatever Hydra says of a choice, it says of all its jobs
                 known = error.with_traceback(None)
             self._choices[chosen] = known

@@ -20,9 +20,6 @@ _ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
 
 _NAME = re.compile(r"\$\{oc\.env:(\w+)")
 
-_SECTIONS = 128
-"""Sections known by identity: those that the jobs of a sweep share, and the last few of single jobs."""
-
 
 def interpolates(value: object, naming: str = "") -> bool:
     """Whether plain data holds an interpolation, in a text that contains `naming`."""
@@ -33,8 +30,13 @@ class Environment:
     """Fills in variables of the environment, in sections that many configs share once for all of them."""
 
     def __init__(self) -> None:
-        self._texts: ByIdentity[tuple[str, ...]] = ByIdentity(_SECTIONS)
-        self._filled: ByIdentity[Any] = ByIdentity(_SECTIONS)  # Any: plain data
+        self._texts: ByIdentity[tuple[str, ...]] = ByIdentity()
+        self._filled: ByIdentity[Any] = ByIdentity()  # Any: plain data
+
+    def forget(self) -> None:
+        """Keep nothing of what was filled."""
+        self._texts.forget()
+        self._filled.forget()
 
     def filled(self, config: Mapping[str, Any]) -> Mapping[str, Any] | None:  # Any: a config
         """The config resolved, itself if it holds no interpolation; None if it holds one that reads anything else."""
@@ -86,6 +88,6 @@ def _variables(text: str) -> tuple[str | None, ...]:
 
 
 @lru_cache(maxsize=256)
-def _from_environment(text: str, _values: tuple[str | None, ...]) -> Any:  # Any: a default may be of any type
+def _from_environment(text: str, _values: tuple[str | None, ...]) -> Any:  # Any: what OmegaConf makes of it
     # Parsing costs OmegaConf a millisecond each time, and with the same variables such a text means the same.
-    return OmegaConf.to_container(OmegaConf.create({"text": text}), resolve=True)["text"]  # type: ignore[call-overload,index]  # a mapping
+    return OmegaConf.create({"text": text})["text"]

@@ -38,8 +38,6 @@ from .unsupported import misplaced, not_kept
 
 _T = TypeVar("_T")
 _CONSTANT = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
-_SECTIONS = 128
-"""Sections of configs known by identity: those that the jobs share, and the last few of single jobs."""
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 
 
@@ -62,7 +60,7 @@ class Planner:
         self._renderer = Renderer()
         self._like = b""
         self._interned: dict[tuple[str, str], Any] = {}  # Any: provider and model configs
-        self._made: ByIdentity[Any] = ByIdentity(_SECTIONS)  # Any: as above
+        self._made: ByIdentity[Any] = ByIdentity()  # Any: as above
         self._sweep_dirs: dict[str, str] = {}
 
     def plan(self, batch: Sequence[Sequence[str]], first: int = 0) -> Plan:
@@ -78,6 +76,8 @@ class Planner:
         # What was remembered for the next job is megabytes that the runs need not wait beside.
         self._renderer.forget()
         self._guard.forget()
+        self._composer.forget()
+        self._made.forget()
         return plan
 
     def _problems(self, error: Exception) -> Problem:
@@ -157,7 +157,8 @@ class Planner:
 
     def _intern(self, section: str, value: _T, source: object) -> _T:
         interned: _T | None = self._made.get(source, section)
-        if interned is None or interned != value:  # else there is no need to write it out: it was made of the same
+        # The same section may give another fallback, which takes its run's provider where it names none.
+        if interned is None or interned != value:
             interned = self._interned.setdefault((section, repr(value)), value)
             self._made.keep(source, interned, section)
         return interned

@@ -15,11 +15,8 @@ _MEMO_LIMIT = 8192
 _BARE = re.compile(r"(?=[^/=]*[/=])[A-Za-z/][A-Za-z0-9_/.=,+:\\-]*(?<!:)")
 """Without spaces no line is folded, and with a slash or an equals sign it is neither number, date nor truth value."""
 _DIGITS = re.compile(r"0|[1-9][0-9]{0,17}")
-_BLOCKS = 128
-"""Mappings that are known by identity: those that the configs of a choice share, and the last few of single runs."""
-
 _SHARED_DEPTH = 2
-"""How deep in a document such mappings are looked for."""
+"""How deep in a document mappings are looked for that the configs of a choice share."""
 
 
 class Renderer:
@@ -32,7 +29,7 @@ class Renderer:
     def __init__(self) -> None:
         self._memo: dict[tuple[int, str, type, str], str] = {}
         self._heads: dict[tuple[int, str], str | None] = {}
-        self._blocks: ByIdentity[str] = ByIdentity(_BLOCKS)
+        self._blocks: ByIdentity[str] = ByIdentity()
 
     def forget(self) -> None:
         """Keep nothing of what was rendered."""
@@ -59,8 +56,8 @@ class Renderer:
         return self._blocks.keep(plain, text, depth) if depth <= _SHARED_DEPTH else text
 
     def _entry(self, key: object, value: object, depth: int) -> str:
-        tail = self._tail(value, depth)
-        head = self._head(key, depth) if tail is not None and isinstance(key, str) else None
+        tail = self._tail(value, depth) if isinstance(key, str) else None
+        head = self._head(str(key), depth) if tail is not None else None
         return f"{head}{tail}" if head is not None else self._remembered(depth, repr(key), value, {key: value})
 
     def _tail(self, value: object, depth: int) -> str | None:

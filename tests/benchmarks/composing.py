@@ -35,10 +35,12 @@ def main() -> None:
     options = _arguments()
     heading(f"composing: {options.runs} runs by runner, {options.hydra_runs} by Hydra's basic launcher")
     own, started, peer = [], [], []
-    for _ in range(options.repeats):
-        own.append(_by_runner(options.runs))
-        started.append(_by_runner(4))
-        peer.append(_by_hydra(options.hydra_runs))
+    # Deleted at the end alone, as `empty` says.
+    with tempfile.TemporaryDirectory(prefix="runner-bench-") as place:
+        for _ in range(options.repeats):
+            own.append(_by_runner(options.runs, tempfile.mkdtemp(dir=place)))
+            started.append(_by_runner(4, tempfile.mkdtemp(dir=place)))
+            peer.append(_by_hydra(options.hydra_runs, tempfile.mkdtemp(dir=place)))
     for name, found in (("runner -m", own), ("Hydra's basic launcher", peer)):
         wall, cpu = (spread([1000 * each[kind] for each in found]) for kind in (0, 1))
         print(f"{name:30} ms a run, start-up included: wall {wall:>20}  CPU {cpu:>20}   n={len(found)}")
@@ -55,15 +57,16 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _by_runner(runs: int) -> tuple[float, float]:
+def _by_runner(runs: int, folder: str) -> tuple[float, float]:
     """Wall and CPU seconds a run."""
-    with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder, _silent_server() as base_url:
+    with _silent_server() as base_url:
         command = [
             *(sys.executable, "-m", "runner", "-m", "provider=openai", f"provider.base_url={base_url}"),
             *("provider.retired_models=off", f"provider.max_concurrent_jobs={runs}", "budget.confirm_above_usd=null"),
             *(*_SWEPT, f"replica=range({runs // 4})", f"hydra.sweep.dir={folder}"),
         ]
         last = [Path(folder) / str(number) / ".hydra" / "overrides.yaml" for number in range(runs)]
+        os.sync()
         start = time.perf_counter()
         with subprocess.Popen(command, env=environment(), cwd=REPO, stderr=subprocess.DEVNULL) as process:
             try:
@@ -83,12 +86,11 @@ def _await_all(files: list[Path], process: subprocess.Popen[bytes]) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-def _by_hydra(runs: int) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
-        figures = measure([
-            *(sys.executable, SCRIPTS / "hydra_basic.py", "-m", "hydra/sweeper=basic", "hydra/launcher=basic"),
-            *(*_SWEPT, f"replica=range({runs // 4})", f"hydra.sweep.dir={folder}"),
-        ])  # fmt: skip
+def _by_hydra(runs: int, folder: str) -> tuple[float, float]:
+    figures = measure([
+        *(sys.executable, SCRIPTS / "hydra_basic.py", "-m", "hydra/sweeper=basic", "hydra/launcher=basic"),
+        *(*_SWEPT, f"replica=range({runs // 4})", f"hydra.sweep.dir={folder}"),
+    ])  # fmt: skip
     return figures.wall / runs, figures.cpu / runs
 
 

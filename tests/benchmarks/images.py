@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from measurement import CommandError, Figures, measure
+from measurement import CommandError, Figures, empty, measure
 from peer import SCRIPTS
 from table import goal, heading, print_figures, ratio
 
@@ -40,7 +39,7 @@ def main() -> None:
     with _serving(options.megabytes) as base_url, tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
         for _ in range(options.repeats):
             for name in (ONE, BARE, UNBOUNDED, OWN, TWICE):
-                found.setdefault(name, []).append(_measured(name, base_url, options.count, Path(folder) / "made"))
+                found.setdefault(name, []).append(_measured(name, base_url, options.count, folder))
     print_figures(found)
     base, peak = (statistics.median(each.peak_mb for each in found[name]) for name in (ONE, OWN))
     goal("memory above one image's", peak - base, _IN_FLIGHT * _COPIES * options.megabytes, " MB")
@@ -56,7 +55,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured(name: str, base_url: str, count: int, directory: Path) -> Figures:
+def _measured(name: str, base_url: str, count: int, folder: str) -> Figures:
+    directory = Path(tempfile.mkdtemp(dir=folder)) / "made"
     made = 1 if name == ONE else count
     at_a_time = {UNBOUNDED: 0, TWICE: 2 * _IN_FLIGHT}.get(name, _IN_FLIGHT)
     bare = [sys.executable, SCRIPTS / "bare_images.py", base_url, str(made), directory, str(at_a_time)]
@@ -70,7 +70,7 @@ def _measured(name: str, base_url: str, count: int, directory: Path) -> Figures:
         figures = measure(bare if name in (BARE, UNBOUNDED) else own)
         images = [path for path in directory.rglob("*.png") if path.stat().st_size > 1000]
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        empty(directory)
     if len(images) != made:
         raise CommandError(f"{name} made {len(images)} images instead of {made}")
     return figures

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import statistics
 import sys
 
-from measurement import CommandError, Figures, measure
+from measurement import CommandError, Figures, empty, measure
 from service import Service, serving
 from table import goal, heading, print_figures
 
@@ -44,7 +43,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _sweep(service: Service, count: int, in_flight: int) -> Figures:
-    directory = service.place / "made"
+    directory = service.place / str(count)
     command = [
         *(sys.executable, "-m", "runner", "-m", "provider=openai", f"provider.base_url={service.base_url}"),
         *("provider.retired_models=off", "provider.poll_interval=5", f"provider.max_concurrent_jobs={in_flight}"),
@@ -55,7 +54,7 @@ def _sweep(service: Service, count: int, in_flight: int) -> Figures:
         figures = measure(command, service.requests)
         made = sum(1 for _ in directory.rglob("video.mp4"))
     finally:
-        shutil.rmtree(directory, ignore_errors=True)
+        empty(directory)
     if made != count:
         raise CommandError(f"{made} videos instead of {count}")
     return figures

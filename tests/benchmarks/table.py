@@ -32,7 +32,9 @@ def print_figures(rows: Mapping[str, Sequence[Figures]]) -> None:
         requests = statistics.median(each.requests for each in figures)
         print(f"{name:{_NAME}}{cells}{f'{requests:g}' if requests else '-':>10}{len(figures):>4}", flush=True)
     stolen = [each.stolen for figures in rows.values() for each in figures]
-    print(f"the host gave {statistics.median(stolen):.1%} of the processors' time to others, at most {max(stolen):.1%}")
+    if any(stolen):
+        usual, most = statistics.median(stolen), max(stolen)
+        print(f"the host gave {usual:.1%} of the processors' time to others, at most {most:.1%}")
 
 
 def spread(values: Sequence[float], digits: int = 1) -> str:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
 
-from measurement import CommandError, Figures, measure
+from measurement import CommandError, Figures, empty, measure
 from peer import JOBLIB, LITELLM, SCRIPTS, TARASH, Peer, UnavailableError
 from service import Service, serving
 from table import goal, heading, print_figures, ratio
@@ -133,18 +133,8 @@ def _measured(service: Service, row: Row, count: int, directory: Path) -> Figure
         figures = measure(row.command(service, count, directory), service.requests)
         _check(directory, count)
     finally:
-        _empty(directory)
+        empty(directory)
     return figures
-
-
-def _empty(directory: Path) -> None:
-    """Free the space of what was made, and nothing else.
-
-    ext4 passes over what was deleted in the last minutes, one by one, for each new file: rows that make many small
-    files would pay for those of the row before, up to 3 s of CPU.
-    """
-    for video in directory.rglob("*.mp4"):
-        os.truncate(video, 0)
 
 
 def _check(directory: Path, count: int) -> None:

@@ -131,10 +131,10 @@ def test_a_section_that_passed_at_one_key_is_looked_at_again_at_another():
     for _ in range(2):
         with pytest.raises(SecretError, match=r"provider\.base_url"):
             guard.refuse({"request": section, "provider": address})  # what was refused has not passed
-    named = {"name": "hunter2hunter2"}
-    guard.refuse({"model": named})
-    with pytest.raises(SecretError, match=r"api_key_env\.name|api_key"):
-        guard.refuse({"api_key": named["name"]})
+    names = ["hunter2hunter2"]
+    guard.refuse({"notes": names})
+    with pytest.raises(SecretError, match="api_key"):
+        guard.refuse({"api_key": names})
 
 
 def test_where_a_tracking_servers_password_belongs_is_said():

@@ -54,6 +54,20 @@ def test_leaves_what_hydra_leaves(
     assert ours.task_name == theirs.task_name
 
 
+def test_a_fallback_that_jobs_share_takes_each_job_s_own_provider(planner: Planner) -> None:
+    plan = planner.plan([["fallbacks=[{model: sora-2-pro}]", f"provider.timeout={n}"] for n in range(1, 21)])
+    assert plan.findings == []
+    assert [job.config.fallbacks[0].provider.timeout for job in plan.jobs] == list(range(1, 21))
+    assert all(job.config.fallbacks[0].provider == job.config.provider for job in plan.jobs)
+
+
+@pytest.mark.parametrize("missing", ["hydra.sweep=???", "hydra.sweep.dir=???"])
+def test_a_missing_place_is_a_finding(planner: Planner, missing: str) -> None:
+    plan = planner.plan([[missing, "replica=0"], ["replica=1"]])
+    assert [finding.run for finding in plan.findings] == [0]
+    assert "issing" in plan.findings[0].problem.message
+
+
 def test_resolves_the_config_while_hydra_is_set_to_the_job(planner: Planner) -> None:
     plan = planner.plan([["request.prompt='take ${hydra:job.num}'"]] * 2, first=3)
     assert [job.config.request.prompt for job in plan.jobs] == ["take 3", "take 4"]
