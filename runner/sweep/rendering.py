@@ -56,9 +56,12 @@ class Renderer:
         return self._blocks.keep(plain, text, depth) if depth <= _SHARED_DEPTH else text
 
     def _entry(self, key: object, value: object, depth: int) -> str:
-        tail = self._tail(value, depth) if isinstance(key, str) else None
-        head = self._head(str(key), depth) if tail is not None else None
-        return f"{head}{tail}" if head is not None else self._remembered(depth, repr(key), value, {key: value})
+        if type(key) is str:
+            tail = self._tail(value, depth)
+            head = self._head(key, depth) if tail is not None else None
+            if head is not None:
+                return f"{head}{tail}"
+        return self._remembered(depth, repr(key), value, {key: value})
 
     def _tail(self, value: object, depth: int) -> str | None:
         """What follows a key's colon, if it needs no YAML library."""

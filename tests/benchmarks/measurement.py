@@ -15,7 +15,7 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 MB = 1e6
 SAMPLE_SECONDS = 0.05
-"""A look takes 1 ms; more of them would take a part of the processors that shows."""
+"""A look takes half a millisecond and more; ever so many would take a part of the processors that shows."""
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICK = os.sysconf("SC_CLK_TCK")
@@ -73,7 +73,7 @@ def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda:
 
 
 def processors() -> dict[str, int]:
-    """What all processors together have spent their time on, in ticks; nothing where the system does not tell."""
+    """What all processors together have spent their time on, in ticks; 0 where the system does not tell."""
     names = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
     try:
         ticks = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
@@ -92,8 +92,8 @@ def environment() -> dict[str, str]:
 def empty(directory: Path) -> None:
     """Free the space of what a command made; its files are deleted with everything else, at the end.
 
-    Where ext4 has no journal it passes over what was deleted in the last minutes, one by one, for each new file: who
-    makes many small files would pay for those of the command before, up to 3 s of CPU.
+    Where ext4 has no journal it passes over what was just deleted, one by one, for each new file: who makes many small
+    files would pay for those of the command before.
     """
     for path in directory.rglob("*"):
         if path.is_file():

@@ -1,9 +1,9 @@
-"""One sweep of 100, of 1,000 and of 10,000 runs, up to 2,000 jobs at the provider, short clips.
+"""Sweeps of 100, of 1,000 and of 10,000 runs, up to 2,000 jobs at the provider, short clips.
 
-    python tests/benchmarks/scale.py [--runs 100 1000 10000] [--in-flight 2000] [--latency 20]
+    python tests/benchmarks/scale.py [--runs 100 1000 10000] [--in-flight 2000] [--latency 20] [--repeats 5]
 
-CPU a run is what each run beyond the first costs. The largest sweep takes minutes: it is made once, and not at all
-where BENCH_REPEATS is 1.
+CPU a run is what each run beyond the first costs, which is measured in the same turn. A turn takes six minutes; the
+largest sweep is left out where BENCH_REPEATS is 1.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import argparse
 import os
 import statistics
 import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from measurement import CommandError, Figures, empty, measure
 from service import Service, serving
-from table import goal, heading, print_figures
+from table import goal, heading, print_figures, spread
 
 _FILES = 100
 """A bound for open files: runner's own, its few connections and its threads' files."""
@@ -25,12 +27,17 @@ def main() -> None:
     """Measure a sweep of each size and print what a run costs in it."""
     options = _arguments()
     heading(f"scale: up to {options.in_flight} jobs at once, {options.latency:g} s latency, 4 s clips")
+    counts = (1, *options.runs)
+    found: dict[int, list[Figures]] = {count: [] for count in counts}
     with serving(latency=options.latency) as service:
         service.finished("4")
-        one = _sweep(service, 1, options.in_flight)
-        found = {count: _sweep(service, count, options.in_flight) for count in options.runs}
-    print_figures({f"{count:,} runs": [figures] for count, figures in {1: one, **found}.items()})
-    _goals(one, found)
+        for turn in range(options.repeats):
+            for count, figures in found.items():
+                directory = service.place / f"{turn}-{count}"
+                figures.append(_sweep(service, count, options.in_flight, directory))
+                print(f"  {turn + 1}. {count:,} runs: {figures[-1].wall:.1f} s", file=sys.stderr, flush=True)
+    print_figures({f"{count:,} runs": figures for count, figures in found.items()})
+    _goals(found.pop(1), found)
 
 
 def _arguments() -> argparse.Namespace:
@@ -39,11 +46,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000] if quick else [100, 1000, 10_000])
     parser.add_argument("--in-flight", type=int, default=2000)
     parser.add_argument("--latency", type=float, default=20.0)
+    parser.add_argument("--repeats", type=int, default=int(os.environ.get("BENCH_REPEATS", "5")))
     return parser.parse_args()
 
 
-def _sweep(service: Service, count: int, in_flight: int) -> Figures:
-    directory = service.place / str(count)
+def _sweep(service: Service, count: int, in_flight: int, directory: Path) -> Figures:
     command = [
         *(sys.executable, "-m", "runner", "-m", "provider=openai", f"provider.base_url={service.base_url}"),
         *("provider.retired_models=off", "provider.poll_interval=5", f"provider.max_concurrent_jobs={in_flight}"),
@@ -60,15 +67,19 @@ def _sweep(service: Service, count: int, in_flight: int) -> Figures:
     return figures
 
 
-def _goals(one: Figures, found: dict[int, Figures]) -> None:
-    each = {count: 1000 * (figures.cpu - one.cpu) / (count - 1) for count, figures in found.items()}
-    for count, figures in found.items():
-        lines = figures.written.count("\n")
-        print(f"{count:>7,} runs: {each[count]:.1f} ms of CPU a run, {figures.files} files open at most, {lines} lines")
-    largest, middle = found[max(found)], statistics.median(each.values())
-    goal("peak memory of the largest", largest.peak_mb, 400, " MB")
-    goal("CPU a run, farthest from the median", max(abs(ms / middle - 1) for ms in each.values()) * 100, 20, " %")
-    goal("open files", max(figures.files for figures in found.values()), _FILES)
+def _goals(ones: Sequence[Figures], found: Mapping[int, Sequence[Figures]]) -> None:
+    each = {
+        count: [1000 * (figures.cpu - one.cpu) / (count - 1) for one, figures in zip(ones, turns, strict=True)]
+        for count, turns in found.items()
+    }
+    for count, turns in found.items():
+        files, lines = (max(values) for values in zip(*((a.files, a.written.count("\n")) for a in turns), strict=True))
+        print(f"{count:>7,} runs: {spread(each[count])} ms of CPU a run, {files} files open at most, {lines} lines")
+    usual = {count: statistics.median(values) for count, values in each.items()}
+    middle = statistics.median(usual.values())
+    goal("peak memory of the largest", statistics.median(a.peak_mb for a in found[max(found)]), 400, " MB")
+    goal("CPU a run, farthest from the median", max(abs(ms / middle - 1) for ms in usual.values()) * 100, 20, " %")
+    goal("open files", max(figures.files for turns in found.values() for figures in turns), _FILES)
 
 
 if __name__ == "__main__":
