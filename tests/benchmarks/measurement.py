@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +67,8 @@ def measure(command: Sequence[str | Path], requests: Callable[[], int] = lambda:
     if process.returncode:
         raise CommandError(f"it ended with {process.returncode}:\n{text[-1000:]}")
     peak = max(watch.peak_bytes, usage.ru_maxrss * 1024) / MB
-    passed = {name: ticks - times[name] for name, ticks in processors().items()}
-    stolen = passed["steal"] / max(1, sum(passed.values()))
-    return Figures(wall, usage.ru_utime + usage.ru_stime, peak, requests() - before, watch.peak_files, text, stolen)
+    cpu = usage.ru_utime + usage.ru_stime
+    return Figures(wall, cpu, peak, requests() - before, watch.peak_files, text, stolen(times))
 
 
 def processors() -> dict[str, int]:
@@ -80,6 +79,12 @@ def processors() -> dict[str, int]:
     except OSError:
         ticks = ["0"] * len(names)
     return dict(zip(names, map(int, ticks), strict=False))
+
+
+def stolen(since: Mapping[str, int]) -> float:
+    """The share of all processors' time that the host gave to others, since `processors()` said this."""
+    passed = {name: ticks - since[name] for name, ticks in processors().items()}
+    return passed["steal"] / max(1, sum(passed.values()))
 
 
 def environment() -> dict[str, str]:

@@ -12,7 +12,6 @@ import asyncio
 import itertools
 import json
 import os
-import platform
 import random
 import statistics
 import subprocess
@@ -20,9 +19,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from table import goal, heading, ratio, spread
 
 from runner.config import OpenAIConfig, RunConfig, VideoModel, VideoRequest
 from runner.config.shipped import option
@@ -43,7 +44,6 @@ from runner.providers import Job, JobStatus, Provider, create
 ENGINE = "the engine"
 SINGLY = "one GET per job per interval"
 WARMING = 2
-BOUNDS = {"requests": 1 / 20, "cpu": 1 / 8, "median": 0.6, "p95": 1.1}
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,14 @@ def main() -> None:
         waiting = asyncio.run(wait_for_all(base_url, side, float(interval), json.load(sys.stdin)))
         sys.stdout.write(json.dumps(waiting))
         return
+    heading(
+        f"{options.count} jobs of {options.shortest:g}-{options.longest:g} s, asked for every {options.interval:g} s"
+    )
     taken: dict[str, list[Figures]] = {SINGLY: [], ENGINE: []}
-    for turn in range(options.runs):
+    for turn in range(options.repeats):
         for side, figures in taken.items():
             figures.append(measure(side, options, random.Random(turn)))
-    if report(options, taken):
-        sys.exit(1)
+    report(taken)
 
 
 def arguments() -> argparse.Namespace:
@@ -76,7 +78,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--interval", type=float, default=4.0, help="provider.poll_interval, seconds")
     parser.add_argument("--shortest", type=float, default=40.0, help="seconds that the first job takes")
     parser.add_argument("--longest", type=float, default=60.0, help="seconds that the last job takes")
-    parser.add_argument("--runs", type=int, default=5, help="measurements of each side")
+    parser.add_argument("--repeats", type=int, default=int(os.environ.get("BENCH_REPEATS", "5")))
     parser.add_argument("--side", nargs=3, help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -174,27 +176,19 @@ def run_config(base_url: str, interval: float, count: int) -> RunConfig:
     return RunConfig(provider=provider, model=model, request=request)
 
 
-def report(options: argparse.Namespace, taken: Mapping[str, Sequence[Figures]]) -> list[str]:
-    """Print medians, their spread and ratios; the bounds that were not kept."""
-    print(
-        f"{options.count} jobs of {options.shortest:g}-{options.longest:g} s, asked for every {options.interval:g} s;"
-    )
-    print(f"medians of {options.runs} (smallest-largest); {platform.machine()}, {os.cpu_count()} cores\n")
-    print(f"{'':32}{'requests':>22}{'CPU s':>22}{'delay p50':>22}{'delay p95':>22}")
-    for side, figures in taken.items():
-        cells = (_spread([getattr(one, field.name) for one in figures]) for field in fields(Figures))
-        print(f"{side:32}" + "".join(f"{cell:>22}" for cell in cells))
-    middle = {side: [statistics.median(column) for column in zip(*map(astuple, figures), strict=True)]
-              for side, figures in taken.items()}  # fmt: skip
-    (requests, cpu, *_), (own_requests, own_cpu, median, p95) = middle[SINGLY], middle[ENGINE]
-    ratios = {"requests": own_requests / requests, "cpu": own_cpu / cpu, "median": median, "p95": p95}
-    for name, bound in BOUNDS.items():
-        print(f"{name:10}{ratios[name]:8.4f}   bound {bound:.4f}   {'kept' if ratios[name] <= bound else 'NOT KEPT'}")
-    return [name for name, bound in BOUNDS.items() if ratios[name] > bound]
-
-
-def _spread(values: Sequence[float]) -> str:
-    return f"{statistics.median(values):.2f} ({min(values):.2f}-{max(values):.2f})"
+def report(taken: Mapping[str, Sequence[Figures]]) -> None:
+    """Print each side's figures and what the engine needs of the other's."""
+    columns = {"requests": "requests", "cpu": "CPU s", "median": "delay, median", "p95": "p95, intervals"}
+    print(f"{'':32}" + "".join(f"{title:>24}" for title in columns.values()) + f"{'n':>4}")
+    of = {side: {name: [getattr(one, name) for one in figures] for name in columns} for side, figures in taken.items()}
+    for side, values in of.items():
+        cells = "".join(f"{spread(column, 2):>24}" for column in values.values())
+        print(f"{side:32}{cells}{len(taken[side]):>4}")
+    own, singly = of[ENGINE], of[SINGLY]
+    goal(f"requests of {ENGINE} / {SINGLY}", ratio(own["requests"], singly["requests"]), 1 / 20)
+    goal(f"CPU of {ENGINE} / {SINGLY}", ratio(own["cpu"], singly["cpu"]), 1 / 8)
+    goal("from completed to its download, median", statistics.median(own["median"]), 0.6, " intervals")
+    goal("from completed to its download, p95", statistics.median(own["p95"]), 1.1, " intervals")
 
 
 if __name__ == "__main__":

@@ -1,29 +1,26 @@
 """What start-up costs beside `import openai`: help, the config shown, a mistake in it, and the first byte to a server.
 
-    python tests/benchmarks/startup.py [--rounds 15] [--json]
+    python tests/benchmarks/startup.py [--repeats 45]
 
-Everything runs in turn, so that whatever else the machine does meets all alike; medians of what `wait4` and the clock
-say of whole processes. Bytecode is cached for all, as pip leaves it, and each is run once before it counts.
+Everything runs in turn, so that whatever else the machine does meets all alike. Bytecode is cached for all, as pip
+leaves it, and each is run once before it counts.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from measurement import REPO, CommandError, Figures, processors, stolen
+from table import goal, heading, print_stolen, ratio, spread
+
 FLOOR = "import openai"
 RUNNER = ("-m", "runner")
 COMMANDS = {
@@ -36,22 +33,20 @@ COMMANDS = {
 GOALS = {"--help": 0.7, "--cfg job": 0.7, "config error": 0.7, "first byte": 1.4}
 
 
-@dataclass
-class Figures:
-    """Seconds of each round: of the clock, and of the processor for the process and what it started."""
-
-    wall: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-    def summary(self, floor: Figures) -> dict[str, float]:
-        wall, cpu = statistics.median(self.wall), statistics.median(self.cpu)
-        return {
-            "wall_s": wall,
-            "wall_ratio": wall / statistics.median(floor.wall),
-            "cpu_s": cpu,
-            "cpu_ratio": cpu / statistics.median(floor.cpu),
-            "wall_spread": (max(self.wall) - min(self.wall)) / wall,
-        }
+def main() -> None:
+    """Measure all in turn and print what each takes beside the floor."""
+    options = _arguments()
+    heading("start-up")
+    found: dict[str, list[Figures]] = {name: [] for name in COMMANDS}
+    listener = Listener()
+    with tempfile.TemporaryDirectory() as directory:
+        environment = _environment(f"{directory}/bytecode")
+        for turn in range(-1, options.repeats):
+            for name, figures in found.items():
+                measured = _measure(name, listener, environment, directory)
+                if turn >= 0:
+                    figures.append(measured)
+    _report(found)
 
 
 class Listener:
@@ -75,67 +70,52 @@ class Listener:
                         pass
 
 
-def measured(name: str, listener: Listener, environment: dict[str, str], directory: str) -> tuple[float, float]:
-    """Wall and CPU seconds of one process; of the first byte, until it arrives, and CPU of the whole process."""
-    arguments = [*COMMANDS[name], *([f"provider.base_url={listener.url}", "provider.allow_http=true"]
-                                    if name == "first byte" else [])]  # fmt: skip
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    # Each takes less than a second, in which a busy host can give half of it to others: as many as make up for that.
+    repeats = 9 * int(os.environ.get("BENCH_REPEATS", "5"))
+    parser.add_argument("--repeats", type=int, default=repeats)
+    return parser.parse_args()
+
+
+def _measure(name: str, listener: Listener, environment: dict[str, str], directory: str) -> Figures:
+    """One process to its end; of the first byte, wall time until it arrives, and CPU of the whole process."""
+    command = [sys.executable, *COMMANDS[name]]
+    if name == "first byte":
+        command += [f"provider.base_url={listener.url}", "provider.allow_http=true"]
     listener.heard = 0.0
-    with Path(os.devnull).open("wb") as nowhere:
-        began = time.perf_counter()
-        process = subprocess.Popen(
-            [sys.executable, *arguments], stdout=nowhere, stderr=nowhere, env=environment, cwd=directory
-        )
-        _, status, used = os.wait4(process.pid, 0)
-        ended = time.perf_counter()
+    times, began = processors(), time.perf_counter()
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment, cwd=directory
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    ended = time.perf_counter()
     process.returncode = os.waitstatus_to_exitcode(status)
     expected = {"config error": 2, "first byte": 1}.get(name, 0)
     if process.returncode != expected or (name == "first byte") != bool(listener.heard):
-        raise SystemExit(f"{name} ended with {process.returncode}, not {expected}: run it by hand")
-    return (listener.heard or ended) - began, used.ru_utime + used.ru_stime
+        raise CommandError(f"{name} ended with {process.returncode}, not {expected}: run it by hand")
+    wall = (listener.heard or ended) - began
+    return Figures(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6, stolen=stolen(times))
 
 
-def environment(cache: str) -> dict[str, str]:
+def _environment(cache: str) -> dict[str, str]:
     """Without what would keep bytecode from being cached, and with a key that opens nothing."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": cache, "OPENAI_API_KEY": "throw-away"}
+    return {**kept, "PYTHONPATH": str(REPO), "PYTHONPYCACHEPREFIX": cache, "OPENAI_API_KEY": "throw-away"}
 
 
-def alternated(rounds: int) -> dict[str, Figures]:
-    figures = {name: Figures() for name in COMMANDS}
-    listener = Listener()
-    with tempfile.TemporaryDirectory() as directory:
-        own = environment(str(Path(directory, "bytecode")))
-        for number in range(-1, rounds):
-            for name, found in figures.items():
-                wall, cpu = measured(name, listener, own, directory)
-                if number >= 0:
-                    found.wall.append(wall)
-                    found.cpu.append(cpu)
-    return figures
+def _report(found: dict[str, list[Figures]]) -> None:
+    print(f"{'':16}{'wall s':>22}{'CPU s':>22}{'n':>4}")
+    for name, figures in found.items():
+        cells = (spread(_column(figures, key), digits=3) for key in ("wall", "cpu"))
+        print(f"{name:16}" + "".join(f"{cell:>22}" for cell in cells) + f"{len(figures):>4}")
+    print_stolen([each for figures in found.values() for each in figures])
+    for name, most in GOALS.items():
+        goal(f"wall of {name} / {FLOOR}", ratio(_column(found[name], "wall"), _column(found[FLOOR], "wall")), most)
 
 
-def report(figures: dict[str, Figures], rounds: int) -> None:
-    print(
-        f"start-up: medians of {rounds} alternating rounds; {platform.platform()}, Python {platform.python_version()}"
-    )
-    print(f"{'':14}  wall s  ratio   CPU s  ratio  spread  goal")
-    for name, found in figures.items():
-        row = found.summary(figures[FLOOR])
-        goal = f"<= {GOALS[name]}" if name in GOALS else ""
-        print(f"{name:14}  {row['wall_s']:6.3f}  {row['wall_ratio']:5.2f}  {row['cpu_s']:6.3f}  {row['cpu_ratio']:5.2f}"
-              f"  {row['wall_spread']:5.0%}  {goal}")  # fmt: skip
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=max(7, int(os.environ.get("BENCH_REPEATS", "15"))))
-    parser.add_argument("--json", action="store_true", help="one object with the figures, for a program")
-    chosen = parser.parse_args(arguments)
-    figures = alternated(chosen.rounds)
-    if chosen.json:
-        print(json.dumps({name: found.summary(figures[FLOOR]) for name, found in figures.items()}))
-    else:
-        report(figures, chosen.rounds)
+def _column(figures: Sequence[Figures], key: str) -> list[float]:
+    return [getattr(each, key) for each in figures]
 
 
 if __name__ == "__main__":

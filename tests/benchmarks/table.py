@@ -31,7 +31,12 @@ def print_figures(rows: Mapping[str, Sequence[Figures]]) -> None:
         cells = "".join(f"{spread([getattr(each, key) for each in figures]):>{_CELL}}" for key in COLUMNS)
         requests = statistics.median(each.requests for each in figures)
         print(f"{name:{_NAME}}{cells}{f'{requests:g}' if requests else '-':>10}{len(figures):>4}", flush=True)
-    stolen = [each.stolen for figures in rows.values() for each in figures]
+    print_stolen([each for figures in rows.values() for each in figures])
+
+
+def print_stolen(figures: Sequence[Figures]) -> None:
+    """How much of the processors' time the measurements went without, where the system tells."""
+    stolen = [each.stolen for each in figures]
     if any(stolen):
         usual, most = statistics.median(stolen), max(stolen)
         print(f"the host gave {usual:.1%} of the processors' time to others, at most {most:.1%}")
