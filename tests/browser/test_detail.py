@@ -40,6 +40,7 @@ def test_everything_known_of_a_run_is_told(gallery, make_cell, make_page):
     )  # fmt: skip
     page = gallery(make_page([run], shared={"request.seed": 42}), "#open=0%2F7", complains=True)
     page.locator("#detail").get_by_text("Config", exact=True).click()
+    page.locator("#detail").get_by_text("request.seed").wait_for()  # browsers tell of what was opened a moment later
 
     told = text(page)
     facts = [
