@@ -55,10 +55,12 @@ def ratio(own: Sequence[float], peer: Sequence[float]) -> float:
     return statistics.median(own) / statistics.median(peer)
 
 
-def goal(what: str, value: float, most: float, unit: str = "") -> None:
-    """Say whether a figure is within its goal."""
-    word = "met   " if value <= most else "MISSED"
+def goal(what: str, value: float, most: float, unit: str = "") -> bool:
+    """Say, and return, whether a figure is within its goal."""
+    met = value <= most
+    word = "met   " if met else "MISSED"
     print(f"  {word}  {what}: {value:.3g}{unit} (goal: at most {most:g}{unit})", flush=True)
+    return met
 
 
 def _processor() -> str:

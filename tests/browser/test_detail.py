@@ -144,6 +144,7 @@ def test_a_hostile_prompt_stays_text(gallery, make_cell, make_page):
     )  # fmt: skip
     page = gallery(make_page([run]), "#open=0%2F0")
     page.locator("#detail").get_by_text("Config", exact=True).click()
+    page.locator("#detail .config td").first.wait_for()
 
     assert page.title() != "owned"
     assert page.locator("#detail .prompt").evaluate("(prompt) => prompt.textContent") == hostile
