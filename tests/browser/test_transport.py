@@ -69,6 +69,27 @@ def test_a_video_that_goes_astray_is_brought_back(browse, videos, mishap):
     assert page.evaluate("!window.astray.paused && gallery.transport.playing")
 
 
+def test_after_a_standstill_of_the_machine_the_clock_goes_back_to_the_videos_and_none_is_sought(browse, videos):
+    page = ready(browse(videos))
+    page.evaluate("gallery.transport.toggle()")
+    page.wait_for_function(
+        f"""() => {{ {VISIBLE}
+          const {{ position, gathering }} = gallery.transport, real = performance.now.bind(performance);
+          if (gathering || position < 0.3 || position > 0.5) return false;
+          window.sought = 0;
+          window.stood = position;
+          visible().forEach((video) => video.addEventListener("seeking", () => (window.sought += 1)));
+          performance.now = () => real() + 700;  // time in which the videos did not go on
+          return true;
+        }}"""
+    )
+
+    page.wait_for_function(f"() => {{ {VISIBLE} return visible().some((v) => v.currentTime > window.stood + 0.3); }}")
+
+    assert page.evaluate("window.sought") == 0
+    assert astray(page) <= ENOUGH
+
+
 def test_a_shorter_video_waits_on_its_last_frame_for_the_longest(browse, videos):
     page = ready(browse(videos))
     page.evaluate("gallery.transport.seek(1.2)")

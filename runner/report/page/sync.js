@@ -52,9 +52,13 @@ const sync = (() => {
   /** The last moment at which there is a frame. */
   const last = (entry) => Math.max(0, length(entry) - frame(entry) / 2);
 
+  /** Keeps a video on its last frame; one that plays and is nearly there comes there by itself. */
   const hold = (entry) => {
-    if (!entry.video.paused) entry.video.pause();
-    if (entry.video.currentTime < last(entry) - frame(entry)) seek(entry, last(entry));
+    const { video } = entry;
+    const missing = last(entry) - video.currentTime;
+    if (missing > 0 && missing <= SEEK && !video.paused) return;
+    if (!video.paused) video.pause();
+    if (missing > frame(entry) / 2) seek(entry, last(entry));
   };
 
   const start = (entry, position, speed) => {
@@ -92,12 +96,15 @@ const sync = (() => {
     else if (now - entry.soughtAt > BETWEEN_SEEKS) seek(entry, position + entry.latency * speed);
   };
 
-  /** Seconds that a playing video is ahead of the clock; null where it does not tell, as it waits or is far off. */
-  const drift = (entry, position) => {
+  /**
+   * Seconds that a playing video is ahead of the clock; null where it does not tell, as it waits or is further off than
+   * what it may have missed in the `missed` seconds since it was last asked.
+   */
+  const drift = (entry, position, missed) => {
     const { video } = entry;
     if (!loaded(entry) || video.paused || video.seeking || position >= last(entry)) return null;
     const seconds = video.currentTime - position;
-    return Math.abs(seconds) < 2 * SEEK ? seconds : null;
+    return Math.abs(seconds) < 2 * SEEK + missed ? seconds : null;
   };
 
   /** Stops a video at the frame that the clock stands on. */

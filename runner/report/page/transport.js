@@ -5,9 +5,10 @@
 const transport = (() => {
   const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4];
   const LONGEST_GATHERING = 1500;
+  const GIVING_WAY = 100;
 
   const entries = new Map();
-  const state = { playing: false, awake: false, gathering: 0, unmuted: null, only: null, round: 0, frame: 0 };
+  const state = { playing: false, awake: false, gathering: 0, unmuted: null, only: null, round: 0, frame: 0, ticked: 0 };
   const listeners = new Set();
 
   const observer = new IntersectionObserver((changes) => {
@@ -78,29 +79,38 @@ const transport = (() => {
   const tick = () => {
     // Not the frame's own time: where the machine is busy that is long past, while videos say where they are now.
     const now = performance.now();
+    const passed = now - state.ticked;
+    state.ticked = now;
     state.frame = 0;
     if (!state.playing) return;
     if (state.gathering) leaveGathering(now);
     else if (clock.ended(now)) return pause();
     else if (clock.round(now) !== state.round) again();
-    else follow(now);
+    else follow(now, passed);
     tell();
     request();
   };
 
-  const follow = (now) => {
+  const follow = (now, passed) => {
     const followed = active();
-    followed.forEach((entry) => sync.follow(entry, clock.at(now), clock.speed, now));
-    giveWay(followed, now);
+    const position = giveWay(followed, now, passed);
+    followed.forEach((entry) => sync.follow(entry, position, clock.speed, now));
   };
 
-  /** Where the machine cannot keep up, or is slow to start, all are late alike: then the clock gives way, not they. */
-  const giveWay = (followed, now) => {
-    const drifts = followed.map((entry) => sync.drift(entry, clock.at(now))).filter((drift) => drift !== null);
-    if (!drifts.length) return;
+  /**
+   * Where the machine cannot keep up, or is slow to start, all are late alike: then the clock gives way, not they, the
+   * further the longer the last frame of the screen is ago. Returns where it stands now.
+   */
+  const giveWay = (followed, now, passed) => {
+    const position = clock.at(now);
+    const missed = (passed / 1000) * clock.speed;
+    const drifts = followed.map((entry) => sync.drift(entry, position, missed)).filter((drift) => drift !== null);
+    if (!drifts.length) return position;
     const median = drifts.sort((one, other) => one - other)[drifts.length >> 1];
-    clock.set(clock.at(now) + Math.max(-0.03, Math.min(0.03, median * 0.15)), now);
+    const given = position + median * (1 - Math.exp(-passed / GIVING_WAY));
+    clock.set(given, now);
     state.round = 0;
+    return given;
   };
 
   const leaveGathering = (now) => {
