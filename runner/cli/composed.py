@@ -39,6 +39,6 @@ def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
 def _validated(config: DictConfig) -> tuple[RunConfig, Path]:
     HydraConfig.instance().set_config(config)
     run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    if run is None:
+    if run is None or problems:
         raise PreflightError([Finding(0, problem) for problem in problems], total=1)
     return run, Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet

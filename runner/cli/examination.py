@@ -15,6 +15,7 @@ from runner.sweep.fallback import with_options
 from runner.sweep.preflight import occupied, problems_of, writable
 from runner.sweep.unsupported import unsupported
 
+from .prompt_guard import unheard
 from .secret_guard import refuse_in_config
 
 
@@ -29,11 +30,15 @@ def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]
 
 
 def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
-    """The run of a config without its `hydra` node; `SecretError` if resolving it brings a credential to light."""
+    """The run of a config without its `hydra` node, which `HydraConfig` holds, and what is wrong with it.
+
+    Raises `SecretError` if resolving it brings a credential to light.
+    """
     container = OmegaConf.to_container(config, resolve=True)
     named = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
     refuse_in_config(named)
-    return load(with_options(named))
+    run, problems = load(with_options(named))
+    return run, [*problems, *unheard(HydraConfig.get().overrides.task, named.get("request"))]
 
 
 def overwritten(run: RunConfig, directory: Path) -> Problem | None:

@@ -1,11 +1,15 @@
-"""Prompts that Hydra's grammar breaks: says how to type them before Hydra says something cryptic."""
+"""Prompts that would not be what was typed: Hydra's grammar breaks them, or a file takes their place."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from runner.config import Problem
 
 _PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
 
@@ -18,6 +22,17 @@ def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m
             reason = _misread(override, text)
             if reason:
                 raise ConfigError(f"{key}: {reason}", hint=_hint(key, text, command))
+
+
+def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
+    """Why a prompt among the overrides would not be sent, if so: the composed request takes it from a file."""
+    from runner.config import Problem
+
+    file = request.get("prompt_file") if isinstance(request, Mapping) else None
+    if file is None or not any(line.lstrip("+").startswith("request.prompt=") for line in overrides):
+        return []
+    message = f"would not be sent: the text of request.prompt_file={file} takes its place"
+    return [Problem("request.prompt", message, "leave one of the two out, or type request.prompt_file=null, too")]
 
 
 def quoted(key: str, text: str) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 from runner.errors import ConfigError
 
+from .prompt_guard import unheard
+
 _GROUPS = frozenset({"provider", "model", "request", "experiment", "hydra"})
 
 
@@ -31,6 +33,8 @@ def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, A
                 hint="change single values, as in model.deployment=NAME, or start a new run with this choice",
             )
         _set(changed, override.key_or_group.split("."), _value(override.key_or_group, override.value()))
+    for problem in unheard(overrides, changed.get("request")):
+        raise ConfigError(f"{problem.key}: {problem.message}", hint=problem.hint)
     return changed
 
 

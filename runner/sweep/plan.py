@@ -18,6 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.cli.prompt_guard import unheard
 from runner.cli.secret_guard import ConfigGuard
 from runner.config import Problem, RunConfig, load
 from runner.errors import ConfigError, RunnerError
@@ -107,9 +108,10 @@ class Planner:
             job_node = hydra["job"]
             problems += not_kept(composition.config.hydra.job if interpolates(job_node) else job_node)
             problems += misplaced(_subdir(composition.config, hydra))
+            lines = tuple(hydra["overrides"]["task"])
+            problems += unheard(lines, resolved.get("request"))
             if config is None:
                 return None, problems
-            lines = tuple(hydra["overrides"]["task"])
             shared = self._shared(config, resolved)
             job = Job(
                 num=num,

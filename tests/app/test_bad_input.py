@@ -20,6 +20,7 @@ import pytest
         (["request.aspect_ratio=969"], ["Quote it in the file: aspect_ratio: '16:9'"]),
         (["request.prompt="], ["request.prompt: is empty"]),
         (["request.prompt_file=none.txt"], ["cannot read none.txt"]),
+        (["request.prompt=a hat", "request.prompt_file=x.txt"], ["cannot read x.txt", "would not be sent"]),
         (["request.image_list=[none.png]"], ["none.png"]),
         (["request.prompt=it's"], ["request.prompt", "request.prompt_file=prompt.txt"]),
         (["request.prompt=un café"], ["request.prompt_file=prompt.txt"]),
@@ -38,6 +39,20 @@ import pytest
 )
 def test_wrong_input_is_answered_with_what_to_type(cli, arguments, fragments):
     cli(*arguments).refused(*fragments)
+
+
+def test_a_typed_prompt_is_not_lost_to_a_file_that_an_experiment_names(cli, tmp_path_factory):
+    mine = tmp_path_factory.mktemp("mine")
+    (mine / "story.txt").write_text("A long story")
+    (mine / "experiment").mkdir()
+    experiment = f"# @package _global_\nrequest:\n  prompt_file: {mine}/story.txt\n"
+    (mine / "experiment" / "story.yaml").write_text(experiment)
+    usual = ("--config-dir", str(mine), "+experiment=story", "dry_run=true")
+
+    cli(*usual, "request.prompt=a hat").refused("request.prompt: would not be sent", "story.txt takes its place")
+    cli(*usual, "-m", "request.prompt=a hat", "replica=1,2").refused("all 2 runs: request.prompt: would not be")
+    assert cli(*usual).code == 0
+    assert cli(*usual, "request.prompt=a hat", "request.prompt_file=null").code == 0
 
 
 def test_every_problem_of_every_run_is_listed_at_once(cli):

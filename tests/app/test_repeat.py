@@ -28,6 +28,16 @@ def test_a_prompt_file_that_changed_or_went_does_not_matter(quick, cli, tmp_path
     assert {result["config"]["request"]["prompt"] for result in done.results()} == {"A paper boat"}
 
 
+def test_a_new_prompt_and_a_prompt_file_are_not_taken_together(quick, cli, tmp_path):
+    (tmp_path / "prompt.txt").write_text("A paper boat")
+    first = run_directory(quick("request=draft"))
+    both = cli("repeat", str(first), "request.prompt=a hat", "request.prompt_file=prompt.txt")
+    assert both.code == 2
+    assert "request.prompt: would not be sent" in both.err
+    assert "leave one of the two out" in both.err
+    assert len(both.results()) == 1, "only the first run's"
+
+
 def test_single_values_can_be_changed(quick, cli):
     first = run_directory(quick("request=draft"))
     done = cli("repeat", str(first), "request.duration_seconds=8", "dry_run=true")
