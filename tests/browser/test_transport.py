@@ -198,18 +198,27 @@ def test_the_speed_is_kept_to(browse, videos):
     page = ready(browse(videos))
     page.get_by_label("Speed").select_option("0.25")
     page.evaluate("gallery.transport.toggle()")
-    page.wait_for_function("!gallery.transport.gathering && gallery.transport.position > 0.05")
+    page.wait_for_function("!gallery.transport.gathering && gallery.transport.position > 0.1")
 
-    rate = page.evaluate(
+    # The median of five: where the machine stands still, the clock waits for the videos.
+    rates = page.evaluate(
         """() => new Promise((done) => {
-          const begin = [performance.now(), gallery.transport.position];
-          const look = () => performance.now() - begin[0] < 1000 ? requestAnimationFrame(look)
-            : done((gallery.transport.position - begin[1]) / (performance.now() - begin[0]) * 1000);
+          const rates = [];
+          let begin = [performance.now(), gallery.transport.position];
+          const look = () => {
+            const now = [performance.now(), gallery.transport.position];
+            if (now[0] - begin[0] >= 600) {
+              rates.push((now[1] - begin[1]) / (now[0] - begin[0]) * 1000);
+              begin = now;
+            }
+            if (rates.length < 5) requestAnimationFrame(look);
+            else done(rates);
+          };
           look();
         })"""
     )
 
-    assert rate == pytest.approx(0.25, abs=0.06)
+    assert sorted(rates)[2] == pytest.approx(0.25, abs=0.06)
 
 
 def test_pictures_zoom_and_move_together_and_come_back(browse, images):
