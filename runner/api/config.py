@@ -38,6 +38,8 @@ class GenerationConfig(Frozen):
             kept in memory only and never shown.
         base_url: the endpoint; Azure needs it, in any spelling.
         api_version: Azure's; `?api-version=` in `base_url` wins over it.
+        headers: headers that the endpoint gets with every request, and no other host; None leaves one out.
+        headers_env: headers whose values are secret, each with the name of the environment variable that holds it.
         timeout: seconds that one HTTP request, and the whole wait for a job, may take.
         max_poll_attempts: with `poll_interval` another bound of the wait for a job.
         poll_interval: seconds between two questions about a job.
@@ -52,6 +54,8 @@ class GenerationConfig(Frozen):
     api_key: Annotated[SecretStr | str | None, AfterValidator(_secret)] = Field(default=None, repr=False)
     base_url: str | None = None
     api_version: str | None = None
+    headers: Mapping[str, str | int | None] = {}
+    headers_env: Mapping[str, str] = {}
     timeout: Seconds
     max_poll_attempts: int = Field(strict=True, ge=1)
     poll_interval: Seconds

@@ -39,9 +39,12 @@ class Keys:
         return self._keys.get(str(getattr(provider, "api_key_env", None)))
 
     def environment(self, provider: ProviderConfig) -> Mapping[str, str]:
-        """Where this provider looks for its credential: at its own key alone, if one was given."""
+        """Where this provider looks for its credential: at its own key alone, if one was given, and for its headers."""
         key = self.of(provider)
-        return os.environ if key is None else {str(getattr(provider, "api_key_env", None)): key.get_secret_value()}
+        if key is None:
+            return os.environ
+        headers = {name: os.environ[name] for _, name in provider.headers_env if name in os.environ}
+        return {**headers, str(getattr(provider, "api_key_env", None)): key.get_secret_value()}
 
 
 def provider_config(config: GenerationConfig, keys: Keys, name: str) -> ProviderConfig:
@@ -62,6 +65,7 @@ def provider_config(config: GenerationConfig, keys: Keys, name: str) -> Provider
 def _endpoint(config: GenerationConfig, given: dict[str, Any]) -> dict[str, Any]:  # Any: not yet validated
     said = {"base_url": config.base_url, "api_version": config.api_version}
     given |= {name: value for name, value in said.items() if value is not None}
+    given |= {"headers": {**given["headers"], **config.headers}, "headers_env": config.headers_env}
     given |= _patience(config, everything=given["kind"] in ("openai", "azure_openai"))
     if given["kind"] == "openai" and OPENAI_HOST not in (given["base_url"] or OPENAI_HOST):
         # Another server has its own models, whatever they are called.

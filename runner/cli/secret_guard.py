@@ -36,6 +36,11 @@ _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
     "export OPENAI_API_KEY=…      then      provider.api_key_env=OPENAI_API_KEY"
 )
+_HEADER = re.compile(r"(?:^|\.)headers\.(.+)$")
+_HEADER_HINT = (
+    "It was not written anywhere. Keep the value in the environment or in .env and name its variable:\n"
+    "export GATEWAY_KEY=…      then      +provider.headers_env.{name}=GATEWAY_KEY"
+)
 _TRACKING_HINT = (
     "It was not written anywhere. Keep the address in the environment or in .env, or only user and password:\n"
     "export MLFLOW_TRACKING_URI=…   or   export MLFLOW_TRACKING_USERNAME=… MLFLOW_TRACKING_PASSWORD=…"
@@ -100,6 +105,9 @@ class ConfigGuard:
 
 
 def _hint(path: str) -> str:
+    header = _HEADER.search(path)
+    if header is not None:
+        return _HEADER_HINT.format(name=header[1])
     return _TRACKING_HINT if path.endswith("tracking_uri") else _HINT
 
 
@@ -120,7 +128,7 @@ def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
 def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
     """Why this value at this key may be a credential, if so; ordered from the surest sign."""
     name = path.rpartition(".")[2].replace("-", "_")
-    if name == "api_key_env":
+    if name == "api_key_env" or _names_variables(path):
         named = _ENV_NAME.match(value) and not _KEY.search(value) and not _RANDOM.fullmatch(value) and len(value) < 64
         return None if named else _not_a_name(value)
     if _NAME.search(name) and value.strip().lower() not in ("", "null", "none"):
@@ -138,6 +146,10 @@ def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
     return None
 
 
+def _names_variables(path: str) -> bool:
+    return "headers_env." in path
+
+
 def _not_a_name(value: str) -> str:
     likely = _KEY.search(value) or _BLOB.match(value) or _RANDOM.fullmatch(value)
     return (
@@ -149,7 +161,7 @@ def _not_a_name(value: str) -> str:
 
 def _inside_braces(path: str, value: str) -> str | None:
     """Look at the names in `provider={api_key: …}`; prompts may say anything."""
-    if path.endswith(("prompt", "prompt_file")) or "{" not in value:
+    if path.endswith(("prompt", "prompt_file", "headers_env")) or "{" not in value:
         return None
     names = (name for name in _DICT_KEY.findall(value) if _NAME.search(name.replace("-", "_")))
     return "holds a credential" if next(names, None) else None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from .dialect import DIALECTS, OPENAI, Dialect, DialectName
 from .frozen import Frozen, Off, Seconds
+from .headers import HeaderVariables, PlainHeaders
 
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """The name of an environment variable, never its value."""
@@ -16,12 +17,19 @@ EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63
 TenantId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,255}$")]
 """The id or a domain of an Entra ID tenant."""
 
+BillingId = Annotated[
+    str | None, BeforeValidator(lambda value: (value.strip() or None) if isinstance(value, str) else value)
+]
+"""An organization or project; a variable that is set to nothing counts as absent."""
+
 RetiredModels = Annotated[Literal["refuse", "warn", "off"], Off]
 
 
 class EndpointConfig(Frozen):
-    """What every provider has: limits, waiting and the treatment of retired models."""
+    """What every provider has: headers, limits, waiting and the treatment of retired models."""
 
+    headers: PlainHeaders = ()
+    headers_env: HeaderVariables = ()
     timeout: Seconds = 600
     max_poll_attempts: int = Field(120, strict=True, ge=1)
     poll_interval: Seconds = 5
@@ -30,6 +38,14 @@ class EndpointConfig(Frozen):
     max_concurrent_requests: int = Field(8, strict=True, ge=1)
     requests_per_minute: float | None = Field(None, gt=0)
     retired_models: RetiredModels = "refuse"
+
+    @model_validator(mode="after")
+    def _each_header_once(self) -> Self:
+        plain = {name.lower() for name, _ in self.headers}
+        both = next((name for name, _ in self.headers_env if name.lower() in plain), None)
+        if both is not None:
+            raise ValueError(f"the header {both} stands in headers and in headers_env")
+        return self
 
     @property
     def patience(self) -> float:
@@ -43,8 +59,8 @@ class OpenAIConfig(EndpointConfig):
     kind: Literal["openai"]
     base_url: str | None = None
     api_key_env: EnvName = "OPENAI_API_KEY"
-    organization: str | None = None
-    project: str | None = None
+    organization: BillingId = None
+    project: BillingId = None
     allow_http: bool = False
 
 

@@ -12,7 +12,7 @@ from openai.resources.images import AsyncImages
 from runner.config import AzureOpenAIConfig
 
 from . import credentials, endpoint
-from .client import PLACEHOLDER
+from .client import PLACEHOLDER, without_ambient_headers
 from .credentials import Credential
 from .entra import entra_credential
 from .sdk import SDKProvider
@@ -37,7 +37,14 @@ class AzureOpenAIProvider(SDKProvider):
         credential: TokenCredential | None = None,
     ) -> None:
         place = endpoint.resolve(config)
-        super().__init__(config, place, _signing(config, env, credential), name=config.kind, transport=transport)
+        super().__init__(
+            config,
+            place,
+            _signing(config, env, credential),
+            name=config.kind,
+            headers=credentials.headers(config, env),
+            transport=transport,
+        )
         self._dated = None
         if place.images_version is not None:
             self._dated = AsyncAzureOpenAI(
@@ -46,6 +53,7 @@ class AzureOpenAIProvider(SDKProvider):
                 api_key=PLACEHOLDER,
                 timeout=self._http.timeout,
                 max_retries=0,
+                default_headers=without_ambient_headers(),
                 http_client=self._http,
             )
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx2
 from httpcore2 import AsyncHTTP11Connection
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, omit
 
 from runner.config.provider import EndpointConfig
 
-from .auth import CredentialAuth, redactor
+from .auth import CredentialAuth
 from .certificates import LateTransport, none_trusted
-from .credentials import Credential
 from .endpoint import Endpoint, is_loopback
 from .intake import Intake
 from .request_log import hide_queries
@@ -34,7 +35,11 @@ _ONE_PIECE_BYTES = 256 * 1024
 
 
 def http_client(
-    config: EndpointConfig, endpoint: Endpoint, credential: Credential, transport: httpx2.AsyncBaseTransport | None
+    config: EndpointConfig,
+    endpoint: Endpoint,
+    auth: CredentialAuth,
+    intake: Intake,
+    transport: httpx2.AsyncBaseTransport | None,
 ) -> httpx2.AsyncClient:
     """The one connection pool of an endpoint; it never follows a redirect by itself, which could take a key along."""
     hide_queries()
@@ -49,16 +54,43 @@ def http_client(
     late = address.scheme == "http" and not trust_env
     encrypted = LateTransport(lambda: httpx2.AsyncHTTPTransport(limits=limits, trust_env=False))
     return httpx2.AsyncClient(
-        auth=CredentialAuth(credential),
+        auth=auth,
         timeout=httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS)),
         limits=limits,
         follow_redirects=False,
-        event_hooks={"request": [_in_one_piece], "response": [Intake(redactor(credential))]},
+        event_hooks={"request": [_in_one_piece], "response": [intake]},
         transport=transport,
         verify=none_trusted() if late else True,
         mounts={"https://": encrypted} if late and transport is None else None,
         trust_env=trust_env,
     )
+
+
+class AmbientHeaders:
+    """The headers of OPENAI_CUSTOM_HEADERS, which the SDK would send to every server; they are secrets here."""
+
+    def __init__(self) -> None:
+        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+        # As the SDK reads them.
+        self._values = {
+            name.strip(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon
+        }
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what they are called."""
+        return tuple(self._values)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return their values."""
+        return tuple(self._values.values())
+
+
+def without_ambient_headers() -> dict[str, Any]:  # Any: what the SDK takes for a header that is not to be sent
+    """Return the SDK's default headers by which it sends none of the environment's own."""
+    # These two are always replaced by CredentialAuth; without any the SDK would refuse to send.
+    kept = ("authorization", "api-key")
+    return {name: omit for name in AmbientHeaders().names if name.lower() not in kept}
 
 
 async def _in_one_piece(request: httpx2.Request) -> None:
@@ -68,13 +100,14 @@ async def _in_one_piece(request: httpx2.Request) -> None:
 
 
 def sdk_client(config: EndpointConfig, endpoint: Endpoint, http: httpx2.AsyncClient) -> AsyncOpenAI:
-    """The SDK for an endpoint; it retries nothing and takes no credential from the environment."""
+    """Return the SDK for an endpoint; it retries nothing and takes no credential or header from the environment."""
     client = AsyncOpenAI(
         api_key=PLACEHOLDER,
         admin_api_key="",
         base_url=endpoint.base_url or _NOWHERE,
         timeout=http.timeout,
         max_retries=0,
+        default_headers=without_ambient_headers(),
         default_query=dict(endpoint.query),
         http_client=http,
     )

@@ -19,4 +19,11 @@ class CompatibleProvider(SDKProvider):
         self, config: CompatibleConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
         credential = credentials.NoCredential() if config.api_key_env is None else credentials.resolve(config, env)
-        super().__init__(config, endpoint.resolve(config), credential, name=config.kind, transport=transport)
+        super().__init__(
+            config,
+            endpoint.resolve(config),
+            credential,
+            name=config.kind,
+            headers=credentials.headers(config, env),
+            transport=transport,
+        )

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
-from runner.config import AzureOpenAIConfig, CompatibleConfig, OpenAIConfig
+from runner.config import AzureOpenAIConfig, CompatibleConfig, EndpointConfig, OpenAIConfig
 from runner.errors import ConfigError
 
 AZURE_TOKEN_ENV = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105  (a variable's name)
@@ -17,6 +17,10 @@ AZURE_TOKEN_ENV = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105  (a variable's name)
 ENTRA_SOURCE = "Entra ID"
 
 Header = Literal["Authorization", "api-key"]
+
+_QUOTES = (('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("`", "`"))
+_AROUND = " \t\r\n\f\v\u00a0\ufeff"
+"""What stands around a key by accident: blanks, the end of a line, a byte order mark."""
 
 _JWT = re.compile(r"^eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}$")
 
@@ -91,7 +95,7 @@ def resolve(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential:
 def find(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential | None:
     """The credential that the environment offers, if any."""
     for name in variables(provider):
-        text = env.get(name, "").strip()
+        text = cleaned(env.get(name, ""))
         if text:
             bearer = text.removeprefix("Bearer ").strip()
             header = _header(provider, name, bearer)
@@ -107,6 +111,43 @@ def variables(provider: Keyed) -> tuple[str, ...]:
         return (provider.api_key_env,)
     # The order of the SDK's own Azure client.
     return (AZURE_TOKEN_ENV, provider.api_key_env)
+
+
+def cleaned(text: str) -> str:
+    """Return a variable's value without the blanks, line breaks and pairs of quotes around it."""
+    text = text.strip(_AROUND)
+    for opening, closing in _QUOTES:
+        if len(text) > 1 and text.startswith(opening) and text.endswith(closing):
+            return cleaned(text[1:-1])
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredHeaders:
+    """The headers that a config adds to every request to its endpoint, and to no other host.
+
+    Attributes:
+        values: each header's name and value.
+        hidden: the values that must not be shown.
+    """
+
+    values: tuple[tuple[str, SecretStr], ...] = ()
+    hidden: tuple[SecretStr, ...] = ()
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every word that must not be shown; of "Bearer WORD" a server may repeat only the word."""
+        whole = [value.get_secret_value() for value in self.hidden]
+        return tuple(dict.fromkeys([*whole, *(word for value in whole for word in value.split())]))
+
+
+def headers(provider: EndpointConfig, env: Mapping[str, str]) -> ConfiguredHeaders:
+    """Return the headers of a provider's config; raises `ConfigError` naming a variable that is missing."""
+    missing = next((variable for _, variable in provider.headers_env if not cleaned(env.get(variable, ""))), None)
+    if missing is not None:
+        raise ConfigError(f"{missing} is not set", hint=f"export {missing}=…, or put it in .env")
+    secret = tuple((name, SecretStr(cleaned(env[variable]))) for name, variable in provider.headers_env)
+    plain = tuple((name, SecretStr(value)) for name, value in provider.headers)
+    return ConfiguredHeaders(plain + secret, tuple(value for _, value in secret))
 
 
 def is_token(text: str) -> bool:

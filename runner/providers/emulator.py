@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 import httpx2
 from pydantic import SecretStr
 
 from runner.config import EmulatorConfig
 
-from . import endpoint
+from . import credentials, endpoint
 from .credentials import EnvironmentCredential
 from .emulator_process import start, wait
 from .sdk import SDKProvider
@@ -20,9 +21,12 @@ _KEY = EnvironmentCredential("Authorization", "the emulator, which takes any key
 class EmulatorProvider(SDKProvider):
     """A server of ours on a free port of this machine; its jobs outlive it in the state file."""
 
-    def __init__(self, config: EmulatorConfig, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, config: EmulatorConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        headers = credentials.headers(config, env)
         self._process = start(config)
-        super().__init__(config, endpoint.resolve(config), _KEY, name=config.kind, transport=transport)
+        super().__init__(config, endpoint.resolve(config), _KEY, name=config.kind, headers=headers, transport=transport)
         self._listening = False
         self._starting = asyncio.Lock()
 

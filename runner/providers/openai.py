@@ -23,5 +23,6 @@ class OpenAIProvider(SDKProvider):
             endpoint.resolve(config),
             credentials.resolve(config, env),
             name=config.kind,
+            headers=credentials.headers(config, env),
             transport=transport,
         )

@@ -10,13 +10,15 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, parse_qsl
 
 from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
+from runner.config.headers import value_problem
 
 from .cloud import cloud_of, is_azure
-from .credentials import EnvironmentCredential, Keyed, find, is_token, variables
+from .credentials import EnvironmentCredential, Keyed, cleaned, find, is_token, variables
 from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_loopback, split
 from .identity import check_identity
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
+_QUOTES = "\"'`"
 _URL_KEY = "provider.base_url"
 
 
@@ -25,9 +27,10 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
 
     `env` is the environment, `.env` included; `now` is in Unix seconds. No secret is repeated.
     """
+    found = list(_headers(provider, env))
     if isinstance(provider, EmulatorConfig):
-        return []
-    found = list(_address(provider))
+        return found
+    found += _address(provider)
     if isinstance(provider, AzureOpenAIConfig):
         found += [*check_identity(provider), *_version(provider)]
     if not (isinstance(provider, AzureOpenAIConfig) and provider.auth == "entra_id"):
@@ -88,6 +91,29 @@ def _query(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
                       "model.deployment=NAME says what is sent", "warning")  # fmt: skip
 
 
+def _headers(provider: ProviderConfig, env: Mapping[str, str]) -> Iterator[Problem]:
+    for name, variable in provider.headers_env:
+        key, given = f"provider.headers_env.{name}", env.get(variable, "")
+        value = cleaned(given)
+        reason = value_problem(value)
+        if not value:
+            yield Problem(key, f"{variable} is not set", f"export {variable}=…, or write {variable}=… into .env")
+        elif reason is not None:
+            yield Problem(key, f"{variable} {reason}", f"set {variable} again, on one line and without quotes")
+        elif value != given:
+            yield _cleaned(key, variable)
+    names = {name.lower() for name, _ in provider.headers_env}
+    sent = None if isinstance(provider, EmulatorConfig) else find(provider, env)
+    if sent is not None and sent.header.lower() in names:
+        yield Problem("provider.headers_env", f"{sent.header} would replace the key in {sent.source}",
+                      f"leave one of the two out: headers_env, or {sent.source}")  # fmt: skip
+
+
+def _cleaned(key: str, variable: str) -> Problem:
+    return Problem(key, f"{variable} has quotes, blanks or line breaks around its value, which are not sent",
+                   f"set {variable} again without them", "warning")  # fmt: skip
+
+
 def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator[Problem]:
     found = find(provider, env)
     if found is None and not variables(provider):
@@ -100,7 +126,15 @@ def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator
                       + ("; provider.auth=entra_id needs none" if provider.kind == "azure_openai" else ""))  # fmt: skip
         return
     secret = found.secret.get_secret_value()
-    if not secret.isascii() or not secret.isprintable() or " " in secret:
+    if cleaned(env[found.source]) != env[found.source]:
+        yield _cleaned("provider.api_key_env", found.source)
+    if (
+        not secret.isascii()
+        or not secret.isprintable()
+        or " " in secret
+        or secret[0] in _QUOTES
+        or secret[-1] in _QUOTES
+    ):
         yield Problem("provider.api_key_env", f"{found.source} holds letters that no key has, perhaps a line too much",
                       f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
     elif is_token(secret):

@@ -53,4 +53,4 @@ def create(
             start(config)
             from .emulator import EmulatorProvider
 
-            return EmulatorProvider(config, transport)
+            return EmulatorProvider(config, environment, transport)

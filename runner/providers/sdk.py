@@ -22,18 +22,18 @@ from runner.config.provider import EndpointConfig
 from runner.errors import BadRequestError, RunnerError
 
 from .answer import read_answer
-from .auth import redactor
+from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build
 from .call import Call, Place
-from .client import http_client, sdk_client
-from .credentials import Credential
+from .client import AmbientHeaders, http_client, sdk_client
+from .credentials import ConfiguredHeaders, Credential
 from .download import Download, check_address, elsewhere, gone, late, open_address
 from .endpoint import Endpoint, origin
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
 from .images import read_images
-from .intake import PLAIN, is_file
+from .intake import PLAIN, Intake, is_file
 from .job import read_job
 from .json_answer import read_json
 from .listing import no_list, read_page, unlisted
@@ -54,6 +54,7 @@ class SDKProvider:
         credential: Credential,
         *,
         name: str,
+        headers: ConfiguredHeaders,
         transport: httpx2.AsyncBaseTransport | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -63,8 +64,9 @@ class SDKProvider:
         self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key")
         self._dialect: Dialect = dialect_of(config)
         self._clock = clock
-        self._redact = redactor(credential)
-        self._http = http_client(config, endpoint, credential, transport)
+        self._redact = redactor(credential, headers, AmbientHeaders())
+        auth, intake = CredentialAuth(credential, headers), Intake(self._redact)
+        self._http = http_client(config, endpoint, auth, intake, transport)
         self._client = sdk_client(config, endpoint, self._http)
         # Raw responses: their headers say when to ask again, and their bodies are parsed only once.
         videos: AsyncVideos = QuietVideos(self._client)

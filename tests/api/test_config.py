@@ -73,3 +73,23 @@ def test_a_misspelt_role_or_key_of_an_image_is_refused():
     for image in ({"image": "a.png", "type": "frist_frame"}, {"image": "a.png", "tpye": "reference"}):
         with pytest.raises(ValidationError):
             VideoGenerationRequest(prompt="A boat", image_list=[image])
+
+
+async def test_headers_are_sent_and_a_secret_one_is_read_from_its_variable(monkeypatch):
+    from runner.api.provider import Keys, provider_config
+    from runner.providers.credentials import headers
+
+    monkeypatch.setenv("APIM", "apim-3f9a77c1d2e84b55")
+    config = VideoGenerationConfig(
+        provider="litellm",
+        model="sora-2",
+        api_key="sk-canary-1",
+        headers={"X-Team": "film"},
+        headers_env={"X-Key": "APIM"},
+    )
+    keys = Keys()
+    provider = provider_config(config, keys, "api_key")
+    sent = headers(provider, keys.environment(provider))
+    values = {name: value.get_secret_value() for name, value in sent.values}
+    assert values == {"x-litellm-num-retries": "0", "X-Team": "film", "X-Key": "apim-3f9a77c1d2e84b55"}
+    assert "apim-" not in repr((config, provider, sent))

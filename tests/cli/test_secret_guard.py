@@ -49,6 +49,9 @@ def test_a_credential_on_the_command_line_is_refused_without_being_repeated(argu
         "model.usd_per_million_tokens.text_in=5",
         "~provider.api_key_env",
         "provider.api_key=null",
+        "+provider.headers_env.Ocp-Apim-Subscription-Key=APIM_KEY",
+        "provider.headers_env={X-Api-Key: GATEWAY_KEY}",
+        "provider.headers.x-litellm-num-retries=3",
         "-m",
         "--cfg",
     ],
@@ -141,3 +144,17 @@ def test_where_a_tracking_servers_password_belongs_is_said():
     with pytest.raises(SecretError) as caught:
         refuse_in_config({"tracking": {"kind": "mlflow", "tracking_uri": "http://me:hunter2@host"}}, env={})
     assert "MLFLOW_TRACKING_PASSWORD" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("name", ["Ocp-Apim-Subscription-Key", "X-Gateway"])
+def test_where_a_secret_header_belongs_is_said(name):
+    with pytest.raises(SecretError) as caught:
+        refuse_in_arguments([f"+provider.headers.{name}={KEY}"], env={})
+    assert f"provider.headers_env.{name}=" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("value", [KEY, "0123456789abcdef0123456789abcdef"])
+def test_a_key_in_place_of_its_variables_name_is_refused_for_headers_too(value):
+    with pytest.raises(SecretError) as caught:
+        refuse_in_arguments([f"+provider.headers_env.X-Key={value}"], env={})
+    assert value not in f"{caught.value} {caught.value.hint}"

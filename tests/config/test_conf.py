@@ -61,6 +61,11 @@ def test_every_experiment_is_valid_alone_and_brings_its_sweep(experiment, compos
     assert "params:" in text
 
 
+def test_a_litellm_gateway_is_told_not_to_repeat_requests(loaded):
+    assert loaded("provider=litellm").provider.headers == (("x-litellm-num-retries", "0"),)
+    assert loaded("provider=litellm", "provider.headers.x-litellm-num-retries=null").provider.headers == ()
+
+
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
 def test_every_key_is_explained_by_a_comment(path: Path):
     explained = False
