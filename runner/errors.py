@@ -59,8 +59,8 @@ class RunnerError(Exception):
     retryable: ClassVar[bool] = False
     """Whether doing the same again may succeed and pays nothing twice."""
 
-    shared: ClassVar[bool] = False
-    """Whether every other run on the same endpoint would meet it too."""
+    shared: bool | None = False
+    """Whether every other run on the same endpoint would meet it too; None where only their fate can tell."""
 
     def __init__(
         self,
@@ -115,9 +115,14 @@ class BudgetError(RunnerError):
 class ProviderError(RunnerError):
     """The endpoint answered with an error or could not be reached."""
 
-    def __init__(self, message: str, *, status_code: int | None = None, **details: Any) -> None:  # Any: passed through
+    def __init__(
+        self, message: str, *, status_code: int | None = None, unsure: bool = False, **details: Any
+    ) -> None:  # Any: passed through
+        """`unsure` leaves open whether the error is `shared`."""
         super().__init__(message, **details)
         self.status_code = status_code
+        if unsure:
+            self.shared = None
 
 
 class AuthenticationError(ProviderError):
@@ -151,17 +156,25 @@ class RateLimitError(ProviderError):
 
     Attributes:
         retry_after: seconds to wait, when the server said so.
-        exhausted: whether it said that too much was asked for in a time, not that too much is running.
+        exhausted: whether it said that too much was asked for in a time.
+        crowded: whether it said that too much is running at once.
     """
 
     retryable = True
 
     def __init__(
-        self, message: str, *, retry_after: float | None = None, exhausted: bool = False, **details: Any
-    ) -> None:  # Any: passed through
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        exhausted: bool = False,
+        crowded: bool = False,
+        **details: Any,  # Any: passed through
+    ) -> None:
         super().__init__(message, **details)
         self.retry_after = retry_after
         self.exhausted = exhausted
+        self.crowded = crowded
 
 
 class ServerError(ProviderError):

@@ -1,9 +1,11 @@
-"""What a server tells of how much it allows in a time, in the x-ratelimit headers of OpenAI and Azure."""
+"""What a server tells of how much it allows: in the x-ratelimit headers of OpenAI and Azure, and in words."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from email.utils import parsedate_to_datetime
 
 from .header import finite
 
@@ -49,5 +51,149 @@ def _remaining(headers: Mapping[str, str], kind: str) -> float | None:
 
 def _reset(headers: Mapping[str, str], kind: str) -> float | None:
     # With one hyphen more in some of Azure's refusals.
-    text = headers.get(f"x-ratelimit-reset-{kind}") or headers.get(f"x-rate-limit-reset-{kind}")
-    return duration(text.strip()) if text else None
+    names = (f"x-ratelimit-reset-{kind}", f"x-rate-limit-reset-{kind}", "x-ratelimit-reset", "ratelimit-reset")
+    seconds = wait_of(next((text for name in names if (text := headers.get(name))), ""))
+    return seconds if seconds is not None and seconds <= _YEAR else None
+
+
+def retry_after(headers: Mapping[str, str], said: str = "") -> float | None:
+    """Return the seconds that a refusal asks to wait, from its headers, else from its words (`said`)."""
+    milliseconds = finite(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return max(0.0, milliseconds / 1000)
+    text = headers.get("retry-after", "")
+    told = wait_of(text)
+    if told is None:
+        told = wait_of(text.partition(",")[0])  # said twice, by a server and by a gateway before it
+    if told is None:
+        told = renewal(headers, refused=True)
+    return wait_in_words(said) if told is None else told
+
+
+def wait_of(text: str) -> float | None:
+    """Return the seconds from now that a header means: a number, "6m0s", an HTTP or ISO date, Unix seconds.
+
+    None for what is none of these.
+    """
+    text, now = text.strip(), dt.datetime.now(dt.UTC)
+    number = finite(text)
+    if number is not None:
+        since_1970 = number / 1000 if number > _MILLISECONDS else number
+        ahead = since_1970 - now.timestamp()
+        return max(0.0, ahead if abs(ahead) <= _YEAR else number)
+    if (seconds := duration(text)) is not None:
+        return seconds
+    date = _date(text)
+    try:
+        return None if date is None else max(0.0, (date - now).total_seconds())
+    except OverflowError:
+        return None
+
+
+def _date(text: str) -> dt.datetime | None:
+    for read in (parsedate_to_datetime, dt.datetime.fromisoformat):
+        try:
+            date = read(text)
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue
+        return date if date.tzinfo else date.replace(tzinfo=dt.UTC)
+    return None
+
+
+def wait_in_words(said: str) -> float | None:
+    """Return the seconds that words like "Please try again in 7m12s" or "retry after 60 seconds" mean."""
+    found = _AGAIN.search(said)
+    if found is None:
+        return None
+    parts = re.findall(_SPOKEN, found[1], re.IGNORECASE)
+    return sum(float(number) * _SECONDS[_unit(unit)] for number, unit in parts)
+
+
+def _unit(word: str) -> str:
+    word = word.lower()
+    return "ms" if word.startswith(("ms", "milli")) else word[0]
+
+
+def about_quota(status: int, words: Collection[str], said: str) -> bool:
+    """Return whether a refusal means that money or quota is used up, so that waiting does not help."""
+    if status == 402 or not _QUOTA_CODES.isdisjoint(words):
+        return True
+    said = said.lower()
+    if status not in (403, 429):
+        # What is said of a request that is not valid may quote its prompt.
+        return _MONEY.search(said) is not None
+    if _NOTHING_ALLOWED.search(said):
+        return True
+    if _IN_A_TIME.search(said):
+        return False
+    return any(pattern.search(said) for pattern in (_MONEY, _QUOTA)) or ("billing" in said and not _RATE.search(said))
+
+
+def too_large(said: str) -> bool:
+    """Return whether a 429 says that this request alone asks for more than is ever allowed at once."""
+    numbers = _REQUESTED.search(said)
+    beyond = numbers is not None and _count(numbers[2]) > _count(numbers[1])
+    return beyond or _TOO_LARGE.search(said) is not None
+
+
+def about_jobs(said: str) -> bool:
+    """Return whether a 429 says that too much is running at once, and nothing about a time."""
+    return _AT_ONCE.search(said) is not None and _IN_A_TIME.search(said) is None
+
+
+def about_rate(words: Collection[str], said: str) -> bool:
+    """Return whether a 429 says that too much was asked for in a time, and nothing about what is running."""
+    return _AT_ONCE.search(said) is None and (
+        _IN_A_TIME.search(said) is not None
+        or _RATE.search(said) is not None
+        or any("rate_limit" in word or "throttl" in word for word in words)
+    )
+
+
+def _count(digits: str) -> float:
+    return float(digits.replace(",", "")[:15] or 0)
+
+
+def _any(*alternatives: str) -> re.Pattern[str]:
+    return re.compile("|".join(alternatives), re.IGNORECASE)
+
+
+_QUOTA_CODES = frozenset({
+    "account_overdue", "accountoverdueerror", "arrearage", "billing_hard_limit_reached", "billing_not_active",
+    "budget_exceeded", "credit_balance_too_low", "insufficient_balance", "insufficient_credits", "insufficient_funds",
+    "insufficient_quota", "insufficient_user_quota", "insufficientbalance", "insufficientquota", "payment_required",
+    "pre_consume_token_quota_failed", "spending_limit_reached", "token_quota_exceeded",
+})  # fmt: skip
+_MONEY = _any(
+    r"budget has been exceeded",
+    r"\bexceeded\w*budget|exceeded \w*budget|(?:crossed|over) (?:the |your |its )?budget|budget (?:is )?exceeded",
+    r"credit balance is too low",
+    r"(?:insufficient|not enough) (?:account |user |token |your )?(?:balance|credits?|funds|quota)",
+    r"(?:balance|credits?|funds|quota) (?:is |are )?(?:insufficient|not enough|too low)",
+    r"billing hard limit|spend(?:ing)? limit|payment required|account is (?:overdue|in arrears)|out of credits?",
+    "余额不足|额度不足|额度已用尽|欠费",
+)
+_QUOTA = _any(
+    r"exceed\w*.{0,40}\b(?:quota|budget)",
+    r"\b(?:quota|budget|credits?)\b.{0,40}(?:exceed|exhausted|used up|reached|depleted|has run out)",
+    r"(?:run|ran|running) out of.{0,20}(?:quota|credits?|budget|funds)",
+    r"(?:daily|weekly|monthly|usage|plan).{0,20} (?:limit|cap|allowance)\b.{0,30}(?:reached|exceed|used up|hit)",
+    r"(?:reached|exceeded|hit|used up).{0,30}(?:daily|weekly|monthly|usage|plan) (?:\w+ )?(?:limit|cap|allowance)\b",
+)
+_NOTHING_ALLOWED = _any(r"\blimit(?:\s*[:=]\s*|\s+(?:is\s+)?)0(?![\d.,]*\d)")
+_IN_A_TIME = _any(
+    r"\bper[ _-]?(?:second|sec|minute|min|hour|day)s?\b|per(?:minute|day|second)",
+    r"\b(?:[rtiq]pm|[rt]pd|[qr]ps)\b|call rate limit|(?:requests?|tokens?|images?)[ _-]per",
+)
+_RATE = _any(r"rate[ _-]?limit", r"\brequests?\b", "throttl")
+_AT_ONCE = _any(
+    r"\brunning\b|concurren|\bin[ -]progress\b|\bpending\b|\bparallel\b|simultaneous|\bin[ -]?flight\b|\bunfinished\b",
+    r"\bactive (?:\w+ )?(?:jobs?|tasks?|requests?|generations?|videos?)|\bqueued\b|queue (?:is )?full|full queue",
+)
+_TOO_LARGE = _any(r"request (?:is )?too large|too large for|request (?:size )?exceeds the max")
+_REQUESTED = _any(r"\blimit:? ?([\d,]{1,20}).{0,60}?\brequested:? ?([\d,]{1,20})")
+_NUMBER, _UNIT = r"\d{1,9}(?:\.\d{1,9})?", r"(?:ms|milli|s|m|h|d)[a-z]*(?![a-z])"
+_SPOKEN = rf"({_NUMBER}) ?({_UNIT})"
+_AGAIN = _any(rf"(?:again|retry|wait)(?: your request)?,? (?:in |after |for |at least )*((?:{_NUMBER} ?{_UNIT}[ ,]*)+)")
+_MILLISECONDS = 1e11
+"""Greater numbers of seconds since 1970 are milliseconds."""

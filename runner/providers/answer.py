@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 
-from .allowance import exhausted, renewal
+from .allowance import exhausted, retry_after
 from .excerpt import excerpt, one_line
-from .header import finite
 from .job import request_id
 from .json_answer import read_json
+
+_LONGEST = 10_000
+"""Characters of a message that are searched; gateways wrap what their backends said in much of their own."""
 
 Redact = Callable[[str], str]
 """Takes every secret out of a text: some servers repeat the key that they refuse."""
@@ -26,6 +26,8 @@ class Answer:
 
     status: int
     message: str
+    said: str = ""
+    """The same in full, where words are looked for."""
     code: str | None = None
     type: str | None = None
     inner: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
@@ -53,15 +55,17 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     headers = response.headers
     error = error_of(raw)
     inner = error.get("inner_error") or error.get("innererror")
+    # Redacted again, as a page's own spelling of its letters is resolved by now.
+    said = redact(_message(error) or excerpt(text) or one_line(response.reason_phrase))
     return Answer(
         status=response.status_code,
-        # Redacted again, as a page's own spelling of its letters is resolved by now.
-        message=redact(_message(error) or excerpt(text) or one_line(response.reason_phrase)),
+        message=one_line(said),
+        said=said,
         code=_word(error.get("code")),
         type=_word(error.get("type")),
         inner=inner if isinstance(inner, dict) else {},
         request_id=request_id(headers),
-        retry_after=retry_after(headers),
+        retry_after=retry_after(headers, said),
         exhausted=exhausted(headers),
         location=headers.get("location"),
         raw=raw,
@@ -70,25 +74,10 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     )
 
 
-def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds that the server asks to wait: `retry-after-ms`, `Retry-After` (seconds, a date), x-ratelimit resets."""
-    milliseconds = finite(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
-    text = headers.get("retry-after", "").strip()
-    seconds = finite(text)
-    if seconds is not None:
-        return max(0.0, seconds)
-    try:
-        date = parsedate_to_datetime(text)
-    except ValueError:
-        return renewal(headers, refused=True)
-    aware = date if date.tzinfo else date.replace(tzinfo=dt.UTC)
-    return max(0.0, (aware - dt.datetime.now(dt.UTC)).total_seconds())
-
-
 def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON
     """The error object in a server's JSON; empty if there is none."""
+    if isinstance(raw, list) and len(raw) == 1:
+        raw = raw[0]  # Google wraps it so
     if not isinstance(raw, dict):
         return {}
     error = raw.get("error", raw)
@@ -103,7 +92,7 @@ def _message(error: Mapping[str, Any]) -> str:  # Any: JSON
         detail = "; ".join(f"{'.'.join(map(str, part.get('loc', ())))} {part.get('msg', '')}".strip() for part in parts)
     elif isinstance(detail, dict):
         detail = detail.get("message") or str(detail)
-    return one_line(str(detail))
+    return one_line(str(detail), _LONGEST)
 
 
 def _word(value: object) -> str | None:

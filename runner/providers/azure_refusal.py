@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-
 from runner.errors import (
     AuthenticationError,
     BadRequestError,
@@ -16,75 +13,52 @@ from runner.errors import (
 
 from .answer import Answer
 from .call import Call
-
-
-@dataclass(frozen=True, slots=True)
-class _Rule:
-    """A refusal, known by a code or by words of its message.
-
-    `what` and `hint` may name {host}, {action}, {model} and {endpoint}.
-    """
-
-    kind: type[ProviderError]
-    words: frozenset[str]
-    pattern: re.Pattern[str] | None
-    what: str
-    hint: str
-
-    def covers(self, answer: Answer) -> bool:
-        return bool(answer.words & self.words) or (
-            self.pattern is not None and self.pattern.search(answer.message) is not None
-        )
-
-
-def _rule(kind: type[ProviderError], words: str, pattern: str, what: str, hint: str) -> _Rule:
-    return _Rule(kind, frozenset(words.split()), re.compile(pattern, re.IGNORECASE) if pattern else None, what, hint)
-
+from .refusal_rule import rule_for
 
 _RULES = (
-    _rule(
+    rule_for(
         AuthenticationError,
         "permissiondenied",
         r"lacks the required data action|does not have (access|permission|the required)",
         "{host} does not let this identity {action}",
         "give it the role Cognitive Services OpenAI User on the resource (portal: Access control); that takes minutes",
     ),
-    _rule(
+    rule_for(
         AuthenticationError,
         "authenticationtypedisabled",
         r"key.based authentication is disabled",
         "{host} takes no keys",
         "provider.auth=entra_id, after pip install 'runner[azure]' and az login",
     ),
-    _rule(
+    rule_for(
         AuthenticationError,
         "publicnetworkaccessdisabled",
         r"virtual network|firewall rules|public (network )?access is disabled|private endpoint",
         "{host} does not admit this network",
         "allow this machine's address under the resource's Networking, or run inside its private network",
     ),
-    _rule(
+    rule_for(
         AuthenticationError,
         "",
         r"tenant provided in token|token.{0,40}(does not match|wrong).{0,40}tenant|wrong issuer",
         "{host} belongs to another tenant than the token",
         "provider.tenant_id=TENANT with provider.auth=entra_id, or az login --tenant TENANT",
     ),
-    _rule(
+    rule_for(
         QuotaError,
         "quotaexceeded insufficientquota",
         r"out of call volume quota",
         "the quota of {host} is used up",
         "portal: Quotas, or the resource's pricing tier; nothing was created",
     ),
-    _rule(
+    rule_for(
         BadRequestError,
         "unsupportedapiversion invalidapiversion invalidapiversionparameter apiversionunsupported",
         r"api[- ]version",
         "{host} does not know this api-version",
         "provider.api_version=null (and no ?api-version= in provider.base_url) is the v1 API",
     ),
-    _rule(
+    rule_for(
         ModelNotFoundError,
         "operationnotsupported",
         r"does not work with the specified model|operation is unsupported",
@@ -92,7 +66,7 @@ _RULES = (
         "model.deployment=NAME of a deployment of the right model; the portal lists them under Deployments",
     ),
 )
-_NO_RESOURCE = _rule(
+_NO_RESOURCE = rule_for(
     UnexpectedAnswerError,
     "resourcenotfound",
     r"resource not found",
@@ -110,18 +84,4 @@ def azure_refusal(answer: Answer, call: Call) -> ProviderError | None:
     about_route = answer.status == 404 and call.job_id is None and call.source is None
     if rule is None and about_route and _NO_RESOURCE.covers(answer):
         rule = _NO_RESOURCE
-    return None if rule is None else _made(rule, answer, call)
-
-
-def _made(rule: _Rule, answer: Answer, call: Call) -> ProviderError:
-    place = call.place
-    names = {"host": place.host, "action": call.action, "model": call.model, "endpoint": place.endpoint}
-    return rule.kind(
-        f"{rule.what.format(**names)} ({answer.status}): {answer.message}",
-        hint=rule.hint.format(**names),
-        code=answer.code or answer.type,
-        request_id=answer.request_id,
-        raw_response=answer.raw,
-        status_code=answer.status,
-        **call.details,
-    )
+    return None if rule is None else rule.error(answer, call)

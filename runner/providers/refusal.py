@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,21 +21,32 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 
+from .allowance import about_jobs, about_quota, about_rate, too_large
 from .answer import Answer, error_of
 from .azure_refusal import azure_refusal
 from .base import PAGE
 from .call import Call
 from .content_filter import categories
+from .refusal_rule import worded_refusal
 
 MODERATED = ("content_filter", "content_policy", "contentfilter", "moderation", "responsibleai", "safety", "sentinel")
 """Parts of the codes by which servers say that a filter struck."""
-_QUOTA = frozenset({"billing_hard_limit_reached", "billing_not_active", "insufficient_balance", "insufficient_quota"})
 _NO_MODEL = frozenset({"deploymentnotfound", "model_not_found", "modelnotfound", "invalid_model"})
+_UNKNOWN_KEYS = frozenset({"auth_error", "expired_key", "invalid_api_key", "token_not_found_in_db"})
+"""Codes by which gateways refuse a key, with whatever status."""
+_ABOUT_KEY = re.compile(
+    r"api[ _-]?key|\bkey\b|token|credential|authenti|unauthori[sz]ed|signature|bearer", re.IGNORECASE
+)
+_POLICY = re.compile(r"content polic|safety|moderat|violat\w+.{0,40}polic|usage polic", re.IGNORECASE)
+_OF_THE_ADDRESS = frozenset({401, 404, 405, 407, 410})
+"""Statuses of pages that come whatever the request holds: a wrong address, a page to sign in."""
 
 
 def refusal(answer: Answer, call: Call) -> RunnerError:
     """The error for an answer that is no success, or no answer of the API's."""
     special = azure_refusal(answer, call) if call.place.azure else None
+    if special is None and not about_quota(answer.status, answer.words, answer.said):
+        special = worded_refusal(answer, call)
     return special or next(make for applies, make in _RULES if applies(answer, call))(answer, call)
 
 
@@ -42,6 +54,23 @@ def _details(answer: Answer, call: Call) -> dict[str, Any]:  # Any: keyword argu
     code = answer.code or answer.type
     return {**call.details, "code": code, "request_id": answer.request_id, "raw_response": answer.raw,
             "status_code": answer.status}  # fmt: skip
+
+
+def _too_large(answer: Answer, call: Call) -> ProviderError:
+    return BadRequestError(
+        f"what this run sends is too large for {call.place.host} ({answer.status}): {answer.message}",
+        hint="smaller input images (request.image_list), or a higher limit where the server or a proxy before it sets "
+        "one; nothing was created",
+        **_details(answer, call),
+    )
+
+
+def _asks_too_much(answer: Answer, call: Call) -> ProviderError:
+    return BadRequestError(
+        f"this run asks {call.place.host} for more than it ever gives at once ({answer.status}): {answer.message}",
+        hint="ask for less: fewer images, a smaller size or fewer input images; nothing was created",
+        **_details(answer, call),
+    )
 
 
 def _bad_request(answer: Answer, call: Call) -> ProviderError:
@@ -61,13 +90,15 @@ def _quota(answer: Answer, call: Call) -> ProviderError:
 
 
 def _rate_limit(answer: Answer, call: Call) -> ProviderError:
-    running = any(word in answer.message.lower() for word in ("running", "concurrent", "in progress"))
-    key = "provider.max_concurrent_jobs" if running else "provider.requests_per_minute"
+    crowded = about_jobs(answer.said)
+    exhausted = not crowded and (answer.exhausted or about_rate(answer.words, answer.said))
+    key = "provider.max_concurrent_jobs" if crowded else "provider.requests_per_minute"
     return RateLimitError(
         f"{call.place.host} asks to wait ({answer.status}): {answer.message}",
         hint=f"nothing was created; it is tried again, and a lower {key} avoids it",
         retry_after=answer.retry_after,
-        exhausted=answer.exhausted and not running,
+        exhausted=exhausted,
+        crowded=crowded,
         **_details(answer, call),
     )
 
@@ -93,11 +124,11 @@ def _page(answer: Answer, call: Call) -> ProviderError | UncertainError:
             code=PAGE,
             **call.details,
         )
-    return UnexpectedAnswerError(
-        f"{call.place.host} {what}",
-        hint=f"is provider.base_url right? now {call.place.endpoint}; or a proxy or login page stands before it",
-        **_details(answer, call),
-    )
+    alike = answer.status < 400 or answer.status in _OF_THE_ADDRESS
+    hint = f"is provider.base_url right? now {call.place.endpoint}; or a proxy or login page stands before it"
+    if not alike:
+        hint = f"a firewall or gateway before the API may dislike this prompt or image; if it is every one: {hint}"
+    return UnexpectedAnswerError(f"{call.place.host} {what}", hint=hint, unsure=not alike, **_details(answer, call))
 
 
 def _moderation(answer: Answer, call: Call) -> ProviderError:
@@ -106,6 +137,16 @@ def _moderation(answer: Answer, call: Call) -> ProviderError:
     return ContentModerationError(
         f"{call.place.host}'s content filter refused to {call.action}{because}: {answer.message}",
         hint="change request.prompt or the input image; nothing was created",
+        **_details(answer, call),
+    )
+
+
+def _forbidden(answer: Answer, call: Call) -> ProviderError:
+    return AuthenticationError(
+        f"{call.place.host} does not allow to {call.action} ({answer.status}): {answer.message}",
+        hint="the words are the server's: a right that the account or key lacks, or something in this request; "
+        "nothing was created",
+        unsure=True,
         **_details(answer, call),
     )
 
@@ -136,6 +177,17 @@ def _authentication(answer: Answer, call: Call) -> ProviderError:
     )
 
 
+def _no_model(answer: Answer, call: Call) -> ProviderError:
+    place = call.place
+    hint = "model.deployment=NAME, as your Azure resource calls it" if place.azure else "model.name=NAME"
+    noun = "deployment" if place.azure else "model"
+    return ModelNotFoundError(
+        f"{place.host} has no {noun} {call.model!r} ({answer.status}): {answer.message}",
+        hint=hint,
+        **_details(answer, call),
+    )
+
+
 def _not_found(answer: Answer, call: Call) -> RunnerError:
     place = call.place
     if call.job_id is not None:
@@ -152,14 +204,8 @@ def _not_found(answer: Answer, call: Call) -> RunnerError:
             hint="request.video=ID of a finished video of the same endpoint and account",
             **_details(answer, call),
         )
-    if answer.words & _NO_MODEL or "video_generation_user_error" in answer.words:
-        hint = "model.deployment=NAME, as your Azure resource calls it" if place.azure else "model.name=NAME"
-        noun = "deployment" if place.azure else "model"
-        return ModelNotFoundError(
-            f"{place.host} has no {noun} {call.model!r} ({answer.status}): {answer.message}",
-            hint=hint,
-            **_details(answer, call),
-        )
+    if "video_generation_user_error" in answer.words:
+        return _no_model(answer, call)
     return UnexpectedAnswerError(
         f"{place.host} has no route to {call.action} ({answer.status}): {answer.message}",
         hint=f"check provider.base_url (now {place.endpoint})"
@@ -168,18 +214,34 @@ def _not_found(answer: Answer, call: Call) -> RunnerError:
     )
 
 
+def _lacks_model(answer: Answer, call: Call) -> bool:
+    # LiteLLM says so with 400 and no code of its own.
+    said = "invalid model name" in answer.said.lower()
+    return call.job_id is None and call.source is None and (said or bool(answer.words & _NO_MODEL))
+
+
+def _is_about_key(answer: Answer, call: Call) -> bool:
+    return answer.status == 403 and (not call.place.key_source or _ABOUT_KEY.search(answer.said) is not None)
+
+
 _Rule = tuple[Callable[[Answer, Call], bool], Callable[[Answer, Call], RunnerError]]
 
 # The first that applies. Codes come before the status, which servers choose freely; pages come before the statuses
 # whose errors speak of keys and models, as a page was not sent by the API.
 _RULES: tuple[_Rule, ...] = (
-    (lambda answer, _: bool(answer.words & _QUOTA) or answer.status == 402, _quota),
+    (lambda answer, _: answer.status == 413, _too_large),
+    (lambda answer, _: answer.status < 500 and about_quota(answer.status, answer.words, answer.said), _quota),
+    (lambda answer, _: answer.status == 429 and too_large(answer.said), _asks_too_much),
     # 425 Too Early: refused unprocessed, like a 429.
     (lambda answer, _: answer.status in (425, 429), _rate_limit),
     (lambda answer, _: answer.status >= 500 or answer.status == 408, _server),
     (lambda answer, _: answer.is_page or answer.status < 400, _page),
     (lambda answer, _: any(part in word for word in answer.words for part in MODERATED), _moderation),
-    (lambda answer, _: answer.status in (401, 403), _authentication),
+    (lambda answer, _: answer.status in (403, 451) and _POLICY.search(answer.said) is not None, _moderation),
+    (lambda answer, _: answer.status == 401 or bool(answer.words & _UNKNOWN_KEYS), _authentication),
+    (_is_about_key, _authentication),
+    (lambda answer, _: answer.status in (403, 451), _forbidden),
+    (_lacks_model, _no_model),
     (lambda answer, _: answer.status in (404, 410), _not_found),
     # A conflict passes for who only reads. A paid request was not accepted, and only a person can tell with what it
     # conflicts, so that it is not repeated.
