@@ -17,7 +17,9 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from runner.app import run  # after the interpreter has found us: `--help` must stay quick
     from runner.cli.sdk_types import import_types_when_asked
+    from runner.display.reader import open_streams
 
+    open_streams()
     import_types_when_asked()
     try:
         code = run(sys.argv[1:])

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from runner import __version__
-from runner.display.reader import forget_reader, lost_output, output_refused
+from runner.display.reader import lost_output, output_refused
 from runner.errors import RunnerError
 
 if TYPE_CHECKING:
@@ -44,11 +44,8 @@ def _guarded(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Runs meet it where they close, with their own code; here it is only help or a table that nobody reads on.
-        forget_reader()
-        return 0
     except OSError as error:
+        # Runs meet it where they close, with their own code; here it is only help or a table that nobody reads on.
         if not output_refused(error):
             raise
         return 0

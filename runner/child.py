@@ -36,7 +36,7 @@ def start(
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
-        env={**inherited, **(variables or {})},
+        env={**inherited, "PYTHONIOENCODING": "utf-8", **(variables or {})},  # both ends of its pipes agree
         start_new_session=True,
     )
 

@@ -16,6 +16,7 @@ from runner.engine.run import Event, Run
 
 from .duration import elapsed
 from .line import clean, cut, flowing, in_ascii, padded, width
+from .reader import errors_may_be_unread
 from .reason import Reasons
 from .tally import Active, Now, Tally
 
@@ -59,7 +60,8 @@ class LiveDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._live.__exit__(kind, error, trace)
+        with errors_may_be_unread():
+            self._live.__exit__(kind, error, trace)
 
     def __call__(self, event: Event) -> None:
         """Take the event in; the first failures and notes of each kind are printed above the bars at once."""
@@ -73,7 +75,8 @@ class LiveDisplay:
         count = reasons.count(text, event.run.index)[1]
         reasons.printed += count <= _IN_FULL
         if count <= _IN_FULL and reasons.printed <= _PRINTED:
-            self._console.print(Text(f"[{event.run.index}] {clean(text, 400)}", style=style))
+            with errors_may_be_unread():
+                self._console.print(Text(f"[{event.run.index}] {clean(text, 400)}", style=style))
 
     def _render(self) -> Text:
         columns, height = self._console.size

@@ -1,9 +1,12 @@
-"""Who reads our output: a reader may go away, as `| head` does, and a full disk may take nothing."""
+"""Standard input and output: closed, narrow, read by somebody who goes away as `| head` does, or on a full disk."""
 
 from __future__ import annotations
 
+import codecs
 import errno
+import io
 import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,10 +14,37 @@ from typing import TextIO
 
 from runner.errors import DiskError
 
+from .line import in_ascii
+
+_GONE = frozenset({errno.EBADF, errno.EPIPE})
 _FULL = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
 
 _lost: list[OSError] = []
 """Why the output cannot be written, once that is known; a process has one."""
+
+
+def open_streams() -> None:
+    """Make standard input and output usable whatever the shell has made of them; called once, by the process's entry.
+
+    A stream that the shell has closed (`>&-`) becomes the null device: the next file that is opened, as the ledger,
+    would else get its number. What an encoding lacks, as ascii in cron, is replaced, and never an error.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            number = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: the one that was closed
+            os.set_inheritable(number, True)
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", closefd=False))
+    codecs.register_error("runner.replace", _replaced)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="runner.replace")
+
+
+def _replaced(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    lacking = in_ascii(error.object[error.start : error.end])
+    return "".join(char if char.isascii() else "?" for char in lacking), error.end
 
 
 @contextmanager
@@ -23,8 +53,6 @@ def reader_may_leave() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
-        forget_reader()
     except OSError as error:
         _lose(error)
 
@@ -44,7 +72,7 @@ def lost_output() -> DiskError | None:
 
 def output_refused(error: OSError) -> bool:
     """Whether `error` came from printing, of which no more is tried then; a file's error would name the file."""
-    refused = error.filename is None and error.errno in _FULL
+    refused = error.filename is None and error.errno in _FULL | _GONE
     if refused:
         _lose(error)
     return refused
@@ -52,8 +80,15 @@ def output_refused(error: OSError) -> bool:
 
 def say(line: str) -> None:
     """Print a line on standard error; where nobody reads it, what is under way goes on."""
-    try:
+    with errors_may_be_unread():
         print(line, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def errors_may_be_unread() -> Iterator[None]:
+    """Go on where standard error cannot be written; nothing more is printed there then."""
+    try:
+        yield
     except OSError:
         forget_reader(sys.stderr)
 
@@ -64,5 +99,12 @@ def forget_reader(stream: TextIO | None = None) -> None:
 
 
 def _lose(error: OSError) -> None:
-    _lost.append(error)
+    if not _gone(error):
+        _lost.append(error)
     forget_reader()
+
+
+def _gone(error: OSError) -> bool:
+    """Whether there is nobody to print to: that is no loss, as it is where a disk does not take the output."""
+    closed_terminal = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
+    return error.errno in _GONE or closed_terminal

@@ -32,8 +32,8 @@ def run_all(
 
     `store` keeps their records (default: each run's `result.json`); `claimed` tells what is other runs'.
     `purse` is what they may spend together (default: without a limit).
-    The first Ctrl-C or SIGTERM stops submitting and polling, keeps every job's id, and awaits the answers to paid
-    requests that are under way; the second leaves at once. `Outcome.interrupted` then names the signal.
+    The first Ctrl-C, SIGTERM or SIGHUP stops submitting and polling, keeps every job's id, and awaits the answers to
+    paid requests that are under way; the second leaves at once. `Outcome.interrupted` then names the signal.
     """
     scheduler = _scheduler(runs, observer, fail_fast, store=store, claimed=claimed, purse=purse)
     return asyncio.run(_interruptible(scheduler))

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, delivered to the event loop."""
+"""Ctrl-C, SIGTERM and a terminal's end (SIGHUP), delivered to the event loop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+def _signals() -> list[int]:
+    """Those that end a run. A SIGHUP that is ignored stays so: `nohup` means that the terminal may go."""
+    hangup = getattr(signal, "SIGHUP", None)  # Windows has none
+    heard = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
+    return [signal.SIGINT, signal.SIGTERM, *([hangup] if heard and hangup is not None else [])]
 
 
 @contextmanager
@@ -21,8 +26,8 @@ def interrupts(handle: Callable[[int], None]) -> Iterator[None]:
         yield
         return
     loop = asyncio.get_running_loop()
-    previous = {number: signal.getsignal(number) for number in _SIGNALS}
-    for number in _SIGNALS:
+    previous = {number: signal.getsignal(number) for number in _signals()}
+    for number in previous:
         _listen(loop, number, handle)
     try:
         yield

@@ -124,3 +124,47 @@ def test_a_full_disk_behind_the_output_is_one_clear_line(tmp_path, arguments, fi
 def test_a_full_disk_behind_the_errors_changes_no_code(tmp_path):
     command = f"{sys.executable} -m runner model=none 2>/dev/full"
     assert subprocess.run(command, shell=True, cwd=tmp_path, check=False).returncode == 2
+
+
+CLOSED = [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-", "1</dev/null", "2</dev/null"]
+"""What a shell may do to the three streams: closed, or opened for reading alone."""
+
+
+@pytest.mark.parametrize("closed", CLOSED)
+def test_a_closed_stream_changes_neither_the_run_nor_its_code(tmp_path, closed):
+    quick = "request=draft provider.latency=0.05 provider.poll_interval=0.05"
+    command = f"{sys.executable} -m runner {quick} {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    (video,) = tmp_path.glob("outputs/*/*/video.mp4")
+    # Nothing was printed into a file that had got the closed stream's number.
+    assert b"verified" not in video.read_bytes()
+    assert (video.parent / "ledger.sqlite3").read_bytes().startswith(b"SQLite format 3")
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-", "1</dev/null"])
+@pytest.mark.parametrize(("arguments", "code"), [("model=none", 2), ("--help", 0), ("models", 0)])
+def test_a_closed_stream_changes_no_commands_code(tmp_path, closed, arguments, code):
+    command = f"{sys.executable} -m runner {arguments} {closed}"
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-16"])
+def test_an_encoding_that_lacks_letters_changes_neither_the_run_nor_its_code(tmp_path, encoding):
+    prompts = "request.prompt='東京 \U0001f469‍\U0001f52c – 3×','naïve…'"
+    arguments = ["request=draft", "provider.latency=0.05", "provider.poll_interval=0.05", "-m", prompts]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    for more in ((), ("dry_run=true",)):
+        done = subprocess.run(
+            [*RUNNER, *arguments, *more], cwd=tmp_path, env=environment, capture_output=True, check=False
+        )
+        errors = done.stderr.decode(encoding)
+        assert done.returncode == 0, errors
+        assert "Traceback" not in errors
+        assert "verified" in done.stdout.decode(encoding) or more
+    listed = subprocess.run([*RUNNER, "ls"], cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert listed.returncode == 0
+    assert "verified" in listed.stdout.decode(encoding)

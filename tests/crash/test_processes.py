@@ -1,4 +1,4 @@
-"""Real processes as a user has them: two at once, Ctrl-C, SIGTERM, a full disk, a directory that cannot be written."""
+"""Real processes as a user has them: two at once, signals, a closed terminal, a full or read-only disk."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_a_second_process_is_told_who_holds_the_directory_and_goes_on_after_a_ki
     assert patient.books("run").statuses == {"verified": 1}
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_an_interrupted_sweep_says_how_to_go_on_and_does(patient, clock, number, code):
     process = patient.start("-m", *patient.new(), "replica=0,1,2")
     patient.submitted("sweep", 3)
@@ -128,6 +128,61 @@ def test_an_interrupted_sweep_says_how_to_go_on_and_does(patient, clock, number,
     books = patient.books("sweep")
     assert books.violations() == []
     assert (books.statuses, len(books.created)) == ({"verified": 3}, 3)
+
+
+ON_A_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.fixture
+def slow_image(make_emulator, place) -> Place:
+    """Where the answer to a paid image request takes a second."""
+    rule = {"match": {"operation": "image_generate"}, "fault": "slow", "seconds": 100}
+    return place(make_emulator(rules=[rule]))
+
+
+IMAGE = ("model=gpt-image-2", "request=image", "request.size=1024x1024", "hydra.run.dir=run")
+
+
+def test_a_terminal_that_is_closed_loses_no_paid_image(slow_image):
+    master, terminal = os.openpty()
+    arguments = [*slow_image.new()[:3], *IMAGE, "progress=live"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ON_A_TERMINAL, "-m", "runner", *arguments],
+        cwd=slow_image.cwd,
+        env=environment(),
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    slow_image.open.callback(process.kill)
+    os.close(terminal)
+    until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
+    os.close(master)  # as a dropped ssh does: SIGHUP, and nobody to print to
+    assert process.wait(PATIENCE) == 129
+    assert slow_image.books("run").violations() == []
+    assert slow_image.books("run").statuses == {"verified": 1}
+
+
+def test_a_hangup_that_is_ignored_as_by_nohup_ends_nothing(slow_image):
+    arguments = [*slow_image.new()[:3], *IMAGE]
+    ignoring = "trap '' HUP; exec \"$@\""
+    process = subprocess.Popen(
+        ["sh", "-c", ignoring, "sh", sys.executable, "-m", "runner", *arguments],
+        cwd=slow_image.cwd,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    slow_image.open.callback(process.kill)
+    until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
+    process.send_signal(signal.SIGHUP)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
 
 
 def test_ctrl_c_twice_leaves_at_once_and_the_lost_job_is_found_again(make_emulator, place):

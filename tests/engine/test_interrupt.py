@@ -110,7 +110,7 @@ CHILD = """
 """
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_real_signal_leaves_the_ids_in_result_json(make_emulator, tmp_path, number, code):
     emulator = make_emulator(latency=1000, time_scale=1)
     program = CHILD.format(here=str(Path(__file__).parent), directory=str(tmp_path), url=emulator.base_url)
