@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import io
 import pickle
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -22,11 +23,12 @@ from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.core_plugins.importlib_resources_config_source import ImportlibResourcesConfigSource
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.default_element import GroupDefault, InputDefault, ResultDefault
-from hydra.plugins.config_source import ConfigResult, ConfigSource
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from omegaconf import DictConfig, OmegaConf
 from omegaconf._utils import get_yaml_loader
 
 from runner.config.shipped import directory
+from runner.text_file import read_text
 
 _T = TypeVar("_T")
 
@@ -103,6 +105,29 @@ class ShippedSource(FileConfigSource):
         return _read(self, Path(self.path, self._normalize_file_name(config_path)))
 
 
+class UsersSource(FileConfigSource):
+    """Somebody's files, which may begin with a byte order mark, before which Hydra sees no `@package`."""
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Read a file as Hydra does; raises `ConfigError` where it is no UTF-8 text."""
+        name = self._normalize_file_name(config_path)
+        path = Path(self.path, name)
+        if not path.is_file():
+            raise ConfigLoadError(f"Config not found : {path}")
+        text = read_text(path)
+        header = ConfigSource._get_header_dict(text[:512])  # noqa: SLF001 - as its other sources do
+        config = OmegaConf.load(_Text(text, str(path)))
+        return ConfigResult(self.provider, f"{self.scheme()}://{self.path}", config, header)
+
+
+class _Text(io.StringIO):
+    """A text with the name that YAML's errors tell."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
 class HydrasSource(ImportlibResourcesConfigSource):
     """Hydra's own files, of which the same is true."""
 
@@ -128,11 +153,10 @@ class Mould(Generic[_T]):
 
 def _quick(source: ConfigSource) -> ConfigSource:
     """The same source, reading quickly, if we know what is in it."""
-    if not yaml.__with_libyaml__:
-        return source
-    if source.scheme() == "file" and Path(source.path) == directory():
-        return ShippedSource(source.provider, source.path)
-    if source.full_path() == "pkg://hydra.conf" and Path(hydra.conf.__file__).is_file():
+    if source.scheme() == "file":
+        shipped = Path(source.path) == directory() and yaml.__with_libyaml__
+        return (ShippedSource if shipped else UsersSource)(source.provider, source.path)
+    if yaml.__with_libyaml__ and source.full_path() == "pkg://hydra.conf" and Path(hydra.conf.__file__).is_file():
         return HydrasSource(source.provider, source.full_path())
     return source
 

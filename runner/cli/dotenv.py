@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
 
@@ -15,11 +16,13 @@ def load_dotenv(directory: Path | None = None) -> None:
         return
     from dotenv import dotenv_values  # most runs have no .env
 
+    from runner.text_file import read_text
+
     try:
-        values = dotenv_values(path, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
-        raise ConfigError(f"{path} cannot be read: {reason}", hint="mend or remove it") from error
+        text = read_text(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="mend or remove it") from error
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     for name, value in values.items():
         if value is not None:
             os.environ.setdefault(name, value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,9 @@ from runner.errors import ConfigError
 if TYPE_CHECKING:
     from runner.config import Problem
 
+_INTERPOLATION = re.compile(r"(\\*)\$\{")
+_LONGEST = 1000
+"""Characters of a command that somebody copies from a terminal; beyond, a file is the better place."""
 _PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
 
 
@@ -39,7 +44,8 @@ def quoted(key: str, text: str) -> str:
     """One shell word that makes Hydra read `text` literally as the value of `key`."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
-    literal = QuotedString(text.replace("${", "\\${"), Quote.single).with_quotes()
+    # OmegaConf takes the backslashes before an interpolation for escapes.
+    literal = QuotedString(_INTERPOLATION.sub(r"\1\1\\${", text), Quote.single).with_quotes()
     return shlex.quote(f"{key}={literal}")
 
 
@@ -63,10 +69,22 @@ def _misread(override: str, text: str) -> str | None:
 
 
 def _hint(key: str, text: str, command: str) -> str:
-    return (
-        f"Nothing was sent. As one prompt, quoted for Hydra and the shell:\n"
-        f"  {command} {quoted(key, text)}\n"
-        f"or put the text in a file:\n"
-        f"  {command} request.prompt_file=prompt.txt\n"
-        f"To sweep over several prompts, quote each:  -m \"{key}='first','second'\""
-    )
+    name = key.lstrip("+")
+    line = f"  {command} {quoted(name, text)}"
+    typed = ["As one prompt, quoted for Hydra and the shell:", line] if printed_as_it_is(line) else []
+    filed = ["Put the text in a file, saved as UTF-8:", f"  {command} request.prompt_file=prompt.txt"]
+    if name != "request.prompt":
+        filed = [] if typed else ["Put it in a YAML file of your own, as it can be printed here only with changes"]
+    swept = f"To sweep over several prompts, quote each:  -m \"{name}='first','second'\""
+    return "\n".join(["Nothing was sent.", *typed, *filed, swept])
+
+
+def printed_as_it_is(line: str) -> bool:
+    """Return whether a line can be copied from the terminal: it has no break, no invisible character, nothing lost."""
+    from runner.display.line import clean
+
+    try:
+        line.encode(sys.stderr.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return len(line) <= _LONGEST and clean(line, len(line)) == line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from runner.sweep.preflight import PreflightError
 def main(arguments: Sequence[str]) -> int:
     """Run it in a new directory and say what differs now; returns the exit code."""
     parsed = _parser().parse_args(arguments)
-    refuse_broken_prompts(parsed.overrides, command=f"python -m runner repeat {parsed.run_dir}")
+    refuse_broken_prompts(parsed.overrides, command=f"python -m runner repeat {shlex.quote(str(parsed.run_dir))}")
     result = _saved(parsed.run_dir)
     config = _config(result, parsed.overrides)
     for difference in differences(result, config):
@@ -59,7 +60,7 @@ def _model_differences(config: RunConfig) -> list[str]:
 
 def _saved(directory: Path) -> Result:
     if (directory / "multirun.yaml").exists() or (directory / "0" / "result.json").exists():
-        hint = f"name one of its runs: python -m runner repeat {directory}/0"
+        hint = f"name one of its runs: python -m runner repeat {shlex.quote(str(directory / '0'))}"
         raise ConfigError(f"{directory} is a sweep", hint=hint)
     if not (directory / "result.json").is_file():
         raise ConfigError(f"{directory} is no run's directory: it has no result.json", hint="ls -d outputs/*/*")

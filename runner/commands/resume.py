@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from runner.cli.prompt_guard import refuse_broken_prompts
 def main(arguments: Sequence[str]) -> int:
     """Resume, and return the exit code of the whole sweep."""
     parsed = _parser().parse_intermixed_args(arguments)
-    refuse_broken_prompts(parsed.overrides, command=f"python -m runner resume {parsed.dir}")
+    refuse_broken_prompts(parsed.overrides, command=f"python -m runner resume {shlex.quote(str(parsed.dir))}")
     from runner.sweep.resumption import Consent, resume
 
     consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)

@@ -8,6 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from runner.errors import ConfigError
+from runner.text_file import read_text
+
 from .fallback import expanded, unknown_options
 from .model import ImageModel, VideoModel
 from .problem import Problem, did_you_mean, from_validation_error
@@ -84,9 +87,11 @@ def _read_prompt(request: object) -> tuple[list[Problem], str | None]:
         return [], None
     path = Path(request["prompt_file"]).expanduser()
     try:
-        return [], path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        return [], read_text(path).strip()
+    except ConfigError as error:
+        return [Problem("request.prompt_file", error.message, error.hint)], None
+    except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
+        reason = error.strerror if isinstance(error, OSError) else str(error)
         where = f"{path} (from {Path.cwd()})" if not path.is_absolute() else str(path)
         return [Problem("request.prompt_file", f"cannot read {where}: {reason}")], None
 

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator
 
+from runner.text_file import MARK
+
 from .frozen import Frozen
 from .sampling import VideoSampling
 
@@ -44,12 +46,20 @@ SourceVideo = Annotated[str, StringConstraints(min_length=1), AfterValidator(_so
 """The id of a finished video, or the directory of the run that made it, which is made absolute."""
 
 
+def _unmarked(text: str) -> str:
+    return text.lstrip(MARK)
+
+
+Prompt = Annotated[str, AfterValidator(_unmarked)]
+"""A text without the byte order mark that it may have from a file."""
+
+
 class BaseRequest(Frozen):
     """What videos and images share."""
 
-    prompt: str
+    prompt: Prompt
     prompt_file: Path | None = None
-    negative_prompt: str | None = None
+    negative_prompt: Prompt | None = None
     size: Size | None = None
     aspect_ratio: str | None = None
     image_list: tuple[ReferenceImage, ...] = ()

@@ -12,6 +12,9 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
+from runner.errors import ConfigError
+from runner.text_file import read_text
+
 Operation = Literal[
     "create", "remix", "edit", "extend", "retrieve", "list", "content", "delete", "character",
     "image_generate", "image_edit", "media", "models",
@@ -183,8 +186,10 @@ def parse_header(text: str) -> Fault:
 def load_rules(path: Path) -> tuple[Rule, ...]:
     """Read a YAML list of rules; raises FaultFileError with the place and the reason."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_text(path))
         return TypeAdapter(tuple[Rule, ...]).validate_python(data or ())
+    except ConfigError as error:
+        raise FaultFileError(error.message) from error
     except OSError as error:
         raise FaultFileError(f"{path}: {error.strerror}") from error
     except yaml.YAMLError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -39,7 +40,9 @@ def entered(ledger: Ledger, runs: Sequence[Run], fingerprints: Sequence[str], *,
     if {number: entry.fingerprint for number, entry in known.items()} != {
         run.index: work for run, work in zip(runs, fingerprints, strict=True)
     }:
-        raise ConfigError(f"{ledger.directory} holds other runs", hint=f"python -m runner resume {ledger.directory}")
+        raise ConfigError(
+            f"{ledger.directory} holds other runs", hint=f"python -m runner resume {shlex.quote(str(ledger.directory))}"
+        )
     return [gone_on(run, known[run.index]) for run in runs]
 
 

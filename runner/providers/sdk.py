@@ -243,7 +243,8 @@ class SDKProvider:
     async def _post_image(self, body: Body) -> Any:  # Any: the SDK's raw response, whose class is private
         images = self.images().with_raw_response
         parts = {name: [file.part for file in group] for name, group in body.files.items()}
-        files = {name: group if name == "image" else group[0] for name, group in parts.items()}
+        # The SDK calls a list `image[]`, which many servers do not read, and one file `image`, which all do.
+        files = {name: group if len(group) > 1 else group[0] for name, group in parts.items()}
         send = cast("Any", images.edit if body.operation == "edit" else images.generate)  # Any: as in _post_video
         return await send(**body.fields, **files, extra_body=body.extra)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -155,7 +156,7 @@ def _strangers(directories: Sequence[Path], ledgers: Acquaintance) -> Iterator[F
         others = [directory for directory in ledgers.runs_of(place) if directory not in own]
         if others:
             message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
-            hint = f"python -m runner resume {place}, or choose another hydra.sweep.dir"
+            hint = f"python -m runner resume {shlex.quote(str(place))}, or choose another hydra.sweep.dir"
             yield Finding(None, Problem("hydra.sweep.dir", message, hint))
 
 

@@ -144,7 +144,9 @@ def _places(directory: Path) -> list[Path]:
         raise NotBegunError(directory, left)
     below = {path.parent for path in directory.glob("*/ledger.sqlite3")}
     if below and not alone:
-        raise ConfigError(f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {directory}")
+        raise ConfigError(
+            f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {shlex.quote(str(directory))}"
+        )
     if alone:
         raise ConfigError(
             f"{directory} has no ledger; {len(alone)} of its runs have a {NAME}, from which each goes on alone",

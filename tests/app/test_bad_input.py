@@ -144,7 +144,7 @@ def test_a_config_file_that_is_no_yaml_is_named(cli, tmp_path):
 
 def test_a_dotenv_that_is_no_text_is_named(cli, tmp_path):
     (tmp_path / ".env").write_bytes(b"A=\xff\xfe")
-    cli().refused(".env cannot be read")
+    cli().refused(".env is no UTF-8 text: byte 2 (counted from 0, in line 1) is 0xff", "save it as UTF-8")
 
 
 def test_an_earlier_run_is_never_overwritten(quick):

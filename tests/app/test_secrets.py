@@ -40,9 +40,11 @@ def test_copying_the_environment_into_hydras_config_is_refused(cli, canary):
     cli("hydra.job.env_copy=[OPENAI_API_KEY]", OPENAI_API_KEY=canary).refused("env_set")
 
 
-def test_dotenv_is_read_from_where_the_user_stands(cli, make_emulator, canary, tmp_path):
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_dotenv_is_read_from_where_the_user_stands(cli, make_emulator, canary, tmp_path, mark):
     server = make_emulator(api_key=canary)
-    (tmp_path / ".env").write_text(f'OPENAI_API_KEY="{canary}"\nOPENAI_BASE_URL={server.base_url}\n')
+    text = f'OPENAI_API_KEY="{canary}"\r\nOPENAI_BASE_URL={server.base_url}\r\n'
+    (tmp_path / ".env").write_bytes((mark + text).encode())
     done = cli("provider=openai", *VIDEO)
     assert done.code == 0, done.err
     assert canary.encode() not in written(done.cwd)

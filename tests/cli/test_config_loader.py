@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 
 from runner.cli.config_loader import ConfigLoader
 from runner.config.shipped import directory, names
+from runner.errors import ConfigError
 
 OVERRIDES = [
     [],
@@ -52,6 +53,30 @@ def test_it_composes_what_hydra_composes_for_the_first_and_for_the_next_time(mod
     for overrides in OVERRIDES:
         expected = composed(hydras, overrides, mode)
         assert [composed(own, overrides, mode) for _ in range(2)] == [expected, expected], overrides
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_users_file_is_read_alike_with_a_byte_order_mark_and_without(tmp_path, end):
+    (tmp_path / "experiment").mkdir()
+    text = f"# @package _global_{end}request:{end}  prompt: A café{end}".encode()
+    (tmp_path / "experiment" / "plain.yaml").write_bytes(text)
+    (tmp_path / "experiment" / "marked.yaml").write_bytes(b"\xef\xbb\xbf" + text)
+    loader = ConfigLoader(search_path(tmp_path))
+
+    plain, marked = (composed(loader, [f"+experiment={name}", "hydra=default"]) for name in ("plain", "marked"))
+    assert "prompt: A café" in plain
+    assert marked == plain.replace("experiment=plain", "experiment=marked").replace(
+        "experiment: plain", "experiment: marked"
+    )
+
+
+def test_a_users_file_in_another_encoding_is_refused_by_name_and_byte(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    path = tmp_path / "experiment" / "latin.yaml"
+    path.write_bytes("# @package _global_\nrequest: {prompt: A café}\n".encode("latin-1"))
+
+    with pytest.raises(ConfigError, match=rf"{path} is no UTF-8 text: byte 43 .counted from 0, in line 2. is 0xe9"):
+        composed(ConfigLoader(search_path(tmp_path)), ["+experiment=latin"])
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")

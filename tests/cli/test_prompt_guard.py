@@ -1,26 +1,93 @@
 from __future__ import annotations
 
+import io
 import shlex
+import subprocess
+import sys
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from omegaconf import OmegaConf
 
 from runner.cli.prompt_guard import quoted, refuse_broken_prompts
+from runner.display import print_error
 from runner.errors import ConfigError
 
 
 def read_back(word: str) -> str:
     (argument,) = shlex.split(word)
+    return composed(argument)
+
+
+def composed(argument: str) -> str:
+    """What Hydra's parser and OmegaConf's interpolation leave of an override's value."""
     value = OverridesParser.create().parse_override(argument).value()
     assert isinstance(value, str)
-    return value.replace("\\${", "${")
+    read: str = OmegaConf.to_container(OmegaConf.create({"prompt": value}), resolve=True)["prompt"]
+    return read
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1))
+def by_bash(line: str) -> list[str]:
+    """The words that bash makes of a line."""
+    done = subprocess.run(["bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True, timeout=60)
+    return done.stdout.decode().split("\0")[:-1]
+
+
+def printed(text: str) -> str:
+    """What the terminal shows of the refusal of a prompt that Hydra cannot read."""
+    with pytest.raises(ConfigError) as caught:
+        refuse_broken_prompts([f"request.prompt=({text}"], command="python -m runner")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stderr", terminal := io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline=""))
+        print_error(caught.value)
+    terminal.seek(0)
+    return terminal.read()
+
+
+texts = st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1)
+biting = st.text(alphabet=st.sampled_from("\\${}'\"`!#&|;<>*?~ \n\t,=()[]:%éa\u200d\ufeff\U0001f469"), min_size=1)
+
+
+@given(texts | biting)
 def test_the_quoted_form_is_read_back_literally(text):
     assert read_back(quoted("request.prompt", text)) == text
+
+
+@given(texts | biting)
+@settings(max_examples=60, deadline=None)
+def test_a_printed_command_repeats_the_prompt_letter_for_letter_or_there_is_none(text):
+    commands = [line.strip() for line in printed(text).splitlines() if line.startswith("    python -m runner ")]
+
+    assert commands[-1] == "python -m runner request.prompt_file=prompt.txt"
+    for command in commands[:-1]:
+        (argument,) = by_bash(command.removeprefix("python -m runner "))
+        assert composed(argument) == f"({text}"
+
+
+@pytest.mark.parametrize(
+    "text", ["\U0001f469\u200d\U0001f52c (laughing", "two\nlines (", "a\ttab (", "x (" * 2000, "\ufeff("]
+)
+def test_what_a_terminal_would_change_is_never_shown_as_a_command(text):
+    said = printed(text)
+    assert "request.prompt=" not in said.replace("request.prompt='first'", "")
+    assert "request.prompt_file=prompt.txt" in said
+
+
+def test_a_terminal_without_the_letters_is_given_no_command_with_them(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    with pytest.raises(ConfigError) as caught:
+        refuse_broken_prompts(["request.prompt=un café"])
+    assert "caf" not in (caught.value.hint or "")
+
+
+def test_a_negative_prompt_has_no_file():
+    with pytest.raises(ConfigError) as caught:
+        refuse_broken_prompts(["+request.negative_prompt=(blurred"])
+    hint = caught.value.hint or ""
+    assert quoted("request.negative_prompt", "(blurred") in hint
+    assert "prompt_file" not in hint
 
 
 @pytest.mark.parametrize("text", ["it's raining", "(yes)", "café", "🎬 action", 'she said "go"', "a: b, {c", "[a, b"])

@@ -68,6 +68,53 @@ def test_a_prompt_file_is_read_relative_to_where_the_user_stands(loaded, tmp_pat
     assert loaded("request.prompt_file=prompt.txt").request.prompt == "Ein Café, (ja) – it's “here”"
 
 
+@pytest.mark.parametrize(
+    ("content", "prompt"),
+    [
+        (b"\xef\xbb\xbfA boat\r\n", "A boat"),
+        (b"\xef\xbb\xbf\xef\xbb\xbfA\r\nboat\r", "A\nboat"),
+        ("one\u200djoined \U0001f469\u200d\U0001f52c".encode(), "one\u200djoined \U0001f469\u200d\U0001f52c"),
+    ],
+)
+def test_a_prompt_file_gives_its_text_alone(loaded, tmp_path, content, prompt):
+    (tmp_path / "prompt.txt").write_bytes(content)
+
+    assert loaded(f"request.prompt_file={tmp_path}/prompt.txt").request.prompt == prompt
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ("A boat".encode("utf-16"), "is saved as UTF-16, and only UTF-8 is read"),
+        ("A boat".encode("utf-32"), "is saved as UTF-32"),
+        ("A boat".encode("utf-16-le"), "byte 1 (counted from 0, in line 1) is zero"),
+        ("A\nb\ncafé".encode("latin-1"), "byte 7 (counted from 0, in line 3) is 0xe9"),
+    ],
+)
+def test_a_prompt_file_in_another_encoding_is_refused_with_the_place(refused, tmp_path, content, fragment):
+    (tmp_path / "prompt.txt").write_bytes(content)
+
+    (problem,) = refused(f"request.prompt_file={tmp_path}/prompt.txt")
+    assert problem.key == "request.prompt_file"
+    assert f"{tmp_path}/prompt.txt " in problem.message
+    assert fragment in problem.message
+    assert problem.hint == "save it as UTF-8"
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n  \n"])
+def test_a_prompt_file_that_holds_no_text_is_an_empty_prompt(refused, tmp_path, content):
+    (tmp_path / "prompt.txt").write_bytes(content)
+
+    (problem,) = refused(f"request.prompt_file={tmp_path}/prompt.txt")
+    assert (problem.key, problem.message) == ("request.prompt", "is empty")
+
+
+def test_a_typed_prompt_has_no_byte_order_mark_either(loaded, refused):
+    assert loaded("request.prompt='\ufeffA boat'").request.prompt == "A boat"
+    (problem,) = refused("request.prompt='\ufeff'")
+    assert problem.message == "is empty"
+
+
 def test_a_missing_prompt_file_is_named(refused, tmp_path):
     problems = refused(f"request.prompt_file={tmp_path}/none.txt")
     assert "No such file" in messages(problems)

@@ -114,7 +114,7 @@ async def test_markup_and_the_further_parameters_are_sent(wire, connect, config_
     )
     await connect(config).generate(config)
     assert [(name, name_of) for name, name_of, *_ in wire.form if name_of] == [
-        ("image[]", "b.png"),
+        ("image", "b.png"),
         ("markup", "a.png"),
     ]
     assert wire.fields == {"prompt": "a cat", "model": "gpt-image-2", "n": "1", **given}
