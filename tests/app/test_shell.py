@@ -126,11 +126,8 @@ def test_a_full_disk_behind_the_errors_changes_no_code(tmp_path):
     assert subprocess.run(command, shell=True, cwd=tmp_path, check=False).returncode == 2
 
 
-CLOSED = [">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-", "1</dev/null", "2</dev/null"]
-"""What a shell may do to the three streams: closed, or opened for reading alone."""
-
-
-@pytest.mark.parametrize("closed", CLOSED)
+# What a shell may do to the three streams: closed, or opened for reading alone.
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", "2</dev/null"])
 def test_a_closed_stream_changes_neither_the_run_nor_its_code(tmp_path, closed):
     quick = "request=draft provider.latency=0.05 provider.poll_interval=0.05"
     command = f"{sys.executable} -m runner {quick} {closed}"
@@ -143,16 +140,18 @@ def test_a_closed_stream_changes_neither_the_run_nor_its_code(tmp_path, closed):
     assert (video.parent / "ledger.sqlite3").read_bytes().startswith(b"SQLite format 3")
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-", "1</dev/null"])
-@pytest.mark.parametrize(("arguments", "code"), [("model=none", 2), ("--help", 0), ("models", 0)])
-def test_a_closed_stream_changes_no_commands_code(tmp_path, closed, arguments, code):
+@pytest.mark.parametrize(
+    ("arguments", "code", "closed"),
+    [("model=none", 2, ">&- 2>&-"), ("--help", 0, "<&- >&- 2>&-"), ("models", 0, "1</dev/null")],
+)
+def test_a_closed_stream_changes_no_commands_code(tmp_path, arguments, code, closed):
     command = f"{sys.executable} -m runner {arguments} {closed}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-16"])
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-16"])
 def test_an_encoding_that_lacks_letters_changes_neither_the_run_nor_its_code(tmp_path, encoding):
     prompts = "request.prompt='東京 \U0001f469‍\U0001f52c – 3×','naïve…'"
     arguments = ["request=draft", "provider.latency=0.05", "provider.poll_interval=0.05", "-m", prompts]
