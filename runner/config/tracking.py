@@ -54,7 +54,7 @@ def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> l
     if not lacking:
         return []
     message = f"{tracking.kind} needs what is not installed here: {', '.join(lacking)}"
-    return [Problem("tracking", message, f"pip install 'runner[{tracking.kind}]', or tracking=none")]
+    return [Problem("tracking", message, f"pip install 'mediarunner[{tracking.kind}]', or tracking=none")]
 
 
 def _needed(tracking: NoTracking | MlflowTracking | WandbTracking) -> tuple[str, ...]:

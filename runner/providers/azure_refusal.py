@@ -28,7 +28,7 @@ _RULES = (
         "authenticationtypedisabled",
         r"key.based authentication is disabled",
         "{host} takes no keys",
-        "provider.auth=entra_id, after pip install 'runner[azure]' and az login",
+        "provider.auth=entra_id, after pip install 'mediarunner[azure]' and az login",
     ),
     rule_for(
         AuthenticationError,

@@ -17,7 +17,7 @@ from .cloud import PUBLIC, cloud_of
 if TYPE_CHECKING:
     from azure.core.credentials import TokenCredential
 
-INSTALL = "pip install 'runner[azure]'"
+INSTALL = "pip install 'mediarunner[azure]'"
 _MISSING = "entra_id needs azure-identity, which is not installed"
 
 

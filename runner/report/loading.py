@@ -114,7 +114,7 @@ class Sweep:
         try:
             import pandas as pd
         except ImportError as error:
-            raise ConfigError("a DataFrame needs pandas", hint="pip install 'runner[pandas]'") from error
+            raise ConfigError("a DataFrame needs pandas", hint="pip install 'mediarunner[pandas]'") from error
         rows = result_rows(self.directory, [(run.directory, run.result) for run in self.runs])
         frame = pd.DataFrame([_absolute(row, self.directory) for row in rows])
         for name in _TIMES:

@@ -52,7 +52,7 @@ def test_what_is_not_installed_is_named_with_what_installs_it(overrides, absent,
     monkeypatch.setitem(sys.modules, absent, None)
     found = missing_packages(loaded(*overrides).tracking)
     assert [problem.message.rpartition(": ")[2] for problem in found] == ([missing] if missing else [])
-    assert all(f"pip install 'runner[{overrides[0].partition('=')[2]}]'" in (each.hint or "") for each in found)
+    assert all(f"pip install 'mediarunner[{overrides[0].partition('=')[2]}]'" in (each.hint or "") for each in found)
 
 
 def test_runs_that_mlflow_has_kept_in_files_need_no_database(loaded, monkeypatch, tmp_path: Path):

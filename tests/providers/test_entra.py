@@ -351,7 +351,7 @@ def in_python(code: str) -> str:
 def test_without_the_extra_preflight_says_what_to_install():
     # None in sys.modules is how Python marks a module as absent.
     code = "sys.modules['azure.identity'] = None; print(*check_endpoint(config, {}))"
-    assert "pip install 'runner[azure]'" in in_python(code)
+    assert "pip install 'mediarunner[azure]'" in in_python(code)
 
 
 def test_azure_identity_is_imported_only_when_a_token_is_wanted():

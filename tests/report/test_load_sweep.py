@@ -117,7 +117,7 @@ def test_a_library_writes_nothing_on_its_users_terminal(swept, here, capsys):
 
 
 def test_a_data_frame_has_a_row_a_run_with_types(swept, here):
-    pytest.importorskip("pandas", reason="pip install 'runner[pandas]'")
+    pytest.importorskip("pandas", reason="pip install 'mediarunner[pandas]'")
     frame = swept.to_pandas()
     assert frame["request.duration_seconds"].tolist() == [4, 8]
     assert frame["artifact"].tolist() == [str(each.artifacts[0]) for each in swept]
@@ -129,7 +129,7 @@ def test_without_pandas_the_error_says_what_to_install(swept, monkeypatch):
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(runner.ConfigError) as caught:
         swept.to_pandas()
-    assert caught.value.hint == "pip install 'runner[pandas]'"
+    assert caught.value.hint == "pip install 'mediarunner[pandas]'"
 
 
 class Tags(html.parser.HTMLParser):

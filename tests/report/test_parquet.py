@@ -10,7 +10,7 @@ import pytest
 
 from runner.report.parquet import PARQUET, write_parquet
 
-pytest.importorskip("pyarrow", reason="pip install 'runner[parquet]'")
+pytest.importorskip("pyarrow", reason="pip install 'mediarunner[parquet]'")
 
 ROW = {
     "request.duration_seconds": 4, "request.prompt": "p", "run": 0, "status": "verified", "estimated_usd": 0.4,

@@ -13,7 +13,7 @@ from runner.artifacts.result_file import read_result
 from runner.tracking.mlflow_store import MlflowStore
 from runner.tracking.store import Facts
 
-pytest.importorskip("mlflow", reason="pip install 'runner[mlflow]'")
+pytest.importorskip("mlflow", reason="pip install 'mediarunner[mlflow]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # MLflow's own, of which there are many
 
 PARENT = "mlflow.parentRunId"

@@ -13,7 +13,7 @@ import pytest
 
 from runner.app import run
 
-pytest.importorskip("wandb", reason="pip install 'runner[wandb]'")
+pytest.importorskip("wandb", reason="pip install 'mediarunner[wandb]'")
 pytestmark = pytest.mark.filterwarnings("ignore")  # wandb's own
 
 BLOCK, HEADER = 32 * 1024, 7
@@ -149,6 +149,6 @@ def test_a_package_that_is_not_installed_is_said_before_anything_is_sent(sweep, 
 
     monkeypatch.setitem(sys.modules, "wandb", None)
     assert sweep(*OFFLINE, "replica=0,1") == 2
-    assert "pip install 'runner[wandb]'" in capsys.readouterr().err
+    assert "pip install 'mediarunner[wandb]'" in capsys.readouterr().err
     assert not (here / "out").exists()
     assert not emulator.ledger()["requests"]
