@@ -56,8 +56,8 @@ class RunnerError(Exception):
     exit_code: ClassVar[int] = 1
     """What the process ends with when this error ends it."""
 
-    retryable: ClassVar[bool] = False
-    """Whether doing the same again may succeed and pays nothing twice."""
+    retryable: bool = False
+    """Whether doing the same again may succeed and pays nothing twice; a kind's own, unless one error differs."""
 
     shared: bool | None = False
     """Whether every other run on the same endpoint would meet it too; None where only their fate can tell."""

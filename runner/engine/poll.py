@@ -132,7 +132,9 @@ def next_wait(job: Job, age: float, interval: float, clock: Clock, expected: flo
 
 def _hear(journal: Journal, job: Job) -> None:
     journal.polled(job)
-    if job.status is JobStatus.UNKNOWN:
+    if job.status is JobStatus.UNKNOWN and not job.raw_status:
+        journal.warn("the server does not tell the job's status; polling goes on")
+    elif job.status is JobStatus.UNKNOWN:
         journal.warn(f"the server reports the unknown status {job.raw_status[:60]!r}; polling goes on")
 
 
@@ -148,7 +150,7 @@ def _excuse(endpoint: Endpoint, journal: Journal, error: RunnerError) -> None:
 def _timeout(journal: Journal, job: Job, seconds: float) -> JobTimeoutError:
     attempts = journal.result.polls
     return JobTimeoutError(
-        f"job {job.id} was still {job.raw_status} after {seconds:.0f} s and {attempts} polls",
+        f"job {job.id} was still {job.raw_status or 'without a status'} after {seconds:.0f} s and {attempts} polls",
         hint="it goes on at the provider and its id is kept; provider.deadline_seconds=N waits longer",
         attempts=attempts,
         seconds=seconds,

@@ -11,10 +11,10 @@ from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest
 from runner.config.price import job_cost
-from runner.errors import ArtifactError
+from runner.errors import ArtifactError, ExpiredError, RunnerError
 from runner.providers.base import Job, JobStatus
 
-from .collect import collect
+from .collect import TRIES, collect
 from .endpoint import Endpoint
 from .journal import Journal
 from .payment import pay, settled
@@ -28,6 +28,9 @@ from .verdict import verdict
 
 PART = "video.mp4.part"
 """The name of a download until it is checked."""
+
+DOUBTFUL_TRIES = 3
+"""Downloads of the file of a job that is completed and speaks of an error."""
 
 
 async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
@@ -43,15 +46,20 @@ async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
     threads.decoder.start()  # while the job takes its time
     job = await poll(endpoint, journal, job)
     if job.status is not JobStatus.COMPLETED:
-        status, error = verdict(job, endpoint.provider.name, journal.result.model)
-        await journal.reach(status)
-        raise error
+        raise await _failed(endpoint, journal, job)
     # Videos are billed by the second asked for, so that what was paid is the list price.
     paid = job_cost(journal.run.config, job.raw.get("seconds"), job.raw.get("size"))
     journal.paid(paid)
     await journal.reach(RunStatus.COMPLETED)
     await _bring_home(endpoint, journal, threads, job)
     await _complete(endpoint, journal, threads, job)
+
+
+async def _failed(endpoint: Endpoint, journal: Journal, job: Job) -> RunnerError:
+    """Record that the job ended without its file; the error that says why."""
+    status, error = verdict(job, endpoint.provider.name, journal.result.model, journal.run.config.request.prompt)
+    await journal.reach(status)
+    return error
 
 
 async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, job_id: str) -> None:
@@ -79,14 +87,24 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
         journal.await_check([Pending(path=PART, bytes=stored.bytes, sha256=stored.sha256)])
         await journal.reach(RunStatus.DOWNLOADED)
 
-    stored, video = await collect(
-        endpoint,
-        journal,
-        lambda: endpoint.provider.content(job),
-        part,
-        lambda path: _checked(journal, threads, path),
-        arrived,
-    )
+    # Of a completed job that speaks of an error, as a filter's, there may be no file.
+    doubt = job.error_message or job.error_code
+    try:
+        stored, video = await collect(
+            endpoint,
+            journal,
+            lambda: endpoint.provider.content(job),
+            part,
+            lambda path: _checked(journal, threads, path),
+            arrived,
+            tries=DOUBTFUL_TRIES if doubt else TRIES,
+        )
+    except (ArtifactError, ExpiredError):
+        if doubt is None:
+            raise
+        raise await _failed(endpoint, journal, job) from None
+    if doubt is not None:
+        journal.warn(f"the provider says of the completed job {job.id}: {doubt}")
     await _keep(journal, threads, stored, video)
 
 

@@ -1,76 +1,312 @@
-"""A server's JSON about a job, read leniently: compatible servers leave out or rename much."""
+"""A server's JSON about a job, read leniently: compatible servers leave out, rename and wrap up much."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from .allowance import renewal
 from .base import Job, JobStatus
-from .content_filter import categories
+from .content_filter import categories, filtered_reasons
 from .excerpt import one_line
-from .header import finite
+from .header import finite, moment, number
 from .status import job_status
 
 _LONGEST_ID = 1000
 """Gateways pack an upstream's id, its name and the model into theirs."""
 
+_LONGEST_REASON = 2000
+
+_LONGEST_PAUSE = 300.0
+"""Seconds between two polls that a server may wish for."""
+
+_FIRST_EXPIRY = 1_577_836_800.0
+"""The year 2020 in Unix seconds: no job has expired before."""
+
+_DEEPEST = 4
+_MOST_LISTED = 1000
+
+# All keys in lower case and without separators: task_id, taskId and TaskID are one.
+_IDS = ("id", "taskid", "jobid", "videoid", "generationid", "predictionid", "operationid", "taskuuid", "uuid")
+_REQUEST_IDS = ("requestid",)
+_STATES = ("status", "taskstatus", "state", "jobstatus", "videostatus")
+_WRAPPERS = ("data", "result", "results", "output", "video", "job", "task", "response", "resp", "detail", "body")
+_FILES = ("videourl", "outputurl", "downloadurl")
+_CREATED = ("createdat", "createtime", "created", "submittime", "submittedat")
+_EXPIRES = ("expiresat", "expireat", "expiretime", "expiration")
+_PROGRESS = ("progress", "percent", "percentage")
+_ERRORS = ("error", "errors", "lasterror", "failreason", "failurereason", "failedreason", "failure", "failmsg",
+           "failmessage", "errormessage", "errormsg", "errmsg", "errordetail", "rejectionreason")  # fmt: skip
+"""Where an error stands, and nothing else."""
+
+_MESSAGES = ("reason", "message", "detail", "details", "msg", "statusmessage", "statusmsg", "taskstatusmsg",
+             "statusreason", "statusdetails", "incompletedetails", "baseresp", "description")  # fmt: skip
+"""Where a failed job's reason may stand beside other words."""
+
+_ERROR_CODES = ("code", "errorcode", "errcode", "type", "kind")
+_CODES = ("errorcode", "errcode", "failcode", "failurecode", "code", "statuscode")
+_NOTHING = frozenset({"", "0", "200", "201", "202", "ok", "success", "succeed", "succeeded", "none", "null", "nil",
+                      "n/a", "-", "no error", "false", "true", "undefined", "[]", "{}", "<nil>"})  # fmt: skip
+"""What servers write where there is no error."""
+
+_GOOD_CODES = _NOTHING - {"false"} | {"100", "1000", "10000", "20000", "00000", "000000"}
+
+
+class _Level:
+    """An object of an answer: the outermost one, or one that it wraps up."""
+
+    __slots__ = ("raw", "values")
+
+    def __init__(self, raw: dict[str, Any]) -> None:  # Any: JSON
+        self.raw = raw
+        self.values = {_plain(key): value for key, value in raw.items() if value not in (None, "", [], {})}
+
+    def get(self, names: Iterable[str]) -> Any:  # Any: JSON
+        """The first of these values that is there and not empty."""
+        return next((self.values[name] for name in names if name in self.values), None)
+
+    @property
+    def name(self) -> str | None:
+        """The id by which it calls the job; that of a request is none."""
+        for key in _IDS:
+            name = _id(self.values.get(key))
+            if name is not None and is_id(name):
+                return name
+        path = self.values.get("name")
+        # A long-running operation of Google's.
+        return path if isinstance(path, str) and "operations/" in path and is_id(path) else None
+
+    @property
+    def word(self) -> str | None:
+        """Its word for the job's state."""
+        for name in _STATES:
+            value = self.values.get(name)
+            if isinstance(value, dict):
+                value = _Level(value).get(("state", "status", "value", "name", "phase", "code"))
+            if isinstance(value, str) and value.strip():
+                return value
+            if isinstance(value, int) and not isinstance(value, bool) and self.name is not None:
+                return str(value)
+        done = self.values.get("done")
+        if isinstance(done, bool):
+            return "in_progress" if not done else "failed" if _says(self.values.get("error")) else "completed"
+        address = self.get(_FILES)
+        return "completed" if isinstance(address, str) and address.startswith("http") else None
+
+    @property
+    def rank(self) -> int:
+        """How much it tells of a job, from 0 on: an envelope's success may be the request's own."""
+        word = self.word
+        status = job_status(word or "")
+        if status is JobStatus.UNKNOWN:
+            return 2 if word else 3
+        return 1 if status is JobStatus.COMPLETED else 0
+
 
 def read_job(raw: object, headers: Mapping[str, str], job_id: str | None = None) -> Job | None:
-    """The job that `raw` describes, or None if it describes none; `job_id` is used where it names none."""
-    if not isinstance(raw, dict) or not isinstance(raw.get("status"), str):
+    """Return the job that `raw` describes, or None if it describes none.
+
+    `job_id` is the job that was asked for: what a server answers about one job is not taken for another's. Without it
+    the answer must name the job; a job without a word on its state is queued then.
+    """
+    levels = [*_levels(raw, job_id)]
+    level = _telling(levels, job_id)
+    if level is None:
         return None
-    # What a server answers about one job is not taken for another's.
-    name = job_id or raw.get("id")
-    if not isinstance(name, str) or not is_id(name):
+    name = job_id or level.name or _id(level.get(_REQUEST_IDS))
+    if name is None or not is_id(name):
         return None
-    status = job_status(raw["status"])
-    code, message = _error(raw.get("error"))
+    word = level.word or ""
+    status = job_status(word) if word or job_id is not None else JobStatus.QUEUED
+    code, message = _reason(levels, level, status)
+    created = moment(level.get(_CREATED))
     return Job(
         id=name,
         status=status,
-        raw_status=one_line(raw["status"]),
-        progress=100 if status is JobStatus.COMPLETED else _percent(raw.get("progress")),
+        raw_status=one_line(word, 200),
+        progress=100 if status is JobStatus.COMPLETED else _percent(level.get(_PROGRESS)),
         error_code=code,
         error_message=message,
-        created_at=_number(raw.get("created_at")),
-        expires_at=_number(raw.get("expires_at")),
+        created_at=created,
+        expires_at=_expiry(level.get(_EXPIRES), created),
         poll_after=_poll_after(headers),
         submit_after=renewal(headers),
-        request_id=request_id(headers),
-        raw=raw,
+        request_id=request_id(headers) or _request_named(levels, name),
+        raw=_merged(levels, level),
     )
 
 
+def read_created(documents: Iterable[object], headers: Mapping[str, str]) -> Job | None:
+    """Return the job that a paid request has made, by the documents of its answer: the first, as last told."""
+    jobs = [job for raw in documents if (job := read_job(raw, headers)) is not None]
+    return next((job for job in reversed(jobs) if job.id == jobs[0].id), None)
+
+
+def read_failed(raw: object, headers: Mapping[str, str], job_id: str) -> Job | None:
+    """Return the job that `raw`, the body of an HTTP error, says to have ended; None if it speaks of anything else."""
+    told = read_job(raw, headers)
+    if told is None or not told.status.terminal:
+        return None
+    about_it = told.id == job_id or str(told.raw.get("object", "")).startswith("video")
+    return replace(told, id=job_id) if about_it else None
+
+
+def says_error(raw: object) -> bool:
+    """Return whether an answer is an error's envelope, whatever its HTTP status."""
+    return any(_says(level.get(_ERRORS)) or _bad_code(level) for level in _levels(raw))
+
+
 def is_id(text: str) -> bool:
-    """Whether a server's word can be an id: it is shown, logged and stored, and becomes a part of addresses."""
+    """Return whether a server's word can be an id: it is shown, logged and stored, and becomes a part of addresses."""
     return 0 < len(text) <= _LONGEST_ID and text.isprintable() and text.strip(".") != ""
 
 
 def request_id(headers: Mapping[str, str]) -> str | None:
-    """The id under which the provider's support finds the request."""
-    given = headers.get("x-request-id") or headers.get("apim-request-id")
+    """Return the id under which the provider's support finds the request."""
+    names = ("x-request-id", "apim-request-id", "request-id", "x-ms-request-id", "x-amzn-requestid")
+    given = next((headers[name] for name in names if headers.get(name)), None)
     return one_line(given, 200) if given else None
 
 
-def _error(error: Any) -> tuple[str | None, str | None]:  # Any: an object, a text or null, by server
-    if isinstance(error, dict):
-        code, message = error.get("code"), error.get("message")
-        found = categories(error, error.get("inner_error"), error.get("innererror"))
-        if found:
-            message = f"{message or 'filtered'} ({', '.join(found)})"
-        return None if code is None else one_line(str(code)), None if message is None else one_line(str(message))
-    return None, one_line(str(error)) if error else None
+def _levels(value: object, job_id: str | None = None, depth: int = 0) -> Iterator[_Level]:
+    """The objects in which an answer may tell of its job, from the outermost on."""
+    if isinstance(value, str) and value.lstrip()[:1] == "{":
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return
+    if isinstance(value, list):
+        objects = [item for item in value[:_MOST_LISTED] if isinstance(item, dict)]
+        # Of several jobs, the first was made; what is asked for is one of them or none.
+        ours = [item for item in objects if _Level(item).name == job_id] if job_id and len(objects) > 1 else objects
+        value = next(iter(ours), None)
+    if not isinstance(value, dict):
+        return
+    level = _Level(value)
+    yield level
+    if depth < _DEEPEST:
+        for wrapper in _WRAPPERS:
+            if wrapper in level.values:
+                yield from _levels(level.values[wrapper], job_id, depth + 1)
 
 
-def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+@lru_cache(4096)
+def _plain(key: str) -> str:
+    return "".join(letter for letter in key[:80].lower() if letter.isalnum())
+
+
+def _telling(levels: Sequence[_Level], job_id: str | None) -> _Level | None:
+    """The object that tells of the job: by its name, else by its state, else by the name of the request alone."""
+    named = [level for level in levels if level.name is not None]
+    if job_id is not None:
+        exact = [level for level in named if level.name == job_id and level.word is not None]
+        if exact:
+            return exact[0]
+        named += [level for level in levels if level.name is None and level.word is not None]
+    elif not named and not any(map(_bad_code, levels)) and not any(_says(level.get(_ERRORS)) for level in levels):
+        named = [level for level in levels if _id(level.get(_REQUEST_IDS)) is not None]
+    return min(named, key=lambda level: level.rank, default=None)
+
+
+def _id(value: object) -> str | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value) if value > 0 else None
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _merged(levels: Sequence[_Level], level: _Level) -> dict[str, Any]:  # Any: JSON
+    """What the answer says as a whole, the object of the job uppermost."""
+    if level is levels[0]:
+        return level.raw
+    return {**levels[0].raw, **level.raw}
+
+
+def _request_named(levels: Sequence[_Level], name: str) -> str | None:
+    told = next((text for level in levels if (text := _id(level.get(_REQUEST_IDS)))), None)
+    return one_line(told, 200) if told and told != name else None
+
+
+def _bad_code(level: _Level) -> bool:
+    """Whether an envelope's code says that the request has failed."""
+    code = level.get(("code", "errcode", "statuscode", "success"))
+    return isinstance(code, str | int) and str(code).strip().lower() not in _GOOD_CODES
+
+
+def _reason(levels: Sequence[_Level], level: _Level, status: JobStatus) -> tuple[str | None, str | None]:
+    """Code and message of what went wrong with a job, if anything did; one that is completed may say so too."""
+    ended_badly = status.terminal and status is not JobStatus.COMPLETED
+    errors = [error for each in (level, *levels) if (error := each.get(_ERRORS)) is not None]
+    texts = [text for each in (level, *levels) for name in _ERRORS for text in _texts(each.values.get(name))]
+    if ended_badly:
+        status_object = level.values.get("status")
+        errors += [status_object] if isinstance(status_object, dict) else []
+        texts += _texts(status_object) if isinstance(status_object, dict) else []
+        texts += _messages(level)
+        texts = texts or [text for each in levels for text in _messages(each)]
+    found = categories(*_objects(errors))
+    taken = filtered_reasons(levels[0].raw) if status.terminal else []
+    code = _code(errors, (level, *levels) if ended_badly else ())
+    said = "; ".join(dict.fromkeys([*texts, *taken]))
+    if found:
+        said = f"{said or 'filtered'} ({', '.join(found)})"
+    return code or ("content_filter" if taken else None), one_line(said, _LONGEST_REASON) if said else None
+
+
+def _objects(errors: Iterable[object]) -> Iterator[dict[str, Any]]:  # Any: JSON
+    """The errors that are objects, and what those hold themselves."""
+    for error in errors:
+        if isinstance(error, dict):
+            yield error
+            yield from (inner for inner in error.values() if isinstance(inner, dict))
+
+
+def _messages(level: _Level) -> list[str]:
+    return [text for name in _MESSAGES for text in _texts(level.values.get(name))]
+
+
+def _texts(node: object, depth: int = 0) -> Iterator[str]:
+    """What an error says, in words."""
+    if isinstance(node, str):
+        if node.strip().lower() not in _NOTHING:
+            yield one_line(node, _LONGEST_REASON)
+    elif isinstance(node, list) and depth < _DEEPEST:
+        for item in node[:20]:
+            yield from _texts(item, depth + 1)
+    elif isinstance(node, dict) and depth < _DEEPEST:
+        inside = _Level(node)
+        for name in (*_ERRORS, *_MESSAGES):
+            yield from _texts(inside.values.get(name), depth + 1)
+
+
+def _code(errors: Iterable[object], levels: Iterable[_Level]) -> str | None:
+    """The code of an error: its own, else one beside it."""
+    own = (_Level(error).values.get(name) for error in _objects(errors) for name in _ERROR_CODES)
+    beside = (level.values.get(name) for level in levels for name in _CODES)
+    codes = (str(code) for each in (own, beside) for code in each if isinstance(code, str | int))
+    return next((one_line(code, 200) for code in codes if code.strip().lower() not in _NOTHING), None)
+
+
+def _says(error: object) -> bool:
+    """Whether an error is more than the word that there is none."""
+    return any(_texts(error)) or _code([error], ()) is not None
 
 
 def _percent(value: object) -> float:
-    return min(100.0, max(0.0, _number(value) or 0.0))
+    told = number(value.strip().rstrip("%") if isinstance(value, str) else value) or 0.0
+    if isinstance(value, float) and 0 < told < 1:
+        told *= 100  # who counts to a hundred counts in whole ones
+    return min(100.0, max(0.0, told))
+
+
+def _expiry(value: object, created: float | None) -> float | None:
+    """When the file is no longer kept; a moment before the job is a server's way of saying nothing."""
+    told = moment(value)
+    return told if told is not None and told > (_FIRST_EXPIRY if created is None else created) else None
 
 
 def _poll_after(headers: Mapping[str, str]) -> float | None:
     milliseconds = finite(headers.get("openai-poll-after-ms"))
-    return None if milliseconds is None else max(0.0, milliseconds / 1000)
+    return None if milliseconds is None else min(_LONGEST_PAUSE, max(0.0, milliseconds / 1000))

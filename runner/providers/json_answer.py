@@ -4,26 +4,136 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 _DEEPEST = 64
 """Far deeper than any API nests; writers of JSON give up at a few hundred."""
 
 _TOO_DEEP = "…"
-_IMAGES = frozenset({"b64_json"})
+_IMAGES = frozenset({"b64_json", "b64", "base64", "image_base64", "bytesBase64Encoded", "imageBytes"})
 """Megabytes that are only ever decoded, never shown: searching them would hold up everything else."""
 
 _NESTING = (dict, list)
 
+_LARGEST = 2**63
+"""Whole numbers from here on become text: not everything that reads JSON can hold them."""
+
+_LONGEST_NUMBER = 4000
+"""Digits that Python makes a number of; more stay text."""
+
+_LINES = re.compile(r"\r\n|\n|\r")
+_GAP = re.compile(r"[\s\x1e]*")
+_TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\],]', re.DOTALL)
+_EVENT_FIELDS = frozenset({"event", "id", "retry", ""})
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+
 
 def read_json(text: str, redact: Callable[[str], str]) -> Any:  # Any: JSON
-    """The JSON that `text` is, with every string redacted after its escapes are resolved; None if it is none."""
+    """Return the JSON that `text` is, every string redacted after its escapes are resolved; None if it is none."""
     try:
-        value = json.loads(text)
-        return value if _harmless(value, redact) else kept(value, redact)
+        return _clean(json.loads(text), redact)
     except (ValueError, RecursionError):
         return None
+
+
+def read_documents(content: bytes, redact: Callable[[str], str]) -> list[Any]:  # Any: JSON
+    """Return every JSON value in a body, each as `read_json` gives it: one as a rule.
+
+    There are more in a stream of events and in JSON lines. Byte order marks and text around events are passed over;
+    of a body that breaks off, what came whole of its last value is returned.
+    """
+    text = text_of(content)
+    try:
+        values = [json.loads(text)]
+    except (ValueError, RecursionError):
+        values = [value for part in _parts(text) for value in _values(part)]
+    return [_clean(value, redact) for value in values]
+
+
+def text_of(content: bytes) -> str:
+    """Return a body as text, by its byte order mark, else as UTF-8 with question marks for what is none."""
+    encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
+    return content.decode(encoding, errors="replace")
+
+
+def _clean(value: Any, redact: Callable[[str], str]) -> Any:  # Any: JSON
+    return value if _harmless(value, redact) else kept(value, redact)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The data of each event in `text`, and whatever stands between events."""
+    if text.lstrip()[:1] in ("{", "["):
+        yield text
+        return
+    data: list[str] = []
+    rest: list[str] = []
+    for line in _LINES.split(text):
+        name, _, value = line.partition(":")
+        if not line.strip():
+            yield "\n".join(data)
+            data = []
+        elif name == "data":
+            data.append(value)
+        elif name not in _EVENT_FIELDS:
+            rest.append(line)
+    yield "\n".join(data)
+    yield "\n".join(rest)
+
+
+def _values(text: str) -> Iterator[Any]:  # Any: JSON
+    """The JSON values that follow one another in `text`."""
+    decoder = json.JSONDecoder(parse_int=_whole_number)
+    place = _end_of_gap(text, 0)
+    while place < len(text):
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            yield from _begun(text[place:], decoder)
+            return
+        yield value
+        place = _end_of_gap(text, place)
+
+
+def _end_of_gap(text: str, place: int) -> int:
+    gap = _GAP.match(text, place)
+    return place if gap is None else gap.end()
+
+
+def _begun(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:  # Any: JSON
+    """What came whole of the value that `text` begins and does not end."""
+    owed: list[str] = []
+    cut, closing, end = 0, "", len(text.rstrip())
+    for token in _TOKENS.finditer(text) if text[:1] in ("{", "[") else ():
+        letter = token[0]
+        if letter in ("{", "["):
+            owed.append("}" if letter == "{" else "]")
+        elif letter in ("}", "]"):
+            if not owed or owed.pop() != letter:
+                return
+            cut, closing = token.end(), "".join(reversed(owed))
+        elif letter == ",":
+            cut, closing = token.start(), "".join(reversed(owed))
+        elif letter == '"':
+            break  # the text that was cut
+        elif token.end() == end and (value := _decoded(text + "".join(reversed(owed)), decoder)) is not None:
+            # A text at the very end is whole, and was a value.
+            yield value
+            return
+    if cut and (value := _decoded(text[:cut] + closing, decoder)) is not None:
+        yield value
+
+
+def _decoded(text: str, decoder: json.JSONDecoder) -> Any:  # Any: JSON
+    try:
+        return decoder.decode(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _whole_number(digits: str) -> int | str:
+    return int(digits) if len(digits) < _LONGEST_NUMBER else digits[:_LONGEST_NUMBER]
 
 
 def _harmless(value: Any, redact: Callable[[str], str]) -> bool:  # Any: JSON
@@ -50,6 +160,9 @@ def _gather(value: Any, strings: list[str], depth: int) -> bool:  # Any: JSON
         elif isinstance(child, float):
             if not math.isfinite(child):
                 return False
+        elif isinstance(child, int):
+            if not -_LARGEST < child < _LARGEST:
+                return False
         elif isinstance(child, _NESTING) and not (depth + 1 < _DEEPEST and _gather(child, strings, depth + 1)):
             return False
     return True
@@ -60,11 +173,16 @@ def _searched(value: dict[str, Any]) -> list[Any]:  # Any: JSON
 
 
 def kept(value: Any, redact: Callable[[str], str], depth: int = 0) -> Any:  # Any: JSON
-    """The same JSON, redacted; numbers that JSON does not have become null, halves of characters question marks."""
+    """Return the same JSON, redacted.
+
+    Numbers that JSON does not have become null, those too large for 64 bits text, halves of characters question marks.
+    """
     if isinstance(value, str):
         return redact(whole(value))
     if isinstance(value, float):
         return value if math.isfinite(value) else None
+    if isinstance(value, int):
+        return value if -_LARGEST < value < _LARGEST else _digits(value)
     if not isinstance(value, dict | list):
         return value
     if depth >= _DEEPEST:
@@ -77,6 +195,13 @@ def kept(value: Any, redact: Callable[[str], str], depth: int = 0) -> Any:  # An
     }
 
 
+def _digits(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python writes
+        return "…"
+
+
 def whole(text: str) -> str:
-    """`text` as it can be written as UTF-8: JSON's escapes may spell half a character."""
+    """Return `text` as it can be written as UTF-8: JSON's escapes may spell half a character."""
     return text if text.isascii() else text.encode(errors="replace").decode()

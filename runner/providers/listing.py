@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from dataclasses import replace
+from typing import Any, NoReturn
 
 from runner.errors import BadRequestError, UnexpectedAnswerError
 
-from .base import Job, JobPage
+from .base import Job, JobPage, JobStatus
 from .call import Call
 from .job import read_job
+
+_LISTS = ("data", "items", "videos", "jobs", "tasks", "results", "list", "records")
+_WRAPPERS = ("data", "result", "response", "output")
 
 
 def read_page(raw: object, limit: int) -> JobPage | None:
     """The page that `raw` is, the answer to a request for `limit` jobs; None if it is no list."""
-    told = {"data": raw} if isinstance(raw, list) else raw
-    if not isinstance(told, dict) or "data" not in told:
+    told = _told({"data": raw} if isinstance(raw, list) else raw)
+    if told is None:
         return None
-    items = [] if told["data"] is None else told["data"]
-    if not isinstance(items, list):
-        return None
+    items = next(told[name] for name in _LISTS if name in told) or []
     jobs = tuple(job for item in items if (job := _job(item)) is not None)
     last = told.get("last_id") or (jobs[-1].id if jobs else None)
     more = told.get("has_more")
     follows = more if isinstance(more, bool) else len(items) >= limit
     return JobPage(jobs, follows and isinstance(last, str), last if isinstance(last, str) else None)
+
+
+def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
+    """The object that holds the list: the answer itself, or what it wraps up."""
+    if not isinstance(raw, dict):
+        return None
+    name = next((name for name in _LISTS if name in raw), None)
+    if name is not None and (raw[name] is None or isinstance(raw[name], list)):
+        return raw
+    inner = [_told(raw[name]) for name in _WRAPPERS if isinstance(raw.get(name), dict)]
+    return next((told for told in inner if told is not None), None)
 
 
 def unlisted(call: Call) -> BadRequestError:
@@ -46,7 +59,6 @@ def no_list(status: int, call: Call) -> NoReturn:
 
 
 def _job(item: object) -> Job | None:
-    if isinstance(item, dict) and not isinstance(item.get("status"), str):
-        # A job in a state that nobody tells is a job all the same.
-        item = {**item, "status": ""}
-    return read_job(item, {})
+    job = read_job(item, {})
+    # A job in a state that nobody tells is a job all the same.
+    return job if job is None or job.raw_status else replace(job, status=JobStatus.UNKNOWN)

@@ -26,18 +26,15 @@ from .answer import Answer, error_of
 from .azure_refusal import azure_refusal
 from .base import PAGE
 from .call import Call
-from .content_filter import categories
+from .content_filter import categories, code_of_filter, words_of_filter
 from .refusal_rule import worded_refusal
 
-MODERATED = ("content_filter", "content_policy", "contentfilter", "moderation", "responsibleai", "safety", "sentinel")
-"""Parts of the codes by which servers say that a filter struck."""
 _NO_MODEL = frozenset({"deploymentnotfound", "model_not_found", "modelnotfound", "invalid_model"})
 _UNKNOWN_KEYS = frozenset({"auth_error", "expired_key", "invalid_api_key", "token_not_found_in_db"})
 """Codes by which gateways refuse a key, with whatever status."""
 _ABOUT_KEY = re.compile(
     r"api[ _-]?key|\bkey\b|token|credential|authenti|unauthori[sz]ed|signature|bearer", re.IGNORECASE
 )
-_POLICY = re.compile(r"content polic|safety|moderat|violat\w+.{0,40}polic|usage polic", re.IGNORECASE)
 _OF_THE_ADDRESS = frozenset({401, 404, 405, 407, 410})
 """Statuses of pages that come whatever the request holds: a wrong address, a page to sign in."""
 
@@ -236,8 +233,8 @@ _RULES: tuple[_Rule, ...] = (
     (lambda answer, _: answer.status in (425, 429), _rate_limit),
     (lambda answer, _: answer.status >= 500 or answer.status == 408, _server),
     (lambda answer, _: answer.is_page or answer.status < 400, _page),
-    (lambda answer, _: any(part in word for word in answer.words for part in MODERATED), _moderation),
-    (lambda answer, _: answer.status in (403, 451) and _POLICY.search(answer.said) is not None, _moderation),
+    (lambda answer, _: code_of_filter(*answer.words), _moderation),
+    (lambda answer, _: answer.status in (403, 451) and words_of_filter(answer.said), _moderation),
     (lambda answer, _: answer.status == 401 or bool(answer.words & _UNKNOWN_KEYS), _authentication),
     (_is_about_key, _authentication),
     (lambda answer, _: answer.status in (403, 451), _forbidden),

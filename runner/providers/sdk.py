@@ -34,8 +34,8 @@ from .form import in_dialect
 from .image_stream import is_stream, read_stream
 from .images import read_images
 from .intake import PLAIN, Intake, is_file
-from .job import read_job
-from .json_answer import read_json
+from .job import read_created, read_failed, read_job
+from .json_answer import read_documents
 from .listing import no_list, read_page, unlisted
 from .translation import refused, translate, unanswered, unreadable
 from .videos import QuietVideos
@@ -92,7 +92,8 @@ class SDKProvider:
         call = Call(self._place, action, paid=True, model=self.model_id(config), source=body.target)
         with self._translated(call):
             response = await self._post_video(body)
-            return read_job(self._json(response), response.headers) or self._unreadable(response, call)
+            job = read_created(self._documents(response), response.headers)
+            return job or self._unreadable(response, call)
 
     async def retrieve(self, job_id: str) -> Job:
         """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
@@ -102,7 +103,7 @@ class SDKProvider:
             try:
                 response = (await self._videos.retrieve(job_id)).http_response
             except openai.APIStatusError as error:
-                job = read_job(self._json(error.response), error.response.headers)
+                job = read_failed(self._json(error.response), error.response.headers, job_id)
                 if job is None:
                     raise
                 return job
@@ -291,10 +292,11 @@ class SDKProvider:
         return replace(reply, said=read_answer(response, self._redact).message, error=error)
 
     def _json(self, response: httpx2.Response) -> Any:  # Any: JSON
-        try:
-            return read_json(response.content.decode(), self._redact)
-        except ValueError:
-            return None
+        """The last JSON value of the body, as of a stream of events; None if there is none."""
+        return next(reversed(self._documents(response)), None)
+
+    def _documents(self, response: httpx2.Response) -> list[Any]:  # Any: JSON
+        return read_documents(response.content, self._redact)
 
     def _unreadable(self, response: httpx2.Response, call: Call) -> NoReturn:
         raise unreadable(response, call, self._redact)

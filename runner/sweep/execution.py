@@ -18,6 +18,7 @@ from runner.engine.run import Event, Observer, Run
 from runner.errors import BudgetError, DiskError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
+from runner.providers.header import moment
 from runner.report.gallery import Gallery
 from runner.report.results import write_results
 
@@ -116,8 +117,8 @@ def _urgency(run: Run) -> tuple[bool, float, int]:
     earlier = run.earlier
     if earlier is None or not run.status.paid:
         return True, 0.0, run.index
-    told = (earlier.raw_response or {}).get("expires_at")
-    return False, float(told) if isinstance(told, int | float) else earlier.begun + _KEPT_SECONDS, run.index
+    told = moment((earlier.raw_response or {}).get("expires_at"))
+    return False, told if told is not None and told > earlier.begun else earlier.begun + _KEPT_SECONDS, run.index
 
 
 def _whole(runs: Sequence[Run], done: Mapping[int, Result], left: Sequence[Run], outcome: Outcome | None) -> Outcome:

@@ -3,8 +3,10 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 
+import pytest
+
 from runner.artifacts import RunStatus
-from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError
+from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
 from runner.providers import Job, JobStatus
 
 
@@ -81,6 +83,65 @@ def test_moderation_is_not_retryable(engine, provider, runs):
     outcome = engine(runs())
     assert isinstance(outcome.errors[0], ContentModerationError)
     assert outcome.results[0].error.retryable is False
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [("OutputVideoSensitiveContentDetected", None), (None, "Your request was blocked by our moderation system")],
+)
+def test_a_filter_is_known_by_code_or_words_whoever_made_it(engine, provider, runs, code, message):
+    provider.on_submit.append(failed(JobStatus.FAILED, code, message))
+    error = engine(runs()).results[0].error
+    assert (error.type, error.retryable) == ("ContentModerationError", False)
+    assert "request.prompt" in error.hint
+
+
+def test_the_prompt_that_a_failure_repeats_is_no_filter_s_word(engine, provider, runs, configs):
+    asked = "A moderation meeting about sensitive content"
+    config = configs[0]()
+    config = config.model_copy(update={"request": config.request.model_copy(update={"prompt": asked})})
+    provider.on_submit.append(failed(JobStatus.FAILED, "oom", f"out of memory at {asked!r}"))
+    assert engine(runs(1, config)).results[0].error.retryable
+
+
+@pytest.mark.parametrize("code", ["400", "invalid_request_error", "InvalidParameter.Size", "BAD_REQUEST", "422"])
+def test_a_request_that_the_job_was_refused_for_is_not_offered_again(engine, provider, runs, code):
+    provider.on_submit.append(failed(JobStatus.FAILED, code, "no such size"))
+    error = engine(runs()).results[0].error
+    assert (error.type, error.retryable) == ("GenerationFailedError", False)
+
+
+@pytest.mark.parametrize("code", ["500", "server_error", "429", None])
+def test_other_failures_may_be_tried_again(engine, provider, runs, code):
+    provider.on_submit.append(failed(JobStatus.FAILED, code, "out of memory"))
+    assert engine(runs()).results[0].error.retryable
+
+
+def test_a_completed_job_whose_file_a_filter_took_is_failed_and_not_downloaded_again_and_again(engine, provider, runs):
+    provider.on_submit.append(failed(JobStatus.COMPLETED, "content_filter", "filtered: child safety"))
+    provider.on_content += [ServerError("no video in the operation")] * 9
+    outcome = engine(runs())
+    result = outcome.results[0]
+    assert (result.status, result.error.type, result.error.retryable) == ("failed", "ContentModerationError", False)
+    assert "child safety" in result.error.message
+    assert outcome.exit_code == 1
+    assert len(provider.downloads) == 3
+    assert result.spent_usd == 0.4
+
+
+def test_a_file_that_is_there_all_the_same_is_kept(engine, provider, runs):
+    provider.on_submit.append(failed(JobStatus.COMPLETED, "quality", "lower than asked for"))
+    result = engine(runs()).results[0]
+    assert result.status == "verified"
+    assert any("lower than asked for" in warning for warning in result.warnings)
+
+
+@pytest.mark.parametrize(("word", "said"), [("", "does not tell the job's status"), ("pondering", "'pondering'")])
+def test_a_job_of_an_unknown_state_is_polled_on(engine, provider, runs, word, said):
+    provider.on_retrieve.append(Job("video_0", JobStatus.UNKNOWN, word))
+    result = engine(runs()).results[0]
+    assert result.status == "verified"
+    assert any(said in warning for warning in result.warnings)
 
 
 def test_a_job_cancelled_at_the_provider_ends_as_cancelled(engine, provider, runs):

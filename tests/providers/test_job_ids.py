@@ -9,7 +9,7 @@ from runner.errors import UncertainError
 from runner.providers.base import Job, JobStatus
 
 PATHS = ["../../admin/keys", "a/b", "..%2f..", "a?b=c", "a#b", "a b", "https://evil.example/", "~", "ä", "a\\..\\b"]
-NO_IDS = ["", "..", "a\0b", "a\nb", "\x1b[31mred", "a\u202eb", "a\u2028b", "a" * 10_000, 7, None, ["a"]]
+NO_IDS = ["", "..", "a\0b", "a\nb", "\x1b[31mred", "a\u202eb", "a\u2028b", "a" * 10_000, 0, -7, 1.5, None, ["a"]]
 
 
 @pytest.mark.parametrize("name", PATHS)

@@ -41,8 +41,20 @@ def facts(page: JobPage | None) -> tuple[list[str], bool, str | None]:
         ([ONE, TWO, ONE], ["video_1", "video_2", "video_1"], True, "video_1"),
         ({"data": [], "has_more": True}, [], False, None),
         ({"data": None}, [], False, None),
-        ({"data": [None, "x", {"status": "queued"}, {"id": 5}, TWO], "has_more": "yes"}, ["video_2"], True, "video_2"),
+        (
+            {"data": [None, "x", {"status": "queued"}, {"id": 5}, TWO], "has_more": "yes"},
+            ["5", "video_2"],
+            True,
+            "video_2",
+        ),
         ({"data": [ONE], "has_more": True, "last_id": 5}, ["video_1"], False, None),
+        (
+            {"code": 0, "data": {"items": [{"task_id": 1}, {"data": ONE}], "total": 2}},
+            ["1", "video_1"],
+            True,
+            "video_1",
+        ),
+        ({"videos": [ONE]}, ["video_1"], False, "video_1"),
     ],
 )
 def test_a_page_is_read_however_it_is_told(raw, ids, more, last):

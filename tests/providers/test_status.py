@@ -25,7 +25,15 @@ from runner.providers.status import job_status
         ("cancelled", JobStatus.CANCELLED),
         ("canceled", JobStatus.CANCELLED),
         ("expired", JobStatus.EXPIRED),
+        *[(word, JobStatus.COMPLETED) for word in ("succeed", "SUCCESS", "Done", "finished", "TASK_STATUS_SUCCEED")],
+        *[(word, JobStatus.COMPLETED) for word in ("JOB_STATE_SUCCEEDED", "JobState.Succeeded", "video-completed")],
+        *[(word, JobStatus.FAILED) for word in ("FAIL", "failure", "error", "rejected", "moderated", "timeout")],
+        *[(word, JobStatus.FAILED) for word in ("TASK_STATUS_FAILED", "Generation Failed", "timed_out")],
+        *[(word, JobStatus.QUEUED) for word in ("SUBMITTED", "IN_QUEUE", "JOB_STATE_PENDING", "notStarted", "Created")],
+        *[(word, JobStatus.IN_PROGRESS) for word in ("InProgress", "GENERATING", "TASK_STATUS_PROCESSING")],
         ("dreaming", JobStatus.UNKNOWN),
+        ("TASK_STATUS_UNSPECIFIED", JobStatus.UNKNOWN),
+        ("task", JobStatus.UNKNOWN),
         ("", JobStatus.UNKNOWN),
     ],
 )
@@ -69,11 +77,17 @@ def test_a_nonsensical_poll_header_never_makes_anyone_wait(text):
     assert job.poll_after in (None, 0)
 
 
-@pytest.mark.parametrize("progress", [None, "50%", True, -3, 400])
-def test_progress_stays_a_percentage(progress):
-    job = read_job({"id": "v", "status": "in_progress", "progress": progress}, {})
+@pytest.mark.parametrize(
+    ("told", "percent"),
+    [
+        *[(None, 0), (True, 0), (-3, 0), (400, 100), ("50%", 50), (" 7 % ", 7), ("12.5", 12.5), (0.25, 25), (1, 1)],
+        *[("half", 0), ([50], 0), ({}, 0), (float("nan"), 0), (float("inf"), 0), (10**400, 0), ("9" * 400, 0)],
+    ],
+)
+def test_progress_stays_a_percentage(told, percent):
+    job = read_job({"id": "v", "status": "in_progress", "progress": told}, {})
     assert job is not None
-    assert 0 <= job.progress <= 100
+    assert job.progress == percent
 
 
 @pytest.mark.parametrize(
@@ -83,10 +97,13 @@ def test_progress_stays_a_percentage(progress):
         [],
         "x",
         {},
-        {"id": "v"},
+        {"status": "queued"},
         {"id": "", "status": "queued"},
-        {"id": 1, "status": "queued"},
-        {"id": "v", "status": 404},
+        {"id": 0, "status": "queued"},
+        {"id": True, "status": "queued"},
+        {"id": 1.5, "status": "queued"},
+        {"code": 400, "message": "no such size", "request_id": "req_1"},
+        {"error": {"message": "overloaded"}, "request_id": "req_1"},
     ],
 )
 def test_what_is_no_job_is_not_read_as_one(raw):
