@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make check, make audit, make bench, make soak, make screenshots.
+# One command each: make demo, make test, make check, make audit, make bench, make soak, make soak-strange, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check audit bench soak screenshots clean
+.PHONY: demo test check audit bench soak soak-strange screenshots clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/.installed: pyproject.toml
@@ -48,6 +48,12 @@ SEED ?= 4
 RUNS ?= 200
 soak: $(VENV)/.installed-test   ## a sweep under every fault, killed at random and resumed: make soak SEED=7 RUNS=1000
 	@$(BIN)/python tests/crash/soak.py --seed $(SEED) --runs $(RUNS)
+
+SEEDS ?= 300
+FIRST ?= 1
+soak-strange: RUNS = 20
+soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd manners, killed, damaged and resumed: SEEDS=9 FIRST=7
+	@nice $(BIN)/python tests/crash/soak_strange.py --seeds $(SEEDS) --first $(FIRST) --runs $(RUNS)
 
 screenshots: $(VENV)/.installed-test   ## the README's pictures of the gallery, anew from an emulated sweep
 	@$(BIN)/python tests/browser/screenshots.py

@@ -1,4 +1,4 @@
-"""An emulator that sees the client it serves, and kills it at a chosen moment of a request."""
+"""Servers that see the client that they serve, and kill it at a chosen moment of a request."""
 
 from __future__ import annotations
 
@@ -43,17 +43,15 @@ class Moment:
         return f"{self.request} request {self.nth} {self.phase}"
 
 
-class Witness(EmulatorThread):
-    """Tell it when to kill (`arm`) and whom (`watch`), and it does so once."""
+class Killer:
+    """What a server needs to kill its client: tell it when (`arm`) and whom (`watch`), and it does so once."""
 
-    def __init__(self, settings: EmulatorSettings, *, rules: Sequence[Rule] = ()) -> None:
-        super().__init__(settings, rules=rules)
+    def __init__(self) -> None:
         self._client = 0
         self._known = threading.Event()
         self._kill_at: Moment | None = None
         self._killed = False
         self._seen: dict[str, int] = {}
-        self._server.config.app.add_middleware(_Trap, witness=self)
 
     def arm(self, moment: Moment | None) -> None:
         """Wait for `moment`, counting from now."""
@@ -87,47 +85,56 @@ class Witness(EmulatorThread):
         await asyncio.sleep(_DYING)
 
 
+class Witness(Killer, EmulatorThread):
+    """An emulator that is one."""
+
+    def __init__(self, settings: EmulatorSettings, *, rules: Sequence[Rule] = ()) -> None:
+        Killer.__init__(self)
+        EmulatorThread.__init__(self, settings, rules=rules)
+        self._server.config.app.add_middleware(Trap, killer=self)
+
+
 def _name(scope: Scope) -> str:
     path = scope["path"]
     if scope["method"] == "POST":
         return "paid"
-    if path.endswith("/content"):
+    if path.endswith("/content") or path.startswith("/files/"):
         return "content"
     return "list" if path.endswith("/videos") else "poll"
 
 
-class _Trap:
+class Trap:
     """The ASGI middleware that does it."""
 
-    def __init__(self, app: ASGIApp, witness: Witness) -> None:
+    def __init__(self, app: ASGIApp, killer: Killer) -> None:
         self._app = app
-        self._witness = witness
+        self._killer = killer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        phase = self._witness.phase(scope) if scope["type"] == "http" else None
+        phase = self._killer.phase(scope) if scope["type"] == "http" else None
         match phase:
             case None:
                 await self._app(scope, receive, send)
             case "asked":
-                await self._witness.kill()
+                await self._killer.kill()
                 await injection.drop(scope, receive)
             case "read":
                 served = await _read(receive)
-                await self._witness.kill()
+                await self._killer.kill()
                 await self._app(scope, served, _nowhere)
             case "committed":
                 await self._app(scope, receive, _nowhere)
-                await self._witness.kill()
+                await self._killer.kill()
                 await injection.drop(scope, receive)
             case "half" | "answered":
-                await self._app(scope, receive, _Cut(self._witness, send, half=phase == "half"))
+                await self._app(scope, receive, _Cut(self._killer, send, half=phase == "half"))
 
 
 class _Cut:
     """A `send` that kills the client when half or all of the answer was sent."""
 
-    def __init__(self, witness: Witness, send: Send, *, half: bool) -> None:
-        self._witness, self._send, self._half = witness, send, half
+    def __init__(self, killer: Killer, send: Send, *, half: bool) -> None:
+        self._killer, self._send, self._half = killer, send, half
         self._left = 0
 
     async def __call__(self, message: Message) -> None:
@@ -140,12 +147,12 @@ class _Cut:
             if self._left <= 0:
                 await self._send({**message, "body": body, "more_body": True})
                 await asyncio.sleep(_ARRIVING)
-                await self._witness.kill()
+                await self._killer.kill()
                 return
         await self._send(message)
         if not self._half and message["type"] == "http.response.body" and not message.get("more_body", False):
             await asyncio.sleep(_ARRIVING)
-            await self._witness.kill()
+            await self._killer.kill()
 
 
 async def _read(receive: Receive) -> Receive:
