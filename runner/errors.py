@@ -19,6 +19,7 @@ RunnerError                       what happened, what is safe, what to type next
 ├── JobTimeoutError               the deadline passed; the job goes on at the provider    exit 4
 ├── ExpiredError                  the provider no longer keeps the file                   exit 1
 ├── ArtifactError                 a download that stayed incomplete or does not decode    exit 4
+│   └── IncompleteAnswerError     some files of a paid answer are here, the others lost   exit 1
 └── DiskError                     the output directory cannot be written                  exit 5
 """
 
@@ -37,6 +38,7 @@ __all__ = [
     "ExpiredError",
     "GenerationFailedError",
     "HTTPConnectionError",
+    "IncompleteAnswerError",
     "JobTimeoutError",
     "ModelNotFoundError",
     "ProviderError",
@@ -231,6 +233,13 @@ class ArtifactError(RunnerError):
 
     exit_code = 4
     retryable = True
+
+
+class IncompleteAnswerError(ArtifactError):
+    """Some files of a paid answer are here and the others are lost; doing it again would pay for all of them."""
+
+    exit_code = 1
+    retryable = False
 
 
 class DiskError(RunnerError):

@@ -1,4 +1,4 @@
-"""Whether a file that an earlier process brought is still the one that it was."""
+"""Files that an earlier process brought, and whether they are still what they were."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from .download import Stored
 from .result import Pending
 
 
+def found(path: Path) -> Stored:
+    """Return what lies at `path`; raises `OSError`. Blocks for as long as reading takes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Stored(path, path.stat().st_size, digest)
+
+
 def intact(path: Path, pending: Pending) -> Stored | None:
     """The file at `path` if it is what arrived, else None."""
     try:
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        size = path.stat().st_size
+        stored = found(path)
     except OSError:
         return None
-    return Stored(path, size, digest) if (size, digest) == (pending.bytes, pending.sha256) else None
+    return stored if (stored.bytes, stored.sha256) == (pending.bytes, pending.sha256) else None

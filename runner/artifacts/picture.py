@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import struct
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,17 +25,37 @@ _TYPES = {
     "WEBP": ("image/webp", "webp"),
     "JPEG": ("image/jpeg", "jpg"),
     "GIF": ("image/gif", "gif"),
+    "AVIF": ("image/avif", "avif"),
+    "BMP": ("image/bmp", "bmp"),
+    "TIFF": ("image/tiff", "tif"),
+    "JPEG2000": ("image/jp2", "jp2"),
+    "ICO": ("image/x-icon", "ico"),
 }
+_ALSO = {"MPO": "JPEG"}
+"""What Pillow calls a JPEG with a second picture behind the first, as phones make them."""
+
+_UNREADABLE = (
+    (b"\xff\x0a", "jxl"),
+    (b"\0\0\0\x0cJXL ", "jxl"),
+    (b"%PDF", "pdf"),
+    (b"8BPS", "psd"),
+    (b"\x1aE\xdf\xa3", "webm"),
+    (b"\x1f\x8b", "svgz"),
+)
+_HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The facts of an image file, and a small copy for the thumbnail, unless it is drawn by lines."""
+    """The facts of an image file, and a small copy for the thumbnail, unless it is drawn by lines.
+
+    A drawing that fits any size has no width and height.
+    """
 
     media_type: str
     extension: str
-    width: int
-    height: int
+    width: int | None
+    height: int | None
     small: Image | None
 
 
@@ -51,24 +70,57 @@ def examine(path: Path) -> Picture:
         return Picture(*drawing(path), small=None)
     _leave_the_limit_to_us()
     try:
-        with Image.open(path, formats=tuple(_TYPES)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ArtifactError(f"the image is {image.width}x{image.height}, which nothing generates",
-                                    code=TOO_LARGE)  # fmt: skip
-            # A PNG whose pixels are complete may still lack its end; loading does not mind.
-            image.verify()
-        with Image.open(path, formats=tuple(_TYPES)) as image:
-            image.load()
-            media_type, extension = _TYPES[str(image.format)]
-            small = image.copy()
-            small.thumbnail((WIDTH, WIDTH * 8))
-            return Picture(media_type, extension, image.width, image.height, small)
+        return _decoded(path)
     except UnidentifiedImageError as error:
-        raise ArtifactError("the file is no PNG, WebP, JPEG, GIF or SVG image") from error
+        known = guessed_extension(path)
+        what = f"looks like {known.upper()}, which cannot be checked here" if known else "is no image known here"
+        raise ArtifactError(f"the file {what}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ArtifactError("the image has more pixels than anything generates", code=TOO_LARGE) from error
-    except (OSError, SyntaxError, ValueError, struct.error) as error:
+    except ArtifactError:
+        raise
+    except OSError as error:
         raise ArtifactError(f"the image is cut or damaged: {error}") from error
+    except Exception as error:
+        raise ArtifactError(f"the image is cut or damaged: {type(error).__name__}: {error}") from error
+
+
+def _decoded(path: Path) -> Picture:
+    from PIL import Image  # as above
+
+    with Image.open(path, formats=tuple(_TYPES)) as image:
+        _refuse_beyond(image.width, image.height)
+        # A PNG whose pixels are complete may still lack its end; loading does not mind.
+        image.verify()
+    with Image.open(path, formats=tuple(_TYPES)) as image:
+        image.load()
+        form = str(image.format)
+        media_type, extension = _TYPES[_ALSO.get(form, form)]
+        return Picture(media_type, extension, image.width, image.height, _small(image))
+
+
+def _refuse_beyond(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise ArtifactError(f"the image is {width}x{height}, which nothing generates", code=TOO_LARGE)
+
+
+def guessed_extension(path: Path) -> str | None:
+    """Return the extension of a file that cannot be checked here, by its first bytes; None if they tell nothing."""
+    with path.open("rb") as file:
+        start = file.read(16)
+    if start[4:8] == b"ftyp":
+        return "heic" if start[8:12] in _HEIC else "mp4"
+    return next((extension for magic, extension in _UNREADABLE if start.startswith(magic)), None)
+
+
+def _small(image: Image) -> Image | None:
+    """A copy for the thumbnail; None where the colours are of a kind that none can be made of."""
+    try:
+        small = image.copy()
+        small.thumbnail((WIDTH, WIDTH * 8))
+    except Exception:  # noqa: BLE001 - as above; the image is whole without one
+        return None
+    return small
 
 
 @functools.cache

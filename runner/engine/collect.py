@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -38,21 +38,32 @@ async def collect(
     check: Callable[[Path], Awaitable[T]],
     arrived: Callable[[Stored], Awaitable[None]] | None = None,
     tries: int = TRIES,
+    unverified: Path | None = None,
 ) -> tuple[Stored, T]:
     """Download to `part` and `check` it, until both succeed; `arrived` is awaited between the two.
 
-    Raises `ArtifactError` after the last try and `ExpiredError` at once. No `.part` file stays behind.
+    Raises `ArtifactError` after the last try and `ExpiredError` at once. No `.part` file stays behind. What came and
+    did not pass the check stays as `unverified`, if that is given, until something passes.
     """
+    tried = 0
 
     async def once() -> tuple[Stored, T]:
+        nonlocal tried
+        tried, whole = tried + 1, False
         try:
             stored = await _transfer(endpoint, opened, part)
+            whole = True
             if arrived is not None:
                 await arrived(stored)
-            return stored, await check(part)
-        except BaseException:
+            found = await check(part)
+        except BaseException as error:
+            if unverified is not None and isinstance(error, _TROUBLE) and (whole or tried >= tries):
+                _set_aside(part, unverified, instead=whole)
             discard(part)
             raise
+        if unverified is not None:
+            discard(unverified)
+        return stored, found
 
     def mention(state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
@@ -69,7 +80,14 @@ async def collect(
     try:
         return await retrying(once)
     except _TROUBLE as error:
-        raise _given_up(journal, retrying.statistics["attempt_number"], error) from error
+        raise _given_up(journal, tried, error, unverified) from error
+
+
+def _set_aside(part: Path, unverified: Path, *, instead: bool) -> None:
+    """Keep what came, if anything did; `instead` of what came before."""
+    with suppress(OSError):
+        if part.stat().st_size and (instead or not unverified.exists()):
+            part.replace(unverified)
 
 
 def _may_pass(error: BaseException) -> bool:
@@ -91,13 +109,18 @@ async def _transfer(
     return stored
 
 
-def _given_up(journal: Journal, tries: int, error: Exception) -> ArtifactError:
+def _given_up(journal: Journal, tries: int, error: Exception, unverified: Path | None) -> ArtifactError:
     job_id = journal.result.job_id
     what = f"the file of job {job_id}" if job_id else "the file"
     times = "once" if tries == 1 else f"{tries} times"
+    hint = "it is paid and stays at the provider until it expires; only the download has to be repeated"
+    where = ""
+    if unverified is not None and unverified.exists():
+        where = f"; what came is kept as {unverified.name}"
+        hint = f"{hint}: resume looks at {unverified.name} again, and then downloads again"
     return ArtifactError(
-        f"{what} could not be brought home, tried {times}: {error}",
-        hint="it is paid and stays at the provider until it expires; only the download has to be repeated",
+        f"{what} could not be brought home, tried {times}: {error}{where}",
+        hint=hint,
         code=getattr(error, "code", None),
         job_id=job_id,
     )

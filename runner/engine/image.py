@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from runner.artifacts.arrived import intact
-from runner.artifacts.atomic import publish
+from runner.artifacts.arrived import found, intact
+from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored
-from runner.artifacts.images import decode
-from runner.artifacts.picture import Picture, examine
-from runner.artifacts.result import Pending, RunStatus
+from runner.artifacts.images import decode, keep_text, sorted_out
+from runner.artifacts.picture import Picture, examine, guessed_extension
+from runner.artifacts.result import Artifact, Pending, RunStatus
+from runner.artifacts.thumbnail import NAME as THUMBNAIL
 from runner.config import ImageRequest, RunConfig, actual_cost
-from runner.errors import ArtifactError, DiskError
+from runner.errors import ArtifactError, DiskError, ExpiredError, IncompleteAnswerError, RunnerError
 from runner.providers.base import GeneratedImage, ImageBatch
 
 from .collect import collect
 from .endpoint import Endpoint
+from .held_answer import HeldAnswer
 from .image_inputs import uploadable
 from .journal import Journal
 from .partials import image_artifact, on_partial
@@ -26,6 +28,16 @@ from .preview import add_thumbnail
 from .run import Run
 from .threads import Threads
 
+UNVERIFIED = "unverified"
+"""The extension of what came and could not be checked."""
+
+_MOST_EXTRA = 10
+"""Images beyond those asked for that are kept."""
+
+_CHANGED = "changed"
+
+_LEFT = "the process ended before all of the answer was on disk"
+
 
 async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     """Generate the images of one request; the run is verified when this returns.
@@ -33,64 +45,146 @@ async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) ->
     Images that arrive whole are kept although a sibling is lost.
     """
     config = await uploadable(endpoint, journal, threads)
-    # Settled as a whole: images have no id to come back for, so that an interrupted run keeps what it paid for.
+    # Settled: images have no id to come back for, so that an interrupted run keeps what it paid for.
     await settled(_make(endpoint, journal, threads, config))
+    if journal.result.status is not RunStatus.VERIFIED:
+        await finish_images(endpoint, journal, threads)
 
 
 async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: RunConfig) -> None:
     async def keep(batch: ImageBatch) -> None:
         # Decoded while the request counts as in flight: that is what bounds the memory.
-        await _keep(journal, threads, batch)
+        await _keep(endpoint, journal, threads, batch)
 
     sketch = on_partial(journal, threads)
     await pay(endpoint, journal, lambda _: endpoint.provider.generate(config, sketch), keep)
-    await finish_images(endpoint, journal, threads)
+    if not _is_elsewhere(journal):
+        await _finish(endpoint, journal, threads)
 
 
 async def finish_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
-    """Check and name what an answer has brought, also one that an earlier process got; the run is verified then."""
+    """Check and name what an answer has brought, also one that an earlier process got; the run is verified then.
+
+    Addresses that the answer named are recorded by now: an interrupt leaves them to whoever resumes the run.
+    """
+    finishing = _finish(endpoint, journal, threads)
+    await (finishing if _is_elsewhere(journal) else settled(finishing))
+
+
+def _is_elsewhere(journal: Journal) -> bool:
+    return any(pending.url for pending in journal.result.pending)
+
+
+async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     first: Picture | None = None
-    lost: ArtifactError | None = None
-    for pending in journal.result.pending:
+    waiting, left, problems = [*journal.result.pending], [], []
+    while waiting:
+        pending = waiting.pop(0)
         try:
-            stored, picture = await _finished(endpoint, journal, threads, pending)
-            journal.add(image_artifact(stored.path.name, stored, picture, pending.revised_prompt))
+            artifact, picture = await _finished(endpoint, journal, threads, pending)
+            journal.add(artifact)
             first = first or picture
-        except ArtifactError as error:
-            lost = lost or error
-    if first is not None and first.small is not None:
+        except (ArtifactError, ExpiredError) as error:
+            rest, reason = await _set_aside(journal, threads, pending, error)
+            left.append(rest)
+            problems.append(reason)
+        journal.await_check([*left, *waiting])
+    if first is not None and first.small is not None and not _has_thumbnail(journal):
         await add_thumbnail(journal, threads, first.small)
-    if lost is not None:
-        raise lost
-    journal.await_check([])
+    if problems:
+        raise _verdict(journal, left, problems)
     journal.mark(RunStatus.VERIFIED)
 
 
+def _has_thumbnail(journal: Journal) -> bool:
+    return any(artifact.path == THUMBNAIL for artifact in journal.result.artifacts)
+
+
+def _verdict(journal: Journal, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
+    """What it means that images of a paid answer are missing; the run fails only where looking again is of no use."""
+    here = sum(artifact.path.startswith("image-") for artifact in journal.result.artifacts)
+    among = f"{here} of {here + len(left)} images are here; " if here else ""
+    again = [error for pending, error in zip(left, problems, strict=True) if _may_come(pending)]
+    if again:
+        hint = "it is paid; resuming looks at it again, also with a later version of the runner, and pays nothing"
+        return ArtifactError(f"{among}{again[0]}", hint=hint, code=again[0].code)
+    if here:
+        journal.mark(RunStatus.FAILED)
+        hint = "what came is kept and counts as spent; a new run would pay for all of the images again"
+        return IncompleteAnswerError(f"{among}the others are lost: {problems[0]}", hint=hint)
+    if not isinstance(problems[0], ExpiredError):
+        journal.mark(RunStatus.FAILED)
+    return problems[0]
+
+
+def _may_come(pending: Pending) -> bool:
+    return pending.lost is None and (pending.url is not None or pending.sha256 is not None)
+
+
 def left_behind(run: Run) -> list[Pending]:
-    """The images that a killed process had brought to disk but not recorded, if all are there and whole; else none."""
+    """The images that a killed process had brought to disk but not recorded; empty if none of them is whole.
+
+    Those that are missing or cut are in the list, too, as lost.
+    """
     request = run.config.request
-    found = []
-    for number in range(request.n if isinstance(request, ImageRequest) else 0):
-        part = run.directory / f"image-{number}.part"
-        try:
-            examine(part)
-            content = part.read_bytes()
-        except (ArtifactError, OSError):
-            return []
-        found.append(Pending(path=part.name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest()))
-    return found
+    wanted = {f"image-{number}.part" for number in range(request.n if isinstance(request, ImageRequest) else 0)}
+    there = {path.name for path in run.directory.glob("image-*.part")}
+    names = sorted(wanted | there, key=lambda name: int(_number(name)) if _number(name).isdecimal() else 0)
+    everything = [_left(run.directory / name) for name in names]
+    return everything if any(pending.lost is None for pending in everything) else []
 
 
-async def _keep(journal: Journal, threads: Threads, batch: ImageBatch) -> None:
+def _number(name: str) -> str:
+    return name.removeprefix("image-").partition(".")[0]
+
+
+def _left(part: Path) -> Pending:
+    try:
+        stored = found(part)
+    except OSError:
+        return Pending(path=part.name, lost=_LEFT)
+    if stored.bytes == 0:
+        return Pending(path=part.name, lost=_LEFT)
+    pending = Pending(path=part.name, bytes=stored.bytes, sha256=stored.sha256)
+    try:
+        examine(part)
+    except (ArtifactError, OSError):
+        return pending.model_copy(update={"lost": _LEFT})
+    return pending
+
+
+async def _keep(endpoint: Endpoint, journal: Journal, threads: Threads, batch: ImageBatch) -> None:
     """Bring what came to disk, each piece with the prompt that the provider made of the run's."""
     _account(journal, batch)
+    images = batch.images[: _wanted(journal, len(batch.images)) + _MOST_EXTRA]
+    held = HeldAnswer("the answer", endpoint.clock, lambda note: journal.tell(note=note))
+    pieces: list[Pending] = []
     try:
-        pieces = [await _store(journal, threads, image, f"image-{n}.part") for n, image in enumerate(batch.images)]
+        for number, image in enumerate(images):
+            pieces.append(await held.write(_storing(journal, threads, image, f"image-{number}.part")))
         journal.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
-        await journal.reach(RunStatus.COMPLETED)
+        await held.write(lambda: journal.reach(RunStatus.COMPLETED))
     except DiskError as error:
-        journal.mark(RunStatus.FAILED)
-        raise DiskError(f"images that were paid for could not be kept: {error}", hint=error.hint) from error
+        raise _unkept(journal, pieces, len(images), error) from error
+
+
+def _storing(journal: Journal, threads: Threads, image: GeneratedImage, name: str) -> Callable[[], Awaitable[Pending]]:
+    return lambda: _store(journal, threads, image, name)
+
+
+def _unkept(journal: Journal, pieces: Sequence[Pending], total: int, error: DiskError) -> DiskError:
+    """What is said of an answer that the disk refused for too long; what is on disk of it is found by `resume`."""
+    lost = [
+        Pending(path=f"image-{number}.part", lost="the disk could not take it") for number in range(len(pieces), total)
+    ]
+    journal.await_check([*pieces, *lost])
+    journal.mark(RunStatus.COMPLETED if pieces else RunStatus.FAILED)
+    what = (
+        f"{len(lost)} of {total} images that were paid for could not be kept"
+        if lost
+        else ("the images are on disk, but this cannot be recorded")
+    )
+    return DiskError(f"{what}: {error}", hint=error.hint)
 
 
 def _account(journal: Journal, batch: ImageBatch) -> None:
@@ -99,59 +193,131 @@ def _account(journal: Journal, batch: ImageBatch) -> None:
     if batch.usage is not None:
         used = batch.usage
         journal.paid(actual_cost(config, text_in=used.text_in, image_in=used.image_in, image_out=used.image_out))
-    if isinstance(config.request, ImageRequest) and len(batch.images) != config.request.n:
-        journal.warn(f"images asked for: {config.request.n}; images that came: {len(batch.images)}")
+    wanted = _wanted(journal, len(batch.images))
+    if len(batch.images) != wanted:
+        journal.warn(f"images asked for: {wanted}; images that came: {len(batch.images)}")
+
+
+def _wanted(journal: Journal, otherwise: int) -> int:
+    request = journal.run.config.request
+    return request.n if isinstance(request, ImageRequest) else otherwise
 
 
 async def _store(journal: Journal, threads: Threads, image: GeneratedImage, name: str) -> Pending:
-    come = Pending(path=name, url=image.url, revised_prompt=image.revised_prompt)
-    if image.b64 is None:
-        lost = None if image.url else "the answer names neither data nor an address for an image"
+    text, url = sorted_out(image.b64, image.url)
+    come = Pending(path=name, url=url, revised_prompt=image.revised_prompt)
+    if text is None:
+        lost = None if url else "the answer names neither data nor an address for an image"
         return come.model_copy(update={"lost": lost})
+    part = journal.run.directory / name
     try:
-        stored = await threads.media(decode, image.b64, journal.run.directory / name)
-    except ArtifactError as error:
-        return come.model_copy(update={"url": None, "lost": error.message})
+        stored = await threads.media(decode, text, part)
+    except ArtifactError:
+        if url is not None:
+            return come
+        stored = await threads.media(keep_text, text, part)
+    except DiskError:
+        discard(part)
+        raise
     return come.model_copy(update={"url": None, "bytes": stored.bytes, "sha256": stored.sha256})
 
 
-async def _finished(endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending) -> tuple[Stored, Picture]:
+async def _finished(
+    endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending
+) -> tuple[Artifact, Picture]:
     """Check one image and give it its final name."""
-    part = journal.run.directory / pending.path
-    try:
-        stored, picture = await _checked(endpoint, journal, threads, pending, part)
-    except ArtifactError:
-        if pending.url is None:
-            # Only an address can be asked again without paying again.
-            journal.mark(RunStatus.FAILED)
-        raise
-    final = part.with_name(f"{part.stem}.{picture.extension}")
+    stored, picture = await _checked(endpoint, journal, threads, pending)
+    final = stored.path.with_name(f"{_stem(pending)}.{picture.extension}")
     await threads.disk(publish, stored.path, final)
-    return replace(stored, path=final), picture
+    return image_artifact(final.name, stored, picture, pending.revised_prompt), picture
 
 
-async def _checked(
-    endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending, part: Path
-) -> tuple[Stored, Picture]:
+async def _checked(endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending) -> tuple[Stored, Picture]:
     if pending.lost is not None:
         raise ArtifactError(pending.lost)
-    if (url := pending.url) is not None:
-        return await collect(
-            endpoint,
-            journal,
-            lambda: endpoint.provider.fetch(url),
-            part,
-            lambda path: threads.media(examine, path),
-        )
-    stored = Stored(part, pending.bytes, pending.sha256 or "")
-    if journal.run.earlier is not None:
-        stored = await threads.media(_found, pending, part)
-    return stored, await threads.media(examine, stored.path)
+    if pending.sha256 is not None or pending.url is None:
+        try:
+            return await threads.media(_look_at, journal.run, pending)
+        except ArtifactError:
+            if pending.url is None:
+                raise
+    part, url = journal.run.directory / f"{_stem(pending)}.part", pending.url
+    stored, (decoded, picture) = await collect(
+        endpoint,
+        journal,
+        lambda: endpoint.provider.fetch(url),
+        part,
+        lambda path: threads.media(_examined, path),
+        unverified=part.with_suffix(f".{UNVERIFIED}"),
+    )
+    return decoded or stored, picture
 
 
-def _found(pending: Pending, part: Path) -> Stored:
-    """What an earlier process has left, which may have got its final name already."""
-    for path in (part, *part.parent.glob(f"{part.stem}.*")):
+def _stem(pending: Pending) -> str:
+    return pending.path.partition(".")[0]
+
+
+def _look_at(run: Run, pending: Pending) -> tuple[Stored, Picture]:
+    stored = Stored(run.directory / pending.path, pending.bytes, pending.sha256 or "")
+    if run.earlier is not None:
+        stored = _found(run.directory, pending)
+    decoded, picture = _examined(stored.path)
+    return decoded or stored, picture
+
+
+def _examined(path: Path) -> tuple[Stored | None, Picture]:
+    """What the image is; where a text lies there that spells one, the image takes its place and is told of."""
+    try:
+        return None, examine(path)
+    except ArtifactError as error:
+        decoded = path.with_name(f"{path.name}.decoded")
+        try:
+            stored = decode(path.read_text("ascii"), decoded)
+            picture = examine(decoded)
+        except (ArtifactError, ValueError) as reason:
+            discard(decoded)
+            raise (reason if "base64" in str(reason) else error) from reason
+        decoded.replace(path)
+        return replace(stored, path=path), picture
+
+
+async def _set_aside(
+    journal: Journal, threads: Threads, pending: Pending, error: RunnerError
+) -> tuple[Pending, RunnerError]:
+    """Keep what came and could not be checked, under a name that says so; what is left to do, and why it is."""
+    if isinstance(error, ExpiredError):
+        return pending.model_copy(update={"lost": str(error)}), error
+    changed = error.code == _CHANGED
+    kept = None if changed else await threads.media(_renamed, journal.run.directory, pending)
+    if kept is None:
+        gone = None if pending.url else pending.lost or str(error)
+        return pending.model_copy(update={"lost": gone, "bytes": 0, "sha256": None}), error
+    left = pending.model_copy(update={"path": kept.path.name, "bytes": kept.bytes, "sha256": kept.sha256})
+    message = f"{error}; what came is kept as {kept.path.name} ({kept.bytes:,} bytes)"
+    return left, type(error)(message, hint=error.hint, code=error.code)
+
+
+def _renamed(directory: Path, pending: Pending) -> Stored | None:
+    """The file that a pending image has, under its `unverified` name; None if there is none."""
+    stem = _stem(pending)
+    for path in (directory / pending.path, directory / f"{stem}.part", directory / f"{stem}.{UNVERIFIED}"):
+        if not path.is_file():
+            continue
+        if path.stat().st_size == 0:
+            discard(path)
+        elif UNVERIFIED in path.name:
+            return found(path)
+        else:
+            known = guessed_extension(path)
+            aside = directory / ".".join(filter(None, (stem, UNVERIFIED, known)))
+            publish(path, aside)
+            return found(aside)
+    return None
+
+
+def _found(directory: Path, pending: Pending) -> Stored:
+    """What an earlier process has left, which may have got another name already."""
+    for path in (directory / pending.path, *sorted(directory.glob(f"{_stem(pending)}.*"))):
         if (stored := intact(path, pending)) is not None:
             return stored
-    raise ArtifactError(f"{part.name}, which had arrived, is gone or was changed")
+    raise ArtifactError(f"{pending.path}, which had arrived, is gone or was changed", code=_CHANGED)

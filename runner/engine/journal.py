@@ -18,6 +18,7 @@ from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 
 from .clock import Clock
+from .held_answer import HeldAnswer
 from .purse import Purse, created_nothing
 from .recorder import Recorder
 from .run import Event, Observer, Run
@@ -157,8 +158,9 @@ class Journal:
         self.result.job_id = job.id
         self.result.request_id = job.request_id
         self._take(job)
+        held = HeldAnswer(f"the id of job {job.id}", self._clock, lambda note: self.tell(note=note))
         try:
-            await self.reach(RunStatus.SUBMITTED)
+            await held.write(lambda: self.reach(RunStatus.SUBMITTED))
         except DiskError as error:
             message = f"job {job.id} was created, but its id cannot be kept: {error}"
             raise DiskError(

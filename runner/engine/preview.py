@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Artifact
 from runner.artifacts.thumbnail import NAME, Thumbnail, write_thumbnail
-from runner.errors import DiskError
 
 from .journal import Journal
 from .threads import Threads
@@ -21,7 +20,7 @@ async def add_thumbnail(journal: Journal, threads: Threads, image: Image) -> Non
     try:
         # Not behind the decoding of all other files, while each image that waits holds its pixels.
         made = await threads.disk(write_thumbnail, image, journal.run.directory)
-    except (DiskError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever Pillow meets in an odd picture: it has been checked
         record_thumbnail(journal, None, str(error))
     else:
         record_thumbnail(journal, made)

@@ -13,7 +13,6 @@ from .endpoint import Endpoint
 from .halt import Halted
 from .image import finish_images, make_images
 from .journal import Journal
-from .payment import settled
 from .threads import Threads
 from .video import make_video, resume_video
 
@@ -48,7 +47,7 @@ async def _bring_on(endpoint: Endpoint, journal: Journal, threads: Threads) -> N
         if result.job_id is not None:
             await resume_video(endpoint, journal, threads, result.job_id)
         else:
-            await settled(finish_images(endpoint, journal, threads))
+            await finish_images(endpoint, journal, threads)
         return
     if result.status is not RunStatus.PLANNED:
         await journal.start_again()

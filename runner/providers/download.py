@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+import datetime as dt
+from collections.abc import AsyncIterator, Callable, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -17,6 +19,10 @@ from .intake import PLAIN
 Translate = Callable[[Exception], RunnerError]
 
 _MAX_REDIRECTS = 5
+_TIMES = ("X-Amz-Expires", "X-Goog-Expires", "Expires", "se")
+"""Where the common kinds of storage write how long an address holds."""
+_CLOCKS = 300.0
+"""Seconds by which clocks may differ."""
 
 
 class Download:
@@ -74,13 +80,40 @@ def late(error: RunnerError, job: Job, now: float) -> RunnerError:
                        hint="the download is tried again; nothing is paid twice", **_details(error, job))  # fmt: skip
 
 
-def gone(error: RunnerError) -> RunnerError:
-    """What a refusal by an address that a server had signed means: its signature's time is over."""
+def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:
+    """What a refusal by an address that a server had signed means: no longer there, or not there yet.
+
+    Storage replicates, clocks differ, gateways are restarted: gone for good is only what says so, and an address whose
+    own time is over by the clock of the server that refuses it.
+    """
     status = error.status_code if isinstance(error, ProviderError) else None
-    if status not in (401, 403, 404, 410):
+    if status not in (401, 403, 404, 409, 410):
         return error
-    return ExpiredError(f"the address that the server gave no longer leads to the file ({status})",
-                        provider=error.provider, job_id=error.job_id, code=error.code)  # fmt: skip
+    details: dict[str, Any] = {"provider": error.provider, "job_id": error.job_id, "code": error.code}  # Any: as below
+    if status == 410 or _is_over(response):
+        return ExpiredError(f"the address that the server gave no longer leads to the file ({status})", **details)
+    return ServerError(f"the address that the server gave does not lead to the file at present ({status})",
+                       hint="the download is tried again; nothing is paid twice", **details)  # fmt: skip
+
+
+def _is_over(response: httpx2.Response) -> bool:
+    """Whether the time that an address carries in its signature has passed where it leads to."""
+    asked = dict(response.url.params)
+    try:
+        now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
+        return any(now > _end(asked, name) + _CLOCKS for name in _TIMES if name in asked)
+    except (ValueError, OverflowError):
+        return False
+
+
+def _end(asked: Mapping[str, str], name: str) -> float:
+    """When the signature's time ends, in Unix seconds; S3 counts from its beginning, Azure writes a date."""
+    if name in ("X-Amz-Expires", "X-Goog-Expires"):
+        begun = asked.get(name.replace("Expires", "Date"), "")
+        return dt.datetime.strptime(begun, "%Y%m%dT%H%M%S%z").timestamp() + float(asked[name])
+    if name == "se":
+        return dt.datetime.fromisoformat(asked[name]).timestamp()
+    return float(asked[name])
 
 
 def next_address(url: str, location: str) -> str:
@@ -94,6 +127,14 @@ def next_address(url: str, location: str) -> str:
         raise UnexpectedAnswerError(f"{urlsplit(url).hostname} redirects a download to another scheme",
                                     hint="it is not followed")  # fmt: skip
     return target
+
+
+def absolute(url: str, home: str) -> str:
+    """Return `url`, which may be relative to the endpoint `home`, as a whole address; one that is none as it is."""
+    try:
+        return urljoin(home, url.strip())
+    except ValueError:
+        return url
 
 
 def check_address(url: str, home: str) -> None:

@@ -28,7 +28,7 @@ from .body import Body, build
 from .call import Call, Place
 from .client import AmbientHeaders, http_client, sdk_client
 from .credentials import ConfiguredHeaders, Credential
-from .download import Download, check_address, elsewhere, gone, late, open_address
+from .download import Download, absolute, check_address, elsewhere, gone, late, open_address
 from .endpoint import Endpoint, origin
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
@@ -182,7 +182,8 @@ class SDKProvider:
 
     @asynccontextmanager
     async def fetch(self, url: str) -> AsyncIterator[Content]:
-        """Open a download from an address that the server named, without our credentials."""
+        """Open a download from an address that the server named, perhaps below its own, without our credentials."""
+        url = absolute(url, str(self._client.base_url))
         check_address(url, str(self._client.base_url))
         # The host is named; the rest of the address may be a signature.
         call = Call(Place(self.name, origin(urlsplit(url))), "give the file")
@@ -281,7 +282,7 @@ class SDKProvider:
             if response.is_success:
                 return response
             await response.aread()
-        raise gone(refused(response, call, self._redact))
+        raise gone(refused(response, call, self._redact), response)
 
     def _reply(self, response: httpx2.Response, call: Call) -> Reply:
         raw = self._json(response)

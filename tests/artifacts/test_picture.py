@@ -34,10 +34,52 @@ def test_a_cut_image_is_found_out(png, kept):
         examine(png)
 
 
-@pytest.mark.parametrize("content", [b"<html></html>", b"%PDF-1.7", b"<svg xmlns='http://www.w3.org/2000/svg'/>"])
+@pytest.mark.parametrize("content", [b"<html></html>", b"%PDF-1.7", b"\x00\x00\x00\x18ftypheic", bytes(99)])
 def test_what_is_no_image_is_refused(png, content):
     png.write_bytes(content)
-    with pytest.raises(ArtifactError, match=r"no PNG|no SVG|how large"):
+    with pytest.raises(ArtifactError, match=r"looks like PDF|looks like HEIC|no image known|no SVG"):
+        examine(png)
+
+
+PHOTO = Image.effect_noise((64, 48), 40).convert("RGB")
+
+
+@pytest.mark.parametrize(
+    ("form", "image", "options", "extension"),
+    [
+        ("MPO", PHOTO, {"save_all": True, "append_images": [PHOTO]}, "jpg"),
+        ("JPEG", PHOTO, {"progressive": True}, "jpg"),
+        ("JPEG", PHOTO.convert("CMYK"), {}, "jpg"),
+        ("PNG", PHOTO, {"save_all": True, "append_images": [PHOTO.rotate(9)]}, "png"),
+        ("WEBP", PHOTO, {"save_all": True, "append_images": [PHOTO.rotate(9)]}, "webp"),
+        ("GIF", PHOTO, {"save_all": True, "append_images": [PHOTO.rotate(9)]}, "gif"),
+        ("PNG", PHOTO.convert("1"), {}, "png"),
+        ("AVIF", PHOTO, {}, "avif"),
+        ("BMP", PHOTO, {}, "bmp"),
+        ("TIFF", Image.new("F", (64, 48)), {}, "tif"),
+        ("TIFF", Image.new("I;16", (64, 48)), {}, "tif"),
+        ("JPEG2000", PHOTO, {}, "jp2"),
+    ],
+)
+def test_odd_but_legal_pictures_are_known(tmp_path, form, image, options, extension):
+    from PIL import features
+
+    if form in ("AVIF", "JPEG2000") and not features.check({"AVIF": "avif", "JPEG2000": "jpg_2000"}[form]):
+        pytest.skip("this Pillow was built without it")
+    path = tmp_path / "image-0.part"
+    image.save(path, form, **options)
+    picture = examine(path)
+    assert (picture.extension, picture.width, picture.height) == (extension, 64, 48)
+    assert write_thumbnail(picture.small, tmp_path).width == 64
+
+
+@pytest.mark.parametrize("surprise", [KeyError("MPO"), RuntimeError, IndexError, struct.error, MemoryError, TypeError])
+def test_no_surprise_of_a_decoder_is_more_than_a_damaged_image(png, monkeypatch, surprise):
+    def raises(*_args, **_options):
+        raise surprise
+
+    monkeypatch.setattr(Image, "open", raises)
+    with pytest.raises(ArtifactError, match="damaged"):
         examine(png)
 
 
@@ -68,7 +110,7 @@ def test_base64_is_decoded_piece_by_piece(tmp_path, size):
         assert (stored.bytes, stored.sha256) == (size, hashlib.sha256(data).hexdigest())
 
 
-@pytest.mark.parametrize("text", ["abc", "ab!d", "äöüß"])
+@pytest.mark.parametrize("text", ["abcde", "ab!d", "äöüß"])
 def test_what_is_not_base64_is_refused(tmp_path, text):
     with pytest.raises(ArtifactError, match="base64"):
         decode(text, tmp_path / "image-0.part")

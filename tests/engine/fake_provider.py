@@ -54,6 +54,7 @@ class FakeProvider:
         self.on_content: deque[Any] = deque()
         self.on_generate: deque[Any] = deque()
         self.on_fetch: deque[Any] = deque()
+        self.fetched: list[str] = []
         self.partials: list[PartialImage] = []
         self.sent_configs: list[RunConfig] = []
         self.sent: list[float] = []
@@ -137,6 +138,7 @@ class FakeProvider:
 
     @asynccontextmanager
     async def fetch(self, url: str):
+        self.fetched.append(url)
         async with self._request():
             yield self._told(self.on_fetch)
 

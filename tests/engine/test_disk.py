@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+import base64
+import importlib
+import io
 import json
 import os
 import subprocess
@@ -9,9 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from runner.artifacts import RunStatus
 from runner.errors import DiskError
+from runner.providers import GeneratedImage, ImageBatch
 
 
 @pytest.fixture
@@ -47,6 +53,65 @@ def test_a_job_whose_id_cannot_be_written_is_still_named(engine, provider, runs)
     assert outcome.results[0].status is RunStatus.SUBMITTED
     assert "video_0" in str(outcome.errors[0])
     assert outcome.exit_code == 5
+
+
+class FullDisk:
+    """Refuses what is written for so many seconds from its first call on."""
+
+    def __init__(self, monkeypatch, seconds: float) -> None:
+        self.seconds, self.full = seconds, False
+        for name in ("runner.engine.image.decode", "runner.engine.store.write_result"):
+            module, _, function = name.rpartition(".")
+            monkeypatch.setattr(name, self._refusing(getattr(importlib.import_module(module), function)))
+
+    def _refusing(self, write):
+        def refuse(*args, **kwargs):
+            if self.full and self.loop.time() < self.since + self.seconds:
+                raise DiskError("cannot write: No space left on device")
+            return write(*args, **kwargs)
+
+        return refuse
+
+    def __call__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.full, self.since = True, self.loop.time()
+
+
+def image(size=(32, 32)) -> GeneratedImage:
+    buffer = io.BytesIO()
+    Image.effect_noise(size, 40).save(buffer, "PNG")
+    return GeneratedImage(base64.b64encode(buffer.getvalue()).decode(), None)
+
+
+def test_images_that_come_while_the_disk_is_full_are_held_until_there_is_space(
+    engine, provider, image_runs, monkeypatch, stored
+):
+    provider.before_answer = FullDisk(monkeypatch, 200)
+    provider.on_generate.append(ImageBatch((image(), image())))
+    (run,) = image_runs(n=2)
+    outcome = engine([run])
+    assert (outcome.exit_code, stored(run).status, len(provider.sent)) == (0, "verified", 1)
+    assert [note for note in engine.notes if "held in memory" in note and "do not end this process" in note]
+    assert [note for note in engine.notes if "written after all" in note]
+    assert 200 < engine.seconds < 220
+
+
+def test_images_that_the_disk_never_takes_are_not_said_to_be_kept(engine, provider, image_runs, monkeypatch):
+    provider.before_answer = FullDisk(monkeypatch, 100_000)
+    provider.on_generate.append(ImageBatch((image(), image())))
+    outcome = engine(image_runs(n=2))
+    assert outcome.exit_code == 5
+    assert "2 of 2 images that were paid for could not be kept" in str(outcome.errors[0])
+    assert 300 <= engine.seconds < 330
+    assert outcome.results[0].spent_usd == 0.02
+    assert not outcome.results[0].error.retryable
+
+
+def test_a_job_s_id_is_held_until_there_is_space(engine, provider, runs, monkeypatch, stored):
+    provider.before_answer = FullDisk(monkeypatch, 100)
+    (run,) = runs()
+    assert engine([run]).exit_code == 0
+    assert (stored(run).job_id, len(provider.sent)) == ("video_0", 1)
 
 
 CHILD = """

@@ -356,6 +356,28 @@ def test_an_image_at_an_address_is_fetched_by_whoever_goes_on(engine, provider, 
     assert stored(run).artifacts[0].revised_prompt == "a boat"
 
 
+@pytest.mark.parametrize("last", [b"", None, "cut"])
+def test_whole_images_that_a_killed_process_left_are_kept_although_the_last_is_not_there(
+    engine, provider, image_runs, killed, names, stored, last
+):
+    (run,) = image_runs(n=3)
+    pictures = [noise(), noise(), noise()]
+    provider.on_generate.append(coded(*pictures))
+    left = killed(run, "submitting")
+    for number, picture in enumerate([*pictures[:2], pictures[2][:-30] if last == "cut" else last]):
+        if picture is not None:
+            (run.directory / f"image-{number}.part").write_bytes(picture)
+    outcome = engine([left])
+    assert [(run.directory / f"image-{n}.png").read_bytes() for n in range(2)] == pictures[:2]
+    assert outcome.exit_code == 1
+    error = stored(run).error
+    assert "2 of 3 images are here" in error.message
+    assert (error.type, error.retryable) == ("IncompleteAnswerError", False)
+    assert [artifact.path for artifact in stored(run).artifacts] == ["image-0.png", "image-1.png", "thumbnail.webp"]
+    assert stored(run).spent_usd == 0.03
+    assert len(provider.sent) == 1
+
+
 def test_images_whose_answer_was_lost_are_uncertain_until_there_is_consent(
     engine, provider, image_runs, killed, stored
 ):

@@ -145,8 +145,6 @@ async def test_an_address_is_fetched_without_the_key(wire, connect, config_of):
         "ftp://images.example/1.png",
         "file:///etc/passwd",
         "https://[::1/1.png",
-        "images.example/1.png",
-        "",
         "data:,x",
         "http://localhost.evil.example/1.png",
         "http://evil.localhost/1.png",
@@ -163,7 +161,6 @@ async def test_an_address_is_fetched_without_the_key(wire, connect, config_of):
         "https://api.openai.com@evil.example/1.png",
         "http://user@127.0.0.1:9/1.png",
         "https://images.example\\@evil.example/1.png",
-        "//images.example/1.png",
     ],
 )
 async def test_other_than_https_is_not_fetched(wire, connect, config_of, url):
@@ -236,12 +233,59 @@ async def test_redirects_end(wire, connect, config_of):
     assert len(wire.requests) == 5
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 410])
-async def test_a_signed_address_whose_time_is_over_is_expired_and_stops_nothing_else(wire, connect, config_of, status):
-    wire.replies(status, text="<Error>Signature expired</Error>")
-    error = await failure(connect(config_of()).fetch("https://images.example/1.png?sig=hunter2"))
+NOW = {"date": "Mon, 30 Nov 2026 12:00:00 GMT"}
+OVER = [
+    "X-Amz-Date=20261130T100000Z&X-Amz-Expires=3600",
+    "Expires=1796000000",
+    "sv=2024&se=2026-11-30T11%3A00%3A00Z&sig=x",
+]
+HOLDS = [
+    "X-Amz-Date=20261130T110100Z&X-Amz-Expires=3600",
+    "Expires=1896000000",
+    "se=2026-12-01",
+    "Expires=never",
+    "x=1",
+]
+
+
+@pytest.mark.parametrize("query", OVER)
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_signed_address_whose_time_is_over_is_expired_and_stops_nothing_else(
+    wire, connect, config_of, status, query
+):
+    wire.replies(status, text="<Error>Request has expired</Error>", headers=NOW)
+    error = await failure(connect(config_of()).fetch(f"https://images.example/1.png?{query}"))
     assert type(error) is ExpiredError
     assert not error.shared
+
+
+@pytest.mark.parametrize("query", HOLDS)
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_an_address_that_may_still_lead_to_the_file_is_worth_another_try(wire, connect, config_of, status, query):
+    wire.replies(status, text="<Error>Signature not valid in the specified time frame</Error>", headers=NOW)
+    error = await failure(connect(config_of()).fetch(f"https://images.example/1.png?{query}"))
+    assert type(error) is ServerError
+    assert error.retryable
+
+
+async def test_an_address_that_is_gone_says_so(wire, connect, config_of):
+    wire.replies(410, text="gone")
+    assert type(await failure(connect(config_of()).fetch("https://images.example/1.png"))) is ExpiredError
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("/files/1.png", "https://api.openai.com/files/1.png"),
+        ("files/1.png", "https://api.openai.com/v1/files/1.png"),
+        ("//images.example/1.png", "https://images.example/1.png"),
+        (" https://images.example/1.png\n", "https://images.example/1.png"),
+    ],
+)
+async def test_an_address_may_be_relative_to_the_endpoint(wire, connect, config_of, address, expected):
+    wire.replies(200, content=b"png")
+    assert await read(connect(config_of()).fetch(address)) == b"png"
+    assert str(wire.sent.url) == expected
 
 
 @pytest.mark.parametrize("raised", [httpx2.ConnectError("down"), httpx2.ReadTimeout("slow")])
