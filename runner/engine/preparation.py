@@ -56,7 +56,7 @@ async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> byte
     """An input image from its address; raises `ArtifactError`, as nothing was paid yet."""
     part = target.with_suffix(".part")
     try:
-        async with endpoint.transfer(), endpoint.provider.fetch(address.url) as content:
+        async with endpoint.transfer(), endpoint.provider.fetch(address.url, by_user=True) as content:
             await download(content, part, limit=MAX_INPUT_BYTES)
         return part.read_bytes()
     except DiskError:

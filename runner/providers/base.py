@@ -215,8 +215,12 @@ class Provider(Protocol):
     async def delete(self, job_id: str) -> None:
         """Delete a finished job and its files at the provider."""
 
-    def fetch(self, url: str) -> AbstractAsyncContextManager[Content]:
-        """Open a download from an address that the server named (https or loopback), without our credentials."""
+    def fetch(self, url: str, *, by_user: bool = False) -> AbstractAsyncContextManager[Content]:
+        """Open a download from an address that the server named, or the user (`by_user`); relative to the endpoint.
+
+        The endpoint alone gets our credentials. A server's address that leads into this machine or its private network
+        is an `UnexpectedAnswerError`, unless the endpoint is there too.
+        """
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import ssl
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx2
 from httpcore2 import AsyncHTTP11Connection
@@ -13,10 +13,11 @@ from openai import AsyncOpenAI, omit
 from runner.config.provider import EndpointConfig
 
 from .auth import CredentialAuth
-from .certificates import LateTransport, none_trusted
-from .endpoint import Endpoint, is_loopback
+from .endpoint import Endpoint
+from .environment import Proxy, proxy_of, require_proxy, tls_context
 from .intake import Intake
 from .request_log import hide_queries
+from .transport import PinnedTransport
 
 # The SDK insists on a key and would take OPENAI_API_KEY; what is sent is put in place by CredentialAuth alone.
 PLACEHOLDER = "unused"
@@ -47,23 +48,51 @@ def http_client(
     limits = httpx2.Limits(
         max_connections=connections, max_keepalive_connections=connections, keepalive_expiry=_KEEPALIVE_SECONDS
     )
-    address = urlsplit(endpoint.base_url or _NOWHERE)
-    # A proxy from the environment cannot reach this machine's own servers.
-    trust_env = not is_loopback(address.hostname)
-    # Only files may lie elsewhere. A proxy would be another mount for https, and is not asked for what is here.
-    late = address.scheme == "http" and not trust_env
-    encrypted = LateTransport(lambda: httpx2.AsyncHTTPTransport(limits=limits, trust_env=False))
+    base_url = endpoint.base_url or _NOWHERE
+    proxy = None if transport is not None else proxy_of(base_url)
+    require_proxy(proxy)
     return httpx2.AsyncClient(
         auth=auth,
-        timeout=httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS)),
+        timeout=_timeout(config),
         limits=limits,
         follow_redirects=False,
         event_hooks={"request": [_in_one_piece], "response": [intake]},
         transport=transport,
-        verify=none_trusted() if late else True,
-        mounts={"https://": encrypted} if late and transport is None else None,
-        trust_env=trust_env,
+        # Reading the world's certificate authorities takes 40 ms, and an http:// address never needs them.
+        verify=tls_context() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        proxy=None if proxy is None else proxy.url,
+        trust_env=False,
     )
+
+
+def file_client(
+    config: EndpointConfig, intake: Intake, proxy: Proxy | None, transport: httpx2.AsyncBaseTransport | None
+) -> httpx2.AsyncClient:
+    """Return a client for files on other hosts: it has no key and no headers.
+
+    It keeps no connection: two names may share an address, and a connection is made for one of them.
+    """
+    limits = httpx2.Limits(
+        max_connections=config.max_concurrent_requests + _SPARE_CONNECTIONS, max_keepalive_connections=0
+    )
+    require_proxy(proxy)
+    if transport is None and proxy is None:
+        direct = httpx2.AsyncHTTPTransport(verify=tls_context(), limits=limits, trust_env=False)
+        transport = PinnedTransport(direct)
+    return httpx2.AsyncClient(
+        timeout=_timeout(config),
+        limits=limits,
+        follow_redirects=False,
+        event_hooks={"response": [intake]},
+        transport=transport,
+        verify=tls_context() if transport is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        proxy=None if proxy is None or transport is not None else proxy.url,
+        trust_env=False,
+    )
+
+
+def _timeout(config: EndpointConfig) -> httpx2.Timeout:
+    return httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS))
 
 
 class AmbientHeaders:

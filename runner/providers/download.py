@@ -6,17 +6,21 @@ import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import httpx2
 
 from runner.errors import ExpiredError, ProviderError, RunnerError, ServerError, UnexpectedAnswerError
 
 from .base import Job
-from .endpoint import is_loopback, origin, split
+from .endpoint import origin
+from .environment import Proxy, proxy_of
+from .file_address import Reach, joined, look_up
 from .intake import PLAIN
+from .transport import ADDRESSES
 
 Translate = Callable[[Exception], RunnerError]
+MakeClient = Callable[[Proxy | None], httpx2.AsyncClient]
 
 _MAX_REDIRECTS = 5
 _TIMES = ("X-Amz-Expires", "X-Goog-Expires", "Expires", "se")
@@ -56,11 +60,11 @@ class Download:
 def elsewhere(response: httpx2.Response, job: Job) -> str | None:
     """Where else a file can be had that `response` refused: a redirect's target, or the address that the job names."""
     if response.has_redirect_location:
-        return str(response.url.join(response.headers["location"]))
+        return joined(str(response.url), response.headers["location"])
     address = job.raw.get("url")
     # SGLang answers 400 once it has uploaded the file; a 5xx says nothing about where the file is.
     refused = response.status_code in (400, 404)
-    return str(response.url.join(address)) if refused and isinstance(address, str) and address else None
+    return address if refused and isinstance(address, str) and address else None
 
 
 def late(error: RunnerError, job: Job, now: float) -> RunnerError:
@@ -116,56 +120,71 @@ def _end(asked: Mapping[str, str], name: str) -> float:
     return float(asked[name])
 
 
-def next_address(url: str, location: str) -> str:
-    """Where a redirect leads; raises `UnexpectedAnswerError` if it leaves its scheme."""
-    try:
-        target = urljoin(url, location)
-        stays = urlsplit(target).scheme == urlsplit(url).scheme
-    except ValueError:
-        stays = False
-    if not stays:
-        raise UnexpectedAnswerError(f"{urlsplit(url).hostname} redirects a download to another scheme",
-                                    hint="it is not followed")  # fmt: skip
-    return target
+class FileClient:
+    """Opens files at addresses that a server or a user names.
 
+    On the endpoint itself they are asked for with its key and headers; elsewhere by clients of their own, which have
+    neither, keep no cookies, and connect only to what `Reach` has found to be allowed.
+    """
 
-def absolute(url: str, home: str) -> str:
-    """Return `url`, which may be relative to the endpoint `home`, as a whole address; one that is none as it is."""
-    try:
-        return urljoin(home, url.strip())
-    except ValueError:
-        return url
+    def __init__(self, own: httpx2.AsyncClient, make: MakeClient, home: Callable[[], str], *, resolve: bool) -> None:
+        self._own = own
+        self._make = make
+        self._home = home
+        self._resolve = look_up if resolve else None
+        self._reach: dict[str, Reach] = {}
+        self._others: dict[str | None, httpx2.AsyncClient] = {}
 
+    async def open(self, address: str, *, by_user: bool = False) -> httpx2.Response:
+        """Return the response to a GET of `address` and its redirects, unread.
 
-def check_address(url: str, home: str) -> None:
-    """Raise `UnexpectedAnswerError` unless `url` is https, on this machine, or on the endpoint `home` itself."""
-    try:
-        parts = split(url)
-    except ValueError as error:
-        raise UnexpectedAnswerError(f"the server named an address that {error}") from None
-    if "@" in parts.netloc:
-        raise UnexpectedAnswerError(f"the server named an address with a user or password at {parts.hostname}",
-                                    hint="it is not fetched: the HTTP client would sign in there")  # fmt: skip
-    if parts.scheme != "https" and not _is_here(parts.hostname) and origin(parts) != origin(urlsplit(home)):
-        raise UnexpectedAnswerError(f"the server named an unencrypted address at {parts.hostname}",
-                                    hint="only https addresses are fetched")  # fmt: skip
+        An address may be relative to the endpoint. What a user names (`by_user`) may be anywhere; where it redirects
+        to is judged as if its host were the endpoint. Raises `UnexpectedAnswerError` for an address that must not be
+        asked.
+        """
+        url = joined(f"{self._home()}/", address)
+        base = url if by_user else self._home()
+        for _ in range(_MAX_REDIRECTS):
+            response = await self._get(url, base)
+            if not response.has_redirect_location:
+                return response
+            await response.aclose()
+            url = joined(url, response.headers["location"])
+        raise UnexpectedAnswerError(f"{urlsplit(url).hostname} redirects without end")
 
+    async def close(self) -> None:
+        """Close the connections to other hosts."""
+        for client in self._others.values():
+            await client.aclose()
 
-def _is_here(host: str | None) -> bool:
-    """Whether a server's word for a host means this machine: x.localhost may be anywhere, where a DNS says so."""
-    return is_loopback(host) and not (host or "").rstrip(".").lower().endswith(".localhost")
+    def is_own(self, url: str) -> bool:
+        """Return whether `url` is on the endpoint itself: the same scheme, host and port."""
+        return origin(urlsplit(url)) == origin(urlsplit(self._home()))
 
+    async def _get(self, url: str, base: str) -> httpx2.Response:
+        reach = self._reach_of(base)
+        try:
+            addresses = await reach.addresses(url)
+        except (OSError, UnicodeError) as error:
+            raise httpx2.ConnectError(f"{urlsplit(url).hostname} does not resolve") from error
+        if self.is_own(url):
+            return await self._own.send(self._own.build_request("GET", url, headers=PLAIN), stream=True)
+        client = self._other(proxy_of(url))
+        request = client.build_request("GET", url, headers=PLAIN, extensions={ADDRESSES: addresses})
+        response = await client.send(request, auth=None, stream=True)
+        client.cookies.clear()
+        return response
 
-async def open_address(http: httpx2.AsyncClient, url: str, home: str) -> httpx2.Response:
-    """The response to a GET of `url` and its redirects, unread and without our credentials."""
-    for _ in range(_MAX_REDIRECTS):
-        check_address(url, home)
-        response = await http.send(http.build_request("GET", url, headers=PLAIN), auth=None, stream=True)
-        if not response.has_redirect_location:
-            return response
-        await response.aclose()
-        url = next_address(url, response.headers["location"])
-    raise UnexpectedAnswerError(f"{urlsplit(url).hostname} redirects without end")
+    def _reach_of(self, base: str) -> Reach:
+        if base not in self._reach:
+            self._reach = {base: Reach(base, self._resolve)}
+        return self._reach[base]
+
+    def _other(self, proxy: Proxy | None) -> httpx2.AsyncClient:
+        key = None if proxy is None else proxy.url
+        if key not in self._others:
+            self._others[key] = self._make(proxy)
+        return self._others[key]
 
 
 def _details(error: RunnerError, job: Job) -> dict[str, Any]:  # Any: keyword arguments of the errors

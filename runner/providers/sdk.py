@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, cast
-from urllib.parse import urlsplit
 
 import httpx2
 import openai
@@ -26,10 +25,11 @@ from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build
 from .call import Call, Place
-from .client import AmbientHeaders, http_client, sdk_client
+from .client import AmbientHeaders, file_client, http_client, sdk_client
 from .credentials import ConfiguredHeaders, Credential
-from .download import Download, absolute, check_address, elsewhere, gone, late, open_address
-from .endpoint import Endpoint, origin
+from .download import Download, FileClient, elsewhere, gone, late
+from .endpoint import Endpoint
+from .file_address import host_of
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
 from .images import read_images
@@ -68,6 +68,12 @@ class SDKProvider:
         auth, intake = CredentialAuth(credential, headers), Intake(self._redact)
         self._http = http_client(config, endpoint, auth, intake, transport)
         self._client = sdk_client(config, endpoint, self._http)
+        self._files = FileClient(
+            self._http,
+            lambda proxy: file_client(config, intake, proxy, transport),
+            lambda: str(self._client.base_url).rstrip("/"),
+            resolve=transport is None,
+        )
         # Raw responses: their headers say when to ask again, and their bodies are parsed only once.
         videos: AsyncVideos = QuietVideos(self._client)
         self._videos = videos.with_raw_response
@@ -181,13 +187,15 @@ class SDKProvider:
         return Character(answer["id"], str(answer.get("name") or ""), float(answer.get("created_at") or 0))
 
     @asynccontextmanager
-    async def fetch(self, url: str) -> AsyncIterator[Content]:
-        """Open a download from an address that the server named, perhaps below its own, without our credentials."""
-        url = absolute(url, str(self._client.base_url))
-        check_address(url, str(self._client.base_url))
+    async def fetch(self, url: str, *, by_user: bool = False) -> AsyncIterator[Content]:
+        """Open a download from an address that the server named, or the user (`by_user`).
+
+        It may be relative to the endpoint, which alone gets our credentials.
+        """
+        await self._ready()
         # The host is named; the rest of the address may be a signature.
-        call = Call(Place(self.name, origin(urlsplit(url))), "give the file")
-        response = await self._open_address(url, call)
+        call = Call(Place(self.name, host_of(url) or self._place.endpoint), "give the file")
+        response = await self._open_address(url, call, by_user=by_user)
         try:
             yield Download(response, lambda error: translate(error, call, self._redact))
         finally:
@@ -207,6 +215,7 @@ class SDKProvider:
 
     async def close(self) -> None:
         """Close the client's connections."""
+        await self._files.close()
         await self._http.aclose()
 
     def images(self) -> AsyncImages:
@@ -276,13 +285,17 @@ class SDKProvider:
             self._unreadable(response, call)
         return response
 
-    async def _open_address(self, url: str, call: Call) -> httpx2.Response:
+    async def _open_address(self, url: str, call: Call, *, by_user: bool = False) -> httpx2.Response:
         with self._translated(call):
-            response = await open_address(self._http, url, str(self._client.base_url))
+            response = await self._files.open(url, by_user=by_user)
             if response.is_success:
                 return response
             await response.aread()
-        raise gone(refused(response, call, self._redact), response)
+        error = refused(response, call, self._redact)
+        if response.status_code in (401, 403) and self._files.is_own(str(response.url)):
+            # The endpoint speaks of the key, which elsewhere nobody gets.
+            raise error
+        raise gone(error, response)
 
     def _reply(self, response: httpx2.Response, call: Call) -> Reply:
         raw = self._json(response)

@@ -72,20 +72,3 @@ async def test_a_file_behind_tls_is_verified_also_where_the_endpoint_itself_is_n
                 await provider.close()
     assert type(caught.value) is HTTPConnectionError
     assert "TLS failed: self-signed certificate" in str(caught.value)
-
-
-async def test_a_transport_is_made_for_its_first_request_and_kept():
-    import httpx2
-
-    from runner.providers.certificates import LateTransport
-
-    made = []
-
-    def make() -> httpx2.AsyncBaseTransport:
-        made.append(httpx2.MockTransport(lambda _request: httpx2.Response(204)))
-        return made[-1]
-
-    async with httpx2.AsyncClient(mounts={"https://": LateTransport(make)}, trust_env=False) as client:
-        assert made == []
-        answers = [(await client.get("https://example.test/")).status_code for _ in range(2)]
-    assert (answers, len(made)) == ([204, 204], 1)

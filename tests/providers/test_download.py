@@ -4,6 +4,7 @@ import httpx2
 import pytest
 
 from runner.errors import (
+    AuthenticationError,
     ExpiredError,
     HTTPConnectionError,
     RateLimitError,
@@ -145,6 +146,7 @@ async def test_an_address_is_fetched_without_the_key(wire, connect, config_of):
         "ftp://images.example/1.png",
         "file:///etc/passwd",
         "https://[::1/1.png",
+        "",
         "data:,x",
         "http://localhost.evil.example/1.png",
         "http://evil.localhost/1.png",
@@ -171,19 +173,87 @@ async def test_other_than_https_is_not_fetched(wire, connect, config_of, url):
 
 
 @pytest.mark.parametrize(
-    "url",
-    ["http://127.0.0.1:9/1.png", "http://localhost:9/1.png", "http://[::1]:9/1.png", "http://gpu.example:8000/1.png"],
+    ("home", "url"),
+    [
+        ("http://gpu.example:8000/v1", "http://gpu.example:8000/1.png"),
+        ("http://gpu.example:8000/v1", "http://files.example/1.png"),
+        ("http://127.0.0.1:8000/v1", "http://127.0.0.1:9/1.png"),
+        ("http://127.0.0.1:8000/v1", "http://localhost:9/1.png"),
+        ("https://localhost:8000/v1", "http://[::1]:9/1.png"),
+        ("https://10.0.0.5/v1", "http://10.0.0.6:9000/1.png"),
+        ("https://100.64.0.5/v1", "http://192.168.7.7/1.png"),
+    ],
 )
-async def test_this_machine_and_the_endpoint_itself_may_be_unencrypted(wire, connect, config_of, url):
+async def test_what_is_on_the_endpoint_s_own_network_may_be_unencrypted(wire, connect, config_of, home, url):
     wire.replies(200, content=b"png")
-    config = config_of({"base_url": "http://gpu.example:8000/v1", "allow_http": True})
+    config = config_of({"base_url": home, "allow_http": True})
     assert await read(connect(config).fetch(url)) == b"png"
+
+
+@pytest.mark.parametrize(
+    ("address", "asked"),
+    [
+        ("/v1/files/1.png?a=b", "https://gw.example:8443/v1/files/1.png?a=b"),
+        ("files/1.png", "https://gw.example:8443/team/v1/files/1.png"),
+        ("https://gw.example:8443/1.png", "https://gw.example:8443/1.png"),
+        ("HTTPS://GW.example:8443/1.png", "https://gw.example:8443/1.png"),
+    ],
+)
+async def test_an_address_on_the_endpoint_itself_is_asked_with_the_key(wire, connect, config_of, key, address, asked):
+    wire.replies(200, content=b"png")
+    config = config_of({"base_url": "https://gw.example:8443/team/v1"})
+    assert await read(connect(config).fetch(address)) == b"png"
+    named = Job("video_1", JobStatus.COMPLETED, "completed", raw={"url": address})
+    missing, there = httpx2.Response(404), httpx2.Response(200, content=b"mp4")
+    wire.answer = lambda request: missing if request.url.path.endswith("/content") else there
+    await read(connect(config).content(named))
+    assert [str(request.url) for request in (wire.requests[0], wire.requests[-1])] == [asked, asked]
+    assert {request.headers["authorization"] for request in wire.requests} == {f"Bearer {key}"}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://gw.example/1.png",
+        "https://gw.example:8444/1.png",
+        "//files.example/1.png",
+        "https://files.example:8443/1",
+    ],
+)
+async def test_another_port_or_host_is_asked_without_the_key(wire, connect, config_of, address):
+    wire.replies(200, content=b"png")
+    assert await read(connect(config_of({"base_url": "https://gw.example:8443/v1"})).fetch(address)) == b"png"
+    assert not {"authorization", "api-key", "cookie"} & set(wire.sent.headers)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_key_that_the_endpoint_refuses_for_a_file_is_no_end_of_the_file(wire, connect, config_of, status):
+    wire.replies(status, json={"error": {"message": "no"}})
+    assert type(await failure(connect(config_of()).fetch("/v1/files/1.png"))) is AuthenticationError
+
+
+async def test_a_redirect_may_be_relative_and_keeps_the_key_only_on_the_endpoint_itself(wire, connect, config_of):
+    targets = {"/v1/videos/video_1/content": "../files/a", "/v1/videos/files/a": "https://cdn.example/b", "/b": "c"}
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        target = targets.get(request.url.path)
+        headers = {"content-type": "video/mp4", "set-cookie": "session=1"} | ({"location": target} if target else {})
+        return httpx2.Response(307 if target else 200, content=b"" if target else b"mp4", headers=headers)
+
+    wire.answer = answer
+    assert await read(connect(config_of()).content(job())) == b"mp4"
+    assert [str(request.url) for request in wire.requests] == [
+        "https://api.openai.com/v1/videos/video_1/content?variant=video", "https://api.openai.com/v1/videos/files/a",
+        "https://cdn.example/b", "https://cdn.example/c",
+    ]  # fmt: skip
+    assert ["authorization" in request.headers for request in wire.requests] == [True, True, False, False]
+    assert not any("cookie" in request.headers for request in wire.requests[2:])
 
 
 @pytest.mark.parametrize(
     "target", ["http://images.example/1.png", "file:///etc/passwd", "http://127.0.0.1/1.png", "https://[::1"]
 )
-async def test_a_redirect_does_not_leave_its_scheme(wire, connect, config_of, target):
+async def test_a_redirect_leads_to_nothing_unencrypted(wire, connect, config_of, target):
     wire.replies(302, headers={"location": target})
     assert type(await failure(connect(config_of()).fetch("https://images.example/1.png"))) is UnexpectedAnswerError
     assert len(wire.requests) == 1
@@ -202,8 +272,8 @@ async def test_a_job_s_file_is_not_followed_to_where_nobody_may_go(wire, connect
     assert {request.url.host for request in wire.requests} == {"api.openai.com"}
 
 
-@pytest.mark.parametrize("host", ["cdn.example", "api.openai.com", "api.openai.com.evil.example"])
-async def test_no_address_that_a_server_names_gets_the_key(wire, connect, config_of, host):
+@pytest.mark.parametrize("host", ["cdn.example", "api.openai.com.evil.example", "openai.com"])
+async def test_no_other_host_that_a_server_names_gets_the_key(wire, connect, config_of, host):
     def answer(request: httpx2.Request) -> httpx2.Response:
         if request.url.path == "/file":
             return httpx2.Response(307, headers={"location": f"https://again.{host}/file2"})

@@ -1,0 +1,183 @@
+"""Which addresses a server may name for a file: none that leads into this machine or its private networks.
+
+The exception is a network on which the endpoint itself is. What is left to chance: behind a proxy it is the proxy that
+resolves a name, and this machine's own public addresses are like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import unicodedata
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+from runner.errors import UnexpectedAnswerError
+
+from .endpoint import is_loopback, origin, split
+from .environment import proxy_of
+
+IP = IPv4Address | IPv6Address
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_MOST_ADDRESSES = 4
+
+
+class Zone(Enum):
+    """Where an IP address leads."""
+
+    PUBLIC = "the internet"
+    PRIVATE = "the private network"
+    LOOPBACK = "this machine"
+    LOCAL = "the local link"
+
+
+_NETWORKS = {
+    Zone.LOOPBACK: ("127.0.0.0/8", "0.0.0.0/8", "::/127"),
+    # Multicast, and the metadata services of clouds, wherever they are: they answer only to the machine itself.
+    Zone.LOCAL: ("169.254.0.0/16", "fe80::/10", "224.0.0.0/4", "ff00::/8", "255.255.255.255/32", "192.0.0.0/24",
+                 "168.63.129.16/32", "100.100.100.200/32", "fd00:ec2::/32", "fd20:ce::/32"),
+    Zone.PRIVATE: ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fec0::/10",
+                   "64:ff9b:1::/48"),
+}  # fmt: skip
+_ZONES = tuple((ip_network(text), zone) for zone, texts in _NETWORKS.items() for text in texts)
+_NAT64 = ip_network("64:ff9b::/96")
+_NOBODY = ip_network("::/127")
+
+
+def zone_of(address: IP) -> Zone:
+    """Return where an IP address leads, an IPv4 address inside an IPv6 one included."""
+    inner = _embedded(address)
+    if inner is not None:
+        return zone_of(inner)
+    return next((zone for network, zone in _ZONES if address in network), Zone.PUBLIC)
+
+
+def _embedded(address: IP) -> IPv4Address | None:
+    if isinstance(address, IPv4Address):
+        return None
+    last = IPv4Address(int(address) & 0xFFFFFFFF)
+    if address in _NAT64 or (int(address) < 2**32 and address not in _NOBODY):
+        return last
+    return address.ipv4_mapped or address.sixtofour
+
+
+def number(host: str) -> IP | None:
+    """Return the IP address that `host` spells, also as 127.1, 2130706433, 0x7f.1 or 0177.0.0.1; None for a name."""
+    # As the HTTP client and resolvers read digits and dots of other scripts.
+    text = unicodedata.normalize("NFKC", host).replace("\u3002", ".").strip("[]").rstrip(".")
+    try:
+        return ip_address(text)
+    except ValueError:
+        pass
+    try:
+        return IPv4Address(socket.inet_aton(text)) if text and text.isascii() else None
+    except (OSError, ValueError):
+        return None
+
+
+async def look_up(host: str, port: int) -> Sequence[str]:
+    """Return the IP addresses of a name; raises `OSError` if it does not resolve."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class Reach:
+    """What a server at `home` may name; `resolve` looks names up (None: no name is looked up)."""
+
+    def __init__(self, home: str, resolve: Resolve | None = look_up) -> None:
+        self._home = _parsed(home)
+        self._resolve = resolve
+        self._home_zone: Zone | None = None
+
+    async def addresses(self, url: str) -> Sequence[str]:
+        """Return the IP addresses to connect to for `url`; none: its name is for the proxy to resolve, or the home's.
+
+        Raises `UnexpectedAnswerError` unless the address may be asked, and `OSError` if its name does not resolve.
+        """
+        parts = _parsed(url)
+        if origin(parts) == origin(self._home):
+            return ()
+        await self._check_scheme(parts)
+        host, here = parts.hostname or "", self._home.hostname or ""
+        if host.lower() == here.lower():
+            return ()
+        spelled = number(host)
+        if spelled is not None:
+            await self._check_zone(zone_of(spelled), host)
+            return () if proxy_of(url) else (str(spelled),)
+        if is_loopback(host):
+            await self._check_zone(Zone.LOOPBACK, host)
+        if self._resolve is None or proxy_of(url) is not None:
+            return ()
+        found = await self._resolve(host, parts.port or 443)
+        for address in found:
+            await self._check_zone(zone_of(ip_address(address.partition("%")[0])), host)
+        return found[:_MOST_ADDRESSES]
+
+    async def _check_scheme(self, parts: SplitResult) -> None:
+        if parts.scheme == "https" or self._home.scheme == "http":
+            return
+        if await self._zone_of_home() not in (Zone.LOOPBACK, Zone.PRIVATE):
+            raise UnexpectedAnswerError(f"the server named an unencrypted address at {parts.hostname}",
+                                        hint="only https addresses are fetched")  # fmt: skip
+
+    async def _check_zone(self, zone: Zone, host: str) -> None:
+        if zone is Zone.PUBLIC or (zone is not Zone.LOCAL and zone is await self._zone_of_home()):
+            return
+        raise UnexpectedAnswerError(
+            f"the server named an address at {host}, which leads into {zone.value}; it is not fetched",
+            hint="a server may name such an address only if it is there itself; if you trust it, get the file by hand",
+        )
+
+    async def _zone_of_home(self) -> Zone:
+        if self._home_zone is None:
+            self._home_zone = await self._look_home_up()
+        return self._home_zone
+
+    async def _look_home_up(self) -> Zone:
+        host = self._home.hostname or ""
+        spelled = number(host)
+        if spelled is not None:
+            return zone_of(spelled)
+        if is_loopback(host):
+            return Zone.LOOPBACK
+        if self._resolve is None or proxy_of(self._home.geturl()) is not None:
+            return Zone.PUBLIC
+        try:
+            found = await self._resolve(host, self._home.port or 443)
+        except OSError:
+            return Zone.PUBLIC
+        zones = {zone_of(ip_address(address.partition("%")[0])) for address in found}
+        return zones.pop() if len(zones) == 1 else Zone.PUBLIC
+
+
+def host_of(address: str) -> str:
+    """Return host and port of an address that may be anything, without user and password; '' for none."""
+    try:
+        return urlsplit(address).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def joined(base: str, address: str) -> str:
+    """Return `address`, which may be relative to `base`, as an absolute one; raises `UnexpectedAnswerError`."""
+    try:
+        if address.strip():
+            return urljoin(base, address.strip())
+    except ValueError:
+        pass
+    raise UnexpectedAnswerError("the server named an address that cannot be read")
+
+
+def _parsed(url: str) -> SplitResult:
+    try:
+        parts = split(url)
+    except ValueError as error:
+        raise UnexpectedAnswerError(f"the server named an address that {error}") from None
+    if "@" in parts.netloc or "\\" in url:
+        raise UnexpectedAnswerError(f"the server named an address with a user or password at {parts.hostname}",
+                                    hint="it is not fetched: the HTTP client would sign in there")  # fmt: skip
+    return parts
