@@ -33,4 +33,4 @@ def test_every_extra_in_a_hint_is_declared(extra):
 
 
 def test_both_scripts_start_the_same_program():
-    assert PROJECT["scripts"] == {name: "runner.__main__:main" for name in ("mediarunner", "runner")}
+    assert PROJECT["scripts"] == dict.fromkeys(("mediarunner", "runner"), "runner.__main__:main")
