@@ -49,10 +49,19 @@ def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
     section, _, name = key.partition(".")
     holder = getattr(config, section, None) if section in RunConfig.model_fields else None
     if name and hasattr(holder, name):
-        return getattr(holder, name)
+        value = getattr(holder, name)
+        return _text(choice.get(key)) if value is None else value
     if not name and section not in _SECTIONS and holder is not None:
         return holder
     return choice.get(key)
+
+
+def _text(value: str | None) -> str | None:
+    """The value of an override whose key loading consumes, as it does a prompt's file; None for no value."""
+    if value is None or value == "null":
+        return None
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1].replace(f"\\{value[0]}", value[0]) if quoted else value
 
 
 def _unnamed(configs: Sequence[RunConfig], named: set[str]) -> Iterator[tuple[str, list[object]]]:

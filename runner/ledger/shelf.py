@@ -20,14 +20,35 @@ OUTPUTS = Path("outputs")
 def shelved(root: Path) -> Iterator[Path]:
     """The directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 
-    `root` itself may be a run's directory and that of all others too.
+    `root` itself may be a run's directory and that of all others too. Results may lie behind a link.
     """
-    for place, folders, files in os.walk(root):
+    for place, folders, files in walk(root):
         if NAME in files:
             yield Path(place)
             if Path(place) != root:
                 folders.clear()
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+
+
+def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
+    """Walk as `os.walk` does, through links too and past hidden folders, into each directory once."""
+    seen: set[tuple[int, int]] = set()
+    for place, folders, files in os.walk(root, followlinks=True):
+        if _first_seen(place, seen):  # a link may lead back to where one is
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            yield place, folders, files
+        else:
+            folders.clear()
+
+
+def _first_seen(place: str, seen: set[tuple[int, int]]) -> bool:
+    try:
+        state = os.stat(place)  # noqa: PTH116 - text, as os.walk gives it
+    except OSError:
+        return False
+    known = (state.st_dev, state.st_ino)
+    first = known not in seen
+    seen.add(known)
+    return first
 
 
 def jobs_elsewhere(own: Path, since: float) -> Elsewhere:

@@ -18,6 +18,7 @@ from runner.errors import ConfigError
 from runner.ledger import Acquaintance, Ledger, LedgerError, has_ledger, shelved
 from runner.ledger.book import NAME as LEDGER
 from runner.ledger.lock import at_work
+from runner.ledger.shelf import walk
 
 Found = tuple[Path, Result]
 """A run's directory and what is known of it."""
@@ -180,8 +181,7 @@ def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[Sweep]:
 
 def _places(directory: Path, names: set[str]) -> Iterator[Path]:
     """The directories at or below that hold one of the files, without what lies below each."""
-    for place, folders, files in os.walk(directory):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+    for place, folders, files in walk(directory):
         if names & {*files}:
             folders.clear()
             yield Path(place)

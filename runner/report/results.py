@@ -59,8 +59,10 @@ class _Rows:
 
     def __iter__(self) -> Iterator[Row]:
         for values, (where, result) in zip(self._differing.rows, self._runs, strict=True):
-            own = dict(zip(self._differing.keys, values, strict=True))
-            yield own | _facts(result, os.path.relpath(where, self._directory))
+            facts = _facts(result, os.path.relpath(where, self._directory))
+            # Of two deployments of one model, only what was swept tells which.
+            names = [f"swept.{key}" if key in facts else key for key in self._differing.keys]
+            yield dict(zip(names, values, strict=True)) | facts
 
 
 def _facts(result: Result, where: str) -> Row:

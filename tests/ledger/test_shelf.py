@@ -33,6 +33,16 @@ def test_all_sweeps_and_runs_are_found_once_and_hidden_folders_are_not(here, vid
     assert [*shelved(Path("outputs"))] == [Path("outputs/2026/one"), Path("outputs/multirun/two")]
 
 
+def test_results_on_another_disk_are_found_through_their_links_and_each_once(here, video, shelve):
+    shelve(here / "disk/multirun/two", video, ["planned"])
+    (here / "outputs/2026").mkdir(parents=True)
+    (here / "outputs/multirun").symlink_to(here / "disk/multirun")
+    (here / "outputs/again").symlink_to(here / "disk/multirun")
+    (here / "disk/multirun/two/back").symlink_to(here / "outputs")
+    (here / "outputs/2026/nowhere").symlink_to(here / "gone")
+    assert [*shelved(Path("outputs"))] == [Path("outputs/again/two")]
+
+
 def test_jobs_of_other_runs_are_claimed_unless_they_are_too_old(here, video, shelve):
     for name in ("own", "other", "old"):
         shelve(here / "outputs" / name, video, ["submitted"], job_id=f"video_{name}")

@@ -63,6 +63,14 @@ def test_varying_parameters_come_first_then_what_came_of_them(config: RunConfig,
     assert {path.name for path in tmp_path.iterdir()} - {PARQUET} == {CSV, JSONL}
 
 
+def test_a_swept_options_own_name_stands_beside_the_models(config: RunConfig, tmp_path: Path) -> None:
+    runs = [ended(config, index, "a", overrides=[f"model={name}"]) for index, name in enumerate(("east", "west"))]
+    write_results(tmp_path, [(tmp_path / str(run.index), run) for run in runs])
+    with (tmp_path / CSV).open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [(row["swept.model"], row["model"]) for row in rows] == [("east", "m"), ("west", "m")]
+
+
 def test_what_the_provider_made_of_the_prompt_is_told(config: RunConfig, tmp_path: Path) -> None:
     image = Artifact(path="image-0.png", bytes=1, sha256="ab", media_type="image/png", revised_prompt="=a grey cat")
     write_results(tmp_path, [(tmp_path / "0", ended(config, 0, "a", artifacts=[image]))])

@@ -49,3 +49,11 @@ def test_top_level_keys_vary_too(planner: Planner) -> None:
 
 def test_one_run_varies_in_nothing(planner: Planner) -> None:
     assert differing(planner, ["request.seed=null"]) == Varying((), ((),))
+
+
+def test_a_key_that_loading_consumes_keeps_the_users_text(planner: Planner, tmp_path) -> None:
+    for name in ("a b.txt", "c.txt"):
+        (tmp_path / name).write_text(f"A boat of {name}")
+    found = differing(planner, *([f"request.prompt_file='{tmp_path}/{name}'"] for name in ("a b.txt", "c.txt")))
+    assert found.keys == ("request.prompt_file",)
+    assert found.rows == ((f"{tmp_path}/a b.txt",), (f"{tmp_path}/c.txt",))
