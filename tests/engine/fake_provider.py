@@ -137,12 +137,8 @@ class FakeProvider:
             return self._told(self.on_generate)
 
     @asynccontextmanager
-<<<<<<< HEAD
-    async def fetch(self, url: str):
-        self.fetched.append(url)
-=======
     async def fetch(self, url: str, *, by_user: bool = False):
->>>>>>> d31caf0 (Let a server's address lead into no network but its own, keep the key on the endpoint, and use the environment's proxies and authorities for files)
+        self.fetched.append(url)
         async with self._request():
             yield self._told(self.on_fetch)
 
