@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 class RunnerSweeper(Sweeper):
     """Hydra accepts only plugins that are defined below `hydra_plugins`; `core` does the work."""
 
-    def __init__(self, max_batch_size: int | None = None, params: dict[str, str] | None = None) -> None:
+    def __init__(self, max_batch_size: int | None = None, params: dict[str, Any] | None = None) -> None:
         self._max_batch_size = max_batch_size
         self._params = params
 
@@ -31,11 +31,11 @@ class RunnerSweeper(Sweeper):
 
 @dataclass
 class RunnerSweeperConf:
-    """The same settings as Hydra's basic sweeper."""
+    """The settings of Hydra's basic sweeper; values in `params` may be lists, too."""
 
     _target_: str = "hydra_plugins.runner.sweeper.RunnerSweeper"
     max_batch_size: int | None = None
-    params: dict[str, str] | None = None
+    params: dict[str, Any] | None = None  # Any: a text as one types it, or a list of values
 
 
 ConfigStore.instance().store(group="hydra/sweeper", name="runner", node=RunnerSweeperConf, provider="runner")

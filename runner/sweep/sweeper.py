@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
@@ -19,6 +18,7 @@ from runner.report.pages import keep_page
 from runner.report.reading import runs_in
 from runner.report.results import write_results
 
+from .axes import points
 from .composition_error import problem_of
 from .consent import agree_to_new
 from .finding import Finding
@@ -76,10 +76,10 @@ class RunnerSweeper(BasicSweeper):
             )
             raise PreflightError([Finding(None, problem)], 0)
         try:
-            parsed = OverridesParser.create(config_loader=loader).parse_overrides([*self._parse_config(), *arguments])
-            return self.split_arguments(parsed, self.max_batch_size)
+            found = points(loader, known(self.config), arguments)
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, loader))], 0) from error
+        return list(self.split_overrides_to_chunks(found, self.max_batch_size)) if found else []
 
     def _begun_otherwise(self, jobs: Sequence[Job], *, own: bool) -> list[Problem]:
         sweep = Path(str(known(self.config).hydra.sweep.dir))
