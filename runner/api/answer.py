@@ -23,7 +23,7 @@ def video_response(
 
 
 def _video(result: Result, run: Run, folder: Folder, warnings: tuple[str, ...]) -> VideoGenerationResponse:
-    file = next(artifact for artifact in result.artifacts if artifact.media_type.startswith("video/"))
+    file = next(artifact for artifact in result.artifacts if artifact.path.startswith("video."))
     return VideoGenerationResponse(
         request_id=result.job_id or "",
         content_type=file.media_type,

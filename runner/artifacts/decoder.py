@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import logging
 import os
 import signal
 import sys
@@ -19,6 +20,8 @@ from runner.errors import ArtifactError
 
 from .probe import Video, probe
 from .thumbnail import Thumbnail
+
+_log = logging.getLogger("runner")
 
 _STOP_SECONDS = 2.0
 _MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": str(4 << 20)}
@@ -165,7 +168,9 @@ def _deliver(answer: Future[Video], message: dict[str, Any]) -> None:  # Any: JS
         elif "error" in message:
             answer.set_exception(ArtifactError(message["error"]["message"], code=message["error"]["code"]))
         else:
-            answer.set_exception(RuntimeError(message["bug"]))
+            _log.error("a video could not be checked:\n%s", message["bug"])
+            said = message["bug"].strip().rpartition("\n")[2]
+            answer.set_exception(ArtifactError(f"the file could not be checked, by a bug in here: {said}"))
 
 
 def _video(thumbnail: dict[str, Any] | None, **facts: Any) -> Video:  # Any: JSON

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 MAX_PIXELS = 64_000_000
 """Eight times what any model offers; a larger picture is a decompression bomb."""
 
+_MOST_PIXELS = 10**11
+"""What is decoded of a picture that moves."""
+
 _TYPES = {
     "PNG": ("image/png", "png"),
     "WEBP": ("image/webp", "webp"),
@@ -57,6 +60,47 @@ class Picture:
     width: int | None
     height: int | None
     small: Image | None
+
+
+@dataclass(frozen=True, slots=True)
+class MovingPicture:
+    """The facts of a picture that moves, as far as `small` of its first frame."""
+
+    media_type: str
+    extension: str
+    width: int
+    height: int
+    seconds: float
+    frames: int
+    small: Image | None
+
+
+def moving_picture(path: Path) -> MovingPicture | None:
+    """Read and check a WebP; None if the file is none, `ArtifactError` if it stands still, is cut or too large.
+
+    Blocks for as long as decoding all of its frames takes.
+    """
+    with path.open("rb") as file:
+        head = file.read(12)
+    if not (head.startswith(b"RIFF") and head.endswith(b"WEBP")):
+        return None
+    from PIL import Image  # as below
+
+    try:
+        with Image.open(path, formats=("WEBP",)) as image:
+            _refuse_beyond(image.width, image.height)
+            frames = getattr(image, "n_frames", 1)
+            _refuse_still(frames)
+            small, milliseconds = _small(image), 0.0
+            for number in range(min(frames, _MOST_PIXELS // (image.width * image.height))):
+                image.seek(number)
+                image.load()
+                milliseconds += image.info.get("duration", 0)
+            return MovingPicture(*_TYPES["WEBP"], image.width, image.height, milliseconds / 1000, frames, small)
+    except ArtifactError:
+        raise
+    except Exception as error:
+        raise ArtifactError(f"the picture is cut or damaged: {type(error).__name__}: {error}") from error
 
 
 def examine(path: Path) -> Picture:
@@ -97,6 +141,11 @@ def _decoded(path: Path) -> Picture:
         form = str(image.format)
         media_type, extension = _TYPES[_ALSO.get(form, form)]
         return Picture(media_type, extension, image.width, image.height, _small(image))
+
+
+def _refuse_still(frames: int) -> None:
+    if frames < 2:
+        raise ArtifactError("the file is a still picture, no video")
 
 
 def _refuse_beyond(width: int, height: int) -> None:

@@ -1,4 +1,4 @@
-"""What a video file really is: opened, its first and last frame decoded."""
+"""What a video file really is: opened, its first and last frame decoded; all of it where it does not say its length."""
 
 from __future__ import annotations
 
@@ -10,14 +10,30 @@ from typing import TYPE_CHECKING
 from runner.errors import ArtifactError, DiskError
 
 from .limits import TOO_LARGE
-from .thumbnail import Thumbnail, small_frame, write_frame
+from .picture import MovingPicture, moving_picture
+from .thumbnail import Thumbnail, small_frame, write_frame, write_thumbnail
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video import VideoFrame, VideoStream
 
 # Playlists and the like would make FFmpeg open whatever a server writes into them.
-_CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,ogg,gif,flv"
+_CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,ogg,gif,apng,flv,asf,ivf,h264,hevc"
+_TYPES = {
+    "mpegts": ("video/mp2t", "ts"),
+    "mpeg": ("video/mpeg", "mpg"),
+    "avi": ("video/avi", "avi"),
+    "ogg": ("video/ogg", "ogv"),
+    "flv": ("video/x-flv", "flv"),
+    "asf": ("video/x-ms-wmv", "wmv"),
+    "ivf": ("video/x-ivf", "ivf"),
+    "h264": ("video/h264", "h264"),
+    "hevc": ("video/h265", "h265"),
+    "gif": ("image/gif", "gif"),
+    "apng": ("image/png", "png"),
+}
+"""Of containers that FFmpeg calls by one name."""
+_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 _MAX_PIXELS = 8192 * 8192
 _MAX_SIDE = 16_384
 _MAX_SECONDS = 24 * 3600
@@ -27,6 +43,7 @@ MAX_DECODED = 10**11
 _TAIL = Fraction(1, 10)
 """Seconds by which the last frame may end before the container says it does."""
 
+_STILL = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 _TEXT = (b"<!doctype", b"<html", b"<?xml", b"{", b"#extm3u")
 
 
@@ -61,12 +78,38 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
 
+    if (moving := moving_picture(path)) is not None:
+        return _of_pictures(moving, path.parent, thumbnail=thumbnail)
     try:
         with _opened(path) as container:
-            video, small = _examine(container, limit, small=thumbnail)
-    except (av.FFmpegError, ValueError, OverflowError) as error:
+            video, small = _examine(container, path, limit, small=thumbnail)
+    except (ArtifactError, DiskError):
+        raise
+    except av.FFmpegError as error:
         raise ArtifactError(f"the file is {_nature(path)}: {error}") from error
+    except Exception as error:
+        raise ArtifactError(f"the file is {_nature(path)}: {type(error).__name__}: {error}") from error
     return video if small is None else _with_thumbnail(video, small, path.parent)
+
+
+def _of_pictures(moving: MovingPicture, directory: Path, *, thumbnail: bool) -> Video:
+    """A WebP that moves, which FFmpeg does not play everywhere."""
+    video = Video(
+        media_type=moving.media_type,
+        extension=moving.extension,
+        width=moving.width,
+        height=moving.height,
+        duration_seconds=round(moving.seconds, 3),
+        fps=round(moving.frames / moving.seconds, 3) if moving.seconds else None,
+        video_codec=moving.extension,
+        audio_codec=None,
+    )
+    if not thumbnail or moving.small is None:
+        return video
+    try:
+        return replace(video, thumbnail=write_thumbnail(moving.small, directory))
+    except (DiskError, OSError, ValueError) as error:
+        return replace(video, no_thumbnail=str(error))
 
 
 def _with_thumbnail(video: Video, small: VideoFrame | str, directory: Path) -> Video:
@@ -93,14 +136,19 @@ def _small(frame: VideoFrame) -> VideoFrame | str:
 def _opened(path: Path) -> InputContainer:
     import av
 
-    options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
     if _is_mp4(path):
         # All that is asked of an MP4 stands in its header, and the frames are decoded here: FFmpeg need not do so too.
-        container = av.open(str(path), options={**options, "probesize": "32"})
+        container = av.open(str(path), options={**_OPTIONS, "probesize": "32"})
         if _describes_itself(container):
             return container
         container.close()
-    return av.open(str(path), options=options)
+    return _opened_thoroughly(path)
+
+
+def _opened_thoroughly(path: Path) -> InputContainer:
+    import av
+
+    return av.open(str(path), options=_OPTIONS)
 
 
 def _is_mp4(path: Path) -> bool:
@@ -120,7 +168,9 @@ def _is_known(stream: VideoStream) -> bool:
     return getattr(stream, "codec_context", None) is not None
 
 
-def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Video, VideoFrame | str | None]:
+def _examine(
+    container: InputContainer, path: Path, limit: int, *, small: bool
+) -> tuple[Video, VideoFrame | str | None]:
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
@@ -136,10 +186,9 @@ def _examine(container: InputContainer, limit: int, *, small: bool) -> tuple[Vid
         raise ArtifactError("the file holds no frame")
     picture = _small(first) if small else None
     del first  # its pixels are megabytes, which the frames to come can have
-    duration = _duration(container, stream)
-    _check_end(container, stream, duration, limit)
+    duration = _checked_duration(container, stream, path, limit)
     audio = container.streams.audio
-    media_type, extension = _container_type(container)
+    media_type, extension = _container_type(container, path)
     video = Video(
         media_type=media_type,
         extension=extension,
@@ -158,55 +207,105 @@ def _check_size(width: int, height: int) -> None:
         raise ArtifactError(f"the picture is {width}x{height}, which nothing generates", code=TOO_LARGE)
 
 
-def _duration(container: InputContainer, stream: VideoStream) -> Fraction:
-    duration = _told(container, stream)
-    if not 0 <= duration <= _MAX_SECONDS:
-        raise ArtifactError(f"the file claims to be {float(duration):,.0f} seconds long, which nothing generates",
+def _checked_duration(container: InputContainer, stream: VideoStream, path: Path, limit: int) -> Fraction:
+    """How long the picture is; raises `ArtifactError` where the file is cut."""
+    own = stream.duration is not None and stream.time_base is not None
+    told = _told(container, stream)
+    if told is not None and not 0 <= told <= _MAX_SECONDS:
+        raise ArtifactError(f"the file claims to be {float(told):,.0f} seconds long, which nothing generates",
                             code=TOO_LARGE)  # fmt: skip
-    return duration
+    frame_time = 1 / stream.average_rate if stream.average_rate else Fraction(1, 24)
+    if told is not None and _end_of_picture(container, stream, told, limit) >= told - frame_time - _TAIL:
+        return told
+    # It does not say, some containers cannot be searched, and others count their sound in.
+    with _opened_thoroughly(path) as again:
+        picture, everything = _played(again, limit)
+    reached = picture if own else max(picture, everything)
+    if told is not None and reached < told - frame_time - _TAIL:
+        raise ArtifactError(f"the file is cut: its picture ends at {float(picture):.2f} of {float(told):.2f} seconds")
+    return picture
 
 
-def _told(container: InputContainer, stream: VideoStream) -> Fraction:
+def _told(container: InputContainer, stream: VideoStream) -> Fraction | None:
     if stream.duration is not None and stream.time_base is not None:
         return stream.duration * stream.time_base
-    if container.duration is not None:
-        return Fraction(container.duration, 1_000_000)
-    raise ArtifactError("the file does not say how long it is")
+    return None if container.duration is None else Fraction(container.duration, 1_000_000)
 
 
-def _check_end(container: InputContainer, stream: VideoStream, duration: Fraction, limit: int) -> None:
-    """Decode from the last key frame on; a file cut anywhere cannot come to its end."""
+def _end_of_picture(container: InputContainer, stream: VideoStream, duration: Fraction, limit: int) -> Fraction:
+    """Where the picture ends, in seconds, decoded from the last key frame on: a cut file cannot come to its end."""
     base = stream.time_base or Fraction(1, 1_000_000)
     start = stream.start_time or 0
     container.seek(start + int(duration / base), stream=stream, backward=True)
-    end, decoded = None, 0
+    end, budget = 0, _Budget(limit)
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise ArtifactError("the file is cut or damaged: its last packets are incomplete")
         for frame in packet.decode():
-            decoded += frame.width * frame.height
-            if decoded > limit:
-                raise ArtifactError("the file takes more decoding than anything that is generated", code=TOO_LARGE)
+            budget.take(frame)
             if frame.pts is not None:
-                end = max(end or 0, frame.pts - start + (frame.duration or 0))
-    frame_time = 1 / stream.average_rate if stream.average_rate else Fraction(1, 24)
-    if end is None or end * base < duration - frame_time - _TAIL:
-        reached = float(end * base) if end else 0
-        raise ArtifactError(f"the file is cut: its picture ends at {reached:.2f} of {float(duration):.2f} seconds")
+                end = max(end, frame.pts - start + (frame.duration or 0))
+    return end * base
 
 
-def _container_type(container: InputContainer) -> tuple[str, str]:
+def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
+    """How many seconds the picture goes on, and the longest of all streams, from the first frame to the last packet."""
+    stream = container.streams.video[0]
+    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+    stream.codec_context.thread_count = 1
+    begin: Fraction | None = None
+    end = everything = Fraction(0)
+    frames, budget = 0, _Budget(limit)
+    for packet in container.demux():
+        if packet.is_corrupt:
+            raise ArtifactError("the file is cut or damaged: packets in it are incomplete")
+        if packet.pts is not None:
+            everything = max(everything, (packet.pts + (packet.duration or 0)) * packet.time_base)
+        for frame in stream.decode(packet) if packet.stream is stream else ():
+            budget.take(frame)
+            frames += 1
+            if frame.pts is not None and frame.time_base is not None:
+                shown = frame.pts * frame.time_base
+                begin = shown if begin is None else min(begin, shown)
+                end = max(end, shown + (frame.duration or 0) * frame.time_base)
+    if begin is not None and end > begin:
+        return end - begin, everything - begin
+    length = frames / (stream.average_rate or Fraction(24))
+    return length, max(length, everything)
+
+
+class _Budget:
+    """Counts the pixels that are decoded."""
+
+    def __init__(self, limit: int) -> None:
+        self._left = limit
+
+    def take(self, frame: VideoFrame) -> None:
+        """Count a frame; raises `ArtifactError` where that is more than anything that is generated takes."""
+        self._left -= frame.width * frame.height
+        if self._left < 0:
+            raise ArtifactError("the file takes more decoding than anything that is generated", code=TOO_LARGE)
+
+
+def _container_type(container: InputContainer, path: Path) -> tuple[str, str]:
     name = container.format.name
+    if name in _TYPES:
+        return _TYPES[name]
     if "mp4" in name:
         quicktime = container.metadata.get("major_brand", "").startswith("qt")
         return ("video/quicktime", "mov") if quicktime else ("video/mp4", "mp4")
     if "webm" in name:
-        return "video/webm", "webm"
+        with path.open("rb") as file:
+            is_webm = b"webm" in file.read(64)
+        return ("video/webm", "webm") if is_webm else ("video/x-matroska", "mkv")
     extension = min(container.format.extensions, default="video")
     return f"video/{extension}", extension
 
 
 def _nature(path: Path) -> str:
     with path.open("rb") as file:
-        start = file.read(64).lstrip().lower()
+        head = file.read(64)
+    start = head.lstrip().lower()
+    if head.startswith(_STILL):
+        return "a still picture, no video"
     return "a text or web page, no video" if start.startswith(_TEXT) else "no video, or a damaged one"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, download
 from runner.artifacts.limits import TOO_LARGE
-from runner.errors import ArtifactError, ProviderError, RateLimitError, UncertainError
+from runner.errors import ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
 from runner.providers.base import Content
 
 from .backoff import Backoff
@@ -28,6 +29,9 @@ _AGAIN = Backoff(base=0.5, cap=20, floor=0.5)
 
 _TROUBLE = (ProviderError, ArtifactError, UncertainError)
 """What a download can meet without being lost; `ExpiredError` is none of these."""
+
+_LEFT = (DiskError, asyncio.CancelledError)
+"""After what nothing is kept: the one wants space, of the other somebody may go on at any time."""
 
 
 async def collect(
@@ -57,7 +61,7 @@ async def collect(
                 await arrived(stored)
             found = await check(part)
         except BaseException as error:
-            if unverified is not None and isinstance(error, _TROUBLE) and (whole or tried >= tries):
+            if unverified is not None and not isinstance(error, _LEFT) and (whole or tried >= tries):
                 _set_aside(part, unverified, instead=whole)
             discard(part)
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.artifacts.arrived import intact
+from runner.artifacts.arrived import found, intact
 from runner.artifacts.atomic import publish
 from runner.artifacts.download import Stored
 from runner.artifacts.probe import Video
@@ -29,6 +29,9 @@ from .verdict import verdict
 PART = "video.mp4.part"
 """The name of a download until it is checked."""
 
+UNVERIFIED = "video.unverified"
+"""The name of what came and could not be checked."""
+
 DOUBTFUL_TRIES = 3
 """Downloads of the file of a job that is completed and speaks of an error."""
 
@@ -42,7 +45,22 @@ async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> 
 
 
 async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
-    """Bring a job that exists to its end; where resuming comes in."""
+    """Bring a job that exists to its end; where resuming comes in.
+
+    Where its file has come and could not be checked, the run is worth resuming although the provider has nothing left.
+    """
+    try:
+        await _finish(endpoint, journal, threads, job)
+    except ExpiredError as error:
+        if await _kept(journal, threads) is None:
+            raise
+        journal.mark(RunStatus.COMPLETED)
+        hint = f"resuming looks at {UNVERIFIED} again, also with a later version of the runner"
+        message = f"{error}; what had come of it could not be checked and is kept as {UNVERIFIED}"
+        raise ArtifactError(message, hint=hint, code=error.code, job_id=job.id) from error
+
+
+async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
     threads.decoder.start()  # while the job takes its time
     job = await poll(endpoint, journal, job)
     if job.status is not JobStatus.COMPLETED:
@@ -66,7 +84,7 @@ async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
     """Go on with a job that an earlier process has left, from what it had brought home if that is whole."""
     # Of no state yet, and worth being asked for at once.
     job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=journal.result.raw_response or {}, poll_after=0)
-    if journal.result.status is RunStatus.DOWNLOADED and await _keep_arrived(journal, threads):
+    if journal.result.pending and await _keep_arrived(journal, threads):
         await _complete(endpoint, journal, threads, job)
     else:
         await finish_video(endpoint, journal, threads, job)
@@ -98,14 +116,26 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
             lambda path: _checked(journal, threads, path),
             arrived,
             tries=DOUBTFUL_TRIES if doubt else TRIES,
+            unverified=journal.run.directory / UNVERIFIED,
         )
     except (ArtifactError, ExpiredError):
-        if doubt is None:
+        if await _kept(journal, threads) is not None or doubt is None:
             raise
         raise await _failed(endpoint, journal, job) from None
     if doubt is not None:
         journal.warn(f"the provider says of the completed job {job.id}: {doubt}")
     await _keep(journal, threads, stored, video)
+
+
+async def _kept(journal: Journal, threads: Threads) -> Pending | None:
+    """Take note of the file that came and could not be checked, if there is one."""
+    try:
+        stored = await threads.media(found, journal.run.directory / UNVERIFIED)
+    except OSError:
+        return None
+    pending = Pending(path=UNVERIFIED, bytes=stored.bytes, sha256=stored.sha256)
+    journal.await_check([pending])
+    return pending
 
 
 async def _keep_arrived(journal: Journal, threads: Threads) -> bool:

@@ -14,7 +14,9 @@ def clip(tmp_path_factory) -> Callable[..., Path]:
 
     folder = tmp_path_factory.mktemp("clips")
 
-    def make(name="clip.mp4", codec="libx264", seconds=2, size=(64, 48), audio=None, **options) -> Path:
+    def make(
+        name="clip.mp4", codec="libx264", seconds=2, size=(64, 48), audio=None, sound_seconds=0, **options
+    ) -> Path:
         path = folder / name
         if path.exists():
             return path
@@ -30,11 +32,12 @@ def clip(tmp_path_factory) -> Callable[..., Path]:
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
             if sound is not None:
-                silence = av.AudioFrame("fltp", "mono", 1024)
-                silence.sample_rate, silence.pts = 48_000, 0
-                for plane in silence.planes:
-                    plane.update(bytes(plane.buffer_size))
-                container.mux(sound.encode(silence))
+                for number in range(max(1, sound_seconds * 48_000 // 1024)):
+                    silence = av.AudioFrame("fltp", "mono", 1024)
+                    silence.sample_rate, silence.pts = 48_000, number * 1024
+                    for plane in silence.planes:
+                        plane.update(bytes(plane.buffer_size))
+                    container.mux(sound.encode(silence))
                 container.mux(sound.encode(None))
         return path
 

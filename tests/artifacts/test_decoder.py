@@ -161,7 +161,7 @@ async def test_it_is_not_told_any_key(decoder, clip, monkeypatch):
 
 async def test_a_bug_in_there_is_told_as_one(decoder, clip, played):
     played(READY + """print('{"number": 1, "bug": "Traceback: ZeroDivisionError"}', flush=True); sys.stdin.read()""")
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+    with pytest.raises(ArtifactError, match=r"a bug in here.*ZeroDivisionError"):
         await decoder.check(clip())
 
 

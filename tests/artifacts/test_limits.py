@@ -102,14 +102,24 @@ def test_a_video_that_would_be_decoded_for_hours_is_given_up(clip):
     assert refused(path, lambda path: probe(path, limit=64 * 48 - 1)).code == TOO_LARGE
 
 
-@pytest.mark.parametrize("seconds", [10**6, 1e12, 1e300, float("inf"), float("nan"), -5.0])
-def test_a_video_that_lies_about_its_length_is_refused_at_once(clip, tmp_path, seconds):
+def lying(clip, path, seconds: float):
     content = bytearray(clip("years.webm", codec="libvpx").read_bytes())
     place = content.index(b"\x44\x89\x88") + 3  # Matroska's Duration, in milliseconds
     content[place : place + 8] = struct.pack(">d", seconds * 1000)
-    path = tmp_path / "video.mp4.part"
     path.write_bytes(content)
-    refused(path, probe)
+    return path
+
+
+@pytest.mark.parametrize("seconds", [10**6, 1e12, -5.0])
+def test_a_video_that_lies_about_its_length_is_refused_at_once(clip, tmp_path, seconds):
+    refused(lying(clip, tmp_path / "video.mp4.part", seconds), probe)
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan")])
+def test_a_length_that_is_none_is_counted_within_limits(clip, tmp_path, seconds):
+    path = lying(clip, tmp_path / "video.mp4.part", seconds)
+    assert probe(path).duration_seconds == 2
+    assert refused(path, lambda path: probe(path, limit=64 * 48 * 20)).code == TOO_LARGE
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import io
+
 import pytest
+from PIL import Image
 
 from runner.artifacts.probe import probe
 from runner.errors import ArtifactError
@@ -20,6 +23,13 @@ def test_the_facts_come_from_the_file_itself(clip):
         ("a.webm", "libvpx", ("video/webm", "webm", "vp8")),
         ("a.mov", "mpeg4", ("video/quicktime", "mov", "mpeg4")),
         ("a.avi", "mpeg4", ("video/avi", "avi", "mpeg4")),
+        ("a.mkv", "libx264", ("video/x-matroska", "mkv", "h264")),
+        ("a.ts", "libx264", ("video/mp2t", "ts", "h264")),
+        ("b.ts", "mpeg2video", ("video/mp2t", "ts", "mpeg2video")),
+        ("a.mpg", "mpeg2video", ("video/mpeg", "mpg", "mpeg2video")),
+        ("a.flv", "flv", ("video/x-flv", "flv", "flv1")),
+        ("a.wmv", "wmv2", ("video/x-ms-wmv", "wmv", "wmv2")),
+        ("a.ivf", "libvpx", ("video/x-ivf", "ivf", "vp8")),
     ],
 )
 def test_other_containers_are_told_by_their_content(clip, tmp_path, name, codec, expected):
@@ -27,6 +37,83 @@ def test_other_containers_are_told_by_their_content(clip, tmp_path, name, codec,
     path.write_bytes(clip(name, codec=codec).read_bytes())
     video = probe(path)
     assert (video.media_type, video.extension, video.video_codec) == expected
+
+
+class Pipe(io.RawIOBase):
+    """What cannot go back to write a length into its head."""
+
+    def __init__(self) -> None:
+        self.content = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        self.content += bytes(data)
+        return len(data)
+
+
+@pytest.mark.parametrize(("form", "codec"), [("webm", "libvpx"), ("matroska", "libx264"), ("flv", "flv")])
+def test_the_length_that_a_streamed_file_does_not_tell_is_counted(tmp_path, form, codec):
+    import av
+
+    pipe = Pipe()
+    with av.open(pipe, "w", format=form) as container:
+        stream = container.add_stream(codec, rate=12)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(24):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes((number * 31 + index) % 251 for index in range(plane.buffer_size)))
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    path = tmp_path / "video.mp4.part"
+    path.write_bytes(pipe.content)
+    assert probe(path).duration_seconds == pytest.approx(2, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "codec", "audio"), [("s.webm", "libvpx", "libopus"), ("s.mkv", "libx264", "aac")])
+def test_sound_that_goes_on_behind_the_picture_does_not_make_it_cut(clip, name, codec, audio):
+    path = clip(f"long {name}", codec=codec, audio=audio, sound_seconds=3)
+    assert probe(path).duration_seconds == pytest.approx(2, abs=0.05)
+
+
+@pytest.mark.parametrize("name", ["cut.webm", "cut.mkv"])
+def test_a_cut_file_of_another_container_is_found_out(clip, tmp_path, name):
+    whole = clip(name, codec="libvpx").read_bytes()
+    path = tmp_path / "video.mp4.part"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ArtifactError):
+        probe(path)
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
+def test_pictures_that_move_are_videos(tmp_path, form):
+    frames = [Image.effect_noise((64, 48), 40).convert("RGB") for _ in range(10)]
+    path = tmp_path / "video.mp4.part"
+    frames[0].save(path, form, save_all=True, append_images=frames[1:], duration=100)
+    video = probe(path, thumbnail=True)
+    assert (video.media_type, video.width, video.height) == (f"image/{form.lower()}", 64, 48)
+    assert video.duration_seconds == pytest.approx(1, abs=0.1)
+    assert video.thumbnail is not None
+
+
+@pytest.mark.parametrize("form", ["WEBP", "PNG", "JPEG"])
+def test_a_picture_that_stands_still_is_said_to_be_one(tmp_path, form):
+    path = tmp_path / "video.mp4.part"
+    Image.effect_noise((64, 48), 40).save(path, form)
+    with pytest.raises(ArtifactError, match="still picture"):
+        probe(path)
+
+
+@pytest.mark.parametrize("surprise", [KeyError("x"), IndexError, AttributeError, ZeroDivisionError, MemoryError])
+def test_no_surprise_of_the_decoder_is_more_than_a_damaged_file(clip, monkeypatch, surprise):
+    def raises(*_args, **_options):
+        raise surprise
+
+    monkeypatch.setattr("runner.artifacts.probe._checked_duration", raises)
+    with pytest.raises(ArtifactError, match="damaged"):
+        probe(clip())
 
 
 @pytest.mark.parametrize("movflags", ["+faststart", ""])

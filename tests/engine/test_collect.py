@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
+
 import pytest
 
 from runner.artifacts import RunStatus
@@ -12,6 +15,8 @@ from runner.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
+
+from .simulation import SimulatedDecoder
 
 
 @pytest.mark.parametrize(
@@ -41,17 +46,78 @@ def test_a_cut_download_is_repeated_and_never_has_the_final_name(engine, provide
     assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
 
 
-@pytest.mark.parametrize("garbage", [b"<!DOCTYPE html><html>login</html>", b"\x00" * 5000, b'{"error": "x"}', b""])
-def test_what_is_no_video_is_never_kept_and_parks_the_run(engine, provider, runs, body, garbage, names, stored):
+@pytest.mark.parametrize("garbage", [b"<!DOCTYPE html><html>login</html>", b"\x00" * 5000, b'{"error": "x"}'])
+def test_what_cannot_be_checked_is_kept_under_a_name_that_says_so(
+    engine, provider, runs, body, garbage, names, stored, clip
+):
     (run,) = runs()
-    provider.on_content.extend(body(garbage) for _ in range(99))
+    provider.on_content.extend(body(garbage) for _ in range(8))
     outcome = engine([run])
-    assert isinstance(outcome.errors[0], ArtifactError)
+    error = outcome.errors[0]
+    assert isinstance(error, ArtifactError)
     assert len(provider.downloads) == 8
+    assert names(run.directory) == ["result.json", "video.unverified"]
+    assert "video.unverified" in str(error)
+    assert "resume" in error.hint
+    result = stored(run)
+    assert (result.status, result.job_id, outcome.exit_code) == (RunStatus.COMPLETED, "video_0", 4)
+    (pending,) = result.pending
+    assert (pending.path, pending.bytes, pending.sha256) == (
+        "video.unverified",
+        len(garbage),
+        hashlib.sha256(garbage).hexdigest(),
+    )
+    assert engine([replace(run, earlier=result)]).exit_code == 0, "it is downloaded again"
+    assert (len(provider.downloads), len(provider.sent)) == (9, 1)
+    assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
+    assert (run.directory / "video.mp4").read_bytes() == clip
+    assert stored(run).pending == []
+
+
+def test_what_a_later_version_can_check_is_verified_without_a_download(
+    engine, provider, runs, names, stored, monkeypatch
+):
+    async def refused(self, path, *, thumbnail=False):
+        raise ArtifactError("of a kind that nobody knows")
+
+    (run,) = runs()
+    with monkeypatch.context() as patch:
+        patch.setattr(SimulatedDecoder, "check", refused)
+        assert engine([run]).exit_code == 4
+    assert names(run.directory) == ["result.json", "video.unverified"]
+    downloads = len(provider.downloads)
+    assert engine([replace(run, earlier=stored(run))]).exit_code == 0
+    assert len(provider.downloads) == downloads
+    assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
+
+
+def test_what_came_is_worth_resuming_although_the_provider_keeps_nothing_more(
+    engine, provider, runs, body, stored, clip
+):
+    (run,) = runs()
+    provider.on_content.extend([body(b"garbage"), ExpiredError("no longer kept")])
+    outcome = engine([run])
+    assert (stored(run).status, outcome.exit_code) == (RunStatus.COMPLETED, 4)
+    assert "video.unverified" in str(outcome.errors[0])
+    provider.on_retrieve.append(ExpiredError("who?"))
+    provider.on_retrieve.append(ExpiredError("who?"))
+    provider.on_retrieve.append(ExpiredError("who?"))
+    assert engine([replace(run, earlier=stored(run))]).exit_code == 4
+    assert (run.directory / "video.unverified").read_bytes() == b"garbage"
+
+
+def test_a_file_that_is_always_cut_is_kept_as_far_as_it_came(engine, provider, runs, body, clip, names):
+    (run,) = runs()
+    provider.on_content.extend(body(clip[:-1000], length=len(clip)) for _ in range(8))
+    assert engine([run]).exit_code == 4
+    assert (run.directory / "video.unverified").read_bytes() == clip[:-1000]
+
+
+def test_nothing_is_kept_of_nothing(engine, provider, runs, body, names):
+    (run,) = runs()
+    provider.on_content.extend(body(b"") for _ in range(8))
+    assert engine([run]).exit_code == 4
     assert names(run.directory) == ["result.json"]
-    assert stored(run).status is RunStatus.COMPLETED
-    assert stored(run).job_id == "video_0"
-    assert outcome.exit_code == 4
 
 
 def test_a_video_cut_without_a_length_is_found_out(engine, provider, runs, body, clip):
