@@ -12,6 +12,7 @@ RunnerError                       what happened, what is safe, what to type next
 │   ├── BadRequestError           any other 4xx
 │   ├── RateLimitError            429: not created; retryable
 │   ├── ServerError               5xx; retryable where nothing is paid twice
+│   ├── JobNotFoundError          404, 410: a job or its file is not found just now           exit 4
 │   ├── HTTPConnectionError       provably not sent (DNS, connection refused); retryable
 │   └── UnexpectedAnswerError     the answer is not the API's (HTML, a proxy's page)
 ├── UncertainError                a paid request was sent and its answer lost             exit 4
@@ -39,6 +40,7 @@ __all__ = [
     "GenerationFailedError",
     "HTTPConnectionError",
     "IncompleteAnswerError",
+    "JobNotFoundError",
     "JobTimeoutError",
     "ModelNotFoundError",
     "ProviderError",
@@ -185,6 +187,23 @@ class ServerError(ProviderError):
     retryable = True
 
 
+class JobNotFoundError(ProviderError):
+    """404 or 410 about a job or file that was there: it may be there again later, or with another key.
+
+    Attributes:
+        server_time: Unix seconds by the server's clock when it answered; None if it did not say.
+    """
+
+    exit_code = 4
+    retryable = True
+
+    def __init__(
+        self, message: str, *, server_time: float | None = None, **details: Any
+    ) -> None:  # Any: passed through
+        super().__init__(message, **details)
+        self.server_time = server_time
+
+
 class HTTPConnectionError(ProviderError):
     """The connection could not be made, so the request was provably not sent."""
 
@@ -225,7 +244,7 @@ class JobTimeoutError(RunnerError, TimeoutError):
 
 
 class ExpiredError(RunnerError):
-    """The job was finished and paid, and the provider no longer keeps its file."""
+    """The job was paid, and the provider says that it no longer keeps it or its file."""
 
 
 class ArtifactError(RunnerError):

@@ -126,8 +126,28 @@ class Attempt(Record):
     error: ErrorRecord | None = None
     usd: float | None = None
     """What it counts in US dollars: its price while it may be charged, 0 once it provably created nothing."""
+    credential: str = ""
+    """What signed it: the variable that holds the key, and a short mark by which another key is noticed."""
     inherited: bool = False
     """Whether a later process took the run up after this request, which was or may have been paid."""
+
+
+class Absence(Record):
+    """How long a paid job has not been found by its server, with one credential."""
+
+    since: dt.datetime
+    """When it was not found first, by this machine's clock, for people."""
+    looks: int = 1
+    """How many processes looked for it in vain."""
+    seconds: float = 0.0
+    """What has passed since then by clocks that a change of this machine's time does not move."""
+    endpoint: str = ""
+    credential: str = ""
+    server_time: float | None = None
+    """The first answer's own time in Unix seconds."""
+    boot: str | None = None
+    """Which start of the machine `elapsed` counts from."""
+    elapsed: float = 0.0
 
 
 class Pending(Record):
@@ -179,6 +199,8 @@ class Result(Record):
     """The directory of the run whose files these are, where nothing was paid."""
     saved_usd: float | None = None
     """What the run would have cost had it not been reused."""
+    absence: Absence | None = None
+    """Set while the job was not found when it was asked for last."""
     resumed: int = 0
     """How often a later process took the run up where an earlier one had paid, or may have paid, for it."""
     remote_deleted: bool = False

@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from pathlib import Path
 from typing import Protocol
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
@@ -16,6 +19,9 @@ class Clock(Protocol):
 
     def elapsed(self) -> float:
         """Seconds since some fixed moment; never goes back, and goes on while the machine sleeps."""
+
+    def boot(self) -> str | None:
+        """What tells one start of the machine from another, None where nothing does; `elapsed` goes on within one."""
 
     def random(self) -> float:
         """A number from 0 (included) to 1 (not included)."""
@@ -40,6 +46,12 @@ class RealClock:
 
     def elapsed(self) -> float:
         return time.monotonic() if self._clock is None else time.clock_gettime(self._clock)
+
+    def boot(self) -> str | None:
+        try:
+            return _BOOT_ID.read_text().strip() or None
+        except OSError:
+            return None
 
     def random(self) -> float:
         return random.random()  # noqa: S311 - jitter, no secret

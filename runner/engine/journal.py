@@ -45,6 +45,7 @@ class Journal:
         self._progress = 0.0
         self._unwritten = True
         self._opening: asyncio.Future[None] | None = None
+        self._credential = ""
 
     def open_soon(self) -> asyncio.Future[None]:
         """Begin to make the run's directory, while the run waits for its turn."""
@@ -61,6 +62,7 @@ class Journal:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
         sent_as = provider.model_id(self.run.config)
         self.result.endpoint = provider.endpoint
+        self._credential = provider.credential
         self.result.deployment = None if sent_as == self.result.model else sent_as
         self.result.request_sent = redacted(provider.body(prepared or self.run.config))
 
@@ -97,6 +99,7 @@ class Journal:
             choice=result.choice,
             started_at=self._now(),
             usd=usd,
+            credential=self._credential,
         )
         result.attempts.append(attempt)
         return attempt
@@ -179,6 +182,7 @@ class Journal:
     def polled(self, job: Job) -> None:
         """Tell of an answer about the job; polls are not written to disk one by one."""
         self.result.polls += 1
+        self.result.absence = None
         self._take(job)
         self.tell()
 

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from runner.config import VideoRequest
-from runner.errors import ExpiredError, JobTimeoutError, ProviderError, RateLimitError, RunnerError, UncertainError
-from runner.providers.base import Job, JobStatus
+from runner.errors import (
+    ExpiredError,
+    JobNotFoundError,
+    JobTimeoutError,
+    ProviderError,
+    RateLimitError,
+    RunnerError,
+    UncertainError,
+)
+from runner.providers.base import Job, JobStatus, outlived
 
+from .absence import absent, patience
 from .backoff import Backoff
 from .clock import Clock
 from .endpoint import Endpoint, stop_note
@@ -23,7 +32,7 @@ _SOONEST = 0.1
 """The part of an interval that passes in any case, however near the end seems."""
 
 _GONE = 3
-"""Times in a row that a job must be unknown to its server: some forget a new one for a moment."""
+"""Times in a row that a server must say that it no longer keeps a job."""
 
 
 async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
@@ -31,6 +40,9 @@ async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
 
     The deadline is the config's `patience`. A job is always asked for once after it has passed, so that a laptop that
     slept through it still collects what is there. Meanwhile the run counts among the jobs at the provider.
+
+    Raises `JobNotFoundError` once the job has not been found for a minute; `ExpiredError` if the server says that it no
+    longer keeps the job, or if that has not been found for hours.
     """
     with endpoint.places.joined(journal), endpoint.rollcall.attended(job.id):
         return await _Watch(endpoint, journal, job).end()
@@ -47,6 +59,7 @@ class _Watch:
         duration = request.duration_seconds if isinstance(request, VideoRequest) else None
         self.kind = (journal.run.config.sent_model, duration, request.size)
         self.failures = 0
+        self.missing_since: float | None = None
         self.started = self.heard_at = endpoint.clock.elapsed()
         self.deadline = self.started + endpoint.config.patience
 
@@ -61,6 +74,8 @@ class _Watch:
                 if told is not None:
                     self._take(told)
                 wait = max(self.endpoint.reads.left, self._next_wait())
+            except JobNotFoundError as error:
+                wait = self._not_found(error, last=last)
             except (ProviderError, UncertainError, ExpiredError) as error:
                 wait = self._backoff(error)
             if last and not self.job.status.terminal:
@@ -85,7 +100,7 @@ class _Watch:
         if told.status is JobStatus.COMPLETED and self.job.status is not JobStatus.UNKNOWN:
             # It ended at some time since it was heard of last.
             self.endpoint.durations.learn(self.kind, self._age(told) - (now - self.heard_at) / 2)
-        self.job, self.heard_at, self.failures = told, now, 0
+        self.job, self.heard_at, self.failures, self.missing_since = told, now, 0, None
         _hear(self.journal, told)
 
     def _next_wait(self) -> float:
@@ -93,6 +108,18 @@ class _Watch:
         early = self.endpoint.durations.early(self.kind)
         expected = 0.0 if early is None else early - self._age(self.job)
         return next_wait(self.job, self._seconds, interval, clock, expected)
+
+    def _not_found(self, error: JobNotFoundError, *, last: bool) -> float:
+        """Return how long to wait before the job is asked for again; raise what ends the run for now."""
+        if outlived(self.job, error.server_time):
+            raise ExpiredError(f"job {self.job.id} has outlived its time at the provider: {error.message}",
+                               code=error.code, provider=error.provider, job_id=self.job.id)  # fmt: skip
+        now = self.endpoint.clock.elapsed()
+        self.missing_since = now if self.missing_since is None else self.missing_since
+        left = self.missing_since + patience(self.journal.result, self.endpoint.provider) - now
+        if last or left <= 0:
+            raise absent(self.journal.result, error, self.endpoint.provider, self.endpoint.clock)
+        return min(self._backoff(error), max(left, self.endpoint.config.poll_interval))
 
     def _backoff(self, error: RunnerError) -> float:
         self.failures += 1
@@ -144,7 +171,8 @@ def _excuse(endpoint: Endpoint, journal: Journal, error: RunnerError) -> None:
         journal.tell(note=stop_note(error))
     elif not endpoint.troubled and not isinstance(error, RateLimitError):
         endpoint.troubled = True
-        journal.tell(note=f"asking for jobs fails and is tried again until the deadline: {error}")
+        until = "for a minute" if isinstance(error, JobNotFoundError) else "until the deadline"
+        journal.tell(note=f"asking for jobs fails and is tried again {until}: {error}")
 
 
 def _timeout(journal: Journal, job: Job, seconds: float) -> JobTimeoutError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from runner.artifacts.arrived import found, intact
@@ -13,6 +14,7 @@ from runner.config import VideoRequest
 from runner.config.price import job_cost
 from runner.errors import ArtifactError, ExpiredError, RunnerError
 from runner.providers.base import Job, JobStatus
+from runner.providers.job import read_job
 
 from .collect import TRIES, collect
 from .endpoint import Endpoint
@@ -82,8 +84,11 @@ async def _failed(endpoint: Endpoint, journal: Journal, job: Job) -> RunnerError
 
 async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, job_id: str) -> None:
     """Go on with a job that an earlier process has left, from what it had brought home if that is whole."""
+    raw = journal.result.raw_response or {}
     # Of no state yet, and worth being asked for at once.
-    job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=journal.result.raw_response or {}, poll_after=0)
+    job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=raw, poll_after=0)
+    if (known := read_job(raw, {}, job_id)) is not None:
+        job = replace(job, created_at=known.created_at, expires_at=known.expires_at)
     if journal.result.pending and await _keep_arrived(journal, threads):
         await _complete(endpoint, journal, threads, job)
     else:

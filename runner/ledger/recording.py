@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.artifacts.atomic import disk_errors
+from runner.artifacts.result import RunStatus
 from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError
@@ -53,6 +54,9 @@ def gone_on(run: Run, known: Entry) -> Run:
     """
     saved = replace(run, config=known.config, overrides=known.overrides)
     earlier = known.result or planned(saved, time.time())
+    if earlier.status is RunStatus.EXPIRED and earlier.job_id is not None:
+        # Looked for once more: a 404 that was taken for the end may have come of another key, or have passed.
+        earlier.status = RunStatus.SUBMITTED
     if earlier.status.paid or earlier.status.lost:
         earlier.resumed += 1
         for attempt in earlier.attempts:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
@@ -18,6 +21,15 @@ _LONGEST = 10_000
 
 Redact = Callable[[str], str]
 """Takes every secret out of a text: some servers repeat the key that they refuse."""
+
+
+_THING = r"(?:video|job|content|file|asset|generation|task|result|output)s?"
+_GONE_CODE = re.compile(rf"(?:{_THING}[_ -]?)?(?:has[_ -])?(?:expired|deleted)")
+_GONE = re.compile(
+    rf"\b{_THING}\b.{{0,80}}\b(?:has|have|is|are|was|were|been)\b.{{0,12}}\b(?:expired|deleted)\b", re.IGNORECASE
+)
+# "not found, or it was deleted" is a guess, and what has expired may be the key.
+_DOUBT = re.compile(r"\b(?:or|may|might|maybe|perhaps|possibly|if|key|token|session|signature)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,16 @@ class Answer:
     is_page: bool = False
     """Whether it is a web page or other text, so that something else than the API spoke."""
     is_html: bool = False
+    server_time: float | None = None
+    """Unix seconds by the server's clock, where it says so."""
+
+    @property
+    def says_gone(self) -> bool:
+        """Whether it says in so many words that the job or file existed and is kept no longer; a status does not."""
+        if self.is_page or self.is_html:
+            return False
+        coded = any(_GONE_CODE.fullmatch(word) for word in self.words)
+        return coded or (_GONE.search(self.message) is not None and _DOUBT.search(self.message) is None)
 
     @property
     def words(self) -> frozenset[str]:
@@ -71,7 +93,17 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
         raw=raw,
         is_page=raw is None and bool(text.strip()),
         is_html="html" in headers.get("content-type", "") or text.lstrip().startswith("<"),
+        server_time=server_time(headers),
     )
+
+
+def server_time(headers: Mapping[str, str]) -> float | None:
+    """Return the `Date` of an answer in Unix seconds, None where it has none that can be read."""
+    try:
+        date = parsedate_to_datetime(headers.get("date", ""))
+        return (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON

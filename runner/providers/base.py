@@ -59,6 +59,20 @@ class Job:
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
 
 
+_BEFORE_ALL_JOBS = 1_577_836_800.0
+"""2020, in Unix seconds."""
+
+
+def outlived(job: Job, server_time: float | None) -> bool:
+    """Whether the time for which its server keeps `job` is over, by the server's own clock.
+
+    An expiry that is 0 or lies before the job's creation is none, and without the server's time nothing is said.
+    """
+    if job.expires_at is None or server_time is None:
+        return False
+    return (job.created_at or _BEFORE_ALL_JOBS) < job.expires_at <= server_time
+
+
 @dataclass(frozen=True, slots=True)
 class JobPage:
     """A part of the list of an endpoint's jobs, newest first.
@@ -190,6 +204,9 @@ class Provider(Protocol):
 
     endpoint: str
     """The canonical identity of where the requests go, independent of its spelling."""
+
+    credential: str
+    """What signs the requests, as `credential_mark` tells it; empty where nothing does."""
 
     def model_id(self, config: RunConfig) -> str:
         """What is sent as `model`: the model's name, or the deployment's on Azure."""

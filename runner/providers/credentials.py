@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ Header = Literal["Authorization", "api-key"]
 _QUOTES = (('"', '"'), ("'", "'"), ("\u201c", "\u201d"), ("\u2018", "\u2019"), ("`", "`"))
 _AROUND = " \t\r\n\f\v\u00a0\ufeff"
 """What stands around a key by accident: blanks, the end of a line, a byte order mark."""
+_LONG_KEY = 20
+"""Characters from which on a key is no word that could be guessed."""
 
 _JWT = re.compile(r"^eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}$")
 
@@ -77,6 +80,20 @@ class NoCredential:
     def secrets(self) -> tuple[str, ...]:
         """None."""
         return ()
+
+
+def credential_mark(credential: Credential, *scope: str | None) -> str:
+    """Return the name of the credential's variable and a mark by which another key in it is noticed: NAME#1f3a.
+
+    The mark has 16 bits of a hash, of long keys only: far too few to find or to confirm a key by. Tokens, which change
+    every hour, have none.
+    """
+    mark = ""
+    if isinstance(credential, EnvironmentCredential):
+        key = credential.secret.get_secret_value()
+        if len(key) >= _LONG_KEY and not is_token(key):
+            mark = hashlib.sha256("\0".join(["runner", key, *(part or "" for part in scope)]).encode()).hexdigest()[:4]
+    return f"{credential.source}#{mark}" if mark else credential.source
 
 
 Keyed = OpenAIConfig | AzureOpenAIConfig | CompatibleConfig

@@ -10,9 +10,16 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-from runner.errors import ExpiredError, ProviderError, RunnerError, ServerError, UnexpectedAnswerError
+from runner.errors import (
+    ExpiredError,
+    JobNotFoundError,
+    ProviderError,
+    RunnerError,
+    ServerError,
+    UnexpectedAnswerError,
+)
 
-from .base import Job
+from .base import Job, outlived
 from .endpoint import origin
 from .environment import Proxy, proxy_of
 from .file_address import Reach, joined, look_up
@@ -67,34 +74,29 @@ def elsewhere(response: httpx2.Response, job: Job) -> str | None:
     return address if refused and isinstance(address, str) and address else None
 
 
-def late(error: RunnerError, job: Job, now: float) -> RunnerError:
-    """What a completed job's missing file means: gone for good, or not there yet."""
+def late(error: RunnerError, job: Job) -> RunnerError:
+    """What a completed job's missing file means: gone for good where the server says so, else not there yet."""
     status = error.status_code if isinstance(error, ProviderError) else None
-    if not isinstance(error, ExpiredError) and status not in (404, 409, 410):
+    if not isinstance(error, ExpiredError | JobNotFoundError) and status not in (404, 409, 410):
         return error
-    words = f"{error.code} {error.message}".lower()
-    if (
-        status == 410
-        or error.code == "gone"
-        or "expired" in words
-        or (job.expires_at is not None and now >= job.expires_at)
-    ):
+    now = error.server_time if isinstance(error, JobNotFoundError) else None
+    if isinstance(error, ExpiredError) or outlived(job, now):
         return ExpiredError(f"the file of {job.id} is no longer kept: {error.message}", **_details(error, job))
     return ServerError(f"the file of {job.id} is not there yet: {error.message}",
                        hint="the download is tried again; nothing is paid twice", **_details(error, job))  # fmt: skip
 
 
 def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:
-    """What a refusal by an address that a server had signed means: no longer there, or not there yet.
+    """What a refusal by an address that a server had named means: no longer there, or not there yet.
 
-    Storage replicates, clocks differ, gateways are restarted: gone for good is only what says so, and an address whose
-    own time is over by the clock of the server that refuses it.
+    Storage replicates, clocks differ, gateways are restarted: gone for good is only an address whose own time is over
+    by the clock of the server that refuses it, unless there is a job that can be asked for another.
     """
     status = error.status_code if isinstance(error, ProviderError) else None
     if status not in (401, 403, 404, 409, 410):
         return error
     details: dict[str, Any] = {"provider": error.provider, "job_id": error.job_id, "code": error.code}  # Any: as below
-    if status == 410 or _is_over(response):
+    if error.job_id is None and _is_over(response):
         return ExpiredError(f"the address that the server gave no longer leads to the file ({status})", **details)
     return ServerError(f"the address that the server gave does not lead to the file at present ({status})",
                        hint="the download is tried again; nothing is paid twice", **details)  # fmt: skip

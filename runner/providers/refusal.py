@@ -11,6 +11,7 @@ from runner.errors import (
     BadRequestError,
     ContentModerationError,
     ExpiredError,
+    JobNotFoundError,
     ModelNotFoundError,
     ProviderError,
     QuotaError,
@@ -185,16 +186,28 @@ def _no_model(answer: Answer, call: Call) -> ProviderError:
     )
 
 
+def _absent(answer: Answer, call: Call) -> RunnerError:
+    """A 404 may pass, as while a gateway is redeployed, or come of another key; only plain words are final."""
+    details = _details(answer, call)
+    details["code"] = details["code"] or ("gone" if answer.status == 410 else "not_found")
+    if answer.says_gone:
+        del details["status_code"]
+        return ExpiredError(f"{call.place.host} no longer keeps job {call.job_id}: {answer.message}", **details)
+    source = call.place.key_source
+    key = f"the key in {source} is another account's" if source else "another account asks"
+    return JobNotFoundError(
+        f"{call.place.host} knows no job {call.job_id} ({answer.status}): {answer.message}",
+        hint=f"its id is kept, and nothing is paid twice; perhaps {key}, provider.base_url is another endpoint or "
+        "region, the gateway is being redeployed, or the job was deleted there; resume looks again",
+        server_time=answer.server_time,
+        **details,
+    )
+
+
 def _not_found(answer: Answer, call: Call) -> RunnerError:
     place = call.place
     if call.job_id is not None:
-        details = {name: value for name, value in _details(answer, call).items() if name != "status_code"}
-        details["code"] = details["code"] or ("gone" if answer.status == 410 else "not_found")
-        return ExpiredError(
-            f"{place.host} knows no job {call.job_id} ({answer.status}): {answer.message}",
-            hint="it was deleted there, has expired, or belongs to another endpoint or account",
-            **details,
-        )
+        return _absent(answer, call)
     if call.source is not None:
         return BadRequestError(
             f"{place.host} has no video {call.source} to start from ({answer.status}): {answer.message}",
@@ -240,6 +253,7 @@ _RULES: tuple[_Rule, ...] = (
     (lambda answer, _: answer.status in (403, 451), _forbidden),
     (_lacks_model, _no_model),
     (lambda answer, _: answer.status in (404, 410), _not_found),
+    (lambda answer, call: call.job_id is not None and answer.says_gone, _not_found),
     # A conflict passes for who only reads. A paid request was not accepted, and only a person can tell with what it
     # conflicts, so that it is not repeated.
     (lambda answer, call: answer.status in (409, 423) and not call.paid, _server),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +25,7 @@ from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply
 from .body import Body, build
 from .call import Call, Place
 from .client import AmbientHeaders, file_client, http_client, sdk_client
-from .credentials import ConfiguredHeaders, Credential
+from .credentials import ConfiguredHeaders, Credential, credential_mark
 from .download import Download, FileClient, elsewhere, gone, late
 from .endpoint import Endpoint
 from .file_address import host_of
@@ -56,14 +55,14 @@ class SDKProvider:
         name: str,
         headers: ConfiguredHeaders,
         transport: httpx2.AsyncBaseTransport | None = None,
-        clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self.endpoint = endpoint.identity
         self.credential_source = credential.source or None
+        account = (getattr(config, "organization", None), getattr(config, "project", None))
+        self.credential = credential_mark(credential, endpoint.identity, *account)
         self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key")
         self._dialect: Dialect = dialect_of(config)
-        self._clock = clock
         self._redact = redactor(credential, headers, AmbientHeaders())
         auth, intake = CredentialAuth(credential, headers), Intake(self._redact)
         self._http = http_client(config, endpoint, auth, intake, transport)
@@ -140,7 +139,7 @@ class SDKProvider:
             with self._translated(call):
                 response = await self._open_content(job, variant, call)
         except RunnerError as error:
-            raise late(error, job, self._clock()) from None
+            raise late(error, job) from None
         try:
             yield Download(response, lambda error: translate(error, call, self._redact))
         finally:

@@ -11,10 +11,11 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result import Result
+from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
 from runner.cli.value_overrides import apply
-from runner.config import Problem, RunConfig, load
+from runner.config import Estimate, Problem, RunConfig, load
+from runner.config.ranges import ranges
 from runner.config.request import RequestConfig
 from runner.config.varying import varying
 from runner.display import print_error
@@ -97,6 +98,8 @@ def _resume(
     for error in _objections(findings, len(runs), objection, directory, consent):
         print_error(error)
         outcome.stopped_by = outcome.stopped_by or error
+    if consent.retry_failed and (note := _not_paid_again(runs, outcome.results)):
+        say(note)
     if left := never_begun(directory):
         print_error(NotBegunError(directory, left))
     return outcome.exit_code or (NotBegunError.exit_code if left else 0)
@@ -113,6 +116,21 @@ def _objections(
         yield objection
     if findings:
         yield _HeldError(findings, total)
+
+
+def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
+    """What paying for expired runs anew would cost, which nothing does by itself; empty if none has expired."""
+    places = {run.index: run.directory for run in runs}
+    expired = [result for result in results if result.status is RunStatus.EXPIRED]
+    if not expired:
+        return ""
+    numbers = ranges([result.index for result in expired])
+    first = shlex.quote(str(_shown(places[expired[0].index])))
+    price = Estimate.total(result.cost.estimated_usd for result in expired)
+    return (
+        f"expired: run{'s' * (len(expired) > 1)} {numbers}; --retry-failed does not pay for "
+        f"{'them' if len(expired) > 1 else 'it'} again, which would cost {price}: python -m runner repeat {first}"
+    )
 
 
 def _print_dry_run(runs: Sequence[Run]) -> None:

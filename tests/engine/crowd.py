@@ -18,7 +18,7 @@ from runner.engine.recorder import Recorder
 from runner.engine.run import Run
 from runner.engine.store import ResultFiles
 from runner.engine.threads import Threads
-from runner.errors import ExpiredError, RunnerError
+from runner.errors import JobNotFoundError, RunnerError
 from runner.providers import Job, JobPage, JobStatus
 
 from .configs import video_config
@@ -52,7 +52,7 @@ class Hall(FakeProvider):
     async def retrieve(self, job_id: str) -> Job:
         self.retrieved.append(job_id)
         if job_id not in self.created:
-            raise ExpiredError("knows no such job")
+            raise JobNotFoundError("knows no such job")
         return await super().retrieve(job_id)
 
     async def jobs(self, after: str | None = None, limit: int = 100) -> JobPage:
@@ -63,7 +63,7 @@ class Hall(FakeProvider):
             return told
         ids = [job_id for job_id in reversed(self.created) if self.created[job_id] <= self._now()]
         if after is not None and after not in self.created:
-            raise ExpiredError("knows no such job to list behind")
+            raise JobNotFoundError("knows no such job to list behind")
         ids = ids if after is None else ids[1 + ids.index(after) :]
         page, rest = [job_id for job_id in ids if job_id not in self.hidden][:limit], len(ids) > limit
         jobs = tuple(self.listed_as(self._job(job_id)) for job_id in page)

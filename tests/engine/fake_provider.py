@@ -43,6 +43,7 @@ class FakeProvider:
 
     name = "openai"
     endpoint = "https://fake.example/v1"
+    credential = ""
 
     def __init__(self, clip: bytes, *, seconds: float = 10, latency: float = 0.05) -> None:
         self.clip = clip

@@ -59,12 +59,16 @@ class SimulatedClock:
     def __init__(self) -> None:
         self.jump = 0.0
         self.asleep = 0.0
+        self.started: str | None = "a start of the machine"
 
     def time(self) -> float:
         return EPOCH + self.elapsed() + self.jump
 
     def elapsed(self) -> float:
         return asyncio.get_running_loop().time() + self.asleep
+
+    def boot(self) -> str | None:
+        return self.started
 
     def random(self) -> float:
         return 0.5

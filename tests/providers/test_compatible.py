@@ -17,7 +17,7 @@ from runner.emulator.manner import MANNERS
 from runner.errors import (
     AuthenticationError,
     BadRequestError,
-    ExpiredError,
+    JobNotFoundError,
     RateLimitError,
     RunnerError,
     UnexpectedAnswerError,
@@ -201,7 +201,7 @@ async def test_fastapi_s_refusals_are_translated(opened):
     ]
     with pytest.raises(BadRequestError, match=r"num_inference_steps Input should be less than or equal to 200"):
         await provider.submit(config)
-    with pytest.raises(ExpiredError, match="Video not found"):
+    with pytest.raises(JobNotFoundError, match="Video not found"):
         await provider.retrieve("nothing")
 
 

@@ -15,11 +15,13 @@ from runner.errors import (
 from runner.providers import create
 from runner.providers.base import Job, JobStatus
 
-LONG_AGO, FAR_AWAY = 1.0, 1e12
+FAR_AWAY = 1e12
+NOON = 1_795_953_600.0
+DATE = {"date": "Sun, 29 Nov 2026 12:00:00 GMT"}
 
 
-def job(expires_at: float | None = None) -> Job:
-    return Job("video_1", JobStatus.COMPLETED, "completed", expires_at=expires_at)
+def job(expires_at: float | None = None, created_at: float | None = None) -> Job:
+    return Job("video_1", JobStatus.COMPLETED, "completed", expires_at=expires_at, created_at=created_at)
 
 
 async def read(opened) -> bytes:
@@ -64,11 +66,34 @@ async def test_a_file_that_is_not_there_yet_is_worth_another_try(wire, connect, 
 
 @pytest.mark.parametrize(
     ("status", "code", "expires_at"),
-    [(404, "not_found", LONG_AGO), (404, "video_expired", None), (410, None, FAR_AWAY), (409, "expired", None)],
+    [(404, "not_found", NOON), (410, None, NOON - 9000), (404, "video_expired", None), (409, "expired", FAR_AWAY)],
 )
 async def test_a_file_that_is_no_longer_kept_is_expired(wire, connect, config_of, status, code, expires_at):
-    wire.replies(status, json={"error": {"code": code, "message": "gone"}})
+    wire.replies(status, json={"error": {"code": code, "message": "gone"}}, headers=DATE)
     assert type(await failure(connect(config_of()).content(job(expires_at)))) is ExpiredError
+
+
+@pytest.mark.parametrize("status", [404, 410])
+@pytest.mark.parametrize(
+    ("expires_at", "created_at", "headers"),
+    [
+        (NOON + 1, None, DATE),
+        (NOON - 9000, None, {}),
+        (0.0, None, DATE),
+        (1.0, None, DATE),
+        (NOON - 9000, NOON - 8000, DATE),
+        (NOON - 9000, NOON - 9000, DATE),
+        (None, NOON - 9000, DATE),
+    ],
+    ids=["not yet", "no server's clock", "zero", "ancient", "before its creation", "at its creation", "never"],
+)
+async def test_only_an_expiry_that_the_server_s_own_clock_has_passed_is_one(
+    wire, connect, config_of, status, expires_at, created_at, headers
+):
+    wire.replies(status, json={"error": {"message": "not found"}}, headers=headers)
+    error = await failure(connect(config_of()).content(job(expires_at, created_at)))
+    assert type(error) is ServerError
+    assert error.retryable
 
 
 @pytest.mark.parametrize(("status", "expected"), [(429, RateLimitError), (500, ServerError), (502, ServerError)])
@@ -329,18 +354,24 @@ async def test_a_signed_address_whose_time_is_over_is_expired_and_stops_nothing_
     assert not error.shared
 
 
+@pytest.mark.parametrize("status", [403, 410])
+async def test_a_video_s_address_whose_time_is_over_is_not_the_video_s_end(wire, connect, config_of, status):
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        at_home = request.url.host == "api.openai.com"
+        return httpx2.Response(400, json={}) if at_home else httpx2.Response(status, text="over", headers=NOW)
+
+    wire.answer = answer
+    named = Job("video_1", JobStatus.COMPLETED, "completed", raw={"url": f"https://files.example/1.mp4?{OVER[0]}"})
+    assert type(await failure(connect(config_of()).content(named))) is ServerError
+
+
 @pytest.mark.parametrize("query", HOLDS)
-@pytest.mark.parametrize("status", [401, 403, 404])
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
 async def test_an_address_that_may_still_lead_to_the_file_is_worth_another_try(wire, connect, config_of, status, query):
     wire.replies(status, text="<Error>Signature not valid in the specified time frame</Error>", headers=NOW)
     error = await failure(connect(config_of()).fetch(f"https://images.example/1.png?{query}"))
     assert type(error) is ServerError
     assert error.retryable
-
-
-async def test_an_address_that_is_gone_says_so(wire, connect, config_of):
-    wire.replies(410, text="gone")
-    assert type(await failure(connect(config_of()).fetch("https://images.example/1.png"))) is ExpiredError
 
 
 @pytest.mark.parametrize(

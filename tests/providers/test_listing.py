@@ -12,7 +12,7 @@ from runner.emulator.state import State
 from runner.errors import (
     AuthenticationError,
     BadRequestError,
-    ExpiredError,
+    JobNotFoundError,
     RateLimitError,
     RunnerError,
     ServerError,
@@ -167,7 +167,7 @@ async def test_a_gateway_that_cannot_list_says_so_unasked(opened):
 
 async def test_a_page_behind_a_job_that_is_gone_is_told_as_such(opened):
     provider, _ = opened()
-    with pytest.raises(ExpiredError, match="knows no job video_gone"):
+    with pytest.raises(JobNotFoundError, match="knows no job video_gone"):
         await provider.jobs("video_gone")
 
 

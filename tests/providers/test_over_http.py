@@ -17,6 +17,7 @@ from runner.errors import (
     BadRequestError,
     ContentModerationError,
     ExpiredError,
+    JobNotFoundError,
     ModelNotFoundError,
     RateLimitError,
     RunnerError,
@@ -234,5 +235,5 @@ async def test_a_download_s_faults_are_told_apart(make_emulator, open_provider, 
 
 async def test_an_unknown_job_is_gone(emulator, open_provider):
     provider, _ = open_provider(emulator)
-    with pytest.raises(ExpiredError, match="video_unknown"):
+    with pytest.raises(JobNotFoundError, match="video_unknown"):
         await provider.retrieve("video_unknown")

@@ -12,6 +12,7 @@ from runner.errors import (
     BadRequestError,
     ContentModerationError,
     ExpiredError,
+    JobNotFoundError,
     ModelNotFoundError,
     QuotaError,
     RateLimitError,
@@ -225,11 +226,52 @@ async def test_a_redirect_is_not_followed(submitting):
 
 
 @pytest.mark.parametrize("status", [404, 410])
-async def test_a_job_that_is_gone_is_expired_with_a_code(retrieving, status):
-    error = await retrieving(status, json={"error": {"message": "no such video"}})
-    assert isinstance(error, ExpiredError)
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"error": {"message": "no such video"}},
+        {"error": {"message": "Video not found. It may have expired or was deleted."}},
+        {"error": {"message": "The key for this video has expired"}},
+        {"error": {"message": "the video does not exist or has been deleted"}},
+        {"detail": "Not Found"},
+        {},
+    ],
+)
+async def test_a_job_that_is_not_found_may_come_back(retrieving, status, told):
+    error = await retrieving(status, json=told, headers={"date": "Mon, 30 Nov 2026 07:00:00 GMT"})
+    assert type(error) is JobNotFoundError
     assert error.code == {404: "not_found", 410: "gone"}[status]
+    assert (error.job_id, error.status_code, error.exit_code) == ("video_1", status, 4)
+    assert error.server_time == dt.datetime(2026, 11, 30, 7, tzinfo=dt.UTC).timestamp()
+    assert "OPENAI_API_KEY" in (error.hint or "")
+
+
+@pytest.mark.parametrize("date", [None, "", "soon", "Mon, 99 Nov 2026 07:00:00 GMT"])
+async def test_a_server_without_a_clock_tells_no_time(retrieving, date):
+    error = await retrieving(404, json={}, headers={} if date is None else {"date": date})
+    assert error.server_time is None
+
+
+@pytest.mark.parametrize("status", [404, 409, 410])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"error": {"code": "video_expired", "message": "gone"}},
+        {"error": {"code": "expired", "message": "gone"}},
+        {"error": {"message": "The video's content has expired."}},
+        {"error": {"message": "This job was deleted."}},
+        {"detail": "Task deleted", "code": "job_deleted"},
+    ],
+)
+async def test_a_job_that_its_server_says_it_no_longer_keeps_is_expired(retrieving, status, told):
+    error = await retrieving(status, json=told)
+    assert type(error) is ExpiredError
     assert error.job_id == "video_1"
+
+
+async def test_a_page_about_something_expired_is_no_word_of_the_api_s(retrieving):
+    error = await retrieving(404, text="<h1>The file has expired</h1>", headers={"content-type": "text/html"})
+    assert type(error) is UnexpectedAnswerError
 
 
 async def test_a_remix_of_a_missing_video_names_the_key(wire, connect, config_of):

@@ -8,7 +8,7 @@ import pytest
 
 from runner.artifacts.result import Environment, Result, RunStatus
 from runner.artifacts.result_file import write_result
-from runner.errors import BadRequestError, ConfigError, ExpiredError
+from runner.errors import BadRequestError, ConfigError, JobNotFoundError
 from runner.providers import JobStatus, check_body
 
 OPERATIONS = {
@@ -79,7 +79,7 @@ async def test_a_job_is_deleted_by_its_id(wire, connect, config_of):
 
 async def test_a_job_that_is_gone_cannot_be_deleted(wire, connect, config_of):
     wire.replies(404, json={"error": {"message": "not found"}})
-    with pytest.raises(ExpiredError):
+    with pytest.raises(JobNotFoundError):
         await connect(config_of()).delete("video_1")
 
 

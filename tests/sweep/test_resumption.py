@@ -84,23 +84,48 @@ FAILURE = {"code": None, "message": "it melted", "hint": None}
 
 
 def test_failed_runs_are_left_alone_unless_they_are_to_be_tried_again(sweep, here, rewind, emulator, capsys):
-    assert sweep("replica=0,1,2,3,4") == 0
+    assert sweep("replica=0,1,2,3") == 0
     rewind(0, "failed", error=ErrorRecord(type="GenerationFailedError", retryable=True, **FAILURE))
     rewind(1, "failed", error=ErrorRecord(type="ContentModerationError", retryable=False, **FAILURE))
-    rewind(2, "expired", error=ErrorRecord(type="ExpiredError", retryable=False, **FAILURE))
-    rewind(3, "cancelled", error=ErrorRecord(type="GenerationFailedError", retryable=True, **FAILURE))
-    rewind(4, "failed", error=ErrorRecord(type="AuthenticationError", retryable=False, **FAILURE))
+    rewind(2, "cancelled", error=ErrorRecord(type="GenerationFailedError", retryable=True, **FAILURE))
+    rewind(3, "failed", error=ErrorRecord(type="AuthenticationError", retryable=False, **FAILURE))
     capsys.readouterr()
     assert again() == 1
     said = capsys.readouterr().out
     assert "nothing to do" in said
     assert "python -m runner resume out --retry-failed" in said
-    assert created(emulator) == 5
+    assert created(emulator) == 4
     assert again("--retry-failed") == 1
-    assert states(here / "out") == ["verified", "failed", "expired", "verified", "verified"]
-    assert created(emulator) == 8
+    assert states(here / "out") == ["verified", "failed", "verified", "verified"]
+    assert created(emulator) == 7
     assert again("--retry-failed") == 1
-    assert created(emulator) == 8
+    assert created(emulator) == 7
+
+
+@pytest.mark.parametrize("flags", [(), ("--retry-failed",)])
+def test_a_job_that_was_given_up_is_looked_for_again_and_never_paid_for(sweep, here, rewind, emulator, flags):
+    assert sweep("replica=0,1") == 0
+    rewind(0, "expired", error=ErrorRecord(type="ExpiredError", retryable=False, **FAILURE))
+    assert again(*flags) == 0
+    assert states(here / "out") == ["verified"] * 2
+    assert created(emulator) == 2
+
+
+def test_what_has_expired_stays_so_and_its_price_is_said_where_it_might_be_expected(
+    sweep, here, rewind, make_emulator, capsys
+):
+    server = make_emulator(rules=[{"match": {"operation": "content"}, "nth": [3, 4, 5, 6], "fault": "expired"}])
+    assert sweep("replica=0,1", server=server) == 0
+    for number in (0, 1):
+        rewind(number, "expired", error=ErrorRecord(type="ExpiredError", retryable=False, **FAILURE))
+    assert again() == 1
+    assert "repeat" not in capsys.readouterr().out
+    assert again("--retry-failed") == 1
+    said = capsys.readouterr().out
+    assert "expired: runs 0-1; --retry-failed does not pay for them again, which would cost $0.80" in said
+    assert "python -m runner repeat out/0" in said
+    assert states(here / "out") == ["expired"] * 2
+    assert created(server) == 2
 
 
 def test_what_stays_uncertain_is_reported_and_paid_again_only_on_consent(sweep, here, rewind, make_emulator, capsys):
