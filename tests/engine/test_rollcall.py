@@ -275,7 +275,7 @@ def test_a_stalled_list_lets_jobs_be_asked_for_alone(crowd):
     assert len(calls) > 10
 
 
-def test_a_job_that_is_gone_is_expired(crowd):
+def test_a_job_that_is_not_found_parks_its_run_alone(crowd):
     hall = hall_of(30)
     del hall.created["video_00007"]
     crowd.wait_for(hall)
