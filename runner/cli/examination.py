@@ -9,7 +9,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from runner.config import Problem, RunConfig, load
+from runner.config import Problem, RunConfig, load, without_own_keys
 from runner.errors import ConfigError
 from runner.sweep.fallback import with_options
 from runner.sweep.preflight import occupied, problems_of, writable
@@ -34,10 +34,13 @@ def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
 
     Raises `SecretError` if resolving it brings a credential to light.
     """
+    written = OmegaConf.to_container(config, resolve=False)
     container = OmegaConf.to_container(config, resolve=True)
     named = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
     refuse_in_config(named)
-    run, problems = load(with_options(named))
+    hydra = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
+    used_by = [{str(key): value for key, value in each.items()} for each in (written, hydra) if isinstance(each, dict)]
+    run, problems = load(with_options(without_own_keys(named, *used_by)))
     return run, [*problems, *unheard(HydraConfig.get().overrides.task, named.get("request"))]
 
 

@@ -35,7 +35,21 @@ class HydraApp(Hydra):
         config: DictConfig = super().compose_config(*args, **kwargs)
         container = OmegaConf.to_container(config, resolve=False)
         refuse_in_config({str(key): value for key, value in container.items()} if isinstance(container, dict) else {})
+        _require_checks(config)
         return config
+
+
+def _require_checks(config: DictConfig) -> None:
+    """Raise `ConfigError` for a sweep that neither a sweeper nor a launcher of ours would check and price."""
+    plugins = [config.hydra.sweeper, config.hydra.launcher]
+    ours = any(str(plugin.get("_target_", "")).startswith("hydra_plugins.runner.") for plugin in plugins if plugin)
+    if config.hydra.mode == RunMode.MULTIRUN and not ours:
+        raise ConfigError(
+            "this sweep would be neither checked nor priced before its first request, as neither hydra/sweeper nor "
+            "hydra/launcher is runner; nothing was sent",
+            hint="a primary config of your own needs '- hydra: default' in its defaults list, before _self_; or type "
+            "hydra/sweeper=runner",
+        )
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -65,11 +79,23 @@ def create(parsed: argparse.Namespace) -> HydraApp:
         extra = Path(parsed.config_dir).absolute()
         if not extra.is_dir():
             raise ConfigError(f"--config-dir {parsed.config_dir} is no directory")
-        anchor = SearchPathQuery(provider="schema")
+        _refuse_shadows(extra)
+        # Before what is shipped, so that an option of one's own takes the place of one that has its name.
+        anchor = SearchPathQuery(provider="main")
         search_path.prepend(provider="command-line", path=f"file://{extra}", anchor=anchor)
     app = HydraApp(task_name="runner", config_loader=ConfigLoader(search_path))
     GlobalHydra.instance().initialize(app)
     return app
+
+
+def _refuse_shadows(extra: Path) -> None:
+    """Raise `ConfigError` for files that would take the place of those that every run and sweep relies on."""
+    for name in ("config.yaml", "hydra/default.yaml"):
+        if (extra / name).is_file() and extra.resolve() != directory().resolve():
+            raise ConfigError(
+                f"{extra / name} has the name of a shipped file that runs and sweeps rely on; nothing was sent",
+                hint="give a primary config a name of its own, and type --config-name NAME",
+            )
 
 
 def show(app: HydraApp, parsed: argparse.Namespace) -> bool:

@@ -39,6 +39,7 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
     from hydra.core.utils import run_job
     from hydra.types import HydraContext
 
+    callbacks = Callbacks(config)  # before anything is resolved: they may register resolvers
     run, directory, problems = examined(config)
     _refuse([*problems, overwritten(run, directory) if run is not None else None])
     if run is None:
@@ -46,7 +47,6 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
     if run.dry_run:
         return print_price(run, directory)
     agree_to_new([Intent(0, run, directory, fingerprint(run))])
-    callbacks = Callbacks(config)
     callbacks.on_run_start(config=config, config_name=config.hydra.job.config_name)
     task = _Task(run, OmegaConf.to_container(config.hydra.overrides.task))
     context = HydraContext(config_loader=app.config_loader, callbacks=callbacks)

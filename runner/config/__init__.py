@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .budget import Budget
     from .capability import check, sent_size
     from .dialect import Dialect
-    from .loading import known_keys, load
+    from .loading import known_keys, load, without_own_keys
     from .model import ImageModel, ModelConfig, VideoModel
     from .price import Estimate, actual_cost, estimate
     from .problem import Problem, did_you_mean
@@ -52,6 +52,7 @@ __all__ = [
     "known_keys",
     "load",
     "sent_size",
+    "without_own_keys",
 ]
 
 # Help and composing look things up here, and need none of the models.
@@ -61,7 +62,7 @@ __getattr__ = names_from(
         "budget": ("Budget",),
         "capability": ("check", "sent_size"),
         "dialect": ("Dialect",),
-        "loading": ("known_keys", "load"),
+        "loading": ("known_keys", "load", "without_own_keys"),
         "model": ("ImageModel", "ModelConfig", "VideoModel"),
         "price": ("Estimate", "actual_cost", "estimate"),
         "problem": ("Problem", "did_you_mean"),

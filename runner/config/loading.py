@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
 }
 
 _adapter = TypeAdapter(RunConfig)
+_REFERENCE = re.compile(r"\$\{\s*(\w+)")
 
 
 def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]:  # Any: not yet validated
@@ -52,6 +54,17 @@ def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]
     if not prompt_problems and not config.request.prompt.strip():
         prompt_problems = [Problem("request.prompt", "is empty", "request.prompt='A paper boat at sea'")]
     return (None if prompt_problems else config), prompt_problems
+
+
+def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a config without a user's own top-level keys and groups, which interpolations in `written` use.
+
+    `written` is what the config was made of, unresolved. A key that nothing uses stays, and is refused by `load`: it
+    may be a misspelt one.
+    """
+    own = {key for key in resolved if key not in RunConfig.model_fields}
+    own &= {name for texts in written for name in _REFERENCE.findall(str(texts))} if own else set()
+    return {key: value for key, value in resolved.items() if key not in own} if own else resolved
 
 
 def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: not yet validated
@@ -77,9 +90,10 @@ def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any:
         return problem
     parent, _, name = problem.key.rpartition(".")
     near = did_you_mean(name, known_keys(container, parent))
-    return Problem(
-        problem.key, problem.message, f"did you mean {parent + '.' if parent else ''}{near}?" if near else None
-    )
+    if near is not None:
+        return Problem(problem.key, problem.message, f"did you mean {parent + '.' if parent else ''}{near}?")
+    own = f"a key of your own is one that an interpolation uses: ${{{name}}}"
+    return Problem(problem.key, problem.message, None if parent else own)
 
 
 def _read_prompt(request: object) -> tuple[list[Problem], str | None]:

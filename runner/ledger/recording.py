@@ -42,7 +42,9 @@ def entered(ledger: Ledger, runs: Sequence[Run], fingerprints: Sequence[str], *,
         run.index: work for run, work in zip(runs, fingerprints, strict=True)
     }:
         raise ConfigError(
-            f"{ledger.directory} holds other runs", hint=f"python -m runner resume {shlex.quote(str(ledger.directory))}"
+            f"{ledger.directory} holds other runs",
+            hint=f"python -m runner resume {shlex.quote(str(ledger.directory))} goes on with those; for others, give "
+            "the command with another directory and reuse=true, which pays for nothing that is there",
         )
     return [gone_on(run, known[run.index]) for run in runs]
 

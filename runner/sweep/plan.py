@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.cli.prompt_guard import unheard
 from runner.cli.secret_guard import ConfigGuard
-from runner.config import Problem, RunConfig, load
+from runner.config import Problem, RunConfig, load, without_own_keys
 from runner.errors import ConfigError, RunnerError
 from runner.identity import ByIdentity
 from runner.ledger import fingerprint
@@ -102,8 +102,8 @@ class Planner:
             resolved = composition.resolved_task(task)
             if resolved is not task:
                 self._guard.refuse(resolved)
-            config, problems = load(with_options(resolved))
             plain = composition.hydra()
+            config, problems = load(with_options(without_own_keys(resolved, task, plain)))
             hydra = plain["hydra"]
             job_node = hydra["job"]
             problems += not_kept(composition.config.hydra.job if interpolates(job_node) else job_node)

@@ -156,7 +156,10 @@ def _strangers(directories: Sequence[Path], ledgers: Acquaintance) -> Iterator[F
         others = [directory for directory in ledgers.runs_of(place) if directory not in own]
         if others:
             message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
-            hint = f"python -m runner resume {shlex.quote(str(place))}, or choose another hydra.sweep.dir"
+            hint = (
+                f"python -m runner resume {shlex.quote(str(place))}, or choose another hydra.sweep.dir, "
+                "with reuse=true for what is there already"
+            )
             yield Finding(None, Problem("hydra.sweep.dir", message, hint))
 
 
