@@ -1,4 +1,4 @@
-"""How many may be at a provider at once: halved when it refuses, growing again while it accepts."""
+"""How many may be at a provider at once: fewer when it refuses, growing again while it accepts."""
 
 from __future__ import annotations
 
@@ -11,11 +11,7 @@ from .halt import Halt, Halted
 
 
 class Capacity:
-    """Places, `most` of them at first, which are given in the order they were asked for.
-
-    Additive increase, multiplicative decrease, as in TCP: the limit settles just below what the provider allows,
-    whoever else uses it, and finds out when that grows.
-    """
+    """Places, `most` of them at first, which are given in the order they were asked for."""
 
     def __init__(self, most: int, halt: Halt | None = None) -> None:
         """Whoever waits for a place hears of `halt`, if given."""
@@ -81,13 +77,16 @@ class Capacity:
         finally:
             self.leave(holder)
 
-    def shrink(self) -> None:
-        """Halve what is really held, after a refusal."""
-        self._size = max(1.0, min(self._size, self.held) / 2)
+    def shrink(self, least: float = 1) -> None:
+        """Halve what is really held, to no fewer than `least`, after a refusal."""
+        self._resize(max(least, min(self._size, self.held) / 2))
 
-    def grow(self) -> None:
-        """Creep up, after a success: by one place for every round of as many as there are."""
-        self._size = min(float(self._most), self._size + 1 / self._size)
+    def grow(self, places: float | None = None) -> None:
+        """Add `places` after a success; None is one for every round of as many as there are."""
+        self._resize(self._size + (1 / self._size if places is None else places))
+
+    def _resize(self, size: float) -> None:
+        self._size = max(1.0, min(float(self._most), size))
         self._admit()
 
     def _admit(self) -> None:
@@ -102,6 +101,52 @@ class Capacity:
             if not turn.done():
                 turn.set_exception(Halted)
         self._waiting.clear()
+
+
+class JobPlaces(Capacity):
+    """Places for jobs at a provider that may have a limit of its own, which only its refusals tell.
+
+    A refusal for too many jobs leaves as many places as the provider has accepted jobs, and after the first one more,
+    as it may have been by chance. Refused again, the limit is taken for known: one place beyond is tried after every
+    round of acceptances, more rarely while that is refused. Once it is accepted, each acceptance adds a place, as in
+    TCP's slow start.
+    """
+
+    def __init__(self, most: int, halt: Halt | None = None) -> None:
+        super().__init__(most, halt)
+        self._known: int | None = None
+        """How many jobs the provider runs at most, as far as its refusals tell."""
+        self._refused = 0
+        self._accepted = 0
+
+    def crowded(self, wave: int, *, first: bool) -> None:
+        """Keep only what the provider has accepted, after its refusal of a holder that has not left yet.
+
+        `wave` counts those of refusals without an acceptance between them, from 1; `first` is said once in each.
+        """
+        if self._known is None and wave == 1:
+            self._resize(min(self._size, self.held))
+            return
+        self._known = max(1, self.held - 1)
+        self._refused += first
+        self._accepted = 0
+        self._resize(min(self._size, self._known))
+
+    def grow(self, places: float | None = None) -> None:
+        """Add places after a job was accepted: `places` or one, but beyond a known limit rarely."""
+        if self._known is not None and self.held > self._known:
+            self._known, self._refused = None, 0
+        if self._known is None:
+            super().grow(1 if places is None else places)
+            return
+        self._accepted += 1
+        if self._accepted >= self._known * 2 ** min(self._refused - 1, _RAREST):
+            self._accepted = 0
+            self._resize(self._known + 1)
+
+
+_RAREST = 2
+"""Doublings of the acceptances after which a place beyond a known limit is tried."""
 
 
 class Share(Capacity):

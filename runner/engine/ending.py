@@ -7,10 +7,12 @@ import logging
 from runner.artifacts.result import RunStatus
 from runner.errors import (
     ArtifactError,
+    AuthenticationError,
     BudgetError,
     DiskError,
     ExpiredError,
     JobTimeoutError,
+    RateLimitError,
     RunnerError,
     UncertainError,
 )
@@ -30,6 +32,8 @@ def ending(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError
 def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
     if reached.failed or isinstance(error, BudgetError | JobTimeoutError | DiskError):
         return reached
+    if reached is RunStatus.PLANNED and isinstance(error, RateLimitError | AuthenticationError):
+        return reached  # nothing was sent, and nothing is wrong with what would be
     if isinstance(error, UncertainError):
         return RunStatus.UNCERTAIN
     if isinstance(error, ExpiredError):

@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runner.config import ProviderConfig
 from runner.errors import (
+    AuthenticationError,
     ConfigError,
     HTTPConnectionError,
     RateLimitError,
@@ -20,11 +21,11 @@ from runner.errors import (
 )
 from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
-from .capacity import Capacity, Share
+from .capacity import Capacity, JobPlaces, Share
 from .clock import Clock
 from .durations import Durations
 from .halt import Halt
-from .pause import Pause
+from .pause import Pause, SubmissionPause
 from .rollcall import RollCall
 
 A = TypeVar("A")
@@ -36,6 +37,9 @@ _CLOSING_SECONDS = 5.0
 
 _POLL_SECONDS = 30.0
 """How long the answer to one poll may take: a stalled one must not outlast the job's deadline."""
+
+_STRIKES = 3
+"""Runs in a row that must meet what may be their own fault before it is taken for everybody's."""
 
 
 class Endpoint:
@@ -50,6 +54,7 @@ class Endpoint:
         rollcall: what hears of many jobs at once.
         durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
+        served: whether it ever did what was asked, so that the key was right at that time.
         troubled: whether polls fail at present; said once for all runs.
         stopped_by: the error for which submitting ended here.
     """
@@ -60,15 +65,17 @@ class Endpoint:
         self.clock = clock
         self.halt = Halt()
         requests = config.max_concurrent_requests
-        self.places = Capacity(config.max_concurrent_jobs, self.halt)
+        self.places = JobPlaces(config.max_concurrent_jobs, self.halt)
         self._paid = Capacity(requests, self.halt)
         self._requests = Capacity(requests)
         self._transfers = Share(self._requests)
-        self.submissions = Pause(clock, self.places, self._paid)
+        self.submissions = SubmissionPause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
         self.rollcall = RollCall(clock, config.poll_interval, self._page, self.retrieve)
         self.durations = Durations()
         self.answered = False
+        self.served = False
+        self._strikes = {True: 0, False: 0}
         self.troubled = False
         self.stopped_by: RunnerError | None = None
         self._turn = asyncio.Lock()
@@ -96,8 +103,7 @@ class Endpoint:
     @asynccontextmanager
     async def transfer(self) -> AsyncIterator[None]:
         """Wait until a download may begin."""
-        while (wait := self.reads.left) > 0:
-            await self.clock.sleep(wait)
+        await self._readable()
         async with self._transfers.place(), self._requests.place():
             yield
 
@@ -112,9 +118,15 @@ class Endpoint:
 
     async def jobs(self, after: str | None = None) -> JobPage:
         """List a page of the jobs here, newest first, as one of the bounded requests, once no pause is left."""
-        while (wait := self.reads.left) > 0:
-            await self.clock.sleep(wait)
+        await self._readable()
         return await self._page(after)
+
+    async def _readable(self) -> None:
+        """Wait until no pause is left; raises `RateLimitError` if that would take longer than a job is waited for."""
+        while (wait := self.reads.left) > 0:
+            if wait > self.config.patience:
+                raise self._too_long(wait)
+            await self.clock.sleep(wait)
 
     async def _page(self, after: str | None) -> JobPage:
         return await self._asked(self.provider.jobs, after, "list of jobs")
@@ -122,23 +134,29 @@ class Endpoint:
     async def _asked(self, ask: Callable[[Q], Awaitable[A]], subject: Q, wanted: str) -> A:
         async with self._requests.place():
             if self.reads.left > 0:
-                raise RateLimitError("the endpoint asked everyone to wait", retry_after=self.reads.left)
+                said = str(self.reads.error or "the endpoint asked everyone to wait")
+                raise RateLimitError(said, retry_after=self.reads.left)
             sent_at = self.clock.elapsed()
+            most = min(_POLL_SECONDS, self.config.timeout)
             try:
-                async with asyncio.timeout(min(_POLL_SECONDS, self.config.timeout)):
+                async with asyncio.timeout(most):
                     answer = await ask(subject)
             except TimeoutError as error:
-                raise ServerError(f"no {wanted} within {_POLL_SECONDS:.0f} s") from error
+                raise ServerError(f"no {wanted} within {most:g} s") from error
             except RateLimitError as error:
                 self.reads.refused(error, sent_at)
                 raise
         self.reads.accepted(sent_at)
-        self.answered = True
+        self._serve(paid=False)
         return answer
+
+    def _serve(self, *, paid: bool) -> None:
+        self.answered = self.served = True
+        self._strikes[paid] = 0
 
     def accepted(self, answer: Job | ImageBatch, run: Hashable, sent_at: float) -> None:
         """Hear the answer to a paid request of `run`, which was sent at `sent_at` (`Clock.elapsed`)."""
-        self.answered = True
+        self._serve(paid=True)
         self.submissions.accepted(sent_at)
         if answer.submit_after is not None:
             self.submissions.extend(answer.submit_after)
@@ -154,17 +172,50 @@ class Endpoint:
         self.halt.say()
         return True
 
-    def concerns_all(self, error: RunnerError) -> bool:
-        """Whether every other run here would meet this error too."""
+    def concerns_all(self, error: RunnerError, *, paid: bool = True) -> bool:
+        """Return whether every other run here would meet this error too, as far as can be told.
+
+        What may be one run's own is counted, and is everybody's when it comes three times without a success between;
+        `paid`: whether it met a paid request. To be asked once for each error.
+        """
         early = HTTPConnectionError | UnexpectedAnswerError | ConfigError
         page = isinstance(error, UncertainError) and error.code == PAGE
-        return error.shared or (not self.answered and (page or isinstance(error, early)))
+        if self._may_be_its_own(error):
+            self._strikes[paid] += 1
+            return self._strikes[paid] >= _STRIKES
+        never_served = paid and not self.answered and error.shared is False
+        return error.shared is True or (never_served and (page or isinstance(error, early)))
+
+    def _may_be_its_own(self, error: RunnerError) -> bool:
+        if isinstance(error, AuthenticationError):
+            # A key that was right a moment ago: one of a gateway's machines may not know it yet.
+            return (error.status_code == 401 and self.served) or (error.shared is None and not self.served)
+        return error.shared is None and not self.answered
+
+    def beyond_deadline(self, error: RateLimitError) -> RateLimitError | None:
+        """Return the error for a refusal whose wait passes the time that a run is waited for; None if it does not."""
+        wait = max(self.submissions.left, self.reads.left)
+        return self._too_long(wait, error) if max(wait, self.submissions.seconds) > self.config.patience else None
+
+    def _too_long(self, wait: float, refused: RateLimitError | None = None) -> RateLimitError:
+        last = refused or self.submissions.error or self.reads.error
+        said = last or f"{self.provider.endpoint} allows no more requests for now"
+        error = RateLimitError(
+            f"{said}; {wait:,.0f} s more would pass the deadline of {self.config.patience:,.0f} s, so nothing was sent",
+            hint="resume it later; provider.deadline_seconds=N waits longer",
+            retry_after=wait,
+            **_origin(last),
+        )
+        error.shared = True
+        return error
 
     async def _take_turn(self, run: Hashable) -> None:
         """Take all that a paid request needs, at a moment when one may be sent."""
         needed = (self.places, self._paid, self._requests)
         while True:
             while (wait := self._submission_wait()) > 0:
+                if (paused := max(self.submissions.left, self.reads.left)) > self.config.patience:
+                    self.stop(self._too_long(paused))
                 await self.halt.sleep(wait, self.clock)
             for capacity in needed:
                 await capacity.enter(run)
@@ -182,6 +233,12 @@ class Endpoint:
     def _pace(self) -> None:
         if self.config.requests_per_minute is not None:
             self._next_submission = self.clock.elapsed() + 60 / self.config.requests_per_minute
+
+
+def _origin(error: RunnerError | None) -> dict[str, Any]:  # Any: keyword arguments of the errors
+    if error is None:
+        return {}
+    return {"provider": error.provider, "model": error.model, "code": error.code, "request_id": error.request_id}
 
 
 def stop_note(error: RunnerError) -> str:

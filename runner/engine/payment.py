@@ -12,6 +12,7 @@ from runner.artifacts.result import Attempt, RunStatus
 from runner.artifacts.space import require_space
 from runner.config import ImageRequest, RunConfig
 from runner.errors import (
+    AuthenticationError,
     DiskError,
     HTTPConnectionError,
     ProviderError,
@@ -37,6 +38,11 @@ TRIES = 6
 FIRST_TRIES = 3
 """The same for one that never answered: more likely than a moment's trouble is an address that is wrong."""
 
+_MOST_REFUSALS = 20
+"""Times that one run may be told to wait beyond its deadline while others pass it."""
+
+_MOMENT_SECONDS = 2.0
+
 _LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
 _LOOK_FOR_IMAGES = "it counts as spent and is not repeated; images are in no list, only the provider's bill tells"
 
@@ -56,17 +62,59 @@ async def pay(
     """
 
     async def when_allowed() -> U:
+        refusals = _Refusals(endpoint, journal)
         while True:
             try:
                 async with endpoint.submission(journal):
                     return await _once(endpoint, journal, send, keep)
-            except RateLimitError:
+            except RateLimitError as error:
                 if journal.run.config.fallbacks:
                     raise
-                wait = max(endpoint.submissions.left, endpoint.reads.left)
-                await journal.step_back(f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:.0f} s")
+                await refusals.bear(error)
+            except AuthenticationError as error:
+                await refusals.bear_key(error)
 
     return await _reaching(endpoint, journal)(when_allowed)
+
+
+class _Refusals:
+    """How often a run's paid request was refused unprocessed, and when that has to end."""
+
+    def __init__(self, endpoint: Endpoint, journal: Journal) -> None:
+        self._endpoint = endpoint
+        self._journal = journal
+        self._began = endpoint.clock.elapsed()
+        self._count = 0
+        self._keys = 0
+
+    async def bear(self, error: RateLimitError) -> None:
+        """Return to planned, to try again; raises the refusal where that would pass the deadline."""
+        endpoint = self._endpoint
+        self._count += 1
+        wait = max(endpoint.submissions.left, endpoint.reads.left)
+        said = f": {error}" if endpoint.submissions.new_words() else ""
+        beyond = endpoint.beyond_deadline(error)
+        note = f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:,.0f} s{said}"
+        await self._journal.step_back(note if beyond is None else None)
+        if beyond is not None:
+            raise beyond
+        waited = endpoint.clock.elapsed() - self._began
+        if self._count >= _MOST_REFUSALS and waited > endpoint.config.patience:
+            # Its siblings pass: a firewall may answer so to what this run asks for.
+            raise error
+
+    async def bear_key(self, error: AuthenticationError) -> None:
+        """Return to planned, to try once more where siblings passed with the same key; raises the refusal otherwise.
+
+        Who is refused with 401 has created nothing.
+        """
+        if error.status_code != 401 or not self._endpoint.served:
+            raise error
+        self._keys += 1
+        await self._journal.step_back(f"{error}; others passed with the same key" if self._keys == 1 else None)
+        if self._keys > 1:
+            raise error
+        await self._endpoint.halt.sleep(_MOMENT_SECONDS, self._endpoint.clock)
 
 
 def _reaching(endpoint: Endpoint, journal: Journal) -> AsyncRetrying:

@@ -67,6 +67,11 @@ class _Watch:
         """Return the job once it has ended."""
         wait = self._next_wait()
         while not self.job.status.terminal:
+            if (
+                self.endpoint.clock.elapsed() + self.endpoint.reads.left > self.deadline
+                and self.endpoint.reads.refusals
+            ):
+                raise _timeout(self.journal, self.job, self._seconds, self.endpoint.reads.error)
             told, last = await self._waited(wait)
             try:
                 if told is None and self.endpoint.reads.left == 0:
@@ -81,6 +86,10 @@ class _Watch:
             if last and not self.job.status.terminal:
                 raise _timeout(self.journal, self.job, self._seconds)
         return self.job
+
+    def _paused_beyond_deadline(self) -> bool:
+        pause = self.endpoint.reads.left
+        return pause > 0 and self.endpoint.clock.elapsed() + pause > self.deadline
 
     async def _waited(self, wait: float) -> tuple[Job | None, bool]:
         """What the list tells of the job after `wait` seconds or sooner, and whether the deadline has come.
@@ -166,19 +175,21 @@ def _hear(journal: Journal, job: Job) -> None:
 
 
 def _excuse(endpoint: Endpoint, journal: Journal, error: RunnerError) -> None:
-    if error.shared and endpoint.stop(error):
+    if endpoint.concerns_all(error, paid=False) and endpoint.stop(error):
         # This job may still be answered later, but new ones would meet the same.
         journal.tell(note=stop_note(error))
-    elif not endpoint.troubled and not isinstance(error, RateLimitError):
+    elif not endpoint.troubled:
         endpoint.troubled = True
         until = "for a minute" if isinstance(error, JobNotFoundError) else "until the deadline"
         journal.tell(note=f"asking for jobs fails and is tried again {until}: {error}")
 
 
-def _timeout(journal: Journal, job: Job, seconds: float) -> JobTimeoutError:
+def _timeout(journal: Journal, job: Job, seconds: float, refusal: RateLimitError | None = None) -> JobTimeoutError:
     attempts = journal.result.polls
+    why = "" if refusal is None else f", and its server wants no question before the deadline: {refusal}"
+    status = job.raw_status or "without a status"
     return JobTimeoutError(
-        f"job {job.id} was still {job.raw_status or 'without a status'} after {seconds:.0f} s and {attempts} polls",
+        f"job {job.id} was still {status} after {seconds:.0f} s and {attempts} polls{why}",
         hint="it goes on at the provider and its id is kept; provider.deadline_seconds=N waits longer",
         attempts=attempts,
         seconds=seconds,

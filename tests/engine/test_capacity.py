@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runner.engine.capacity import Capacity, Share
+from runner.engine.capacity import Capacity, JobPlaces, Share
 from runner.engine.halt import Halt, Halted
 
 
@@ -98,3 +98,50 @@ async def test_a_share_leaves_a_quarter_free_of_whatever_the_whole_is():
         whole.shrink()
         limits.append((whole.limit, share.limit))
     assert limits == [(4, 3), (2, 1), (1, 1), (1, 1)]
+
+
+async def full(most, held):
+    places = JobPlaces(most)
+    for holder in range(held):
+        await places.enter(holder)
+    return places
+
+
+async def test_a_first_refusal_leaves_one_place_more_than_is_held_and_an_acceptance_opens_all_again():
+    places = await full(20, 12)
+    places.crowded(1, first=True)
+    places.leave(11)
+    assert (places.limit, places.held) == (12, 11)
+    for holder in range(11, 20):
+        await asyncio.wait_for(places.enter(holder), 1)
+        places.grow()
+    assert places.limit == 20
+
+
+async def test_a_refusal_after_the_pause_leaves_what_is_held_and_tries_one_more_ever_more_rarely():
+    places = await full(20, 6)
+    places.crowded(2, first=True)
+    places.leave(5)
+    told = []
+    for _ in range(3):
+        rounds = 0
+        while places.limit == 5:
+            places.grow()
+            rounds += 1
+        told.append(rounds)
+        await places.enter("one more")
+        places.crowded(1, first=True)
+        places.leave("one more")
+    assert told == [5, 10, 20]
+    assert places.limit == 5
+
+
+async def test_places_are_at_least_one_and_never_more_than_configured():
+    places = await full(3, 1)
+    places.crowded(2, first=True)
+    places.leave(0)
+    assert places.limit == 1
+    for holder in range(9):
+        places.join(holder)
+        places.grow()
+    assert places.limit == 3

@@ -85,7 +85,7 @@ class Refusing:
         if not self.refuses():
             return None
         self.count += 1
-        return RateLimitError("Too many running tasks", **self.hints)
+        return RateLimitError("Too many running tasks", **{"crowded": True, **self.hints})
 
 
 @pytest.fixture
@@ -115,13 +115,19 @@ class TestJobsAtTheProvider:
         assert refusals.count <= 15
         assert engine.seconds < 1.5 * 60 * 30 / 5
 
-    def test_are_halved_by_one_wave_of_refusals_and_creep_up_with_each_acceptance(self, engine, provider, runs):
+    def test_stay_as_many_after_one_wave_that_says_nothing_of_jobs(self, engine, provider, runs):
         provider.seconds = 100
         provider.on_submit.extend(RateLimitError("slow down", retry_after=10) for _ in range(8))
         assert engine(runs(40, max_concurrent_requests=8)).exit_code == 0
         assert len(between(provider.sent, 0, 10)) == 8
-        assert len(between(provider.sent, 10, 10.09)) == 4
-        assert len(between(provider.sent, 10, 100)) == 5
+        assert len(between(provider.sent, 10, 20)) == 40
+
+    def test_are_what_runs_already_when_refusals_repeat_after_the_pause(self, engine, provider, runs, crowd):
+        provider.seconds = 100
+        refusals = crowd(5, crowded=False)
+        assert engine(runs(10, max_concurrent_jobs=10)).exit_code == 0
+        assert len(between(provider.sent, 20, 100)) == 0, "no place is left until a job ends"
+        assert refusals.count <= 20
 
     def test_return_to_what_is_configured(self, engine, provider, runs):
         provider.on_submit.extend(RateLimitError("slow down", retry_after=1) for _ in range(6))
@@ -139,11 +145,11 @@ class TestJobsAtTheProvider:
         assert {result.status for result in results} == {RunStatus.SUBMITTED}
         earlier = [replace(run, earlier=result) for run, result in zip(sent, results, strict=True)]
         provider.sent.clear()
-        provider.on_submit.extend(RateLimitError("slow down", retry_after=10) for _ in range(8))
+        provider.on_submit.extend(RateLimitError("too many jobs", retry_after=10, crowded=True) for _ in range(16))
         engine([*earlier, *runs(8, max_concurrent_jobs=20, max_concurrent_requests=8)])
-        # Four that are polled and eight that were refused make twelve; half of that leaves room for two.
+        # Four are polled, and one or two more are tried once.
         assert len(between(provider.sent, 0, 10)) == 8
-        assert len(between(provider.sent, 10, 90)) == 2
+        assert len(between(provider.sent, 10, 90)) <= 2
 
     def test_stay_as_many_where_only_too_much_was_sent_in_a_time(self, engine, provider, runs):
         provider.seconds = 100
@@ -152,6 +158,64 @@ class TestJobsAtTheProvider:
         engine(runs(30))
         assert len(between(provider.sent, 10, 10.09)) == 4, "half as many at once"
         assert len(between(provider.sent, 10, 20)) == 30
+
+
+STRAY = {
+    "rate": {"exhausted": True},
+    "jobs": {"crowded": True},
+    "neither": {},
+}
+
+
+class Nth:
+    """Orders for a `FakeProvider`: refuses the nth request only."""
+
+    def __init__(self, number, error):
+        self.number, self.error = number, error
+
+    def __bool__(self):
+        return True
+
+    def popleft(self):
+        self.number -= 1
+        return self.error if self.number == 0 else None
+
+
+@pytest.mark.parametrize("kind", STRAY)
+def test_one_429_in_a_sweep_costs_little_more_than_its_wait(engine, engine_for, make_provider, runs, kind):
+    quick, refusing = make_provider(), make_provider()
+    refusing.on_submit = Nth(12, RateLimitError("stray", retry_after=1, **STRAY[kind]))
+    ideal, met = engine_for(quick), engine_for(refusing)
+    assert ideal(runs(120, max_concurrent_jobs=120)).exit_code == 0
+    assert met(runs(120, max_concurrent_jobs=120)).exit_code == 0
+    assert met.seconds - ideal.seconds < 8
+    assert len(refusing.sent) == 121
+
+
+@pytest.mark.parametrize("kind", ["rate", "neither"])
+def test_a_sweep_takes_no_longer_than_a_server_s_rate_asks(engine, provider, runs, kind):
+    served = []
+
+    def refuses():
+        now = asyncio.get_running_loop().time()
+        if len(between(served, now - 60, now + 1)) >= 20:
+            return True
+        served.append(now)
+        return False
+
+    provider.on_submit = Refusing(refuses, **{"crowded": False, **STRAY[kind]})
+    assert engine(runs(60, max_concurrent_jobs=60)).exit_code == 0
+    assert engine.seconds < 1.5 * (120 + provider.seconds)
+    assert provider.on_submit.count < 100
+
+
+@pytest.mark.parametrize("kind", ["rate", "jobs", "neither"])
+@pytest.mark.parametrize("most", [1, 4])
+def test_a_sweep_takes_no_longer_than_a_server_s_jobs_ask(engine, provider, runs, crowd, kind, most):
+    provider.seconds = 30
+    crowd(most, **{"crowded": False, **STRAY[kind]})
+    assert engine(runs(6 * most, max_concurrent_jobs=100)).exit_code == 0
+    assert engine.seconds < 1.35 * 6 * 30 + 10
 
 
 def test_refused_polls_halve_the_requests_in_flight_until_others_are_served(engine, provider, runs):

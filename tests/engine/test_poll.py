@@ -227,3 +227,18 @@ class TestPastDurations:
         for seconds in [100] * 50 + [10] * 4:
             durations.learn("kind", seconds)
         assert durations.early("kind") == 10
+
+
+def test_a_pause_beyond_the_deadline_parks_the_jobs_at_once_with_the_server_s_words(engine, provider, runs):
+    provider.on_retrieve.append(RateLimitError("not before the year 9999", retry_after=2.5e11))
+    outcome = engine(runs(3))
+    assert engine.seconds < 60
+    assert {result.status for result in outcome.results} == {RunStatus.SUBMITTED}
+    assert "not before the year 9999" in str(outcome.errors[0])
+    assert outcome.exit_code == 4
+
+
+def test_a_stray_401_on_a_poll_stops_nothing(engine, provider, runs):
+    provider.on_retrieve.append(AuthenticationError("stray", status_code=401))
+    outcome = engine(runs(4, max_concurrent_jobs=1))
+    assert outcome.exit_code == 0
