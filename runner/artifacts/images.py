@@ -11,12 +11,15 @@ from urllib.parse import unquote_to_bytes
 
 from runner.errors import ArtifactError
 
-from .atomic import disk_errors
+from .atomic import discard, disk_errors
 from .download import Stored
 from .limits import TOO_LARGE
 
 MAX_BYTES = 256 * 1024**2
 """Twice what the largest image that is accepted has without any compression."""
+
+_LARGEST_TEXT = 1024**3
+"""Bytes of a video as base64, which is in memory while it is decoded."""
 
 _SLICE = 4 * 64 * 1024
 """Characters at a time; a multiple of four, as base64 comes in groups of four."""
@@ -64,6 +67,20 @@ def keep_text(text: str, part: Path) -> Stored:
     with disk_errors(part):
         part.write_bytes(data)
     return Stored(part, len(data), hashlib.sha256(data).hexdigest())
+
+
+def unwrapped(path: Path) -> Stored | None:
+    """Return the file that the text at `path` spells, decoded beside it; None if there is no such text."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head.strip() or not head.isascii() or b"\0" in head or path.stat().st_size > _LARGEST_TEXT:
+        return None
+    decoded = path.with_name(f"{path.name}.decoded")
+    try:
+        return decode(path.read_text("ascii"), decoded, limit=_LARGEST_TEXT)
+    except (ArtifactError, UnicodeDecodeError):
+        discard(decoded)
+        return None
 
 
 def sorted_out(b64: str | None, url: str | None) -> tuple[str | None, str | None]:

@@ -39,7 +39,7 @@ async def collect(
     journal: Journal,
     opened: Callable[[], AbstractAsyncContextManager[Content]],
     part: Path,
-    check: Callable[[Path], Awaitable[T]],
+    check: Callable[[Stored], Awaitable[T]],
     arrived: Callable[[Stored], Awaitable[None]] | None = None,
     tries: int = TRIES,
     unverified: Path | None = None,
@@ -59,7 +59,7 @@ async def collect(
             whole = True
             if arrived is not None:
                 await arrived(stored)
-            found = await check(part)
+            found = await check(stored)
         except BaseException as error:
             if unverified is not None and not isinstance(error, _LEFT) and (whole or tried >= tries):
                 _set_aside(part, unverified, instead=whole)

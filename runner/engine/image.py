@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.artifacts.arrived import found, intact
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored
-from runner.artifacts.images import decode, keep_text, sorted_out
+from runner.artifacts.images import decode, keep_text, sorted_out, unwrapped
 from runner.artifacts.picture import Picture, examine, guessed_extension
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.artifacts.thumbnail import NAME as THUMBNAIL
@@ -247,7 +247,7 @@ async def _checked(endpoint: Endpoint, journal: Journal, threads: Threads, pendi
         journal,
         lambda: endpoint.provider.fetch(url),
         part,
-        lambda path: threads.media(_examined, path),
+        lambda stored: threads.media(_examined, stored.path),
         unverified=part.with_suffix(f".{UNVERIFIED}"),
     )
     return decoded or stored, picture
@@ -269,16 +269,17 @@ def _examined(path: Path) -> tuple[Stored | None, Picture]:
     """What the image is; where a text lies there that spells one, the image takes its place and is told of."""
     try:
         return None, examine(path)
-    except ArtifactError as error:
-        decoded = path.with_name(f"{path.name}.decoded")
+    except ArtifactError:
+        decoded = unwrapped(path)
+        if decoded is None:
+            raise
         try:
-            stored = decode(path.read_text("ascii"), decoded)
-            picture = examine(decoded)
-        except (ArtifactError, ValueError) as reason:
-            discard(decoded)
-            raise (reason if "base64" in str(reason) else error) from reason
-        decoded.replace(path)
-        return replace(stored, path=path), picture
+            picture = examine(decoded.path)
+        except ArtifactError:
+            discard(decoded.path)
+            raise
+        decoded.path.replace(path)
+        return replace(decoded, path=path), picture
 
 
 async def _set_aside(

@@ -37,7 +37,7 @@ async def _add(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job,
         return endpoint.provider.content(job, variant)
 
     stored, picture = await collect(
-        endpoint, journal, opened, part, lambda path: threads.media(examine, path), tries=_TRIES
+        endpoint, journal, opened, part, lambda stored: threads.media(examine, stored.path), tries=_TRIES
     )
     final = part.with_suffix(f".{picture.extension}")
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from runner.artifacts.arrived import found, intact
-from runner.artifacts.atomic import publish
+from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored
+from runner.artifacts.images import unwrapped
 from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest
@@ -113,12 +113,12 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
     # Of a completed job that speaks of an error, as a filter's, there may be no file.
     doubt = job.error_message or job.error_code
     try:
-        stored, video = await collect(
+        _, (stored, video) = await collect(
             endpoint,
             journal,
             lambda: endpoint.provider.content(job),
             part,
-            lambda path: _checked(journal, threads, path),
+            lambda stored: _checked(journal, threads, stored),
             arrived,
             tries=DOUBTFUL_TRIES if doubt else TRIES,
             unverified=journal.run.directory / UNVERIFIED,
@@ -151,16 +151,27 @@ async def _keep_arrived(journal: Journal, threads: Threads) -> bool:
             if stored is None:
                 continue
             try:
-                await _keep(journal, threads, stored, await _checked(journal, threads, path))
+                await _keep(journal, threads, *await _checked(journal, threads, stored))
             except ArtifactError:
                 return False
             return True
     return False
 
 
-async def _checked(journal: Journal, threads: Threads, path: Path) -> Video:
+async def _checked(journal: Journal, threads: Threads, stored: Stored) -> tuple[Stored, Video]:
+    """What the video is; where a text lies there that spells one, the video takes its place."""
     request = journal.run.config.request
-    return await threads.decoder.check(path, thumbnail=isinstance(request, VideoRequest) and request.thumbnail)
+    thumbnail = isinstance(request, VideoRequest) and request.thumbnail
+    decoded = await threads.media(unwrapped, stored.path)
+    if decoded is None:
+        return stored, await threads.decoder.check(stored.path, thumbnail=thumbnail)
+    try:
+        video = await threads.decoder.check(decoded.path, thumbnail=thumbnail)
+    except BaseException:
+        discard(decoded.path)
+        raise
+    await threads.disk(decoded.path.replace, stored.path)
+    return replace(decoded, path=stored.path), video
 
 
 async def _keep(journal: Journal, threads: Threads, stored: Stored, video: Video) -> None:

@@ -29,7 +29,15 @@ from .transport import ADDRESSES
 Translate = Callable[[Exception], RunnerError]
 MakeClient = Callable[[Proxy | None], httpx2.AsyncClient]
 
+MAX_MESSAGE_BYTES = 256 * 1024**2
+"""JSON that stands in place of a file is in memory as a whole; it may hold the file as base64."""
+
 _MAX_REDIRECTS = 5
+_HEAD = 64
+_MOST_BLANKS = 64 * 1024
+_PIECE = 1024**2
+_MESSAGES = (b"{", b"[", b'"', b"http://", b"https://", b"<!doctype html", b"<html", b"<head", b"<body")
+"""How JSON, an address alone, and pages begin; no picture and no video does."""
 _TIMES = ("X-Amz-Expires", "X-Goog-Expires", "Expires", "se")
 """Where the common kinds of storage write how long an address holds."""
 _CLOCKS = 300.0
@@ -42,6 +50,8 @@ class Download:
     def __init__(self, response: httpx2.Response, translate: Translate) -> None:
         self._response = response
         self._translate = translate
+        self._pieces = response.aiter_bytes()
+        self._head = b""
 
     @property
     def media_type(self) -> str | None:
@@ -57,21 +67,73 @@ class Download:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece; raises a retryable error where it breaks off."""
+        if self._head:
+            yield self._head
+        async for chunk in self._rest():
+            yield chunk
+
+    async def message(self) -> httpx2.Response | None:
+        """Return the whole answer where it is empty, or JSON or a page about a file, by its first bytes; else None.
+
+        What its headers say is only asked where the bytes say nothing. Raises `ServerError` beyond `MAX_MESSAGE_BYTES`.
+        """
+        async for chunk in self._rest():
+            self._head += chunk
+            if len(self._head.lstrip()) >= _HEAD or len(self._head) > _MOST_BLANKS:
+                break
+        if self._head and not _is_message(self._head, self.media_type):
+            return None
+        async for chunk in self._rest():
+            self._head += chunk
+            if len(self._head) > MAX_MESSAGE_BYTES:
+                raise ServerError(f"the answer in place of a file was larger than {MAX_MESSAGE_BYTES:,} bytes")
+        headers = {"content-type": self._response.headers.get("content-type", "")}
+        return httpx2.Response(
+            self._response.status_code, headers=headers, content=self._head, request=self._response.request
+        )
+
+    async def aclose(self) -> None:
+        """Close the response."""
+        await self._response.aclose()
+
+    async def _rest(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._response.aiter_bytes():
+            async for chunk in self._pieces:
                 yield chunk
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             raise self._translate(error) from None
 
 
-def elsewhere(response: httpx2.Response, job: Job) -> str | None:
-    """Where else a file can be had that `response` refused: a redirect's target, or the address that the job names."""
+class TextFile:
+    """A file that stood in an answer as base64, or a data URL; whoever checks it decodes it."""
+
+    media_type = None
+    length = None
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """The text, piece by piece."""
+        for start in range(0, len(self._text), _PIECE):
+            yield self._text[start : start + _PIECE].encode(errors="replace")
+
+    async def aclose(self) -> None:
+        """Do nothing."""
+
+
+def _is_message(head: bytes, media_type: str | None) -> bool:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:_HEAD].lower()
+    if not start:
+        return media_type in ("application/json", "text/html")
+    return start.startswith(_MESSAGES)
+
+
+def redirected(response: httpx2.Response) -> str | None:
+    """Return where a redirect leads; None if the response is none."""
     if response.has_redirect_location:
         return joined(str(response.url), response.headers["location"])
-    address = job.raw.get("url")
-    # SGLang answers 400 once it has uploaded the file; a 5xx says nothing about where the file is.
-    refused = response.status_code in (400, 404)
-    return address if refused and isinstance(address, str) and address else None
+    return None
 
 
 def late(error: RunnerError, job: Job) -> RunnerError:

@@ -37,11 +37,6 @@ class Intake:
             response.stream = _Bounded(_decoded(response), limit)
 
 
-def is_file(response: httpx2.Response) -> bool:
-    """Whether a success carries a file, and not a page or JSON about one."""
-    return _kind(response) not in ("text/html", "application/json")
-
-
 def _kind(response: httpx2.Response) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -51,7 +46,7 @@ def _limit(response: httpx2.Response) -> int | None:
     request = response.request
     if not response.is_success:
         return MAX_BYTES
-    if request.headers.get("accept-encoding") == PLAIN["Accept-Encoding"] and is_file(response):
+    if request.headers.get("accept-encoding") == PLAIN["Accept-Encoding"]:
         return None
     if request.method != "POST" or "/images/" not in request.url.path:
         return MAX_BYTES

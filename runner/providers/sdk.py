@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from openai.resources.videos import AsyncVideos
 
 from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
-from runner.errors import BadRequestError, RunnerError
+from runner.errors import BadRequestError, ExpiredError, RunnerError
 
 from .answer import read_answer
 from .auth import CredentialAuth, redactor
@@ -26,20 +27,24 @@ from .body import Body, build
 from .call import Call, Place
 from .client import AmbientHeaders, file_client, http_client, sdk_client
 from .credentials import ConfiguredHeaders, Credential, credential_mark
-from .download import Download, FileClient, elsewhere, gone, late
+from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import Endpoint
 from .file_address import host_of
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
 from .images import read_images
-from .intake import PLAIN, Intake, is_file
+from .intake import PLAIN, Intake
 from .job import read_created, read_failed, read_job
 from .json_answer import read_documents
 from .listing import no_list, read_page, unlisted
+from .named_files import holds_file, named_files
 from .translation import refused, translate, unanswered, unreadable
 from .videos import QuietVideos
 
 _ASK_SECONDS = 20.0
+_ABOUT_US = (401, 429)
+"""Refusals that are not about the file."""
+_SHOWN_BYTES = 1024**2
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -137,13 +142,13 @@ class SDKProvider:
             raise BadRequestError(f"{self._place.host} keeps no {variant} of a video", **call.details)
         try:
             with self._translated(call):
-                response = await self._open_content(job, variant, call)
+                content = await self._open_content(job, variant, call)
         except RunnerError as error:
             raise late(error, job) from None
         try:
-            yield Download(response, lambda error: translate(error, call, self._redact))
+            yield content
         finally:
-            await response.aclose()
+            await content.aclose()
 
     async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
         """Generate or edit images (paid); `on_partial` hears of partial images where the request asks for them."""
@@ -195,10 +200,11 @@ class SDKProvider:
         # The host is named; the rest of the address may be a signature.
         call = Call(Place(self.name, host_of(url) or self._place.endpoint), "give the file")
         response = await self._open_address(url, call, by_user=by_user)
+        content = self._download(response, call) if by_user else await self._file(response, call, picture=True)
         try:
-            yield Download(response, lambda error: translate(error, call, self._redact))
+            yield content
         finally:
-            await response.aclose()
+            await content.aclose()
 
     async def ask(self, path: str, action: str, **query: str) -> Reply:
         """GET `path` below the API's root, whatever it answers; for the doctor."""
@@ -269,20 +275,57 @@ class SDKProvider:
             raise unanswered(f"{self._place.host} ended its stream before the finished image", call)
         return batch
 
-    async def _open_content(self, job: Job, variant: Variant, call: Call) -> httpx2.Response:
+    async def _open_content(self, job: Job, variant: Variant, call: Call) -> Download | TextFile:
+        """The file from its route, else from where the answer or the job says that it is."""
+        also = named_files(job.raw) if variant == "video" else []
         try:
             named = omit if variant == "video" and not self._dialect.names_variant else variant
             opened = self._downloads.download_content(job.id, variant=named, extra_headers=PLAIN)
             response = (await opened.__aenter__()).http_response
         except openai.APIStatusError as error:
-            target = elsewhere(error.response, job)
-            if target is None:
+            if (target := redirected(error.response)) is not None:
+                response = await self._open_address(target, call)
+            elif variant != "video" or error.response.status_code in _ABOUT_US:
                 raise
-            return await self._open_address(target, call)
-        if not is_file(response):
-            await response.aread()
-            self._unreadable(response, call)
-        return response
+            else:
+                found = [*named_files(self._json(error.response)), *also]
+                return await self._first_of(found, call, refused(error.response, call, self._redact))
+        return await self._file(response, call, also, picture=variant != "video")
+
+    async def _file(
+        self, response: httpx2.Response, call: Call, also: Sequence[str] = (), *, picture: bool, follow: int = 2
+    ) -> Download | TextFile:
+        """The file that a success carries, else the one that its JSON or `also` names."""
+        download = self._download(response, call)
+        try:
+            message = await download.message()
+        except BaseException:
+            await download.aclose()
+            raise
+        if message is None:
+            return download
+        await download.aclose()
+        found = named_files(_parsed(message.content), picture=picture) if follow else []
+        error = unreadable(_shortened(message), call, self._redact)
+        return await self._first_of([*found, *also], call, error, picture=picture, follow=follow - 1)
+
+    async def _first_of(
+        self, named: Sequence[str], call: Call, error: RunnerError, *, picture: bool = False, follow: int = 1
+    ) -> Download | TextFile:
+        """The first of several files that can be opened; raises what the likeliest met, or `error` if none is named."""
+        met: list[RunnerError] = []
+        for text in named:
+            if holds_file(text):
+                return TextFile(text)
+            try:
+                return await self._file(await self._open_address(text, call), call, picture=picture, follow=follow)
+            except RunnerError as failure:
+                met.append(failure)
+        # What is gone there may still come from the file's own route.
+        raise next((failure for failure in met if not isinstance(failure, ExpiredError)), error)
+
+    def _download(self, response: httpx2.Response, call: Call) -> Download:
+        return Download(response, lambda error: translate(error, call, self._redact))
 
     async def _open_address(self, url: str, call: Call, *, by_user: bool = False) -> httpx2.Response:
         with self._translated(call):
@@ -321,3 +364,17 @@ class SDKProvider:
             yield
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
             raise translate(error, call, self._redact) from None
+
+
+def _parsed(body: bytes) -> Any:  # Any: JSON
+    text = body.decode("utf-8-sig", "replace").strip()
+    try:
+        return text if text.startswith("http") else json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _shortened(message: httpx2.Response) -> httpx2.Response:
+    """The answer as it is shown, without the megabytes that it may hold."""
+    content = message.content[:_SHOWN_BYTES]
+    return httpx2.Response(message.status_code, headers=message.headers, content=content, request=message.request)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import replace
 
@@ -104,6 +105,16 @@ def test_what_came_is_worth_resuming_although_the_provider_keeps_nothing_more(
     provider.on_retrieve.append(ExpiredError("who?"))
     assert engine([replace(run, earlier=stored(run))]).exit_code == 4
     assert (run.directory / "video.unverified").read_bytes() == b"garbage"
+
+
+@pytest.mark.parametrize("head", ["", "data:video/mp4;base64,", "\n"])
+def test_a_video_that_comes_as_base64_is_decoded(engine, provider, runs, body, clip, names, stored, head):
+    (run,) = runs()
+    provider.on_content.append(body(head.encode() + base64.encodebytes(clip)))
+    assert engine([run]).exit_code == 0
+    assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
+    assert (run.directory / "video.mp4").read_bytes() == clip
+    assert stored(run).artifacts[0].sha256 == hashlib.sha256(clip).hexdigest()
 
 
 def test_a_file_that_is_always_cut_is_kept_as_far_as_it_came(engine, provider, runs, body, clip, names):
