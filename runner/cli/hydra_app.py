@@ -56,7 +56,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Hydra's own flags and the overrides; argparse's exit (2) on an unknown flag."""
     parser = get_args_parser()
     parser.prog = "python -m runner"
-    parsed = parser.parse_intermixed_args(list(arguments))
+    parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
+    if unknown:
+        raise _no_flag(unknown[0])
     parsed.parser = parser
     if parsed.experimental_rerun is not None:
         raise ConfigError("--experimental-rerun is not supported", hint="python -m runner repeat RUN_DIR [overrides]")
@@ -66,6 +68,16 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if parsed.resolve and not (parsed.cfg or parsed.help):
         raise ConfigError("--resolve goes with --cfg or --help")
     return parsed
+
+
+def _no_flag(flag: str) -> ConfigError:
+    """The error for a flag that there is not; a key of the config is typed without its hyphens."""
+    from runner.config import known_keys
+
+    name, _, value = flag.lstrip("-").partition("=")
+    key = name.replace("-", "_")
+    hint = f"{key}={value or 'true'}" if key in known_keys({}, "") else "python -m runner --help"
+    return ConfigError(f"{flag.partition('=')[0]} is no flag; nothing was sent", hint=hint)
 
 
 def create(parsed: argparse.Namespace) -> HydraApp:

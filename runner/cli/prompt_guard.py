@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import sys
@@ -21,12 +22,24 @@ _PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
 
 def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m runner") -> None:
     """Raise `ConfigError`, with the override quoted for the shell, for a prompt that Hydra would misread."""
+    _refuse_split(overrides, command)
     for override in overrides:
         key, found, text = override.partition("=")
         if found and key.lstrip("+") in _PROMPT_KEYS:
             reason = _misread(override, text)
             if reason:
                 raise ConfigError(f"{key}: {reason}", hint=_hint(key, text, command))
+
+
+def _refuse_split(overrides: Sequence[str], command: str) -> None:
+    """Raise `ConfigError` for a prompt that the shell has split at its blanks: `request.prompt=A red fox`."""
+    for place, override in enumerate(overrides):
+        key, found, text = override.partition("=")
+        words = list(itertools.takewhile(lambda word: "=" not in word and word[:1] != "~", overrides[place + 1 :]))
+        if found and key.lstrip("+") in _PROMPT_KEYS and words:
+            whole = " ".join([text, *words])
+            raise ConfigError(f"{key}: the shell has split this prompt at its blanks: {whole[:80]!r}",
+                              hint=_hint(key, whole, command))  # fmt: skip
 
 
 def unheard(overrides: Sequence[str], request: object) -> list[Problem]:

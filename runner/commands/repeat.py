@@ -63,7 +63,9 @@ def _saved(directory: Path) -> Result:
         hint = f"name one of its runs: python -m runner repeat {shlex.quote(str(directory / '0'))}"
         raise ConfigError(f"{directory} is a sweep", hint=hint)
     if not (directory / "result.json").is_file():
-        raise ConfigError(f"{directory} is no run's directory: it has no result.json", hint="ls -d outputs/*/*")
+        raise ConfigError(
+            f"{directory} is no run's directory: it has no result.json", hint="python -m runner ls names them"
+        )
     return read_result(directory)
 
 

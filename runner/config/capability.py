@@ -37,11 +37,15 @@ def sent_size(request: VideoRequest | ImageRequest, model: ModelConfig) -> str |
     return model.aspect_ratios.get(request.aspect_ratio)
 
 
+_NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
+"""A model of each kind, to be named where the other kind was chosen."""
+
+
 def _kind_mismatch(config: RunConfig) -> Problem:
     wanted, has = config.request.kind, config.model.kind
     article = "an" if has == "image" else "a"
     return Problem("request", f"asks for {wanted}, but {config.model.name} is {article} {has} model",
-                   f"add request={has}, or choose {'an' if wanted == 'image' else 'a'} {wanted} model")  # fmt: skip
+                   f"add model={_NEWEST[wanted]}, or another {wanted} model, or request={has}")  # fmt: skip
 
 
 def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:

@@ -40,6 +40,7 @@ _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]:  # Any: not yet validated
     """The validated run with its prompt file read in, or None and everything that is wrong with it."""
     prompt_problems, prompt = _read_prompt(container.get("request"))
+    file = container["request"]["prompt_file"] if prompt is not None else None
     if prompt is not None:
         container = {**container, "request": {**container["request"], "prompt": prompt, "prompt_file": None}}
     container = expanded(container, option)
@@ -52,8 +53,14 @@ def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]
         found = [_suggest(problem, container) for problem in from_validation_error(error)]
         return None, _unique([*prompt_problems, *found])
     if not prompt_problems and not config.request.prompt.strip():
-        prompt_problems = [Problem("request.prompt", "is empty", "request.prompt='A paper boat at sea'")]
+        prompt_problems = [_empty(file)]
     return (None if prompt_problems else config), prompt_problems
+
+
+def _empty(file: object) -> Problem:
+    if file is not None:
+        return Problem("request.prompt_file", f"{file} holds no text", "write the prompt into it; nothing was sent")
+    return Problem("request.prompt", "is empty", "request.prompt='A paper boat at sea'")
 
 
 def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -49,9 +49,29 @@ _TAGGED = frozenset({"provider", "model", "request", "tracking"})
 """The keys after which pydantic names the variant that was chosen."""
 
 
+_MISSING = "is missing"
+_MANY = 3
+"""Missing keys of a model from which on it is described by too little to name each."""
+
+_TYPE_THIS = {
+    "budget": "budget.max_usd={}",
+    "request.size": "request.size=1280x720, or another WIDTHxHEIGHT; request.aspect_ratio='16:9' chooses one, too",
+    "request.prompt": "say that it is text: \"request.prompt='{}'\"",
+}
+"""What is meant by values that are nearly right."""
+
+
 def from_validation_error(error: ValidationError) -> list[Problem]:
     """Pydantic's complaints as problems; no input value is repeated for keys that may hold a secret."""
-    return [_problem(dict(detail)) for detail in error.errors(include_url=False)]
+    problems = [_problem(dict(detail)) for detail in error.errors(include_url=False)]
+    lacking = [problem for problem in problems if problem.message == _MISSING and problem.key.startswith("model.")]
+    if len(lacking) < _MANY:
+        return problems
+    names = ", ".join(problem.key.partition(".")[2] for problem in lacking[:_MANY])
+    whole = Problem("model", f"lacks {len(lacking)} keys, as {names}",
+                    "begin the file with 'defaults: [sora-2]' (or the shipped model that is nearest), "
+                    "and change what differs")  # fmt: skip
+    return [whole, *(problem for problem in problems if problem not in lacking)]
 
 
 def _problem(detail: dict[str, object]) -> Problem:
@@ -66,10 +86,13 @@ def _problem(detail: dict[str, object]) -> Problem:
     if kind == "extra_forbidden":
         return Problem(key, "is no key here")
     if kind == "missing":
-        return Problem(key, "is missing")
+        return Problem(key, _MISSING)
     given = detail.get("input")
     if "key" not in key and isinstance(given, str | int | float | bool):
-        return Problem(key, f"{_shown(given)} is not allowed: {message[0].lower()}{message[1:]}")
+        meant = _TYPE_THIS.get(key)
+        text = str(given).lower() if isinstance(given, bool) else given
+        said = f"{_shown(given)} is not allowed: {message[0].lower()}{message[1:]}"
+        return Problem(key, said, meant.format(text) if meant else None)
     return Problem(key, message[0].lower() + message[1:])
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
 
 from runner.text_file import MARK
 
@@ -37,7 +37,12 @@ FIRST_FRAME_ROLES = ("first_frame", "reference")
 """What an image can be to a video: both are the API's one input reference, which the video begins with."""
 
 
+_VIDEO_FILES = (".mp4", ".mov", ".webm", ".mkv", ".m4v", ".avi")
+
+
 def _source(text: str) -> str:
+    if text.lower().endswith(_VIDEO_FILES):
+        raise ValueError("a file is not sent; it takes a finished video's job id, or the directory of its run")
     path = os.path.expanduser(text)  # noqa: PTH111 - isdir, unlike Path, answers for any text, also one that is an id
     return os.path.abspath(path) if os.path.isdir(path) else text  # noqa: PTH100, PTH112 - as above
 
@@ -54,6 +59,11 @@ Prompt = Annotated[str, AfterValidator(_unmarked)]
 """A text without the byte order mark that it may have from a file."""
 
 
+def _listed(value: object) -> object:
+    """Take one image for a list of one."""
+    return (value,) if isinstance(value, str | Mapping) and value else value
+
+
 class BaseRequest(Frozen):
     """What videos and images share."""
 
@@ -62,7 +72,7 @@ class BaseRequest(Frozen):
     negative_prompt: Prompt | None = None
     size: Size | None = None
     aspect_ratio: str | None = None
-    image_list: tuple[ReferenceImage, ...] = ()
+    image_list: Annotated[tuple[ReferenceImage, ...], BeforeValidator(_listed)] = ()
     seed: int | None = Field(None, strict=True)
     extra_params: dict[str, Any] = Field(
         default_factory=dict
@@ -101,6 +111,7 @@ class VideoRequest(BaseRequest, VideoSampling):
     @classmethod
     def _by_role(cls, value: object) -> object:
         """Take `{role: first_frame, image: …}` for the image; refuse roles that no server here has a place for."""
+        value = _listed(value)
         return [_image_of(entry) for entry in value] if isinstance(value, list | tuple) else value
 
     @property

@@ -66,7 +66,8 @@ def _without_punctuation(name: str, options: Iterable[str]) -> str | None:
 
 def _unresolved(error: OmegaConfBaseException) -> Problem:
     key = str(error.full_key or "")
-    return Problem(key, f"cannot be resolved: {_first_line(error)}")
+    hint = r"in a prompt it is text as \${…}, in quotes; or put the prompt into a file: request.prompt_file=prompt.txt"
+    return Problem(key, f"cannot be resolved: {_first_line(error)}", hint if "prompt" in key else None)
 
 
 def _refused_override(message: str, cause: BaseException | None, config_loader: ConfigLoader) -> Problem:
@@ -97,18 +98,36 @@ def _unknown_key(key: str, error: OmegaConfBaseException, config_loader: ConfigL
     return Problem(wrong if wrong.startswith(f"{key}.") else key, "is no key here", near)
 
 
+_MEANT = {
+    "n": "number_of_videos", "count": "n", "num_images": "n", "number_of_images": "n", "number_of_videos": "n",
+    "seconds": "duration_seconds", "duration": "duration_seconds", "length": "duration_seconds",
+    "image": "image_list", "images": "image_list", "input_reference": "image_list", "text": "prompt",
+}  # fmt: skip
+"""What other programs call the keys of a request."""
+
+
 def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> str | None:
     """`request.duration_seconds` for `request.duration_secs`; the misspelt part may stand anywhere in the key."""
     parent = error.parent_node
     siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
     wrong = str(error.full_key or key)
     before, _, name = wrong.rpartition(".")
+    if not before and isinstance(parent, DictConfig) and (section := _section_of(name, parent)):
+        return f"did you mean {section}.{key}?"
     known = siblings if before else [*siblings, *config_loader.list_groups("")]
-    near = did_you_mean(name, [name for name in known if name != "hydra"])
+    meant = _MEANT.get(name)
+    near = meant if meant in siblings else did_you_mean(name, [name for name in known if name != "hydra"])
     if near is None:
         return None
     rest = key[len(wrong) :] if key.startswith(wrong) else ""
     return f"did you mean {before + '.' if before else ''}{near}{rest}?"
+
+
+def _section_of(name: str, config: DictConfig) -> str | None:
+    """The one section that has a key of this name, or of what it may be called elsewhere."""
+    sections = ("request", "model", "provider", "budget")
+    found = [section for section in sections if {name, _MEANT.get(name)} & {*map(str, config.get(section) or ())}]
+    return found[0] if len(found) == 1 and name in config[found[0]] else None
 
 
 def _near_group(key: str, message: str, config_loader: ConfigLoader) -> str | None:

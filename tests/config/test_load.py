@@ -106,7 +106,7 @@ def test_a_prompt_file_that_holds_no_text_is_an_empty_prompt(refused, tmp_path, 
     (tmp_path / "prompt.txt").write_bytes(content)
 
     (problem,) = refused(f"request.prompt_file={tmp_path}/prompt.txt")
-    assert (problem.key, problem.message) == ("request.prompt", "is empty")
+    assert (problem.key, problem.message) == ("request.prompt_file", f"{tmp_path}/prompt.txt holds no text")
 
 
 def test_a_typed_prompt_has_no_byte_order_mark_either(loaded, refused):
