@@ -35,7 +35,7 @@ from .interpolation import interpolates
 from .job import Job, Packed, joined
 from .node import children
 from .rendering import Renderer
-from .unsupported import misplaced, not_kept
+from .unsupported import misplaced, not_kept, outside
 
 _T = TypeVar("_T")
 _CONSTANT = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
@@ -97,7 +97,7 @@ class Planner:
     def _job(self, num: int, overrides: Sequence[str]) -> tuple[Job | None, list[Problem]]:
         with self._composer.composed(overrides) as composition, _current(composition.config):
             composition.number(num)
-            directory = self._place(composition, num)
+            directory, sweep = self._place(composition, num)
             task = composition.task()
             resolved = composition.resolved_task(task)
             if resolved is not task:
@@ -107,6 +107,7 @@ class Planner:
             hydra = plain["hydra"]
             job_node = hydra["job"]
             problems += not_kept(composition.config.hydra.job if interpolates(job_node) else job_node)
+            problems += outside(directory, sweep)
             problems += misplaced(_subdir(composition.config, hydra))
             lines = tuple(hydra["overrides"]["task"])
             problems += unheard(lines, resolved.get("request"))
@@ -125,8 +126,8 @@ class Planner:
             )
             return job, problems
 
-    def _place(self, composition: Composition, num: int) -> Path:
-        """The output directory, as `hydra.core.utils.run_job` finds it."""
+    def _place(self, composition: Composition, num: int) -> tuple[Path, Path]:
+        """The output directory, as `hydra.core.utils.run_job` finds it, and the sweep's."""
         sweep = composition.sweep
         raw = str(children(sweep).get("dir"))  # the text before interpolation tells whether it can vary
         subdir = str(num) if str(children(sweep).get("subdir")) == "${hydra.job.num}" else str(sweep.subdir)
@@ -138,7 +139,7 @@ class Planner:
             resolved = self._sweep_dirs[raw]
         directory = os.path.abspath(os.path.join(resolved, subdir))  # noqa: PTH100, PTH118 - as Hydra does, text for text
         composition.place(directory)
-        return Path(directory)
+        return Path(directory), Path(os.path.abspath(resolved))  # noqa: PTH100 - as above
 
     def _files(
         self, task: Mapping[str, Any], hydra: Mapping[str, Any], lines: Sequence[str]

@@ -29,6 +29,14 @@ def misplaced(subdir: str | None) -> list[Problem]:
     return [Problem("hydra.output_subdir", message, "hydra.output_subdir=.hydra, or null for none")]
 
 
+def outside(directory: Path, sweep: Path) -> list[Problem]:
+    """Why a run is not written to `directory`, if that is not below its `sweep`'s: names may come of prompts."""
+    if directory != sweep and directory.is_relative_to(sweep):
+        return []
+    message = f"{str(directory)[:200]} is no directory below the sweep's, {sweep}"
+    return [Problem("hydra.sweep.subdir", message, "hydra.sweep.subdir='${hydra.job.num}'")]
+
+
 def not_kept(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
     """What the `hydra.job` node asks for that a process with many runs has not."""
     problems = []

@@ -108,3 +108,11 @@ def test_runs_are_named_briefly() -> None:
     problem = Problem("k", "m", "hint")
     assert lines([Finding(n, problem) for n in range(3)], 3) == ["all 3 runs: k: m", "    hint"]
     assert lines([Finding(0, problem)], 1) == ["k: m", "    hint"]
+
+
+@pytest.mark.parametrize("prompt", ["../../up", "/tmp/elsewhere", "a/../../b", "."])
+def test_a_name_made_of_a_prompt_never_leaves_the_sweeps_directory(sweep, here: Path, capsys, prompt) -> None:
+    subdir = "hydra.sweep.subdir=${request.prompt}"
+    assert sweep(f"request.prompt='{prompt}'", subdir) == 2
+    assert "is no directory below the sweep's" in capsys.readouterr().err
+    assert list(here.iterdir()) == []
