@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from runner.errors import SecretError
@@ -15,19 +15,34 @@ _NAME = re.compile(
     r"authorization)$",
     re.IGNORECASE,
 )
-_KEY = re.compile(r"\b(sk-[A-Za-z0-9_-]{12,}|eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)")
-_BEARER = re.compile(r"\bBearer\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_KEY = re.compile(
+    r"\b(?:eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JSON web token
+    r"|(?:xai-|pplx-|r8_|hf_|gsk_|fal_|tgp_v1_|key_|gh[pousr]_)[A-Za-z0-9]{16,}"
+    r"|(?:nvapi-|github_pat_|glpat-|AIza|ya29\.)[\w-]{16,}"
+    r"|xox[abprs]-[\w-]{16,}|(?:AKIA|ASIA)[0-9A-Z]{16}"
+    r"|[A-Za-z0-9]{40,}JQQJ99[A-Za-z0-9]{10,}"  # Azure
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}:[0-9a-f]{16,})"  # fal.ai
+    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+)
+"""The forms of makers' keys that no sentence has."""
+_MAYBE_KEY = re.compile(r"\bsk-([A-Za-z0-9_-]{12,})|\bBearer\s+([A-Za-z0-9._~+/=-]{8,})", re.IGNORECASE)
+"""What is a key if it looks random: a bearer may also ascend, and sk-learn has documentation."""
+_RUN = re.compile(r"(?=[A-Za-z]{0,40}[0-9])[A-Za-z0-9]{8,}|[A-Za-z0-9]{16,}")
+"""What words of a sentence rarely have: eight letters with a digit among them, or sixteen in a row."""
+_LONG_WORD = re.compile(r"[a-z]{1,23}|[A-Z]{1,23}|[A-Z][a-z]{1,22}")
 _USERINFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]+@", re.IGNORECASE)
 _ADDRESSES = frozenset({"base_url", "tracking_uri"})
 _USER_OF_ADDRESS = re.compile(r"://.*@", re.DOTALL)
 """Up to the last @: a database's password may hold one, a slash or a blank."""
-_QUERY = re.compile(r"[?&]([a-z-]*(key|token|secret|password|sig))=", re.IGNORECASE)
+_QUERY = re.compile(r"[?&#;]([a-z_-]*(key|token|secret|password|passwd|sig|signature|auth|code))=", re.IGNORECASE)
 _INTERPOLATED = re.compile(r"\$\{\s*(?:oc\.)?env:\s*['\"]?([A-Za-z0-9_]*)", re.IGNORECASE)
 _BLOB = re.compile(r"^[A-Za-z0-9+/=_-]{32,}$")
 _COMPUTED = re.compile(r"\$\{\s*(?:oc\.)?env:\s*[^,}]*\$\{", re.IGNORECASE)
 _RANDOM = re.compile(r"[0-9a-f]{32,}|(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{24,}", re.IGNORECASE)
 _ENV_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
-_HOLDS_SECRET = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL)S?$", re.IGNORECASE)
+_HOLDS_SECRET = re.compile(
+    r"(^|_|API|AUTH|ACCESS|SECRET|PRIVATE)(KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIAL)S?$", re.IGNORECASE
+)
 _DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w-]*)['"]?\s*:""")
 _SHORTEST_SECRET = 8
 _MEMO_LIMIT = 8192
@@ -35,6 +50,10 @@ _MEMO_LIMIT = 8192
 _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
     "export OPENAI_API_KEY=…      then      provider.api_key_env=OPENAI_API_KEY"
+)
+_ADDRESS_HINT = (
+    "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
+    "provider.api_key_env=OPENAI_API_KEY   or, where it is a header: +provider.headers_env.X-Api-Key=GATEWAY_KEY"
 )
 _HEADER = re.compile(r"(?:^|\.)headers\.(.+)$")
 _HEADER_HINT = (
@@ -105,6 +124,8 @@ class ConfigGuard:
 
 
 def _hint(path: str) -> str:
+    if path.endswith("base_url"):
+        return _ADDRESS_HINT
     header = _HEADER.search(path)
     if header is not None:
         return _HEADER_HINT.format(name=header[1])
@@ -125,25 +146,45 @@ def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
         yield path, str(node)
 
 
-def _reason(path: str, value: str, known: Sequence[str]) -> str | None:
+def _reason(path: str, value: str, known: Mapping[str, str]) -> str | None:
     """Why this value at this key may be a credential, if so; ordered from the surest sign."""
     name = path.rpartition(".")[2].replace("-", "_")
     if name == "api_key_env" or _names_variables(path):
-        named = _ENV_NAME.match(value) and not _KEY.search(value) and not _RANDOM.fullmatch(value) and len(value) < 64
+        named = _ENV_NAME.match(value) and not _holds_key(value) and not _RANDOM.fullmatch(value) and len(value) < 64
         return None if named else _not_a_name(value)
     if _NAME.search(name) and value.strip().lower() not in ("", "null", "none"):
         return "holds a credential"
-    if _KEY.search(value) or _BEARER.search(value):
+    if _holds_key(value):
         return "looks like an API key or token"
+    if name == "base_url" and _has_more_than_version(value):
+        return "has a query, which would be written down; of a query only api-version is accepted"
     if _USERINFO.search(value) or (name in _ADDRESSES and (_USER_OF_ADDRESS.search(value) or _QUERY.search(value))):
         return "holds a user, password or key in its URL"
     if _COMPUTED.search(value):
         return "reads a variable of the environment whose name is computed, which may be a credential's"
     if any(_HOLDS_SECRET.search(variable) for variable in _INTERPOLATED.findall(value)):
         return "reads a credential from the environment, which would be printed and saved"
-    if any(secret in value for secret in known):
-        return "contains the value of a credential that stands in your environment"
-    return None
+    variable = next((variable for secret, variable in known.items() if secret in value), None)
+    return None if variable is None else f"contains the value of {variable}, which stands in your environment"
+
+
+def _has_more_than_version(url: str) -> bool:
+    """Whether a query or fragment holds anything but an API version, as in ?api-version=2024-10-21."""
+    address, _, fragment = url.partition("#")
+    pairs = [part.partition("=") for part in re.split("[&;]", address.partition("?")[2]) if part]
+    others = any(name.lower() != "api-version" or _is_random(version) for name, _, version in pairs)
+    return others or "=" in fragment or _is_random(fragment)
+
+
+def _holds_key(text: str) -> bool:
+    if _KEY.search(text):
+        return True
+    return any(_RUN.search(found) for pair in _MAYBE_KEY.findall(text) for found in pair)
+
+
+def _is_random(value: str) -> bool:
+    """Whether no sentence would hold this value by accident: a password may be an ordinary word."""
+    return any(not _LONG_WORD.fullmatch(run) for run in _RUN.findall(value))
 
 
 def _names_variables(path: str) -> bool:
@@ -151,7 +192,7 @@ def _names_variables(path: str) -> bool:
 
 
 def _not_a_name(value: str) -> str:
-    likely = _KEY.search(value) or _BLOB.match(value) or _RANDOM.fullmatch(value)
+    likely = _holds_key(value) or _BLOB.match(value) or _RANDOM.fullmatch(value)
     return (
         "holds a key instead of the name of the variable that has it"
         if likely
@@ -167,5 +208,7 @@ def _inside_braces(path: str, value: str) -> str | None:
     return "holds a credential" if next(names, None) else None
 
 
-def _known(env: Mapping[str, str]) -> list[str]:
-    return [value for name, value in env.items() if len(value) >= _SHORTEST_SECRET and _HOLDS_SECRET.search(name)]
+def _known(env: Mapping[str, str]) -> dict[str, str]:
+    """The values of the environment that are credentials by their variable's name, each with that name."""
+    held = ((name, value.strip()) for name, value in env.items() if _HOLDS_SECRET.search(name))
+    return {value: name for name, value in held if len(value) >= _SHORTEST_SECRET and _is_random(value)}

@@ -60,6 +60,10 @@ async def _network(config: RunConfig, clock: Callable[[], float], wrong: set[str
         yield skip("dns", "the address is not usable")
         yield skip("tls", "the address is not usable")
         return
+    if "network" in wrong:
+        yield skip("dns", "as network failed")
+        yield skip("tls", "as network failed")
+        return
     host = _host(config)
     if host is None:
         yield skip("dns", "the emulator is on this machine")

@@ -8,9 +8,8 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from runner.providers.endpoint import is_loopback
+from runner.providers.environment import Proxy, proxy_of, tls_context
 
 from .check import Check, fail, ok, skip, warn
 
@@ -21,27 +20,25 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where an endpoint listens; `proxied` says that a proxy of the environment stands between."""
+    """Where an endpoint listens, and the proxy of the environment that stands between."""
 
     name: str
     port: int
     encrypted: bool
-    proxied: bool = False
+    proxy: Proxy | None = None
 
 
 def host_of(base_url: str) -> Host:
     """The host of a canonical base URL."""
     parts = urlsplit(base_url)
-    name = parts.hostname or ""
-    proxies = getproxies()
-    proxied = (parts.scheme in proxies or "all" in proxies) and not is_loopback(name) and not proxy_bypass(name)
-    return Host(name, parts.port or _PORTS[parts.scheme], parts.scheme == "https", proxied)
+    port = parts.port or _PORTS[parts.scheme]
+    return Host(parts.hostname or "", port, parts.scheme == "https", proxy_of(base_url))
 
 
 async def dns(host: Host) -> Check:
     """Whether the name resolves."""
-    if host.proxied:
-        return skip("dns", "a proxy of the environment (HTTPS_PROXY, ALL_PROXY) resolves names")
+    if host.proxy is not None:
+        return skip("dns", f"the proxy that {host.proxy.variable} names looks names up")
     try:
         loop = asyncio.get_running_loop()
         found = await asyncio.wait_for(loop.getaddrinfo(host.name, host.port, type=socket.SOCK_STREAM), _SECONDS)
@@ -55,8 +52,8 @@ async def dns(host: Host) -> Check:
 
 async def tls(host: Host, clock: Callable[[], float]) -> Check:
     """Whether a connection can be made, and what the certificate is worth."""
-    if host.proxied:
-        return skip("tls", "a proxy of the environment (HTTPS_PROXY, ALL_PROXY) makes the connection")
+    if host.proxy is not None:
+        return await _through(host.proxy)
     try:
         expiry = await asyncio.wait_for(_handshake(host), _SECONDS)
     except ssl.SSLCertVerificationError as error:
@@ -70,11 +67,20 @@ async def tls(host: Host, clock: Callable[[], float]) -> Check:
     return _validity(host, expiry, clock())
 
 
+async def _through(proxy: Proxy) -> Check:
+    """Whether the proxy, which makes the connection, can itself be connected to."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_connection(*proxy.place), _SECONDS)
+    except (OSError, TimeoutError, UnicodeError) as error:
+        return fail("tls", f"the proxy that {proxy.variable} names ({proxy.host}) cannot be reached: {_reason(error)}",
+                    f"correct or unset {proxy.variable}, or name the endpoint's host in NO_PROXY")  # fmt: skip
+    writer.transport.abort()
+    return skip("tls", f"the proxy that {proxy.variable} names ({proxy.host}) makes the connection")
+
+
 async def _handshake(host: Host) -> str | None:
     """Connect as the client would; when the certificate ends, in its own words."""
-    import httpx2
-
-    context = httpx2.create_ssl_context() if host.encrypted else None
+    context = tls_context() if host.encrypted else None
     _, writer = await asyncio.open_connection(host.name, host.port, ssl=context)
     certificate = writer.get_extra_info("peercert") or {}
     writer.transport.abort()

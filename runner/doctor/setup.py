@@ -28,4 +28,6 @@ def reachable(config: RunConfig, env: Mapping[str, str]) -> Iterator[Check]:
 
 
 def _topic(problem: Problem) -> str:
+    if not problem.key.startswith("provider."):
+        return "network"  # a variable that names a proxy, or certificate authorities
     return "address" if problem.key in _ADDRESS else "credential"

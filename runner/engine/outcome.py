@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from runner.artifacts.result import Result
 from runner.errors import BudgetError, ConfigError, DiskError, RunnerError
@@ -38,8 +39,10 @@ class Outcome:
             return DiskError.exit_code
         if any(isinstance(error, BudgetError) for error in (self.stopped_by, *self.errors)):
             return BudgetError.exit_code
-        if any(result.status.failed for result in self.results):
+        pairs = zip_longest(self.results, self.errors[: len(self.results)])
+        failed = [error for result, error in pairs if result.status.failed]
+        if any(not isinstance(error, ConfigError) for error in failed):
             return 1
-        if isinstance(self.stopped_by, ConfigError):
+        if failed or isinstance(self.stopped_by, ConfigError):
             return ConfigError.exit_code
         return 4 if any(result.status.unfinished for result in self.results) else 0

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .credentials import ENTRA_SOURCE
+from .environment import Proxy
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,12 +19,14 @@ class Place:
         endpoint: its canonical address.
         key_source: where its credential came from, usually a variable's name.
         sends_api_key: whether the credential travels in Azure's `api-key` header.
+        proxy: the proxy that the way there leads through.
     """
 
     provider: str
     endpoint: str
     key_source: str | None = None
     sends_api_key: bool = False
+    proxy: Proxy | None = None
 
     @property
     def host(self) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from runner.config import Problem
 from runner.errors import ConfigError
@@ -31,10 +31,8 @@ class Proxy:
     @property
     def place(self) -> tuple[str, int]:
         """Return its host and port; raises `ValueError` where there is none."""
-        parts = urlsplit(self.url)
-        if not parts.hostname:
-            raise ValueError("names no host")
-        return parts.hostname, parts.port or _PROXY_PORTS.get(parts.scheme.lower(), 80)
+        parts = _split(self.url)
+        return parts.hostname or "", parts.port or _PROXY_PORTS.get(parts.scheme.lower(), 80)
 
     @property
     def host(self) -> str:
@@ -43,6 +41,15 @@ class Proxy:
             return "{}:{}".format(*self.place)
         except ValueError:
             return "its host"
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a proxy's address; raises `ValueError` where it is none."""
+    parts = urlsplit(url)
+    _ = parts.port
+    if not parts.hostname or any(letter.isspace() for letter in parts.hostname):
+        raise ValueError("names no host")
+    return parts
 
 
 def proxy_of(url: str) -> Proxy | None:
@@ -129,8 +136,7 @@ def _refusal(problem: Problem) -> ConfigError:
 def _check_proxy(proxy: Proxy) -> Iterator[Problem]:
     name = proxy.variable
     try:
-        scheme = urlsplit(proxy.url).scheme.lower()
-        _ = proxy.place
+        scheme = _split(proxy.url).scheme.lower()
     except ValueError:
         yield Problem(name, "is no address of a proxy", f"{name}={_HTTP_ONLY}, or unset {name}")
         return

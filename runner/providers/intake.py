@@ -21,13 +21,15 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 class Intake:
-    """An HTTP client's hook for responses, before their bodies are read."""
+    """An HTTP client's hook for responses, before their bodies are read; `answered` says whether there was one."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         self._redact = redact
+        self.answered = False
 
     async def __call__(self, response: httpx2.Response) -> None:
         """Take the response in."""
+        self.answered = True
         items = response.headers.multi_items()
         clean = [(name, self._redact(value)) for name, value in items]
         if clean != items:

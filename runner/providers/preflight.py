@@ -14,7 +14,8 @@ from runner.config.headers import value_problem
 
 from .cloud import cloud_of, is_azure
 from .credentials import EnvironmentCredential, Keyed, cleaned, find, is_token, variables
-from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_loopback, split
+from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_loopback, resolve, split
+from .environment import check_environment
 from .identity import check_identity
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
@@ -30,7 +31,10 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
     found = list(_headers(provider, env))
     if isinstance(provider, EmulatorConfig):
         return found
-    found += _address(provider)
+    address = list(_address(provider))
+    found += address
+    if not any(problem.severity == "error" for problem in address):
+        found += check_environment(resolve(provider).base_url)
     if isinstance(provider, AzureOpenAIConfig):
         found += [*check_identity(provider), *_version(provider)]
     if not (isinstance(provider, AzureOpenAIConfig) and provider.auth == "entra_id"):
@@ -81,10 +85,13 @@ def _kind(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
 
 
 def _query(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
-    known = {"api-version"} if isinstance(provider, AzureOpenAIConfig) else set()
-    others = sorted({name for name, _ in parse_qsl(parts.query, keep_blank_values=True)} - known)
-    if others:
-        yield Problem(_URL_KEY, f"its query ({', '.join(others)}) is not sent", "remove it", "warning")
+    names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    if names - {"api-version"} or "=" in parts.fragment:
+        yield Problem(_URL_KEY, "has a query, of which only api-version is accepted",
+                      "remove it; a key belongs into the variable that provider.api_key_env or provider.headers_env "
+                      "names")  # fmt: skip
+    elif names and not isinstance(provider, AzureOpenAIConfig):
+        yield Problem(_URL_KEY, "its query (api-version) is not sent", "remove it", "warning")
     lowered = parts.path.lower()
     if isinstance(provider, AzureOpenAIConfig) and "/openai/deployments/" in lowered:
         yield Problem(_URL_KEY, "names a deployment, which is not taken from there",

@@ -18,7 +18,7 @@ from openai.resources.videos import AsyncVideos
 
 from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
-from runner.errors import BadRequestError, ExpiredError, RunnerError
+from runner.errors import BadRequestError, ConfigError, ExpiredError, RunnerError
 
 from .answer import read_answer
 from .auth import CredentialAuth, redactor
@@ -29,6 +29,7 @@ from .client import AmbientHeaders, file_client, http_client, sdk_client
 from .credentials import ConfiguredHeaders, Credential, credential_mark
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import Endpoint
+from .environment import proxy_of
 from .file_address import host_of
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
@@ -38,7 +39,7 @@ from .job import read_created, read_failed, read_job
 from .json_answer import read_documents
 from .listing import no_list, read_page, unlisted
 from .named_files import holds_file, named_files
-from .translation import refused, translate, unanswered, unreadable
+from .translation import PROXY, refused, translate, unanswered, unreadable
 from .videos import QuietVideos
 
 _ASK_SECONDS = 20.0
@@ -66,15 +67,16 @@ class SDKProvider:
         self.credential_source = credential.source or None
         account = (getattr(config, "organization", None), getattr(config, "project", None))
         self.credential = credential_mark(credential, endpoint.identity, *account)
-        self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key")
+        proxy = None if transport is not None else proxy_of(endpoint.base_url)
+        self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
         self._dialect: Dialect = dialect_of(config)
         self._redact = redactor(credential, headers, AmbientHeaders())
-        auth, intake = CredentialAuth(credential, headers), Intake(self._redact)
-        self._http = http_client(config, endpoint, auth, intake, transport)
+        self._intake = Intake(self._redact)
+        self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._intake, transport)
         self._client = sdk_client(config, endpoint, self._http)
         self._files = FileClient(
             self._http,
-            lambda proxy: file_client(config, intake, proxy, transport),
+            lambda proxy: file_client(config, Intake(self._redact), proxy, transport),
             lambda: str(self._client.base_url).rstrip("/"),
             resolve=transport is None,
         )
@@ -198,7 +200,8 @@ class SDKProvider:
         """
         await self._ready()
         # The host is named; the rest of the address may be a signature.
-        call = Call(Place(self.name, host_of(url) or self._place.endpoint), "give the file")
+        place = Place(self.name, host_of(url) or self._place.endpoint)
+        call = Call(place, "give the file")
         response = await self._open_address(url, call, by_user=by_user)
         content = self._download(response, call) if by_user else await self._file(response, call, picture=True)
         try:
@@ -363,7 +366,13 @@ class SDKProvider:
         try:
             yield
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-            raise translate(error, call, self._redact) from None
+            raise self._known(translate(error, call, self._redact), call) from None
+
+    def _known(self, error: RunnerError, call: Call) -> RunnerError:
+        """Tell a proxy that never worked, which is a wrong setting, from one that is away for a while."""
+        if error.code == PROXY and call.paid and not self._intake.answered:
+            return ConfigError(error.message, hint=error.hint, code=PROXY)
+        return error
 
 
 def _parsed(body: bytes) -> Any:  # Any: JSON

@@ -25,6 +25,9 @@ _UNSENT = (
     httpx2.ProxyError,
     httpx2.UnsupportedProtocol,
 )
+PROXY = "unreachable_proxy"
+"""The code of an `HTTPConnectionError` for a proxy that does not lead anywhere."""
+
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name does not resolve"),
     (ConnectionRefusedError, "connection refused"),
@@ -80,6 +83,14 @@ def unanswered(what: str, call: Call) -> UncertainError:
 def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
     host, reason = call.place.host, redact(_reason(error)).rstrip(".")
     if isinstance(error, _UNSENT):
+        proxy = call.place.proxy
+        if proxy is not None and _failed_at_proxy(error):
+            return HTTPConnectionError(
+                f"{host} cannot be reached: the proxy that {proxy.variable} names ({proxy.host}) failed: {reason}; "
+                "nothing was sent",
+                hint=f"correct or unset {proxy.variable}, or go without it: NO_PROXY={host.partition(':')[0]}",
+                **{**call.details, "code": PROXY},
+            )
         return HTTPConnectionError(f"{host} cannot be reached: {reason}; nothing was sent",
                                    hint=_unreached(error, call), **call.details)  # fmt: skip
     if isinstance(error, httpx2.LocalProtocolError | httpx2.InvalidURL):
@@ -91,7 +102,14 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
                        hint="nothing is paid twice by asking again", **call.details)  # fmt: skip
 
 
+def _failed_at_proxy(error: BaseException) -> bool:
+    """Whether the way ended at the proxy; TLS begins behind it."""
+    return not isinstance(error, httpx2.PoolTimeout) and not any(isinstance(e, ssl.SSLError) for e in _causes(error))
+
+
 def _unreached(error: BaseException, call: Call) -> str:
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in _causes(error)):
+        return "where an authority of your own signs certificates: SSL_CERT_FILE=AUTHORITY.pem"
     hint = f"check provider.base_url (now {call.place.endpoint}) and the network"
     if call.place.azure and any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
         hint += (

@@ -60,9 +60,81 @@ def test_what_is_no_credential_passes(argument):
     refuse_in_arguments([argument], env={"OPENAI_API_KEY": "abcdefghijkl"})
 
 
-def test_the_value_of_a_key_from_the_environment_is_recognised_anywhere():
-    with pytest.raises(SecretError, match="stands in your environment"):
-        refuse_in_arguments(["request.prompt=say plainvalue123 aloud"], env={"OPENAI_API_KEY": "plainvalue123"})
+@pytest.mark.parametrize(
+    "variable", ["OPENAI_API_KEY", "OPENAIAPIKEY", "GITHUB_TOKEN", "DB_PASSWORD", "API_KEYS", "AWS_SECRET_ACCESS_KEY"]
+)
+def test_the_value_of_a_key_from_the_environment_is_recognised_anywhere_and_its_variable_named(variable):
+    with pytest.raises(SecretError, match=f"value of {variable}, which stands in your environment") as caught:
+        refuse_in_arguments(["request.prompt=say plainvalue123 aloud"], env={variable: "plainvalue123"})
+    assert "plainvalue123" not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "env"),
+    [
+        ("A torch bearer ascending the temple steps at dawn", {}),
+        ("the Bearer 19th-century-portrait", {}),
+        ("a page of sk-learn-documentation-style diagrams", {}),
+        ("a hf_radio on a desk, key_light from the left", {}),
+        ("a sticky note with the word password on a monitor", {"DB_PASSWORD": "password"}),
+        ("a timelapse of clouds", {"MONKEY": "timelapse", "HOCKEY": "timelapse"}),
+        ("a timelapse of clouds", {"CACHE_KEY": "timelapse"}),
+        ("a photorealistically lit harbour", {"STYLE_TOKEN": "photorealistically"}),
+        ("Photorealistically lit", {"STYLE_TOKEN": "Photorealistically"}),
+        ("none at all", {"VLLM_API_KEY": "none", "OTHER_API_KEY": ""}),
+    ],
+)
+def test_ordinary_sentences_are_no_credentials(prompt, env):
+    refuse_in_arguments([f"request.prompt='{prompt}'"], env=env)
+    refuse_in_config({"request": {"prompt": prompt}}, env=env)
+
+
+LETTERS = "AbCdEfGh0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"sk-{LETTERS}", f"sk-ant-api03-{LETTERS}", f"sk-or-v1-{LETTERS}", f"xai-{LETTERS}",
+        f"AIza{LETTERS}0123456789-_x", f"hf_{LETTERS}", f"r8_{LETTERS}", f"gsk_{LETTERS}", f"nvapi-{LETTERS}",
+        f"pplx-{LETTERS}",
+        "AKIAIOSFODNN7EXAMPLE", f"ghp_{LETTERS}", f"github_pat_{LETTERS}", f"glpat-{LETTERS}", f"ya29.{LETTERS}",
+        f"key_{LETTERS}",
+        "01234567-89ab-cdef-0123-456789abcdef:0123456789abcdef0123456789abcdef", f"Bearer {LETTERS}",
+        f"bearer  {LETTERS}", "-----BEGIN RSA PRIVATE KEY-----",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("where", ["request.prompt='a cat {}'", "+request.extra_params.note='{}'", "model.name='{}'"])
+def test_keys_of_all_makers_are_recognised(key, where):
+    with pytest.raises(SecretError, match="looks like an API key or token") as caught:
+        refuse_in_arguments([where.format(key)], env={})
+    assert key not in f"{caught.value} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "?api-key=hunter2", "?api_key=hunter2", "?access_token=hunter2", "?subscription_key=hunter2", "?auth=hunter2",
+        "?client_secret=hunter2", "?code=hunter2", "?x=hunter2", "?hunter2", "?api-version=2024-10-21&code=hunter2",
+        "#key=hunter2", "?api-version=0123456789abcdef0123", "?api_version=hunter2",
+    ],
+)  # fmt: skip
+def test_of_a_query_in_an_address_only_the_version_is_accepted(query):
+    for refuse in (
+        lambda: refuse_in_arguments([f"provider.base_url='https://host/v1{query}'"], env={}),
+        lambda: refuse_in_config({"provider": {"base_url": f"https://host/v1{query}"}}, env={}),
+    ):
+        with pytest.raises(SecretError) as caught:
+            refuse()
+        assert "hunter2" not in f"{caught.value} {caught.value.hint}"
+        assert "headers_env" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "rest", ["", "?api-version=2024-10-21", "?api-version=preview", "?", "#top", "?API-Version=v1"]
+)
+def test_an_address_with_nothing_but_a_version_passes(rest):
+    refuse_in_config({"provider": {"base_url": f"https://host/v1{rest}"}}, env={})
 
 
 def test_a_key_that_came_from_a_config_file_is_refused_and_named():

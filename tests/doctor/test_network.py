@@ -99,9 +99,21 @@ async def test_a_name_resolves_or_not():
 
 
 async def test_behind_a_proxy_neither_name_nor_certificate_is_this_machine_s_business(monkeypatch):
-    monkeypatch.setenv("HTTPS_PROXY", "http://user:hunter2@127.0.0.1:9")
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://user:hunter2@127.0.0.1:{port}")
     host = host_of("https://res.openai.azure.com/openai/v1")
     checks = [await dns(host), await tls(host, time.time)]
+    server.close()
     assert [check.status for check in checks] == ["skip", "skip"]
-    assert "hunter2" not in repr(checks)
-    assert not host_of("https://localhost/v1").proxied
+    assert "hunter2" not in repr((host, checks))
+    assert host_of("https://localhost/v1").proxy is None
+
+
+@pytest.mark.parametrize("proxy", ["http://user:hunter2@127.0.0.1:1", "http://user:hunter2@no-such-proxy.invalid:3128"])
+async def test_a_proxy_that_cannot_be_reached_fails_with_its_variable(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    check = await tls(host_of("https://res.openai.azure.com/openai/v1"), time.time)
+    assert check.status == "fail"
+    assert "HTTPS_PROXY" in check.message
+    assert "hunter2" not in repr(check)

@@ -72,3 +72,34 @@ async def test_a_file_behind_tls_is_verified_also_where_the_endpoint_itself_is_n
                 await provider.close()
     assert type(caught.value) is HTTPConnectionError
     assert "TLS failed: self-signed certificate" in str(caught.value)
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_an_authority_of_one_s_own_counts_for_this_machine_too(
+    config_of, own_certificate, tmp_path, monkeypatch, trusted
+):
+    import asyncio
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        body = b'{"id": "video_1", "status": "queued"}'
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+        await writer.drain()
+        writer.close()
+
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "certificate.pem"))
+    server = await asyncio.start_server(answer, "127.0.0.1", 0, ssl=own_certificate)
+    config = config_of({"base_url": f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"})
+    provider = create(config.provider, {"OPENAI_API_KEY": "throw-away"})
+    try:
+        if trusted:
+            assert (await provider.retrieve("video_1")).id == "video_1"
+            return
+        with pytest.raises(HTTPConnectionError, match="TLS failed") as caught:
+            await provider.retrieve("video_1")
+        assert "SSL_CERT_FILE" in (caught.value.hint or "")
+    finally:
+        await provider.close()
+        server.close()

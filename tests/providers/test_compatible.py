@@ -165,7 +165,7 @@ async def test_a_video_that_was_uploaded_elsewhere_is_fetched_from_there(opened,
 async def test_an_address_that_is_neither_https_nor_the_server_s_own_is_not_fetched(wire, connect, loaded):
     import httpx2
 
-    config = loaded("provider=sglang")
+    config = loaded("provider=sglang", "provider.base_url=https://gpu.example/v1")
     raw = {"id": "v", "status": "completed", "url": "http://storage.example/v.mp4"}
     wire.answer = lambda request: httpx2.Response(400 if "content" in request.url.path else 200, json=raw)
     provider = connect(config)
