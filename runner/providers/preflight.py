@@ -86,8 +86,11 @@ def _kind(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
 
 def _query(provider: Keyed, parts: SplitResult) -> Iterator[Problem]:
     names = {name.lower() for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    if names - {"api-version"} or "=" in parts.fragment:
-        yield Problem(_URL_KEY, "has a query, of which only api-version is accepted",
+    others = names - {"api-version"}
+    if others or "=" in parts.fragment:
+        # What has no value may itself be a key.
+        said = ", ".join(sorted(name for name in others if f"{name}=" in parts.query.lower()))
+        yield Problem(_URL_KEY, f"has a query{f' ({said})' if said else ''}, of which only api-version is accepted",
                       "remove it; a key belongs into the variable that provider.api_key_env or provider.headers_env "
                       "names")  # fmt: skip
     elif names and not isinstance(provider, AzureOpenAIConfig):

@@ -111,11 +111,19 @@ def test_endpoints_of_the_other_kind_are_warned_of():
     assert only(check_azure(base_url="https://api.openai.com/v1")).severity == "warning"
 
 
-def test_what_is_not_taken_from_the_address_is_warned_of_without_its_value():
-    problem = only(check_azure(base_url=f"{RESOURCE}?api-version=preview&code=hunter2"))
-    assert problem.severity == "warning"
-    assert "code" in str(problem)
-    assert "hunter2" not in repr(problem)
+@pytest.mark.parametrize("query", ["?api-version=preview&code=hunter2", "?code=hunter2", "?hunter2", "#code=hunter2"])
+def test_of_a_query_only_the_version_is_accepted_and_no_value_repeated(query):
+    for problem in (
+        only(check_azure(base_url=RESOURCE + query)),
+        only(check_openai(base_url=f"https://host/v1{query}")),
+    ):
+        assert problem.severity == "error"
+        assert "headers_env" in (problem.hint or "")
+        assert "hunter2" not in repr(problem)
+
+
+def test_what_is_not_taken_from_the_address_is_warned_of():
+    assert only(check_openai(base_url="https://host/v1?api-version=preview")).severity == "warning"
     assert "model.deployment" in str(only(check_azure(base_url=f"{RESOURCE}/openai/deployments/dep")))
 
 
