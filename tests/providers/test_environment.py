@@ -131,10 +131,11 @@ def test_nothing_of_it_is_a_traceback_where_nothing_was_checked_before(monkeypat
 
 
 async def opened(reader, writer):
-    """One answer to whatever is asked of a proxy: what was asked, as JSON."""
+    """One answer that says what was asked, as the JSON of a job or, of another host, as a file."""
     head = await reader.readuntil(b"\r\n\r\n")
+    kind = b"video/mp4" if b"files.example" in head else b"application/json"
     body = b'{"id": "video_1", "status": "queued", "asked": "%s"}' % head.split(b"\r\n")[0]
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(body)) + body)
     await writer.drain()
     writer.close()
 
