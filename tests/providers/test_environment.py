@@ -133,8 +133,10 @@ def test_nothing_of_it_is_a_traceback_where_nothing_was_checked_before(monkeypat
 async def opened(reader, writer):
     """One answer that says what was asked, as the JSON of a job or, of another host, as a file."""
     head = await reader.readuntil(b"\r\n\r\n")
-    kind = b"video/mp4" if b"files.example" in head else b"application/json"
-    body = b'{"id": "video_1", "status": "queued", "asked": "%s"}' % head.split(b"\r\n")[0]
+    asked = head.split(b"\r\n")[0]
+    kind, body = b"application/json", b'{"id": "video_1", "status": "queued", "asked": "%s"}' % asked
+    if b"files.example" in head:
+        kind, body = b"video/mp4", b"\0\0\0\x18ftypmp42" + asked
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ncontent-length: %d\r\n\r\n" % (kind, len(body)) + body)
     await writer.drain()
     writer.close()
