@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ MAX_BYTES = 8 * 1024**3
 """No generated file is larger; what is, is an attack or a fault."""
 
 STALL_SECONDS = 60.0
-"""A body that sends nothing for so long is asked for again."""
+"""A body that sends nothing, or less than it should, for so long is asked for again."""
 
 
 class Body(Protocol):
@@ -42,8 +42,10 @@ class Stored:
     sha256: str
 
 
-async def download(body: Body, part: Path, *, limit: int = MAX_BYTES) -> Stored:
-    """Write `body` to `part`; raises `ArtifactError` if it is cut, empty or beyond `limit` bytes.
+async def download(
+    body: Body, part: Path, *, limit: int = MAX_BYTES, min_bytes_per_second: float | None = None
+) -> Stored:
+    """Write `body` to `part`; raises `ArtifactError` if it is cut, empty, beyond `limit` bytes or too slow.
 
     Writes stay on the event loop: a piece into the page cache costs less than handing it to a thread.
     """
@@ -52,14 +54,14 @@ async def download(body: Body, part: Path, *, limit: int = MAX_BYTES) -> Stored:
     with disk_errors(part):
         file = part.open("wb")
     try:
-        async with _stalling() as timeout:
+        async with _progress(min_bytes_per_second or 0) as progress:
             async for chunk in body.chunks():
                 size += len(chunk)
                 _refuse_beyond(limit, size)
                 digest.update(chunk)
                 with disk_errors(part):
                     file.write(chunk)
-                timeout.reschedule(_patience())
+                progress(size)
     finally:
         with disk_errors(part):
             file.close()
@@ -71,17 +73,28 @@ async def download(body: Body, part: Path, *, limit: int = MAX_BYTES) -> Stored:
 
 
 @asynccontextmanager
-async def _stalling() -> AsyncIterator[asyncio.Timeout]:
-    """A time limit that whoever gets a piece puts off."""
+async def _progress(rate: float) -> AsyncIterator[Callable[[int], None]]:
+    """Give what is to be told the size so far; raises `ArtifactError` where a minute brings nothing, or too little."""
+    needed, counted, came = max(1.0, rate * STALL_SECONDS), 0, 0
+    loop = asyncio.get_running_loop()
+
+    def progress(size: int) -> None:
+        nonlocal counted, came
+        came = size
+        if size - counted >= needed:
+            counted = size
+            timeout.reschedule(loop.time() + STALL_SECONDS)
+
     try:
-        async with asyncio.timeout_at(_patience()) as timeout:
-            yield timeout
+        async with asyncio.timeout(STALL_SECONDS) as timeout:
+            yield progress
     except TimeoutError as error:
-        raise ArtifactError(f"the download stalled: nothing came for {STALL_SECONDS:.0f} s") from error
-
-
-def _patience() -> float:
-    return asyncio.get_running_loop().time() + STALL_SECONDS
+        if came == counted:
+            raise ArtifactError(f"the download stalled: nothing came for {STALL_SECONDS:.0f} s") from error
+        raise ArtifactError(
+            f"the download was too slow: {came - counted:,} bytes came in {STALL_SECONDS:.0f} s, fewer than "
+            f"provider.min_bytes_per_second={rate:g} asks for (null waits as long as anything comes)"
+        ) from error
 
 
 def _refuse_beyond(limit: int, size: int) -> None:

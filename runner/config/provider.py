@@ -31,6 +31,7 @@ class EndpointConfig(Frozen):
     headers: PlainHeaders = ()
     headers_env: HeaderVariables = ()
     timeout: Seconds = 600
+    min_bytes_per_second: float | None = Field(1000, ge=0)
     max_poll_attempts: int = Field(120, strict=True, ge=1)
     poll_interval: Seconds = 5
     deadline_seconds: Seconds | None = None

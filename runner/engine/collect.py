@@ -105,7 +105,7 @@ async def _transfer(
         sent_at = endpoint.clock.elapsed()
         try:
             async with opened() as content:
-                stored = await download(content, part)
+                stored = await download(content, part, min_bytes_per_second=endpoint.config.min_bytes_per_second)
         except RateLimitError as error:
             endpoint.reads.refused(error, sent_at)
             raise

@@ -57,7 +57,8 @@ async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> byte
     part = target.with_suffix(".part")
     try:
         async with endpoint.transfer(), endpoint.provider.fetch(address.url, by_user=True) as content:
-            await download(content, part, limit=MAX_INPUT_BYTES)
+            slowest = endpoint.config.min_bytes_per_second
+            await download(content, part, limit=MAX_INPUT_BYTES, min_bytes_per_second=slowest)
         return part.read_bytes()
     except DiskError:
         raise

@@ -15,7 +15,7 @@ from runner.config.provider import EndpointConfig
 from .auth import CredentialAuth
 from .endpoint import Endpoint
 from .environment import Proxy, proxy_of, require_proxy, tls_context
-from .intake import Intake
+from .intake import Intake, TimedTransport
 from .request_log import hide_queries
 from .transport import PinnedTransport
 
@@ -51,16 +51,18 @@ def http_client(
     base_url = endpoint.base_url or _NOWHERE
     proxy = None if transport is not None else proxy_of(base_url)
     require_proxy(proxy)
+    if transport is None:
+        # Reading the world's certificate authorities takes 40 ms, and an http:// address never needs them.
+        verify = tls_context() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        transport = httpx2.AsyncHTTPTransport(
+            verify=verify, limits=limits, proxy=None if proxy is None else proxy.url, trust_env=False
+        )
     return httpx2.AsyncClient(
         auth=auth,
         timeout=_timeout(config),
-        limits=limits,
         follow_redirects=False,
         event_hooks={"request": [_in_one_piece], "response": [intake]},
-        transport=transport,
-        # Reading the world's certificate authorities takes 40 ms, and an http:// address never needs them.
-        verify=tls_context() if base_url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        proxy=None if proxy is None else proxy.url,
+        transport=TimedTransport(transport),
         trust_env=False,
     )
 
@@ -76,23 +78,23 @@ def file_client(
         max_connections=config.max_concurrent_requests + _SPARE_CONNECTIONS, max_keepalive_connections=0
     )
     require_proxy(proxy)
-    if transport is None and proxy is None:
-        direct = httpx2.AsyncHTTPTransport(verify=tls_context(), limits=limits, trust_env=False)
-        transport = PinnedTransport(direct)
+    if transport is None:
+        address = None if proxy is None else proxy.url
+        direct = httpx2.AsyncHTTPTransport(verify=tls_context(), limits=limits, proxy=address, trust_env=False)
+        transport = PinnedTransport(direct) if proxy is None else direct
     return httpx2.AsyncClient(
         timeout=_timeout(config),
-        limits=limits,
         follow_redirects=False,
         event_hooks={"response": [intake]},
-        transport=transport,
-        verify=tls_context() if transport is None else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
-        proxy=None if proxy is None or transport is not None else proxy.url,
+        transport=TimedTransport(transport),
         trust_env=False,
     )
 
 
 def _timeout(config: EndpointConfig) -> httpx2.Timeout:
-    return httpx2.Timeout(config.timeout, connect=min(config.timeout, _CONNECT_SECONDS))
+    # Less than the whole request's: what did not connect was provably not sent.
+    soon = 0.9 * config.timeout
+    return httpx2.Timeout(config.timeout, connect=min(soon, _CONNECT_SECONDS), pool=soon)
 
 
 class AmbientHeaders:

@@ -1,7 +1,8 @@
-"""What every answer passes on its way in: its headers lose our secrets, its body has a limit where memory holds it."""
+"""What every answer passes on its way in: its headers lose our secrets, its body has limits where memory holds it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
@@ -36,7 +37,38 @@ class Intake:
             response.headers = httpx2.Headers(clean)
         limit = _limit(response)
         if limit is not None:
-            response.stream = _Bounded(_decoded(response), limit)
+            deadline = response.extensions.get(_DEADLINE)
+            response.stream = _Bounded(_decoded(response), limit, deadline if isinstance(deadline, float) else None)
+
+
+class TimedTransport(httpx2.AsyncBaseTransport):
+    """Another transport, whose requests have their read timeout for all: connecting, sending, and the whole answer.
+
+    The timeouts of HTTP clients are for each piece. `Intake` bounds the body, except of files, which may take long
+    while they make progress.
+    """
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send a request; raises `httpx2.ReadTimeout` where the answer's head is not there in time."""
+        seconds = request.extensions.get("timeout", {}).get("read")
+        deadline = None if seconds is None else asyncio.get_running_loop().time() + seconds
+        try:
+            async with asyncio.timeout_at(deadline):
+                response = await self._transport.handle_async_request(request)
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("the request took too long", request=request) from error
+        response.extensions = {**response.extensions, _DEADLINE: deadline}
+        return response
+
+    async def aclose(self) -> None:
+        """Close the other transport."""
+        await self._transport.aclose()
+
+
+_DEADLINE = "runner_deadline"
 
 
 def _kind(response: httpx2.Response) -> str:
@@ -83,17 +115,27 @@ class _Unpacked(httpx2.AsyncByteStream):
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, limit: int) -> None:
+    def __init__(self, stream: httpx2.AsyncByteStream, limit: int, deadline: float | None) -> None:
+        """`deadline` in the event loop's time."""
         self._stream = stream
         self._limit = limit
+        self._deadline = deadline
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
-        async for chunk in self._stream:
+        chunks = aiter(self._stream)
+        while (chunk := await self._next(chunks)) is not None:
             size += len(chunk)
             if size > self._limit:
                 raise httpx2.ReadError(f"it was larger than {self._limit:,} bytes and was broken off")
             yield chunk
+
+    async def _next(self, chunks: AsyncIterator[bytes]) -> bytes | None:
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await anext(chunks, None)
+        except TimeoutError as error:
+            raise httpx2.ReadTimeout("the answer took too long") from error
 
     async def aclose(self) -> None:
         await self._stream.aclose()

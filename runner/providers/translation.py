@@ -34,7 +34,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (ConnectionResetError, "connection reset"),
     (httpx2.PoolTimeout, "no connection became free in time"),
     (httpx2.ConnectTimeout, "connecting timed out"),
-    (httpx2.ReadTimeout, "the answer did not come in time"),
+    (httpx2.ReadTimeout, "the answer did not come in time (provider.timeout)"),
     (httpx2.WriteTimeout, "sending timed out"),
 )
 
@@ -121,12 +121,15 @@ def _unreached(error: BaseException, call: Call) -> str:
 
 def _uncertain(what: str, call: Call, answer: Answer | None = None) -> UncertainError:
     known = {} if answer is None else {"request_id": answer.request_id, "raw_response": answer.raw, "code": answer.code}
-    return UncertainError(
+    error = UncertainError(
         f"{what}. The request to {call.action} was sent: it may have been carried out and charged",
         hint="it is never sent again by itself; look for it in the provider's list of jobs or usage",
         **call.details,
         **known,
     )
+    if answer is not None and answer.status >= 400:
+        error.shared = None  # a gateway whose backend is down answers all runs so
+    return error
 
 
 def _reason(error: BaseException) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from runner.artifacts.download import download
 from runner.errors import ArtifactError, DiskError
+from tests.engine.simulation import SimulatedLoop
 
 
 class Body:
@@ -71,3 +72,72 @@ def test_memory_does_not_depend_on_the_size(tmp_path):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     fetch(Body(*[piece] * 4096), tmp_path / "v.part")
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 20_000
+
+
+class Dripping(Body):
+    """Sends a piece of so many bytes every so many seconds, `count` times, then waits for `silence`."""
+
+    def __init__(self, size, seconds, count, silence=0.0):
+        super().__init__()
+        self.size, self.seconds, self.count, self.silence = size, seconds, count, silence
+
+    async def chunks(self):
+        for _ in range(self.count):
+            await asyncio.sleep(self.seconds)
+            yield bytes(self.size)
+        await asyncio.sleep(self.silence)
+
+
+def drip(body, part, **options):
+    """The same in simulated time."""
+
+    async def main():
+        try:
+            return await download(body, part, **options)
+        finally:
+            ended.append(asyncio.get_running_loop().time())
+
+    ended = []
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        try:
+            return runner.run(main()), ended[0]
+        except ArtifactError as error:
+            return error, ended[0]
+
+
+@pytest.mark.parametrize("rate", [1000, 10.5])
+def test_a_download_that_drips_is_cut_after_a_minute(tmp_path, rate):
+    error, seconds = drip(Dripping(1, 0.5, 10_000), tmp_path / "v.part", min_bytes_per_second=rate)
+    assert isinstance(error, ArtifactError)
+    assert f"provider.min_bytes_per_second={rate:g}" in str(error)
+    assert seconds == pytest.approx(60, abs=1)
+
+
+def test_a_download_that_becomes_slow_is_cut_a_minute_later(tmp_path):
+    class Slowing(Dripping):
+        async def chunks(self):
+            yield bytes(10_000_000)
+            async for chunk in super().chunks():
+                yield chunk
+
+    error, seconds = drip(Slowing(10, 1, 10_000), tmp_path / "v.part", min_bytes_per_second=1000)
+    assert isinstance(error, ArtifactError)
+    assert seconds == pytest.approx(60, abs=1)
+
+
+@pytest.mark.parametrize(("size", "rate"), [(1100, 1000), (1, None), (1, 0)])
+def test_a_slow_download_that_makes_progress_takes_as_long_as_it_needs(tmp_path, size, rate):
+    stored, seconds = drip(Dripping(size, 1, 600), tmp_path / "v.part", min_bytes_per_second=rate)
+    assert (stored.bytes, seconds) == (600 * size, 600)
+
+
+@pytest.mark.parametrize("rate", [None, 1000])
+def test_a_download_that_falls_silent_is_cut(tmp_path, rate):
+    error, seconds = drip(Dripping(100_000, 1, 3, silence=1e6), tmp_path / "v.part", min_bytes_per_second=rate)
+    assert "stalled" in str(error)
+    assert seconds == pytest.approx(63, abs=1)
+
+
+def test_a_small_file_may_come_in_one_late_piece(tmp_path):
+    stored, _ = drip(Dripping(10, 50, 1), tmp_path / "v.part", min_bytes_per_second=1000)
+    assert stored.bytes == 10
