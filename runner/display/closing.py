@@ -14,7 +14,7 @@ from runner.config.ranges import ranges
 
 from .line import clean
 from .money import how_to_go_on, money
-from .reason import Group, groups
+from .reason import groups, warned
 from .standing import standing
 from .table import Line, table
 
@@ -24,6 +24,8 @@ PAGE = "index.html"
 _ROWS = 40
 
 _REASONS = 10
+
+_WARNINGS = 5
 
 _LONGEST_LINE = 4000
 
@@ -62,6 +64,7 @@ def _print(lines: Iterator[Line]) -> None:
 def _single(result: Result, directory: Path, resumed_by: Path, running: str | None) -> Iterator[Line]:
     for artifact in result.artifacts:
         yield Line(f"{directory / artifact.path}  {_facts(artifact)}")
+    yield from (Line(f"warning: {clean(text, 400)}", "yellow") for text in result.warnings[:_REASONS])
     if result.error is not None:
         yield Line(f"{result.status}: {clean(result.error.message, 400)}", "red")
         yield from (Line(f"  {line}") for line in (result.error.hint or "").splitlines())
@@ -101,6 +104,7 @@ def _sweep(results: Sequence[Result], directory: Path, running: str | None) -> I
     counts = Counter("succeeded" if r.status == "verified" else r.status.value for r in results)
     yield Line(" · ".join(f"{count:,} {name}" for name, count in counts.most_common()) + f" · {money(results)}")
     yield from _reasons(results)
+    yield from _warnings(results)
     yield from _next(results, directory, running)
     yield from _places(directory)
 
@@ -114,15 +118,23 @@ def _shown(results: Sequence[Result]) -> list[int]:
 def _reasons(results: Sequence[Result]) -> Iterator[Line]:
     found = groups(results)
     for group in found[:_REASONS]:
-        yield Line(f"  {len(group.runs):,} × {group.message}{_whose(group)}", "red")
+        yield Line(f"  {len(group.runs):,} × {group.message}{_whose(group.runs)}", "red")
         yield from (Line(f"      {line}") for line in (group.error.hint or "").splitlines())
     if len(found) > _REASONS:
         yield Line(f"  … and {len(found) - _REASONS:,} more reasons", "dim")
 
 
-def _whose(group: Group) -> str:
-    numbers = ranges(group.runs)
-    return f"  (run{'s' * (len(group.runs) > 1)} {numbers if len(numbers) <= 60 else f'{numbers[:60]}…'})"
+def _warnings(results: Sequence[Result]) -> Iterator[Line]:
+    found = warned(results)
+    for text, runs in found[:_WARNINGS]:
+        yield Line(f"  {len(runs):,} × warning: {text}{_whose(runs)}", "yellow")
+    if len(found) > _WARNINGS:
+        yield Line(f"  … and {len(found) - _WARNINGS:,} more kinds of warnings", "dim")
+
+
+def _whose(runs: Sequence[int]) -> str:
+    numbers = ranges(runs)
+    return f"  (run{'s' * (len(runs) > 1)} {numbers if len(numbers) <= 60 else f'{numbers[:60]}…'})"
 
 
 def _places(directory: Path) -> Iterator[Line]:

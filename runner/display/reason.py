@@ -68,6 +68,18 @@ def groups(results: Sequence[Result]) -> list[Group]:
     ]
 
 
+def warned(results: Sequence[Result]) -> list[tuple[str, tuple[int, ...]]]:
+    """Return what runs were warned of, safe to print, with the runs' numbers; the commonest first."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for result in results:
+        for key, text in {kind(text): text for text in result.warnings}.items():
+            found.setdefault(key, []).append((text, result.index))
+    return [
+        (clean(_common([text for text, _ in each]), _LONGEST), tuple(run for _, run in each))
+        for each in sorted(found.values(), key=len, reverse=True)
+    ]
+
+
 def _common(messages: Sequence[str]) -> str:
     """The first of messages of one kind, without those of its numbers that others have not."""
     first, *others = [_NUMBERED.findall(message[:_LONGEST]) for message in dict.fromkeys(messages)]

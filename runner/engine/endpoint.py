@@ -25,6 +25,7 @@ from .capacity import Capacity, JobPlaces, Share
 from .clock import Clock
 from .durations import Durations
 from .halt import Halt
+from .mismatch import Doubles
 from .pause import Pause, SubmissionPause
 from .rollcall import RollCall
 
@@ -52,6 +53,7 @@ class Endpoint:
         reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
             running jobs" must not keep finished videos from being collected.
         rollcall: what hears of many jobs at once.
+        doubles: what notices one job or file that came to two runs.
         durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
         served: whether it ever did what was asked, so that the key was right at that time.
@@ -72,6 +74,7 @@ class Endpoint:
         self.submissions = SubmissionPause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
         self.rollcall = RollCall(clock, config.poll_interval, self._page, self.retrieve)
+        self.doubles = Doubles()
         self.durations = Durations()
         self.answered = False
         self.served = False

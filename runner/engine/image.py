@@ -22,6 +22,7 @@ from .endpoint import Endpoint
 from .held_answer import HeldAnswer
 from .image_inputs import uploadable
 from .journal import Journal
+from .mismatch import warn_of_mismatch
 from .partials import image_artifact, on_partial
 from .payment import pay, settled
 from .preview import add_thumbnail
@@ -83,6 +84,8 @@ async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads) -> Non
         try:
             artifact, picture = await _finished(endpoint, journal, threads, pending)
             journal.add(artifact)
+            warn_of_mismatch(journal, artifact)
+            endpoint.doubles.file(artifact, journal)
             first = first or picture
         except (ArtifactError, ExpiredError) as error:
             rest, reason = await _set_aside(journal, threads, pending, error)

@@ -17,6 +17,9 @@ async def remove_remote(endpoint: Endpoint, journal: Journal, job_id: str) -> No
     """Delete the job of a verified run if the run asks for it; that it stays is only worth a warning."""
     if not journal.run.config.delete_remote:
         return
+    if endpoint.doubles.shared(job_id):
+        journal.warn(f"job {job_id} was not deleted at the provider: another run has it, too")
+        return
     # On disk before the remote copy is gone: a run that is found unverified would be downloaded again.
     journal.mark(RunStatus.VERIFIED)
     await journal.write(durable=True)

@@ -19,6 +19,7 @@ from runner.providers.job import read_job
 from .collect import TRIES, collect
 from .endpoint import Endpoint
 from .journal import Journal
+from .mismatch import warn_of_mismatch
 from .payment import pay, settled
 from .poll import poll
 from .preparation import prepared
@@ -64,6 +65,7 @@ async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
 
 async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
     threads.decoder.start()  # while the job takes its time
+    endpoint.doubles.job(job.id, journal)
     job = await poll(endpoint, journal, job)
     if job.status is not JobStatus.COMPLETED:
         raise await _failed(endpoint, journal, job)
@@ -89,7 +91,7 @@ async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, j
     job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=raw, poll_after=0)
     if (known := read_job(raw, {}, job_id)) is not None:
         job = replace(job, created_at=known.created_at, expires_at=known.expires_at)
-    if journal.result.pending and await _keep_arrived(journal, threads):
+    if journal.result.pending and await _keep_arrived(endpoint, journal, threads):
         await _complete(endpoint, journal, threads, job)
     else:
         await finish_video(endpoint, journal, threads, job)
@@ -129,7 +131,7 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
         raise await _failed(endpoint, journal, job) from None
     if doubt is not None:
         journal.warn(f"the provider says of the completed job {job.id}: {doubt}")
-    await _keep(journal, threads, stored, video)
+    await _keep(endpoint, journal, threads, stored, video)
 
 
 async def _kept(journal: Journal, threads: Threads) -> Pending | None:
@@ -143,7 +145,7 @@ async def _kept(journal: Journal, threads: Threads) -> Pending | None:
     return pending
 
 
-async def _keep_arrived(journal: Journal, threads: Threads) -> bool:
+async def _keep_arrived(endpoint: Endpoint, journal: Journal, threads: Threads) -> bool:
     """Whether the file that an earlier process had downloaded is whole, under either name; it is kept then."""
     for pending in journal.result.pending:
         for path in (journal.run.directory / PART, *journal.run.directory.glob("video.*")):
@@ -151,7 +153,7 @@ async def _keep_arrived(journal: Journal, threads: Threads) -> bool:
             if stored is None:
                 continue
             try:
-                await _keep(journal, threads, *await _checked(journal, threads, stored))
+                await _keep(endpoint, journal, threads, *await _checked(journal, threads, stored))
             except ArtifactError:
                 return False
             return True
@@ -174,11 +176,14 @@ async def _checked(journal: Journal, threads: Threads, stored: Stored) -> tuple[
     return replace(decoded, path=stored.path), video
 
 
-async def _keep(journal: Journal, threads: Threads, stored: Stored, video: Video) -> None:
+async def _keep(endpoint: Endpoint, journal: Journal, threads: Threads, stored: Stored, video: Video) -> None:
     """Give a checked video its final name and record it."""
     final = journal.run.directory / f"video.{video.extension}"
     await threads.disk(publish, stored.path, final)
-    journal.add(_artifact(final.name, stored, video))
+    artifact = _artifact(final.name, stored, video)
+    journal.add(artifact)
+    warn_of_mismatch(journal, artifact)
+    endpoint.doubles.file(artifact, journal)
     if video.thumbnail is not None or video.no_thumbnail is not None:
         record_thumbnail(journal, video.thumbnail, video.no_thumbnail)
 

@@ -198,3 +198,25 @@ def test_ten_thousand_runs_close_in_a_readable_table(many, capsys):
     assert len(told) < 60
     assert "… 8,960 more in outputs/x/results.csv" in told
     assert "3,999 × … melted  (runs 5001-8999)" in "\n".join(told)
+
+
+def test_a_run_s_warnings_are_said(swept, capsys):
+    (one,) = swept([])
+    print_closing(
+        [one.model_copy(update={"warnings": ["asked for 8x8, got 4x4", "no thumbnail: \x1b[2J"]})], Path("out")
+    )
+    text = capsys.readouterr().out
+    assert "warning: asked for 8x8, got 4x4\n" in text
+    assert "warning: no thumbnail:  [2J\n" in text
+
+
+def test_a_sweep_s_warnings_are_counted_by_their_kind(many, capsys):
+    results = [
+        one.model_copy(update={"warnings": [f"asked for 8x8, got {4 + number}x4", "asked for 8x8, got 1x1"]})
+        for number, one in enumerate(many(30))
+    ]
+    results[7].warnings.append("something else")
+    print_closing(results, Path("out"))
+    text = capsys.readouterr().out
+    assert "30 × warning: asked for 8x8, got …  (runs 0-29)" in text.replace("…x4", "…").replace("1x1", "…")
+    assert "1 × warning: something else  (run 7)" in text
