@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from enum import StrEnum
 from functools import cache
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field
 
 from runner.config import RunConfig
 
@@ -69,10 +71,37 @@ class Record(BaseModel):
         object.__setattr__(self, "__pydantic_fields_set__", _fields(type(self)))
 
 
-class Artifact(Record):
-    """A file that the run produced; `path` is relative to the run's directory."""
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE)
+"""Names that Windows takes for devices, whatever their extension is."""
 
-    path: str
+_LONGEST_NAME = 255
+
+
+def _own_name(name: str) -> str:
+    """Refuse what is no name of a file in the run's own directory: a record may come from anyone."""
+    plain = name.isprintable() and not {*name} & {*'/\\:*?"<>|'} and name.strip(". ") and name == name.strip()
+    if not plain or _RESERVED.fullmatch(name) or len(name.encode(errors="replace")) > _LONGEST_NAME:
+        raise ValueError(f"{name[:80]!r} is no name of a file in the run's directory")
+    return name
+
+
+OwnName = Annotated[str, AfterValidator(_own_name)]
+"""The name of a file in the run's directory."""
+
+
+def _usd(value: float | None) -> float | None:
+    """Take an amount that cannot be one for unknown: it must not raise what a budget allows."""
+    return value if value is not None and 0 <= value < math.inf else None
+
+
+Usd = Annotated[float | None, AfterValidator(_usd)]
+"""US dollars, None where nobody knows."""
+
+
+class Artifact(Record):
+    """A file that the run produced; `path` is its name in the run's directory."""
+
+    path: OwnName
     bytes: int
     sha256: str
     media_type: str
@@ -99,8 +128,8 @@ class ErrorRecord(Record):
 class Cost(Record):
     """US dollars by list price and by the usage that the provider reported; null is unknown."""
 
-    estimated_usd: float | None = None
-    actual_usd: float | None = None
+    estimated_usd: Usd = None
+    actual_usd: Usd = None
 
 
 class Usage(Record):
@@ -124,7 +153,7 @@ class Attempt(Record):
     ended_at: dt.datetime | None = None
     job_id: str | None = None
     error: ErrorRecord | None = None
-    usd: float | None = None
+    usd: Usd = None
     """What it counts in US dollars: its price while it may be charged, 0 once it provably created nothing."""
     credential: str = ""
     """What signed it: the variable that holds the key, and a short mark by which another key is noticed."""
@@ -153,7 +182,7 @@ class Absence(Record):
 class Pending(Record):
     """A file that was paid for and has no final name yet: complete at `path`, or still to be fetched from `url`."""
 
-    path: str
+    path: OwnName
     """Where it lies or is to lie, relative to the run's directory, until it is checked."""
     bytes: int = 0
     sha256: str | None = None
@@ -178,6 +207,8 @@ class Result(Record):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     index: int
+    revision: int = 0
+    """How many changes of the run were recorded; the ledger has each one before this file does."""
     status: RunStatus
     provider: str
     endpoint: str
@@ -197,7 +228,7 @@ class Result(Record):
     """What has arrived and is not checked yet."""
     reused_from: str | None = None
     """The directory of the run whose files these are, where nothing was paid."""
-    saved_usd: float | None = None
+    saved_usd: Usd = None
     """What the run would have cost had it not been reused."""
     absence: Absence | None = None
     """Set while the job was not found when it was asked for last."""
@@ -241,6 +272,17 @@ class Result(Record):
         """The request of an earlier process whose work a later one brought home, instead of paying for it again."""
         made = [attempt for attempt in self.attempts if attempt.job_id == self.job_id] or self.attempts
         return made[-1] if made and made[-1].inherited and self.status is RunStatus.VERIFIED else None
+
+    @property
+    def requested(self) -> bool:
+        """Whether it has ever come to a paid request, or was finished without one."""
+        return self.status is not RunStatus.PLANNED or bool(self.attempts)
+
+    @property
+    def last_change(self) -> float:
+        """When it last changed, in Unix seconds."""
+        times = [each for attempt in self.attempts for each in (attempt.started_at, attempt.ended_at) if each]
+        return max((each.timestamp() for each in (*self.timestamps.values(), *times)), default=0.0)
 
     @property
     def job_ids(self) -> set[str]:

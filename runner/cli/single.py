@@ -14,7 +14,7 @@ from runner.config import Problem, RunConfig
 from runner.display import print_problems
 from runner.engine.run import Event, Run
 from runner.errors import ConfigError, RunnerError
-from runner.ledger import entered, fingerprint, recording
+from runner.ledger import entered, fingerprint, reconcile, recording
 from runner.sweep.consent import agree, agree_to_new
 from runner.sweep.finding import Finding
 from runner.sweep.foreign import unkept
@@ -143,7 +143,10 @@ def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: i
 
     place = _shown(directory)
     with Tracking(place) as tracking, recording(place) as ledger:
-        runs = entered(ledger, [Run(index, run, place, tuple(overrides))], [fingerprint(run)])
+        before = reconcile(ledger)
+        print_problems(before.problems)
+        alone = Run(index, run, place, tuple(overrides))
+        runs = entered(ledger, [alone], [fingerprint(run)], known=before)
         return execute(runs, {place: ledger}, directory=place, observers=[_started, tracking.observer(runs)])
 
 

@@ -14,6 +14,10 @@ def main(arguments: Sequence[str]) -> int:
     """Resume, and return the exit code of the whole sweep."""
     parsed = _parser().parse_intermixed_args(arguments)
     refuse_broken_prompts(parsed.overrides, command=f"python -m runner resume {shlex.quote(str(parsed.dir))}")
+    if parsed.rebuild:
+        from runner.sweep.rebuilding import rebuild
+
+        return rebuild(parsed.dir, print)
     from runner.sweep.resumption import Consent, resume
 
     consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
@@ -36,6 +40,12 @@ def _parser() -> argparse.ArgumentParser:
         "--resubmit-uncertain",
         action="store_true",
         help="pay again for runs whose answer stays lost, at the risk of paying twice",
+    )
+    parser.add_argument(
+        "--rebuild",
+        action="store_true",
+        help="build a lost or damaged ledger anew from the runs' result.json files, and send nothing; the damaged file "
+        "is kept beside it",
     )
     parser.add_argument(
         "overrides",

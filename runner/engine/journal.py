@@ -26,7 +26,7 @@ from .store import Record
 
 _log = logging.getLogger("runner")
 
-_LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resumed")
+_LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resumed", "revision")
 """What a run's record keeps when it begins anew."""
 
 
@@ -69,7 +69,8 @@ class Journal:
     async def reach(self, status: RunStatus, *, note: str | None = None) -> None:
         """Go on to `status`, which is safe from a power cut when this returns."""
         self.mark(status)
-        await self.write(durable=True, passing=status.passing)
+        # Images have no id to come back for: where they are must be in the file, too.
+        await self.write(durable=True, passing=status.passing and self.result.job_id is not None)
         self.tell(note=note)
 
     def mark(self, status: RunStatus) -> None:
@@ -227,13 +228,13 @@ class Journal:
             self.mark(RunStatus.UNCERTAIN)
         if self._unwritten:
             with suppress(DiskError):
-                self._recorder.keep_now(Record(self.run, self.result))
+                self._recorder.keep_now(self._record())
         self.tell(note=note, result=self.result)
 
     async def write(self, *, durable: bool, passing: bool = False) -> None:
         """Keep the record; one of a `passing` status where only commands find it: its file tells of the job already."""
         self._unwritten = True
-        await self._recorder.keep(Record(self.run, self.result.model_copy(), durable, passing))
+        await self._recorder.keep(self._record(durable=durable, passing=passing))
         self._unwritten = passing
 
     async def _write_in_any_case(self, *, durable: bool) -> None:
@@ -242,8 +243,12 @@ class Journal:
             await self.write(durable=durable)
         except asyncio.CancelledError:
             with suppress(DiskError):
-                self._recorder.keep_now(Record(self.run, self.result))
+                self._recorder.keep_now(self._record())
             raise
+
+    def _record(self, *, durable: bool = True, passing: bool = False) -> Record:
+        self.result.revision += 1
+        return Record(self.run, self.result.model_copy(), durable, passing)
 
     def tell(self, *, note: str | None = None, result: Result | None = None, partial: Path | None = None) -> None:
         """Pass the present state to the observer."""

@@ -26,6 +26,8 @@ class Run:
     """Whether it is tried again although it has failed."""
     resubmit: bool = False
     """Whether it may be paid again if its answer stays lost: the user's explicit consent."""
+    recorded: bool = False
+    """Whether its `result.json` is known to say what `earlier` says."""
 
     @property
     def status(self) -> RunStatus:

@@ -1,16 +1,18 @@
 """What is known of runs, durably: how far each has come, what it paid, and how to go on."""
 
 from .acquaintance import Acquaintance
-from .book import Entry, Ledger, LedgerError
+from .book import Entry, Ledger, LedgerError, rebuilding
 from .fingerprint import fingerprint
 from .lock import LockedError
-from .recording import entered, gone_on, has_ledger, recording
+from .reconciliation import NOTHING, Reconciled, gone_on, reconcile, refuse_unknown
+from .recording import entered, has_ledger, recording
 from .reuse import Reuse, link
 from .shelf import OUTPUTS, jobs_elsewhere, shelved
 from .store import LedgerStore
 from .summary import Summary, go_on, may_pass, summary
 
 __all__ = [
+    "NOTHING",
     "OUTPUTS",
     "Acquaintance",
     "Entry",
@@ -18,6 +20,7 @@ __all__ = [
     "LedgerError",
     "LedgerStore",
     "LockedError",
+    "Reconciled",
     "Reuse",
     "Summary",
     "entered",
@@ -28,7 +31,10 @@ __all__ = [
     "jobs_elsewhere",
     "link",
     "may_pass",
+    "rebuilding",
+    "reconcile",
     "recording",
+    "refuse_unknown",
     "shelved",
     "summary",
 ]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
 
-from .book import NAME, Ledger
+from .book import NAME, Ledger, LedgerError, run_directory
 
-_LEVELS = 4
+LEVELS = 4
 """How deep below its sweep's directory a run's may lie, as `hydra.sweep.subdir` may name several folders."""
 
 
@@ -30,7 +30,7 @@ class Acquaintance:
 
     def find(self, directory: Path) -> tuple[Path, Known] | None:
         """The ledger's directory, and the run that it has in `directory` (an absolute path); None if none has one."""
-        for place in (directory, *directory.parents[:_LEVELS]):
+        for place in (directory, *directory.parents[:LEVELS]):
             known = self._of(place)
             if known is not None and directory in known:
                 return place, known[directory]
@@ -49,7 +49,10 @@ class Acquaintance:
 def _read(place: Path) -> Mapping[Path, Known]:
     with Ledger(place, readonly=True) as ledger:
         runs = ledger.ask("SELECT directory, fingerprint, status FROM runs")
-    return {
-        Path(os.path.abspath(place / directory)): Known(work, RunStatus(status))  # noqa: PTH100 - as Hydra makes paths
-        for directory, work, status in runs
-    }
+    try:
+        return {
+            Path(os.path.abspath(place / run_directory(directory))): Known(work, RunStatus(status))  # noqa: PTH100 - as Hydra makes paths
+            for directory, work, status in runs
+        }
+    except ValueError as error:
+        raise LedgerError(f"{place / NAME} cannot be read: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.result import Result, RunStatus
@@ -39,6 +41,7 @@ _SHARED = ("provider", "model", "fallbacks")
 _OWN_COLUMNS = {"config", "overrides", "index"}
 _BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
+_SOUND = [("ok",)]
 
 
 class LedgerError(ConfigError):
@@ -127,7 +130,8 @@ class Ledger:
         """All runs, by number."""
         with _reading(self.directory / NAME):
             sections = self._all_sections()
-            return [_entry(row, sections) for row in self._db.execute(f"{_SELECT} ORDER BY number")]
+            with closing(self._db.execute(f"{_SELECT} ORDER BY number")) as rows:
+                return [_entry(row, sections) for row in rows]
 
     def job_ids(self) -> set[str]:
         """Every job that some run has now or had before."""
@@ -151,7 +155,7 @@ class Ledger:
             return self._db.execute(query).fetchall()
 
     def _all_sections(self) -> dict[int, Any]:  # Any: JSON
-        return {number: json.loads(text) for number, text in self._db.execute("SELECT * FROM sections")}
+        return {number: from_json(text) for number, text in self._db.execute("SELECT * FROM sections")}
 
     def _insert(self, entry: Entry) -> None:
         shared = [self._section(getattr(entry.config, name)) for name in _SHARED]
@@ -196,6 +200,26 @@ class Ledger:
             raise
 
 
+def salvaged(path: Path) -> list[Entry]:
+    """Return the runs that can still be read of a damaged ledger, from both of its ends."""
+    found: dict[int, Entry] = {}
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db:
+        sections = dict(_rows_of(db, "SELECT number, json FROM sections ORDER BY number"))
+        for row in _rows_of(db, f"{_SELECT} ORDER BY number"):
+            with suppress(ValueError, KeyError, TypeError, RecursionError):  # pydantic's are ValueErrors
+                found[row[0]] = _entry(row, {number: from_json(text) for number, text in sections.items()})
+    return [*found.values()]
+
+
+def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLite's rows
+    """What a query finds up to the damage, from the front and then from the back."""
+    for order in ("ASC", "DESC"):
+        rows = db.execute(f"{query} {order}")
+        with suppress(sqlite3.Error):
+            yield from rows
+            return
+
+
 def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     if not readonly and not path.exists():
         _begin(path)
@@ -204,6 +228,7 @@ def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
     try:
         _require_version(db, path)
         if not readonly:
+            _require_sound(db, path)
             # FULL: a commit returns when the disk has it, so that a power cut forgets nothing that was acted upon.
             db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
     except BaseException:
@@ -220,9 +245,23 @@ def _require_version(db: sqlite3.Connection, path: Path) -> None:
         raise LedgerError(f"{path} is no ledger of this version of runner", hint=hint)
 
 
+def _require_sound(db: sqlite3.Connection, path: Path) -> None:
+    """Raise `LedgerError` for a damaged file: what it says of runs that were paid cannot be relied on."""
+    found = db.execute("PRAGMA integrity_check(1)").fetchall()
+    if found != _SOUND:
+        raise LedgerError(f"{path} is damaged: {found[0][0]}; nothing was sent", hint=_without(path))
+
+
 def _without(path: Path) -> str:
     """What to type where the ledger is lost."""
-    return f"{_ANOTHER}; move it away, then: python -m runner resume {shlex.quote(str(path.parent))}"
+    return f"{_ANOTHER}; to build it anew from them: {rebuilding(path.parent)}"
+
+
+def rebuilding(place: Path) -> str:
+    """Return the command that builds the ledger in `place` anew."""
+    here = Path.cwd()
+    shown = place.relative_to(here) if place.is_relative_to(here) else place
+    return f"python -m runner resume {shlex.quote(os.fspath(shown))} --rebuild"
 
 
 def _begin(path: Path) -> None:
@@ -251,18 +290,45 @@ def _writing(path: Path) -> Iterator[None]:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except (sqlite3.Error, ValidationError, ValueError, KeyError, TypeError) as error:
-        broken = getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
-        raise LedgerError(f"{path} cannot be read: {error}", hint=_without(path) if broken else None) from error
+    except LedgerError:
+        raise
+    except (sqlite3.Error, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+        damaged = not isinstance(error, sqlite3.Error) or error.sqlite_errorcode & 0xFF in _BROKEN
+        raise LedgerError(
+            f"{path} cannot be read: {_reason(error)}", hint=_without(path) if damaged else None
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong with a ledger's content, in one line."""
+    if isinstance(error, ValidationError):
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    if isinstance(error, KeyError):
+        return f"its section {error} is missing"
+    return str(error) or type(error).__name__
 
 
 def _entry(row: tuple[Any, ...], sections: Mapping[int, Any]) -> Entry:  # Any: SQLite's row, JSON
     number, directory, fingerprint, packed, overrides, label, text = row
-    shared, own = json.loads(packed)
-    container = {**json.loads(own), **{name: sections[key] for name, key in zip(_SHARED, shared, strict=True)}}
-    config, lines = RunConfig.model_validate(container), tuple(json.loads(overrides))
+    shared, own = from_json(packed)
+    container = {**from_json(own), **{name: sections[key] for name, key in zip(_SHARED, shared, strict=True)}}
+    config, lines = RunConfig.model_validate(container), tuple(str(line) for line in from_json(overrides))
     result = None
     if text is not None:
-        known = {**json.loads(text), "config": config, "overrides": [*lines], "index": number}
+        known = {**from_json(text), "config": config, "overrides": [*lines], "index": number}
         result = Result.model_validate(known)
-    return Entry(number, directory, fingerprint, config, lines, label, result)
+    return Entry(number, run_directory(directory), str(fingerprint), config, lines, str(label), result)
+
+
+def run_directory(told: object) -> str:
+    """Return the directory that a ledger tells of a run; raises `ValueError` if it does not lie in the ledger's own.
+
+    A ledger may come from anyone, and must not lead anywhere else.
+    """
+    if not isinstance(told, str) or not told or "\0" in told:
+        raise ValueError(f"{told!r} is no run's directory")
+    path = Path(told)
+    if path.drive or path.root or ".." in path.parts:
+        raise ValueError(f"{told!r} lies outside of the directory of the ledger")
+    return told

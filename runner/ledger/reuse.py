@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact, Cost, Result, RunStatus
-from runner.config import VideoRequest, estimate
+from runner.config import Problem, VideoRequest, estimate
 from runner.engine.run import Run
 
 from .book import Ledger, LedgerError
@@ -23,11 +24,13 @@ class Reuse:
     def __init__(self, root: Path = OUTPUTS) -> None:
         self._root = root
         self._places: dict[str, list[tuple[Path, int]]] | None = None
+        self.problems: list[Problem] = []
+        """Why nothing is reused from some ledgers."""
 
     def find(self, work: str, but: Path) -> Result | None:
         """The finished run that did the work of this fingerprint, if its files are whole; never the one in `but`."""
         for place, number in self._known().get(work, ()):
-            found = _whole(place, number)
+            found = self._whole(place, number)
             if found is not None and found[0].resolve() != but.resolve():
                 return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
         return None
@@ -36,9 +39,34 @@ class Reuse:
         if self._places is None:
             self._places = {}
             for place in shelved(self._root):
-                for work, number in _finished(place):
+                for work, number in self._finished(place):
                     self._places.setdefault(work, []).append((place, number))
         return self._places
+
+    def _finished(self, place: Path) -> list[tuple[str, int]]:
+        try:
+            with Ledger(place, readonly=True) as ledger:
+                return ledger.verified()
+        except LedgerError as error:
+            # Of another version, broken, or made by someone else: nothing can be taken from it.
+            self._leave_out(place, error)
+            return []
+
+    def _whole(self, place: Path, number: int) -> tuple[Path, Result] | None:
+        """A run's directory and record if every file is still what it was."""
+        try:
+            with Ledger(place, readonly=True) as ledger:
+                entry = ledger.entry(number)
+        except LedgerError as error:
+            self._leave_out(place, error)
+            return None
+        directory = place / entry.directory
+        if entry.result is None or not entry.result.artifacts:
+            return None
+        return (directory, entry.result) if all(_same(directory, each) for each in entry.result.artifacts) else None
+
+    def _leave_out(self, place: Path, error: LedgerError) -> None:
+        self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
 
 
 def link(run: Run, planned: Result, source: Result) -> Result:
@@ -50,6 +78,7 @@ def link(run: Run, planned: Result, source: Result) -> Result:
     for artifact in source.artifacts:
         _put(place / artifact.path, run.directory / artifact.path)
     update = {
+        "revision": planned.revision + 1,
         "status": RunStatus.VERIFIED,
         "artifacts": source.artifacts,
         "job_id": source.job_id,
@@ -88,31 +117,13 @@ def _put(source: Path, target: Path) -> None:
     discard(part)
 
 
-def _finished(place: Path) -> list[tuple[str, int]]:
-    try:
-        with Ledger(place, readonly=True) as ledger:
-            return ledger.verified()
-    except LedgerError:
-        # Of another version, or broken: nothing can be taken from it.
-        return []
-
-
-def _whole(place: Path, number: int) -> tuple[Path, Result] | None:
-    """A run's directory and record if every file is still what it was."""
-    try:
-        with Ledger(place, readonly=True) as ledger:
-            entry = ledger.entry(number)
-    except LedgerError:
-        return None
-    directory = place / entry.directory
-    if entry.result is None or not entry.result.artifacts:
-        return None
-    return (directory, entry.result) if all(_same(directory, each) for each in entry.result.artifacts) else None
-
-
 def _same(directory: Path, artifact: Artifact) -> bool:
+    path = directory / artifact.path
     try:
-        with (directory / artifact.path).open("rb") as file:
+        # A directory may come from anyone: a link in it must not bring another file along.
+        if not stat.S_ISREG(path.lstat().st_mode) or not path.resolve().is_relative_to(directory.resolve()):
+            return False
+        with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
     except OSError:
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -12,7 +13,7 @@ import runner.errors
 from runner.artifacts.result import RunStatus
 from runner.errors import RunnerError, UnexpectedAnswerError
 
-from .book import Ledger
+from .book import NAME, Ledger, LedgerError
 from .lock import at_work
 from .shelf import written_at
 
@@ -59,13 +60,17 @@ class Summary:
 
 def summary(ledger: Ledger) -> Summary:
     """Sum a ledger up; raises `LedgerError`."""
-    states = {RunStatus(status): count for status, count in ledger.ask("SELECT status, count(*) FROM runs GROUP BY 1")}
+    counts = ledger.ask("SELECT status, count(*) FROM runs GROUP BY 1")
+    try:
+        states = {RunStatus(status): count for status, count in counts}
+    except ValueError as error:
+        raise LedgerError(f"{ledger.directory / NAME} cannot be read: {error}") from error
     ((usd, unknown),) = ledger.ask(_SPENT)
     ((paying,),) = ledger.ask(_PAYING)
     return Summary(
         directory=ledger.directory,
         states=states,
-        usd=None if unknown else round(usd or 0.0, 6),
+        usd=None if unknown or not 0 <= (usd or 0) < math.inf else round(usd or 0.0, 6),
         emulated=not paying,
         changed=written_at(ledger.directory),
         retryable=any(may_pass(kind, retryable=bool(retryable)) for kind, retryable in ledger.ask(_FAILURES)),
@@ -73,9 +78,15 @@ def summary(ledger: Ledger) -> Summary:
     )
 
 
+def error_kind(name: str) -> type[RunnerError]:
+    """Return the error that a record names; one that is unknown is a plain `RunnerError`."""
+    kind = getattr(runner.errors, name, None)
+    return kind if isinstance(kind, type) and issubclass(kind, RunnerError) else RunnerError
+
+
 def may_pass(kind: str, *, retryable: bool) -> bool:
     """Whether a failure of this recorded kind may pass: a key can be mended, a refused prompt or a gone file not."""
-    error = getattr(runner.errors, kind, RunnerError)
+    error = error_kind(kind)
     return retryable or error.shared or issubclass(error, UnexpectedAnswerError)
 
 

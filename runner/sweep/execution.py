@@ -108,7 +108,7 @@ def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
     """Write again what is missing or behind: who ended a run may have been killed between its ledger and that."""
     for run in runs:
         store.open(run)
-        if run.earlier is not None:
+        if run.earlier is not None and not run.recorded:
             restore_result(run.directory, run.earlier)
 
 

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-import runner.errors
 from runner.artifacts.result import Result, RunStatus
 from runner.errors import RunnerError
+from runner.ledger.summary import error_kind
 
 from .job import Job
 from .objective import objective_value
@@ -78,10 +78,8 @@ def failure_of(result: Result | None) -> RunnerError:
         where = f" as {result.job_id}" if result is not None and result.job_id else ""
         return NotFinishedError(f"the run was not finished: it is {status}{where}")
     record = result.error
-    kind = getattr(runner.errors, record.type, RunnerError)
     try:
-        error = kind(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
+        return error_kind(record.type)(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
     except TypeError:
         # A few kinds ask for more than a result keeps.
         return RunnerError(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
-    return error if isinstance(error, RunnerError) else RunnerError(record.message)

@@ -19,7 +19,7 @@ from runner.config.varying import varying
 from runner.display import print_problems
 from runner.engine.run import Observer, Run
 from runner.errors import RunnerError
-from runner.ledger import entered, recording
+from runner.ledger import NOTHING, entered, reconcile, recording
 from runner.ledger.budget import spent
 from runner.tracking import sweep_tracking
 
@@ -96,7 +96,11 @@ class RunnerLauncher(Launcher):
         with recording(sweep_dir) as ledger:
             labels = labels_of(jobs)
             new = [job.run(label) for job, label in zip(jobs, labels, strict=True)]
-            runs = entered(ledger, new, [job.fingerprint for job in jobs], more=bool(self._earlier))
+            # The runs of earlier batches were made by this process.
+            before = NOTHING if self._earlier else reconcile(ledger)
+            print_problems(before.problems)
+            fingerprints = [job.fingerprint for job in jobs]
+            runs = entered(ledger, new, fingerprints, known=before, more=bool(self._earlier))
             outcome = execute(
                 runs,
                 dict.fromkeys((job.directory for job in jobs), ledger),

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result_file import NAME
+from runner.artifacts.result_file import NAME, read_result
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.choices import check_choices
 from runner.config.tracking import missing_packages
@@ -139,13 +140,37 @@ def occupied(directory: Path, work: str, ledgers: Acquaintance, key: str) -> Pro
 
     The same run is gone on with, not made again.
     """
+    from runner.ledger.reconciliation import paid_files
+
     known = ledgers.find(directory)
-    if known is None and not os.path.exists(directory / NAME):  # noqa: PTH110 - Path.exists raises on names too long
-        return None
     if known is not None and known[1].fingerprint == work:
         return None
+    told = os.path.exists(directory / NAME)  # noqa: PTH110 - Path.exists raises on names too long
+    if known is None and not told and not paid_files(directory):
+        return None
+    if known is None and told and _is_about(directory, work):
+        message = f"{directory} holds this run already, and its ledger does not know it: it would be paid again"
+        return Problem(key, message, _rebuilding(directory))
     message = f"{directory} holds another run, which would be overwritten"
     return Problem(key, message, f"choose another {key}, or leave it out for a new one")
+
+
+def _is_about(directory: Path, work: str) -> bool:
+    """Whether the `result.json` in `directory` tells of the work of this fingerprint."""
+    from runner.ledger import fingerprint
+
+    with suppress(ConfigError):
+        return fingerprint(read_result(directory).config) == work
+    return False
+
+
+def _rebuilding(directory: Path) -> str:
+    """What builds the ledger anew that has lost the run in `directory`: that of its sweep, or its own."""
+    from runner.ledger.acquaintance import LEVELS
+    from runner.ledger.book import rebuilding
+
+    around = (place for place in directory.parents[:LEVELS] if (place / "multirun.yaml").is_file())
+    return rebuilding(next(around, directory))
 
 
 def _strangers(directories: Sequence[Path], ledgers: Acquaintance) -> Iterator[Finding]:

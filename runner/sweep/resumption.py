@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,19 +18,22 @@ from runner.config import Estimate, Problem, RunConfig, load
 from runner.config.ranges import ranges
 from runner.config.request import RequestConfig
 from runner.config.varying import varying
-from runner.display import print_error
+from runner.display import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import (
     Acquaintance,
     Entry,
     Ledger,
+    Reconciled,
     entered,
     fingerprint,
-    gone_on,
     has_ledger,
     may_pass,
+    rebuilding,
+    reconcile,
     recording,
+    refuse_unknown,
     shelved,
 )
 from runner.ledger.budget import spent
@@ -81,7 +84,11 @@ def _resume(
 ) -> int:
     with ExitStack() as stack:
         ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
-        runs, owners = _runs(ledgers, consent, overrides)
+        found = {ledger: reconcile(ledger) for ledger in ledgers}
+        for ledger, known in found.items():
+            refuse_unknown(ledger.directory, known.entries)
+            print_problems(known.problems)
+        runs, owners = _runs(found, consent, overrides)
         if not runs:
             message = f"{directory} was left before any of its runs was planned; nothing was sent"
             raise ConfigError(message, hint="give the same command again")
@@ -167,8 +174,9 @@ def _places(directory: Path) -> list[Path]:
         )
     if alone:
         raise ConfigError(
-            f"{directory} has no ledger; {len(alone)} of its runs have a {NAME}, from which each goes on alone",
-            hint="\n".join(f"python -m runner resume {shlex.quote(str(run))}" for run in alone[:_NAMED])
+            f"{directory} has no ledger; {len(alone)} of its runs have a {NAME}, from which it can be built anew",
+            hint=f"{rebuilding(directory)}\nor, each run alone:\n"
+            + "\n".join(f"python -m runner resume {shlex.quote(str(run))}" for run in alone[:_NAMED])
             + f"\nand so on for {len(alone) - _NAMED} more" * (len(alone) > _NAMED),
         )
     raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
@@ -184,22 +192,24 @@ def _begin_ledger(directory: Path) -> None:
 
 
 def _runs(
-    ledgers: Sequence[Ledger], consent: Consent, overrides: Sequence[str]
+    reconciled: Mapping[Ledger, Reconciled], consent: Consent, overrides: Sequence[str]
 ) -> tuple[list[Run], dict[Path, Ledger]]:
     runs, owners = [], {}
-    found = [(ledger, entry) for ledger in ledgers for entry in ledger.entries()]
-    for ledger, entry in found:
-        run = _run(ledger, entry, consent, _changed(entry, overrides, len(found)) if overrides else entry.config)
+    found = [(ledger, known, entry) for ledger, known in reconciled.items() for entry in known.entries]
+    for ledger, known, entry in found:
+        config = _changed(entry, overrides, len(found)) if overrides else entry.config
+        run = _run(
+            known, entry, consent, Run(entry.number, config, ledger.directory / entry.directory, label=entry.label)
+        )
         runs.append(run)
         owners[run.directory] = ledger
     return sorted(runs, key=lambda run: run.index), owners
 
 
-def _run(ledger: Ledger, entry: Entry, consent: Consent, config: RunConfig) -> Run:
-    run = gone_on(Run(entry.number, config, ledger.directory / entry.directory, label=entry.label), entry)
+def _run(known: Reconciled, entry: Entry, consent: Consent, run: Run) -> Run:
     result = entry.result
     return replace(
-        run,
+        known.taken_up(run, entry),
         again=consent.retry_failed and result is not None and _may_be_retried(result),
         # Of what is lost from now on, the user knows nothing yet.
         resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,

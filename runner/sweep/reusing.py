@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
+from runner.display import print_problems
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
@@ -31,6 +32,7 @@ def reuse(
             for error in filter(None, store.save([Record(run, result)])):
                 raise error
             _tell(run, result, observer)
+    print_problems(dict.fromkeys(known.problems))
     return done
 
 

@@ -122,7 +122,7 @@ def test_without_its_ledger_a_sweep_names_what_goes_on(sweep, here, emulator, ca
     capsys.readouterr()
     assert again() == 2
     said = capsys.readouterr().err
-    assert "move it away, then: python -m runner resume out" in said
+    assert "python -m runner resume out --rebuild" in said
     (here / "out/ledger.sqlite3").unlink()
     assert again() == 2
     said = capsys.readouterr().err

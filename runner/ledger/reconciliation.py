@@ -1,0 +1,254 @@
+"""What the files in the runs' directories know that their ledger does not: a damaged or old ledger must not pay again.
+
+A ledger has each change of a run before `result.json` has it. Where the file knows more, the ledger has lost something.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from runner.artifacts.redaction import redacted
+from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
+from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of
+from runner.config import Problem, RunConfig
+from runner.config.ranges import ranges
+from runner.engine.journal import planned
+from runner.engine.run import Run
+from runner.errors import ConfigError, UncertainError
+from runner.providers.body import build
+
+from .acquaintance import LEVELS
+from .book import NAME, Entry, Ledger, LedgerError, rebuilding
+from .budget import counted
+
+_PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer\.json)")
+"""Names of files that only a paid request brings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """A ledger's runs with what their directories know of them.
+
+    Attributes:
+        entries: all runs, by number.
+        problems: what was taken over, for people.
+        recorded: numbers of the runs whose `result.json` says what the ledger says.
+    """
+
+    entries: list[Entry]
+    problems: tuple[Problem, ...] = ()
+    recorded: frozenset[int] = frozenset()
+
+    def taken_up(self, run: Run, entry: Entry) -> Run:
+        """Return the run as it goes on from its entry."""
+        return replace(gone_on(run, entry), recorded=entry.number in self.recorded)
+
+
+NOTHING = Reconciled([])
+"""What there is to compare before anything was recorded."""
+
+
+def reconcile(ledger: Ledger) -> Reconciled:
+    """Compare each run with its directory, and record in the ledger what it has lost."""
+    found = [_compared(ledger.directory, entry) for entry in ledger.entries()]
+    if lost := [(each.entry.number, each.entry.result) for each in found if each.change and each.entry.result]:
+        ledger.save_all(lost)
+    return Reconciled(
+        entries=[each.entry for each in found],
+        problems=(*_problems(ledger.directory, found),),
+        recorded=frozenset(each.entry.number for each in found if each.same),
+    )
+
+
+def gone_on(run: Run, known: Entry) -> Run:
+    """The run at the choice that it has come to, with what became of it.
+
+    Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
+    """
+    saved = replace(run, config=known.config, overrides=known.overrides)
+    earlier = known.result or planned(saved, time.time())
+    if earlier.status is RunStatus.EXPIRED and earlier.job_id is not None:
+        # Looked for once more: a 404 that was taken for the end may have come of another key, or have passed.
+        earlier.status = RunStatus.SUBMITTED
+    if earlier.status.paid or earlier.status.lost:
+        earlier.resumed += 1
+        for attempt in earlier.attempts:
+            attempt.inherited = True
+    config = run.config if len(run.config.fallbacks) == len(known.config.fallbacks) else known.config
+    return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
+
+
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One run after the comparison; `change` says what the ledger did not have, `same` that the file says the same."""
+
+    entry: Entry
+    change: str = ""
+    same: bool = False
+
+
+def _compared(place: Path, entry: Entry) -> _Compared:
+    directory = place / entry.directory
+    try:
+        content = read_bytes(directory)
+    except ConfigError:
+        content = b""
+    if entry.result is not None and content == result_bytes(entry.result):
+        return _Compared(entry, same=True)
+    told = None if content is None else _told(content, entry, directory)
+    if told is not None:
+        return _Compared(replace(entry, result=told), "file") if ahead(told, entry.result) else _Compared(entry)
+    if entry.result is not None and entry.result.requested:
+        return _Compared(entry)
+    reason = _doubt(directory, content, entry.config)
+    return _Compared(replace(entry, result=in_doubt(entry, directory, reason)), "doubt") if reason else _Compared(entry)
+
+
+def _told(content: bytes, entry: Entry, directory: Path) -> Result | None:
+    """What `result.json` tells, if it can be read and is about this run."""
+    with suppress(ConfigError):
+        told = result_of(content, directory / RESULT)
+        return told if told.index == entry.number and same_work(told.config, entry.config) else None
+    return None
+
+
+def same_work(one: RunConfig, other: RunConfig) -> bool:
+    """Whether two configs ask for the same, as far as can be told without reading the files that they name."""
+    pairs = ((config.provider, config.model, config.request, config.replica) for config in (one, other))
+    return one == other or next(pairs) == next(pairs)
+
+
+def ahead(told: Result, known: Result | None) -> bool:
+    """Whether a run's `result.json` knows something that was recorded after what the ledger knows."""
+    if not told.requested and (known is None or not known.requested):
+        return False
+    if known is None:
+        return True
+    if told.status is known.status is RunStatus.PLANNED and len(told.attempts) <= len(known.attempts):
+        return False  # a run that had no turn is said to be planned without a record
+    return (told.revision, told.last_change) > (known.revision, known.last_change)
+
+
+def _doubt(directory: Path, content: bytes | None, config: RunConfig) -> str:
+    """Why a run may have been paid that the ledger takes for one that was never begun; empty if nothing says so."""
+    if content is not None:
+        return f"its {RESULT} cannot be read, or is another run's"
+    files = paid_files(directory, reuse=config.reuse)
+    return f"its directory holds {', '.join(files[:3])}" if files else ""
+
+
+def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
+    """Names of files in a run's directory that only a paid request brings.
+
+    With `reuse`, a file with a second name is left out: it was linked from the run that paid for it.
+    """
+    with suppress(OSError), os.scandir(directory) as found:
+        return sorted(
+            each.name for each in found if _PAID.fullmatch(each.name) and not (reuse and each.stat().st_nlink > 1)
+        )
+    return []
+
+
+def in_doubt(entry: Entry, directory: Path, reason: str) -> Result:
+    """The record of a run that may have been paid, though nothing tells of its request."""
+    config, began = entry.config, _first_trace(directory)
+    run = Run(entry.number, config, directory, entry.overrides, entry.label)
+    result = entry.result or planned(run, began.timestamp())
+    with suppress(ConfigError):
+        result.request_sent = redacted(build(config, config.sent_model).record)
+    error = ErrorRecord(
+        type=UncertainError.__name__,
+        code=None,
+        message=f"the ledger has lost what became of this run, and {reason}",
+        hint="it counts as spent and is not repeated; the provider's jobs, or its bill, tell whether it was paid",
+        retryable=False,
+    )
+    attempt = Attempt(
+        number=1,
+        provider=result.provider,
+        model=config.sent_model,
+        started_at=began,
+        error=error,
+        usd=counted(config),
+        inherited=True,
+    )
+    times = {**result.timestamps, RunStatus.SUBMITTING.value: began, RunStatus.UNCERTAIN.value: began}
+    changes = {"status": RunStatus.UNCERTAIN, "attempts": [attempt], "error": error, "timestamps": times}
+    return result.model_copy(update={**changes, "revision": result.revision + 1})
+
+
+def _first_trace(directory: Path) -> dt.datetime:
+    """When the run's directory was made, as far as its files tell."""
+    for path in (directory / ".hydra" / "config.yaml", directory):
+        with suppress(OSError):
+            return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    return dt.datetime.now(dt.UTC)
+
+
+def _problems(place: Path, found: Sequence[_Compared]) -> Iterator[Problem]:
+    texts = {
+        "file": f"{place / NAME} is older than the runs' own {RESULT}: what these know was taken over for {{runs}}",
+        "doubt": f"{place / NAME} says that {{runs}} did not begin, but {{its}} {{holds}} results: "
+        "counted as spent, and not sent again",
+    }
+    for change, text in texts.items():
+        if numbers := [each.entry.number for each in found if each.change == change]:
+            several = len(numbers) > 1
+            message = text.format(
+                runs=f"run{'s' * several} {ranges(numbers)}",
+                its="their directories" if several else "its directory",
+                holds="hold" if several else "holds",
+            )
+            yield Problem("", message, "the ledger was damaged, or is an old copy", "warning")
+
+
+def refuse_unknown(place: Path, entries: Sequence[Entry]) -> None:
+    """Raise `LedgerError` where runs have a `result.json` and the ledger in `place` does not have them."""
+    numbers = {entry.number for entry in entries}
+    lost = []
+    for directory in _unknown(place, [entry.directory for entry in entries]):
+        with suppress(ConfigError):
+            told = read_result(directory)
+            # A copy of a run that is known is a copy, and no run that was lost.
+            lost += [told] if told.index not in numbers else []
+    if lost:
+        jobs = sum(told.job_id is not None for told in lost)
+        what = f"run{'s' * (len(lost) > 1)} {ranges(sorted(told.index for told in lost))}"
+        raise LedgerError(
+            f"{place / NAME} has lost {what}: each has a {RESULT}, {jobs} of them with a job; nothing was sent",
+            hint=rebuilding(place),
+        )
+
+
+def _unknown(place: Path, known: Sequence[str]) -> Iterator[Path]:
+    """Directories with a `result.json` where runs could be, and none of the ledger's is."""
+    if not known:
+        yield from run_directories(place)
+        return
+    names = {os.path.normpath(directory) for directory in known}
+    for folder in sorted({os.path.dirname(name) for name in names if name != os.curdir}):  # noqa: PTH120 - plain text
+        with suppress(OSError), os.scandir(place / folder) as found:
+            for each in found:
+                directory = place / folder / each.name
+                if os.path.join(folder, each.name) not in names and (directory / RESULT).is_file():  # noqa: PTH118 - plain text
+                    yield from [] if (directory / NAME).is_file() else [directory]
+
+
+def run_directories(place: Path, names: frozenset[str] = frozenset({RESULT})) -> Iterator[Path]:
+    """The directories at or below `place` that hold one of the names and no ledger of their own."""
+    for folder, folders, files in os.walk(place):
+        depth = len(Path(folder).relative_to(place).parts)
+        if depth and NAME in files:
+            folders.clear()
+        elif names & {*files, *folders}:
+            folders.clear()
+            yield Path(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < LEVELS else []

@@ -1,0 +1,194 @@
+"""Building a ledger anew, after it was lost or damaged, from what the runs' directories and its remains tell."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.artifacts.atomic import disk_errors, publish
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import NAME as RESULT
+from runner.artifacts.result_file import read_result
+from runner.config import Problem, RunConfig, load
+from runner.display import print_problems
+from runner.errors import ConfigError
+from runner.ledger import Acquaintance, Entry, Ledger, fingerprint, has_ledger
+from runner.ledger.book import NAME, salvaged
+from runner.ledger.lock import locked
+from runner.ledger.reconciliation import ahead, in_doubt, run_directories, same_work
+
+from .foreign import PLANNED
+
+_PLACE = ".rebuild"
+"""Where the new ledger is made, in the directory that it is for."""
+
+_SIDE_FILES = ("-wal", "-shm", "-journal")
+
+_HYDRA = Path(".hydra") / "config.yaml"
+
+
+def rebuild(directory: Path, say: Callable[[str], object]) -> int:
+    """Build the ledger of `directory` anew and return 0; nothing is sent.
+
+    What `result.json` tells wins over what the damaged ledger tells, unless that is later. A run without any record is
+    uncertain if its directory was made, as its request may have left. Raises `ConfigError` where nothing is found.
+    """
+    _refuse(directory)
+    with locked(directory), ExitStack() as stack:
+        place = directory / _PLACE
+        stack.callback(shutil.rmtree, place, ignore_errors=True)
+        shutil.rmtree(place, ignore_errors=True)
+        with disk_errors(place):
+            (place / "old").mkdir(parents=True)
+        entries, problems = _found(directory, _remains(directory, place / "old"))
+        if not entries:
+            raise ConfigError(
+                f"{directory} holds no {RESULT} and no ledger that can be read", hint="python -m runner ls"
+            )
+        with Ledger(place) as ledger:
+            ledger.add(entries)
+            ledger.save_all((entry.number, entry.result) for entry in entries if entry.result is not None)
+        kept = _set_aside(directory)
+        publish(place / NAME, directory / NAME)
+    print_problems(problems)
+    states = Counter(entry.status.value for entry in entries)
+    say(f"{directory / NAME} was built anew; {len(entries):,} runs: {_counted(states)}; nothing was sent")
+    if kept is not None:
+        say(f"the damaged one is kept as {kept}")
+    say(f"python -m runner resume {shlex.quote(os.fspath(directory))} goes on with these runs")
+    if (directory / "multirun.yaml").is_file():
+        say("runs of the sweep that never began are not among them: the sweep's own command, given again, adds those")
+    return 0
+
+
+def _refuse(directory: Path) -> None:
+    """Raise `ConfigError` where a ledger does not belong."""
+    if not directory.is_dir():
+        raise ConfigError(f"there is no directory {directory}", hint="python -m runner ls")
+    if (directory / PLANNED).is_file():
+        hint = f"python -m runner resume {shlex.quote(os.fspath(directory))} names one that is damaged"
+        raise ConfigError(f"each run of {directory} has a ledger of its own; each is built anew alone", hint=hint)
+    known = None if has_ledger(directory) else Acquaintance().find(directory.resolve())
+    if known is not None:
+        raise ConfigError(f"{directory} is one run of a sweep, whose ledger is sound", hint="python -m runner ls")
+
+
+def _counted(states: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in states.items())
+
+
+def _remains(directory: Path, place: Path) -> list[Entry]:
+    """What can still be read of the damaged ledger, or of the one that was set aside last, from a copy in `place`."""
+    aside = sorted(path for path in directory.glob(f"{NAME}.damaged-*") if not path.name.endswith(_SIDE_FILES))
+    sources = [path for path in (directory / NAME, *aside[-1:]) if path.is_file() and not path.is_symlink()]
+    for source in sources[:1]:
+        with disk_errors(place):
+            for ending in ("", "-wal", "-journal"):
+                file = source.with_name(f"{source.name}{ending}")
+                if file.is_file() and not file.is_symlink():
+                    shutil.copyfile(file, place / f"{NAME}{ending}")
+        return salvaged(place / NAME)
+    return []
+
+
+def _found(directory: Path, remains: list[Entry]) -> tuple[list[Entry], list[Problem]]:
+    """Every run that anything tells of, by number, and what could not be read."""
+    entries = {entry.number: entry for entry in remains}
+    problems: list[Problem] = []
+    doubtful: list[Path] = []
+    for place in sorted({*run_directories(directory, frozenset({RESULT, ".hydra"}))}):
+        try:
+            told = read_result(place)
+        except ConfigError as error:
+            problems += [Problem("", str(error), severity="warning")] if (place / RESULT).exists() else []
+            doubtful.append(place)
+            continue
+        name = os.path.relpath(place, directory)
+        entries[told.index] = _better(entries.get(told.index), _entry(told, name))
+    known = {entry.directory for entry in entries.values() if entry.result is not None}
+    for place in doubtful:
+        if os.path.relpath(place, directory) not in known:
+            problems += _add_doubtful(entries, directory, place)
+    return sorted(entries.values(), key=lambda entry: entry.number), problems
+
+
+def _better(known: Entry | None, told: Entry) -> Entry:
+    """The one of two records of a run that was written later."""
+    if known is None:
+        return told
+    if told.result is None or not ahead(told.result, known.result):
+        return known
+    same = same_work(told.config, known.config)
+    return replace(known, directory=told.directory, result=told.result) if same else told
+
+
+def _entry(told: Result, directory: str) -> Entry:
+    return Entry(told.index, directory, _work(told.config), told.config, tuple(told.overrides), result=told)
+
+
+def _work(config: RunConfig) -> str:
+    try:
+        return fingerprint(config)
+    except ConfigError:
+        # A file that it names is gone. What is not paid again needs no fingerprint that others could find.
+        return f"unknown-{config.request.kind}-{os.urandom(8).hex()}"
+
+
+def _add_doubtful(entries: dict[int, Entry], directory: Path, place: Path) -> Iterator[Problem]:
+    """Take a run for uncertain whose directory was made and has no record: its request may have left."""
+    name = os.path.relpath(place, directory)
+    known = next((entry for entry in entries.values() if os.path.normpath(entry.directory) == name), None)
+    if known is None:
+        config = _saved_config(place)
+        if config is None:
+            yield Problem(
+                "", f"{place} was left out: neither its {RESULT} nor its {_HYDRA} can be read", None, "warning"
+            )
+            return
+        free = int(name) if name.isdecimal() and int(name) not in entries else max(entries, default=-1) + 1
+        known = Entry(free, name, _work(config), config)
+    entries[known.number] = replace(known, result=in_doubt(known, place, f"its directory has no {RESULT} to read"))
+
+
+def _saved_config(place: Path) -> RunConfig | None:
+    with suppress(OSError, yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError):
+        container = OmegaConf.to_container(OmegaConf.load(place / _HYDRA), resolve=True)
+        if isinstance(container, dict):
+            return load({str(key): value for key, value in container.items()})[0]
+    return None
+
+
+def _set_aside(directory: Path) -> Path | None:
+    """Keep the damaged ledger with its log under another name; the new one's path, None if there was none."""
+    path = directory / NAME
+    if not os.path.lexists(path):
+        _move_log(path, path.with_name(f"{NAME}.damaged-{_stamp()}"))
+        return None
+    kept = path.with_name(f"{NAME}.damaged-{_stamp()}")
+    _move_log(path, kept)
+    with disk_errors(kept):
+        path.rename(kept)
+    return kept
+
+
+def _move_log(path: Path, kept: Path) -> None:
+    for ending in _SIDE_FILES:
+        side = path.with_name(f"{path.name}{ending}")
+        if os.path.lexists(side):
+            with disk_errors(side):
+                side.rename(kept.with_name(f"{kept.name}{ending}"))
+
+
+def _stamp() -> str:
+    return f"{dt.datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}"
