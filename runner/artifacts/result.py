@@ -7,9 +7,9 @@ import math
 import re
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field, model_validator
 
 from runner.config import RunConfig
 
@@ -77,16 +77,10 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?",
 _LONGEST_NAME = 255
 
 
-def _own_name(name: str) -> str:
-    """Refuse what is no name of a file in the run's own directory: a record may come from anyone."""
+def own_name(name: str) -> bool:
+    """Whether this is the name of a file in a run's own directory, on any system: a record may come from anyone."""
     plain = name.isprintable() and not {*name} & {*'/\\:*?"<>|'} and name.strip(". ") and name == name.strip()
-    if not plain or _RESERVED.fullmatch(name) or len(name.encode(errors="replace")) > _LONGEST_NAME:
-        raise ValueError(f"{name[:80]!r} is no name of a file in the run's directory")
-    return name
-
-
-OwnName = Annotated[str, AfterValidator(_own_name)]
-"""The name of a file in the run's directory."""
+    return bool(plain) and not _RESERVED.fullmatch(name) and len(name.encode(errors="replace")) <= _LONGEST_NAME
 
 
 def _usd(value: float | None) -> float | None:
@@ -101,7 +95,7 @@ Usd = Annotated[float | None, AfterValidator(_usd)]
 class Artifact(Record):
     """A file that the run produced; `path` is its name in the run's directory."""
 
-    path: OwnName
+    path: str
     bytes: int
     sha256: str
     media_type: str
@@ -182,7 +176,7 @@ class Absence(Record):
 class Pending(Record):
     """A file that was paid for and has no final name yet: complete at `path`, or still to be fetched from `url`."""
 
-    path: OwnName
+    path: str
     """Where it lies or is to lie, relative to the run's directory, until it is checked."""
     bytes: int = 0
     sha256: str | None = None
@@ -248,6 +242,18 @@ class Result(Record):
     warnings: list[str] = []
     environment: Environment
     raw_response: dict[str, Any] | None = None  # Any: the server's last JSON about the job
+
+    @model_validator(mode="after")
+    def _leave_out_other_files(self) -> Self:
+        """Leave out what is no file of the run's own: nothing is read or written elsewhere because a record says so."""
+        for name in ("artifacts", "pending", "partial_images"):
+            found = getattr(self, name)
+            strange = [each for each in found if not own_name(each.path)]
+            if strange:
+                setattr(self, name, [each for each in found if own_name(each.path)])
+                ignored = [f"ignored, as it is no file of this run's directory: {each.path[:80]!r}" for each in strange]
+                self.warnings = [*self.warnings, *ignored]
+        return self
 
     @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
     @property

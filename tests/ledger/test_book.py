@@ -202,8 +202,7 @@ errors = st.none() | st.builds(ErrorRecord, type=text, code=st.none() | text, me
                                retryable=st.booleans())  # fmt: skip
 attempts = st.builds(Attempt, number=st.integers(1, 9), started_at=st.just(NOW), job_id=st.none() | text, error=errors,
                      usd=usd)  # fmt: skip
-names = st.from_regex(r"[a-z][a-z-]{0,9}\.[a-z]{1,4}", fullmatch=True)
-pendings = st.builds(Pending, path=names, bytes=st.integers(0, 9), sha256=st.none() | text, url=st.none() | text)
+pendings = st.builds(Pending, path=text, bytes=st.integers(0, 9), sha256=st.none() | text, url=st.none() | text)
 facts = st.fixed_dictionaries({
     "status": st.sampled_from(RunStatus), "job_id": st.none() | text, "attempts": st.lists(attempts, max_size=3),
     "pending": st.lists(pendings, max_size=2), "error": errors, "warnings": st.lists(text, max_size=2),
