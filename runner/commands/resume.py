@@ -20,7 +20,9 @@ def main(arguments: Sequence[str]) -> int:
         return rebuild(parsed.dir, print)
     from runner.sweep.resumption import Consent, resume
 
-    consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
+    consent = Consent(
+        retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain, copied=parsed.copied
+    )
     return resume(parsed.dir, consent, parsed.overrides, print)
 
 
@@ -40,6 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         "--resubmit-uncertain",
         action="store_true",
         help="pay again for runs whose answer stays lost, at the risk of paying twice",
+    )
+    parser.add_argument(
+        "--copied",
+        action="store_true",
+        help="the directory is a copy of another one, and pays for what is left of its runs although that one may, too",
     )
     parser.add_argument(
         "--rebuild",

@@ -4,6 +4,7 @@ from .acquaintance import Acquaintance
 from .book import Entry, Ledger, LedgerError, rebuilding
 from .fingerprint import fingerprint
 from .lock import LockedError
+from .ownership import CopyError, keep_copy
 from .reconciliation import NOTHING, Reconciled, gone_on, reconcile, refuse_unknown
 from .recording import entered, has_ledger, recording
 from .reuse import Reuse, link
@@ -15,6 +16,7 @@ __all__ = [
     "NOTHING",
     "OUTPUTS",
     "Acquaintance",
+    "CopyError",
     "Entry",
     "Ledger",
     "LedgerError",
@@ -29,6 +31,7 @@ __all__ = [
     "gone_on",
     "has_ledger",
     "jobs_elsewhere",
+    "keep_copy",
     "link",
     "may_pass",
     "rebuilding",

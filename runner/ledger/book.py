@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import ValidationError
 from pydantic_core import from_json
@@ -32,6 +32,9 @@ CREATE TABLE runs (
     result TEXT);
 CREATE INDEX by_status ON runs (status);
 """
+_FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT NULL)"
+"""What the ledger tells of itself. Earlier versions neither have it nor mind it."""
+_OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
 _SELECT = "SELECT number, directory, fingerprint, config, overrides, label, result FROM runs"
 _INSERT = """
 INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)"""
@@ -46,6 +49,20 @@ _SOUND = [("ok",)]
 
 class LedgerError(ConfigError):
     """There is no ledger, or it cannot be read."""
+
+
+class TakenOverError(DiskError):
+    """The ledger is no longer this process's: another one has taken it over, or its file was removed or replaced."""
+
+
+class Original(NamedTuple):
+    """The directory that a ledger was copied from; `host` where that is another machine's."""
+
+    directory: Path
+    host: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.directory} on {self.host}" if self.host else str(self.directory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +103,16 @@ class Ledger:
         path = directory / NAME
         if readonly and not path.is_file():
             raise LedgerError(f"{directory} has no {NAME}", hint="python -m runner ls")
+        self.token = ""
+        """What names this process as the ledger's owner; without one, nobody asks."""
+        self.copy_of: Original | None = None
+        """The directory that this one is a copy of, where nobody has agreed yet that both may pay."""
         self._readonly = readonly
         self._turn = threading.Lock()
         self._sections: dict[int, tuple[int, object]] = {}
         with _reading(path) if readonly else _writing(path):
             self._db = _connect(path, readonly=readonly)
+            self._inode = path.stat().st_ino
 
     def __enter__(self) -> Self:
         return self
@@ -125,6 +147,28 @@ class Ledger:
         ]
         with self._turn, _writing(self.directory / NAME), self._transaction():
             self._db.executemany(_UPDATE, rows)
+
+    @contextmanager
+    def facts(self) -> Iterator[dict[str, Any]]:  # Any: JSON
+        """Change what the ledger tells of itself, in one transaction with reading it."""
+        with self._turn, _writing(self.directory / NAME), self._transaction():
+            self._db.execute(_FACTS)
+            known = self._facts()
+            before = {name: json.dumps(value) for name, value in known.items()}
+            yield known
+            after = {name: json.dumps(value) for name, value in known.items()}
+            self._db.executemany("DELETE FROM facts WHERE name = ?", [(name,) for name in before.keys() - after.keys()])
+            changed = [(name, text) for name, text in after.items() if before.get(name) != text]
+            self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", changed)
+
+    def known_facts(self) -> dict[str, Any]:  # Any: JSON
+        """What the ledger tells of itself; raises `LedgerError`."""
+        with _reading(self.directory / NAME):
+            there = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone()
+            return self._facts() if there else {}
+
+    def _facts(self) -> dict[str, Any]:  # Any: JSON
+        return {str(name): from_json(text) for name, text in self._db.execute("SELECT name, json FROM facts")}
 
     def entries(self) -> list[Entry]:
         """All runs, by number."""
@@ -192,12 +236,33 @@ class Ledger:
     def _transaction(self) -> Iterator[None]:
         self._db.execute("BEGIN IMMEDIATE")
         try:
+            self._require_owner()
             yield
             self._db.execute("COMMIT")
         except BaseException:
             if self._db.in_transaction:  # a full disk ends it by itself
                 self._db.execute("ROLLBACK")
             raise
+
+    def _require_owner(self) -> None:
+        """Raise `TakenOverError` unless the ledger is still this process's: nothing may be paid by it any more."""
+        if not self.token:
+            return
+        path = self.directory / NAME
+        try:
+            there = path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise TakenOverError(
+                f"{path} was removed or replaced while this process ran; nothing more is submitted",
+                hint="what was submitted goes on at the provider; each run's result.json and run.log name its job",
+            )
+        if self._db.execute(_OWNER, (self.token,)).fetchone() is None:
+            raise TakenOverError(
+                f"another process has taken over {self.directory}; nothing more is submitted by this one",
+                hint="what was submitted is kept, and that process goes on with it",
+            )
 
 
 def salvaged(path: Path) -> list[Entry]:

@@ -2,24 +2,42 @@
 
 from __future__ import annotations
 
-import datetime as dt
+import errno
 import json
 import os
-import socket
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import BaseFileLock, FileLock, Timeout
+from filelock import FileLock, Timeout
 
 from runner.artifacts.atomic import disk_errors
+from runner.config import Problem
 from runner.errors import ConfigError
+
+from .process import is_alive, is_local, named, this_process
 
 NAME = ".lock"
 
 _GLANCE = 0.1
 """Seconds for which the lock is tried: `at_work` may hold it for an instant, to see whether it is free."""
+
+_BEAT = 15.0
+"""Seconds between two signs of life of who holds a lock."""
+
+_SILENCE = 90.0
+"""Seconds without a sign of life after which a holder on another machine is taken for dead."""
+
+_NO_LOCKS = {
+    number
+    for name in ("ENOLCK", "ENOSYS", "EOPNOTSUPP", "ENOTSUP", "EINVAL")
+    if (number := getattr(errno, name, None)) is not None
+}
+"""What a file system says that has no locks."""
 
 
 class LockedError(ConfigError):
@@ -28,81 +46,190 @@ class LockedError(ConfigError):
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
-    """Hold the lock of `directory`, which exists; raises `LockedError` in an instant if someone else does."""
-    path = directory / NAME
-    lock = FileLock(path, timeout=_GLANCE, poll_interval=_GLANCE / 5)
-    with disk_errors(path):
-        _acquire(lock, directory)
+    """Hold the lock of `directory`, which exists; raises `LockedError` in an instant if someone else does.
+
+    A lock file that is removed meanwhile is made again.
+    """
+    lock = _Lock(directory)
+    with disk_errors(lock.path):
+        lock.acquire()
+    ended = threading.Event()
+    keeper = threading.Thread(target=lock.keep, args=(ended,), name="runner-lock", daemon=True)
+    keeper.start()
     try:
-        _sign(path)
         yield
     finally:
-        with suppress(OSError):
-            path.write_text("", encoding="utf-8")
+        ended.set()
+        keeper.join()
         lock.release()
-
-
-def _acquire(lock: BaseFileLock, directory: Path) -> None:
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LockedError(
-            f"{directory} is in use by {at_work(directory) or 'another process'}",
-            hint="wait for it to end, or end it; what it has submitted is kept and can be resumed then",
-        ) from None
 
 
 def at_work(directory: Path) -> str | None:
     """Who is at work in `directory`, in words; changes nothing.
 
     A process id outlives its process, as another's: only where the lock cannot be tried is it what counts. A holder on
-    another host is believed, as not every shared disk tells of locks.
+    another machine is believed as long as it gives signs of life, as not every shared disk tells of locks.
     """
     signed = _signature(directory)
-    if signed is None or (signed["host"] == socket.gethostname() and not _held(directory / NAME, signed["pid"])):
+    if signed is None:
         return None
-    return f"process {signed['pid']} on {signed['host']} since {signed['since']}"
+    path = directory / NAME
+    there = _held(path, signed) if is_local(signed) else _beats(path, signed)
+    return named(signed) if there else None
+
+
+class _Lock:
+    """The lock of one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.path = directory / NAME
+        self._directory = directory
+        self._file: int | None = None
+        self._windows: FileLock | None = None
+        self._signed = False
+
+    def acquire(self) -> None:
+        """Take the lock and sign it; raises `LockedError` or `OSError`."""
+        if self.path.is_symlink():
+            raise ConfigError(f"{self.path} is a link, and no lock of ours", hint="remove it")
+        signed = _signature(self._directory)
+        if signed is not None and not is_local(signed) and signed.get("machine") and _beats(self.path, signed):
+            self._refuse(f"it gave a sign of life less than {_SILENCE:.0f} s ago; ")
+        if not self._taken():
+            self._refuse()
+        _sign(self.path)
+        self._signed = True
+
+    def keep(self, ended: threading.Event) -> None:
+        """Give signs of life until `ended`, and make the lock file again if it is gone."""
+        while not ended.wait(_BEAT):
+            with suppress(OSError, ConfigError):
+                if self._lost():
+                    self._let_go()
+                    self.acquire()
+                else:
+                    os.utime(self.path)
+
+    def release(self) -> None:
+        """Take the signature away and let go."""
+        with suppress(OSError):
+            if self._signed and not self._lost():
+                self.path.write_text("", encoding="utf-8")
+        self._let_go()
+
+    def _taken(self) -> bool:
+        deadline = time.monotonic() + _GLANCE
+        while True:
+            if self._tried():
+                return True
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(_GLANCE / 5)
+
+    def _tried(self) -> bool:
+        if sys.platform == "win32":
+            self._windows = FileLock(self.path, timeout=0, thread_local=False)
+            with suppress(Timeout):
+                self._windows.acquire()
+                return True
+            return False
+        import fcntl
+
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(file)
+            if error.errno in _NO_LOCKS:
+                return self._taken_without_locks(error)
+            if error.errno in (errno.EAGAIN, errno.EACCES):
+                return False
+            raise
+        # Someone may have removed the file just now: its lock would keep nobody out.
+        self._file = file
+        if self._lost():
+            self._let_go()
+            return False
+        return True
+
+    def _taken_without_locks(self, error: OSError) -> bool:
+        """Whether nobody who lives has signed the file, on a disk that has no locks."""
+        signed = _signature(self._directory)
+        if signed is not None and (is_alive(signed) if is_local(signed) else _beats(self.path, signed)):
+            return signed.get("pid") == os.getpid() and self._signed
+        if not self._signed:
+            _warn(self._directory, error)
+        return True
+
+    def _lost(self) -> bool:
+        """Whether the file that is locked is no longer the one of this name."""
+        try:
+            found = self.path.stat()
+        except FileNotFoundError:
+            return True
+        if self._file is None:
+            return False
+        held = os.fstat(self._file)
+        return (found.st_dev, found.st_ino) != (held.st_dev, held.st_ino)
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        if self._windows is not None:
+            self._windows.release()
+            self._windows = None
+
+    def _refuse(self, why: str = "") -> None:
+        raise LockedError(
+            f"{self._directory} is in use by {at_work(self._directory) or 'another process'}",
+            hint=f"{why}wait for it to end, or end it; what it has submitted is kept and can be resumed then",
+        ) from None
+
+
+def _warn(directory: Path, error: OSError) -> None:
+    from runner.display import print_problems  # which reads ledgers
+
+    message = f"the disk of {directory} has no locks ({error.strerror}): other machines are not kept out"
+    hint = "hydra.sweep.dir or hydra.run.dir on another disk is safe; else resume it on one machine only"
+    print_problems([Problem("", message, hint, "warning")])
 
 
 def _signature(directory: Path) -> dict[str, Any] | None:  # Any: JSON
-    with suppress(OSError, ValueError):
-        signed = json.loads((directory / NAME).read_text(encoding="utf-8"))
-        if isinstance(signed, dict) and {"pid", "host", "since"} <= signed.keys():
-            return signed
+    path = directory / NAME
+    with suppress(OSError, ValueError, RecursionError):
+        if path.is_file() and not path.is_symlink():
+            with path.open("rb") as file:
+                signed = json.loads(file.read(4096))
+            if isinstance(signed, dict) and {"pid", "host", "since"} <= signed.keys():
+                return signed
     return None
 
 
-def _held(path: Path, pid: object) -> bool:
+def _beats(path: Path, signed: dict[str, Any]) -> bool:  # Any: JSON
+    """Whether who signed on another machine gives signs of life; earlier versions gave none."""
+    with suppress(OSError):
+        return not signed.get("machine") or abs(time.time() - path.stat().st_mtime) < _SILENCE
+    return False
+
+
+def _held(path: Path, signed: dict[str, Any]) -> bool:  # Any: JSON
     """Whether a process of this host holds the lock."""
     try:
         import fcntl
     except ImportError:  # Windows
-        return _alive(pid)
+        return is_alive(signed)
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # closing releases it
     except BlockingIOError:
         return True
     except OSError:  # no right to read it, or a disk without such locks
-        return _alive(pid)
+        return is_alive(signed)
     return False
 
 
-def _alive(pid: object) -> bool:
-    if os.name == "nt" or not isinstance(pid, int):
-        return True  # Windows knows no signal that only asks
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def _sign(path: Path) -> None:
-    since = f"{dt.datetime.now().astimezone():%Y-%m-%d %H:%M:%S}"
-    text = json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": since})
     # In place: a file renamed over it would be another file than the one that is locked.
     with disk_errors(path):
-        path.write_text(text + "\n", encoding="utf-8")
+        path.write_text(json.dumps(this_process()) + "\n", encoding="utf-8")

@@ -14,6 +14,7 @@ from runner.errors import ConfigError
 
 from .book import NAME, Entry, Ledger, run_directory
 from .lock import locked
+from .ownership import CopyError, owned
 from .reconciliation import Reconciled
 
 
@@ -22,7 +23,7 @@ def recording(directory: Path) -> Iterator[Ledger]:
     """The ledger of `directory`, both made if need be, for this process alone; raises `LockedError`, `DiskError`."""
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory), Ledger(directory) as ledger:
+    with locked(directory), Ledger(directory) as ledger, owned(ledger):
         yield ledger
 
 
@@ -50,7 +51,10 @@ def entered(
         )
     if new := [run for run in runs if run.index not in had]:
         ledger.add(_entry(ledger, run, works[run.index]) for run in new)
-    return [known.taken_up(run, had[run.index]) if run.index in had else run for run in runs]
+    going = [known.taken_up(run, had[run.index]) if run.index in had else run for run in runs]
+    if ledger.copy_of is not None and (paying := sum(run.open and run.pays for run in going)):
+        raise CopyError(ledger.directory, ledger.copy_of, paying)
+    return going
 
 
 def _entry(ledger: Ledger, run: Run, work: str) -> Entry:

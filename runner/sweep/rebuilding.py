@@ -26,6 +26,7 @@ from runner.errors import ConfigError
 from runner.ledger import Acquaintance, Entry, Ledger, fingerprint, has_ledger
 from runner.ledger.book import NAME, salvaged
 from runner.ledger.lock import locked
+from runner.ledger.ownership import refuse_owner
 from runner.ledger.reconciliation import ahead, in_doubt, run_directories, same_work
 
 from .foreign import PLANNED
@@ -46,6 +47,7 @@ def rebuild(directory: Path, say: Callable[[str], object]) -> int:
     """
     _refuse(directory)
     with locked(directory), ExitStack() as stack:
+        refuse_owner(directory)
         place = directory / _PLACE
         stack.callback(shutil.rmtree, place, ignore_errors=True)
         shutil.rmtree(place, ignore_errors=True)

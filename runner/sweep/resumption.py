@@ -23,12 +23,14 @@ from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import (
     Acquaintance,
+    CopyError,
     Entry,
     Ledger,
     Reconciled,
     entered,
     fingerprint,
     has_ledger,
+    keep_copy,
     may_pass,
     rebuilding,
     reconcile,
@@ -67,6 +69,8 @@ class Consent:
 
     retry_failed: bool = False
     resubmit_uncertain: bool = False
+    copied: bool = False
+    """Whether a copy of a directory may pay for what its original may have paid for meanwhile."""
 
 
 def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object]) -> int:
@@ -95,14 +99,15 @@ def _resume(
         if any(run.config.dry_run for run in runs):
             _print_dry_run(runs)
             return 0
+        copied, copy_error = _copied(runs, owners, directory, consent)
         findings = [*_findings(runs), *_changed_inputs(runs, ledgers)]
         if not any(run.open for run in runs):
             say("nothing to do")
         unaffordable, objection = agree_to_rest(runs)
-        held = unaffordable | {finding.run for finding in findings if finding.run is not None}
+        held = copied | unaffordable | {finding.run for finding in findings if finding.run is not None}
         tracked = [tracking.observer(runs)]
         outcome = execute(runs, owners, _restore, directory=directory, observers=tracked, held=held)
-    for error in _objections(findings, len(runs), objection, directory, consent):
+    for error in filter(None, [copy_error, *_objections(findings, len(runs), objection, directory, consent)]):
         print_error(error)
         outcome.stopped_by = outcome.stopped_by or error
     if consent.retry_failed and (note := _not_paid_again(runs, outcome.results)):
@@ -110,6 +115,23 @@ def _resume(
     if left := never_begun(directory):
         print_error(NotBegunError(directory, left))
     return outcome.exit_code or (NotBegunError.exit_code if left else 0)
+
+
+def _copied(
+    runs: list[Run], owners: Mapping[Path, Ledger], directory: Path, consent: Consent
+) -> tuple[set[int], RunnerError | None]:
+    """The numbers of the runs that a copied directory must not pay for, and why; what exists is brought home."""
+    copies = {ledger: ledger.copy_of for ledger in owners.values() if ledger.copy_of is not None}
+    if consent.copied:
+        for ledger in copies:
+            keep_copy(ledger)
+        return set(), None
+    held = {run.index for run in payers(runs) if owners[run.directory] in copies}
+    for place, run in enumerate(runs):
+        if owners[run.directory] in copies:
+            # What the original has not brought home yet is not this one's to delete.
+            runs[place] = replace(run, config=run.config.model_copy(update={"delete_remote": False}))
+    return held, CopyError(directory, next(iter(copies.values())), len(held)) if held else None
 
 
 def _objections(
