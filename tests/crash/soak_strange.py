@@ -225,15 +225,24 @@ class Life:
         self._outcome.kills += end.code == KILLED and not watchdog.stop()
         watchdog.stop()
         if watchdog.bit:
-            self._outcome.wrong.append(f"HUNG: {' '.join(arguments)} did not end within {PATIENCE:.0f} s")
+            self._outcome.wrong.append(f"HUNG: {arguments[0]} did not end within {PATIENCE:.0f} s")
         elif end.code not in (KILLED, 0, 1, 2, 3, 4) or "Traceback" in end.output or "internal error" in end.output:
-            self._outcome.wrong.append(f"CRASHED: {' '.join(arguments)} ended with {end.code}:\n{end.output[-3000:]}")
+            self._outcome.wrong.append(
+                f"CRASHED: {' '.join(arguments[:2])} ended with {end.code}: {_worst(end.output)}"
+            )
         return end
 
     def _moment(self) -> Moment:
         request: Request = self._chance.choice(("paid", "paid", "poll", "content"))
         phase: Phase = self._chance.choice(("asked", "read", "committed", "half", "answered"))
         return Moment(request, phase, self._chance.randint(1, self._runs // 2))
+
+
+def _worst(output: str) -> str:
+    """What is most telling of what a process said."""
+    lines = output.splitlines()
+    errors = [line for line in lines if "internal error" in line] or lines[-15:]
+    return "\n".join(dict.fromkeys(errors))[:2000]
 
 
 class _Watchdog:

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -135,7 +135,8 @@ class StrangeServer(Killer):
         self._thread.join()
 
     async def _failed(self, request: Request, error: Exception) -> Response:
-        self.errors.append("".join(traceback.format_exception(error)))
+        if not isinstance(error, ClientDisconnect):  # it was killed
+            self.errors.append("".join(traceback.format_exception(error)))
         return plain_fault("server_error")
 
     async def _create(self, request: Request) -> Response:
