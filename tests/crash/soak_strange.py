@@ -219,6 +219,7 @@ class Life:
             speed=SPEED,
             started=begun,
         )
+        self.server.farewell()
         self._outcome.processes += 1
         if end.code == KILLED:
             self._killed.add(self.server.process)

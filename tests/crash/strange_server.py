@@ -29,6 +29,9 @@ from runner.emulator.settings import EmulatorSettings
 
 LATENCY = (0.02, 0.2)
 """Seconds that a job takes."""
+MOMENT = 0.02
+PATIENCE = 500
+"""Moments in which a dead client's connections are surely closed."""
 DAY = 86_400
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
@@ -121,7 +124,12 @@ class StrangeServer(Killer):
         app = Starlette(routes=routes, exception_handlers={Exception: self._failed})
         app.add_middleware(Trap, killer=self)
         self._server = Server(app, self._up.set)
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._server.serve([self._socket])), daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve([self._socket])
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -133,6 +141,17 @@ class StrangeServer(Killer):
     ) -> None:
         self._server.stop()
         self._thread.join()
+
+    def farewell(self) -> None:
+        """Return when everything that a client which is dead has sent was dealt with."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(self._unconnected(), self._loop).result()
+
+    async def _unconnected(self) -> None:
+        for _ in range(PATIENCE):
+            await asyncio.sleep(MOMENT)
+            if not self._server.server_state.connections and not self._server.server_state.tasks:
+                return
 
     async def _failed(self, request: Request, error: Exception) -> Response:
         if not isinstance(error, ClientDisconnect):  # it was killed
