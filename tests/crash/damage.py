@@ -82,6 +82,14 @@ class Damage:
             shutil.copy(path, self._sweep / path.name)
         return True
 
+    def sweep_restored(self) -> bool:
+        """The whole directory came back from a backup made just before: the same files, and all of them new."""
+        elsewhere = self._sweep.with_name("backup")
+        shutil.copytree(self._sweep, elsewhere)
+        shutil.rmtree(self._sweep)
+        elsewhere.rename(self._sweep)
+        return True
+
     def lock_removed(self) -> bool:
         found = (self._sweep / ".lock").exists()
         (self._sweep / ".lock").unlink(missing_ok=True)
@@ -148,6 +156,6 @@ def _is_json(path: Path) -> bool:
 DAMAGES: dict[str, Callable[[Damage], bool]] = {
     name: function
     for name, function in vars(Damage).items()
-    if name.startswith(("wal_", "ledger_", "lock_", "result_", "parts_"))
+    if name.startswith(("wal_", "ledger_", "lock_", "result_", "parts_", "sweep_"))
 }
 """Every damage by its name."""

@@ -30,7 +30,7 @@ sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 from damage import DAMAGES, Damage  # noqa: E402 - the paths come first
 from strange_manners import MANNERS, SELDOM  # noqa: E402
 from strange_oracle import Verdict, judge  # noqa: E402
-from strange_server import FAULTS, StrangeServer  # noqa: E402
+from strange_server import FAULTS, KEY, StrangeServer  # noqa: E402
 from witness import Moment, Phase, Request  # noqa: E402
 from zygotes import KILLED, End, Zygotes  # noqa: E402
 
@@ -158,6 +158,7 @@ class Life:
         return [
             *("-m", "--config-dir", "conf", "+experiment=videos,images", f"request.prompt={prompts}"),
             *("provider=compatible", f"provider.base_url={self.server.base_url}", "provider.timeout=3000"),
+            "provider.api_key_env=SOAK_KEY",
             *("provider.poll_interval=2", "provider.max_poll_attempts=30", "gallery=false"),
             *("hydra.sweep.dir=sweep", "progress=plain", "yes=true"),
         ]
@@ -214,7 +215,7 @@ class Life:
         end = self._zygotes.run(
             arguments,
             home=self._home,
-            environment={},
+            environment={"SOAK_KEY": KEY},
             kill_at=self._chance.randrange(20, 12 * self._runs) if kill and not by_server else None,
             speed=SPEED,
             started=begun,
@@ -298,6 +299,8 @@ def totals(outcomes: Sequence[Outcome]) -> Iterator[str]:
     )
     statuses = sum((each.statuses for each in verdicts), Counter[str]())
     yield "runs ended as " + ", ".join(f"{name} {count}" for name, count in statuses.most_common())
+    met = sum((each.met for each in verdicts), Counter[str]())
+    yield f"odd manners met: {len(met)} of {sum(len(known) - 1 for known in MANNERS.values())}, {met.total()} times"
     yield (
         f"paid {sum(each.paid for each in verdicts)}, finished {sum(each.finished for each in verdicts)}, "
         f"on disk {sum(each.on_disk for each in verdicts)}, uncertain {sum(each.uncertain for each in verdicts)}, "

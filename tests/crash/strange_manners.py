@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import strange_media
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
+DAY = 86_400
 Json = dict[str, Any]  # Any: JSON values
 Fields = tuple[Json, Callable[["Paid"], Response] | None]
 
@@ -60,21 +61,29 @@ class Paid:
         return "failed" if name.startswith("failed") else "finished"
 
     @property
-    def odd(self) -> str:
-        """What is out of the ordinary about it."""
-        names = [self.manners[aspect] for aspect in ASPECTS[self.kind]
-                 if self.manners[aspect] != next(iter(MANNERS[aspect]))]  # fmt: skip
-        return ", ".join(names) or "plain"
+    def odd(self) -> list[str]:
+        """The manners of it that are out of the ordinary, by aspect and name."""
+        return [f"{aspect}:{self.manners[aspect]}" for aspect in ASPECTS[self.kind]
+                if self.manners[aspect] != next(iter(MANNERS[aspect]))]  # fmt: skip
 
     @property
     def urls(self) -> list[str]:
         return [f"{self.address}/{number}" for number in range(len(self.files))]
 
 
+class JSONResponse(Response):
+    """JSON as Python writes it, with `NaN` and numbers of any length."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        return json.dumps(content).encode()
+
+
 MANNERS: dict[str, dict[str, Any]] = {}  # Any: what each aspect wants, mostly a function
 ASPECTS = {
-    "video": ("create", "job", "words", "numbers", "file", "type", "video", "absence", "ending"),
-    "image": ("image", "picture", "type", "absence", "usage"),
+    "video": ("create", "job", "words", "numbers", "file", "type", "video", "absence", "door", "ending"),
+    "image": ("image", "picture", "type", "absence", "door", "usage"),
 }
 """What is odd about each kind of work."""
 SELDOM = 0.35
@@ -245,6 +254,21 @@ def huge(job: Json) -> Json:
 
 
 @manner("numbers")
+def not_a_number(job: Json) -> Json:
+    return {**job, "progress": float("nan"), "expires_at": float("inf"), "created_at": float(job["created_at"])}
+
+
+@manner("numbers")
+def clock_ahead(job: Json) -> Json:
+    return {**job, **{key: job[key] + DAY for key in ("created_at", "expires_at") if job[key]}}
+
+
+@manner("numbers")
+def clock_behind(job: Json) -> Json:
+    return {**job, **{key: job[key] - 3 * DAY for key in ("created_at", "expires_at") if job[key]}}
+
+
+@manner("numbers")
 def nothing(job: Json) -> Json:
     left_out = ("completed_at", "expires_at", "progress", "model", "seconds", "size")
     return {key: value for key, value in job.items() if key not in left_out}
@@ -317,6 +341,7 @@ MANNERS["absence"] = {  # so often the job, and its file, are not found at first
     "very_late_job": (5, 0),
     "very_late_file": (0, 10),
 }
+MANNERS["door"] = {"open": False, "key": True}  # whether addresses of files want the key, too
 
 
 # How a job ends: fields of the ended job, and whether it is then said to be completed.
@@ -397,6 +422,11 @@ def data_object(paid: Paid) -> Response:
 @manner("image")
 def images_key(paid: Paid) -> Response:
     return JSONResponse({"images": [{"url": url} for url in paid.urls]})
+
+
+@manner("image")
+def far_too_many(paid: Paid) -> Response:
+    return _images([{"b64_json": _base64(file)} for file in [*paid.files] * 50])
 
 
 @manner("image")

@@ -39,6 +39,8 @@ class Verdict:
     unsettled: list[str] = field(default_factory=list)
     untold: list[str] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
+    met: Counter[str] = field(default_factory=Counter)
+    """Odd manners, by how many payments met them."""
 
 
 def judge(directory: Path, account: Sequence[Paid], killed: Collection[int]) -> Verdict:
@@ -48,6 +50,7 @@ def judge(directory: Path, account: Sequence[Paid], killed: Collection[int]) -> 
     hashes = {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in _files(directory)}
     verdict = Verdict(runs=len(runs), paid=len(account))
     verdict.statuses = Counter(result["status"] for _, result in runs.values())
+    verdict.met = Counter(name for paid in account for name in paid.odd)
     verdict.twice = list(_twice(account))
     for paid in account:
         _weigh(verdict, paid, runs.get((paid.kind, paid.prompt)), hashes, killed)
@@ -82,7 +85,7 @@ def _weigh(
     killed: Collection[int],
 ) -> None:
     """Enter one payment into the verdict."""
-    what = f"{paid.kind} {paid.prompt!r} ({paid.odd})"
+    what = f"{paid.kind} {paid.prompt!r} ({', '.join(paid.odd) or 'plain'})"
     place, result = run or (None, {})
     status, error = result.get("status"), result.get("error") or {}
     why = f"{status}: {error.get('message')}"

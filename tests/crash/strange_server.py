@@ -17,10 +17,10 @@ from typing import Any, Self
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
-from strange_manners import MANNERS, Json, Paid, choose
+from strange_manners import DAY, MANNERS, Json, JSONResponse, Paid, choose
 from witness import Killer, Trap
 
 from runner.emulator.injection import TRANSPORT, drop
@@ -32,7 +32,8 @@ LATENCY = (0.02, 0.2)
 MOMENT = 0.02
 PATIENCE = 500
 """Moments in which a dead client's connections are surely closed."""
-DAY = 86_400
+KEY = "sk-throw-away"
+"""What the client sends as its key; where it does, is the server's to ask."""
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
 
 FAULTS: dict[str, tuple[str, ...]] = {
@@ -250,7 +251,11 @@ class StrangeServer(Killer):
 
     async def _file(self, request: Request) -> Response:
         paid = self._named(request)
-        return plain_fault("absent") if paid is None else self._bytes(paid, request.path_params["number"])
+        if paid is None:
+            return plain_fault("absent")
+        if MANNERS["door"][paid.manners["door"]] and request.headers.get("authorization") != f"Bearer {KEY}":
+            return _error(401, "No API key was given")
+        return self._bytes(paid, request.path_params["number"])
 
     def _bytes(self, paid: Paid, number: int) -> Response:
         paid.asked["file"] += 1
