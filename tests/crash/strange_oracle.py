@@ -14,6 +14,8 @@ from strange_manners import Paid
 
 UNFINISHED = frozenset({"submitted", "completed", "downloaded"})
 """Statuses of runs that ask for their job again."""
+LOST = frozenset({"uncertain", "submitting"})
+"""Statuses of runs whose answer never came."""
 LEDGER = "ledger.sqlite3"
 
 
@@ -89,8 +91,11 @@ def _weigh(
     place, result = run or (None, {})
     status, error = result.get("status"), result.get("error") or {}
     why = f"{status}: {error.get('message')}"
+    unanswered = paid.lost or paid.process in killed
     if paid.ending != "finished":
-        if status != "failed":
+        if status in LOST and unanswered:
+            verdict.uncertain += 1
+        elif status != "failed":
             verdict.unsettled.append(f"{what} {paid.ending}, and the run is {why}")
         elif not _repeats(str(error.get("message"))):
             verdict.untold.append(f"{what}: {error.get('message')}")
@@ -102,7 +107,7 @@ def _weigh(
             verdict.unsettled.append(f"{what} is on disk, and the run is {why}")
     elif place is not None and status in UNFINISHED and _named(paid, place):
         verdict.unsettled.append(f"{what} is still {why}")
-    elif status in ("uncertain", "submitting") and (paid.lost or paid.process in killed):
+    elif status in LOST and unanswered:
         verdict.uncertain += 1
     elif place is not None and status in ("uncertain", "failed") and _kept(paid, place):
         verdict.unsettled.append(f"{what} is kept unread, and the run is {why}")
