@@ -80,6 +80,7 @@ async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads, job: J
 async def _failed(endpoint: Endpoint, journal: Journal, job: Job) -> RunnerError:
     """Record that the job ended without its file; the error that says why."""
     status, error = verdict(job, endpoint.provider.name, journal.result.model, journal.run.config.request.prompt)
+    journal.fail(status, error)  # with its reason: a process that is killed now has told it
     await journal.reach(status)
     return error
 

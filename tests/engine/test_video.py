@@ -6,6 +6,7 @@ import hashlib
 import pytest
 
 from runner.artifacts import RunStatus
+from runner.artifacts.result_file import read_result
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
 from runner.providers import Job, JobStatus
 
@@ -83,6 +84,18 @@ def test_moderation_is_not_retryable(engine, provider, runs):
     outcome = engine(runs())
     assert isinstance(outcome.errors[0], ContentModerationError)
     assert outcome.results[0].error.retryable is False
+
+
+def test_a_failure_is_never_on_record_without_its_reason(engine, provider, runs):
+    """A process that is killed at once has told why: nobody asks again for a job that has failed."""
+    provider.on_submit.append(failed(code="internal", message="out of luck"))
+    told = []
+    engine.listeners.append(
+        lambda event: told.append(read_result(event.run.directory)) if event.status.failed else None
+    )
+    engine(runs())
+    assert told
+    assert all("out of luck" in result.error.message for result in told)
 
 
 @pytest.mark.parametrize(
