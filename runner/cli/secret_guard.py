@@ -177,6 +177,9 @@ def _has_more_than_version(url: str) -> bool:
 
 
 def _holds_key(text: str) -> bool:
+    if ";base64," in text[:100]:
+        # Megabytes of an image hold any few letters by accident.
+        return False
     if _KEY.search(text):
         return True
     return any(_RUN.search(found) for pair in _MAYBE_KEY.findall(text) for found in pair)

@@ -22,6 +22,7 @@ BillingId = Annotated[
 ]
 """An organization or project; a variable that is set to nothing counts as absent."""
 
+
 RetiredModels = Annotated[Literal["refuse", "warn", "off"], Off]
 
 

@@ -21,6 +21,12 @@ from .identity import check_identity
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
 _QUOTES = "\"'`"
 _URL_KEY = "provider.base_url"
+_AMBIENT = Problem(
+    "OPENAI_CUSTOM_HEADERS",
+    "is not used: its headers would go to every server",
+    "+provider.headers.NAME=VALUE, or +provider.headers_env.NAME=VARIABLE for a secret one",
+    "warning",
+)
 
 
 def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: float | None = None) -> list[Problem]:
@@ -31,6 +37,8 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
     found = list(_headers(provider, env))
     if isinstance(provider, EmulatorConfig):
         return found
+    if env.get("OPENAI_CUSTOM_HEADERS"):
+        found.append(_AMBIENT)
     address = list(_address(provider))
     found += address
     if not any(problem.severity == "error" for problem in address):

@@ -26,7 +26,7 @@ _UNSENT = (
     httpx2.UnsupportedProtocol,
 )
 PROXY = "unreachable_proxy"
-"""The code of an `HTTPConnectionError` for a proxy that does not lead anywhere."""
+"""The code of an `HTTPConnectionError` for a proxy that is not there, or wants a password."""
 
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (socket.gaierror, "its name does not resolve"),
@@ -89,7 +89,8 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
                 f"{host} cannot be reached: the proxy that {proxy.variable} names ({proxy.host}) failed: {reason}; "
                 "nothing was sent",
                 hint=f"correct or unset {proxy.variable}, or go without it: NO_PROXY={host.partition(':')[0]}",
-                **{**call.details, "code": PROXY},
+                code=PROXY if _is_wrong_proxy(error) else None,
+                **call.details,
             )
         return HTTPConnectionError(f"{host} cannot be reached: {reason}; nothing was sent",
                                    hint=_unreached(error, call), **call.details)  # fmt: skip
@@ -105,6 +106,12 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
 def _failed_at_proxy(error: BaseException) -> bool:
     """Whether the way ended at the proxy; TLS begins behind it."""
     return not isinstance(error, httpx2.PoolTimeout) and not any(isinstance(e, ssl.SSLError) for e in _causes(error))
+
+
+def _is_wrong_proxy(error: BaseException) -> bool:
+    """Whether this is what a wrong setting leads to: nobody there, or a password that is wanted."""
+    nobody = any(isinstance(cause, socket.gaierror | ConnectionRefusedError) for cause in _causes(error))
+    return nobody or (isinstance(error, httpx2.ProxyError) and "407" in str(error))
 
 
 def _unreached(error: BaseException, call: Call) -> str:

@@ -35,10 +35,12 @@ AZURE_KEY = "canary/89ab+cdef=azure&key"
 TOKEN = "eyJjYW5hcnkiOiJ0b2tlbiJ9.eyJleHAiOjk5OTk5OTk5OTl9.Y2FuYXJ5LXRva2Vu"
 ENTRA = "eyJjYW5hcnkiOiJlbnRyYSJ9.eyJleHAiOjk5OTk5OTk5OTl9.Y2FuYXJ5LWVudHJh"
 IDENTITY = "canary/identity+header=secret"
-SECRETS = (KEY, AZURE_KEY, TOKEN, ENTRA, IDENTITY)
-SENT = (KEY, AZURE_KEY, TOKEN, ENTRA)
+HEADER = "canary/4567+89ab=header&key"
+SECRETS = (KEY, AZURE_KEY, TOKEN, ENTRA, IDENTITY, HEADER)
+SENT = (KEY, AZURE_KEY, TOKEN, ENTRA, HEADER)
 
 RULES = ({"match": {"operation": "retrieve", "prompt": "crash"}, "fault": "stalled", "times": 1},)
+GATEWAY = "+provider.headers_env.X-Gateway-Key=GATEWAY_KEY"
 QUICK = ("provider.poll_interval=0.05", "request=draft", "provider.retired_models=off")
 IMAGE = ("model=gpt-image-2", "request=square_image")
 DROPPED = ("connection", "transfer-encoding", "content-length", "date", "server")
@@ -78,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         sent = self.headers.get("authorization") or self.headers.get("api-key") or ""
         self.secret = sent.removeprefix("Bearer ")
-        self.server.seen.add(self.secret)
+        self.server.seen |= {self.secret, self.headers.get("x-gateway-key")}
         if self.path.startswith("/msi"):
             self.answer(200, {}, {"access_token": ENTRA, "expires_on": int(time.time()) + 3600, "token_type": "Bearer"})
         elif self.path.startswith("/refuse"):
@@ -139,7 +141,7 @@ class Stage:
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("OPENAI_", "AZURE_", "HYDRA_"))}
         given = {
             "OPENAI_BASE_URL": f"{self.root}/v1", "OPENAI_API_KEY": KEY, "AZURE_OPENAI_ENDPOINT": self.root,
-            "AZURE_OPENAI_API_KEY": AZURE_KEY, "OPENAI_LOG": "debug", "HYDRA_FULL_ERROR": "1",
+            "AZURE_OPENAI_API_KEY": AZURE_KEY, "GATEWAY_KEY": HEADER, "OPENAI_LOG": "debug", "HYDRA_FULL_ERROR": "1",
         }  # fmt: skip
         folder = self.cwd / name
         folder.mkdir(exist_ok=True)
@@ -175,7 +177,7 @@ class Stage:
 
 def plays(stage: Stage) -> list[Callable[[], None]]:
     """Everything that goes on at the same time."""
-    azure, image = ("provider=azure_openai", *QUICK), ("provider=openai", *IMAGE)
+    azure, image = ("provider=azure_openai", GATEWAY, *QUICK), ("provider=openai", GATEWAY, *IMAGE)
     refused = {"OPENAI_BASE_URL": f"{stage.root}/refuse/v1", "AZURE_OPENAI_ENDPOINT": f"{stage.root}/refuse"}
     identity = {"IDENTITY_ENDPOINT": f"{stage.root}/msi", "IDENTITY_HEADER": IDENTITY}
     entra = (*azure, "provider.auth=entra_id", "provider.managed_identity=true")

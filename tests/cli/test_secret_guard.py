@@ -230,3 +230,7 @@ def test_a_key_in_place_of_its_variables_name_is_refused_for_headers_too(value):
     with pytest.raises(SecretError) as caught:
         refuse_in_arguments([f"+provider.headers_env.X-Key={value}"], env={})
     assert value not in f"{caught.value} {caught.value.hint}"
+
+
+def test_the_letters_of_an_image_are_no_key():
+    refuse_in_config({"request": {"image_list": [f"data:image/png;base64,AAAA/AIza{LETTERS}0123456789=="]}}, env={})

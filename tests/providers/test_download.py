@@ -396,3 +396,13 @@ async def test_a_fetch_that_fails_does_not_repeat_the_address_s_signature(wire, 
     assert isinstance(error, HTTPConnectionError | ServerError)
     assert "images.example" in str(error)
     assert "hunter2" not in f"{error} {error.hint}"
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+@pytest.mark.parametrize("target", ["/v1/elsewhere", "https://cdn.example/videos"])
+async def test_a_paid_request_is_never_sent_on_to_where_it_is_redirected(wire, connect, config_of, status, target):
+    wire.replies(status, headers={"location": target})
+    config = config_of()
+    with pytest.raises(RunnerError):
+        await connect(config).submit(config)
+    assert [str(request.url) for request in wire.requests] == ["https://api.openai.com/v1/videos"]

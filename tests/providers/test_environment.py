@@ -193,3 +193,27 @@ async def test_a_proxy_that_went_away_is_waited_for(monkeypatch, config_of):
     finally:
         await provider.close()
     assert caught.value.retryable
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"), [(b"407 Password wanted", ConfigError), (b"503 Later", HTTPConnectionError)]
+)
+async def test_what_a_proxy_says_is_a_wrong_setting_only_where_it_wants_a_password(
+    monkeypatch, config_of, status, expected
+):
+    async def refuse(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + status + b"\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    proxy = await asyncio.start_server(refuse, "127.0.0.1", 0)
+    monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+    config = config_of({"base_url": THERE})
+    provider = create(config.provider, {"OPENAI_API_KEY": "sk-canary"})
+    try:
+        with pytest.raises(expected, match="ALL_PROXY"):
+            await provider.submit(config)
+    finally:
+        await provider.close()
+        proxy.close()

@@ -76,6 +76,13 @@ async def test_the_sdk_s_own_variable_adds_no_header(wire, connect, config_of, e
     assert "tok-3f9a77c1d2e8" not in str(caught.value)
 
 
+def test_whoever_sets_the_sdk_s_own_variable_is_told_what_to_do(config_of, env):
+    (problem,) = check_endpoint(config_of().provider, {**env, "OPENAI_CUSTOM_HEADERS": f"X-Token: {SECRET}"})
+    assert (problem.key, problem.severity) == ("OPENAI_CUSTOM_HEADERS", "warning")
+    assert "headers_env" in (problem.hint or "")
+    assert SECRET not in repr(problem)
+
+
 async def test_a_configured_header_is_sent_although_the_sdk_s_variable_has_one_of_its_name(
     wire, connect, config_of, env, monkeypatch
 ):
