@@ -215,9 +215,17 @@ class UnexpectedAnswerError(ProviderError):
 
 
 class UncertainError(RunnerError):
-    """A paid request left and no answer came: the provider may have created the job."""
+    """A paid request left and no answer that can be used came: the provider may have created the job.
+
+    Attributes:
+        answer: what came instead, without secrets, until it is kept on disk.
+    """
 
     exit_code = 4
+
+    def __init__(self, message: str, *, answer: bytes | None = None, **details: Any) -> None:  # Any: passed through
+        super().__init__(message, **details)
+        self.answer = answer
 
 
 class GenerationFailedError(RunnerError):

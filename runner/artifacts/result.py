@@ -147,6 +147,8 @@ class Attempt(Record):
     ended_at: dt.datetime | None = None
     job_id: str | None = None
     error: ErrorRecord | None = None
+    answer: str | None = None
+    """The file in the run's directory with what came in place of an answer that can be used."""
     usd: Usd = None
     """What it counts in US dollars: its price while it may be charged, 0 once it provably created nothing."""
     credential: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -47,8 +48,8 @@ class Budget(Frozen):
         return self.count_emulator or not isinstance(provider, EmulatorConfig)
 
     def known(self, usd: float | None) -> float:
-        """What an attempt counts in US dollars whose price may be unknown."""
-        return (self.assume_usd_per_run or 0.0) if usd is None else usd
+        """Return what an attempt counts in US dollars, whose price may be unknown; no record gives money back."""
+        return (self.assume_usd_per_run or 0.0) if usd is None or not math.isfinite(usd) else max(0.0, usd)
 
     def counted(self, provider: ProviderConfig, usd: float | None) -> float | None:
         """What a price of `usd` counts there in US dollars; None: nobody knows."""

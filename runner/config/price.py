@@ -14,6 +14,9 @@ from .run import RunConfig
 PARTIAL_IMAGE_TOKENS = 100
 """Output tokens of each partial image, from OpenAI's guide to image generation."""
 
+_LONGEST_VIDEO = 86_400.0
+"""Seconds that no model makes at once."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -76,10 +79,12 @@ def job_cost(config: RunConfig, seconds: object, size: object) -> float | None:
 
 
 def _number(value: object) -> float | None:
+    """A length that a server tells, in seconds; None for what cannot be one."""
     try:
-        return float(str(value))
+        told = float(str(value))
     except ValueError:
         return None
+    return told if 0 < told <= _LONGEST_VIDEO else None
 
 
 def _image(request: ImageRequest, model: ImageModel) -> float | None:

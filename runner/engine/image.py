@@ -16,12 +16,14 @@ from runner.artifacts.thumbnail import NAME as THUMBNAIL
 from runner.config import ImageRequest, RunConfig, actual_cost
 from runner.errors import ArtifactError, DiskError, ExpiredError, IncompleteAnswerError, RunnerError
 from runner.providers.base import GeneratedImage, ImageBatch
+from runner.providers.images import MOST_EXTRA
 
 from .collect import collect
 from .endpoint import Endpoint
 from .held_answer import HeldAnswer
 from .image_inputs import uploadable
 from .journal import Journal
+from .kept_answer import write_answer
 from .mismatch import warn_of_mismatch
 from .partials import image_artifact, on_partial
 from .payment import pay, settled
@@ -31,9 +33,6 @@ from .threads import Threads
 
 UNVERIFIED = "unverified"
 """The extension of what came and could not be checked."""
-
-_MOST_EXTRA = 10
-"""Images beyond those asked for that are kept."""
 
 _CHANGED = "changed"
 
@@ -55,7 +54,7 @@ async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) ->
 async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: RunConfig) -> None:
     async def keep(batch: ImageBatch) -> None:
         # Decoded while the request counts as in flight: that is what bounds the memory.
-        await _keep(endpoint, journal, threads, batch)
+        await keep_images(endpoint, journal, threads, batch)
 
     sketch = on_partial(journal, threads)
     await pay(endpoint, journal, lambda _: endpoint.provider.generate(config, sketch), keep)
@@ -156,13 +155,19 @@ def _left(part: Path) -> Pending:
     return pending
 
 
-async def _keep(endpoint: Endpoint, journal: Journal, threads: Threads, batch: ImageBatch) -> None:
+async def keep_images(endpoint: Endpoint, journal: Journal, threads: Threads, batch: ImageBatch) -> None:
     """Bring what came to disk, each piece with the prompt that the provider made of the run's."""
     _account(journal, batch)
-    images = batch.images[: _wanted(journal, len(batch.images)) + _MOST_EXTRA]
+    images = batch.images[: _wanted(journal, len(batch.images)) + MOST_EXTRA]
     held = HeldAnswer("the answer", endpoint.clock, lambda note: journal.tell(note=note))
     pieces: list[Pending] = []
+    answer = batch.answer
     try:
+        if answer is not None:
+            path = await held.write(lambda: journal.keep_file(lambda: write_answer(journal.run.directory, answer)))
+            journal.warn(
+                f"the first {len(images)} of {len(batch.images)} images are kept; all of them are in {path.name}"
+            )
         for number, image in enumerate(images):
             pieces.append(await held.write(_storing(journal, threads, image, f"image-{number}.part")))
         journal.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
@@ -196,6 +201,8 @@ def _account(journal: Journal, batch: ImageBatch) -> None:
     if batch.usage is not None:
         used = batch.usage
         journal.paid(actual_cost(config, text_in=used.text_in, image_in=used.image_in, image_out=used.image_out))
+    elif batch.implausible_usage:
+        journal.warn("the server reports a usage that cannot be true; the request goes on counting its estimated price")
     wanted = _wanted(journal, len(batch.images))
     if len(batch.images) != wanted:
         journal.warn(f"images asked for: {wanted}; images that came: {len(batch.images)}")

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from runner.artifacts.environment import environment
 from runner.artifacts.redaction import redacted
@@ -23,6 +25,8 @@ from .purse import Purse, created_nothing
 from .recorder import Recorder
 from .run import Event, Observer, Run
 from .store import Record
+
+T = TypeVar("T")
 
 _log = logging.getLogger("runner")
 
@@ -120,6 +124,8 @@ class Journal:
     def paid(self, usd: float | None) -> None:
         """Record what the last paid request has cost; where that is unknown, it goes on counting its estimate."""
         config, result = self.run.config, self.result
+        if usd is not None and not (math.isfinite(usd) and usd >= 0):
+            usd = None  # by numbers that a server told
         result.cost = Cost(estimated_usd=result.cost.estimated_usd, actual_usd=usd)
         made = [attempt for attempt in result.attempts if attempt.job_id == result.job_id]
         if usd is not None and result.attempts:
@@ -186,6 +192,10 @@ class Journal:
         self.result.absence = None
         self._take(job)
         self.tell()
+
+    async def keep_file(self, write: Callable[[], T]) -> T:
+        """Call what writes a file into the run's directory, behind the records; raises `DiskError`."""
+        return await self._recorder.write(write)
 
     def add(self, artifact: Artifact) -> None:
         """Record a file that is complete at its name."""

@@ -28,6 +28,7 @@ from .backoff import Backoff
 from .endpoint import Endpoint
 from .halt import Halted
 from .journal import Journal
+from .kept_answer import keep_answer
 
 T = TypeVar("T", bound=Job | ImageBatch)
 U = TypeVar("U")
@@ -149,6 +150,7 @@ async def _once(
     try:
         answer = await _sent(send, journal.run.config)
     except RunnerError as error:
+        await keep_answer(journal, attempt, endpoint.clock, error)
         journal.end_attempt(attempt, error)
         if isinstance(error, RateLimitError):
             endpoint.submissions.refused(error, sent_at)

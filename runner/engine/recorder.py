@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TypeVar
 
 from .run import Run
 from .store import Record, Store
 from .threads import Threads
+
+T = TypeVar("T")
 
 _Waiting = tuple[Record, "asyncio.Future[None]"]
 
@@ -31,6 +34,10 @@ class Recorder:
     def open(self, run: Run) -> asyncio.Future[None]:
         """See to it that the run's directory is there; the future may have a `DiskError`."""
         return self._threads.directories(self._store.open, run)
+
+    async def write(self, write: Callable[[], T]) -> T:
+        """Call what writes something beside the records, in their thread; raises `DiskError`."""
+        return await self._threads.records(write)
 
     async def keep(self, record: Record) -> None:
         """Return when the record is kept; raises `DiskError`, or `LedgerError` where the ledger is broken."""

@@ -14,8 +14,9 @@ from runner.providers.base import Job
 
 from .adoption import Findings, look_for
 from .elsewhere import Elsewhere
-from .image import left_behind
+from .image import keep_images, left_behind
 from .journal import Journal
+from .kept_answer import images_of_kept, job_of_kept
 from .lane import Lane
 from .likeness import lost_request, unanswered
 from .payment import settled
@@ -75,7 +76,7 @@ class Search:
         found = []
         cases: dict[int, list[Case]] = defaultdict(list)
         for case in self._cases:
-            if await self._arrived(case.journal):
+            if await self._arrived(case.journal) or await self._understood(case):
                 found.append(Found(case.position, case.lane, case.journal.go_on()))
             else:
                 cases[id(case.lane)].append(case)
@@ -90,6 +91,20 @@ class Search:
             journal.await_check(pending)
             await settled(journal.reach(RunStatus.COMPLETED))
         return bool(pending)
+
+    async def _understood(self, case: Case) -> bool:
+        """Whether an answer that was kept unread can be read by now; its job or images are the run's then."""
+        journal = case.journal
+        if isinstance(journal.run.config.request, VideoRequest):
+            job = await job_of_kept(journal, self._threads)
+            if job is not None:
+                await settled(journal.adopt(job))
+            return job is not None
+        batch = await images_of_kept(journal, self._threads)
+        if batch is None or case.lane.endpoint is None:
+            return False
+        await settled(keep_images(case.lane.endpoint, journal, self._threads, batch))
+        return True
 
 
 async def _sought(cases: Sequence[Case], claimed: Elsewhere) -> list[Found]:

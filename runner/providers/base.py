@@ -128,6 +128,10 @@ class ImageBatch:
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
     submit_after: float | None = None
     """As of a `Job`."""
+    implausible_usage: bool = False
+    """Whether the answer tells of a use that cannot be true."""
+    answer: bytes | None = None
+    """The answer as it came, where it holds far more images than were asked for."""
 
 
 class Content(Protocol):

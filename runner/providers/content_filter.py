@@ -42,6 +42,7 @@ _TROUBLE = re.compile(
 """Words by which it is the filter that failed, and not what was asked for."""
 
 _REASONS = frozenset({"raimediafilteredreasons", "raimediafilteredreason", "blockreason", "blockreasonmessage"})
+_ENDS = frozenset({"finishreason", "stopreason"})
 _MOST_NODES = 2000
 _ECHO = 4
 """Words in a row that a message must share with the prompt to be repeating it."""
@@ -75,7 +76,8 @@ def filtered_reasons(raw: object) -> list[str]:
         elif isinstance(node, dict):
             nodes += node.values()
             for key, value in node.items():
-                if value and "".join(filter(str.isalnum, str(key))).lower() in _REASONS:
+                name = "".join(filter(str.isalnum, str(key))).lower()
+                if value and (name in _REASONS or (name in _ENDS and code_of_filter(value))):
                     found += [str(each) for each in (value if isinstance(value, list) else [value])]
     return list(dict.fromkeys(found))
 

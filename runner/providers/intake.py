@@ -13,6 +13,9 @@ MAX_BYTES = 32 * 1024**2
 MAX_IMAGE_BYTES = 512 * 1024**2
 """Ten images of the largest size, as base64."""
 
+MAX_PAID_BYTES = 128 * 1024**2
+"""What a paid request for a video may be answered with: some servers send the video itself."""
+
 MAX_STREAM_BYTES = 4 * 1024**3
 """An image stream, which is never in memory as a whole: its partial images come and go."""
 
@@ -71,6 +74,25 @@ class TimedTransport(httpx2.AsyncBaseTransport):
 _DEADLINE = "runner_deadline"
 
 
+async def received(
+    response: httpx2.Response, limit: int = MAX_IMAGE_BYTES
+) -> tuple[httpx2.Response, httpx2.HTTPError | httpx2.StreamError | None]:
+    """Return an open response with what came of its body, and why that may not be all; closes the connection."""
+    pieces: list[bytes] = []
+    broken: httpx2.HTTPError | httpx2.StreamError | None = None
+    stream = _Bounded(_Unpacked(response), limit)
+    try:
+        async for piece in stream:
+            pieces.append(piece)  # noqa: PERF401 - what came before the break counts
+    except (httpx2.HTTPError, httpx2.StreamError) as error:
+        broken = error
+    finally:
+        await response.aclose()
+    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_PACKED]
+    whole = httpx2.Response(response.status_code, headers=headers, content=b"".join(pieces), request=response.request)
+    return whole, broken
+
+
 def _kind(response: httpx2.Response) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
@@ -82,8 +104,10 @@ def _limit(response: httpx2.Response) -> int | None:
         return MAX_BYTES
     if request.headers.get("accept-encoding") == PLAIN["Accept-Encoding"]:
         return None
-    if request.method != "POST" or "/images/" not in request.url.path:
+    if request.method != "POST":
         return MAX_BYTES
+    if "/images/" not in request.url.path:
+        return MAX_PAID_BYTES
     return MAX_STREAM_BYTES if _kind(response) == "text/event-stream" else MAX_IMAGE_BYTES
 
 

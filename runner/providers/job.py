@@ -8,6 +8,8 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
+import httpx2
+
 from .allowance import renewal
 from .base import Job, JobStatus
 from .content_filter import categories, filtered_reasons
@@ -55,6 +57,15 @@ _NOTHING = frozenset({"", "0", "200", "201", "202", "ok", "success", "succeed", 
 _GOOD_CODES = _NOTHING - {"false"} | {"100", "1000", "10000", "20000", "00000", "000000"}
 
 
+_ADDRESS_HEADERS = ("location", "operation-location", "azure-asyncoperation", "content-location")
+_COLLECTIONS = frozenset({
+    "video", "videos", "job", "jobs", "task", "tasks", "generation", "generations", "prediction", "predictions",
+    "operation", "operations", "request", "requests", "query", "result", "results",
+})  # fmt: skip
+_VIEWS = frozenset({"status", "result", "state"})
+"""What an address may end with behind the job's id."""
+
+
 class _Level:
     """An object of an answer: the outermost one, or one that it wraps up."""
 
@@ -62,7 +73,7 @@ class _Level:
 
     def __init__(self, raw: dict[str, Any]) -> None:  # Any: JSON
         self.raw = raw
-        self.values = {_plain(key): value for key, value in raw.items() if value not in (None, "", [], {})}
+        self.values = {plain(key): value for key, value in raw.items() if value not in (None, "", [], {})}
 
     def get(self, names: Iterable[str]) -> Any:  # Any: JSON
         """The first of these values that is there and not empty."""
@@ -145,6 +156,37 @@ def read_created(documents: Iterable[object], headers: Mapping[str, str]) -> Job
     return next((job for job in reversed(jobs) if job.id == jobs[0].id), None)
 
 
+def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
+    """Return the job that an answer to a paid request names by its address alone, as in `Location: /v1/videos/ID`.
+
+    None for every other address: of a page to sign in, of the same request elsewhere, of the job `source` that the
+    request started from.
+    """
+    asked = {source, *response.request.url.path.split("/")}
+    for name in _ADDRESS_HEADERS:
+        try:
+            url = response.request.url.join(response.headers.get(name, ""))
+        except httpx2.InvalidURL:
+            continue
+        job_id = _named_by(url)
+        if job_id is not None and job_id not in asked and is_id(job_id):
+            return Job(job_id, JobStatus.QUEUED, "", request_id=request_id(response.headers), raw={"id": job_id})
+    return None
+
+
+def _named_by(url: httpx2.URL) -> str | None:
+    """The job's id in an address: behind the word for a collection of jobs, or in the query."""
+    told = {plain(name): value for name, value in url.params.items()}
+    if (asked := next((told[name] for name in _IDS[1:] if told.get(name)), None)) is not None:
+        return asked
+    parts = [part for part in url.path.split("/") if part]
+    if parts and plain(parts[-1]) in _VIEWS:
+        parts.pop()
+    if len(parts) > 1 and plain(parts[-2]) in _COLLECTIONS:
+        return parts[-1]
+    return None
+
+
 def read_failed(raw: object, headers: Mapping[str, str], job_id: str) -> Job | None:
     """Return the job that `raw`, the body of an HTTP error, says to have ended; None if it speaks of anything else."""
     told = read_job(raw, headers)
@@ -152,6 +194,14 @@ def read_failed(raw: object, headers: Mapping[str, str], job_id: str) -> Job | N
         return None
     about_it = told.id == job_id or str(told.raw.get("object", "")).startswith("video")
     return replace(told, id=job_id) if about_it else None
+
+
+def reason_of(raw: object) -> tuple[str | None, str | None]:
+    """Return code and words of the error that an answer speaks of, whatever its HTTP status, or None for each."""
+    levels = [*_levels(raw)]
+    if not levels:
+        return None, None
+    return _reason(levels, levels[0], JobStatus.FAILED)
 
 
 def says_error(raw: object) -> bool:
@@ -194,7 +244,8 @@ def _levels(value: object, job_id: str | None = None, depth: int = 0) -> Iterato
 
 
 @lru_cache(4096)
-def _plain(key: str) -> str:
+def plain(key: str) -> str:
+    """Return a key without its separators and capitals: task_id, taskId and TaskID are one."""
     return "".join(letter for letter in key[:80].lower() if letter.isalnum())
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from typing import Any
 
 _DEEPEST = 64
@@ -52,6 +53,33 @@ def read_documents(content: bytes, redact: Callable[[str], str]) -> list[Any]:  
     return [_clean(value, redact) for value in values]
 
 
+async def stream_documents(
+    chunks: AsyncIterable[bytes], redact: Callable[[str], str], limit: int
+) -> AsyncIterator[Any]:  # Any: JSON
+    """Yield the JSON values of a body while it comes, event by event; what is no event, at its end.
+
+    Raises `ValueError` where one of them takes more than `limit` characters.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    events, line, size = _Events(), [], 0
+    async for chunk in chunks:
+        *ended, last = decoder.decode(chunk).split("\n")
+        size += len(chunk)
+        if size > limit:
+            raise ValueError(f"one event had more than {limit:,} characters")
+        for part in ended:
+            line.append(part)
+            for text in events.take("".join(line).removesuffix("\r")):
+                for value in _values(text):
+                    yield _clean(value, redact)
+            line.clear()
+            size = 0
+        line.append(last)
+    for text in (*events.take("".join(line)), *events.end()):
+        for value in _values(text):
+            yield _clean(value, redact)
+
+
 def text_of(content: bytes) -> str:
     """Return a body as text, by its byte order mark, else as UTF-8 with question marks for what is none."""
     encoding = next((encoding for mark, encoding in _MARKS if content.startswith(mark)), "utf-8")
@@ -67,19 +95,34 @@ def _parts(text: str) -> Iterator[str]:
     if text.lstrip()[:1] in ("{", "["):
         yield text
         return
-    data: list[str] = []
-    rest: list[str] = []
+    events = _Events()
     for line in _LINES.split(text):
+        yield from events.take(line)
+    yield from events.end()
+
+
+class _Events:
+    """Lines of a stream on their way to whole events."""
+
+    def __init__(self) -> None:
+        self._data: list[str] = []
+        self._rest: list[str] = []
+
+    def take(self, line: str) -> Iterator[str]:
+        """The data of the event that ends with this line, if one does."""
         name, _, value = line.partition(":")
-        if not line.strip():
-            yield "\n".join(data)
-            data = []
+        if not line or line.isspace():
+            yield "\n".join(self._data)
+            self._data.clear()
         elif name == "data":
-            data.append(value)
+            self._data.append(value)
         elif name not in _EVENT_FIELDS:
-            rest.append(line)
-    yield "\n".join(data)
-    yield "\n".join(rest)
+            self._rest.append(line)
+
+    def end(self) -> Iterator[str]:
+        """The data of the last event, and whatever stands between events."""
+        yield "\n".join(self._data)
+        yield "\n".join(self._rest)
 
 
 def _values(text: str) -> Iterator[Any]:  # Any: JSON

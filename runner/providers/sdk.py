@@ -18,7 +18,7 @@ from openai.resources.videos import AsyncVideos
 
 from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
-from runner.errors import BadRequestError, ConfigError, ExpiredError, RunnerError
+from runner.errors import BadRequestError, ConfigError, ExpiredError, RunnerError, UncertainError
 
 from .answer import read_answer
 from .auth import CredentialAuth, redactor
@@ -33,13 +33,14 @@ from .environment import proxy_of
 from .file_address import host_of
 from .form import in_dialect
 from .image_stream import is_stream, read_stream
-from .images import read_images
-from .intake import PLAIN, Intake
-from .job import read_created, read_failed, read_job
+from .images import MOST_EXTRA, image_file, read_all_images
+from .intake import PLAIN, Intake, received
+from .job import job_at, read_created, read_failed, read_job
 from .json_answer import read_documents
 from .listing import no_list, read_page, unlisted
 from .named_files import holds_file, named_files
-from .translation import PROXY, refused, translate, unanswered, unreadable
+from .translation import PROXY, refused, translate, uncertain, unreadable
+from .unread import kept_content, no_use
 from .videos import QuietVideos
 
 _ASK_SECONDS = 20.0
@@ -83,7 +84,7 @@ class SDKProvider:
         # Raw responses: their headers say when to ask again, and their bodies are parsed only once.
         videos: AsyncVideos = QuietVideos(self._client)
         self._videos = videos.with_raw_response
-        self._downloads = videos.with_streaming_response
+        self._streaming = videos.with_streaming_response
 
     def model_id(self, config: RunConfig) -> str:
         """What is sent as `model`."""
@@ -103,9 +104,19 @@ class SDKProvider:
         action = f"{body.operation.partition('_')[0]} {body.target or 'the video'}"
         call = Call(self._place, action, paid=True, model=self.model_id(config), source=body.target)
         with self._translated(call):
-            response = await self._post_video(body)
-            job = read_created(self._documents(response), response.headers)
-            return job or self._unreadable(response, call)
+            try:
+                response, broken = await received(await self._post_video(body))
+            except openai.APIStatusError as error:
+                job = self._made_all_the_same(error.response, body)
+                if job is None:
+                    raise
+                return job
+            documents = self._documents(response)
+            job = read_created(documents, response.headers) or job_at(response, body.target)
+            if job is None:
+                prompt = config.request.prompt
+                raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt)
+            return job
 
     async def retrieve(self, job_id: str) -> Job:
         """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
@@ -157,12 +168,19 @@ class SDKProvider:
         body = await self._built(config)
         call = Call(self._place, f"{body.operation} the image", paid=True, model=self.model_id(config))
         with self._translated(call):
-            answer = await self._post_image(body)
-            if is_stream(answer.http_response):
-                return await self._streamed(answer, body, call, on_partial)
-            response: httpx2.Response = answer.http_response
-            await response.aread()
-            return read_images(self._json(response), response.headers) or self._unreadable(response, call)
+            opened = await self._post_image(body)
+            if is_stream(opened) and "stream" in body.fields:
+                return await self._streamed(opened, body, call, on_partial)
+            response, broken = await received(opened)
+            batch, documents = image_file(response.content, response.headers), list[Any]()  # Any: JSON
+            if batch is None:
+                documents = self._documents(response)
+                batch = read_all_images(documents, response.headers)
+            if batch is None:
+                prompt = config.request.prompt
+                raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt, images=True)
+            far_more = len(batch.images) > body.fields["n"] + MOST_EXTRA
+            return replace(batch, answer=kept_content(response.content, self._redact)) if far_more else batch
 
     async def delete(self, job_id: str) -> None:
         """Delete a finished job and its files at the provider."""
@@ -245,37 +263,58 @@ class SDKProvider:
         # The SDK would send a form in any case, and the API takes an image's address from JSON.
         headers = _JSON if body.json else None
         files = {name: group[0].part for name, group in body.files.items()}
-        create = cast("Any", self._videos.create)  # Any: the fields were typed by the config, sizes beyond the SDK's
-        sent = await create(**body.fields, **files, extra_body=body.extra, extra_headers=headers)
-        return cast("httpx2.Response", sent.http_response)
+        create = cast("Any", self._streaming.create)  # Any: the fields were typed by the config, sizes beyond the SDK's
+        return await _opened(create(**body.fields, **files, extra_body=body.extra, extra_headers=headers))
 
     async def _post_derived(self, body: Body, target: str) -> httpx2.Response:
         if body.operation == "remix":
             prompt = body.fields["prompt"]
-            return (await self._videos.remix(target, prompt=prompt, extra_body=body.extra)).http_response
+            return await _opened(self._streaming.remix(target, prompt=prompt, extra_body=body.extra))
         # The SDK's types allow {"id": …} as the video, and its code takes only files.
         extra = {**body.extra, "video": {"id": target}}
-        send = cast("Any", self._videos.extend if body.operation == "extend" else self._videos.edit)  # Any: as below
-        sent = await send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON)
-        return cast("httpx2.Response", sent.http_response)
+        # Any: as in _post_video
+        send: Any = self._streaming.extend if body.operation == "extend" else self._streaming.edit
+        return await _opened(send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON))
 
-    async def _post_image(self, body: Body) -> Any:  # Any: the SDK's raw response, whose class is private
-        images = self.images().with_raw_response
+    def _made_all_the_same(self, response: httpx2.Response, body: Body) -> Job | None:
+        """The job that was made although the answer is no success: a redirect to it, or an error with it as its body.
+
+        A redirect is never followed: some would repeat the request.
+        """
+        documents = self._documents(response)
+        if 300 <= response.status_code < 400:
+            return read_created(documents, response.headers) or job_at(response, body.target)
+        if response.status_code < 500:
+            return None  # refused
+        jobs = (read_job(raw, response.headers) for raw in documents)
+        return next((job for job in jobs if job and str(job.raw.get("object", "")).startswith("video")), None)
+
+    async def _post_image(self, body: Body) -> httpx2.Response:
+        images = self.images().with_streaming_response
         parts = {name: [file.part for file in group] for name, group in body.files.items()}
         # The SDK calls a list `image[]`, which many servers do not read, and one file `image`, which all do.
         files = {name: group if len(group) > 1 else group[0] for name, group in parts.items()}
         send = cast("Any", images.edit if body.operation == "edit" else images.generate)  # Any: as in _post_video
-        return await send(**body.fields, **files, extra_body=body.extra)
+        return await _opened(send(**body.fields, **files, extra_body=body.extra))
 
-    async def _streamed(self, answer: Any, body: Body, call: Call, on_partial: OnPartial | None) -> ImageBatch:
-        # Any: as above
-        response = answer.http_response
+    async def _streamed(
+        self, response: httpx2.Response, body: Body, call: Call, on_partial: OnPartial | None
+    ) -> ImageBatch:
+        others: list[Any] = []  # Any: JSON
+        wanted: int = body.fields["n"]
         try:
-            batch = await read_stream(answer.parse(), response.headers, body.fields["n"], on_partial, self._redact)
+            batch = await read_stream(
+                response.aiter_bytes(), response.headers, wanted, on_partial, self._redact, others
+            )
+            if batch is None:
+                raise uncertain(f"{self._place.host} ended its stream before the finished image", call)
+        except (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, UncertainError) as met:
+            error = translate(met, call, self._redact)
+            if isinstance(error, UncertainError) and others:
+                error.answer = json.dumps(others).encode()
+            raise error from None
         finally:
             await response.aclose()
-        if batch is None:
-            raise unanswered(f"{self._place.host} ended its stream before the finished image", call)
         return batch
 
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> Download | TextFile:
@@ -283,8 +322,8 @@ class SDKProvider:
         also = named_files(job.raw) if variant == "video" else []
         try:
             named = omit if variant == "video" and not self._dialect.names_variant else variant
-            opened = self._downloads.download_content(job.id, variant=named, extra_headers=PLAIN)
-            response = (await opened.__aenter__()).http_response
+            opened = self._streaming.download_content(job.id, variant=named, extra_headers=PLAIN)
+            response = await _opened(opened)
         except openai.APIStatusError as error:
             if (target := redirected(error.response)) is not None:
                 response = await self._open_address(target, call)
@@ -358,6 +397,8 @@ class SDKProvider:
         return read_documents(response.content, self._redact)
 
     def _unreadable(self, response: httpx2.Response, call: Call) -> NoReturn:
+        if call.paid:
+            raise no_use(response, self._documents(response), call, self._redact)
         raise unreadable(response, call, self._redact)
 
     @contextmanager
@@ -387,3 +428,8 @@ def _shortened(message: httpx2.Response) -> httpx2.Response:
     """The answer as it is shown, without the megabytes that it may hold."""
     content = message.content[:_SHOWN_BYTES]
     return httpx2.Response(message.status_code, headers=message.headers, content=content, request=message.request)
+
+
+async def _opened(context: Any) -> httpx2.Response:  # Any: the SDK's class for responses that are read later is private
+    """The response of a request whose body is not read yet; its reader closes it."""
+    return cast("httpx2.Response", (await context.__aenter__()).http_response)

@@ -10,7 +10,7 @@ from runner.errors import ContentModerationError, GenerationFailedError, RunnerE
 
 from .answer import Redact
 from .call import Call
-from .content_filter import categories, code_of_filter
+from .content_filter import categories, code_of_filter, words_of_filter
 from .excerpt import one_line
 from .json_answer import kept
 
@@ -22,7 +22,7 @@ def stream_failure(error: openai.APIError, call: Call, redact: Redact) -> Runner
     said = one_line(redact(error.message))
     # Any: keyword arguments of the errors
     details: dict[str, Any] = {**call.details, "code": None if code is None else one_line(str(code), 80)}
-    if code_of_filter(body.get("code"), body.get("type")):
+    if code_of_filter(body.get("code"), body.get("type")) or words_of_filter(error.message):
         found = categories(body, body)
         because = f" for {', '.join(found)}" if found else ""
         return ContentModerationError(

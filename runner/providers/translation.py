@@ -59,25 +59,18 @@ def refused(response: httpx2.Response, call: Call, redact: Redact) -> RunnerErro
     answer = read_answer(response, redact)
     # 408 is sent by gateways too, when the service behind them may long have begun.
     if call.paid and (answer.status >= 500 or answer.status == 408):
-        return _uncertain(f"{call.place.host} answered {answer.status} ({answer.message})", call, answer)
+        return uncertain(f"{call.place.host} answered {answer.status} ({answer.message})", call, answer)
     return refusal(answer, call)
 
 
 def unreadable(response: httpx2.Response, call: Call, redact: Redact) -> RunnerError:
-    """The error that a success stands for whose body is not what was asked."""
+    """Return the error that a success stands for whose body is not what was asked, and nothing was paid for."""
     answer = read_answer(response, redact)
     if answer.is_page and answer.is_html:
         return refusal(answer, call)
     what = f"{call.place.host} answered {answer.status}, but without what was asked: {answer.message}"
-    if call.paid:
-        return _uncertain(what, call, answer)
     return ServerError(what, hint="nothing is paid twice by asking again", request_id=answer.request_id,
                        raw_response=answer.raw, status_code=answer.status, **call.details)  # fmt: skip
-
-
-def unanswered(what: str, call: Call) -> UncertainError:
-    """The error for a paid request whose answer is not all there."""
-    return _uncertain(what, call)
 
 
 def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
@@ -98,7 +91,7 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
         # Its own words would repeat the header that is not valid, which may be the key.
         return BadRequestError(f"the request to {host} cannot be written as HTTP; nothing was sent", **call.details)
     if call.paid:
-        return _uncertain(f"{host} gave no answer: {reason}", call)
+        return uncertain(f"{host} gave no answer: {reason}", call)
     return ServerError(f"{host} gave no answer to {call.action}: {reason}",
                        hint="nothing is paid twice by asking again", **call.details)  # fmt: skip
 
@@ -126,7 +119,8 @@ def _unreached(error: BaseException, call: Call) -> str:
     return hint
 
 
-def _uncertain(what: str, call: Call, answer: Answer | None = None) -> UncertainError:
+def uncertain(what: str, call: Call, answer: Answer | None = None) -> UncertainError:
+    """Return the error for a paid request of which nobody knows what came."""
     known = {} if answer is None else {"request_id": answer.request_id, "raw_response": answer.raw, "code": answer.code}
     error = UncertainError(
         f"{what}. The request to {call.action} was sent: it may have been carried out and charged",
