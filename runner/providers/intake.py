@@ -80,7 +80,7 @@ async def received(
     """Return an open response with what came of its body, and why that may not be all; closes the connection."""
     pieces: list[bytes] = []
     broken: httpx2.HTTPError | httpx2.StreamError | None = None
-    stream = _Bounded(_Unpacked(response), limit)
+    stream = _Bounded(_Unpacked(response), limit, None)
     try:
         async for piece in stream:
             pieces.append(piece)  # noqa: PERF401 - what came before the break counts
