@@ -24,7 +24,7 @@ from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 from .capacity import Capacity, JobPlaces, Share
 from .clock import Clock
 from .durations import Durations
-from .halt import Halt
+from .halt import Halt, Halted
 from .mismatch import Doubles
 from .pause import Pause, SubmissionPause
 from .rollcall import RollCall
@@ -79,6 +79,7 @@ class Endpoint:
         self.answered = False
         self.served = False
         self._strikes = {True: 0, False: 0}
+        self._missing: set[str] = set()
         self.troubled = False
         self.stopped_by: RunnerError | None = None
         self._turn = asyncio.Lock()
@@ -174,6 +175,17 @@ class Endpoint:
         self.stopped_by = error
         self.halt.say()
         return True
+
+    def check_model(self, model: str) -> None:
+        """Raise `Halted` if this endpoint has no model of that name."""
+        if model in self._missing:
+            raise Halted
+
+    def lacks_model(self, model: str) -> bool:
+        """Let nothing more be submitted with `model`; whether this is the first to say so."""
+        first = model not in self._missing
+        self._missing.add(model)
+        return first
 
     def concerns_all(self, error: RunnerError, *, paid: bool = True) -> bool:
         """Return whether every other run here would meet this error too, as far as can be told.

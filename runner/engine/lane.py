@@ -21,6 +21,13 @@ class Lane:
     endpoint: Endpoint | None = None
     workers: int = 0
     """How many runs are under way."""
+    models: set[str] = field(default_factory=set)
+    """What runs here send as their model."""
+
+    def add(self, position: int, run: Run) -> None:
+        """Let a run wait for its turn."""
+        self.waiting.append((position, run))
+        self.models.add(run.config.sent_model)
 
     @property
     def vacancies(self) -> int:
@@ -51,5 +58,5 @@ def lanes(runs: Sequence[Run]) -> dict[ProviderConfig, Lane]:
         lane = found.get(run.config.provider)
         if lane is None:
             lane = found[run.config.provider] = Lane(run.config.provider)
-        lane.waiting.append((position, run))
+        lane.add(position, run)
     return found

@@ -67,6 +67,7 @@ async def pay(
         while True:
             try:
                 async with endpoint.submission(journal):
+                    endpoint.check_model(journal.run.config.sent_model)
                     return await _once(endpoint, journal, send, keep)
             except RateLimitError as error:
                 if journal.run.config.fallbacks:

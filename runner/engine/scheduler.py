@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from runner.config import ProviderConfig
-from runner.errors import BudgetError, DiskError, RunnerError
+from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.providers.base import Provider
 
 from .clock import Clock
@@ -145,7 +145,7 @@ class Scheduler:
             if (following := self._next_lane(journal, error)) is not None:
                 await self._fall_back(position, journal, error, following)
                 return
-            note = self._consequence(endpoint, journal, error)
+            note = self._consequence(lane, endpoint, journal, error)
             if self._lost.takes(journal, error):
                 self._lost.add(position, journal, lane)
                 return
@@ -170,7 +170,7 @@ class Scheduler:
         """Record the end of this choice, then queue the run for the next one."""
         run = await settled(journal.hand_on(journal.run.config.choice(1), error))
         self._outcome.errors[position] = None
-        lane.waiting.append((position, run))
+        lane.add(position, run)
         self._staff(lane)
 
     async def _set_lost_apart(self) -> None:
@@ -203,7 +203,7 @@ class Scheduler:
         results += [run.earlier for lane in self._lanes.values() for _, run in lane.waiting if run.earlier is not None]
         return self._claimed().also(job_id for result in results for job_id in result.job_ids)
 
-    def _consequence(self, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
+    def _consequence(self, lane: Lane, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""
         if isinstance(error, DiskError):
             first = not isinstance(self._outcome.stopped_by, DiskError)
@@ -212,6 +212,9 @@ class Scheduler:
             return f"nothing more is submitted: {error}" if first else None
         if isinstance(error, BudgetError):
             return self._short_of_money(error)
+        if isinstance(error, ModelNotFoundError) and len(lane.models) > 1:
+            model = journal.run.config.sent_model
+            return f"nothing more is submitted with {model}: {error}" if endpoint.lacks_model(model) else None
         if endpoint.concerns_all(error):
             first = endpoint.stop(error)
             return stop_note(error) if first and len(self._journals) > 1 else None

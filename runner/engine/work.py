@@ -23,6 +23,8 @@ async def work(endpoint: Endpoint, journal: Journal, threads: Threads) -> Runner
     Raises `Halted` if it was not submitted. A cancelled run is put down before the cancellation goes on.
     """
     try:
+        if not journal.result.status.paid:
+            endpoint.check_model(journal.run.config.sent_model)
         await _bring_on(endpoint, journal, threads)
     except Halted:
         raise

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
-from runner.config import ProviderConfig
+from runner.config import ProviderConfig, RunConfig
 from runner.display import observing, print_closing, print_error, print_problems, reader_may_leave
 from runner.display.money import under
 from runner.engine.journal import planned
 from runner.engine.run import Event, Observer, Run
-from runner.errors import BudgetError, DiskError
+from runner.errors import BudgetError, DiskError, ModelNotFoundError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
 from runner.providers.header import moment
@@ -170,9 +170,9 @@ class _Engine:
 
         total = Outcome()
         fail_fast = any(run.config.fail_fast for run in runs)
-        refusing: set[ProviderConfig] = set()
+        refusing: set[tuple[ProviderConfig, str | None]] = set()
         for batch in _batches(runs, size):
-            going = [run for run in batch if run.config.provider not in refusing or run.status.paid]
+            going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
             if not going:
                 _add(total, batch, [], Outcome())
                 continue
@@ -209,15 +209,20 @@ def _add(total: Outcome, batch: Sequence[Run], going: Sequence[Run], outcome: Ou
         total.errors.append(error)
 
 
-def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[ProviderConfig]:
-    """The endpoints where an error ended submitting that every other run there would meet too."""
+def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[tuple[ProviderConfig, str | None]]:
+    """The endpoints where an error ended submitting that every other run there would meet too, or with that model."""
     ends = zip(runs, outcome.results, outcome.errors, strict=False)
     return {
-        run.config.provider
+        (run.config.provider, run.config.sent_model if isinstance(error, ModelNotFoundError) else None)
         for run, result, error in ends
         # One that fell back met its error elsewhere.
         if error is not None and (error.shared or error is outcome.stopped_by) and result.choice == run.choice
     }
+
+
+def _refused_by(config: RunConfig) -> set[tuple[ProviderConfig, str | None]]:
+    """What `_refusing` would hold, were a run with this config refused."""
+    return {(config.provider, None), (config.provider, config.sent_model)}
 
 
 def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:

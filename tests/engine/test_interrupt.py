@@ -67,7 +67,7 @@ def test_nothing_more_is_submitted_after_ctrl_c(engine, provider, runs, stored):
 def test_a_run_that_waits_out_a_429_is_left_planned(engine, provider, runs, stored):
     from runner.errors import RateLimitError
 
-    provider.on_submit.append(RateLimitError("slow down", retry_after=10_000))
+    provider.on_submit.append(RateLimitError("slow down", retry_after=500))
     (run,) = runs()
     outcome = engine.interrupted([run], 10)
     assert engine.seconds == pytest.approx(10, abs=1)

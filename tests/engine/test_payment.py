@@ -339,3 +339,23 @@ def test_result_json_is_never_half_written(engine, runs):
     engine.listeners.append(lambda _: contents.append((run.directory / "result.json").read_bytes()))
     engine([run])
     assert all(json.loads(content)["index"] == 0 for content in contents)
+
+
+def test_a_model_that_is_not_there_stops_its_own_runs_and_no_other_model_s(engine, provider, runs, configs):
+    video_config, _ = configs
+    good = video_config(max_concurrent_jobs=1)
+    bad = good.model_copy(update={"model": good.model.model_copy(update={"name": "mistyped"})})
+    submit = provider.submit
+
+    async def knowing(config):
+        if config.sent_model == "mistyped":
+            provider.sent.append(-1.0)
+            raise ModelNotFoundError("no such deployment")
+        return await submit(config)
+
+    provider.submit = knowing
+    outcome = engine([run for _ in range(3) for run in (*runs(1, bad), *runs(1, good))])
+    assert [result.status for result in outcome.results] == ["failed", "verified", *["planned", "verified"] * 2]
+    assert provider.sent.count(-1.0) == 1
+    assert len([note for note in engine.notes if "nothing more is submitted with mistyped" in note]) == 1
+    assert outcome.exit_code == 1
