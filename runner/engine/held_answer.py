@@ -51,7 +51,7 @@ class HeldAnswer:
         if self._until is None:
             self._until = now + SECONDS
             self._tell(
-                f"{self._what} is paid and held in memory, as it could not be written: {error}; free some space within "
+                f"{self._what} is held in memory, as it could not be written: {error}; free some space within "
                 f"{SECONDS:.0f} s, and do not end this process"
             )
         return now >= self._until

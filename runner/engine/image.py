@@ -159,7 +159,7 @@ async def keep_images(endpoint: Endpoint, journal: Journal, threads: Threads, ba
     """Bring what came to disk, each piece with the prompt that the provider made of the run's."""
     _account(journal, batch)
     images = batch.images[: _wanted(journal, len(batch.images)) + MOST_EXTRA]
-    held = HeldAnswer("the answer", endpoint.clock, lambda note: journal.tell(note=note))
+    held = HeldAnswer("the paid answer", endpoint.clock, lambda note: journal.tell(note=note))
     pieces: list[Pending] = []
     answer = batch.answer
     try:
@@ -304,13 +304,16 @@ async def _set_aside(
         gone = None if pending.url else pending.lost or str(error)
         return pending.model_copy(update={"lost": gone, "bytes": 0, "sha256": None}), error
     left = pending.model_copy(update={"path": kept.path.name, "bytes": kept.bytes, "sha256": kept.sha256})
-    message = f"{error}; what came is kept as {kept.path.name} ({kept.bytes:,} bytes)"
+    said = "" if kept.path.name in str(error) else f"; what came is kept as {kept.path.name} ({kept.bytes:,} bytes)"
+    message = f"{error}{said}"
     return left, type(error)(message, hint=error.hint, code=error.code)
 
 
 def _renamed(directory: Path, pending: Pending) -> Stored | None:
     """The file that a pending image has, under its `unverified` name; None if there is none."""
     stem = _stem(pending)
+    if not stem.startswith("image-"):
+        return None  # no file of an answer's
     for path in (directory / pending.path, directory / f"{stem}.part", directory / f"{stem}.{UNVERIFIED}"):
         if not path.is_file():
             continue

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored
-from runner.artifacts.images import decode
+from runner.artifacts.images import decode, keep_text
 from runner.artifacts.picture import Picture, examine
 from runner.artifacts.result import Artifact
 from runner.config import ImageRequest
@@ -30,9 +31,15 @@ def on_partial(journal: Journal, threads: Threads) -> OnPartial:
         part = journal.run.directory / f"partial-{partial.index}.part"
         try:
             artifact = await threads.media(_write, partial.b64, part)
-        except (ArtifactError, DiskError) as error:
+        except DiskError as error:
             discard(part)
             journal.warn(f"partial image {partial.index}: {error}")
+            return
+        except ArtifactError as error:
+            kept = part.with_suffix(".unverified")
+            with suppress(OSError):
+                part.replace(kept)
+            journal.warn(f"partial image {partial.index}: {error}; what came is kept as {kept.name}")
             return
         # The finished image is the last step.
         journal.sketched(artifact, 100 * (partial.index + 1) / (max(expected, partial.index + 1) + 1))
@@ -41,7 +48,11 @@ def on_partial(journal: Journal, threads: Threads) -> OnPartial:
 
 
 def _write(b64: str, part: Path) -> Artifact:
-    stored = decode(b64, part)
+    try:
+        stored = decode(b64, part)
+    except ArtifactError:
+        keep_text(b64, part)
+        raise
     picture = examine(part)
     final = part.with_suffix(f".{picture.extension}")
     part.replace(final)

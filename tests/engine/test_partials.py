@@ -58,9 +58,11 @@ def test_each_is_progress_and_can_be_looked_at_when_it_is_told(engine, sketching
 def test_a_damaged_one_is_only_warned_of(engine, sketching, names, stored, damaged):
     run = sketching(damaged, b64())
     assert engine([run]).exit_code == 0
-    assert names(run.directory) == ["image-0.png", "partial-1.png", "result.json", "thumbnail.webp"]
+    expected = ["image-0.png", "partial-0.unverified", "partial-1.png", "result.json", "thumbnail.webp"]
+    assert names(run.directory) == expected
     (warning,) = stored(run).warnings
     assert warning.startswith("partial image 0: ")
+    assert warning.endswith("what came is kept as partial-0.unverified")
 
 
 @pytest.mark.parametrize(("error", "status"), [(UncertainError, "uncertain"), (GenerationFailedError, "failed")])
