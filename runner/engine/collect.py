@@ -14,7 +14,7 @@ from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, download
 from runner.artifacts.limits import TOO_LARGE
 from runner.errors import ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
-from runner.providers.base import Content
+from runner.providers.base import FORBIDDEN, Content
 
 from .backoff import Backoff
 from .endpoint import Endpoint
@@ -95,7 +95,7 @@ def _set_aside(part: Path, unverified: Path, *, instead: bool) -> None:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, _TROUBLE) and error.code != TOO_LARGE
+    return isinstance(error, _TROUBLE) and error.code not in (TOO_LARGE, FORBIDDEN)
 
 
 async def _transfer(

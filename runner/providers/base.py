@@ -39,6 +39,10 @@ PAGE = "unexpected_page"
 """The code of an `UncertainError` for a paid request that was answered with success and a page instead of JSON."""
 
 
+FORBIDDEN = "forbidden_address"
+"""The code of an `UnexpectedAnswerError` for an address that a server named and that is never asked."""
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """One answer about a remote unit of work; times are Unix seconds, `progress` is 0 to 100."""

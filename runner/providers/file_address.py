@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urljoin, urlsplit
 
 from runner.errors import UnexpectedAnswerError
 
+from .base import FORBIDDEN
 from .endpoint import is_loopback, origin, split
 from .environment import proxy_of
 
@@ -122,7 +123,7 @@ class Reach:
             return
         if await self._zone_of_home() not in (Zone.LOOPBACK, Zone.PRIVATE):
             raise UnexpectedAnswerError(f"the server named an unencrypted address at {parts.hostname}",
-                                        hint="only https addresses are fetched")  # fmt: skip
+                                        hint="only https addresses are fetched", code=FORBIDDEN)  # fmt: skip
 
     async def _check_zone(self, zone: Zone, host: str) -> None:
         if zone is Zone.PUBLIC or (zone is not Zone.LOCAL and zone is await self._zone_of_home()):
@@ -130,6 +131,7 @@ class Reach:
         raise UnexpectedAnswerError(
             f"the server named an address at {host}, which leads into {zone.value}; it is not fetched",
             hint="a server may name such an address only if it is there itself; if you trust it, get the file by hand",
+            code=FORBIDDEN,
         )
 
     async def _zone_of_home(self) -> Zone:
@@ -169,15 +171,16 @@ def joined(base: str, address: str) -> str:
             return urljoin(base, address.strip())
     except ValueError:
         pass
-    raise UnexpectedAnswerError("the server named an address that cannot be read")
+    raise UnexpectedAnswerError("the server named an address that cannot be read", code=FORBIDDEN)
 
 
 def _parsed(url: str) -> SplitResult:
     try:
         parts = split(url)
     except ValueError as error:
-        raise UnexpectedAnswerError(f"the server named an address that {error}") from None
+        raise UnexpectedAnswerError(f"the server named an address that {error}", code=FORBIDDEN) from None
     if "@" in parts.netloc or "\\" in url:
         raise UnexpectedAnswerError(f"the server named an address with a user or password at {parts.hostname}",
-                                    hint="it is not fetched: the HTTP client would sign in there")  # fmt: skip
+                                    hint="it is not fetched: the HTTP client would sign in there",
+                                    code=FORBIDDEN)  # fmt: skip
     return parts

@@ -17,8 +17,10 @@ from runner.errors import (
     IncompleteAnswerError,
     ServerError,
     UncertainError,
+    UnexpectedAnswerError,
 )
 from runner.providers import GeneratedImage, ImageBatch, ImageUsage
+from runner.providers.base import FORBIDDEN
 
 
 def encoded(form="PNG", size=(640, 480)):
@@ -148,6 +150,17 @@ def test_an_address_that_stays_closed_leaves_a_run_that_resumes(engine, provider
     assert engine([replace(run, earlier=stored(run))]).exit_code == 0
     assert names(run.directory) == ["image-0.png", "image-1.png", "result.json", "thumbnail.webp"]
     assert (len(provider.sent), len(provider.fetched)) == (1, 9)
+
+
+def test_an_address_that_is_never_asked_is_tried_once_and_leaves_a_run_that_resumes(
+    engine, provider, image_runs, stored
+):
+    provider.on_generate.append(batch(GeneratedImage(None, "http://169.254.169.254/x")))
+    provider.on_fetch.append(UnexpectedAnswerError("it leads into the local link", code=FORBIDDEN))
+    (run,) = image_runs()
+    assert engine([run]).exit_code == 4
+    assert len(provider.fetched) == 1
+    assert stored(run).status is RunStatus.COMPLETED
 
 
 def test_an_interrupt_is_heard_at_once_while_an_address_is_tried_again(engine, provider, image_runs, body, stored):
