@@ -343,7 +343,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN:
+        if _is_damage(error):
             raise LedgerError(f"{path} cannot be read: {error}", hint=_without(path)) from error
         raise DiskError(
             f"cannot write {path}: {error}",
@@ -358,10 +358,16 @@ def _reading(path: Path) -> Iterator[None]:
     except LedgerError:
         raise
     except (sqlite3.Error, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
-        damaged = not isinstance(error, sqlite3.Error) or error.sqlite_errorcode & 0xFF in _BROKEN
+        damaged = not isinstance(error, sqlite3.Error) or _is_damage(error)
         raise LedgerError(
             f"{path} cannot be read: {_reason(error)}", hint=_without(path) if damaged else None
         ) from error
+
+
+def _is_damage(error: sqlite3.Error) -> bool:
+    """Whether the file's content is the reason; for text that is not UTF-8, Python gives no code."""
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return isinstance(error, sqlite3.OperationalError) if code is None else code & 0xFF in _BROKEN
 
 
 def _reason(error: Exception) -> str:

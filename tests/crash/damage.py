@@ -34,7 +34,7 @@ class Damage:
     def do(self, name: str) -> bool:
         """Do the named damage; whether there was something to damage that may be damaged now."""
         if name.startswith(("ledger", "wal")):
-            if not all(map(_is_json, self._without_result)):
+            if not all(map(is_json, self._without_result)):
                 return False
             done = DAMAGES[name](self)
             self._without_ledger |= done
@@ -145,7 +145,8 @@ class Damage:
         return True
 
 
-def _is_json(path: Path) -> bool:
+def is_json(path: Path) -> bool:
+    """Whether a file is there and whole."""
     try:
         json.loads(path.read_bytes())
     except (OSError, ValueError):

@@ -27,7 +27,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from damage import DAMAGES, Damage  # noqa: E402 - the paths come first
+from damage import DAMAGES, Damage, is_json  # noqa: E402 - the paths come first
 from strange_manners import MANNERS, SELDOM  # noqa: E402
 from strange_oracle import Verdict, judge  # noqa: E402
 from strange_server import FAULTS, KEY, StrangeServer  # noqa: E402
@@ -199,8 +199,10 @@ class Life:
                 self._outcome.damages.append(name)
         self._damage.copy()
 
-    def _state(self) -> list[bytes]:
-        return [path.read_bytes() for path in sorted(self.sweep.rglob("result.json"))]
+    def _state(self) -> list[tuple[str, int]]:
+        """How far the runs are: a record that only counts polls has not changed."""
+        results = [json.loads(path.read_bytes()) for path in sorted(self.sweep.rglob("result.json")) if is_json(path)]
+        return [(result["status"], len(result["artifacts"])) for result in results]
 
     def _process(self, arguments: list[str], *, kill: bool) -> End:
         self.server.process += 1

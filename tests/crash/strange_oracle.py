@@ -101,14 +101,15 @@ def _weigh(
             verdict.untold.append(f"{what}: {error.get('message')}")
         return
     verdict.finished += 1
-    if all(hashlib.sha256(file).hexdigest() in hashes for file in paid.files):
+    there = [hashlib.sha256(file).hexdigest() in hashes for file in paid.files]
+    if all(there):
         verdict.on_disk += 1
         if status != "verified":
             verdict.unsettled.append(f"{what} is on disk, and the run is {why}")
     elif place is not None and status in UNFINISHED and _named(paid, place):
         verdict.unsettled.append(f"{what} is still {why}")
-    elif status in LOST and unanswered:
-        verdict.uncertain += 1
+    elif unanswered and (status in LOST or (status == "failed" and any(there))):
+        verdict.uncertain += 1  # killed perhaps while the second image of an answer was on its way to disk
     elif place is not None and status in ("uncertain", "failed") and _kept(paid, place):
         verdict.unsettled.append(f"{what} is kept unread, and the run is {why}")
     else:

@@ -152,14 +152,21 @@ def test_where_there_is_none_none_is_made_by_looking(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "damage", ["UPDATE runs SET config = '{'", "DELETE FROM sections", "UPDATE runs SET result = '{}'"]
+    "damage",
+    [
+        "UPDATE runs SET config = '{'",
+        "UPDATE runs SET config = CAST(x'5bff5d' AS TEXT)",
+        "DELETE FROM sections",
+        "UPDATE runs SET result = '{}'",
+    ],
 )
 def test_a_ledger_whose_content_makes_no_sense_is_said(tmp_path, entries, damage):
     with Ledger(tmp_path) as ledger:
         ledger.add(entries(1))
         ledger._db.execute(damage)
-        with pytest.raises(LedgerError, match="cannot be read"):
+        with pytest.raises(LedgerError, match="cannot be read") as told:
             ledger.entries()
+        assert "--rebuild" in told.value.hint
 
 
 def test_a_full_disk_is_a_disk_error_and_what_was_written_stays(tmp_path, entries, result_of):
