@@ -9,6 +9,7 @@ Exits with 1 if that is not so, and keeps the directories of those seeds.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
