@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from runner.errors import DiskError
@@ -33,7 +33,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -
     temporary = path.with_name(f".{path.name}.tmp")
     with disk_errors(path):
         try:
-            with temporary.open("wb") as file:
+            with open(temporary, "wb", opener=_no_link) as file:
                 file.writelines(pieces)
                 file.flush()
                 if durable:
@@ -44,6 +44,14 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -
             raise
         if durable:
             _sync_directory(path.parent)
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file of this name alone: a directory from elsewhere may hold a link there, to a file of the user's."""
+    with suppress(OSError):
+        if os.path.islink(path):  # noqa: PTH114 - plain text
+            os.unlink(path)  # noqa: PTH108 - as above
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

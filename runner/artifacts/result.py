@@ -246,8 +246,10 @@ class Result(Record):
     raw_response: dict[str, Any] | None = None  # Any: the server's last JSON about the job
 
     @model_validator(mode="after")
-    def _leave_out_other_files(self) -> Self:
-        """Leave out what is no file of the run's own: nothing is read or written elsewhere because a record says so."""
+    def _keep_to_what_is_there(self) -> Self:
+        """Leave out what is no file of the run's own, as a record may come from anyone, and take a choice that is."""
+        if not 0 <= self.choice <= len(self.config.fallbacks):
+            self.choice = 0
         for name in ("artifacts", "pending", "partial_images"):
             found = getattr(self, name)
             strange = [each for each in found if not own_name(each.path)]
@@ -267,7 +269,8 @@ class Result(Record):
     @property
     def begun(self) -> float:
         """When the run was planned, in Unix seconds."""
-        return self.timestamps[RunStatus.PLANNED.value].timestamp()
+        planned = self.timestamps.get(RunStatus.PLANNED.value)
+        return planned.timestamp() if planned else 0.0
 
     @property
     def span(self) -> tuple[dt.datetime | None, dt.datetime | None]:

@@ -327,5 +327,5 @@ def _handed_on(result: Result, following: Result) -> Result:
 def _renewed(result: Result, fresh: Result) -> Result:
     """A fresh record that keeps what must not be forgotten of the earlier one."""
     kept = {name: getattr(result, name) for name in _LASTING}
-    began = {RunStatus.PLANNED.value: result.timestamps[RunStatus.PLANNED.value]}
-    return fresh.model_copy(update={**kept, "timestamps": began})
+    began = {name: result.timestamps[name] for name in [RunStatus.PLANNED.value] if name in result.timestamps}
+    return fresh.model_copy(update={**kept, "timestamps": {**fresh.timestamps, **began}})

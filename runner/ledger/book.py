@@ -34,6 +34,7 @@ CREATE INDEX by_status ON runs (status);
 """
 _FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT NULL)"
 """What the ledger tells of itself. Earlier versions neither have it nor mind it."""
+_LONGEST_TEXT = 64 * 1024**2
 _OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
 _SELECT = "SELECT number, directory, fingerprint, config, overrides, label, result FROM runs"
 _INSERT = """
@@ -286,11 +287,16 @@ def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLit
 
 
 def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    if not readonly and path.is_symlink():
+        raise LedgerError(f"{path} is a link, and no ledger of this directory", hint="remove it; nothing was sent")
     if not readonly and not path.exists():
         _begin(path)
     uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
     db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
     try:
+        # The file may come from anyone: nothing in it is run, and none of its texts fills the memory.
+        db.execute("PRAGMA trusted_schema=OFF")
+        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_TEXT)
         _require_version(db, path)
         if not readonly:
             _require_sound(db, path)
@@ -345,9 +351,12 @@ def _writing(path: Path) -> Iterator[None]:
     except sqlite3.Error as error:
         if _is_damage(error):
             raise LedgerError(f"{path} cannot be read: {error}", hint=_without(path)) from error
+        name = getattr(error, "sqlite_errorname", "")
+        room = "free space or make the directory writable"
+        if name == "SQLITE_PROTOCOL" or "LOCK" in name:
+            room = "the disk may have no locks: hydra.sweep.dir or hydra.run.dir on another disk is safe"
         raise DiskError(
-            f"cannot write {path}: {error}",
-            hint="jobs that were submitted go on at the provider; free space or make the directory writable",
+            f"cannot write {path}: {error}", hint=f"jobs that were submitted go on at the provider; {room}"
         ) from error
 
 

@@ -33,6 +33,10 @@ _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer\.
 """Names of files that only a paid request brings."""
 
 
+_OWN = re.compile(r"(video|image-|partial-|remote-|input|thumbnail|answer|run\.log|\.?result\.json|\.hydra)")
+"""How names begin that a run gives to what it writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reconciled:
     """A ledger's runs with what their directories know of them.
@@ -64,7 +68,10 @@ def reconcile(ledger: Ledger) -> Reconciled:
     return Reconciled(
         entries=[each.entry for each in found],
         problems=(*_problems(ledger.directory, found),),
-        recorded=frozenset(each.entry.number for each in found if each.same),
+        # What leads elsewhere is not written again.
+        recorded=frozenset(
+            each.entry.number for each in found if each.same or leads_elsewhere(ledger.directory, each.entry.directory)
+        ),
     )
 
 
@@ -110,6 +117,19 @@ def _compared(place: Path, entry: Entry) -> _Compared:
         return _Compared(entry)
     reason = _doubt(directory, content, entry.config)
     return _Compared(replace(entry, result=in_doubt(entry, directory, reason)), "doubt") if reason else _Compared(entry)
+
+
+def linked_files(directory: Path) -> list[str]:
+    """Names of a run's own files in whose place its directory holds a link."""
+    with suppress(OSError), os.scandir(directory) as found:
+        return sorted(each.name for each in found if each.is_symlink() and _OWN.match(each.name))
+    return []
+
+
+def leads_elsewhere(place: Path, directory: str) -> bool:
+    """Whether a run's directory is a link or lies behind one: what comes from anyone must not lead to other files."""
+    parts = Path(directory).parts
+    return any(place.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts) + 1))
 
 
 def _told(content: bytes, entry: Entry, directory: Path) -> Result | None:

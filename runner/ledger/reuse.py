@@ -61,11 +61,14 @@ class Reuse:
             self._leave_out(place, error)
             return None
         directory = place / entry.directory
-        if entry.result is None or not entry.result.artifacts:
+        if entry.result is None:
+            return None
+        if not entry.result.artifacts:
+            self._leave_out(place, f"the record of run {number} names no file of its own")
             return None
         return (directory, entry.result) if all(_same(directory, each) for each in entry.result.artifacts) else None
 
-    def _leave_out(self, place: Path, error: LedgerError) -> None:
+    def _leave_out(self, place: Path, error: LedgerError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
 
 

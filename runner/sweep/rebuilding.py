@@ -34,6 +34,8 @@ from .foreign import PLANNED
 _PLACE = ".rebuild"
 """Where the new ledger is made, in the directory that it is for."""
 
+_MOST_RUNS = 10**9
+
 _SIDE_FILES = ("-wal", "-shm", "-journal")
 
 _HYDRA = Path(".hydra") / "config.yaml"
@@ -117,6 +119,12 @@ def _found(directory: Path, remains: list[Entry]) -> tuple[list[Entry], list[Pro
             doubtful.append(place)
             continue
         name = os.path.relpath(place, directory)
+        if not 0 <= told.index < _MOST_RUNS:
+            message = f"{place} was left out: no run has the number that its {RESULT} tells"
+            problems.append(Problem("", message, severity="warning"))
+            continue
+        # The file lies there; what a damaged ledger says of the same place is another run's, or wrong.
+        entries = {number: each for number, each in entries.items() if number == told.index or each.directory != name}
         entries[told.index] = _better(entries.get(told.index), _entry(told, name))
     known = {entry.directory for entry in entries.values() if entry.result is not None}
     for place in doubtful:

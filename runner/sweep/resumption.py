@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -39,6 +40,7 @@ from runner.ledger import (
     shelved,
 )
 from runner.ledger.budget import spent
+from runner.ledger.reconciliation import leads_elsewhere, linked_files
 from runner.tracking import Tracking
 
 from .consent import agree_to_rest, payers
@@ -100,7 +102,7 @@ def _resume(
             _print_dry_run(runs)
             return 0
         copied, copy_error = _copied(runs, owners, directory, consent)
-        findings = [*_findings(runs), *_changed_inputs(runs, ledgers)]
+        findings = [*_links(runs, owners), *_findings(runs), *_changed_inputs(runs, ledgers)]
         if not any(run.open for run in runs):
             say("nothing to do")
         unaffordable, objection = agree_to_rest(runs)
@@ -279,6 +281,18 @@ def _findings(runs: Sequence[Run]) -> list[Finding]:
     return findings
 
 
+def _links(runs: Sequence[Run], owners: Mapping[Path, Ledger]) -> Iterator[Finding]:
+    """Runs that would be written to other files than their own: a directory from elsewhere may hold such links."""
+    for run in runs:
+        if not run.open:
+            continue
+        place = owners[run.directory].directory
+        linked = [run.directory] if leads_elsewhere(place, os.path.relpath(run.directory, place)) else []
+        linked += [run.directory / name for name in linked_files(run.directory)]
+        if linked:
+            yield Finding(run.index, Problem("", f"{linked[0]} is a link, and would be written through", "remove it"))
+
+
 def _names_files(request: RequestConfig) -> bool:
     return any(getattr(request, name, None) for name in ("image_list", "mask_image", "markup_image"))
 
@@ -297,7 +311,7 @@ def _changed_inputs(runs: Sequence[Run], ledgers: Sequence[Ledger]) -> Iterator[
 def _restore(run: Run) -> None:
     """Make again what a crash or a hand took away of the run's directory."""
     hydra = run.directory / ".hydra"
-    if (hydra / "config.yaml").exists():
+    if (hydra / "config.yaml").exists() or hydra.is_symlink() or (run.recorded and run.directory.is_symlink()):
         return
     with disk_errors(hydra):
         hydra.mkdir(parents=True, exist_ok=True)
