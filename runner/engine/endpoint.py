@@ -82,6 +82,7 @@ class Endpoint:
         self._missing: set[str] = set()
         self.troubled = False
         self.stopped_by: RunnerError | None = None
+        self._named: dict[str, Hashable] = {}
         self._turn = asyncio.Lock()
         self._next_submission = float("-inf")
 
@@ -167,6 +168,10 @@ class Endpoint:
         if isinstance(answer, ImageBatch):
             # A job goes on at the provider; of images nothing stays there.
             self.places.leave(run)
+
+    def named_before(self, job_id: str, run: Hashable) -> bool:
+        """Return whether a job was named to another run, too, in the answer to its paid request."""
+        return self._named.setdefault(job_id, run) is not run
 
     def stop(self, error: RunnerError) -> bool:
         """End submitting here; whether this is the first to say so."""

@@ -160,6 +160,8 @@ async def _once(
         raise
     journal.end_attempt(attempt)
     endpoint.accepted(answer, journal, sent_at)
+    if isinstance(answer, Job) and endpoint.named_before(answer.id, journal):
+        journal.warn(f"the server gave job {answer.id} as the answer to another request, too: both may have one file")
     return await keep(answer)
 
 

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .json_answer import plain
+
 _RESULTS = ("content_filter_result", "content_filter_results")
 
 _CODES = (
@@ -72,11 +74,11 @@ def filtered_reasons(raw: object) -> list[str]:
     while nodes and seen < _MOST_NODES:
         node, seen = nodes.pop(), seen + 1
         if isinstance(node, list):
-            nodes += node[:_MOST_NODES]
+            nodes += [inner for inner in node[:_MOST_NODES] if isinstance(inner, dict | list)]
         elif isinstance(node, dict):
-            nodes += node.values()
+            nodes += [inner for inner in node.values() if isinstance(inner, dict | list)]
             for key, value in node.items():
-                name = "".join(filter(str.isalnum, str(key))).lower()
+                name = plain(str(key))
                 if value and (name in _REASONS or (name in _ENDS and code_of_filter(value))):
                     found += [str(each) for each in (value if isinstance(value, list) else [value])]
     return list(dict.fromkeys(found))

@@ -11,7 +11,8 @@ from typing import Any
 from .allowance import renewal
 from .base import GeneratedImage, ImageBatch, ImageUsage, JobStatus
 from .header import number
-from .job import plain, request_id
+from .job import request_id
+from .json_answer import plain
 from .status import job_status
 
 _PARTIAL = ".partial_image"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import httpx2
@@ -15,6 +15,7 @@ from .base import Job, JobStatus
 from .content_filter import categories, filtered_reasons
 from .excerpt import one_line
 from .header import finite, moment, number
+from .json_answer import plain
 from .status import job_status
 
 _LONGEST_ID = 1000
@@ -69,17 +70,18 @@ _VIEWS = frozenset({"status", "result", "state"})
 class _Level:
     """An object of an answer: the outermost one, or one that it wraps up."""
 
-    __slots__ = ("raw", "values")
-
     def __init__(self, raw: dict[str, Any]) -> None:  # Any: JSON
         self.raw = raw
         self.values = {plain(key): value for key, value in raw.items() if value not in (None, "", [], {})}
 
     def get(self, names: Iterable[str]) -> Any:  # Any: JSON
         """The first of these values that is there and not empty."""
-        return next((self.values[name] for name in names if name in self.values), None)
+        for name in names:
+            if name in self.values:
+                return self.values[name]
+        return None
 
-    @property
+    @cached_property
     def name(self) -> str | None:
         """The id by which it calls the job; that of a request is none."""
         for key in _IDS:
@@ -90,7 +92,7 @@ class _Level:
         # A long-running operation of Google's.
         return path if isinstance(path, str) and "operations/" in path and is_id(path) else None
 
-    @property
+    @cached_property
     def word(self) -> str | None:
         """Its word for the job's state."""
         for name in _STATES:
@@ -243,12 +245,6 @@ def _levels(value: object, job_id: str | None = None, depth: int = 0) -> Iterato
                 yield from _levels(level.values[wrapper], job_id, depth + 1)
 
 
-@lru_cache(4096)
-def plain(key: str) -> str:
-    """Return a key without its separators and capitals: task_id, taskId and TaskID are one."""
-    return "".join(letter for letter in key[:80].lower() if letter.isalnum())
-
-
 def _telling(levels: Sequence[_Level], job_id: str | None) -> _Level | None:
     """The object that tells of the job: by its name, else by its state, else by the name of the request alone."""
     named = [level for level in levels if level.name is not None]
@@ -290,7 +286,10 @@ def _reason(levels: Sequence[_Level], level: _Level, status: JobStatus) -> tuple
     """Code and message of what went wrong with a job, if anything did; one that is completed may say so too."""
     ended_badly = status.terminal and status is not JobStatus.COMPLETED
     errors = [error for each in (level, *levels) if (error := each.get(_ERRORS)) is not None]
-    texts = [text for each in (level, *levels) for name in _ERRORS for text in _texts(each.values.get(name))]
+    known = [each.values[name] for each in (level, *levels) for name in _ERRORS if name in each.values]
+    texts = [text for error in known for text in _texts(error)]
+    if not (known or status.terminal):
+        return None, None
     if ended_badly:
         status_object = level.values.get("status")
         errors += [status_object] if isinstance(status_object, dict) else []

@@ -7,6 +7,7 @@ import json
 import math
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import Any
 
 _DEEPEST = 64
@@ -78,6 +79,12 @@ async def stream_documents(
     for text in (*events.take("".join(line)), *events.end()):
         for value in _values(text):
             yield _clean(value, redact)
+
+
+@lru_cache(4096)
+def plain(key: str) -> str:
+    """Return a key without its separators and capitals: task_id, taskId and TaskID are one."""
+    return "".join(letter for letter in key[:80].lower() if letter.isalnum())
 
 
 def text_of(content: bytes) -> str:

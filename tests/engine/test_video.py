@@ -216,3 +216,19 @@ def test_the_client_is_closed_and_made_once_for_all_runs(engine, provider, runs)
     engine(runs(5), create=lambda config: made.append(config) or provider)
     assert len(made) == 1
     assert provider.closed
+
+
+def test_one_job_for_two_requests_is_noticed(engine, provider, runs):
+    provider.created["video_0"] = 0.0
+    provider.on_submit += [Job("video_0", JobStatus.QUEUED, "queued")] * 2
+    results = engine(runs(3, max_concurrent_jobs=1)).results
+    noticed = [any("another request" in warning for warning in result.warnings) for result in results]
+    assert noticed == [False, True, False]
+
+
+def test_a_file_inside_the_job_s_json_is_no_part_of_the_record(engine, provider, runs, stored):
+    raw = {"id": "video_0", "data": [{"b64_json": "A" * 1_000_000}], "n": 2**62}
+    provider.on_submit.append(Job("video_0", JobStatus.FAILED, "failed", raw=raw))
+    (run,) = runs()
+    engine([run])
+    assert stored(run).raw_response == {"id": "video_0", "data": [{"b64_json": "<1,000,000 characters>"}], "n": 2**62}
