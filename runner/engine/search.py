@@ -135,7 +135,9 @@ async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Foun
         await journal.start_again()
     else:
         reason = reason or "its endpoint could not be asked"
-        error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=_CONSENT)
+        kept = next((attempt.answer for attempt in reversed(journal.result.attempts) if attempt.answer), None)
+        again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
+        error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=f"{again}{_CONSENT}")
         journal.fail(RunStatus.UNCERTAIN, error)
         await journal.end()
         return Found(position, lane, None, error)

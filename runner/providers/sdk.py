@@ -32,6 +32,7 @@ from .endpoint import Endpoint
 from .environment import proxy_of
 from .file_address import host_of
 from .form import in_dialect
+from .header import moment
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_all_images
 from .intake import PLAIN, Intake, received
@@ -208,7 +209,7 @@ class SDKProvider:
         answer = self._json(response)
         if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
             self._unreadable(response, call)
-        return Character(answer["id"], str(answer.get("name") or ""), float(answer.get("created_at") or 0))
+        return Character(answer["id"], str(answer.get("name") or ""), moment(answer.get("created_at")) or 0.0)
 
     @asynccontextmanager
     async def fetch(self, url: str, *, by_user: bool = False) -> AsyncIterator[Content]:

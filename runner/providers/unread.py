@@ -21,6 +21,7 @@ from runner.errors import (
 from .answer import Answer, Redact, read_answer
 from .call import Call
 from .content_filter import code_of_filter, filtered_reasons, words_of_filter
+from .excerpt import one_line
 from .images import lacks_images
 from .job import reason_of, says_error
 from .json_answer import read_documents
@@ -92,13 +93,16 @@ def _meaning(
         answer = replace(answer, message=said, said=said, code=answer.code or code)
     if raw is not None:
         answer = replace(answer, is_page=False, is_html=False)
+    elif b"\0" in response.content[:_MOST_SHOWN]:
+        kind = one_line(response.headers.get("content-type") or "an unknown kind", 80)
+        answer = replace(answer, message=f"{len(response.content):,} bytes of {kind}", is_page=False, is_html=False)
     failed, empty = says_error(raw), images and lacks_images(raw)
-    status = _refused_with(answer, code) if failed else None
-    if status is not None:
-        return _refused(replace(answer, status=status), call)
     taken = filtered_reasons(raw)
     if taken or ((failed or empty) and (code_of_filter(code, answer.type) or words_of_filter(said, prompt))):
         return _filtered("; ".join(filter(None, (said, *taken))), answer, call)
+    status = _refused_with(answer, code) if failed else None
+    if status is not None:
+        return _refused(replace(answer, status=status), call)
     if empty and not (failed and _is_null(raw)):
         return _empty(said, answer, call)
     if answer.is_page and answer.is_html:

@@ -45,6 +45,7 @@ def test_an_answer_is_kept_as_it_came_and_named(engine, provider, runs, stored, 
     result = stored(run)
     assert (result.status, outcome.exit_code, result.spent_usd) == ("uncertain", 4, 0.4)
     assert str(run.directory / name) in result.error.message
+    assert name in result.error.hint
     assert result.attempts[0].answer == name
 
 

@@ -109,6 +109,11 @@ async def test_what_cannot_be_read_comes_with_the_error(submitting, body, kept):
     assert caught.value.answer == kept
 
 
+async def test_bytes_that_are_no_text_are_not_shown(submitting):
+    with pytest.raises(UncertainError, match="212 bytes of video/mp4"):
+        await submitting(content=b"\0\0\0\x18ftypmp42" + bytes(200), headers={"content-type": "video/mp4"})
+
+
 async def test_what_came_before_a_break_comes_with_the_error(wire, connect, config_of):
     async def pieces():
         yield b'{"result_code": "A1"'
@@ -139,6 +144,10 @@ async def test_no_key_stays_in_what_is_kept(submitting, key):
         ({"code": 429, "message": "slow down"}, BadRequestError),
         ({"error": {"code": "content_policy_violation", "message": "no"}}, ContentModerationError),
         ({"error": "blocked by our moderation system"}, ContentModerationError),
+        (
+            {"error": {"type": "invalid_request_error", "code": "moderation_blocked", "message": "no"}},
+            ContentModerationError,
+        ),
         ({"error": {"code": "upstream_error", "message": "lost"}}, UncertainError),
         ({"code": 500, "message": "lost"}, UncertainError),
         ({"success": False, "message": "lost"}, UncertainError),
