@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -287,6 +289,33 @@ def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLit
 
 
 def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    try:
+        return _opened(path, readonly=readonly)
+    except sqlite3.OperationalError as error:
+        unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if readonly and unwritable and path.with_name(f"{NAME}-wal").is_file():
+            return _in_memory(path)
+        raise
+
+
+def _in_memory(path: Path) -> sqlite3.Connection:
+    """Read a copy: a log that a killed process left cannot be read where nothing can be written."""
+    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    try:
+        with tempfile.TemporaryDirectory() as place:
+            copy = Path(shutil.copyfile(path, Path(place) / NAME))
+            shutil.copyfile(path.with_name(f"{NAME}-wal"), copy.with_name(f"{NAME}-wal"))
+            with closing(sqlite3.connect(copy)) as db:
+                db.backup(memory)
+        _require_version(memory, path)
+        memory.execute("PRAGMA query_only=ON")
+    except BaseException:
+        memory.close()
+        raise
+    return memory
+
+
+def _opened(path: Path, *, readonly: bool) -> sqlite3.Connection:
     if not readonly and path.is_symlink():
         raise LedgerError(f"{path} is a link, and no ledger of this directory", hint="remove it; nothing was sent")
     if not readonly and not path.exists():
@@ -366,7 +395,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except LedgerError:
         raise
-    except (sqlite3.Error, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (sqlite3.Error, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         damaged = not isinstance(error, sqlite3.Error) or _is_damage(error)
         raise LedgerError(
             f"{path} cannot be read: {_reason(error)}", hint=_without(path) if damaged else None

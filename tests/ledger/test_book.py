@@ -270,3 +270,31 @@ def test_two_hundred_runs_of_all_kinds_come_back_as_they_were(tmp_path, loaded, 
         read = ledger.entries()
     assert [each.config for each in read] == configs
     assert [each.result for each in read] == [result_of(entry) for entry in written]
+
+
+def test_where_nothing_can_be_written_a_log_that_was_left_is_read_all_the_same(
+    tmp_path, entries, result_of, monkeypatch
+):
+    (entry,) = entries(1)
+    left = tmp_path / "left"
+    left.mkdir()
+    with Ledger(tmp_path) as ledger:
+        ledger.add([entry])
+        ledger.save(0, result_of(entry, "submitted", job_id="video_1"))
+        for name in (NAME, f"{NAME}-wal"):
+            (left / name).write_bytes((tmp_path / name).read_bytes())
+
+    def unwritable(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("unable to open database file")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN  # as a disk says that is mounted for reading
+        raise error
+
+    monkeypatch.setattr("runner.ledger.book._opened", unwritable)
+    before = files(left)
+    with Ledger(left, readonly=True) as ledger:
+        assert ledger.entry(0).result.job_id == "video_1"
+        with pytest.raises(LedgerError, match="readonly"):
+            ledger.ask("DELETE FROM runs")
+    assert files(left) == before
+    with pytest.raises(DiskError):
+        Ledger(left)
