@@ -28,6 +28,7 @@ _CLEAN = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BLANKS = re.compile(r"\s+|\\[nr]")
 _ADDRESS = re.compile(r"https?://|\.{0,2}/|[\w/%-]+\.(png|jpe?g|webp|gif|svg|avif)(\?|$)", re.IGNORECASE)
 _LONGEST_ADDRESS = 16_384
+_SHORTEST_DATA = 100
 _STARTS = (
     b"\x89PNG",
     b"\xff\xd8\xff",
@@ -98,7 +99,9 @@ def _is_strange(text: str, *, is_data: bool) -> bool:
     if begins_like_a_file(text):
         return not is_data
     if is_data:
-        return len(text) <= _LONGEST_ADDRESS and _ADDRESS.match(text) is not None
+        # Base64 may begin like a path, but no image is so short, and a longer path has a dot or the like in it.
+        short = len(text) <= _SHORTEST_DATA or not _CLEAN.fullmatch(text)
+        return short and len(text) <= _LONGEST_ADDRESS and _ADDRESS.match(text) is not None
     return len(text) > _LONGEST_ADDRESS
 
 

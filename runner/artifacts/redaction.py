@@ -10,13 +10,21 @@ _SECRETS = frozenset(
     | {"clientsecret", "password", "cookie", "setcookie"}
 )
 
+_LONGEST = 200_000
+"""Characters of a text that a record keeps; what is longer is a file as base64, which lies beside the record."""
+
 
 def redacted(value: Any) -> Any:  # Any: JSON in, the same JSON out
-    """The same JSON with the values of credential-like keys replaced: some gateways echo the request's headers."""
+    """Return the same JSON with the values of credential-like keys replaced, and without whole files.
+
+    Some gateways echo the request's headers, and some put a video into what they say of its job.
+    """
     if isinstance(value, dict):
         return {key: "***" if _secret(key) else redacted(child) for key, child in value.items()}
     if isinstance(value, list):
         return [redacted(child) for child in value]
+    if isinstance(value, str) and len(value) > _LONGEST:
+        return f"<{len(value):,} characters>"
     return value
 
 

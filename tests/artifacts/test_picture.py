@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from runner.artifacts.images import decode
+from runner.artifacts.images import decode, sorted_out
 from runner.artifacts.picture import examine
 from runner.artifacts.thumbnail import write_thumbnail
 from runner.errors import ArtifactError
@@ -114,6 +114,14 @@ def test_base64_is_decoded_piece_by_piece(tmp_path, size):
 def test_what_is_not_base64_is_refused(tmp_path, text):
     with pytest.raises(ArtifactError, match="base64"):
         decode(text, tmp_path / "image-0.part")
+
+
+@pytest.mark.parametrize("start", [b"\xff\x0a", b"\xff\xd8\xff", b"\xff\x4f\xff\x51"])
+def test_base64_that_begins_like_a_path_is_no_address(start):
+    text = base64.b64encode(start + bytes(100)).decode()
+    assert text.startswith("/")
+    assert sorted_out(text, None) == (text, None)
+    assert sorted_out("/files/1", None) == (None, "/files/1")
 
 
 def test_base64_in_lines_is_understood(tmp_path):

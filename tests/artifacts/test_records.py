@@ -94,3 +94,8 @@ def test_a_worktree(checkout):
 def test_a_checkout_without_a_commit(checkout, head):
     (checkout / ".git" / "HEAD").write_text(head)
     assert git_commit(checkout) is None
+
+
+def test_a_file_in_an_answer_is_no_part_of_its_record():
+    kept = redacted({"data": [{"b64_json": "A" * 300_000}], "prompt": "p" * 32_000})
+    assert kept == {"data": [{"b64_json": "<300,000 characters>"}], "prompt": "p" * 32_000}

@@ -152,6 +152,12 @@ async def test_a_video_in_json_is_handed_on_as_it_is_spelled(wire, connect, conf
     assert await read(connect(config_of()).content(job())) == text.encode()
 
 
+async def test_a_video_in_the_job_itself_is_used_where_there_is_no_other(wire, connect, config_of):
+    text = base64.b64encode(MP4).decode()
+    served(wire, httpx2.Response(404))
+    assert await read(connect(config_of()).content(job(data=[{"b64_json": text}]))) == text.encode()
+
+
 async def test_an_empty_answer_is_no_file_where_the_job_names_one(wire, connect, config_of):
     served(wire, file(b""), v=file())
     assert await read(connect(config_of()).content(job(video_url=VIDEO))) == MP4
