@@ -122,11 +122,11 @@ def about_quota(status: int, words: Collection[str], said: str) -> bool:
     if status not in (403, 429):
         # What is said of a request that is not valid may quote its prompt.
         return _MONEY.search(said) is not None
-    if _NOTHING_ALLOWED.search(said):
+    if _NOTHING_ALLOWED.search(said) or _MONEY.search(said):
         return True
-    if _IN_A_TIME.search(said):
+    if _IN_A_TIME.search(said) or wait_in_words(said) is not None:
         return False
-    return any(pattern.search(said) for pattern in (_MONEY, _QUOTA)) or ("billing" in said and not _RATE.search(said))
+    return _QUOTA.search(said) is not None or ("billing" in said and not _RATE.search(said))
 
 
 def too_large(said: str) -> bool:

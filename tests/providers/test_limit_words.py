@@ -112,6 +112,7 @@ async def test_a_quota_told_in_plain_text_is_one_too(submitting):
         ("Rate limit reached for requests", "rate_limit_exceeded"),
         (OPENAI, "rate_limit_exceeded"),
         ("You exceeded your current quota: requests per minute, limit: 10", None),
+        (GOOGLE.format(limit=10) + "Please retry in 22.9s.", "rate_limit"),
         ("Quota exceeded for aiplatform.googleapis.com/online_prediction_requests_per_base_model: veo-3.1", "429"),
         ("Rate limit reached on tokens per min (TPM): Limit 10000, Used 9000, Requested 2000.", None),
         ("exceeded call rate limit of your pricing tier. To increase your default quota go to …", "429"),
@@ -262,7 +263,9 @@ async def test_a_page_that_comes_for_any_request_is_about_the_address(submitting
 async def test_a_gateway_s_page_with_429_is_waited_for_and_one_with_503_is_uncertain(submitting, wire):
     assert isinstance(await submitting(429, text=FIREWALL, headers=HTML), RateLimitError)
     wire.requests.clear()
-    assert isinstance(await submitting(503, text=FIREWALL, headers=HTML), UncertainError)
+    error = await submitting(503, text=FIREWALL, headers=HTML)
+    assert isinstance(error, UncertainError)
+    assert error.shared is None, "a gateway whose backend is down answers all runs so"
 
 
 @pytest.mark.parametrize(
