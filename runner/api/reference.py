@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from pathlib import Path
 from typing import cast
 from urllib.parse import urlsplit
 
 from runner.artifacts.atomic import disk_errors
 from runner.errors import ConfigError
-from runner.providers.reference import media_type
+from runner.providers.reference import from_base64, media_type
 
 from .request import GenerationRequest, ImageGenerationRequest, ImageType, MediaContent, Source
 
@@ -63,8 +61,8 @@ def _base64(text: str) -> bytes | None:
     if urlsplit(text[:8]).scheme or (len(text) < 1000 and Path(text).expanduser().exists()):
         return None
     try:
-        content = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        content = from_base64(text)
+    except ValueError:
         return None
     return content if media_type(content) else None
 

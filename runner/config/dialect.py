@@ -34,6 +34,7 @@ class Dialect:
         variants: the files of a job that can be downloaded.
         names_variant: whether the video itself is asked for as a variant.
         image_address: the form field that takes an input image's address; None: as OpenAI, in JSON.
+        fetches: whether the server fetches an input image from its address; else it is downloaded here and sent.
         asks_base64: whether images come as base64 only when asked for.
         lists: whether the jobs of an account can be listed.
     """
@@ -47,6 +48,7 @@ class Dialect:
     variants: frozenset[str] = frozenset({"video", "thumbnail", "spritesheet"})
     names_variant: bool = True
     image_address: Literal["image_reference", "reference_url"] | None = None
+    fetches: bool = True
     asks_base64: bool = False
     lists: bool = True
 
@@ -101,6 +103,7 @@ _LITELLM = Dialect(
     extensions=_SAMPLING | {"boundary_ratio", "generate_audio", "lora", "resolution"},
     names=_SOUND,
     nested_as_text=True,
+    fetches=False,
     lists=False,
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,12 +19,17 @@ Size = Annotated[str, StringConstraints(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0
 """WIDTHxHEIGHT in pixels, or `auto` where the model offers it."""
 
 
+_BASE64_IMAGE = re.compile(r"(iVBORw0KGgo|/9j/|UklGR|R0lGOD)[\w+/=\s-]{200,}")
+"""PNG, JPEG, WebP or GIF in base64, too long for a path that begins so."""
+
+
 def _absolute(reference: str) -> str:
-    return (
-        reference
-        if reference.startswith(("http://", "https://", "data:"))
-        else str(Path(reference).expanduser().absolute())
-    )
+    text = reference.strip()
+    if text[:8].lower().startswith(("http://", "https://", "data:")):
+        return text
+    if _BASE64_IMAGE.fullmatch(text):
+        return f"data:;base64,{text}"
+    return str(Path(reference).expanduser().absolute())
 
 
 ReferenceImage = Annotated[str, AfterValidator(_absolute)]

@@ -21,12 +21,12 @@ from runner.providers.images import MOST_EXTRA
 from .collect import collect
 from .endpoint import Endpoint
 from .held_answer import HeldAnswer
-from .image_inputs import uploadable
 from .journal import Journal
 from .kept_answer import write_answer
 from .mismatch import warn_of_mismatch
 from .partials import image_artifact, on_partial
 from .payment import pay, settled
+from .preparation import prepared
 from .preview import add_thumbnail
 from .run import Run
 from .threads import Threads
@@ -44,7 +44,7 @@ async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) ->
 
     Images that arrive whole are kept although a sibling is lost.
     """
-    config = await uploadable(endpoint, journal, threads)
+    config = await prepared(endpoint, journal, threads)
     # Settled: images have no id to come back for, so that an interrupted run keeps what it paid for.
     await settled(_make(endpoint, journal, threads, config))
     if journal.result.status is not RunStatus.VERIFIED:

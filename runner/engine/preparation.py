@@ -4,52 +4,102 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.artifacts.atomic import discard
+from runner.artifacts.atomic import discard, write_bytes
 from runner.artifacts.download import download
-from runner.artifacts.fit import Way, fit
-from runner.config import RunConfig, VideoRequest
-from runner.errors import ArtifactError, DiskError, RunnerError
-from runner.providers.fit import frame_size
-from runner.providers.reference import Address, File, read
+from runner.artifacts.input_image import MAX_INPUT_BYTES, Way, as_sent
+from runner.config import ImageRequest, RunConfig, VideoRequest, dialect_of
+from runner.errors import ArtifactError, ConfigError, DiskError, RunnerError
+from runner.providers.fit import check_fit, frame_size
+from runner.providers.image_input import OVERLAYS, check
+from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint
 from .journal import Journal
 from .threads import Threads
 
-MAX_INPUT_BYTES = 50 * 1024 * 1024
-"""No server takes a larger image."""
-
 
 async def prepared(endpoint: Endpoint, journal: Journal, threads: Threads) -> RunConfig:
-    """The run's config with its images as they are sent; the same config where they are sent as they are."""
+    """Return the run's config with its images as they are sent; the same config where they are sent as they are.
+
+    Raises `ArtifactError` where an image cannot be fetched or does not fit the others, `ConfigError` for one at hand
+    that cannot be read. Nothing was paid then.
+    """
     config = journal.run.config
-    request, size = config.request, frame_size(config)
-    if not isinstance(request, VideoRequest) or request.image_fit == "error" or size is None or not request.image_list:
+    request = config.request
+    given = _images(request)
+    if not given or (isinstance(request, VideoRequest) and request.video is not None):
         return config
     await journal.open()
-    images = []
-    for index, image in enumerate(request.image_list):
-        images.append(await _fitted(endpoint, threads, image, size, request.image_fit, _target(journal, index)))
-    changed = config.model_copy(update={"request": request.model_copy(update={"image_list": tuple(images)})})
+    sent = {
+        name: await _sent(endpoint, journal, threads, image, f"input-{name.removeprefix('image_list.')}")
+        for name, image in given.items()
+    }
+    if sent == given:
+        return config
+    changed = config.model_copy(update={"request": _with_images(request, sent)})
+    await threads.disk(_check, changed)
     journal.describe(endpoint.provider, changed)
     return changed
 
 
-async def _fitted(
-    endpoint: Endpoint, threads: Threads, image: str, size: tuple[int, int], way: Way, target: Path
-) -> str:
+def _images(request: VideoRequest | ImageRequest) -> dict[str, str]:
+    """The request's images by their keys below `request`."""
+    listed = {f"image_list.{index}": image for index, image in enumerate(request.image_list)}
+    overlays = {key: getattr(request, key, None) for key in OVERLAYS.values()}
+    return listed | {key: image for key, image in overlays.items() if image is not None}
+
+
+def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -> VideoRequest | ImageRequest:
+    listed = tuple(image for key, image in images.items() if key.startswith("image_list."))
+    overlays = {key: image for key, image in images.items() if not key.startswith("image_list.")}
+    return request.model_copy(update={"image_list": listed, **overlays})
+
+
+async def _sent(endpoint: Endpoint, journal: Journal, threads: Threads, image: str, name: str) -> str:
+    """The image as it is sent: as it was given, or the path of a file in the run's directory."""
+    config, target = journal.run.config, journal.run.directory.absolute() / name
     found = await threads.disk(read, image)
-    content = found.content if isinstance(found, File) else await downloaded(endpoint, found, target)
-    written = await threads.media(fit, content, size, way, target)
-    if not written and isinstance(found, Address):
-        # It has the size, and what was downloaded is what is sent.
-        await threads.disk(target.write_bytes, content)
-        written = True
-    return str(target) if written else image
+    remote = isinstance(found, Address)
+    if isinstance(found, Address):
+        if not _fetched_here(config):
+            return image
+        content = await downloaded(endpoint, found, target)
+    else:
+        content = found.content
+    try:
+        original = named(target.name, content, "what was downloaded")
+        made = await threads.media(_made, config, content)
+        sent = original if made is None else named(target.name, made)
+    except ConfigError as error:
+        if not remote:
+            raise
+        # Of its own kind: what lies at an address says nothing about the config.
+        raise ArtifactError(f"request.image_list: {error}; nothing was sent", hint=error.hint) from error
+    if made is None and not remote:
+        return image
+    path = target.with_name(sent.name)
+    await threads.disk(write_bytes, path, sent.content, durable=False)
+    return str(path)
 
 
-def _target(journal: Journal, index: int) -> Path:
-    return journal.run.directory.absolute() / f"input-{index}.png"
+def _fetched_here(config: RunConfig) -> bool:
+    """Whether an image at an address is downloaded by us: an edit uploads it, and not every server fetches."""
+    request = config.request
+    return isinstance(request, ImageRequest) or request.image_fit != "error" or not dialect_of(config.provider).fetches
+
+
+def _made(config: RunConfig, content: bytes) -> bytes | None:
+    """What is sent in place of `content`; None where that is sent itself."""
+    request, size = config.request, frame_size(config)
+    way: Way | None = None
+    if isinstance(request, VideoRequest) and request.image_fit != "error" and size is not None:
+        way = request.image_fit
+    try:
+        return as_sent(content, keep_alpha=isinstance(request, ImageRequest), size=size, way=way)
+    except ConfigError:
+        if config.model.validation == "off" and way is None:
+            return None  # the server may know what we do not
+        raise
 
 
 async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> bytes:
@@ -68,3 +118,11 @@ async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> byte
                             hint="nothing was sent or paid; give a local copy's path") from error  # fmt: skip
     finally:
         discard(part)
+
+
+def _check(config: RunConfig) -> None:
+    """Judge what was only known once it was here."""
+    request = config.request
+    for problem in check(config, request) if isinstance(request, ImageRequest) else check_fit(config):
+        if problem.severity == "error":
+            raise ArtifactError(f"{problem.key} {problem.message}; nothing was sent", hint=problem.hint)

@@ -50,8 +50,6 @@ _IMAGE_KEYS = {
 # Keys without a field in OpenAI's API, sent where the model honours them and the server has a field for them.
 _VIDEO_EXTRAS = tuple(sorted(EXTENSIONS))
 _IMAGE_EXTRAS = ("negative_prompt", "seed")
-# A check needs no more of a file than tells its type.
-_HEAD = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,8 +205,9 @@ def _images(config: RunConfig) -> Iterator[Problem]:
     if isinstance(config.request, ImageRequest):
         yield from image_input.check(config, config.request)
         return
+    # A server that fetches an address itself may have its own ways to be sure of it.
+    fetched = config.request.image_fit != "error" or not dialect_of(config.provider).fetches
+    decoded = config.model.validation != "off"
     for index, image in enumerate(config.request.image_list):
-        try:
-            reference.read(image, _HEAD)
-        except ConfigError as error:
-            yield Problem(f"request.image_list.{index}", error.message, error.hint)
+        key = f"request.image_list.{index}"
+        yield from image_input.unreadable(key, image, fetched=fetched, decoded=decoded)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from runner.config import Problem, RunConfig, VideoModel, VideoRequest, sent_size
 from runner.errors import ConfigError
 
 from . import reference
-from .endpoint import is_loopback
-from .reference import Address
-
-_HEAD = 64 * 1024
-"""Bytes in which an image says its size, but for rare ones that say much else before; those are read whole."""
 
 
 def frame_size(config: RunConfig) -> tuple[int, int] | None:
@@ -41,7 +34,6 @@ def check_fit(config: RunConfig) -> Iterator[Problem]:
         if request.image_list and size is None:
             yield Problem("request.image_fit", f"{request.image_fit} needs to know the video's size",
                           "request.size=WIDTHxHEIGHT")  # fmt: skip
-        yield from _unfetched(request)
         return
     if size is not None and config.model.validation != "off":
         for index, image in enumerate(request.image_list):
@@ -50,41 +42,16 @@ def check_fit(config: RunConfig) -> Iterator[Problem]:
                 yield problem.as_warning() if config.model.validation == "warn" else problem
 
 
-def _unfetched(request: VideoRequest) -> Iterator[Problem]:
-    for index, image in enumerate(request.image_list):
-        if image.startswith("http://") and not is_loopback(urlsplit(image).hostname):
-            yield Problem(f"request.image_list.{index}", "is at an unencrypted address, which is not fetched",
-                          "https://, or a local path")  # fmt: skip
-
-
 def _misfit(key: str, image: str, size: tuple[int, int]) -> Problem | None:
     try:
-        given = _size_of(image)
+        given = reference.look_at(image)
     except ConfigError:
         return None  # said where the image is read
-    if given is None or given == size:
+    if given is None or given.size == size:
         return None
-    message = f"is {given[0]}x{given[1]}, and the video is to be {size[0]}x{size[1]}: the API wants the same size"
+    turned = " (upright, as its EXIF note turns it)" if given.turned else ""
+    message = (
+        f"is {given.size[0]}x{given.size[1]}{turned}, and the video is to be {size[0]}x{size[1]}: "
+        "the API wants the same size"
+    )
     return Problem(key, message, "request.image_fit=crop or pad, or the request.size of the image")
-
-
-def _size_of(image: str) -> tuple[int, int] | None:
-    """Width and height of an image at hand; None if that is for the server to find out."""
-    for length in (_HEAD, -1):
-        found = reference.read(image, length)
-        if isinstance(found, Address):
-            return None
-        size = _decoded_size(found.content)
-        if size is not None:
-            return size
-    return None
-
-
-def _decoded_size(content: bytes) -> tuple[int, int] | None:
-    from PIL import Image, UnidentifiedImageError  # 50 ms that only a run with an image pays
-
-    try:
-        with Image.open(io.BytesIO(content), formats=("PNG", "JPEG", "WEBP")) as image:
-            return image.size
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return None

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import functools
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from runner.artifacts.input_image import Look, look
 from runner.errors import ConfigError
 
 FilePart = tuple[str, bytes, str]
 """Name, content and media type, as the SDK takes a file."""
 
-_SIGNATURES = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"))
+_SIGNATURES = (
+    (b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpeg"), (b"GIF87a", "gif"), (b"GIF89a", "gif"), (b"BM", "bmp"),
+    (b"II*\0", "tiff"), (b"MM\0*", "tiff"),
+)  # fmt: skip
+_MOST_BYTES = 512 * 1024 * 1024
+"""Far beyond any picture that could be sent."""
+_HEAD = re.compile(r'([^,"]*(?:"[^"]*"[^,"]*)*),')
+"""What stands before a data URL's data; a quoted parameter may hold a comma of its own."""
+_FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +92,7 @@ def read(text: str, size: int = -1) -> Reference:
 
 
 def media_type(content: bytes) -> str | None:
-    """PNG, JPEG or WebP by the first bytes: a wrong content type is refused after the upload."""
+    """The media type by the first bytes, None for no image; what servers do not take is converted before it is sent."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
     return next((f"image/{name}" for signature, name in _SIGNATURES if content.startswith(signature)), None)
@@ -96,11 +106,46 @@ def named(stem: str, content: bytes, origin: str = "the data URL") -> File:
     return File(f"{stem}.{kind.removeprefix('image/')}", content, kind)
 
 
+def look_at(image: str) -> Look | None:
+    """What is known of an image at hand, which is decoded once for all runs; None where it lies at an address.
+
+    Raises `ConfigError` if it cannot be read whole.
+    """
+    if isinstance(read(image, 16), Address):
+        return None
+    if image[:5].lower() == "data:":
+        return _look_at_data(image)
+    path = Path(image).expanduser()
+    about = path.stat()
+    return _look_at_file(path, about.st_mtime_ns, about.st_size)
+
+
+@functools.lru_cache(maxsize=1024)
+def _look_at_file(path: Path, _changed: int, size: int) -> Look:
+    if size > _MOST_BYTES:
+        raise ConfigError(f"{path} has {size:,} bytes, which is too large for an input image", hint="scale it down")
+    return look(path.read_bytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _look_at_data(url: str) -> Look:
+    return look(_decode(url))
+
+
+def from_base64(text: str | bytes) -> bytes:
+    """Decode base64 as programs write it: wrapped, unpadded, URL-safe or percent-encoded; raises `ValueError`."""
+    data = b"".join(unquote_to_bytes(text).split()).translate(_FROM_URL_SAFE).rstrip(b"=")
+    return base64.b64decode(data + b"=" * (-len(data) % 4), validate=True)
+
+
 def _decode(url: str) -> bytes:
-    header, comma, data = url.partition(",")
-    if not comma:
+    found = _HEAD.match(url)
+    if found is None:
         raise ConfigError("a data URL needs a comma before its data", hint="data:image/png;base64,…")
+    data, parameters = url[found.end() :], [part.strip().lower() for part in found[1].split(";")]
     try:
-        return base64.b64decode(data, validate=True) if header.lower().endswith(";base64") else unquote_to_bytes(data)
-    except binascii.Error as error:
+        return from_base64(data)
+    except ValueError as error:
+        if "base64" not in parameters:  # some programs leave the word out
+            return unquote_to_bytes(data)
         raise ConfigError("the data URL's base64 is broken", hint="data:image/png;base64,…") from error

@@ -101,4 +101,4 @@ def test_markup_comes_as_bytes(emulator, picture):
 
 def test_bytes_that_are_no_image_are_refused(config):
     with pytest.raises(ConfigError, match="no PNG, JPEG or WebP"):
-        generate_video(config, VideoGenerationRequest(prompt="It sails", image_list=[b"GIF89a"]))
+        generate_video(config, VideoGenerationRequest(prompt="It sails", image_list=[b"%PDF-1.7"]))

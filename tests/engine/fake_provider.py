@@ -81,6 +81,7 @@ class FakeProvider:
         return {"operation": operation, "prompt": config.request.prompt, "model": self.model_id(config)}
 
     async def submit(self, config: RunConfig) -> Job:
+        self.sent_configs.append(config)
         self.sent.append(self._now())
         async with self._request():
             self.before_answer()

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from runner.artifacts import RunStatus
+from runner.config import CompatibleConfig
 from runner.errors import ServerError
 from runner.providers import GeneratedImage, ImageBatch
 
@@ -66,6 +67,35 @@ def test_one_that_cannot_be_used_costs_nothing(engine, provider, image_runs, bod
     result = stored(run)
     assert (result.status, provider.sent, result.attempts) == (RunStatus.FAILED, [], [])
     assert said in result.error.message
+
+
+def test_a_gateway_that_fetches_nothing_is_sent_the_file(engine, provider, runs, configs, body):
+    video_config, _ = configs
+    config = video_config()
+    gateway = CompatibleConfig(kind="compatible", dialect="litellm", base_url="https://fake.example/v1")
+    request = config.request.model_copy(update={"image_list": (CAT,)})
+    provider.on_fetch.append(body(picture(form="JPEG")))
+    (run,) = runs(1, config.model_copy(update={"provider": gateway, "request": request}))
+    assert engine([run]).exit_code == 0
+    assert provider.sent_configs[0].request.image_list == (str(run.directory / "input-0.jpeg"),)
+    assert (run.directory / "input-0.jpeg").read_bytes() == picture(form="JPEG")
+
+
+@pytest.mark.usefixtures("answered")
+def test_what_is_at_hand_is_sent_upright_and_keeps_its_transparent_parts(engine, provider, image_runs, tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (64, 48), "white").save(tmp_path / "phone.jpg", exif=turned)
+    Image.new("LA", (48, 64), (255, 0)).save(tmp_path / "mask.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "right.png")
+    images = tuple(str(tmp_path / name) for name in ("phone.jpg", "right.png"))
+    (run,) = image_runs(request={"image_list": images, "mask_image": str(tmp_path / "mask.png")})
+    assert engine([run]).exit_code == 0
+    sent = provider.sent_configs[0].request
+    assert sent.image_list == (str(run.directory / "input-0.png"), images[1]), "what is right stays where it is"
+    with Image.open(sent.image_list[0]) as phone, Image.open(sent.mask_image) as mask:
+        assert (phone.size, phone.mode) == ((48, 64), "RGB")
+        assert (mask.size, mask.mode, mask.getpixel((0, 0))) == ((48, 64), "RGBA", (255, 255, 255, 0))
 
 
 def test_one_beyond_the_limit_is_broken_off(engine, provider, image_runs, body, stored, names):

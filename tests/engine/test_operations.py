@@ -67,6 +67,18 @@ def test_an_image_that_fits_is_sent_as_it_is(emulator, make, tmp_path):
     assert not (directory / "input-0.png").exists()
 
 
+def test_a_phone_s_picture_is_sent_upright_and_on_black(emulator, make, tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 8
+    Image.new("RGBA", (720, 1280), (0, 0, 0, 0)).save(tmp_path / "phone.png", exif=turned)
+    result, directory = make(emulator, image_list=[str(tmp_path / "phone.png")])
+    assert (result.status, result.error) == (RunStatus.VERIFIED, None)
+    with Image.open(directory / "input-0.png") as image:
+        assert (image.size, image.mode) == ((1280, 720), "RGB")
+    sent = (directory / "input-0.png").read_bytes()
+    assert result.request_sent["input_reference"]["sha256"] == hashlib.sha256(sent).hexdigest()
+
+
 def test_an_image_at_an_address_is_fetched_and_fitted(emulator, make, render_cache):
     name = "0" * 32 + ".upload"
     Image.new("RGB", (300, 500), "white").save(render_cache / name, "PNG")

@@ -39,6 +39,22 @@ def test_another_size_is_refused_with_both_sizes_and_what_helps(config_of, pictu
     assert problem.hint == "request.image_fit=crop or pad, or the request.size of the image"
 
 
+def test_a_picture_on_its_side_has_the_size_that_is_seen(config_of, tmp_path):
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (1280, 720)).save(tmp_path / "phone.jpg", exif=turned)
+    images = [str(tmp_path / "phone.jpg")]
+    (problem,) = check_body(config_of(image_list=images, size="1280x720"))
+    assert problem.message.startswith("is 720x1280 (upright, as its EXIF note turns it), and the video is to be 1280x")
+    assert check_body(config_of(image_list=images, size="720x1280")) == []
+
+
+def test_an_address_is_not_given_to_a_server_that_does_not_fetch(config_of):
+    gateway = {"kind": "compatible", "dialect": "litellm", "base_url": "https://gateway.example/v1"}
+    (problem,) = check_body(config_of(gateway, {"sizes": None}, image_list=["http://images.example/cat.png"]))
+    assert "unencrypted" in problem.message
+
+
 def test_a_data_url_is_looked_at_too(config_of):
     buffer = io.BytesIO()
     Image.new("RGB", (8, 8)).save(buffer, "PNG")

@@ -52,7 +52,8 @@ def test_an_overlay_that_fits_is_taken(config_of, file, key, where):
         (picture(size=(48, 64)), "must be as large as the first image: it is 48x64, the image 64x48"),
         (picture(mode="RGB"), "has no transparent parts: its alpha channel says what to change"),
         (picture(form="WEBP"), "must be a PNG, and is WEBP"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(8), "cannot be held against the image: "),
+        (b"\x89PNG\r\n\x1a\n" + bytes(8), "the input image cannot be read: "),
+        (picture()[:-30], "the input image is cut or damaged: "),
     ],
 )
 @pytest.mark.parametrize("key", ["mask_image", "markup_image"])
@@ -68,12 +69,13 @@ def test_a_server_with_other_masks_can_be_asked_all_the_same(config_of, file, va
     assert [problem.split()[0] for problem in problems] == expected
 
 
-@pytest.mark.parametrize("size", [(64, 48), (48, 64)])
-def test_a_picture_on_its_side_may_be_masked_as_it_is_seen(config_of, file, size):
+@pytest.mark.parametrize(("size", "misfits"), [((48, 64), 0), ((64, 48), 1)])
+def test_a_picture_on_its_side_is_masked_as_it_is_seen_and_sent(config_of, file, size, misfits):
     turned = Image.Exif()
     turned[0x0112] = 6
     image = file("b.jpg", picture(mode="RGB", form="JPEG", exif=turned))
-    assert found(config_of, image_list=[image], mask_image=file("a.png", picture(size=size))) == []
+    problems = found(config_of, image_list=[image], mask_image=file("a.png", picture(size=size)))
+    assert ["the image 48x64, upright" in problem for problem in problems] == [True] * misfits
 
 
 def test_a_palette_may_be_transparent(config_of, file):
