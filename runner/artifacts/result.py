@@ -120,9 +120,11 @@ class ErrorRecord(Record):
 
 
 class Cost(Record):
-    """US dollars by list price and by the usage that the provider reported; null is unknown."""
+    """US dollars before and after: as expected, and by the usage that the provider reported; null is unknown."""
 
     estimated_usd: Usd = None
+    estimated_from: Literal["list", "tokens"] | None = None
+    """The maker's price list, or an estimate of the tokens that will be used."""
     actual_usd: Usd = None
 
 
@@ -132,6 +134,11 @@ class Usage(Record):
     text_in: int
     image_in: int
     image_out: int
+    """All tokens of the output."""
+    text_out: int = 0
+    """Those of the output that are text."""
+    cached_in: int = 0
+    """Those of the input that were sent before."""
 
 
 class Attempt(Record):

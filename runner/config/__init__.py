@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .dialect import Dialect
     from .loading import known_keys, load, without_own_keys
     from .model import ImageModel, ModelConfig, VideoModel
-    from .price import Estimate, actual_cost, estimate
+    from .price import Estimate, Price, actual_cost, estimate, expected_price, reserved
     from .problem import Problem, did_you_mean
     from .provider import (
         AzureOpenAIConfig,
@@ -38,6 +38,7 @@ __all__ = [
     "ImageRequest",
     "ModelConfig",
     "OpenAIConfig",
+    "Price",
     "Problem",
     "ProviderConfig",
     "RequestConfig",
@@ -49,8 +50,10 @@ __all__ = [
     "dialect_of",
     "did_you_mean",
     "estimate",
+    "expected_price",
     "known_keys",
     "load",
+    "reserved",
     "sent_size",
     "without_own_keys",
 ]
@@ -64,7 +67,7 @@ __getattr__ = names_from(
         "dialect": ("Dialect",),
         "loading": ("known_keys", "load", "without_own_keys"),
         "model": ("ImageModel", "ModelConfig", "VideoModel"),
-        "price": ("Estimate", "actual_cost", "estimate"),
+        "price": ("Estimate", "Price", "actual_cost", "estimate", "expected_price", "reserved"),
         "problem": ("Problem", "did_you_mean"),
         "provider": (
             "AzureOpenAIConfig",

@@ -13,6 +13,8 @@ from .request import Size
 Usd = Annotated[float, Field(ge=0)]
 """An amount in US dollars."""
 
+Tokens = Annotated[int, Field(gt=0)]
+
 Validation = Annotated[Literal["strict", "warn", "off"], Off]
 
 
@@ -33,6 +35,11 @@ class TokenPrice(Frozen):
     text_in: Usd
     image_in: Usd
     image_out: Usd
+    text_out: Usd | None = None
+    """Text of the output; null: as its images."""
+    cached_text_in: Usd | None = None
+    """Text that was sent before; null: as other text."""
+    cached_image_in: Usd | None = None
 
 
 class SizeRules(Frozen):
@@ -92,6 +99,10 @@ class ImageModel(BaseModelConfig):
     usd_per_image: dict[str, dict[Size, Usd]] | None
     """Published list price by quality and size; null: unknown."""
     usd_per_million_tokens: TokenPrice | None
+    output_tokens: dict[str, Annotated[dict[Size, Tokens], Field(min_length=1)]] | None = None
+    """Tokens of one image by quality and size, from which its price is estimated; null: unknown."""
+    input_image_tokens: dict[Literal["low", "high"], Tokens] | None = None
+    """Tokens that one input image takes at most, by fidelity."""
 
 
 ModelConfig = Annotated[VideoModel | ImageModel, Field(discriminator="kind")]

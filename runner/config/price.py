@@ -1,12 +1,13 @@
-"""What a run will cost, from the model's published prices; what no source gives stays unknown."""
+"""What a run will cost, from the model's published prices or token counts; what no source gives stays unknown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from .capability import sent_size
-from .model import ImageModel, VideoModel
+from .model import ImageModel, TokenPrice, VideoModel
 from .provider import CompatibleConfig
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig
@@ -17,33 +18,80 @@ PARTIAL_IMAGE_TOKENS = 100
 _LONGEST_VIDEO = 86_400.0
 """Seconds that no model makes at once."""
 
+MARGIN = 1.25
+"""What a price that is estimated from tokens counts, times itself, until the answer tells what was used."""
+
+Basis = Literal["list", "tokens"]
+"""Where a price is from: the maker's list, or an estimate of the tokens that will be used."""
+
+# No source tells what the qualities above high take; each is taken for twice the one before.
+_BEYOND_HIGH = {"xhigh": 2.0, "max": 4.0}
+_CHARACTERS_PER_TOKEN = 3
+_MOST_TOKENS = 10**9
+"""Beyond what any call uses: a number that is larger is none that money should be reckoned from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What a run will cost in US dollars, and how that is known."""
+
+    usd: float
+    basis: Basis
+
+    @property
+    def reserved(self) -> float:
+        """What it counts in US dollars until its real cost is known."""
+        return round(self.usd * MARGIN, 6) if self.basis == "tokens" else self.usd
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A sum in US dollars, and whether parts of it are unknown."""
+    """A sum in US dollars; whether parts of it are unknown, and whether parts are estimated from tokens."""
 
     usd: float
     complete: bool = True
+    rough: bool = False
 
     def __str__(self) -> str:
         if self.complete:
-            return f"${self.usd:,.2f}" if self.usd == 0 or self.usd >= 0.1 else f"${self.usd:,.3f}"
+            shown = f"${self.usd:,.2f}" if self.usd == 0 or self.usd >= 0.1 else f"${self.usd:,.3f}"
+            return f"about {shown}" if self.rough else shown
         return f"≥ ${self.usd:,.2f}" if self.usd else "unknown"
 
     @classmethod
-    def total(cls, costs: Iterable[float | None]) -> Estimate:
+    def total(cls, costs: Iterable[float | None], *, rough: bool = False) -> Estimate:
         """The sum of what is known, marked incomplete if anything is not."""
         known = [*costs]
-        return cls(sum(cost for cost in known if cost is not None), complete=None not in known)
+        return cls(sum(cost for cost in known if cost is not None), complete=None not in known, rough=rough)
+
+    @classmethod
+    def of(cls, prices: Iterable[Price | None]) -> Estimate:
+        """The sum of prices, marked as what it is."""
+        known = [*prices]
+        rough = any(price is not None and price.basis == "tokens" for price in known)
+        return cls.total((None if price is None else price.usd for price in known), rough=rough)
 
 
 def estimate(config: RunConfig) -> float | None:
-    """List price of one run in US dollars, or None where no source gives one."""
+    """Expected cost of one run in US dollars, or None where no source gives one."""
+    found = expected_price(config)
+    return None if found is None else found.usd
+
+
+def reserved(config: RunConfig) -> float | None:
+    """What one run counts in US dollars until its real cost is known, or None where no source gives a price."""
+    found = expected_price(config)
+    return None if found is None else found.reserved
+
+
+def expected_price(config: RunConfig) -> Price | None:
+    """Return what one run will cost, or None where no source tells."""
     request, model, provider = config.request, config.model, config.provider
     if isinstance(provider, CompatibleConfig) and provider.dialect != "litellm":
         return None  # what a server of one's own costs, the list of a model's maker does not tell
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
-        return _video(request, model)
+        listed = _video(request, model)
+        return None if listed is None else Price(listed, "list")
     if isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         return _image(request, model)
     return None
@@ -87,24 +135,93 @@ def _number(value: object) -> float | None:
     return told if 0 < told <= _LONGEST_VIDEO else None
 
 
-def _image(request: ImageRequest, model: ImageModel) -> float | None:
+def _image(request: ImageRequest, model: ImageModel) -> Price | None:
+    """The list price, if there is one and nothing but text goes in; else what the tokens would cost."""
+    tokens, listed = model.usd_per_million_tokens, _listed(request, model)
+    sketches = _partial_images(request, tokens)
+    if listed is not None and sketches is not None and not request.image_list:
+        return Price(round(listed + sketches, 6), "list")
+    if tokens is None or sketches is None:
+        return None
+    made = listed
+    if made is None:
+        each = _output_tokens(request, model)
+        made = None if each is None else each * request.n * tokens.image_out / 1e6
+    return None if made is None else Price(round(made + sketches + _input(request, model, tokens), 6), "tokens")
+
+
+def _listed(request: ImageRequest, model: ImageModel) -> float | None:
     if model.usd_per_image is None or request.quality is None:
         return None
-    price = model.usd_per_image.get(request.quality, {}).get(sent_size(request, model) or "auto")
-    sketches = _partial_images(request, model)
-    return None if price is None or sketches is None else round(price * request.n + sketches, 6)
+    each = model.usd_per_image.get(request.quality, {}).get(sent_size(request, model) or "auto")
+    return None if each is None else each * request.n
 
 
-def _partial_images(request: ImageRequest, model: ImageModel) -> float | None:
-    prices, number = model.usd_per_million_tokens, request.partial_images or 0
+def _partial_images(request: ImageRequest, prices: TokenPrice | None) -> float | None:
+    number = (request.partial_images or 0) * request.n
     if not number:
         return 0
     return None if prices is None else number * PARTIAL_IMAGE_TOKENS * prices.image_out / 1e6
 
 
-def actual_cost(config: RunConfig, *, text_in: int, image_in: int, image_out: int) -> float | None:
-    """What an image call cost in US dollars by its token usage, or None without a token price."""
-    prices = config.model.usd_per_million_tokens if isinstance(config.model, ImageModel) else None
-    if prices is None:
+def _output_tokens(request: ImageRequest, model: ImageModel) -> float | None:
+    """Tokens of one image; what is left to the model is taken for high quality in the dearest of the usual sizes."""
+    if not model.output_tokens:
         return None
-    return (text_in * prices.text_in + image_in * prices.image_in + image_out * prices.image_out) / 1e6
+    quality = request.quality or "auto"
+    level = quality if quality in model.output_tokens else "high"
+    known = model.output_tokens.get(level) or max(model.output_tokens.values(), key=lambda sizes: max(sizes.values()))
+    factor = 1.0 if quality == level else _BEYOND_HIGH.get(quality, 1.0)
+    return factor * _in_size(sent_size(request, model) or "auto", known)
+
+
+def _in_size(size: str, known: Mapping[str, int]) -> float:
+    """Tokens in a size that may not be among the known ones: in proportion to the one of the nearest area."""
+    if size in known:
+        return known[size]
+    if size == "auto":
+        return max(known.values())
+    wanted = _area(size)
+    nearest = min(known, key=lambda each: max(_area(each), wanted) / min(_area(each), wanted))
+    return known[nearest] * wanted / _area(nearest)
+
+
+def _area(size: str) -> int:
+    width, _, height = size.partition("x")
+    return int(width) * int(height)
+
+
+def _input(request: ImageRequest, model: ImageModel, prices: TokenPrice) -> float:
+    """What goes in, in US dollars: the prompt and, by what one takes at most, the images."""
+    overlays = [image for image in (request.mask_image, request.markup_image) if image is not None]
+    each = (model.input_image_tokens or {}).get(request.input_fidelity or "low", 0)
+    images = each * (len(request.image_list) + len(overlays)) if request.image_list else 0
+    text = len(request.prompt.encode("utf-8", "replace")) / _CHARACTERS_PER_TOKEN
+    return (text * prices.text_in + images * prices.image_in) / 1e6
+
+
+def actual_cost(
+    config: RunConfig, *, text_in: int, image_in: int, image_out: int, text_out: int = 0, cached_in: int = 0
+) -> float | None:
+    """What an image call cost in US dollars by its token usage; None without a token price or a use that can be true.
+
+    `image_out` counts all output, `text_out` and `cached_in` say how much of it is text, and how much of the input was
+    cached; what has no price of its own is counted as the rest.
+    """
+    prices = config.model.usd_per_million_tokens if isinstance(config.model, ImageModel) else None
+    counts = (text_in, image_in, image_out, text_out, cached_in)
+    if prices is None or image_out <= 0 or any(not 0 <= count <= _MOST_TOKENS for count in counts):
+        return None
+    text_made = min(text_out, image_out)
+    made = (image_out - text_made) * prices.image_out + text_made * _or(prices.text_out, prices.image_out)
+    # Which of the input was cached, few answers tell; text is saved least by it.
+    cached_text = min(cached_in, text_in)
+    cached_images = min(cached_in - cached_text, image_in)
+    given = (text_in - cached_text) * prices.text_in + (image_in - cached_images) * prices.image_in
+    kept = cached_text * _or(prices.cached_text_in, prices.text_in)
+    kept += cached_images * _or(prices.cached_image_in, prices.image_in)
+    return (made + given + kept) / 1e6
+
+
+def _or(price: float | None, other: float) -> float:
+    return other if price is None else price

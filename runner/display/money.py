@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Budget, Estimate
+from runner.config import Budget, Estimate, reserved
 
 _FREE = "emulator"
 
@@ -29,7 +29,8 @@ def charged(result: Result) -> str:
         return "reused"
     if not _sent(result):
         return ""
-    return str(Estimate.total([cost(result)] if result.provider == _FREE else _costs(result)))
+    costs = [cost(result)] if result.provider == _FREE else _costs(result)
+    return str(Estimate.total(costs, rough=_is_rough(result)))
 
 
 def under(budget: Budget, result: Result) -> Result:
@@ -66,14 +67,17 @@ def _paid(results: Sequence[Result]) -> Iterator[str]:
     paid = [r for r in paid if r.reused_from is None]
     if paid:
         counted = [r for r in paid if _sent(r)]
-        yield f"cost {Estimate.total(usd for r in counted for usd in _costs(r))}"
-        yield f"estimated {Estimate.total(r.cost.estimated_usd for r in counted)}"
+        costs = Estimate.total((usd for r in counted for usd in _costs(r)), rough=any(map(_is_rough, counted)))
+        yield f"cost {costs}"
+        rough = any(r.cost.estimated_from == "tokens" for r in counted)
+        yield f"estimated {Estimate.total((r.cost.estimated_usd for r in counted), rough=rough)}"
 
 
 def _emulated(results: Sequence[Result]) -> Iterator[str]:
     free = [r for r in results if r.provider == _FREE and r.reused_from is None]
     if free:
-        total = Estimate.total(cost(r) for r in free if _sent(r))
+        sent = [r for r in free if _sent(r)]
+        total = Estimate.total((cost(r) for r in sent), rough=any(map(_is_rough, sent)))
         yield f"emulated, free (would have cost {total} at list price)"
 
 
@@ -91,6 +95,11 @@ def _saved(results: Sequence[Result]) -> Iterator[str]:
         yield f"reuse saved {Estimate.total(reused)}"
 
 
+def _is_rough(result: Result) -> bool:
+    """Whether what the run has cost is known by an estimate from tokens alone."""
+    return result.cost.actual_usd is None and result.cost.estimated_from == "tokens"
+
+
 def _sent(result: Result) -> bool:
     """Whether something may have been paid for."""
     known = result.job_id or result.artifacts or result.status is RunStatus.UNCERTAIN
@@ -106,4 +115,4 @@ def _costs(result: Result) -> list[float | None]:
 def _next(result: Result) -> float:
     """What the request that the run would send now counts."""
     config = result.config.choice(result.choice)
-    return config.budget.counted(config.provider, result.cost.estimated_usd) or 0.0
+    return config.budget.counted(config.provider, reserved(config)) or 0.0

@@ -133,7 +133,10 @@ class _Money:
     @cached_property
     def estimated(self) -> Estimate:
         """What all runs would count by their first choices; reckoned once it is shown, not before the first request."""
-        return Estimate.total(_price(run) for run in self._runs)
+        from runner.ledger.budget import is_rough
+
+        rough = not self._free and any(is_rough(run.config) for run in self._runs)
+        return Estimate.total((_price(run) for run in self._runs), rough=rough)
 
     def taken(self, run: Run) -> tuple[float, float]:
         """What a run that begins has spent already, and what it counts from now on."""

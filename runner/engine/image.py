@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from runner.artifacts.arrived import found, intact
@@ -199,8 +199,7 @@ def _account(journal: Journal, batch: ImageBatch) -> None:
     config = journal.run.config
     journal.answered(batch)
     if batch.usage is not None:
-        used = batch.usage
-        journal.paid(actual_cost(config, text_in=used.text_in, image_in=used.image_in, image_out=used.image_out))
+        journal.paid(actual_cost(config, **asdict(batch.usage)))
     elif batch.implausible_usage:
         journal.warn("the server reports a usage that cannot be true; the request goes on counting its estimated price")
     wanted = _wanted(journal, len(batch.images))

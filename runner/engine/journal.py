@@ -8,14 +8,14 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from runner.artifacts.environment import environment
 from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, Usage
-from runner.config import RunConfig, estimate
+from runner.config import RunConfig, expected_price, reserved
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 
@@ -97,7 +97,7 @@ class Journal:
     def begin_attempt(self) -> Attempt:
         """Take the money for a paid request and record that it is leaving; raises `BudgetError` or `Halted`."""
         config, result = self.run.config, self.result
-        usd = config.budget.counted(config.provider, result.cost.estimated_usd)
+        usd = config.budget.counted(config.provider, reserved(config))
         self._purse.take(usd, config.budget, sum(config.budget.known(each.usd) for each in result.attempts))
         result.error = None
         attempt = Attempt(
@@ -129,7 +129,7 @@ class Journal:
         config, result = self.run.config, self.result
         if usd is not None and not (math.isfinite(usd) and usd >= 0):
             usd = None  # by numbers that a server told
-        result.cost = Cost(estimated_usd=result.cost.estimated_usd, actual_usd=usd)
+        result.cost = result.cost.model_copy(update={"actual_usd": usd})
         made = [attempt for attempt in result.attempts if attempt.job_id == result.job_id]
         if usd is not None and result.attempts:
             self._charge((made or result.attempts)[-1], config.budget.counted(config.provider, usd))
@@ -186,7 +186,7 @@ class Journal:
         self.result.raw_response = redacted(dict(batch.raw))
         if batch.usage is not None:
             used = batch.usage
-            self.result.usage = Usage(text_in=used.text_in, image_in=used.image_in, image_out=used.image_out)
+            self.result.usage = Usage(**asdict(used))
         self._progress = 100
 
     def polled(self, job: Job) -> None:
@@ -311,6 +311,11 @@ def error_record(error: RunnerError) -> ErrorRecord:
     )
 
 
+def _expected(config: RunConfig) -> Cost:
+    found = expected_price(config)
+    return Cost() if found is None else Cost(estimated_usd=found.usd, estimated_from=found.basis)
+
+
 def planned(run: Run, now: float) -> Result:
     """The record of a run that has not begun; `now` in Unix seconds."""
     config = run.config
@@ -324,7 +329,7 @@ def planned(run: Run, now: float) -> Result:
         config=config,
         overrides=list(run.overrides),
         request_sent={},
-        cost=Cost(estimated_usd=estimate(config)),
+        cost=_expected(config),
         timestamps={RunStatus.PLANNED.value: dt.datetime.fromtimestamp(now, dt.UTC)},
         environment=environment(),
     )

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.artifacts.result import Result
-from runner.config import Budget, Estimate, RunConfig, estimate
+from runner.config import Budget, Estimate, RunConfig
 from runner.config.budget import passes
+from runner.config.price import MARGIN, expected_price, reserved
 from runner.config.ranges import ranges
 from runner.errors import BudgetError, ConfigError
 
@@ -18,21 +19,35 @@ class Sum(NamedTuple):
     Attributes:
         usd: of known or assumed price, what counts as money.
         unknown: how many runs have no price.
+        rough: whether prices among them are estimated from tokens; these have their margin in the sum.
     """
 
     usd: float
     unknown: int
+    rough: bool = False
+
+    def __str__(self) -> str:
+        text = str(Estimate(self.usd, complete=not self.unknown, rough=self.rough))
+        return f"{text} (estimated from tokens, with a margin of {MARGIN - 1:.0%})" if self.rough else text
 
 
 def counted(config: RunConfig) -> float | None:
     """What the run's present choice counts in US dollars; None if nobody knows."""
-    return config.budget.counted(config.provider, estimate(config))
+    return config.budget.counted(config.provider, reserved(config))
 
 
 def counted_sum(configs: Iterable[RunConfig]) -> Sum:
     """The runs' sum, each by its first choice."""
+    configs = [*configs]
     prices = [counted(config) for config in configs]
-    return Sum(sum(price or 0.0 for price in prices), prices.count(None))
+    rough = any(usd and is_rough(config) for usd, config in zip(prices, configs, strict=True))
+    return Sum(sum(price or 0.0 for price in prices), prices.count(None), rough)
+
+
+def is_rough(config: RunConfig) -> bool:
+    """Whether the run's price is estimated from tokens."""
+    found = expected_price(config)
+    return found is not None and found.basis == "tokens"
 
 
 def spent(results: Iterable[Result], budget: Budget) -> float:
@@ -53,12 +68,13 @@ def check_budget(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: S
     if budget.limited:
         _refuse_unknown(configs, own)
     _refuse_dear(configs, own)
-    total = spent + counted_sum(configs).usd
+    planned = counted_sum(configs)
+    total = spent + planned.usd
     if passes(total, budget.max_usd):
         already = f" on top of {Estimate(spent)} that is spent or at risk, {Estimate(total)} in all" if spent else ""
         nothing = "nothing was sent for them" if spent else "nothing was sent or written"
         raise BudgetError(
-            f"{_runs(len(configs))} would cost {Estimate(total - spent)}{already}, above "
+            f"{_runs(len(configs))} would cost {planned._replace(unknown=0)}{already}, above "
             f"budget.max_usd={budget.max_usd:g}; {nothing}",
             hint=f"budget.max_usd={rounded_up(total)} is enough, if nothing has to be paid again",
             code="budget.max_usd",
@@ -89,11 +105,14 @@ def _refuse_dear(configs: Sequence[RunConfig], numbers: Sequence[int]) -> None:
     priced = [(number, counted(config) or 0.0) for number, config in zip(numbers, configs, strict=True)]
     dear = {number: usd for number, usd in priced if passes(usd, limit)}
     if dear:
-        most = max(dear.values())
+        usd = max(dear.values())
+        most = Sum(
+            usd, 0, any(is_rough(config) for number, config in zip(numbers, configs, strict=True) if number in dear)
+        )
         raise BudgetError(
-            f"{_named([*dear], len(configs))} would cost {'up to ' if len(dear) > 1 else ''}{Estimate(most)}, above "
+            f"{_named([*dear], len(configs))} would cost {'up to ' if len(dear) > 1 else ''}{most}, above "
             f"budget.max_usd_per_run={limit:g}; nothing was sent or written",
-            hint=f"budget.max_usd_per_run={rounded_up(most)} is enough, if nothing has to be paid again",
+            hint=f"budget.max_usd_per_run={rounded_up(usd)} is enough, if nothing has to be paid again",
             code="budget.max_usd_per_run",
         )
 

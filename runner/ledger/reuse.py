@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.artifacts.atomic import discard, disk_errors, publish
-from runner.artifacts.result import Artifact, Cost, Result, RunStatus
+from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.config import Problem, VideoRequest, estimate
 from runner.engine.run import Run
 
@@ -90,7 +90,7 @@ def link(run: Run, planned: Result, source: Result) -> Result:
         "reused_from": source.reused_from,
         "saved_usd": estimate(run.config),
         "warnings": [*planned.warnings, *_lacking(run, source)],
-        "cost": Cost(estimated_usd=planned.cost.estimated_usd, actual_usd=0.0),
+        "cost": planned.cost.model_copy(update={"actual_usd": 0.0}),
         "timestamps": {**planned.timestamps, RunStatus.VERIFIED.value: next(iter(planned.timestamps.values()))},
     }
     return planned.model_copy(update=update)

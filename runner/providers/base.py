@@ -120,6 +120,11 @@ class ImageUsage:
     text_in: int
     image_in: int
     image_out: int
+    """All tokens of the output."""
+    text_out: int = 0
+    """Those of the output that are text."""
+    cached_in: int = 0
+    """Those of the input that were sent before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -180,13 +180,19 @@ def _usage(usage: object, images: int) -> ImageUsage | None:
     """The tokens that a call used; None for numbers that cannot be true, as of gateways that count none."""
     if not isinstance(usage, dict):
         return None
-    given = usage.get("input_tokens_details")
-    details = given if isinstance(given, dict) else {}
+    details = _details(usage, "input_tokens_details")
     text = _count(details.get("text_tokens", usage.get("input_tokens")))
     image, made = _count(details.get("image_tokens")), _count(usage.get("output_tokens"))
     if text is None or image is None or made is None or not images * _FEWEST_TOKENS <= made <= images * _MOST_TOKENS:
         return None
-    return ImageUsage(text, image, made)
+    # What cannot be true of these leaves the dearer price.
+    text_made = _count(_details(usage, "output_tokens_details").get("text_tokens")) or 0
+    return ImageUsage(text, image, made, text_made, _count(details.get("cached_tokens")) or 0)
+
+
+def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:  # Any: JSON
+    given = usage.get(name)
+    return given if isinstance(given, dict) else {}
 
 
 def _count(value: object) -> int | None:

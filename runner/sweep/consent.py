@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 
-from runner.config import Estimate, RunConfig
+from runner.config import RunConfig
 from runner.config.budget import passes
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
@@ -82,7 +82,7 @@ def _threshold(configs: Sequence[RunConfig]) -> str:
 def _what(configs: Sequence[RunConfig], total: Sum) -> str:
     runs = "this run" if len(configs) == 1 else f"these {len(configs):,} runs"
     unknown = f", {total.unknown:,} of them of unknown price" if total.unknown else ""
-    return f"{runs} would cost {Estimate(total.usd, complete=not total.unknown)} at list price{unknown}"
+    return f"{runs} would cost {total}{'' if total.rough else ' at list price'}{unknown}"
 
 
 def _ways(total: Sum, spent: float) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.config import Budget, Estimate, RunConfig, estimate
+from runner.config import Budget, Estimate, Price, RunConfig, expected_price
+from runner.config.price import MARGIN
 from runner.config.varying import Varying
 from runner.display import clean
 from runner.ledger.budget import check_budget, counted_sum
@@ -41,7 +42,10 @@ def print_dry_run(
     console = console or Console(highlight=False)
     left = left or Payable([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)
     paid = {intent.number for intent in left.intents}
-    prices = [estimate(config) if number in paid else 0.0 for number, config in zip(numbers, configs, strict=True)]
+    prices = [
+        expected_price(config) if number in paid else Price(0.0, "list")
+        for number, config in zip(numbers, configs, strict=True)
+    ]
     table = Table(box=None, pad_edge=False)
     table.add_column("run", justify="right", no_wrap=True)
     for key in differing.keys:
@@ -54,8 +58,8 @@ def print_dry_run(
             table.add_row("…")
             continue
         cells = [_cell(value) for value in differing.rows[row]] or [configs[row].model.name]
-        price = str(Estimate.total([prices[row]])) if numbers[row] in paid else "none: is there"
-        table.add_row(str(numbers[row]), *map(Text, cells), price)
+        cost = str(Estimate.of([prices[row]])) if numbers[row] in paid else "none: is there"
+        table.add_row(str(numbers[row]), *map(Text, cells), cost)
     console.print(table)
     for line in filter(None, (_summary(configs, prices, left), note)):
         console.print(line, markup=False, soft_wrap=True)
@@ -71,13 +75,14 @@ def _cell(value: object) -> str:
     return "" if value is None else clean(str(value), 120)
 
 
-def _summary(configs: Sequence[RunConfig], prices: Sequence[float | None], left: Payable) -> str:
-    unknown = sum(price is None for price in prices)
-    parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{Estimate.total(prices)} at list price"]
+def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: Payable) -> str:
+    unknown, total = prices.count(None), Estimate.of(prices)
+    source = "estimated from tokens" if total.rough else "at list price"
+    parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{total} {source}"]
     if unknown and unknown < len(prices):
         parts.append(f"{unknown:,} of unknown price")
     if any(config.fallbacks for config in configs):
-        worst = Estimate.total(estimate(choice) for config in configs for choice in config.choices)
+        worst = Estimate.of(expected_price(choice) for config in configs for choice in config.choices)
         parts.append(f"{worst} if every fallback is needed and what failed is charged, too")
     if all(config.provider.kind == "emulator" for config in configs):
         parts.append("on the emulator: free" + ", but counted" * configs[0].budget.count_emulator)
@@ -89,6 +94,7 @@ def _limits(budget: Budget, left: Payable) -> Iterator[str]:
     configs = [intent.config for intent in left.intents]
     total = counted_sum(configs)
     if budget.max_usd is not None:
-        yield f"{Estimate(left.spent + total.usd)} of {Estimate(budget.max_usd)} budget"
+        margin = f", with a margin of {MARGIN - 1:.0%} on estimates" if total.rough else ""
+        yield f"{Estimate(left.spent + total.usd, rough=total.rough)} of {Estimate(budget.max_usd)} budget{margin}"
     if asks(configs, total, left.spent):
         yield f"asks before it starts, as that is above {Estimate(budget.confirm_above_usd or 0.0)} (yes=true answers)"
