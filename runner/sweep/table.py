@@ -77,7 +77,7 @@ def _cell(value: object) -> str:
 
 def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: Payable) -> str:
     unknown, total = prices.count(None), Estimate.of(prices)
-    source = "estimated from tokens" if total.rough else "at list price"
+    source = "(estimated from tokens)" if total.rough else "at list price"
     parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{total} {source}"]
     if unknown and unknown < len(prices):
         parts.append(f"{unknown:,} of unknown price")

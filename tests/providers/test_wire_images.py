@@ -100,6 +100,18 @@ async def test_editing_uploads_images_and_mask(wire, connect, config_of, picture
     assert record["mask"]["bytes"] == 20
 
 
+async def test_text_of_the_output_and_cached_input_are_read_apart(wire, connect, config_of):
+    usage = {
+        "input_tokens": 1109, "output_tokens": 4000,
+        "input_tokens_details": {"text_tokens": 9, "image_tokens": 1100, "cached_tokens": 800},
+        "output_tokens_details": {"image_tokens": 3900, "text_tokens": 100},
+    }  # fmt: skip
+    wire.replies(200, json={"data": [{"b64_json": "aGk=" * 1000}], "usage": usage})
+    config = config_of(None, IMAGE)
+    batch = await connect(config).generate(config)
+    assert batch.usage == ImageUsage(text_in=9, image_in=1100, image_out=4000, text_out=100, cached_in=800)
+
+
 async def test_images_are_read_with_usage_and_without_their_weight(wire, connect, config_of):
     details = {"text_tokens": 9, "image_tokens": 100}
     usage = {"input_tokens": 109, "output_tokens": 4000, "total_tokens": 4109, "input_tokens_details": details}

@@ -71,6 +71,45 @@ def test_a_budget_is_not_guessed_for_an_unknown_price(sweep, here, emulator, cap
     assert [result(here / "out" / number)["spent_usd"] for number in "01"] == [1, 1]
 
 
+IMAGES = ("model=gpt-image-2", "request=square_image", "request.quality=low,high")
+"""Two runs of no list price, some $0.008 and $0.21 by their tokens."""
+
+
+@pytest.fixture
+def image_sweep(here, emulator, monkeypatch):
+    """Sweep over images at an emulator reached as OpenAI; the result is the exit code."""
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+    usual = (
+        "provider=openai",
+        f"provider.base_url={emulator.base_url}",
+        "progress=off",
+        "hydra.sweep.dir=out",
+        *IMAGES,
+    )
+    return lambda *overrides: run(["-m", *usual, *overrides])
+
+
+def test_images_without_a_list_price_are_seen_by_consent_and_budget(image_sweep, here, emulator, capsys):
+    assert image_sweep("budget.confirm_above_usd=0.01") == 2
+    said = refused(here, emulator, capsys)
+    assert "these 2 runs would cost about $0.27 (estimated from tokens, with a margin of 25%)" in said
+    assert image_sweep("request.n=10", "budget.max_usd=0.5") == 3
+    assert "the 2 runs would cost about $2.74 (estimated from tokens" in refused(here, emulator, capsys)
+    assert image_sweep("budget.assume_usd_per_run=0", "budget.max_usd=0.2") == 3, "assumed only where nothing is known"
+    refused(here, emulator, capsys)
+
+
+def test_what_images_really_took_replaces_the_estimate(image_sweep, here, capsys):
+    assert image_sweep("budget.max_usd=1") == 0
+    for number, tokens in ((0, 272), (1, 4160)):
+        kept = result(next(here.rglob(f"{number}/result.json")).parent)
+        assert kept["cost"]["estimated_from"] == "tokens"
+        assert kept["cost"]["actual_usd"] == pytest.approx(tokens * 30 / 1e6, abs=1e-3)
+        assert kept["spent_usd"] == kept["cost"]["actual_usd"]
+    said = capsys.readouterr().out
+    assert "cost $0.13 · estimated about $0.22 · $0.13 of $1.00 budget" in said
+
+
 def test_a_fallback_of_unknown_price_cannot_hide_from_a_budget(sweep, here, emulator, capsys):
     fallback = "fallbacks=[{model: {name: sora-2, usd_per_second: null}}]"
     assert sweep(fallback, "budget.max_usd=2") == 2
