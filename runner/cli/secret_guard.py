@@ -30,7 +30,7 @@ _MAYBE_KEY = re.compile(r"\bsk-([A-Za-z0-9_-]{12,})|\bBearer\s+([A-Za-z0-9._~+/=
 _RUN = re.compile(r"(?=[A-Za-z]{0,40}[0-9])[A-Za-z0-9]{8,}|[A-Za-z0-9]{16,}")
 """What words of a sentence rarely have: eight letters with a digit among them, or sixteen in a row."""
 _LONG_WORD = re.compile(r"[a-z]{1,23}|[A-Z]{1,23}|[A-Z][a-z]{1,22}")
-_USERINFO = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s@]+@", re.IGNORECASE)
+_USERINFO = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^/\s@]+@", re.IGNORECASE)
 _ADDRESSES = frozenset({"base_url", "tracking_uri"})
 _USER_OF_ADDRESS = re.compile(r"://.*@", re.DOTALL)
 """Up to the last @: a database's password may hold one, a slash or a blank."""
@@ -158,7 +158,9 @@ def _reason(path: str, value: str, known: Mapping[str, str]) -> str | None:
         return "looks like an API key or token"
     if name == "base_url" and _has_more_than_version(value):
         return "has a query, which would be written down; of a query only api-version is accepted"
-    if _USERINFO.search(value) or (name in _ADDRESSES and (_USER_OF_ADDRESS.search(value) or _QUERY.search(value))):
+    # An expression that begins anywhere takes long over an image.
+    userinfo = "://" in value and "@" in value and _USERINFO.search(value)
+    if userinfo or (name in _ADDRESSES and (_USER_OF_ADDRESS.search(value) or _QUERY.search(value))):
         return "holds a user, password or key in its URL"
     if _COMPUTED.search(value):
         return "reads a variable of the environment whose name is computed, which may be a credential's"
