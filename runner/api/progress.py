@@ -37,10 +37,13 @@ class Progress:
         self._coroutines: asyncio.Queue[Awaitable[object] | None] = asyncio.Queue()
         self._awaiting: asyncio.Task[None] | None = None
         self._last: dict[int, RunStatus] = {}
+        self._files_of_failed = False
 
     def __call__(self, event: Event) -> None:
         """Take an event in."""
         self._last[event.run.index] = event.status
+        if event.result is not None and event.status.failed:
+            self._files_of_failed |= bool(event.result.artifacts or event.result.pending)
         update = self._update(event)
         if update is None or self._callback is None or (event.note is not None and update == self._told):
             return
@@ -56,8 +59,10 @@ class Progress:
 
     @property
     def unfinished(self) -> bool:
-        """Whether something was paid, or may have been, whose file is not here."""
-        return any(status.unfinished and status is not RunStatus.PLANNED for status in self._last.values())
+        """Whether something was paid, or may have been, of which the caller does not get all."""
+        return self._files_of_failed or any(
+            status.unfinished and status is not RunStatus.PLANNED for status in self._last.values()
+        )
 
     async def finish(self) -> None:
         """Wait until every coroutine has ended."""

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import base64
 import io
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ from runner import (
     ConfigError,
     ImageGenerationConfig,
     ImageGenerationRequest,
+    IncompleteAnswerError,
     VideoGenerationRequest,
     generate_image,
     generate_video,
@@ -102,3 +106,45 @@ def test_markup_comes_as_bytes(emulator, picture):
 def test_bytes_that_are_no_image_are_refused(config):
     with pytest.raises(ConfigError, match="no PNG, JPEG or WebP"):
         generate_video(config, VideoGenerationRequest(prompt="It sails", image_list=[b"%PDF-1.7"]))
+
+
+class HalfGone(BaseHTTPRequestHandler):
+    """Answers one image of two as base64, and one at an address whose time is over."""
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        content = io.BytesIO()
+        Image.new("RGB", (1024, 1024), "teal").save(content, "PNG")
+        images = [{"b64_json": base64.b64encode(content.getvalue()).decode()}, {"url": "/gone?Expires=1000000000"}]
+        self._reply(200, json.dumps({"created": 1, "data": images}).encode())
+
+    def do_GET(self) -> None:
+        self._reply(404, b'{"error": {"message": "Request has expired"}}')
+
+    def _reply(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def test_images_of_half_an_answer_stay_where_they_are(caplog, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), HalfGone) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        config = ImageGenerationConfig(
+            provider="openai",
+            model="gpt-image-2",
+            api_key="a-key",
+            base_url=f"http://127.0.0.1:{server.server_port}/v1",
+        )
+        with pytest.raises(IncompleteAnswerError, match="1 of 2 images are here"):
+            generate_image(config, ImageGenerationRequest(prompt="A boat", size="1024x1024", n=2))
+        server.shutdown()
+    (kept,) = tmp_path.glob("runner-*/**/image-0.png")
+    assert kept.read_bytes().startswith(b"\x89PNG")
+    assert str(next(tmp_path.iterdir())) in caplog.text
