@@ -8,8 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-import httpx2
-
 from .allowance import renewal
 from .base import Job, JobStatus
 from .content_filter import categories, filtered_reasons
@@ -33,7 +31,9 @@ _DEEPEST = 4
 _MOST_LISTED = 1000
 
 # All keys in lower case and without separators: task_id, taskId and TaskID are one.
-_IDS = ("id", "taskid", "jobid", "videoid", "generationid", "predictionid", "operationid", "taskuuid", "uuid")
+IDS = ("id", "taskid", "jobid", "videoid", "generationid", "predictionid", "operationid", "taskuuid", "uuid")
+"""Keys of a job's id."""
+
 _REQUEST_IDS = ("requestid",)
 _STATES = ("status", "taskstatus", "state", "jobstatus", "videostatus")
 _WRAPPERS = ("data", "result", "results", "output", "video", "job", "task", "response", "resp", "detail", "body")
@@ -58,15 +58,6 @@ _NOTHING = frozenset({"", "0", "200", "201", "202", "ok", "success", "succeed", 
 _GOOD_CODES = _NOTHING - {"false"} | {"100", "1000", "10000", "20000", "00000", "000000"}
 
 
-_ADDRESS_HEADERS = ("location", "operation-location", "azure-asyncoperation", "content-location")
-_COLLECTIONS = frozenset({
-    "video", "videos", "job", "jobs", "task", "tasks", "generation", "generations", "prediction", "predictions",
-    "operation", "operations", "request", "requests", "query", "result", "results",
-})  # fmt: skip
-_VIEWS = frozenset({"status", "result", "state"})
-"""What an address may end with behind the job's id."""
-
-
 class _Level:
     """An object of an answer: the outermost one, or one that it wraps up."""
 
@@ -84,7 +75,7 @@ class _Level:
     @cached_property
     def name(self) -> str | None:
         """The id by which it calls the job; that of a request is none."""
-        for key in _IDS:
+        for key in IDS:
             name = _id(self.values.get(key))
             if name is not None and is_id(name):
                 return name
@@ -156,37 +147,6 @@ def read_created(documents: Iterable[object], headers: Mapping[str, str]) -> Job
     """Return the job that a paid request has made, by the documents of its answer: the first, as last told."""
     jobs = [job for raw in documents if (job := read_job(raw, headers)) is not None]
     return next((job for job in reversed(jobs) if job.id == jobs[0].id), None)
-
-
-def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
-    """Return the job that an answer to a paid request names by its address alone, as in `Location: /v1/videos/ID`.
-
-    None for every other address: of a page to sign in, of the same request elsewhere, of the job `source` that the
-    request started from.
-    """
-    asked = {source, *response.request.url.path.split("/")}
-    for name in _ADDRESS_HEADERS:
-        try:
-            url = response.request.url.join(response.headers.get(name, ""))
-        except httpx2.InvalidURL:
-            continue
-        job_id = _named_by(url)
-        if job_id is not None and job_id not in asked and is_id(job_id):
-            return Job(job_id, JobStatus.QUEUED, "", request_id=request_id(response.headers), raw={"id": job_id})
-    return None
-
-
-def _named_by(url: httpx2.URL) -> str | None:
-    """The job's id in an address: behind the word for a collection of jobs, or in the query."""
-    told = {plain(name): value for name, value in url.params.items()}
-    if (asked := next((told[name] for name in _IDS[1:] if told.get(name)), None)) is not None:
-        return asked
-    parts = [part for part in url.path.split("/") if part]
-    if parts and plain(parts[-1]) in _VIEWS:
-        parts.pop()
-    if len(parts) > 1 and plain(parts[-2]) in _COLLECTIONS:
-        return parts[-1]
-    return None
 
 
 def read_failed(raw: object, headers: Mapping[str, str], job_id: str) -> Job | None:
