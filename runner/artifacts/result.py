@@ -153,6 +153,10 @@ class Attempt(Record):
     started_at: dt.datetime
     ended_at: dt.datetime | None = None
     job_id: str | None = None
+    adopted: bool = False
+    """Whether the job was found in the provider's list, or named by the user, after the answer had been lost."""
+    server_ahead: float | None = None
+    """Seconds by which the server's clock was ahead of this machine's, None if it was not known."""
     error: ErrorRecord | None = None
     answer: str | None = None
     """The file in the run's directory with what came in place of an answer that can be used."""
@@ -301,6 +305,11 @@ class Result(Record):
         """When it last changed, in Unix seconds."""
         times = [each for attempt in self.attempts for each in (attempt.started_at, attempt.ended_at) if each]
         return max((each.timestamp() for each in (*self.timestamps.values(), *times)), default=0.0)
+
+    @property
+    def adopted(self) -> bool:
+        """Whether the run's job is one whose creation nobody saw answered."""
+        return any(attempt.adopted for attempt in self.attempts if attempt.job_id == self.job_id)
 
     @property
     def job_ids(self) -> set[str]:

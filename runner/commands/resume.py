@@ -21,7 +21,10 @@ def main(arguments: Sequence[str]) -> int:
     from runner.sweep.resumption import Consent, resume
 
     consent = Consent(
-        retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain, copied=parsed.copied
+        retry_failed=parsed.retry_failed,
+        resubmit_uncertain=parsed.resubmit_uncertain,
+        copied=parsed.copied,
+        adopt=tuple(parsed.adopt),
     )
     return resume(parsed.dir, consent, parsed.overrides, print)
 
@@ -55,9 +58,24 @@ def _parser() -> argparse.ArgumentParser:
         "is kept beside it",
     )
     parser.add_argument(
+        "--adopt",
+        action="append",
+        default=[],
+        type=_adoption,
+        metavar="RUN=JOB_ID",
+        help="take over a job that you know to be an uncertain run's, after a look whether it can be; may be repeated",
+    )
+    parser.add_argument(
         "overrides",
         nargs="*",
         default=[],
         help="single values that change nothing paid, as in budget.max_usd=30 or provider.poll_interval=2",
     )
     return parser
+
+
+def _adoption(text: str) -> tuple[int, str]:
+    number, _, job_id = text.partition("=")
+    if not number.isdecimal() or not job_id:
+        raise argparse.ArgumentTypeError(f"{text!r} is no RUN=JOB_ID, as in 3=video_68f0c2")
+    return int(number), job_id

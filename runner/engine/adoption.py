@@ -7,13 +7,14 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from runner.providers.base import Job
 from runner.providers.excerpt import one_line
 
 from .elsewhere import Elsewhere
 from .endpoint import Endpoint
-from .likeness import MARGIN, Lost, Rival, alike, listed_prompt, lost_request, unanswered
+from .likeness import AROUND, MARGIN, Lost, Rival, alike, listed_prompt, lost_request, unanswered
 from .listing import read_list
 
 _IMAGE = "images are kept as no jobs, so that there is no list to find them in"
@@ -39,7 +40,7 @@ async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: Elsewhere) 
     sought = [one.earliest for one in lost if one.listed]
     if not sought:
         return match(lost, (), others)
-    listing = await read_list(endpoint, min(sought) - MARGIN)
+    listing = await read_list(endpoint, min(sought) - AROUND)
     return match(lost, listing.jobs, others, complete_since=listing.complete_since, shortfall=listing.shortfall)
 
 
@@ -56,7 +57,8 @@ def match(
     Runs that sent the very same request may have each other's jobs. With more jobs than such runs, one of them is a
     stranger's, and nobody knows which: none is adopted. Nor is one that might belong to runs whose requests differ in
     what no list shows, as a seed. What an open request elsewhere may have made is nobody's, however alike the two are:
-    its own process may be about to claim it.
+    its own process may be about to claim it. And where jobs of the same model and time are nobody's that is known, the
+    account has other users: any job may be one of theirs.
 
     Args:
         lost: the runs, each with its own index.
@@ -70,10 +72,12 @@ def match(
     rivals = _rivals(others)
     sought = [one for one in lost if one.listed]
     candidates = _candidates(sought, free.values())
+    strangers = _strangers(free.values(), candidates, [*rivals, *_own(others)])
     findings = Findings(reasons={one.index: _IMAGE for one in lost if not one.listed})
     for runs in _groups(sought, candidates):
         short = any(one.earliest - MARGIN <= complete_since for one in runs)
         bar = shortfall if short else _bar(runs, candidates, rivals, others.unknown)
+        bar = bar or _shared(runs, candidates, strangers)
         given = {} if bar else _given(runs, candidates)
         findings.adopted.update(given)
         for one in runs:
@@ -91,12 +95,20 @@ def _rivals(others: Elsewhere) -> list[Rival]:
     ]
 
 
+def _own(others: Elsewhere) -> list[Rival]:
+    return [
+        Rival(Path(), lost_request(number, result, attempt))
+        for result in others.own
+        for number, attempt in enumerate(unanswered(result))
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """What a run may have created: `fitting` jobs by their ids, and how many others tell too little to say."""
+    """What a run may have created: `fitting` jobs by their ids, and those that tell too little to say."""
 
     fitting: dict[str, Job]
-    untold: int
+    untold: frozenset[str]
 
 
 def _candidates(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, _Candidates]:
@@ -107,8 +119,31 @@ def _candidates(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, _Candida
     for one in lost:
         verdicts = [(job, alike(one, job)) for job in (*by_prompt[one.prompt], *by_prompt[None])]
         fitting = {job.id: job for job, verdict in verdicts if verdict}
-        found[one.index] = _Candidates(fitting, sum(verdict is None for _, verdict in verdicts))
+        found[one.index] = _Candidates(fitting, frozenset(job.id for job, verdict in verdicts if verdict is None))
     return found
+
+
+def _strangers(free: Iterable[Job], candidates: Mapping[int, _Candidates], known: Sequence[Rival]) -> list[Job]:
+    """The jobs that no request explains that is known: others use the account, too."""
+    possible = {job_id for one in candidates.values() for job_id in (*one.fitting, *one.untold)}
+    rest = [job for job in free if job.id not in possible]
+    return [job for job in rest if not any(rival.may_have_made(job) for rival in known)]
+
+
+def _shared(runs: Sequence[Lost], candidates: Mapping[int, _Candidates], strangers: Sequence[Job]) -> str | None:
+    """Why a job that fits may be a stranger's although it is the only one; None if nothing says so."""
+    jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
+    if not jobs:
+        return None
+    if any(one.denied for one in runs):
+        return f"{_matching(jobs)}, but the server said that it had made nothing"
+    near = {job.id: job for job in strangers if any(one.about(job) for one in runs)}
+    if not near:
+        return None
+    return (
+        f"{_matching(jobs)}, but others use this account, too, and it may be theirs: around that time, "
+        f"{_named(near, 'jobs are' if len(near) > 1 else 'job is')} of no run known here"
+    )
 
 
 def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iterator[list[Lost]]:
@@ -164,7 +199,7 @@ def _reason(candidates: _Candidates, listed: int, taken: int, *, shared: bool) -
     fitting = candidates.fitting
     if not fitting:
         others = f", {taken} of other runs" if taken else ""
-        untold = f"; {candidates.untold} may, but the list does not tell enough" if candidates.untold else ""
+        untold = f"; {len(candidates.untold)} may, but the list does not tell enough" if candidates.untold else ""
         return f"no job matches among {listed} listed{others}{untold}"
     if shared:
         return f"{_matching(fitting)}, which went to other runs that sent the same request"
@@ -172,8 +207,12 @@ def _reason(candidates: _Candidates, listed: int, taken: int, *, shared: bool) -
 
 
 def _matching(jobs: Mapping[str, Job]) -> str:
+    return _named(jobs, "jobs match" if len(jobs) > 1 else "job matches")
+
+
+def _named(jobs: Mapping[str, Job], what: str) -> str:
     named = ", ".join(map(_name, itertools.islice(jobs, _NAMED)))
-    return f"{len(jobs)} job{'s match' if len(jobs) > 1 else ' matches'} ({named}{', …' * (len(jobs) > _NAMED)})"
+    return f"{len(jobs)} {what} ({named}{', …' * (len(jobs) > _NAMED)})"
 
 
 def _name(job_id: str) -> str:

@@ -17,12 +17,14 @@ class Elsewhere:
         jobs: ids of jobs that belong to them.
         open: those with a paid request that nobody knows an answer to, each with the directory of its ledger.
         unknown: why there may be more, for people; empty if there are not.
+        own: runs of this execution that are done and have such a request: it explains a job that is nobody's.
     """
 
     jobs: frozenset[str] = frozenset()
     open: tuple[tuple[Path, Result], ...] = ()
     unknown: str = ""
+    own: tuple[Result, ...] = ()
 
-    def also(self, jobs: Iterable[str]) -> Elsewhere:
-        """The same with more jobs."""
-        return replace(self, jobs=self.jobs.union(jobs))
+    def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> Elsewhere:
+        """The same with more jobs, and with runs of this execution."""
+        return replace(self, jobs=self.jobs.union(jobs), own=(*self.own, *own))

@@ -52,7 +52,7 @@ class Journal:
         self._progress = 0.0
         self._unwritten = True
         self._opening: asyncio.Future[None] | None = None
-        self._credential = ""
+        self._provider: Provider | None = None
 
     def open_soon(self) -> asyncio.Future[None]:
         """Begin to make the run's directory, while the run waits for its turn."""
@@ -69,7 +69,7 @@ class Journal:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
         sent_as = provider.model_id(self.run.config)
         self.result.endpoint = provider.endpoint
-        self._credential = provider.credential
+        self._provider = provider
         self.result.deployment = None if sent_as == self.result.model else sent_as
         self.result.request_sent = redacted(provider.body(prepared or self.run.config))
 
@@ -107,7 +107,8 @@ class Journal:
             choice=result.choice,
             started_at=self._now(),
             usd=usd,
-            credential=self._credential,
+            credential=self._provider.credential if self._provider else "",
+            server_ahead=self._provider.server_ahead if self._provider else None,
         )
         result.attempts.append(attempt)
         return attempt
@@ -120,6 +121,8 @@ class Journal:
     def end_attempt(self, attempt: Attempt, error: RunnerError | None = None) -> None:
         """Record what came of a paid request."""
         attempt.ended_at = self._now()
+        if self._provider is not None:
+            attempt.server_ahead = self._provider.server_ahead
         attempt.error = None if error is None else error_record(error)
         if error is not None and attempt.job_id is None and created_nothing(error):
             self._charge(attempt, 0.0)
@@ -146,7 +149,7 @@ class Journal:
 
     def go_on(self) -> Run:
         """The run as it goes on from what is recorded; a consent to pay again is used up."""
-        return replace(self.run, earlier=self.result, again=False, resubmit=False)
+        return replace(self.run, earlier=self.result, again=False, resubmit=False, job=None)
 
     async def start_again(self) -> None:
         """Return to planned, as what was tried may be paid anew; the attempts stay and say how they ended."""

@@ -13,12 +13,23 @@ from runner.errors import UncertainError
 from runner.providers.base import Job
 
 MARGIN = 300.0
-"""Seconds by which the provider's clock may differ from ours, either way."""
+"""Seconds by which the provider's clock may differ from ours, either way, where nothing is known of it."""
+
+_KNOWN_MARGIN = 20.0
+"""The same where its answers told its time: for the parts of a gateway, whose clocks may differ."""
+
+AROUND = 900.0
+"""Seconds before and after a lost request in which jobs of nobody's show that others use the account."""
 
 GRACE = 900.0
 """Seconds after a process vanished in which its request may still have been carried out."""
 
 _VIDEO_OPERATIONS = frozenset({"create", "remix", "edit_video", "extend"})
+_DENIED = re.compile(
+    r"overloaded|at capacity|queue is full|nothing was (created|made|charged)|not (been )?(created|accepted|queued)\b",
+    re.IGNORECASE,
+)
+"""Words of an error answer by which a server says that it took nothing on."""
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -32,6 +43,8 @@ class Lost:
         models: the names under which the provider may list its model: the one sent, and the model's own.
         earliest: Unix seconds before which the request was not sent.
         latest: Unix seconds after which the provider no longer acted on it.
+        margin: seconds by which these may be wrong.
+        denied: whether the server said that it made nothing.
     """
 
     index: int
@@ -39,6 +52,8 @@ class Lost:
     models: frozenset[str]
     earliest: float
     latest: float
+    margin: float = MARGIN
+    denied: bool = False
 
     @property
     def prompt(self) -> str | None:
@@ -52,7 +67,12 @@ class Lost:
 
     def around(self, moment: float) -> bool:
         """Whether the request may have been carried out at `moment` (Unix seconds of the provider's clock)."""
-        return self.earliest - MARGIN <= moment <= self.latest + MARGIN
+        return self.earliest - self.margin <= moment <= self.latest + self.margin
+
+    def about(self, job: Job) -> bool:
+        """Whether a job of the same model was created not long before or after, whoever asked for it."""
+        near = job.created_at is not None and self.earliest - AROUND <= job.created_at <= self.latest + AROUND
+        return near and _model(self, job)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +100,18 @@ def unanswered(result: Result) -> list[Attempt]:
 
 def lost_request(number: int, result: Result, attempt: Attempt) -> Lost:
     """One of those requests, under a number that tells it from others."""
-    started = attempt.started_at.timestamp()
-    ended = attempt.ended_at.timestamp() if attempt.ended_at else started + GRACE
-    return Lost(number, result.request_sent, frozenset({attempt.model, result.model}), started, ended)
+    ahead = attempt.server_ahead
+    started = attempt.started_at.timestamp() + (ahead or 0.0)
+    ended = attempt.ended_at.timestamp() + (ahead or 0.0) if attempt.ended_at else started + GRACE
+    return Lost(
+        number,
+        result.request_sent,
+        frozenset({attempt.model, result.model}),
+        started,
+        ended,
+        margin=MARGIN if ahead is None else _KNOWN_MARGIN,
+        denied=attempt.error is not None and _DENIED.search(attempt.error.message) is not None,
+    )
 
 
 def listed_prompt(job: Job) -> str | None:
@@ -93,6 +122,12 @@ def listed_prompt(job: Job) -> str | None:
 def written(prompt: object) -> str | None:
     """A prompt without what forms and servers change about it on the way: line ends and outer spaces."""
     return prompt.replace("\r\n", "\n").strip() if isinstance(prompt, str) else None
+
+
+def contradicts(lost: Lost, job: Job) -> bool:
+    """Whether `job`, which the user says is `lost`'s, cannot be it, whenever it was created."""
+    told = (_prompt(lost, job), _source(lost, job), _model(lost, job), _size(lost, job), _seconds(lost, job))
+    return False in told
 
 
 def alike(lost: Lost, job: Job) -> bool | None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
-from runner.errors import RunnerError, UnexpectedAnswerError
+from runner.errors import JobNotFoundError, RunnerError, UnexpectedAnswerError
 from runner.providers.base import Job, JobPage
 
 from .backoff import Backoff
 from .endpoint import Endpoint
+
+A = TypeVar("A")
+Q = TypeVar("Q")
 
 MAX_PAGES = 50
 """Pages of 100 jobs that are read at most."""
@@ -60,7 +65,7 @@ async def read_list(endpoint: Endpoint, since: float) -> Listing:
     listing, after = Listing(), None
     for _ in range(MAX_PAGES):
         try:
-            page = await _page(endpoint, after)
+            page = await patiently(endpoint, endpoint.jobs, after)
         except RunnerError as error:
             listing.shortfall = f"the list of jobs could not be read: {error}"
             return listing
@@ -74,7 +79,8 @@ async def read_list(endpoint: Endpoint, since: float) -> Listing:
     return listing
 
 
-async def _page(endpoint: Endpoint, after: str | None) -> JobPage:
+async def patiently(endpoint: Endpoint, ask: Callable[[Q], Awaitable[A]], subject: Q) -> A:
+    """Return what `ask` answers about `subject`, asked again where that may help; raises its last error."""
     retrying = AsyncRetrying(
         sleep=endpoint.clock.sleep,
         stop=stop_after_attempt(TRIES),
@@ -82,8 +88,9 @@ async def _page(endpoint: Endpoint, after: str | None) -> JobPage:
         retry=retry_if_exception(_may_pass),
         reraise=True,
     )
-    return await retrying(endpoint.jobs, after)
+    return await retrying(ask, subject)
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, RunnerError) and (error.retryable or isinstance(error, UnexpectedAnswerError))
+    passes = isinstance(error, RunnerError) and (error.retryable or isinstance(error, UnexpectedAnswerError))
+    return passes and not isinstance(error, JobNotFoundError)

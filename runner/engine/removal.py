@@ -20,6 +20,12 @@ async def remove_remote(endpoint: Endpoint, journal: Journal, job_id: str) -> No
     if endpoint.doubles.shared(job_id):
         journal.warn(f"job {job_id} was not deleted at the provider: another run has it, too")
         return
+    if journal.result.adopted:
+        journal.warn(
+            f"job {job_id} was not deleted at the provider: this run took it over after its answer had been lost, and "
+            "what nobody saw created is left to you to delete"
+        )
+        return
     # On disk before the remote copy is gone: a run that is found unverified would be downloaded again.
     journal.mark(RunStatus.VERIFIED)
     await journal.write(durable=True)

@@ -29,6 +29,9 @@ class Run:
     recorded: bool = False
     """Whether its `result.json` is known to say what `earlier` says."""
 
+    job: str | None = None
+    """The job that the user says a lost request of it has made."""
+
     @property
     def status(self) -> RunStatus:
         """How far it had come before."""

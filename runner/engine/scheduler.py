@@ -17,6 +17,7 @@ from .fallback import next_choice
 from .halt import Halted
 from .journal import Journal
 from .lane import Lane, lanes
+from .likeness import unanswered
 from .outcome import Outcome
 from .payment import settled
 from .purse import SWEEP, Purse
@@ -201,7 +202,8 @@ class Scheduler:
         """What is other runs', and every job that belongs to one of these."""
         results = [journal.result for journal in self._journals if journal is not None]
         results += [run.earlier for lane in self._lanes.values() for _, run in lane.waiting if run.earlier is not None]
-        return self._claimed().also(job_id for result in results for job_id in result.job_ids)
+        done = [result for result in results if not result.status.lost and unanswered(result)]
+        return self._claimed().also((job_id for result in results for job_id in result.job_ids), done)
 
     def _consequence(self, lane: Lane, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""

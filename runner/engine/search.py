@@ -18,12 +18,18 @@ from .image import keep_images, left_behind
 from .journal import Journal
 from .kept_answer import images_of_kept, job_of_kept
 from .lane import Lane
-from .likeness import lost_request, unanswered
+from .likeness import contradicts, lost_request, unanswered
+from .listing import patiently
 from .payment import settled
 from .run import Run
 from .threads import Threads
 
-_CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
+_CONSENT = (
+    "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again, with "
+    "--adopt RUN=JOB_ID takes over a job that you know to be this run's"
+)
+
+_UNASKED = "its endpoint could not be asked"
 
 Claimed = Callable[[], Elsewhere]
 """Tells what is other runs'; asked only when a request was lost."""
@@ -81,7 +87,9 @@ class Search:
             else:
                 cases[id(case.lane)].append(case)
         for group in cases.values():
-            found += await _sought(group, claimed)
+            named = [await _named(case, claimed) for case in group if case.journal.run.job is not None]
+            others = claimed.also(case.journal.result.job_id or "" for case in group)
+            found += [*named, *await _sought([case for case in group if case.journal.run.job is None], others)]
         return found
 
     async def _arrived(self, journal: Journal) -> bool:
@@ -107,8 +115,30 @@ class Search:
         return True
 
 
+async def _named(case: Case, claimed: Elsewhere) -> Found:
+    """What is found of the job that the user says is the run's."""
+    journal, job_id = case.journal, case.journal.run.job or ""
+    attempt = unanswered(journal.result)[-1]
+    reason, job = f"job {job_id} belongs to another run", None
+    if case.lane.endpoint is None:
+        reason = _UNASKED
+    elif job_id not in claimed.jobs:
+        try:
+            job = await patiently(case.lane.endpoint, case.lane.endpoint.retrieve, job_id)
+        except RunnerError as error:
+            reason = f"job {job_id} could not be looked at: {error}"
+    if job is not None and contradicts(lost_request(0, journal.result, attempt), job):
+        reason, job = f"job {job_id} is of another prompt, model, size or length than the run's request", None
+    if job is None:
+        return await settled(_left(case, reason))
+    attempt.job_id, attempt.adopted = job.id, True
+    return await settled(_conclude(case, [job], None))
+
+
 async def _sought(cases: Sequence[Case], claimed: Elsewhere) -> list[Found]:
     """What is found of the runs at one endpoint."""
+    if not cases:
+        return []
     endpoint = cases[0].lane.endpoint
     # A run that was resubmitted and lost its answer again has two requests out, and either may have made a job.
     requests = [(case, attempt) for case in cases for attempt in unanswered(case.journal.result)]
@@ -121,7 +151,7 @@ async def _sought(cases: Sequence[Case], claimed: Elsewhere) -> list[Found]:
         own = {number: attempt for number, (other, attempt) in enumerate(requests) if other is case}
         jobs = {number: findings.adopted[number] for number in own if number in findings.adopted}
         for number, job in jobs.items():
-            own[number].job_id = job.id
+            own[number].job_id, own[number].adopted = job.id, True
         reason = next((findings.reasons[number] for number in own if number in findings.reasons), None)
         found.append(await settled(_conclude(case, [*jobs.values()], reason)))
     return found
@@ -134,14 +164,19 @@ async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Foun
     elif journal.run.resubmit:
         await journal.start_again()
     else:
-        reason = reason or "its endpoint could not be asked"
-        kept = next((attempt.answer for attempt in reversed(journal.result.attempts) if attempt.answer), None)
-        again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
-        error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=f"{again}{_CONSENT}")
-        journal.fail(RunStatus.UNCERTAIN, error)
-        await journal.end()
-        return Found(position, lane, None, error)
+        return await _left(case, reason or _UNASKED)
     return Found(position, lane, journal.go_on())
+
+
+async def _left(case: Case, reason: str) -> Found:
+    """Leave a run uncertain."""
+    position, journal, lane = case
+    kept = next((attempt.answer for attempt in reversed(journal.result.attempts) if attempt.answer), None)
+    again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
+    error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=f"{again}{_CONSENT}")
+    journal.fail(RunStatus.UNCERTAIN, error)
+    await journal.end()
+    return Found(position, lane, None, error)
 
 
 def _what_was_met(journal: Journal) -> str:

@@ -218,6 +218,9 @@ class Provider(Protocol):
     endpoint: str
     """The canonical identity of where the requests go, independent of its spelling."""
 
+    server_ahead: float | None
+    """Seconds by which the server's clock is ahead of this machine's, by its latest answer; None before one told."""
+
     credential: str
     """What signs the requests, as `credential_mark` tells it; empty where nothing does."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -20,7 +21,7 @@ from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
 from runner.errors import BadRequestError, ConfigError, ExpiredError, RunnerError, UncertainError
 
-from .answer import read_answer
+from .answer import read_answer, server_time
 from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build
@@ -76,6 +77,8 @@ class SDKProvider:
         self._redact = redactor(credential, headers, AmbientHeaders())
         self._intake = Intake(self._redact)
         self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._intake, transport)
+        self._http.event_hooks["response"].append(self._hear_time)
+        self.server_ahead: float | None = None
         self._client = sdk_client(config, endpoint, self._http)
         self._files = FileClient(
             self._http,
@@ -249,6 +252,12 @@ class SDKProvider:
     def images(self) -> AsyncImages:
         """The resource that image requests go through."""
         return self._client.images
+
+    async def _hear_time(self, response: httpx2.Response) -> None:
+        told = server_time(response.headers)
+        if told is not None:
+            # The second that has begun is told without its fraction.
+            self.server_ahead = told + 0.5 - time.time()
 
     async def _ready(self) -> None:
         """Wait for the endpoint to exist."""

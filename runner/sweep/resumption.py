@@ -15,7 +15,7 @@ from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
 from runner.cli.value_overrides import apply
-from runner.config import Estimate, Problem, RunConfig, load
+from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
 from runner.config.ranges import ranges
 from runner.config.request import RequestConfig
 from runner.config.varying import varying
@@ -41,6 +41,7 @@ from runner.ledger import (
 )
 from runner.ledger.budget import spent
 from runner.ledger.reconciliation import leads_elsewhere, linked_files
+from runner.providers.job import is_id
 from runner.tracking import Tracking
 
 from .consent import agree_to_rest, payers
@@ -73,6 +74,8 @@ class Consent:
     resubmit_uncertain: bool = False
     copied: bool = False
     """Whether a copy of a directory may pay for what its original may have paid for meanwhile."""
+    adopt: tuple[tuple[int, str], ...] = ()
+    """Runs whose answer was lost, by number, each with the job that the user says is its own."""
 
 
 def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object]) -> int:
@@ -98,6 +101,7 @@ def _resume(
         if not runs:
             message = f"{directory} was left before any of its runs was planned; nothing was sent"
             raise ConfigError(message, hint="give the same command again")
+        _check_adoptions(runs, consent)
         if any(run.config.dry_run for run in runs):
             _print_dry_run(runs)
             return 0
@@ -147,6 +151,29 @@ def _objections(
         yield objection
     if findings:
         yield _HeldError(findings, total)
+
+
+def _check_adoptions(runs: Sequence[Run], consent: Consent) -> None:
+    """Raise `ConfigError` unless each job that the user names can become that run's."""
+    numbers, jobs = [number for number, _ in consent.adopt], [job_id for _, job_id in consent.adopt]
+    if len(set(numbers)) < len(numbers) or len(set(jobs)) < len(jobs):
+        raise ConfigError("--adopt names a run or a job twice; nothing was sent", hint="one job for each run")
+    known = {run.index: run for run in runs}
+    owners = {job_id: run.index for run in runs if run.earlier is not None for job_id in run.earlier.job_ids}
+    for number, job_id in consent.adopt:
+        run = known.get(number)
+        if run is None:
+            problem = f"there is no run {number}"
+        elif not run.status.lost or not isinstance(run.config.request, VideoRequest):
+            problem = f"run {number} is {run.status}, and only a video whose answer was lost can take a job over"
+        elif job_id in owners:
+            problem = f"job {job_id} belongs to run {owners[job_id]}"
+        elif not is_id(job_id):
+            problem = f"{job_id!r} cannot be a job's id"
+        else:
+            continue
+        message = f"--adopt {number}={job_id}: {problem}; nothing was sent"
+        raise ConfigError(message, hint="python -m runner show DIR tells of each run")
 
 
 def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
@@ -235,6 +262,7 @@ def _run(known: Reconciled, entry: Entry, consent: Consent, run: Run) -> Run:
     return replace(
         known.taken_up(run, entry),
         again=consent.retry_failed and result is not None and _may_be_retried(result),
+        job=dict(consent.adopt).get(entry.number),
         # Of what is lost from now on, the user knows nothing yet.
         resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
     )

@@ -44,6 +44,7 @@ class FakeProvider:
     name = "openai"
     endpoint = "https://fake.example/v1"
     credential = ""
+    server_ahead: float | None = None
 
     def __init__(self, clip: bytes, *, seconds: float = 10, latency: float = 0.05) -> None:
         self.clip = clip

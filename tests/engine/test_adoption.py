@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.artifacts.result import Attempt
+from runner.artifacts.result import Attempt, ErrorRecord
 from runner.engine.adoption import match
 from runner.engine.elsewhere import Elsewhere
 from runner.engine.journal import planned
-from runner.engine.likeness import MARGIN, Lost
+from runner.engine.likeness import AROUND, MARGIN, Lost, lost_request
 from runner.engine.run import Run
 from runner.providers import Job, JobStatus
 
@@ -62,7 +62,8 @@ def adopted(runs, jobs, claimed=frozenset(), **options) -> dict[int, str]:
     ],
 )
 def test_the_one_job_that_fits_is_adopted(told):
-    assert adopted([lost()], [job(**told), job("video_2", prompt="Another")]) == {0: "video_1"}
+    known = job("video_2", prompt="Another")
+    assert adopted([lost()], [job(**told), known], {known.id}) == {0: "video_1"}
 
 
 @pytest.mark.parametrize(
@@ -285,11 +286,103 @@ def test_no_job_is_adopted_twice_nor_if_claimed_nor_with_another_prompt(runs, jo
 
 
 @given(lost_runs, listed, ids, moments, st.randoms())
-def test_a_job_of_something_else_and_another_order_change_nothing(runs, jobs, claimed, at, random):
+def test_another_order_changes_nothing_and_a_stranger_s_job_only_ever_prevents(runs, jobs, claimed, at, random):
     before = adopted(runs, jobs, claimed)
-    more = [*jobs, job("video_stranger", at=at, prompt="something else")]
-    random.shuffle(more)
-    assert adopted(random.sample(runs, len(runs)), more, claimed) == before
+    mixed = [*jobs]
+    random.shuffle(mixed)
+    assert adopted(random.sample(runs, len(runs)), mixed, claimed) == before
+    after = adopted(runs, [*jobs, job("video_stranger", at=at, prompt="something else")], claimed)
+    assert after.items() <= before.items()
+
+
+STRANGER = job("video_theirs", prompt="Another")
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"prompt": "Another"},
+        {"prompt": "A paper boat", "size": "720x1280"},
+        {"prompt": "A paper boat", "seconds": "4"},
+        {"prompt": "Another", "at": -AROUND},
+        {"prompt": "Another", "at": 60 + AROUND},
+        {"prompt": "Another", "model": "prod"},
+        {"prompt": "Another", "model": None},
+    ],
+)
+def test_on_an_account_that_others_use_nothing_is_adopted(stranger):
+    found = match([lost()], [job(), job("video_theirs", **stranger)], Elsewhere())
+    assert found.adopted == {}
+    assert found.reasons[0] == (
+        "1 job matches (video_1), but others use this account, too, and it may be theirs: around that time, "
+        "1 job is (video_theirs) of no run known here"
+    )
+
+
+@pytest.mark.parametrize(
+    "stranger",
+    [
+        {"prompt": "Another", "at": -AROUND - 1},
+        {"prompt": "Another", "at": 61 + AROUND},
+        {"prompt": "Another", "at": None},
+        {"prompt": "Another", "model": "sora-2-pro"},
+        {"prompt": None},
+    ],
+    ids=["before", "after", "of no time", "another model", "perhaps ours"],
+)
+def test_what_is_far_off_or_of_another_model_tells_of_no_other_user(stranger):
+    assert adopted([lost()], [job(), job("video_theirs", **stranger)]) == {0: "video_1"}
+
+
+def test_a_job_that_another_lost_request_explains_is_no_stranger_s(elsewhere, result):
+    other = {**SENT, "prompt": "Another"}
+    assert match([lost()], [job(), STRANGER], elsewhere(other)).adopted.keys() == {0}
+    assert match([lost()], [job(), STRANGER], Elsewhere(own=(result(other, 0),))).adopted.keys() == {0}
+    assert match([lost(), lost(1, other)], [job(), STRANGER], Elsewhere()).adopted.keys() == {0, 1}
+
+
+def test_two_sweeps_of_one_account_take_nothing_from_each_other():
+    # Of a, b, c and d, the answers to a and b were lost here, and made nothing; another directory has sent all four.
+    sent = {letter: {**SENT, "prompt": letter} for letter in "abcd"}
+    theirs = [job(f"video_{letter}", prompt=letter) for letter in "abcd"]
+    ours = [job("video_c2", prompt="c"), job("video_d2", prompt="d")]
+    runs = [lost(0, sent["a"]), lost(1, sent["b"])]
+    assert adopted(runs, [*theirs, *ours], {"video_c2", "video_d2"}) == {}
+
+
+def test_a_server_that_said_that_it_made_nothing_made_no_job():
+    denied = dataclasses.replace(lost(), denied=True)
+    found = match([denied], [job()], Elsewhere())
+    assert found.reasons[0] == "1 job matches (video_1), but the server said that it had made nothing"
+
+
+def error(message: str) -> ErrorRecord:
+    return ErrorRecord(type="UncertainError", code=None, message=message, hint=None, retryable=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "denied"),
+    [
+        ("x answered 503 (The engine is currently overloaded). It may have been carried out and charged", True),
+        ("x answered 503 (the request was not accepted: the queue is full)", True),
+        ("x answered 500 (internal error). It may have been carried out and charged", False),
+        ("x gave no answer: the answer did not come in time", False),
+    ],
+)
+def test_what_an_error_says_of_the_request_is_heard(result, message, denied):
+    record = result(SENT, 0)
+    record.attempts[0].error = error(message)
+    assert lost_request(0, record, record.attempts[0]).denied is denied
+
+
+@pytest.mark.parametrize(
+    ("at", "found"),
+    [(3600, True), (3600 - 15, True), (3660 + 15, True), (3600 - 60, False), (3660 + 60, False), (5, False)],
+)
+def test_where_the_server_s_clock_is_known_its_times_are_taken_by_it(result, at, found):
+    record = result(SENT, 0)
+    record.attempts[0].server_ahead = 3600.0
+    assert bool(adopted([lost_request(0, record, record.attempts[0])], [job(at=at)])) is found
 
 
 @given(lost_runs, listed)

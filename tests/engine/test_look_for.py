@@ -15,7 +15,7 @@ from runner.engine.adoption import look_for
 from runner.engine.clock import RealClock
 from runner.engine.elsewhere import Elsewhere
 from runner.engine.endpoint import Endpoint
-from runner.engine.likeness import Lost
+from runner.engine.likeness import AROUND, Lost
 from runner.engine.listing import MAX_PAGES, TRIES
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
 from runner.providers import Job, JobPage, JobStatus, create
@@ -60,7 +60,9 @@ MINE = job(7, age=990, prompt=SENT["prompt"])
 
 
 def test_the_list_is_read_no_further_back_than_the_earliest_request(look, provider):
-    provider.on_jobs.extend(pages([job(1, age=10), MINE], [job(2, age=1200), job(3, age=9000)], [job(4, age=9999)]))
+    provider.on_jobs.extend(
+        pages([job(1, age=10), MINE], [job(2, age=1001 + AROUND), job(3, age=9000)], [job(4, age=9999)])
+    )
     assert ids(look(lost())) == {0: "video_7"}
     assert len(provider.listed) == 2
 
@@ -116,7 +118,7 @@ def test_a_server_that_stalls_is_given_up(look, provider):
 
 def test_what_was_read_before_an_error_decides_on_the_younger_requests(look, provider):
     young = job(8, age=20, prompt=SENT["prompt"])
-    first = JobPage((young, job(1, age=700)), more=True, last="video_1")
+    first = JobPage((young, job(1, age=1000)), more=True, last="video_1")
     provider.on_jobs.extend([first, *[ServerError("busy")] * TRIES])
     found = look(lost(0, age=30), lost(1, age=1000))
     assert ids(found) == {0: "video_8"}
@@ -190,9 +192,9 @@ async def lose(endpoint: Endpoint, config, index: int = 0) -> Lost:
 @pytest.mark.parametrize("preset", ["openai", "azure_openai", "vllm_omni"])
 async def test_a_job_whose_answer_was_lost_is_found_again(opened, preset):
     endpoint, config, server = opened(preset, rules=[{**LOSE, "nth": 2}])
-    await endpoint.provider.submit(config("request.prompt=Another"))
+    known = await endpoint.provider.submit(config("request.prompt=Another"))
     gone = await lose(endpoint, config("model.deployment=prod") if preset == "azure_openai" else config())
-    found = await look_for(endpoint, [gone], Elsewhere())
+    found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
     assert ids(found) == {0: server.ledger()["created"][1]["id"]}
 
 
@@ -266,5 +268,6 @@ async def test_a_job_is_found_among_a_thousand(opened, tmp_path):
         state.add(EmulatedJob(f"video_{number:04}", mine["created"] + 1, 1.0, 1e9, "create", mine["model"],
                               f"take {number}", mine["seconds"], mine["size"], 0.4))  # fmt: skip
     state.close()
-    assert ids(await look_for(endpoint, [gone], Elsewhere())) == {0: mine["id"]}
+    known = frozenset(f"video_{number:04}" for number in range(999))
+    assert ids(await look_for(endpoint, [gone], Elsewhere(known))) == {0: mine["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 10

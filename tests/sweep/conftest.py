@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 import sys
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from hydra import version
 from hydra._internal.hydra import Hydra
@@ -107,10 +109,12 @@ def rewind(here: Path) -> Callable[..., Result]:
 
 
 @pytest.fixture
-def forget(here: Path) -> Callable[..., None]:
-    """Put a run back to before it was begun."""
+def forget(here: Path, emulator) -> Callable[..., None]:
+    """Put a run back to before it was begun, when the server had no job of it."""
 
     def never(number: int, place: Path = here / "out") -> None:
+        job_id = json.loads((place / str(number) / "result.json").read_text())["job_id"]
+        httpx2.delete(f"{emulator.base_url}/videos/{job_id}", headers={"Authorization": "Bearer x"}).raise_for_status()
         db = sqlite3.connect(place / "ledger.sqlite3")
         db.execute("UPDATE runs SET status = 'planned', job_id = NULL, result = NULL WHERE number = ?", (number,))
         db.commit()
