@@ -11,7 +11,7 @@ from runner.engine.absence import SECONDS
 from runner.engine.journal import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
 from runner.ledger.book import Entry
-from runner.ledger.recording import gone_on
+from runner.ledger.reconciliation import gone_on
 
 from .simulation import EPOCH
 
