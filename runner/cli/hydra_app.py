@@ -40,10 +40,11 @@ class HydraApp(Hydra):
 
 
 def _require_checks(config: DictConfig) -> None:
-    """Raise `ConfigError` for a sweep that neither a sweeper nor a launcher of ours would check and price."""
-    plugins = [config.hydra.sweeper, config.hydra.launcher]
-    ours = any(str(plugin.get("_target_", "")).startswith("hydra_plugins.runner.") for plugin in plugins if plugin)
-    if config.hydra.mode == RunMode.MULTIRUN and not ours:
+    """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
+    groups = ("hydra/sweeper", "hydra/launcher")
+    typed = any(str(line).startswith(groups) for line in config.hydra.overrides.hydra)
+    plain = all(config.hydra.runtime.choices.get(group) == "basic" for group in groups)
+    if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
         raise ConfigError(
             "this sweep would be neither checked nor priced before its first request, as neither hydra/sweeper nor "
             "hydra/launcher is runner; nothing was sent",
