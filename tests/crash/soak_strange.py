@@ -24,6 +24,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
@@ -42,6 +43,8 @@ KILLED_MOSTLY = 0.8
 CALM = 8
 """Resumes in which that must be done."""
 STILL = 2
+CONSENTING = 0.3
+"""How probable it is that what is uncertain in the end is knowingly paid for again."""
 SPEED = 30.0
 """How fast time passes for the runner."""
 PATIENCE = 120.0
@@ -89,6 +92,7 @@ class Outcome:
             *(f"PAID TWICE: {each}" for each in verdict.twice),
             *(f"LOST: {each}" for each in verdict.lost),
             *self.wrong,
+            *([f"REFUSED: {self.stuck}"] if self.stuck else ()),
         ]
 
     def line(self) -> str:
@@ -127,7 +131,9 @@ class Life:
                 self._go_on(list(RESUME))
             self.server.faults = ()
             self._settle()
-        self._outcome.verdict = self.verdict()
+            self._outcome.verdict = self.verdict()
+            if self._chance.random() < CONSENTING:
+                self._consent()
         self._outcome.befallen = self.server.befallen
         self._outcome.wrong += [f"THE SERVER FAILED: {error}" for error in self.server.errors]
         if self._outcome.verdict.runs != self._runs and not self._outcome.stuck:
@@ -177,7 +183,8 @@ class Life:
     def _as_told(self, end: End, *, kill: bool = False) -> End:
         if end.code == 2 and "--rebuild" in end.output:
             return self._process([*RESUME, "--rebuild"], kill=kill)
-        if end.code == 2 and "give the same command again" in end.output:
+        nothing = "holds no sweep and no run" in end.output and not self._results()
+        if end.code == 2 and (nothing or "give the same command again" in end.output):
             return self._process(self._command(), kill=kill)
         return end
 
@@ -192,6 +199,15 @@ class Life:
             if end.code == 0 or still == STILL:
                 return
 
+    def _consent(self) -> None:
+        """Have what is uncertain paid for again, once: nothing else may be."""
+        uncertain = {_work(result) for result in self._results() if result["status"] == "uncertain"}
+        before = len(self.server.account)
+        self._process([*RESUME, "--resubmit-uncertain"], kill=False)
+        for work, count in Counter((paid.kind, paid.prompt) for paid in self.server.account[before:]).items():
+            if work not in uncertain or count > 1:
+                self._outcome.wrong.append(f"PAID WITHOUT CONSENT: {work}, {count} times")
+
     def _damage_something(self) -> None:
         names = self._choice.damages
         if names and self._chance.random() < 0.6:
@@ -202,8 +218,10 @@ class Life:
 
     def _state(self) -> list[tuple[str, int]]:
         """How far the runs are: a record that only counts polls has not changed."""
-        results = [json.loads(path.read_bytes()) for path in sorted(self.sweep.rglob("result.json")) if is_json(path)]
-        return [(result["status"], len(result["artifacts"])) for result in results]
+        return [(result["status"], len(result["artifacts"])) for result in self._results()]
+
+    def _results(self) -> list[dict[str, Any]]:  # Any: JSON values
+        return [json.loads(path.read_bytes()) for path in sorted(self.sweep.rglob("result.json")) if is_json(path)]
 
     def _process(self, arguments: list[str], *, kill: bool) -> End:
         self.server.process += 1
@@ -241,6 +259,11 @@ class Life:
         request: Request = self._chance.choice(("paid", "paid", "poll", "content"))
         phase: Phase = self._chance.choice(("asked", "read", "committed", "half", "answered"))
         return Moment(request, phase, self._chance.randint(1, self._runs // 2))
+
+
+def _work(result: dict[str, Any]) -> tuple[str, str]:  # Any: JSON values
+    request = result["config"]["request"]
+    return request["kind"], request["prompt"]
 
 
 def _worst(output: str) -> str:
@@ -357,7 +380,6 @@ def main() -> int:
     def tell(outcome: Outcome) -> None:
         more = [f"unsettled: {each}" for each in outcome.verdict.unsettled]
         more += [f"untold: {each}" for each in outcome.verdict.untold]
-        more += [f"refused: {outcome.stuck}"] * bool(outcome.stuck)
         lines = [*outcome.violations, *(more if options.verbose else ())]
         print("\n  ".join([outcome.line(), *lines]), flush=True)
 
