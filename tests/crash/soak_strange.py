@@ -136,7 +136,9 @@ class Life:
                 self._consent()
         self._outcome.befallen = self.server.befallen
         self._outcome.wrong += [f"THE SERVER FAILED: {error}" for error in self.server.errors]
-        if self._outcome.verdict.runs != self._runs and not self._outcome.stuck:
+        # Of what was never begun, a ledger alone may have known.
+        known = not any(name.startswith(("ledger", "wal")) for name in self._outcome.damages)
+        if known and self._outcome.verdict.runs != self._runs:
             self._outcome.wrong.append(f"{self._outcome.verdict.runs} of {self._runs} runs are on record")
         return self._outcome
 
