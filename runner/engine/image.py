@@ -124,32 +124,45 @@ def _may_come(pending: Pending) -> bool:
 
 
 def left_behind(run: Run) -> list[Pending]:
-    """The images that a killed process had brought to disk but not recorded; empty if none of them is whole.
+    """Return the images that a killed process had brought to disk but not recorded; none if none of them is whole.
 
     Those that are missing or cut are in the list, too, as lost.
     """
     request = run.config.request
-    wanted = {f"image-{number}.part" for number in range(request.n if isinstance(request, ImageRequest) else 0)}
-    there = {path.name for path in run.directory.glob("image-*.part")}
-    names = sorted(wanted | there, key=lambda name: int(_number(name)) if _number(name).isdecimal() else 0)
-    everything = [_left(run.directory / name) for name in names]
+    wanted = {str(number) for number in range(request.n if isinstance(request, ImageRequest) else 0)}
+    there = {_number(path.name) for path in run.directory.glob("image-*.part")}
+    numbers = sorted(wanted | there, key=lambda number: int(number) if number.isdecimal() else 0)
+    everything = [_left(_arrived(run, number)) for number in numbers]
     return everything if any(pending.lost is None for pending in everything) else []
+
+
+def _arrived(run: Run, number: str) -> Path:
+    """Where an unrecorded image lies: under its final name if only the record of that was lost.
+
+    A run that was paid for more than once may have such a file from an earlier answer.
+    """
+    part = run.directory / f"image-{number}.part"
+    if not part.exists() and run.earlier is not None and len(run.earlier.attempts) == 1:
+        named = sorted(path for path in run.directory.glob(f"image-{number}.*") if path.name.count(".") == 1)
+        return next(iter(named), part)
+    return part
 
 
 def _number(name: str) -> str:
     return name.removeprefix("image-").partition(".")[0]
 
 
-def _left(part: Path) -> Pending:
+def _left(path: Path) -> Pending:
+    name = f"{path.stem}.part"
     try:
-        stored = found(part)
+        stored = found(path)
     except OSError:
-        return Pending(path=part.name, lost=_LEFT)
+        return Pending(path=name, lost=_LEFT)
     if stored.bytes == 0:
-        return Pending(path=part.name, lost=_LEFT)
-    pending = Pending(path=part.name, bytes=stored.bytes, sha256=stored.sha256)
+        return Pending(path=name, lost=_LEFT)
+    pending = Pending(path=name, bytes=stored.bytes, sha256=stored.sha256)
     try:
-        examine(part)
+        examine(path)
     except (ArtifactError, OSError):
         return pending.model_copy(update={"lost": _LEFT})
     return pending

@@ -356,6 +356,33 @@ def test_an_image_at_an_address_is_fetched_by_whoever_goes_on(engine, provider, 
     assert stored(run).artifacts[0].revised_prompt == "a boat"
 
 
+def test_images_of_which_only_the_record_was_lost_are_kept_under_their_names(
+    engine, provider, image_runs, killed, stored
+):
+    """As after a damaged ledger: the files are named and whole, and the last record is that of the request."""
+    (run,) = image_runs(n=2)
+    pictures = [noise(), noise()]
+    provider.on_generate.append(coded(*pictures))
+    left = killed(run, "submitting")
+    (run.directory / "image-0.png").write_bytes(pictures[0])
+    (run.directory / "image-1.part").write_bytes(pictures[1])
+    assert engine([left]).exit_code == 0
+    assert [(run.directory / f"image-{n}.png").read_bytes() for n in range(2)] == pictures
+    assert [a.path for a in stored(run).artifacts] == ["image-0.png", "image-1.png", "thumbnail.webp"]
+    assert len(provider.sent) == 1
+
+
+def test_an_earlier_answer_s_image_is_not_taken_for_a_later_one_s(engine, provider, image_runs, killed, stored):
+    (run,) = image_runs()
+    provider.on_generate.append(coded(noise()))
+    left = killed(run, "submitting")
+    (run.directory / "image-0.png").write_bytes(noise())
+    again = left.earlier.attempts[0].model_copy(update={"number": 2})
+    left.earlier.attempts.append(again)
+    engine([left])
+    assert (stored(run).status, stored(run).artifacts) == (RunStatus.UNCERTAIN, [])
+
+
 @pytest.mark.parametrize("last", [b"", None, "cut"])
 def test_whole_images_that_a_killed_process_left_are_kept_although_the_last_is_not_there(
     engine, provider, image_runs, killed, names, stored, last
