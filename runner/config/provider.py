@@ -90,6 +90,8 @@ class CompatibleConfig(EndpointConfig):
     base_url: str | None = None
     api_key_env: EnvName | None = None
     allow_http: bool = False
+    mark_field: Literal["user", "metadata"] | None = None
+    """The field in which each video request carries a mark of its run, where the server's list tells it again."""
     retired_models: RetiredModels = "off"
 
 

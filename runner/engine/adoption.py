@@ -58,7 +58,7 @@ def match(
     stranger's, and nobody knows which: none is adopted. Nor is one that might belong to runs whose requests differ in
     what no list shows, as a seed. What an open request elsewhere may have made is nobody's, however alike the two are:
     its own process may be about to claim it. And where jobs of the same model and time are nobody's that is known, the
-    account has other users: any job may be one of theirs.
+    account has other users: any job may be one of theirs. A job that carries a request's mark is that request's.
 
     Args:
         lost: the runs, each with its own index.
@@ -70,10 +70,12 @@ def match(
     listed = {job.id: job for job in jobs}
     free = {job_id: job for job_id, job in listed.items() if job_id not in others.jobs}
     rivals = _rivals(others)
-    sought = [one for one in lost if one.listed]
+    findings = Findings(adopted=_marked(lost, free.values()))
+    free = {job_id: job for job_id, job in free.items() if job not in findings.adopted.values()}
+    sought = [one for one in lost if one.listed and one.index not in findings.adopted]
     candidates = _candidates(sought, free.values())
     strangers = _strangers(free.values(), candidates, [*rivals, *_own(others)])
-    findings = Findings(reasons={one.index: _IMAGE for one in lost if not one.listed})
+    findings.reasons.update({one.index: _IMAGE for one in lost if not one.listed})
     for runs in _groups(sought, candidates):
         short = any(one.earliest - MARGIN <= complete_since for one in runs)
         bar = shortfall if short else _bar(runs, candidates, rivals, others.unknown)
@@ -85,6 +87,18 @@ def match(
                 reason = _reason(candidates[one.index], len(listed), len(listed) - len(free), shared=bool(given))
                 findings.reasons[one.index] = bar or reason
     return findings
+
+
+def _marked(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]:
+    """The jobs that carry a lost request's mark, which is nobody else's: a run's requests get them in their order."""
+    left = sorted(free, key=lambda job: (job.created_at or 0, job.id))
+    given: dict[int, Job] = {}
+    for one in sorted(lost, key=lambda one: (one.latest, one.index)):
+        job = next((job for job in left if one.carried_by(job)), None)
+        if job is not None:
+            left.remove(job)
+            given[one.index] = job
+    return given
 
 
 def _rivals(others: Elsewhere) -> list[Rival]:

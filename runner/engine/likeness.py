@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts.result import Attempt, Result
+from runner.artifacts.result import Attempt, Result, RunStatus
+from runner.config import RunConfig, VideoRequest
 from runner.errors import UncertainError
 from runner.providers.base import Job
 
@@ -30,6 +34,8 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 """Words of an error answer by which a server says that it took nothing on."""
+_MARK, _KEY = "runner-", "runner"
+"""How a mark begins, and its key where the field holds an object."""
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 
@@ -45,6 +51,7 @@ class Lost:
         latest: Unix seconds after which the provider no longer acted on it.
         margin: seconds by which these may be wrong.
         denied: whether the server said that it made nothing.
+        mark_field: the field in which the request carried a mark, if it did.
     """
 
     index: int
@@ -54,6 +61,17 @@ class Lost:
     latest: float
     margin: float = MARGIN
     denied: bool = False
+    mark_field: str | None = None
+
+    @property
+    def mark(self) -> str | None:
+        """What the request carried to be known by."""
+        return _mark(self.sent, self.mark_field)
+
+    def carried_by(self, job: Job) -> bool | None:
+        """Whether `job` carries the request's mark; None where the request had none or the list tells none."""
+        told = _mark(job.raw, self.mark_field)
+        return None if self.mark is None or told is None else told == self.mark
 
     @property
     def prompt(self) -> str | None:
@@ -87,6 +105,29 @@ class Rival:
         return self.request.listed and alike(self.request, job) is not False
 
 
+def marked(config: RunConfig, result: Result) -> RunConfig:
+    """Return the config with a mark of its run in what is sent, where the provider's config names a field for it.
+
+    All requests of a run carry the same: which of them made a job does not matter. What the user sends there stays.
+    """
+    name, request = getattr(config.provider, "mark_field", None), config.request
+    if name is None or name in request.extra_params or not isinstance(request, VideoRequest):
+        return config
+    begun = f"{result.timestamps[RunStatus.PLANNED.value].isoformat()} {result.index} {request.prompt}"
+    mark = f"{_MARK}{hashlib.sha256(begun.encode()).hexdigest()[:24]}"
+    extra = {**request.extra_params, name: {_KEY: mark} if name == "metadata" else mark}
+    return config.model_copy(update={"request": request.model_copy(update={"extra_params": extra})})
+
+
+def _mark(fields: Mapping[str, Any], name: str | None) -> str | None:  # Any: JSON
+    value = fields.get(name) if name is not None else None
+    if isinstance(value, str) and value[:1] == "{":
+        with suppress(ValueError):
+            value = json.loads(value)
+    value = value.get(_KEY) if isinstance(value, dict) else value
+    return value if isinstance(value, str) and value.startswith(_MARK) else None
+
+
 def unanswered(result: Result) -> list[Attempt]:
     """The requests of the run's present choice that nobody knows an answer to."""
     return [
@@ -110,6 +151,7 @@ def lost_request(number: int, result: Result, attempt: Attempt) -> Lost:
         started,
         ended,
         margin=MARGIN if ahead is None else _KNOWN_MARGIN,
+        mark_field=getattr(result.config.provider, "mark_field", None),
         denied=attempt.error is not None and _DENIED.search(attempt.error.message) is not None,
     )
 
@@ -136,6 +178,8 @@ def alike(lost: Lost, job: Job) -> bool | None:
     Prompt, time and, for a remix, its source must be told and fit: without them a stranger's job would do as well. A
     prompt that is listed cut is another prompt. Model, size and seconds need only not contradict.
     """
+    if lost.carried_by(job) is not None:
+        return lost.carried_by(job)
     told = (_prompt(lost, job), _time(lost, job), _source(lost, job))
     if False in told or not (_model(lost, job) and _size(lost, job) and _seconds(lost, job)):
         return False

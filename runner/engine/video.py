@@ -19,6 +19,7 @@ from runner.providers.job import read_job
 from .collect import TRIES, collect
 from .endpoint import Endpoint
 from .journal import Journal
+from .likeness import marked
 from .mismatch import warn_of_mismatch
 from .payment import pay, settled
 from .poll import poll
@@ -41,7 +42,8 @@ DOUBTFUL_TRIES = 3
 
 async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
     """Generate one video; the run is verified when this returns."""
-    config = await prepared(endpoint, journal, threads)
+    config = marked(await prepared(endpoint, journal, threads), journal.result)
+    journal.describe(endpoint.provider, config)
     # Settled: an interrupted paid request is worth its answer, which is the job's id.
     job = await settled(pay(endpoint, journal, lambda _: endpoint.provider.submit(config), journal.submitted))
     await finish_video(endpoint, journal, threads, job)

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.artifacts.result import Attempt, ErrorRecord
+from runner.config import CompatibleConfig
 from runner.engine.adoption import match
 from runner.engine.elsewhere import Elsewhere
 from runner.engine.journal import planned
-from runner.engine.likeness import AROUND, MARGIN, Lost, lost_request
+from runner.engine.likeness import AROUND, MARGIN, Lost, lost_request, marked
 from runner.engine.run import Run
 from runner.providers import Job, JobStatus
 
@@ -36,6 +37,12 @@ def job(job_id: str = "video_1", *, at: float | None = 5, **raw) -> Job:
     told = {"prompt": "A paper boat", "model": "sora-2", "seconds": "8", "size": "1280x720",
             "remixed_from_video_id": None, **raw}  # fmt: skip
     return Job(job_id, JobStatus.QUEUED, "queued", created_at=None if at is None else NOW + at, raw=told)
+
+
+def compatible_config(**provider):
+    config = video_config()
+    kind = CompatibleConfig.model_validate({"kind": "compatible", "base_url": "http://127.0.0.1:1/v1", **provider})
+    return config.model_copy(update={"provider": kind})
 
 
 def adopted(runs, jobs, claimed=frozenset(), **options) -> dict[int, str]:
@@ -402,3 +409,45 @@ def test_looking_again_after_adopting_finds_nobody_else_s_job(runs, jobs):
     pairs = itertools.chain(first.adopted.values(), second.adopted.values())
     taken = [one.id for one in pairs]
     assert len(taken) == len(set(taken))
+
+
+def with_mark(run: Lost, mark: str) -> Lost:
+    return dataclasses.replace(run, sent={**run.sent, "user": mark}, mark_field="user")
+
+
+def test_a_mark_tells_a_runs_job_from_any_other_however_alike_they_are():
+    ours, other, stranger = job("video_1", user="runner-1"), job("video_2", user="runner-2"), job("video_3")
+    near = job("video_4", prompt="A stranger's", at=7)
+    assert adopted([with_mark(lost(), "runner-1")], [other, near, ours, stranger]) == {0: "video_1"}
+    assert adopted([with_mark(lost(), "runner-9")], [other, ours]) == {}
+
+
+def test_a_job_is_known_by_its_mark_where_the_list_tells_nothing_else():
+    told = job(at=None, prompt=None, user="runner-1")
+    assert adopted([with_mark(lost(), "runner-1")], [told]) == {0: "video_1"}
+    text = job(at=None, prompt=None, metadata='{"runner": "runner-1"}')
+    run = dataclasses.replace(lost(), sent={**SENT, "metadata": {"runner": "runner-1"}}, mark_field="metadata")
+    assert adopted([run], [text]) == {0: "video_1"}
+
+
+def test_where_the_list_tells_no_mark_all_else_decides_as_ever():
+    assert adopted([with_mark(lost(), "runner-1")], [job()]) == {0: "video_1"}
+    assert adopted([with_mark(lost(), "runner-1")], [job(), job("video_2")]) == {}
+
+
+def test_the_requests_of_one_run_share_its_mark_and_its_jobs():
+    runs = [with_mark(lost(0), "runner-1"), with_mark(lost(1, since=100, until=160), "runner-1")]
+    jobs = [job("video_2", at=105, user="runner-1"), job("video_1", user="runner-1")]
+    assert adopted(runs, jobs) == {0: "video_1", 1: "video_2"}
+
+
+@pytest.mark.parametrize(("field", "sent"), [("user", str), ("metadata", dict), (None, type(None))])
+def test_a_mark_is_sent_only_in_the_field_that_the_config_names(field, sent, tmp_path):
+    config = compatible_config(mark_field=field)
+    result = planned(Run(0, config, tmp_path), NOW)
+    given = marked(config, result).request.extra_params
+    assert isinstance(given.get(field), sent)
+    again = planned(Run(0, config, tmp_path), NOW + 1)
+    assert field is None or marked(config, again).request.extra_params != given
+    own = config.request.model_copy(update={"extra_params": {"user": "me"}})
+    assert marked(config.model_copy(update={"request": own}), result).request.extra_params["user"] == "me"
