@@ -118,6 +118,7 @@ class Life:
         self.sweep = self._home / "sweep"
         self._damage = Damage(self.sweep, folder / "copy", self._chance)
         self._killed: set[int] = set()
+        self._mark_field = self._chance.choice(("null", "user", "metadata"))
         self._outcome = Outcome(seed, Verdict())
         self.server = StrangeServer(seed, pool=self._pool(), faults=self._faults(), seldom=SELDOM)
 
@@ -167,7 +168,7 @@ class Life:
         return [
             *("-m", "--config-dir", "conf", "+experiment=videos,images", f"request.prompt={prompts}"),
             *("provider=compatible", f"provider.base_url={self.server.base_url}", "provider.timeout=3000"),
-            "provider.api_key_env=SOAK_KEY",
+            *("provider.api_key_env=SOAK_KEY", f"provider.mark_field={self._mark_field}"),
             *("provider.poll_interval=2", "provider.max_poll_attempts=30", "gallery=false"),
             *("hydra.sweep.dir=sweep", "progress=plain", "yes=true"),
         ]

@@ -36,6 +36,7 @@ class Paid:
         made_at, due_at: Unix seconds; at `due_at` the job has ended.
         ending: whether it ends with its files, or why not.
         address: where its files lie, without the last part.
+        signed: what the client sent to know it again by, `user` and `metadata`, which every answer about it tells.
         lost: whether the server itself has kept the answer back.
     """
 
@@ -50,6 +51,7 @@ class Paid:
     address: str
     model: str = ""
     size: str = ""
+    signed: Json = field(default_factory=dict)
     lost: bool = False
     asked: Counter[str] = field(default_factory=Counter)
 
@@ -289,7 +291,7 @@ def video_url(paid: Paid) -> Fields:
 
 @manner("file")
 def metadata_url(paid: Paid) -> Fields:
-    return {"metadata": {"url": paid.urls[0]}}, _absent
+    return {"metadata": {**paid.signed.get("metadata", {}), "url": paid.urls[0]}}, _absent
 
 
 @manner("file")

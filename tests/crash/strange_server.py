@@ -213,6 +213,7 @@ class StrangeServer(Killer):
             address=f"{self.base_url.removesuffix('/v1')}/files/{kind}_{name}",
             model=str(body.get("model")),
             size=str(body.get("size")),
+            signed=_signed(body),
         )
         self.account.append(paid)
         return paid
@@ -295,6 +296,7 @@ class StrangeServer(Killer):
             "size": paid.size,
             "prompt": paid.prompt,
             "error": None,
+            **paid.signed,
         }
         if ended:
             why = MANNERS["ending"][paid.manners["ending"]]
@@ -317,6 +319,14 @@ class StrangeServer(Killer):
         name = chance.choice(names)
         self.befallen[name] += 1
         return name
+
+
+def _signed(body: Mapping[str, Any]) -> Json:  # Any: JSON values, or a form's
+    """`user` and `metadata` of a request; a form has an object as JSON, or each of its keys in brackets."""
+    given = body.get("metadata", {})
+    metadata = json.loads(given) if isinstance(given, str) else given
+    metadata |= {key[9:-1]: value for key, value in body.items() if key.startswith("metadata[")}
+    return {name: value for name, value in (("user", body.get("user")), ("metadata", metadata)) if value}
 
 
 def _is_form(request: Request) -> bool:
