@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from .allowance import renewal
 from .base import GeneratedImage, ImageBatch, ImageUsage, JobStatus
 from .header import number
 from .job import request_id
-from .json_answer import plain
+from .json_answer import plain, read_json
 from .status import job_status
 
 _PARTIAL = ".partial_image"
@@ -138,10 +137,7 @@ def _spelled(text: str, key: str, depth: int) -> Iterator[GeneratedImage]:
     elif text.startswith("data:") or _BASE64.match(text):
         yield GeneratedImage(text, None)
     elif text.lstrip()[:1] in ("{", "[") and depth < _DEEPEST:
-        try:
-            yield from _found(json.loads(text), key, depth + 1)
-        except (ValueError, RecursionError):
-            return
+        yield from _found(read_json(text, str), key, depth + 1)
 
 
 def _image(item: Mapping[str, Any]) -> GeneratedImage | None:  # Any: JSON

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +12,7 @@ from .base import Job, JobStatus
 from .content_filter import categories, filtered_reasons
 from .excerpt import one_line
 from .header import finite, moment, number
-from .json_answer import plain
+from .json_answer import plain, read_json
 from .status import job_status
 
 _LONGEST_ID = 1000
@@ -186,10 +185,8 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 def _levels(value: object, job_id: str | None = None, depth: int = 0) -> Iterator[_Level]:
     """The objects in which an answer may tell of its job, from the outermost on."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return
+        # Its strings were redacted as one text, and can spell what no file can hold.
+        value = read_json(value, str)
     if isinstance(value, list):
         objects = [item for item in value[:_MOST_LISTED] if isinstance(item, dict)]
         # Of several jobs, the first was made; what is asked for is one of them or none.

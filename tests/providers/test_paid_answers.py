@@ -308,3 +308,18 @@ async def test_a_usage_that_cannot_be_true_is_not_believed(generating, usage, to
     batch = await generating(content=text.encode())
     found = batch.usage and (batch.usage.text_in, batch.usage.image_in, batch.usage.image_out)
     assert (found, batch.implausible_usage) == (told, wrong)
+
+
+UNWRITABLE = r'{"id": "video_1", "status": "queued", "note": "\ud800", "x": NaN, "y": 1e999}'
+
+
+async def test_a_job_in_a_text_in_an_answer_can_be_recorded(submitting):
+    job = await submitting(json={"data": UNWRITABLE})
+    assert job.id == "video_1"
+    json.dumps(job.raw, ensure_ascii=False, allow_nan=False).encode()
+
+
+async def test_an_image_in_a_text_in_an_answer_can_be_recorded(generating):
+    text = json.dumps({"b64_json": B64, "revised_prompt": "\ud800 cat"})
+    batch = await generating(json={"data": [text]})
+    assert [(image.b64, image.revised_prompt) for image in batch.images] == [(B64, "? cat")]
