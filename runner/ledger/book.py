@@ -48,6 +48,8 @@ _OWN_COLUMNS = {"config", "overrides", "index"}
 _BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
 _SOUND = [("ok",)]
+_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+"""What a record raises that is damaged; pydantic's errors are ValueErrors."""
 
 
 class LedgerError(ConfigError):
@@ -272,10 +274,14 @@ def salvaged(path: Path) -> list[Entry]:
     """Return the runs that can still be read of a damaged ledger, from both of its ends."""
     found: dict[int, Entry] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db:
-        sections = dict(_rows_of(db, "SELECT number, json FROM sections ORDER BY number"))
+        _distrust(db)
+        sections: dict[int, Any] = {}  # Any: JSON
+        for number, text in _rows_of(db, "SELECT number, json FROM sections ORDER BY number"):
+            with suppress(*_UNREADABLE):
+                sections[number] = from_json(text)
         for row in _rows_of(db, f"{_SELECT} ORDER BY number"):
-            with suppress(ValueError, KeyError, TypeError, RecursionError):  # pydantic's are ValueErrors
-                found[row[0]] = _entry(row, {number: from_json(text) for number, text in sections.items()})
+            with suppress(*_UNREADABLE):
+                found[row[0]] = _entry(row, sections)
     return [*found.values()]
 
 
@@ -323,9 +329,7 @@ def _opened(path: Path, *, readonly: bool) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
     db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
     try:
-        # The file may come from anyone: nothing in it is run, and none of its texts fills the memory.
-        db.execute("PRAGMA trusted_schema=OFF")
-        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_TEXT)
+        _distrust(db)
         _require_version(db, path)
         if not readonly:
             _require_sound(db, path)
@@ -335,6 +339,12 @@ def _opened(path: Path, *, readonly: bool) -> sqlite3.Connection:
         db.close()
         raise
     return db
+
+
+def _distrust(db: sqlite3.Connection) -> None:
+    """Take care of a file that may come from anyone: nothing in it is run, and none of its texts fills the memory."""
+    db.execute("PRAGMA trusted_schema=OFF")
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_TEXT)
 
 
 def _require_version(db: sqlite3.Connection, path: Path) -> None:
@@ -395,7 +405,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except LedgerError:
         raise
-    except (sqlite3.Error, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (sqlite3.Error, OSError, *_UNREADABLE) as error:
         damaged = not isinstance(error, sqlite3.Error) or _is_damage(error)
         raise LedgerError(
             f"{path} cannot be read: {_reason(error)}", hint=_without(path) if damaged else None

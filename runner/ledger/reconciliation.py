@@ -29,7 +29,7 @@ from .acquaintance import LEVELS
 from .book import NAME, Entry, Ledger, LedgerError, rebuilding
 from .budget import counted
 
-_PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer\.json)")
+_PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""
 
 

@@ -17,6 +17,7 @@ from runner.config.budget import Budget
 from runner.config.run import Fallback
 from runner.errors import ConfigError, DiskError
 from runner.ledger import Entry, Ledger, LedgerError, fingerprint
+from runner.ledger.book import salvaged
 
 NAME = "ledger.sqlite3"
 
@@ -167,6 +168,15 @@ def test_a_ledger_whose_content_makes_no_sense_is_said(tmp_path, entries, damage
         with pytest.raises(LedgerError, match="cannot be read") as told:
             ledger.entries()
         assert "--rebuild" in told.value.hint
+
+
+def test_a_part_that_is_broken_costs_only_the_runs_that_have_it(tmp_path, entries, loaded):
+    other = loaded("model=sora-2-pro")
+    with Ledger(tmp_path) as ledger:
+        ledger.add([*entries(3), Entry(3, "3", fingerprint(other), other)])
+    with sqlite3.connect(tmp_path / NAME) as db:
+        db.execute("UPDATE sections SET json = '{\"ki' WHERE json LIKE '%sora-2-pro%'")
+    assert [entry.number for entry in salvaged(tmp_path / NAME)] == [0, 1, 2]
 
 
 def test_a_full_disk_is_a_disk_error_and_what_was_written_stays(tmp_path, entries, result_of):

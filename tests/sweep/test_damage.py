@@ -15,6 +15,7 @@ from runner.app import run
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result, write_result
 from runner.ledger import Ledger
+from runner.ledger.reconciliation import paid_files
 
 from .resumable import again, created, states
 
@@ -68,6 +69,16 @@ def test_files_of_a_run_whose_record_is_gone_too_are_not_paid_for_again(sweep, h
     assert created(emulator) == paid, "their jobs were looked for and found"
     spent = [sum(attempt.usd for attempt in read_result(here / "out" / str(n)).attempts) for n in range(2)]
     assert min(spent) > 0, "what may have been paid counts as spent"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["answer.json", "answer.bin", "answer-2.txt", "video.unverified", "video.mp4.part", "image-0.unverified.mp4"],
+)
+def test_whatever_only_a_paid_request_brings_tells_of_one(tmp_path, name):
+    for each in (name, "input.png", "run.log"):
+        (tmp_path / each).write_bytes(b"x")
+    assert paid_files(tmp_path) == [name]
 
 
 def test_images_of_a_run_whose_record_is_gone_stay_uncertain_until_they_are_asked_for_again(
