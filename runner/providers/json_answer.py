@@ -25,6 +25,9 @@ _LARGEST = 2**63
 _LONGEST_NUMBER = 4000
 """Digits that Python makes a number of; more stay text."""
 
+_LONGEST_KEY = 200
+"""Letters of a key or code that are looked at."""
+
 _LINES = re.compile(r"\r\n|\n|\r")
 _GAP = re.compile(r"[\s\x1e]*")
 _TOKENS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\],]', re.DOTALL)
@@ -66,7 +69,7 @@ async def stream_documents(
     async for chunk in chunks:
         *ended, last = decoder.decode(chunk).split("\n")
         size += len(chunk)
-        if size > limit:
+        if size + events.size > limit:
             raise ValueError(f"one event had more than {limit:,} characters")
         for part in ended:
             line.append(part)
@@ -84,7 +87,7 @@ async def stream_documents(
 @lru_cache(4096)
 def plain(key: str) -> str:
     """Return a key without its separators and capitals: task_id, taskId and TaskID are one."""
-    return "".join(letter for letter in key[:80].lower() if letter.isalnum())
+    return "".join(letter for letter in key[:_LONGEST_KEY].lower() if letter.isalnum())
 
 
 def text_of(content: bytes) -> str:
@@ -114,17 +117,22 @@ class _Events:
     def __init__(self) -> None:
         self._data: list[str] = []
         self._rest: list[str] = []
+        self.size = 0
+        """Characters that are held."""
 
     def take(self, line: str) -> Iterator[str]:
         """The data of the event that ends with this line, if one does."""
         name, _, value = line.partition(":")
         if not line or line.isspace():
             yield "\n".join(self._data)
+            self.size -= sum(map(len, self._data))
             self._data.clear()
         elif name == "data":
             self._data.append(value)
+            self.size += len(value)
         elif name not in _EVENT_FIELDS:
             self._rest.append(line)
+            self.size += len(line)
 
     def end(self) -> Iterator[str]:
         """The data of the last event, and whatever stands between events."""

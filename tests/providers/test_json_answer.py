@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
-from hypothesis import example, given
+import pytest
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runner.providers.json_answer import kept, read_json
+from runner.providers.json_answer import kept, read_json, stream_documents
 
 SECRET = "sk-canary-7f3a"
 
@@ -37,6 +38,7 @@ def deep(levels: int):
 @example(deep(64))
 @example(deep(65))
 @example(deep(66))
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)))
 def test_whatever_is_answered(value):
     answer = json.dumps(value)
@@ -45,3 +47,21 @@ def test_whatever_is_answered(value):
 
 def test_what_is_no_json_is_none():
     assert read_json("<html>", redact) is None
+
+
+async def pieces(*chunks: bytes):
+    for chunk in chunks:
+        yield chunk
+
+
+@pytest.mark.parametrize("line", [b"x" * 10, b"data: 12345678\n", b"{12345678}\n"])
+async def test_an_event_without_an_end_is_broken_off(line):
+    with pytest.raises(ValueError, match="more than 100"):
+        async for _ in stream_documents(pieces(*[line] * 20), str, 100):
+            pass
+
+
+async def test_a_stream_may_be_longer_than_its_longest_event():
+    events = [f'data: {{"n": {number}}}\n\n'.encode() for number in range(20)]
+    found = [each async for each in stream_documents(pieces(*events), str, 100)]
+    assert found == [{"n": number} for number in range(20)]
