@@ -65,7 +65,7 @@ def _embedded(address: IP) -> IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def number(host: str) -> IP | None:
+def ip_of(host: str) -> IP | None:
     """Return the IP address that `host` spells, also as 127.1, 2130706433, 0x7f.1 or 0177.0.0.1; None for a name."""
     # As the HTTP client and resolvers read digits and dots of other scripts.
     text = unicodedata.normalize("NFKC", host).replace("\u3002", ".").strip("[]").rstrip(".")
@@ -105,7 +105,7 @@ class Reach:
         host, here = parts.hostname or "", self._home.hostname or ""
         if host.lower() == here.lower():
             return ()
-        spelled = number(host)
+        spelled = ip_of(host)
         if spelled is not None:
             await self._check_zone(zone_of(spelled), host)
             return () if proxy_of(url) else (str(spelled),)
@@ -136,12 +136,14 @@ class Reach:
 
     async def _zone_of_home(self) -> Zone:
         if self._home_zone is None:
+            # A name that does not resolve may do so later.
             self._home_zone = await self._look_home_up()
-        return self._home_zone
+        return self._home_zone or Zone.PUBLIC
 
-    async def _look_home_up(self) -> Zone:
+    async def _look_home_up(self) -> Zone | None:
+        """Where the home leads; None where its name does not resolve."""
         host = self._home.hostname or ""
-        spelled = number(host)
+        spelled = ip_of(host)
         if spelled is not None:
             return zone_of(spelled)
         if is_loopback(host):
@@ -151,7 +153,7 @@ class Reach:
         try:
             found = await self._resolve(host, self._home.port or 443)
         except OSError:
-            return Zone.PUBLIC
+            return None
         zones = {zone_of(ip_address(address.partition("%")[0])) for address in found}
         return zones.pop() if len(zones) == 1 else Zone.PUBLIC
 

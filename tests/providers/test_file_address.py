@@ -120,6 +120,23 @@ async def test_a_name_is_looked_up_once_and_where_it_leads_is_what_is_connected_
         await Reach(PUBLIC, resolve).addresses("https://nowhere.example/v")
 
 
+async def test_an_endpoint_whose_name_did_not_resolve_once_is_looked_up_again():
+    answers = [OSError("try again"), ["10.9.9.9"]]
+
+    async def unsteady(host: str, port: int):
+        if host != "gpu.internal":
+            return ["10.9.9.10"]
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    reach = Reach("https://gpu.internal/v1", unsteady)
+    with pytest.raises(UnexpectedAnswerError, match="not fetched"):
+        await reach.addresses("https://minio.internal/v")
+    assert await reach.addresses("https://minio.internal/v") == ["10.9.9.10"]
+
+
 def test_documentation_and_fake_addresses_of_proxies_are_like_any_other():
     for text in ("192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "2001:db8::1"):
         assert zone_of(ipaddress.ip_address(text)) is Zone.PUBLIC
