@@ -29,18 +29,8 @@ _BLANKS = re.compile(r"\s+|\\[nr]")
 _ADDRESS = re.compile(r"https?://|\.{0,2}/|[\w/%-]+\.(png|jpe?g|webp|gif|svg|avif)(\?|$)", re.IGNORECASE)
 _LONGEST_ADDRESS = 16_384
 _SHORTEST_DATA = 100
-_STARTS = (
-    b"\x89PNG",
-    b"\xff\xd8\xff",
-    b"GIF8",
-    b"RIFF",
-    b"BM",
-    b"II*\0",
-    b"MM\0*",
-    b"<svg",
-    b"<?xml",
-    b"\x1aE\xdf\xa3",
-)
+_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"<svg", b"<?xml",
+           b"\x1aE\xdf\xa3", b"G@")  # fmt: skip
 """How the files begin that come as text."""
 
 

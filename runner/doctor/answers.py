@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from urllib.parse import quote
 
 from runner.config import RunConfig, dialect_of
 from runner.providers import Examinable, Reply
+from runner.providers.header import server_time
 
 NO_JOB = "video_" + "0" * 48
 """An id that no job has: who knows that has accepted the key."""
@@ -79,7 +79,5 @@ def _lists(config: RunConfig) -> bool:
 
 
 def _skew(reply: Reply, now: float) -> float | None:
-    try:
-        return parsedate_to_datetime(reply.headers.get("date", "")).timestamp() - now
-    except ValueError:
-        return None
+    told = server_time(reply.headers)
+    return None if told is None else told - now

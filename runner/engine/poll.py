@@ -67,10 +67,7 @@ class _Watch:
         """Return the job once it has ended."""
         wait = self._next_wait()
         while not self.job.status.terminal:
-            if (
-                self.endpoint.clock.elapsed() + self.endpoint.reads.left > self.deadline
-                and self.endpoint.reads.refusals
-            ):
+            if self._paused_beyond_deadline():
                 raise _timeout(self.journal, self.job, self._seconds, self.endpoint.reads.error)
             told, last = await self._waited(wait)
             try:

@@ -6,6 +6,7 @@ from runner.artifacts.result import RunStatus
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, RunnerError
 from runner.providers.base import Job, JobStatus
 from runner.providers.content_filter import code_of_filter, words_of_filter
+from runner.providers.json_answer import plain
 
 _ENDS = {
     JobStatus.COMPLETED: RunStatus.FAILED,  # without its file
@@ -51,5 +52,5 @@ def filtered(job: Job, prompt: str = "") -> bool:
 
 def refused_for_good(code: str | None) -> bool:
     """Return whether a failure's code says that the same request would fail again."""
-    plain = "".join(letter for letter in (code or "").lower() if letter.isalnum())
-    return plain.startswith(_REFUSED) or "badrequest" in plain or "invalidrequest" in plain
+    word = plain(code or "")
+    return word.startswith(_REFUSED) or "badrequest" in word or "invalidrequest" in word

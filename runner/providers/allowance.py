@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
+import time
 from collections.abc import Collection, Mapping
-from email.utils import parsedate_to_datetime
 
-from .header import finite
+from .header import date_of, finite
 
 _SECONDS = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _PART = r"(\d+(?:\.\d+)?)(ms|us|µs|ns|[dhms])"
@@ -75,29 +74,16 @@ def wait_of(text: str) -> float | None:
 
     None for what is none of these.
     """
-    text, now = text.strip(), dt.datetime.now(dt.UTC)
+    text, now = text.strip(), time.time()
     number = finite(text)
     if number is not None:
         since_1970 = number / 1000 if number > _MILLISECONDS else number
-        ahead = since_1970 - now.timestamp()
+        ahead = since_1970 - now
         return max(0.0, ahead if abs(ahead) <= _YEAR else number)
     if (seconds := duration(text)) is not None:
         return seconds
-    date = _date(text)
-    try:
-        return None if date is None else max(0.0, (date - now).total_seconds())
-    except OverflowError:
-        return None
-
-
-def _date(text: str) -> dt.datetime | None:
-    for read in (parsedate_to_datetime, dt.datetime.fromisoformat):
-        try:
-            date = read(text)
-        except (ValueError, OverflowError, TypeError, IndexError):
-            continue
-        return date if date.tzinfo else date.replace(tzinfo=dt.UTC)
-    return None
+    date = date_of(text)
+    return None if date is None else max(0.0, date - now)
 
 
 def wait_in_words(said: str) -> float | None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx2
 
 from .allowance import exhausted, retry_after
 from .excerpt import excerpt, one_line
+from .header import server_time
 from .job import request_id
 from .json_answer import read_json
 
@@ -95,15 +94,6 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
         is_html="html" in headers.get("content-type", "") or text.lstrip().startswith("<"),
         server_time=server_time(headers),
     )
-
-
-def server_time(headers: Mapping[str, str]) -> float | None:
-    """Return the `Date` of an answer in Unix seconds, None where it has none that can be read."""
-    try:
-        date = parsedate_to_datetime(headers.get("date", ""))
-        return (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp()
-    except (ValueError, TypeError, OverflowError):
-        return None
 
 
 def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON

@@ -57,8 +57,8 @@ def categories(*nodes: object) -> list[str]:
 
 def code_of_filter(*codes: object) -> bool:
     """Return whether one of an error's codes or types is a filter's, whatever its maker and spelling."""
-    plain = ["".join(letter for letter in str(code).lower() if letter.isalnum()) for code in codes if code]
-    return any(part in code for code in plain for part in _CODES if not any(other in code for other in _NO_CODES))
+    known = [plain(str(code)) for code in codes if code]
+    return any(part in code for code in known for part in _CODES if not any(other in code for other in _NO_CODES))
 
 
 def words_of_filter(message: str | None, prompt: str = "") -> bool:
@@ -95,8 +95,8 @@ def _without(message: str, prompt: str) -> str:
 
 
 def _runs(words: list[str]) -> list[tuple[str, ...]]:
-    plain = ["".join(filter(str.isalnum, word)).lower() for word in words]
-    return [tuple(plain[place : place + _ECHO]) for place in range(len(plain) - _ECHO + 1)]
+    letters = ["".join(filter(str.isalnum, word)).lower() for word in words]
+    return [tuple(letters[place : place + _ECHO]) for place in range(len(letters) - _ECHO + 1)]
 
 
 def _struck(node: object) -> Iterator[str]:

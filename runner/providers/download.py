@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +21,7 @@ from .base import Job, outlived
 from .endpoint import origin
 from .environment import Proxy, proxy_of
 from .file_address import Reach, joined, look_up
+from .header import date_of, finite, moment, server_time
 from .intake import PLAIN
 from .transport import ADDRESSES
 
@@ -51,7 +50,7 @@ class Download:
         self._response = response
         self._translate = translate
         self._pieces = response.aiter_bytes()
-        self._head = b""
+        self._head = bytearray()
 
     @property
     def media_type(self) -> str | None:
@@ -68,7 +67,7 @@ class Download:
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body, piece by piece; raises a retryable error where it breaks off."""
         if self._head:
-            yield self._head
+            yield bytes(self._head)
         async for chunk in self._rest():
             yield chunk
 
@@ -89,7 +88,7 @@ class Download:
                 raise ServerError(f"the answer in place of a file was larger than {MAX_MESSAGE_BYTES:,} bytes")
         headers = {"content-type": self._response.headers.get("content-type", "")}
         return httpx2.Response(
-            self._response.status_code, headers=headers, content=self._head, request=self._response.request
+            self._response.status_code, headers=headers, content=bytes(self._head), request=self._response.request
         )
 
     async def aclose(self) -> None:
@@ -122,7 +121,7 @@ class TextFile:
         """Do nothing."""
 
 
-def _is_message(head: bytes, media_type: str | None) -> bool:
+def _is_message(head: bytearray, media_type: str | None) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:_HEAD].lower()
     if not start:
         return media_type in ("application/json", "text/html")
@@ -166,22 +165,17 @@ def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:
 
 def _is_over(response: httpx2.Response) -> bool:
     """Whether the time that an address carries in its signature has passed where it leads to."""
-    asked = dict(response.url.params)
-    try:
-        now = parsedate_to_datetime(response.headers.get("date", "")).timestamp()
-        return any(now > _end(asked, name) + _CLOCKS for name in _TIMES if name in asked)
-    except (ValueError, OverflowError):
-        return False
+    asked, now = dict(response.url.params), server_time(response.headers)
+    ends = [end for name in _TIMES if name in asked and (end := _end(asked, name)) is not None]
+    return now is not None and any(now > end + _CLOCKS for end in ends)
 
 
-def _end(asked: Mapping[str, str], name: str) -> float:
+def _end(asked: Mapping[str, str], name: str) -> float | None:
     """When the signature's time ends, in Unix seconds; S3 counts from its beginning, Azure writes a date."""
-    if name in ("X-Amz-Expires", "X-Goog-Expires"):
-        begun = asked.get(name.replace("Expires", "Date"), "")
-        return dt.datetime.strptime(begun, "%Y%m%dT%H%M%S%z").timestamp() + float(asked[name])
-    if name == "se":
-        return dt.datetime.fromisoformat(asked[name]).timestamp()
-    return float(asked[name])
+    if name not in ("X-Amz-Expires", "X-Goog-Expires"):
+        return moment(asked[name])
+    begun, seconds = date_of(asked.get(name.replace("Expires", "Date"), "")), finite(asked[name])
+    return None if begun is None or seconds is None else begun + seconds
 
 
 class FileClient:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 _LATEST = 4_102_444_800.0
 """The year 2100 in Unix seconds. What is later counts in other units."""
@@ -34,21 +36,29 @@ def number(value: object) -> float | None:
 
 
 def moment(value: object) -> float | None:
-    """Return the Unix time in seconds that a JSON value means: seconds, milliseconds or ISO 8601, as a number or text.
+    """Return the Unix time in seconds that a JSON value means: seconds, milliseconds or a date, as a number or text.
 
     None for 0, for what is negative, and for what is no time at all.
     """
     told = number(value)
     if told is None:
-        told = _date(value) if isinstance(value, str) else None
+        told = date_of(value) if isinstance(value, str) else None
     if told is None or told <= 0:
         return None
     return next((told / unit for unit in _UNITS if told / unit < _LATEST), None)
 
 
-def _date(text: str) -> float | None:
-    try:
-        date = dt.datetime.fromisoformat(text.strip())
-        return (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp()
-    except (ValueError, OverflowError):
-        return None
+def date_of(text: str) -> float | None:
+    """Return the Unix time in seconds of an HTTP or ISO date, in UTC where it names no zone; None if it is neither."""
+    for read in (dt.datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            date = read(text.strip())
+            return (date if date.tzinfo else date.replace(tzinfo=dt.UTC)).timestamp()
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue
+    return None
+
+
+def server_time(headers: Mapping[str, str]) -> float | None:
+    """Return the `Date` of an answer in Unix seconds, None where it has none that can be read."""
+    return date_of(headers.get("date", ""))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from runner.artifacts.images import begins_like_a_file
 
 _MOST = 5
 """Addresses of one answer that are tried."""
@@ -32,19 +33,8 @@ _FILE = frozenset(
         "outputs",
         "result",
     }
-    | {
-        "results",
-        "content",
-        "contents",
-        "asset",
-        "assets",
-        "artifact",
-        "artifacts",
-        "media",
-        "generation",
-        "generations",
-    }
-    | {"b64", "base64", "data"}
+    | {"results", "content", "contents", "asset", "assets", "artifact", "artifacts", "media", "generation"}
+    | {"generations", "b64", "base64", "data"}
 )
 _OTHER = frozenset(
     {"thumbnail", "thumbnails", "thumb", "thumbs", "cover", "covers", "poster", "posters", "preview", "spritesheet"}
@@ -59,7 +49,7 @@ _IMAGE_ENDINGS = frozenset(["png", "jpg", "jpeg", "webp", "avif", "gif", "svg", 
 _OTHER_ENDINGS = frozenset(
     ["json", "html", "htm", "txt", "srt", "vtt", "mp3", "wav", "m4a", "aac", "zip", "md", "pdf", "css", "js"]
 )
-_STARTS = (b"\x1aE\xdf\xa3", b"RIFF", b"GIF8", b"\x89PNG", b"\xff\xd8\xff", b"G@")
+_SHORTEST_FILE = 64
 
 
 def named_files(raw: object, *, picture: bool = False) -> list[str]:
@@ -74,13 +64,7 @@ def named_files(raw: object, *, picture: bool = False) -> list[str]:
 
 def holds_file(text: str) -> bool:
     """Return whether `text` is a file itself, as a data URL or base64."""
-    if text[:5].lower() == "data:":
-        return True
-    try:
-        start = base64.b64decode(text[:16].replace("-", "+").replace("_", "/"), validate=True)
-    except ValueError:
-        return False
-    return len(text) > 64 and (start.startswith(_STARTS) or start[4:8] == b"ftyp")
+    return text[:5].lower() == "data:" or (len(text) > _SHORTEST_FILE and begins_like_a_file(text))
 
 
 def _texts(value: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:  # Any: JSON

@@ -21,7 +21,7 @@ from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
 from runner.errors import BadRequestError, ConfigError, ExpiredError, RunnerError, UncertainError
 
-from .answer import read_answer, server_time
+from .answer import read_answer
 from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build
@@ -33,7 +33,7 @@ from .endpoint import Endpoint
 from .environment import proxy_of
 from .file_address import host_of
 from .form import in_dialect
-from .header import moment
+from .header import moment, server_time
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_all_images
 from .intake import PLAIN, Intake, received

@@ -24,7 +24,7 @@ from .content_filter import code_of_filter, filtered_reasons, words_of_filter
 from .excerpt import one_line
 from .images import lacks_images
 from .job import reason_of, says_error
-from .json_answer import read_documents
+from .json_answer import plain, read_documents
 from .refusal import refusal
 from .translation import translate, uncertain
 
@@ -114,7 +114,7 @@ def _meaning(
 
 def _refused_with(answer: Answer, code: str | None) -> int | None:
     """The HTTP status that the error in a success should have had, if it says for certain that nothing was created."""
-    words = ("".join(filter(str.isalnum, str(word).lower())) for word in (code, answer.code, answer.type) if word)
+    words = (plain(str(word)) for word in (code, answer.code, answer.type) if word)
     return next((_REFUSING[word] for word in words if word in _REFUSING), None)
 
 

@@ -333,6 +333,7 @@ OVER = [
     "X-Amz-Date=20261130T100000Z&X-Amz-Expires=3600",
     "Expires=1796000000",
     "sv=2024&se=2026-11-30T11%3A00%3A00Z&sig=x",
+    "se=2026-11-30",
 ]
 HOLDS = [
     "X-Amz-Date=20261130T110100Z&X-Amz-Expires=3600",

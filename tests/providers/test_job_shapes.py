@@ -155,6 +155,7 @@ def test_what_the_answer_wraps_up_is_at_hand():
     [
         *[(CREATED, CREATED), (float(CREATED), CREATED), (CREATED * 1000, CREATED), (str(CREATED), CREATED)],
         *[(CREATED * 10**6, CREATED), (f"{CREATED}000", CREATED), ("2026-11-18T11:06:40Z", CREATED)],
+        ("Wed, 18 Nov 2026 11:06:40 GMT", CREATED),
         *[("2026-11-18T11:06:40", CREATED), ("2026-11-18 12:06:40+01:00", CREATED)],
         *[(value, None) for value in (0, -5, True, None, "", "soon", [CREATED], {}, 10**400, "9" * 400, 1e300)],
         *[(value, None) for value in (float("nan"), float("inf"), "0001-01-01T00:00:00Z", "9999-99-99", 10**25)],
