@@ -39,7 +39,7 @@ class Keys:
         return self._keys.get(str(getattr(provider, "api_key_env", None)))
 
     def environment(self, provider: ProviderConfig) -> Mapping[str, str]:
-        """Where this provider looks for its credential: at its own key alone, if one was given, and for its headers."""
+        """Return where this provider looks for its credential (its own key alone, if one was given) and its headers."""
         key = self.of(provider)
         if key is None:
             return os.environ

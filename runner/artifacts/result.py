@@ -78,7 +78,7 @@ _LONGEST_NAME = 255
 
 
 def own_name(name: str) -> bool:
-    """Whether this is the name of a file in a run's own directory, on any system: a record may come from anyone."""
+    """Return whether `name` is a file's in a run's own directory, on any system: a record may come from anyone."""
     plain = name.isprintable() and not {*name} & {*'/\\:*?"<>|'} and name.strip(". ") and name == name.strip()
     return bool(plain) and not _RESERVED.fullmatch(name) and len(name.encode(errors="replace")) <= _LONGEST_NAME
 

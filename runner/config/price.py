@@ -66,20 +66,20 @@ class Estimate:
 
     @classmethod
     def of(cls, prices: Iterable[Price | None]) -> Estimate:
-        """The sum of prices, marked as what it is."""
+        """Return the sum of prices, marked as what it is."""
         known = [*prices]
         rough = any(price is not None and price.basis == "tokens" for price in known)
         return cls.total((None if price is None else price.usd for price in known), rough=rough)
 
 
 def estimate(config: RunConfig) -> float | None:
-    """Expected cost of one run in US dollars, or None where no source gives one."""
+    """Return the expected cost of one run in US dollars, or None where no source gives one."""
     found = expected_price(config)
     return None if found is None else found.usd
 
 
 def reserved(config: RunConfig) -> float | None:
-    """What one run counts in US dollars until its real cost is known, or None where no source gives a price."""
+    """Return what one run counts in US dollars until its real cost is known, or None where no source gives a price."""
     found = expected_price(config)
     return None if found is None else found.reserved
 
@@ -203,7 +203,7 @@ def _input(request: ImageRequest, model: ImageModel, prices: TokenPrice) -> floa
 def actual_cost(
     config: RunConfig, *, text_in: int, image_in: int, image_out: int, text_out: int = 0, cached_in: int = 0
 ) -> float | None:
-    """What an image call cost in US dollars by its token usage; None without a token price or a use that can be true.
+    """Return the cost of an image call in US dollars by its tokens; None without prices or numbers that can be true.
 
     `image_out` counts all output, `text_out` and `cached_in` say how much of it is text, and how much of the input was
     cached; what has no price of its own is counted as the rest.

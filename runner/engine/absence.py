@@ -38,12 +38,12 @@ def absent(result: Result, error: JobNotFoundError, provider: Provider, clock: C
 
 
 def given_up(absence: Absence | None) -> bool:
-    """Whether a job was not found so often and for so long that this is no accident."""
+    """Return whether a job was not found so often and for so long that this is no accident."""
     return absence is not None and absence.looks >= _LOOKS and absence.seconds >= _HOURS * 3600
 
 
 def patience(result: Result, provider: Provider) -> float:
-    """Seconds for which an absent job is asked for: none where it was given up, or another account asks."""
+    """Return the seconds for which an absent job is asked for: none where it was given up, or another account asks."""
     return 0.0 if given_up(result.absence) or _other_account(result, provider) else SECONDS
 
 

@@ -21,7 +21,7 @@ class Clock(Protocol):
         """Seconds since some fixed moment; never goes back, and goes on while the machine sleeps."""
 
     def boot(self) -> str | None:
-        """What tells one start of the machine from another, None where nothing does; `elapsed` goes on within one."""
+        """Return what names this start of the machine, None if nothing does; `elapsed` goes on within one."""
 
     def random(self) -> float:
         """A number from 0 (included) to 1 (not included)."""

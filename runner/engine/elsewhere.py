@@ -26,5 +26,5 @@ class Elsewhere:
     own: tuple[Result, ...] = ()
 
     def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> Elsewhere:
-        """The same with more jobs, and with runs of this execution."""
+        """Return these with more jobs, and with runs of this execution."""
         return replace(self, jobs=self.jobs.union(jobs), own=(*self.own, *own))

@@ -69,7 +69,7 @@ class Lost:
         return _mark(self.sent, self.mark_field)
 
     def carried_by(self, job: Job) -> bool | None:
-        """Whether `job` carries the request's mark; None where the request had none or the list tells none."""
+        """Return whether `job` carries the request's mark; None where the request had none or the list tells none."""
         told = _mark(job.raw, self.mark_field)
         return None if self.mark is None or told is None else told == self.mark
 
@@ -88,7 +88,7 @@ class Lost:
         return self.earliest - self.margin <= moment <= self.latest + self.margin
 
     def about(self, job: Job) -> bool:
-        """Whether a job of the same model was created not long before or after, whoever asked for it."""
+        """Return whether a job of the same model was created not long before or after, whoever asked for it."""
         near = job.created_at is not None and self.earliest - AROUND <= job.created_at <= self.latest + AROUND
         return near and _model(self, job)
 
@@ -167,7 +167,7 @@ def written(prompt: object) -> str | None:
 
 
 def contradicts(lost: Lost, job: Job) -> bool:
-    """Whether `job`, which the user says is `lost`'s, cannot be it, whenever it was created."""
+    """Return whether `job`, which the user says is `lost`'s, cannot be it, whenever it was created."""
     told = (_prompt(lost, job), _source(lost, job), _model(lost, job), _size(lost, job), _seconds(lost, job))
     return False in told
 

@@ -167,7 +167,7 @@ class Ledger:
             self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", changed)
 
     def known_facts(self) -> dict[str, Any]:  # Any: JSON
-        """What the ledger tells of itself; raises `LedgerError`."""
+        """Return what the ledger tells of itself; raises `LedgerError`."""
         with _reading(self.directory / NAME):
             there = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone()
             return self._facts() if there else {}

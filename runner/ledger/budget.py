@@ -45,7 +45,7 @@ def counted_sum(configs: Iterable[RunConfig]) -> Sum:
 
 
 def is_rough(config: RunConfig) -> bool:
-    """Whether the run's price is estimated from tokens."""
+    """Return whether the run's price is estimated from tokens."""
     found = expected_price(config)
     return found is not None and found.basis == "tokens"
 

@@ -65,7 +65,7 @@ def locked(directory: Path) -> Iterator[None]:
 
 
 def at_work(directory: Path) -> str | None:
-    """Who is at work in `directory`, in words; changes nothing.
+    """Return who is at work in `directory`, in words; changes nothing.
 
     A process id outlives its process, as another's: only where the lock cannot be tried is it what counts. A holder on
     another machine is believed as long as it gives signs of life, as not every shared disk tells of locks.

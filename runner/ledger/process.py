@@ -28,14 +28,14 @@ def named(told: Mapping[str, object]) -> str:
 
 
 def is_local(told: Mapping[str, object]) -> bool:
-    """Whether its pid is one of this machine's (or container's), since it was last started."""
+    """Return whether its pid is one of this machine's (or container's), since it was last started."""
     if told.get("machine") is not None:
         return told["machine"] == _machine()
     return told.get("host") == socket.gethostname()
 
 
 def is_alive(told: Mapping[str, object]) -> bool:
-    """Whether a local process is still there: the same one, not another that has got its pid."""
+    """Return whether a local process is still there: the same one, not another that has got its pid."""
     pid = told.get("pid")
     if os.name == "nt" or not isinstance(pid, int):
         return True  # Windows knows no signal that only asks

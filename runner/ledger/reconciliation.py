@@ -76,7 +76,7 @@ def reconcile(ledger: Ledger) -> Reconciled:
 
 
 def gone_on(run: Run, known: Entry) -> Run:
-    """The run at the choice that it has come to, with what became of it.
+    """Return the run at the choice that it has come to, with what became of it.
 
     Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
     """
@@ -127,7 +127,7 @@ def linked_files(directory: Path) -> list[str]:
 
 
 def leads_elsewhere(place: Path, directory: str) -> bool:
-    """Whether a run's directory is a link or lies behind one: what comes from anyone must not lead to other files."""
+    """Return whether a run's directory is a link or lies behind one: a foreign one must not lead to other files."""
     parts = Path(directory).parts
     return any(place.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts) + 1))
 
@@ -141,13 +141,13 @@ def _told(content: bytes, entry: Entry, directory: Path) -> Result | None:
 
 
 def same_work(one: RunConfig, other: RunConfig) -> bool:
-    """Whether two configs ask for the same, as far as can be told without reading the files that they name."""
+    """Return whether two configs ask for the same, as far as can be told without reading the files that they name."""
     pairs = ((config.provider, config.model, config.request, config.replica) for config in (one, other))
     return one == other or next(pairs) == next(pairs)
 
 
 def ahead(told: Result, known: Result | None) -> bool:
-    """Whether a run's `result.json` knows something that was recorded after what the ledger knows."""
+    """Return whether a run's `result.json` knows something that was recorded after what the ledger knows."""
     if not told.requested and (known is None or not known.requested):
         return False
     if known is None:
@@ -178,7 +178,7 @@ def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
 
 
 def in_doubt(entry: Entry, directory: Path, reason: str) -> Result:
-    """The record of a run that may have been paid, though nothing tells of its request."""
+    """Return the record of a run that may have been paid, though nothing tells of its request."""
     config, began = entry.config, _first_trace(directory)
     run = Run(entry.number, config, directory, entry.overrides, entry.label)
     result = entry.result or planned(run, began.timestamp())
@@ -263,7 +263,7 @@ def _unknown(place: Path, known: Sequence[str]) -> Iterator[Path]:
 
 
 def run_directories(place: Path, names: frozenset[str] = frozenset({RESULT})) -> Iterator[Path]:
-    """The directories at or below `place` that hold one of the names and no ledger of their own."""
+    """Return the directories at or below `place` that hold one of the names and no ledger of their own."""
     for folder, folders, files in os.walk(place):
         depth = len(Path(folder).relative_to(place).parts)
         if depth and NAME in files:

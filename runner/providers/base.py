@@ -68,7 +68,7 @@ _BEFORE_ALL_JOBS = 1_577_836_800.0
 
 
 def outlived(job: Job, server_time: float | None) -> bool:
-    """Whether the time for which its server keeps `job` is over, by the server's own clock.
+    """Return whether the time for which its server keeps `job` is over, by the server's own clock.
 
     An expiry that is 0 or lies before the job's creation is none, and without the server's time nothing is said.
     """

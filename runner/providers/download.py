@@ -113,7 +113,7 @@ class TextFile:
         self._text = text
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The text, piece by piece."""
+        """Yield the text, piece by piece."""
         for start in range(0, len(self._text), _PIECE):
             yield self._text[start : start + _PIECE].encode(errors="replace")
 
@@ -136,7 +136,7 @@ def redirected(response: httpx2.Response) -> str | None:
 
 
 def late(error: RunnerError, job: Job) -> RunnerError:
-    """What a completed job's missing file means: gone for good where the server says so, else not there yet."""
+    """Return what a completed job's missing file means: gone for good where the server says so, else not there yet."""
     status = error.status_code if isinstance(error, ProviderError) else None
     if not isinstance(error, ExpiredError | JobNotFoundError) and status not in (404, 409, 410):
         return error
@@ -148,7 +148,7 @@ def late(error: RunnerError, job: Job) -> RunnerError:
 
 
 def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:
-    """What a refusal by an address that a server had named means: no longer there, or not there yet.
+    """Return what a refusal by an address that a server had named means: no longer there, or not there yet.
 
     Storage replicates, clocks differ, gateways are restarted: gone for good is only an address whose own time is over
     by the clock of the server that refuses it, unless there is a job that can be asked for another.

@@ -42,7 +42,7 @@ def check(config: RunConfig, request: ImageRequest) -> list[Problem]:
 
 
 def unreadable(key: str, image: str, *, fetched: bool, decoded: bool) -> Iterator[Problem]:
-    """Why an image cannot be sent: it is not there or none or, if it is `decoded`, cut, damaged or too large.
+    """Return why an image cannot be sent: it is not there or none or, if it is `decoded`, cut, damaged or too large.
 
     An address that is `fetched` by us must be an encrypted one.
     """
@@ -79,7 +79,7 @@ def _misfit(key: str, overlay: str, request: ImageRequest) -> Iterator[Problem]:
 
 
 def misfit(overlay: Look, image: Look | None) -> str | None:
-    """What is wrong with an overlay for `image` (None: not known yet); both as they are upright."""
+    """Return what is wrong with an overlay for `image` (None: not known yet); both as they are upright."""
     if overlay.format != "PNG":
         return f"must be a PNG, and is {overlay.format}"
     if not overlay.transparent:

@@ -92,7 +92,7 @@ def read(text: str, size: int = -1) -> Reference:
 
 
 def media_type(content: bytes) -> str | None:
-    """The media type by the first bytes, None for no image; what servers do not take is converted before it is sent."""
+    """Return the media type by the first bytes, None for no image; what servers do not take is converted first."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "image/webp"
     return next((f"image/{name}" for signature, name in _SIGNATURES if content.startswith(signature)), None)
@@ -107,7 +107,7 @@ def named(stem: str, content: bytes, origin: str = "the data URL") -> File:
 
 
 def look_at(image: str) -> Look | None:
-    """What is known of an image at hand, which is decoded once for all runs; None where it lies at an address.
+    """Return what is known of an image at hand, which is decoded once for all runs; None where it lies at an address.
 
     Raises `ConfigError` if it cannot be read whole.
     """

@@ -30,7 +30,7 @@ def misplaced(subdir: str | None) -> list[Problem]:
 
 
 def outside(directory: Path, sweep: Path) -> list[Problem]:
-    """Why a run is not written to `directory`, if that is not below its `sweep`'s: names may come of prompts."""
+    """Return why a run is not written to `directory`, if that is not below its `sweep`'s: names may come of prompts."""
     if directory != sweep and directory.is_relative_to(sweep):
         return []
     message = f"{str(directory)[:200]} is no directory below the sweep's, {sweep}"
