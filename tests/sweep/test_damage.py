@@ -85,18 +85,20 @@ def test_images_of_a_run_whose_record_is_gone_stay_uncertain_until_they_are_aske
     sweep, here, emulator, capsys
 ):
     usual = ("provider=openai", f"provider.base_url={emulator.base_url}", "provider.retired_models=off", "progress=off")
-    image = (
+    request = (
         "request=image",
         "model=gpt-image-2",
         "request.size=1024x1024",
         "request.prompt=a,b",
         "hydra.sweep.dir=out",
     )
-    assert run(["-m", *usual, *image]) == 0
+    assert run(["-m", *usual, *request]) == 0
     with closing(sqlite3.connect(ledger(here))) as db:
         db.execute("UPDATE runs SET status = 'planned', job_id = NULL, result = NULL")
         db.commit()
     (here / "out/0/result.json").unlink()
+    image = here / "out/0/image-0.png"
+    image.write_bytes(image.read_bytes()[:100])  # a whole one would be taken over
     paid = len(emulator.ledger()["image_requests"])
     capsys.readouterr()
     assert again() == 4
@@ -196,8 +198,11 @@ def test_a_run_without_a_record_counts_as_uncertain_where_its_directory_was_made
     assert states(here / "out") == ["verified", "uncertain", "verified"]
 
 
-def test_another_run_s_record_speaks_for_no_run(sweep, here, old, emulator):
-    shutil.copyfile(old, ledger(here))
+def test_another_run_s_record_speaks_for_no_run(sweep, here, emulator):
+    assert sweep(*FOUR) == 0
+    with closing(sqlite3.connect(ledger(here))) as db:
+        db.execute("UPDATE runs SET status = 'planned', job_id = NULL, result = NULL")
+        db.commit()
     shutil.copyfile(here / "out/0/result.json", here / "out/3/result.json")
     assert again() == 0
     assert states(here / "out") == ["verified"] * 4
