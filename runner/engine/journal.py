@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from runner.artifacts.environment import environment
 from runner.artifacts.redaction import redacted
@@ -27,9 +27,6 @@ from .run import Event, Observer, Run
 from .store import Record
 
 T = TypeVar("T")
-
-_LONGEST_TEXT = 100_000
-"""Characters of a text that a record keeps; the longest prompts have 32,000."""
 
 _log = logging.getLogger("runner")
 
@@ -282,19 +279,10 @@ class Journal:
 
     def _take(self, job: Job) -> None:
         self._remote_status, self._progress = job.raw_status, job.progress
-        self.result.raw_response = _light(redacted(dict(job.raw)))
+        self.result.raw_response = redacted(dict(job.raw))
 
     def _now(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
-
-
-def _light(value: Any) -> Any:  # Any: JSON
-    """A server's JSON without the megabytes of a file that it may hold, which are no part of a record."""
-    if isinstance(value, str):
-        return f"<{len(value):,} characters>" if len(value) > _LONGEST_TEXT else value
-    if isinstance(value, list):
-        return [_light(child) for child in value]
-    return {key: _light(child) for key, child in value.items()} if isinstance(value, dict) else value
 
 
 def _heard(opening: asyncio.Future[None]) -> None:
