@@ -86,7 +86,7 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
     except (ArtifactError, DiskError):
         raise
     except av.FFmpegError as error:
-        raise ArtifactError(f"the file is {_nature(path)}: {error}") from error
+        raise ArtifactError(f"the file is {_nature(path)}: {error.strerror or type(error).__name__}") from error
     except Exception as error:
         raise ArtifactError(f"the file is {_nature(path)}: {type(error).__name__}: {error}") from error
     return video if small is None else _with_thumbnail(video, small, path.parent)

@@ -25,7 +25,7 @@ _WORDS = re.compile(
     r"""content[ _-]?(policy|policies|filter\w*|moderation|safety|management\ policy|guidelines)
     | safety[ _-](system|filter\w*|polic\w+|guideline\w*|check\w*|settings|reasons?|violation)
     | (child|image|input|output)[ _]safety | moderation | moderated | nsfw | not\ safe\ for\ work
-    | sensitive[ _]?(content|information|words?|material|topic\w*) | inappropriate
+    | (input|output)[ _](new_)?sensitive | sensitive[ _]?(content|information|words?|material|topic\w*) | inappropriate
     | prohibited[ _](content|use|by) | recitation | responsible\ ai | risk[ _]control | raimediafilter\w*
     | usage\ (polic\w+|guideline\w*) | community\ (guideline|standard)\w* | data[ _]?inspection | datainspectionfailed
     | violat\w+ [^.]{0,60} \b(polic\w+|guideline\w*|terms|standards) \b
@@ -42,6 +42,11 @@ _TROUBLE = re.compile(
     re.IGNORECASE,
 )
 """Words by which it is the filter that failed, and not what was asked for."""
+
+_TAKEN = re.compile(
+    r"filtered|block\w*|reject\w*|refus\w*|removed|withheld|flagged|violat\w*|prohibit\w*|not allowed|未通过",
+    re.IGNORECASE,
+)
 
 _REASONS = frozenset({"raimediafilteredreasons", "raimediafilteredreason", "blockreason", "blockreasonmessage"})
 _ENDS = frozenset({"finishreason", "stopreason"})
@@ -65,6 +70,11 @@ def words_of_filter(message: str | None, prompt: str = "") -> bool:
     """Return whether the message of a failure says that a filter struck; what it repeats of `prompt` says nothing."""
     said = _without(message or "", prompt)
     return _WORDS.search(said) is not None and _TROUBLE.search(said) is None
+
+
+def says_taken(message: str) -> bool:
+    """Return whether what a completed job says means that a filter took its file; passing one is said, too."""
+    return _TAKEN.search(message) is not None and words_of_filter(message)
 
 
 def filtered_reasons(raw: object) -> list[str]:

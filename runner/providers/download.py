@@ -153,7 +153,7 @@ def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:
     Storage replicates, clocks differ, gateways are restarted: gone for good is only an address whose own time is over
     by the clock of the server that refuses it, unless there is a job that can be asked for another.
     """
-    status = error.status_code if isinstance(error, ProviderError) else None
+    status = response.status_code
     if status not in (401, 403, 404, 409, 410):
         return error
     details: dict[str, Any] = {"provider": error.provider, "job_id": error.job_id, "code": error.code}  # Any: as below

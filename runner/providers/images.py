@@ -12,13 +12,15 @@ from .base import GeneratedImage, ImageBatch, ImageUsage, JobStatus
 from .header import number
 from .job import request_id
 from .json_answer import plain, read_json
+from .named_files import holds_file
 from .status import job_status
 
 _PARTIAL = ".partial_image"
 
 # All keys in lower case and without separators, as in `job`.
 _DATA = ("b64json", "b64", "base64", "imagebase64", "bytesbase64encoded", "imagebytes", "binarydatabase64", "imageb64")
-_ADDRESSES = ("url", "imageurl", "uri", "fileurl", "outputurl", "downloadurl", "resulturl", "fileuri", "imageuri")
+_ADDRESSES = ("url", "imageurl", "uri", "fileurl", "outputurl", "downloadurl", "resulturl", "fileuri", "imageuri",
+              "sample", "signedurl", "presignedurl", "publicurl", "imgurl")  # fmt: skip
 _PROMPTS = ("revisedprompt", "actualprompt", "enhancedprompt")
 _HOLDERS = frozenset({
     "data", "images", "image", "output", "outputs", "artifacts", "result", "results", "url", "urls", "imageurl",
@@ -77,10 +79,21 @@ def read_all_images(documents: Sequence[object], headers: Mapping[str, str]) -> 
 
 def image_file(content: bytes, headers: Mapping[str, str]) -> ImageBatch | None:
     """Return the image that an answer's body itself is, in place of JSON about one; None if it is none."""
-    if not (content.startswith(_MAGIC) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP")):
+    if content.startswith(_MAGIC) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP"):
+        image = GeneratedImage(base64.b64encode(content).decode(), None)
+    elif _is_text_of_file(content):
+        image = GeneratedImage(content.decode().strip(), None)
+    else:
         return None
-    image = GeneratedImage(base64.b64encode(content).decode(), None)
     return ImageBatch((image,), None, request_id(headers), {}, renewal(headers))
+
+
+def _is_text_of_file(content: bytes) -> bool:
+    """Whether a body is an image as base64 or a data URL, and nothing else."""
+    text = content.strip()
+    if text[:5].lower() == b"data:":
+        return text[:11].lower() == b"data:image/"  # else a stream of events
+    return text.isascii() and holds_file(text.decode())
 
 
 def is_partial(raw: object) -> bool:

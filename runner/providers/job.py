@@ -9,7 +9,7 @@ from typing import Any
 
 from .allowance import renewal
 from .base import Job, JobStatus
-from .content_filter import categories, filtered_reasons
+from .content_filter import categories, filtered_reasons, says_taken
 from .excerpt import one_line
 from .header import finite, moment, number
 from .json_answer import plain, read_json
@@ -245,6 +245,8 @@ def _reason(levels: Sequence[_Level], level: _Level, status: JobStatus) -> tuple
     errors = [error for each in (level, *levels) if (error := each.get(_ERRORS)) is not None]
     known = [each.values[name] for each in (level, *levels) for name in _ERRORS if name in each.values]
     texts = [text for error in known for text in _texts(error)]
+    if status is JobStatus.COMPLETED:
+        texts += [text for text in _messages(level) if says_taken(text)]
     if not (known or status.terminal):
         return None, None
     if ended_badly:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -69,13 +70,24 @@ def holds_file(text: str) -> bool:
 
 def _texts(value: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:  # Any: JSON
     if isinstance(value, str):
-        yield keys, value.strip()
+        inner = _json_in(value) if depth < _DEEPEST else None
+        yield from _texts(inner, keys, depth + 1) if inner is not None else [(keys, value.strip())]
     elif depth < _DEEPEST and isinstance(value, list):
         for child in value:
             yield from _texts(child, keys, depth + 1)
     elif depth < _DEEPEST and isinstance(value, dict):
         for key, child in value.items():
             yield from _texts(child, (*keys, str(key)), depth + 1)
+
+
+def _json_in(text: str) -> Any:  # Any: JSON
+    """What a text holds that is JSON itself, as some servers write a job's metadata; None for any other text."""
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _score(keys: tuple[str, ...], text: str, *, picture: bool) -> int:

@@ -19,7 +19,14 @@ from openai.resources.videos import AsyncVideos
 
 from runner.config import Dialect, RunConfig, dialect_of
 from runner.config.provider import EndpointConfig
-from runner.errors import BadRequestError, ConfigError, ExpiredError, RunnerError, UncertainError
+from runner.errors import (
+    BadRequestError,
+    ConfigError,
+    ExpiredError,
+    RunnerError,
+    UncertainError,
+    UnexpectedAnswerError,
+)
 
 from .answer import read_answer
 from .auth import CredentialAuth, redactor
@@ -387,8 +394,9 @@ class SDKProvider:
                 return response
             await response.aread()
         error = refused(response, call, self._redact)
-        if response.status_code in (401, 403) and self._files.is_own(str(response.url)):
-            # The endpoint speaks of the key, which elsewhere nobody gets.
+        own = self._files.is_own(str(response.url)) and not isinstance(error, UnexpectedAnswerError)
+        if response.status_code in (401, 403) and own:
+            # The endpoint speaks of the key, which elsewhere nobody gets; a page speaks of the address.
             raise error
         raise gone(error, response)
 

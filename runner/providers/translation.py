@@ -68,7 +68,8 @@ def unreadable(response: httpx2.Response, call: Call, redact: Redact) -> RunnerE
     answer = read_answer(response, redact)
     if answer.is_page and answer.is_html:
         return refusal(answer, call)
-    what = f"{call.place.host} answered {answer.status}, but without what was asked: {answer.message}"
+    said = answer.message if response.content.strip() else "the answer is empty"
+    what = f"{call.place.host} answered {answer.status}, but without what was asked: {said}"
     return ServerError(what, hint="nothing is paid twice by asking again", request_id=answer.request_id,
                        raw_response=answer.raw, status_code=answer.status, **call.details)  # fmt: skip
 

@@ -99,7 +99,7 @@ def _meaning(
     failed, empty = says_error(raw), images and lacks_images(raw)
     taken = filtered_reasons(raw)
     if taken or ((failed or empty) and (code_of_filter(code, answer.type) or words_of_filter(said, prompt))):
-        return _filtered("; ".join(filter(None, (said, *taken))), answer, call)
+        return _filtered("; ".join(dict.fromkeys(filter(None, (said, *taken)))), answer, call)
     status = _refused_with(answer, code) if failed else None
     if status is not None:
         return _refused(replace(answer, status=status), call)

@@ -90,10 +90,10 @@ def _refused_override(message: str, cause: BaseException | None, config_loader: 
 
 
 def _unknown_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> Problem:
-    """The key may be fine and only a key inside its value unknown, as in `request.extra_params={a: 1}`."""
+    """The key may be fine and only a key inside its value unknown, as in `provider.headers={A: 1}`."""
     wrong = str(error.full_key or key)
     near = _near_key(key, error, config_loader)
-    if near is None and ".extra_params" in wrong:
+    if near is None and any(f".{name}." in f"{wrong}." for name in ("extra_params", "headers", "headers_env")):
         near = f"what is not there yet takes a plus: +{key}=…"
     return Problem(wrong if wrong.startswith(f"{key}.") else key, "is no key here", near)
 

@@ -138,8 +138,10 @@ def test_a_cut_file_is_found_out(clip, tmp_path, movflags, kept):
 def test_what_is_no_video_is_said_to_be_none(tmp_path, content, said):
     path = tmp_path / "video.mp4.part"
     path.write_bytes(content)
-    with pytest.raises(ArtifactError, match=said):
+    with pytest.raises(ArtifactError, match=said) as caught:
         probe(path)
+    assert "Errno" not in caught.value.message
+    assert path.name not in caught.value.message
 
 
 def test_a_codec_that_nobody_knows_is_refused(clip, tmp_path):

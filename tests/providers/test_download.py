@@ -257,6 +257,13 @@ async def test_a_key_that_the_endpoint_refuses_for_a_file_is_no_end_of_the_file(
     assert type(await failure(connect(config_of()).fetch("/v1/files/1.png"))) is AuthenticationError
 
 
+async def test_a_page_that_refuses_a_file_of_the_endpoint_itself_is_not_about_the_api(wire, connect, config_of):
+    wire.replies(403, text="<Error><Code>AccessDenied</Code></Error>")
+    error = await failure(connect(config_of()).fetch("/v1/files/1.png"))
+    assert type(error) is ServerError
+    assert "the address that the server gave" in error.message
+
+
 async def test_a_redirect_may_be_relative_and_keeps_the_key_only_on_the_endpoint_itself(wire, connect, config_of):
     targets = {"/v1/videos/video_1/content": "../files/a", "/v1/videos/files/a": "https://cdn.example/b", "/b": "c"}
 

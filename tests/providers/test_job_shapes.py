@@ -215,6 +215,21 @@ def test_a_completed_job_that_says_that_nothing_went_wrong_is_fine(error):
 
 
 @pytest.mark.parametrize(
+    ("message", "taken"),
+    [
+        ("Your video was filtered: it may violate the usage policies", True),
+        ("the output was rejected by content moderation", True),
+        ("审核未通过", True),
+        ("content moderation passed", False),
+        ("2 blocks of 2 rendered", False),
+    ],
+)
+def test_a_completed_job_whose_message_speaks_of_a_filter_has_a_reason(message, taken):
+    job = read_job({"id": JOB, "status": "completed", "message": message}, {})
+    assert job.error_message == (message if taken else None)
+
+
+@pytest.mark.parametrize(
     "code",
     [
         *["moderation_blocked", "content_policy_violation", "ResponsibleAIPolicyViolation", "contentFilter"],
@@ -247,6 +262,7 @@ def test_other_codes_are_no_filter_s(code):
             "输入内容包含敏感词",
             "Content policy",
         ],
+        "input new_sensitive",
         *["the image was flagged as containing violence", "blocked because of a real person"],
     ],
 )

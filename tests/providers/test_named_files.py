@@ -30,6 +30,8 @@ def job(**raw) -> Job:
         {"output": VIDEO},
         {"output": [VIDEO]},
         {"metadata": {"url": VIDEO}},
+        {"metadata": f'{{"url": "{VIDEO}"}}'},
+        {"output": f'["{VIDEO}"]'},
         {"result": {"video_url": VIDEO}},
         {"result": {"videos": [{"url": [VIDEO]}]}},
         {"data": {"video": {"url": VIDEO}}},

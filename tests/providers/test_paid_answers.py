@@ -206,6 +206,8 @@ async def test_image_data_is_found_in_every_shape(generating, answer):
         {"output": {"choices": [{"message": {"content": [{"image": URL}]}}]}},
         {"choices": [{"message": {"images": [{"image_url": {"url": URL}}]}}]},
         {"data": {"image_urls": [URL]}},
+        {"status": "Ready", "result": {"sample": URL}},
+        {"data": [{"signed_url": URL}]},
         {"images": [{"url": URL}], "data": [{"url": URL}], "input": {"image_url": "https://images.example/input.png"}},
     ],
 )
@@ -218,6 +220,12 @@ async def test_an_image_s_address_is_found_in_every_shape(generating, answer):
 async def test_an_image_in_place_of_json_is_the_answer(generating, kind):
     (image,) = (await generating(content=PNG, headers={"content-type": kind})).images
     assert base64.b64decode(image.b64) == PNG
+
+
+@pytest.mark.parametrize("text", [B64, f"data:image/png;base64,{B64}\n"])
+async def test_an_image_as_bare_text_is_the_answer(generating, text):
+    (image,) = (await generating(content=text.encode(), headers={"content-type": "text/plain"})).images
+    assert image.b64 == text.strip()
 
 
 @pytest.mark.parametrize("kind", ["text/event-stream", "application/json", "text/plain"])
@@ -250,6 +258,7 @@ async def test_json_is_understood_where_a_stream_is_announced(generating, kind):
         ({"data": [], "message": "blocked by the safety system"}, ContentModerationError),
         ({"data": [], "raiMediaFilteredReasons": ["58061214"]}, ContentModerationError),
         ({"candidates": [{"finishReason": "IMAGE_SAFETY"}]}, ContentModerationError),
+        ({"data": [{"b64_json": None, "finish_reason": "content_filtered"}]}, ContentModerationError),
         ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, ContentModerationError),
     ],
 )

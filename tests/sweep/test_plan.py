@@ -87,11 +87,12 @@ def test_collects_every_jobs_problems_instead_of_stopping_at_the_first(planner: 
         ["modle=sora-2"],
         ["model=sora-2", "++model.prompt_length=3"],
         ["request.extra_params={a:1}"],
+        ["provider=compatible", "provider.headers_env={X-Key:KEY}"],
     ]
     plan = planner.plan(jobs)
     said = {finding.run: f"{finding.problem}" for finding in plan.findings}
     assert [job.num for job in plan.jobs if job.num not in said] == [2]
-    assert [*said] == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11]
+    assert [*said] == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert said[0] == "request.duration_secs: is no key here (did you mean request.duration_seconds?)"
     assert "'sora2' is no option" in said[1]
     assert said[1].endswith("(did you mean model=sora-2?)")
@@ -107,6 +108,7 @@ def test_collects_every_jobs_problems_instead_of_stopping_at_the_first(planner: 
         "request.extra_params.a: is no key here (what is not there yet takes a plus: +request.extra_params=…)"
     )
     assert said[10].startswith("model.prompt_length: is no key here")
+    assert said[12].endswith("(what is not there yet takes a plus: +provider.headers_env=…)")
 
 
 def test_a_credential_in_a_swept_config_file_is_refused(
