@@ -19,6 +19,6 @@ def require_space(directory: Path) -> None:
         free = shutil.disk_usage(directory).free
     if free < MIN_FREE_BYTES:
         raise DiskError(
-            f"only {free / 1e6:,.0f} MB are free for {directory}; nothing more is submitted",
+            f"only {free / 1e6:,.0f} MB are free for {directory}",
             hint=f"free at least {MIN_FREE_BYTES / 1e6:,.0f} MB; jobs that were submitted go on at the provider",
         )

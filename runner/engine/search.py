@@ -24,10 +24,8 @@ from .payment import settled
 from .run import Run
 from .threads import Threads
 
-_CONSENT = (
-    "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again, with "
-    "--adopt RUN=JOB_ID takes over a job that you know to be this run's"
-)
+_CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
+_ADOPTION = ", with --adopt RUN=JOB_ID takes over a job that you know to be this run's"
 
 _UNASKED = "its endpoint could not be asked"
 
@@ -173,7 +171,8 @@ async def _left(case: Case, reason: str) -> Found:
     position, journal, lane = case
     kept = next((attempt.answer for attempt in reversed(journal.result.attempts) if attempt.answer), None)
     again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
-    error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=f"{again}{_CONSENT}")
+    adoption = _ADOPTION if isinstance(journal.run.config.request, VideoRequest) else ""
+    error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=f"{again}{_CONSENT}{adoption}")
     journal.fail(RunStatus.UNCERTAIN, error)
     await journal.end()
     return Found(position, lane, None, error)

@@ -90,8 +90,9 @@ class _Lock:
 
     def acquire(self) -> None:
         """Take the lock and sign it; raises `LockedError` or `OSError`."""
-        if self.path.is_symlink():
-            raise ConfigError(f"{self.path} is a link, and no lock of ours", hint="remove it")
+        if self.path.is_symlink() or (self.path.exists() and not self.path.is_file()):
+            kind = "link" if self.path.is_symlink() else "directory" if self.path.is_dir() else "device or pipe"
+            raise ConfigError(f"{self.path} is a {kind}, and no lock of ours", hint="remove it")
         signed = _signature(self._directory)
         if signed is not None and not is_local(signed) and signed.get("machine") and _beats(self.path, signed):
             self._refuse(f"it gave a sign of life less than {_SILENCE:.0f} s ago; ")

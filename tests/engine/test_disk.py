@@ -139,7 +139,7 @@ def test_a_disk_that_fills_up_during_the_download_keeps_the_job(make_emulator, t
     program = CHILD.format(here=str(Path(__file__).parent), directory=str(directory), url=emulator.base_url)
     environment = {**os.environ, "OPENAI_API_KEY": "sk-test-key"}
     command = [sys.executable, "-c", textwrap.dedent(program)]
-    child = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=30)
+    child = subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=300)
     assert child.returncode == 5, child.stderr
     assert "File too large" in child.stdout
     assert names(directory) == ["result.json"]

@@ -219,3 +219,11 @@ def test_a_link_in_place_of_a_file_is_not_written_through(tmp_path, name):
     with pytest.raises(ConfigError, match="is a link"):
         open_once(place)
     assert outside.read_text() == "mine"
+
+
+def test_a_directory_in_place_of_the_lock_is_named(tmp_path):
+    place = tmp_path / "sweep"
+    (place / ".lock").mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"\.lock is a directory") as told:
+        open_once(place)
+    assert told.value.hint == "remove it"
