@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from oracle import Books
 from witness import Moment, Witness
@@ -19,7 +20,7 @@ from zygotes import KILLED, End, Zygotes
 from runner.emulator.settings import EmulatorSettings
 from runner.ledger import Ledger, LedgerError
 
-DONE, REFUSED, UNFINISHED = 0, 2, 4
+DONE, FAILED, REFUSED, UNFINISHED = 0, 1, 2, 4
 ROUNDS = 4
 """So many times a killed run is resumed at most; one that is still unfinished then stays so."""
 FULL = os.environ.get("CRASH_MATRIX") == "full"
@@ -80,6 +81,7 @@ class Story:
     Attributes:
         reached: each run's status in the ledger when the process was killed.
         uncertain: runs that stayed uncertain.
+        cut: runs of which only a part of the answer's images was on disk when the process died.
         wrong: what broke the promise; empty if nothing did.
     """
 
@@ -87,6 +89,7 @@ class Story:
     kills: int = 0
     reached: list[str] = field(default_factory=list)
     uncertain: int = 0
+    cut: int = 0
     jobs: int = 0
     usd: float = 0
     wrong: list[str] = field(default_factory=list)
@@ -134,6 +137,9 @@ class Case:
             if end.code == UNFINISHED and set(_statuses(self.directory)) <= {"verified", "uncertain"}:
                 self._settle()
                 return
+            if end.code == FAILED and _cut(self._books()):
+                self._keep_what_came()
+                return
             if end.code not in (KILLED, UNFINISHED):
                 break
         self._blame(f"resuming ended with {end.code}", end)
@@ -152,10 +158,26 @@ class Case:
         if end.code != DONE:
             self._blame(f"--resubmit-uncertain ended with {end.code}", end)
 
+    def _keep_what_came(self) -> None:
+        """What is whole of a cut answer is kept, the rest is said to be lost, and none of it is paid for again."""
+        cut = _cut(self._books())
+        self.story.cut = len(cut)
+        if self.story.cut > self._scenario.in_flight:
+            self._wrong(f"{self.story.cut} answers were cut, of {self._scenario.in_flight} requests in flight")
+        for result in cut:
+            kept = sum(artifact["path"].startswith("image-") for artifact in result["artifacts"])
+            if not 0 < kept < result["config"]["request"]["n"]:
+                self._wrong(f"{kept} images are kept of an answer that is said to be cut")
+            if f"{kept} of" not in result["error"]["message"] or "lost" not in result["error"]["message"]:
+                self._wrong(f"what is lost is not said: {result['error']['message']}")
+        end = self._process(["resume", self._scenario.directory, "--retry-failed"])
+        if end.code != FAILED:
+            self._blame(f"--retry-failed ended with {end.code}", end)
+
     def _judge(self) -> None:
         books = self._books()
         self._check(books)
-        if books.statuses != {"verified": self._scenario.runs}:
+        if books.statuses != Counter(verified=self._scenario.runs - self.story.cut, failed=self.story.cut):
             self._wrong(f"the runs ended as {dict(books.statuses)}")
         if self._scenario.found_again and len(books.created) != self._scenario.runs:
             self._wrong(f"{self._scenario.runs} runs cost {len(books.created)} jobs")
@@ -163,7 +185,7 @@ class Case:
             self._wrong(f"{len(books.server['image_requests'])} image requests were paid")
         self.story.jobs, self.story.usd = len(books.created) + len(books.server["image_requests"]), books.usd
         end = self._process(["resume", self._scenario.directory])
-        if end.code != DONE or self._books().server["usd"] != books.server["usd"]:
+        if end.code != (FAILED if self.story.cut else DONE) or self._books().server["usd"] != books.server["usd"]:
             self._blame("resuming what is finished did something", end)
 
     def _process(self, arguments: Sequence[str]) -> End:
@@ -221,10 +243,14 @@ class Matrix:
 
     def moments(self, scenario: Scenario, before: Sequence[Kill] = ()) -> int:
         """How many moments of its own a process has: the first, or the one that follows the kills `before`."""
+        return len(self.trail(scenario, before))
+
+    def trail(self, scenario: Scenario, before: Sequence[Kill] = ()) -> Sequence[str]:
+        """What a process does at each of its moments."""
         case = self._case(scenario, before)
         story = case.play()
         assert not story.wrong, "\n".join(story.wrong)
-        return len(case.ends[len(before)].trail)
+        return case.ends[len(before)].trail
 
     def play(self, scenario: Scenario, kills: Sequence[Sequence[Kill]]) -> list[Story]:
         """One case for each sequence of kills."""
@@ -263,3 +289,9 @@ def _statuses(directory: Path) -> list[str]:
             return [entry.status.value for entry in ledger.entries()]
     except LedgerError:
         return []
+
+
+def _cut(books: Books) -> list[dict[str, Any]]:
+    """The results of runs of whose answer a part is lost."""
+    errors = ((result, result["error"]) for result in books.results.values() if result["status"] == "failed")
+    return [result for result, error in errors if error and error["type"] == "IncompleteAnswerError"]

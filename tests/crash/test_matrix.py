@@ -71,3 +71,12 @@ def test_a_resume_that_dies_before_or_after_anything_it_does(matrix, first):
     print(f"the resume is killed at {moments}")
     stories = proven(matrix.play(scenario, [[first, number] for number in moments]))
     assert sum(story.kills for story in stories) >= 1.8 * len(stories)
+
+
+def test_a_process_that_dies_between_two_images_keeps_the_first_and_pays_for_neither_again(matrix):
+    scenario = named("images")
+    trail = matrix.trail(scenario)
+    second = [number for number, what in enumerate(trail, 1) if what.endswith("open run/image-1.part")]
+    stories = proven(matrix.play(scenario, [[number] for number in second]))
+    assert [story.jobs for story in stories] == [1] * len(second)
+    assert any(story.cut for story in stories)
