@@ -8,11 +8,12 @@ import sys
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.display.reader import lost_output, output_refused
-from runner.errors import RunnerError
+from runner.errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -67,6 +68,7 @@ def _dispatch(arguments: list[str]) -> int:
     from runner.cli.secret_guard import refuse_in_arguments
     from runner.commands.catalog import find, is_command
 
+    _require_directory()
     load_dotenv()
     refuse_in_arguments(arguments)
     if is_command(arguments):
@@ -75,6 +77,13 @@ def _dispatch(arguments: list[str]) -> int:
     if arguments == ["--version"]:
         return _print_version()
     return _drive_hydra(arguments)
+
+
+def _require_directory() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise ConfigError("the working directory is no longer there", hint="cd to a directory that exists") from error
 
 
 def _drive_hydra(arguments: Sequence[str]) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from runner.app import run
+
 
 @pytest.mark.parametrize(
     ("arguments", "fragments"),
@@ -174,3 +176,13 @@ def test_every_unknown_key_is_named_at_once(cli, flags):
 def test_unknown_keys_and_wrong_values_are_named_together(cli, arguments, runs):
     done = cli(*arguments)
     done.refused("did you mean request.duration_seconds?", f"{runs}request.duration_seconds: Invalid duration")
+
+
+@pytest.mark.parametrize("arguments", [["provider=emulator"], ["-m", "provider=emulator"], ["ls"]])
+def test_a_working_directory_that_is_gone_is_said(tmp_path, monkeypatch, capfd, arguments):
+    place = tmp_path / "gone"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    place.rmdir()
+    assert run(arguments) == 2
+    assert "error: the working directory is no longer there" in capfd.readouterr().err
