@@ -63,8 +63,8 @@ class Job:
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
 
 
-_BEFORE_ALL_JOBS = 1_577_836_800.0
-"""2020, in Unix seconds."""
+BEFORE_ALL_JOBS = 1_577_836_800.0
+"""The year 2020 in Unix seconds: no job was made, and none has expired, before."""
 
 
 def outlived(job: Job, server_time: float | None) -> bool:
@@ -74,7 +74,7 @@ def outlived(job: Job, server_time: float | None) -> bool:
     """
     if job.expires_at is None or server_time is None:
         return False
-    return (job.created_at or _BEFORE_ALL_JOBS) < job.expires_at <= server_time
+    return (job.created_at or BEFORE_ALL_JOBS) < job.expires_at <= server_time
 
 
 @dataclass(frozen=True, slots=True)

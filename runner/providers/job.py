@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from .allowance import renewal
-from .base import Job, JobStatus
+from .base import BEFORE_ALL_JOBS, Job, JobStatus
 from .content_filter import categories, filtered_reasons, says_taken
 from .excerpt import one_line
 from .header import finite, moment, number
@@ -22,9 +22,6 @@ _LONGEST_REASON = 2000
 
 _LONGEST_PAUSE = 300.0
 """Seconds between two polls that a server may wish for."""
-
-_FIRST_EXPIRY = 1_577_836_800.0
-"""The year 2020 in Unix seconds: no job has expired before."""
 
 _DEEPEST = 4
 _MOST_LISTED = 1000
@@ -313,7 +310,7 @@ def _percent(value: object) -> float:
 def _expiry(value: object, created: float | None) -> float | None:
     """When the file is no longer kept; a moment before the job is a server's way of saying nothing."""
     told = moment(value)
-    return told if told is not None and told > (_FIRST_EXPIRY if created is None else created) else None
+    return told if told is not None and told > (BEFORE_ALL_JOBS if created is None else created) else None
 
 
 def _poll_after(headers: Mapping[str, str]) -> float | None:
