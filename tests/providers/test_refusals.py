@@ -214,11 +214,6 @@ async def test_a_success_that_names_no_job_leaves_a_paid_request_uncertain(submi
     assert isinstance(error, UncertainError)
 
 
-async def test_images_without_images_are_uncertain_too(submitting):
-    error = await submitting(200, None, {"kind": "image"}, json={"data": []})
-    assert isinstance(error, UncertainError)
-
-
 async def test_a_redirect_is_not_followed(submitting):
     error = await submitting(307, headers={"location": "https://elsewhere.example/v1/videos"})
     assert isinstance(error, UnexpectedAnswerError)
