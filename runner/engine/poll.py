@@ -117,13 +117,14 @@ class _Watch:
 
     def _not_found(self, error: JobNotFoundError, *, last: bool) -> float:
         """Return how long to wait before the job is asked for again; raise what ends the run for now."""
-        if outlived(self.job, error.server_time):
-            raise ExpiredError(f"job {self.job.id} has outlived its time at the provider: {error.message}",
-                               code=error.code, provider=error.provider, job_id=self.job.id)  # fmt: skip
         now = self.endpoint.clock.elapsed()
         self.missing_since = now if self.missing_since is None else self.missing_since
         left = self.missing_since + patience(self.journal.result, self.endpoint.provider) - now
         if last or left <= 0:
+            # Not at the first look: a gateway whose clock is a day ahead says so of each job that it misses.
+            if outlived(self.job, error.server_time):
+                raise ExpiredError(f"job {self.job.id} has outlived its time at the provider: {error.message}",
+                                   code=error.code, provider=error.provider, job_id=self.job.id)  # fmt: skip
             raise absent(self.journal.result, error, self.endpoint.provider, self.endpoint.clock)
         return min(self._backoff(error), max(left, self.endpoint.config.poll_interval))
 

@@ -201,4 +201,4 @@ def _move_log(path: Path, kept: Path) -> None:
 
 
 def _stamp() -> str:
-    return f"{dt.datetime.now().astimezone():%Y-%m-%dT%H-%M-%S}"
+    return f"{dt.datetime.now().astimezone():%Y-%m-%dT%H-%M-%S-%f}"

@@ -12,6 +12,7 @@ from runner.engine.journal import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
 from runner.ledger.book import Entry
 from runner.ledger.reconciliation import gone_on
+from runner.providers import Job, JobStatus
 
 from .simulation import EPOCH
 
@@ -214,3 +215,11 @@ def test_a_run_that_expired_without_a_job_stays_as_it_is(runs):
     (run,) = runs()
     expired = planned(run, EPOCH).model_copy(update={"status": RunStatus.EXPIRED})
     assert not gone_on(run, Entry(run.index, "0", "work", run.config, result=expired)).open
+
+
+def test_a_gateway_whose_clock_is_ahead_ends_no_job_that_it_misses_for_a_moment(engine, provider, runs):
+    (run,) = runs()
+    told = Job("video_0", JobStatus.IN_PROGRESS, "in_progress", created_at=EPOCH, expires_at=EPOCH + HOUR)
+    provider.on_retrieve.extend([told, missing(EPOCH + 24 * HOUR), missing(EPOCH + 24 * HOUR)])
+    assert engine([run]).exit_code == 0
+    assert len(provider.sent) == 1
