@@ -42,7 +42,8 @@ class HydraApp(Hydra):
 def _require_checks(config: DictConfig) -> None:
     """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
     groups = ("hydra/sweeper", "hydra/launcher")
-    typed = any(str(line).startswith(groups) for line in config.hydra.overrides.hydra)
+    lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    typed = any(str(line).startswith(groups) for line in lines or ())
     plain = all(config.hydra.runtime.choices.get(group) == "basic" for group in groups)
     if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
         raise ConfigError(

@@ -90,5 +90,6 @@ def _line(override: Override) -> str:
 
 
 def _composed(loader: ConfigLoader, master: DictConfig, lines: Sequence[str]) -> DictConfig:
-    named = [str(line) for line in master.hydra.overrides.hydra]
+    # Unresolved: an override of an interpolation stands there as it was typed.
+    named = [str(line) for line in OmegaConf.to_container(master.hydra.overrides.hydra, resolve=False) or ()]
     return loader.load_configuration(master.hydra.job.config_name, [*named, *lines], RunMode.MULTIRUN)

@@ -95,10 +95,11 @@ def test_a_dry_run_prints_prices_and_sum_and_writes_nothing(cli):
 
 
 def test_an_unknown_price_is_never_counted_as_nothing(cli):
-    done = cli("dry_run=true", "-m", "model=gpt-image-1.5,gpt-image-2", "request=square_image", "request.quality=low")
+    done = cli("dry_run=true", "-m", "model=gpt-image-1.5,qwen-image", "request=square_image", "request.quality=null")
     assert done.code == 0, done.err
     assert "unknown" in done.out
-    assert "≥ $0.01" in done.out
+    assert "≥ $0.13" in done.out
+    assert "1 of unknown price" in done.out
     assert done.left_behind == []
 
 

@@ -42,7 +42,7 @@ def test_an_open_model_on_a_vllm_omni_server_is_one_command(cli, served):
     assert result["status"] == "verified"
     assert result["artifacts"][0]["width"] == 256
     assert result["artifacts"][0]["fps"] == 16
-    assert result["cost"] == {"estimated_usd": None, "actual_usd": None}
+    assert result["cost"] == {"estimated_usd": None, "actual_usd": None, "estimated_from": None}
     assert json.loads(result["request_sent"]["extra_params"]) == {"sample_solver": "euler"}
 
 

@@ -61,3 +61,11 @@ def test_an_empty_list_is_refused(experiment, here, capsys):
     experiment("e", "      request.duration_seconds: []\n")
     assert run(["--config-dir", "own", "-m", "dry_run=true", "+experiment=e"]) == 2
     assert "request.duration_seconds is an empty list" in capsys.readouterr().err
+
+
+def test_an_override_that_interpolates_stays_as_it_was_typed(experiment, planned):
+    experiment("short", "      request.duration_seconds: [4, 8]\n")
+    experiment("long", "      request.duration_seconds: [12]\n")
+    subdir = "hydra.sweep.subdir=some/${hydra.job.num}"
+    assert len(planned(subdir, "request.duration_seconds=4,8")) == 2
+    assert len(planned(subdir, "+experiment=short,long")) == 3
