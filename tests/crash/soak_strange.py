@@ -203,12 +203,12 @@ class Life:
                 return
 
     def _consent(self) -> None:
-        """Have what is uncertain paid for again, once: nothing else may be."""
-        uncertain = {_work(result) for result in self._results() if result["status"] == "uncertain"}
+        """Have what is uncertain paid for again, once: nothing else may be, but what was planned and never sent."""
+        payable = {_work(result) for result in self._results() if result["status"] in ("uncertain", "planned")}
         before = len(self.server.account)
         self._process([*RESUME, "--resubmit-uncertain"], kill=False)
         for work, count in Counter((paid.kind, paid.prompt) for paid in self.server.account[before:]).items():
-            if work not in uncertain or count > 1:
+            if work not in payable or count > 1:
                 self._outcome.wrong.append(f"PAID WITHOUT CONSENT: {work}, {count} times")
 
     def _damage_something(self) -> None:
