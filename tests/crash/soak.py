@@ -198,7 +198,8 @@ class Soak:
         return [
             *("-m", "request=draft", f"request.prompt={prompts}", f"replica=range({REPLICAS})"),
             *("provider=openai", f"provider.base_url={self._emulator.base_url}", "provider.retired_models=off"),
-            *("provider.timeout=25", "provider.poll_interval=3", "provider.max_poll_attempts=10"),
+            # Longer than the waits that the server asks for, beyond which runs are left to the next resume.
+            *("provider.timeout=25", "provider.poll_interval=3", "provider.deadline_seconds=600"),
             "provider.max_concurrent_requests=16",
             *("hydra.sweep.dir=sweep", "progress=plain", "yes=true"),
         ]
