@@ -12,8 +12,8 @@ from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest
 from runner.config.price import job_cost
-from runner.errors import ArtifactError, ExpiredError, RunnerError
-from runner.providers.base import Job, JobStatus
+from runner.errors import ArtifactError, ExpiredError, JobNotFoundError, RunnerError
+from runner.providers.base import Job, JobStatus, outlived
 from runner.providers.job import read_job
 
 from .collect import TRIES, collect
@@ -128,10 +128,15 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
             tries=DOUBTFUL_TRIES if doubt else TRIES,
             unverified=journal.run.directory / UNVERIFIED,
         )
-    except (ArtifactError, ExpiredError):
-        if await _kept(journal, threads) is not None or doubt is None:
-            raise
-        raise await _failed(endpoint, journal, job) from None
+    except (ArtifactError, ExpiredError) as error:
+        if await _kept(journal, threads) is None and doubt is not None:
+            raise await _failed(endpoint, journal, job) from None
+        # Not at the first look: a gateway whose clock is a day ahead says so of each file that it misses.
+        missing = error.__cause__
+        if isinstance(missing, JobNotFoundError) and outlived(job, missing.server_time):
+            raise ExpiredError(f"the file of {job.id} has outlived its time at the provider: {missing.message}",
+                               code=missing.code, provider=missing.provider, job_id=job.id) from error  # fmt: skip
+        raise
     if doubt is not None:
         journal.warn(f"the provider says of the completed job {job.id}: {doubt}")
     await _keep(endpoint, journal, threads, stored, video)

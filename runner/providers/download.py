@@ -17,7 +17,7 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 
-from .base import Job, outlived
+from .base import Job
 from .endpoint import origin
 from .environment import Proxy, proxy_of
 from .file_address import Reach, joined, look_up
@@ -136,15 +136,20 @@ def redirected(response: httpx2.Response) -> str | None:
 
 
 def late(error: RunnerError, job: Job) -> RunnerError:
-    """Return what a completed job's missing file means: gone for good where the server says so, else not there yet."""
+    """Return what a completed job's missing file means: gone for good where the server says so, else not there yet.
+
+    When the server answered goes along: whether the job's time is over is for who has tried often enough to judge.
+    """
     status = error.status_code if isinstance(error, ProviderError) else None
     if not isinstance(error, ExpiredError | JobNotFoundError) and status not in (404, 409, 410):
         return error
-    now = error.server_time if isinstance(error, JobNotFoundError) else None
-    if isinstance(error, ExpiredError) or outlived(job, now):
+    if isinstance(error, ExpiredError):
         return ExpiredError(f"the file of {job.id} is no longer kept: {error.message}", **_details(error, job))
-    return ServerError(f"the file of {job.id} is not there yet: {error.message}",
-                       hint="the download is tried again; nothing is paid twice", **_details(error, job))  # fmt: skip
+    message = f"the file of {job.id} is not there yet: {error.message}"
+    hint = "the download is tried again; nothing is paid twice"
+    if isinstance(error, JobNotFoundError):
+        return JobNotFoundError(message, hint=hint, server_time=error.server_time, **_details(error, job))
+    return ServerError(message, hint=hint, **_details(error, job))
 
 
 def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:

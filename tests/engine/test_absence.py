@@ -8,6 +8,7 @@ import pytest
 
 from runner.artifacts import RunStatus
 from runner.engine.absence import SECONDS
+from runner.engine.collect import TRIES
 from runner.engine.journal import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
 from runner.ledger.book import Entry
@@ -222,4 +223,40 @@ def test_a_gateway_whose_clock_is_ahead_ends_no_job_that_it_misses_for_a_moment(
     told = Job("video_0", JobStatus.IN_PROGRESS, "in_progress", created_at=EPOCH, expires_at=EPOCH + HOUR)
     provider.on_retrieve.extend([told, missing(EPOCH + 24 * HOUR), missing(EPOCH + 24 * HOUR)])
     assert engine([run]).exit_code == 0
+    assert len(provider.sent) == 1
+
+
+def completed(**times: float | None) -> Job:
+    return Job("video_0", JobStatus.COMPLETED, "completed", **times)
+
+
+def test_a_gateway_whose_clock_is_ahead_ends_no_file_that_it_misses_for_a_moment(engine, provider, runs):
+    (run,) = runs()
+    provider.on_retrieve.append(completed(created_at=EPOCH, expires_at=EPOCH + HOUR))
+    provider.on_content.extend(missing(EPOCH + 24 * HOUR) for _ in range(TRIES - 1))
+    assert engine([run]).exit_code == 0
+    assert len(provider.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "server", "status"),
+    [
+        (EPOCH + HOUR, 2 * HOUR, RunStatus.EXPIRED),
+        (EPOCH + HOUR, HOUR / 2, RunStatus.COMPLETED),
+        (EPOCH + HOUR, None, RunStatus.COMPLETED),
+        (EPOCH - HOUR, 2 * HOUR, RunStatus.COMPLETED),
+        (0.0, 2 * HOUR, RunStatus.COMPLETED),
+        (None, 2 * HOUR, RunStatus.COMPLETED),
+    ],
+    ids=["over", "not yet", "no server's clock", "before its creation", "zero", "never"],
+)
+def test_a_file_that_stays_away_is_expired_only_by_its_server_s_own_clock(
+    engine, provider, runs, stored, expires_at, server, status
+):
+    (run,) = runs()
+    provider.on_retrieve.append(completed(created_at=EPOCH, expires_at=expires_at))
+    at = None if server is None else EPOCH + server
+    provider.on_content.extend(missing(at) for _ in range(99))
+    engine([run])
+    assert stored(run).status is status
     assert len(provider.sent) == 1

@@ -7,6 +7,7 @@ from runner.errors import (
     AuthenticationError,
     ExpiredError,
     HTTPConnectionError,
+    JobNotFoundError,
     RateLimitError,
     RunnerError,
     ServerError,
@@ -55,45 +56,27 @@ async def test_a_length_that_counts_compressed_bytes_is_not_told(wire, connect, 
         assert len(b"".join([chunk async for chunk in content.chunks()])) == 1000
 
 
-@pytest.mark.parametrize("status", [404, 409])
-async def test_a_file_that_is_not_there_yet_is_worth_another_try(wire, connect, config_of, status):
-    wire.replies(status, json={"error": {"code": "not_ready", "message": "video is not ready"}})
-    error = await failure(connect(config_of()).content(job(FAR_AWAY)))
-    assert type(error) is ServerError
+@pytest.mark.parametrize(("status", "kind"), [(404, JobNotFoundError), (409, ServerError), (410, JobNotFoundError)])
+@pytest.mark.parametrize("expires_at", [FAR_AWAY, NOON, NOON - 9000, 0.0, None])
+async def test_a_file_that_is_not_there_yet_is_worth_another_try(wire, connect, config_of, status, kind, expires_at):
+    wire.replies(status, json={"error": {"code": "not_ready", "message": "video is not ready"}}, headers=DATE)
+    error = await failure(connect(config_of()).content(job(expires_at)))
+    assert type(error) is kind
     assert error.retryable
     assert "not there yet" in str(error)
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "expires_at"),
-    [(404, "not_found", NOON), (410, None, NOON - 9000), (404, "video_expired", None), (409, "expired", FAR_AWAY)],
-)
-async def test_a_file_that_is_no_longer_kept_is_expired(wire, connect, config_of, status, code, expires_at):
+async def test_when_the_server_missed_a_file_is_told_with_it(wire, connect, config_of):
+    wire.replies(404, json={"error": {"message": "not found"}}, headers=DATE)
+    assert (await failure(connect(config_of()).content(job(NOON)))).server_time == NOON
+    wire.replies(404, json={"error": {"message": "not found"}})
+    assert (await failure(connect(config_of()).content(job(NOON)))).server_time is None
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "video_expired"), (409, "expired")])
+async def test_a_file_of_which_the_server_says_that_it_expired_is(wire, connect, config_of, status, code):
     wire.replies(status, json={"error": {"code": code, "message": "gone"}}, headers=DATE)
-    assert type(await failure(connect(config_of()).content(job(expires_at)))) is ExpiredError
-
-
-@pytest.mark.parametrize("status", [404, 410])
-@pytest.mark.parametrize(
-    ("expires_at", "created_at", "headers"),
-    [
-        (NOON + 1, None, DATE),
-        (NOON - 9000, None, {}),
-        (0.0, None, DATE),
-        (1.0, None, DATE),
-        (NOON - 9000, NOON - 8000, DATE),
-        (NOON - 9000, NOON - 9000, DATE),
-        (None, NOON - 9000, DATE),
-    ],
-    ids=["not yet", "no server's clock", "zero", "ancient", "before its creation", "at its creation", "never"],
-)
-async def test_only_an_expiry_that_the_server_s_own_clock_has_passed_is_one(
-    wire, connect, config_of, status, expires_at, created_at, headers
-):
-    wire.replies(status, json={"error": {"message": "not found"}}, headers=headers)
-    error = await failure(connect(config_of()).content(job(expires_at, created_at)))
-    assert type(error) is ServerError
-    assert error.retryable
+    assert type(await failure(connect(config_of()).content(job(FAR_AWAY)))) is ExpiredError
 
 
 @pytest.mark.parametrize(("status", "expected"), [(429, RateLimitError), (500, ServerError), (502, ServerError)])
