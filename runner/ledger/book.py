@@ -260,12 +260,12 @@ class Ledger:
             there = False
         if not there:
             raise TakenOverError(
-                f"{path} was removed or replaced while this process ran; nothing more is submitted",
+                f"{path} was removed or replaced while this process ran",
                 hint="what was submitted goes on at the provider; each run's result.json and run.log name its job",
             )
         if self._db.execute(_OWNER, (self.token,)).fetchone() is None:
             raise TakenOverError(
-                f"another process has taken over {self.directory}; nothing more is submitted by this one",
+                f"another process has taken over {self.directory}",
                 hint="what was submitted is kept, and that process goes on with it",
             )
 
