@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from runner.config import Problem, ProviderConfig, RequestConfig, RunConfig, VideoRequest, check
 from runner.config.choices import check_choices
+from runner.config.operation import check_kept
 from runner.config.problem import from_validation_error
 from runner.config.run import Fallback
 from runner.engine.run import Run
@@ -114,6 +115,7 @@ def _problems(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
     from runner.providers import check_body, check_endpoint
 
     yield from check(choice)
+    yield from check_kept(choice)
     yield from check_endpoint(choice.provider, keys.environment(choice.provider))
     yield from check_body(choice)
 

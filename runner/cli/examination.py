@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from runner.config import Problem, RunConfig, load, without_own_keys
+from runner.config.operation import check_kept
 from runner.errors import ConfigError
 from runner.sweep.fallback import with_options
 from runner.sweep.preflight import occupied, problems_of, writable
@@ -41,7 +42,9 @@ def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
     hydra = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
     used_by = [{str(key): value for key, value in each.items()} for each in (written, hydra) if isinstance(each, dict)]
     run, problems = load(with_options(without_own_keys(named, *used_by)))
-    return run, [*problems, *unheard(HydraConfig.get().overrides.task, named.get("request"))]
+    typed = HydraConfig.get().overrides.task
+    kept = check_kept(run, typed) if run is not None else ()
+    return run, [*problems, *unheard(typed, named.get("request")), *kept]
 
 
 def overwritten(run: RunConfig, directory: Path) -> Problem | None:

@@ -15,7 +15,7 @@ from runner.display import print_problems
 from runner.engine.run import Event, Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
-from runner.sweep.consent import agree, agree_to_new
+from runner.sweep.consent import agree, agree_to_new, agree_to_prompts
 from runner.sweep.finding import Finding
 from runner.sweep.foreign import unkept
 from runner.sweep.payable import Intent, payable
@@ -44,6 +44,7 @@ def run_composed(app: HydraApp, config: DictConfig) -> int:
     _refuse([*problems, overwritten(run, directory) if run is not None else None])
     if run is None:
         raise RunnerError("a config without problems did not load")
+    agree_to_prompts([(run, config.hydra.overrides.task)])
     if run.dry_run:
         return print_price(run, directory)
     agree_to_new([Intent(0, run, directory, fingerprint(run))])

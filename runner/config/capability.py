@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from .extension import check_extensions
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
-from .operation import check_extension, check_kept
+from .operation import check_extension
 from .problem import Problem
 from .provider import AzureOpenAIConfig, OpenAIConfig
 from .request import ImageRequest, VideoRequest
@@ -78,7 +78,6 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         if request.video is None:
             yield from _duration(request, model, config.provider.kind)
         yield from check_extension(request, config.provider.kind)
-        yield from check_kept(request)
         yield from _references(request.image_list, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)

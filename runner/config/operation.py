@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from .problem import Problem
 from .request import VideoRequest
+from .run import RunConfig
+from .shipped import names, option
 
 EXTENSION_SECONDS = (4, 8, 12, 16, 20)
 """By how much a video can be extended."""
@@ -37,16 +39,29 @@ def check_extension(request: VideoRequest, provider: str) -> Iterator[Problem]:
                       f"Allowed values: {_seconds()}")  # fmt: skip
 
 
-def check_kept(request: VideoRequest) -> Iterator[Problem]:
-    """Say what the new video takes over from its source, whatever the request says."""
-    if request.video is None:
+def check_kept(config: RunConfig, overrides: Iterable[str] | None = None) -> Iterator[Problem]:
+    """Say what the new video takes over from its source, whatever the request says.
+
+    With `overrides`, what was typed, nothing is said of values that only the shipped options gave.
+    """
+    request = config.request
+    if not isinstance(request, VideoRequest) or request.video is None or config.model.validation == "off":
         return
     fixed = ["size", "aspect_ratio"] if request.made_by == "extend" else ["duration_seconds", "size", "aspect_ratio"]
-    idle = [f"request.{key}" for key in fixed if getattr(request, key) is not None]
+    idle = [key for key in fixed if getattr(request, key) is not None]
+    if overrides is not None:
+        typed = {line.partition("=")[0].lstrip("+") for line in overrides}
+        idle = [key for key in idle if f"request.{key}" in typed or getattr(request, key) not in _shipped(key)]
     if idle:
         what = "size" if request.made_by == "extend" else "length and size"
+        unsent = ", ".join(f"request.{key}" for key in idle)
         yield Problem("request.video", f"{_NAMES[request.made_by]} keeps its source's {what} and model; not sent: "
-                      f"{', '.join(idle)}", severity="warning")  # fmt: skip
+                      f"{unsent}", severity="warning")  # fmt: skip
+
+
+def _shipped(key: str) -> set[object]:
+    """Return what the options of `conf/request` give a key."""
+    return {(option("request", name) or {}).get(key) for name in names("request")}
 
 
 def _seconds() -> str:

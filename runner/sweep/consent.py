@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 
-from runner.config import RunConfig
+from runner.config import Problem, RunConfig
 from runner.config.budget import passes
+from runner.config.prompt_lines import prompts_in
+from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
 from runner.ledger.budget import spent as spent_by
 
 from .payable import Intent, payable
+
+_PROMPT_FILE = re.compile(r"\+*request\.prompt_file=")
+_ONE_PROMPT = "yes=true sends it as one prompt"
 
 
 def agree(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence[int] | None = None) -> None:
@@ -25,16 +32,48 @@ def agree(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence
     total = counted_sum(configs)
     if not asks(configs, total, spent):
         return
+    above = f", above budget.confirm_above_usd={_threshold(configs)}"
+    _ask(_what(configs, total), "Start?", _ways(total, spent), unasked=above)
+
+
+def agree_to_prompts(runs: Iterable[tuple[RunConfig, Sequence[str]]]) -> None:
+    """Return if a prompt of many short lines is meant as one; asks on a terminal; `runs` come with their overrides.
+
+    Raises `ConfigError` without consent. A dry run is only warned.
+    """
+    for config, overrides in runs:
+        count = 1 if config.yes else prompts_in(config.request.prompt)
+        if count == 1:
+            continue
+        file = next((line.partition("=")[2].strip("'\"") for line in overrides if _PROMPT_FILE.match(line)), None)
+        what = f"request.prompt_file={file}" if file else "request.prompt"
+        said = f"{what} has {count} short lines that would be sent as one prompt"
+        if config.dry_run:
+            print_problems([Problem("", said, _apart(file), severity="warning")])
+        else:
+            _ask(said, "Is it one prompt?", f"{_ONE_PROMPT}; {_apart(file)}")
+        return
+
+
+def _apart(file: str | None) -> str:
+    """Return how the lines become prompts of their own."""
+    if file is None:
+        return "as a prompt for each: -m \"request.prompt='first','second'\""
+    names = "request.prompt_file=$(echo prompt-* | tr ' ' ,)"
+    return f"as a prompt for each line: split -l 1 {shlex.quote(file)} prompt- && python -m runner -m {names}"
+
+
+def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
+    """Return if the question is answered with yes.
+
+    Raises `ConfigError` if it is not, or if nobody can be asked, which says `unasked`, too.
+    """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise ConfigError(
-            f"{_what(configs, total)}, above budget.confirm_above_usd={_threshold(configs)}, and there is no terminal "
-            "to ask on; nothing was sent",
-            hint=_ways(total, spent),
-        )
-    sys.stderr.write(f"{_what(configs, total)}. Start? [y/N] ")
+        raise ConfigError(f"{what}{unasked}, and there is no terminal to ask on; nothing was sent", hint=ways)
+    sys.stderr.write(f"{what}. {question} [y/N] ")
     sys.stderr.flush()
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise ConfigError("not started; nothing was sent", hint=_ways(total, spent))
+        raise ConfigError("not started; nothing was sent", hint=ways)
 
 
 def agree_to_new(intents: Iterable[Intent]) -> None:

@@ -24,7 +24,7 @@ from runner.ledger.budget import spent
 from runner.tracking import sweep_tracking
 
 from .callbacks import JobCallbacks
-from .consent import agree
+from .consent import agree, agree_to_prompts
 from .execution import execute
 from .job import Job
 from .job_return import job_return
@@ -65,6 +65,8 @@ class RunnerLauncher(Launcher):
         setup_globals()
         plan = self.planner.plan(job_overrides, initial_job_idx)
         print_problems(self._preflight(plan))
+        if not self._earlier:
+            agree_to_prompts((job.config, job.task_overrides) for job in plan.jobs)
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs, "the sweeper chooses later runs by the results of these")
             raise SystemExit(0)

@@ -20,7 +20,7 @@ from runner.report.results import write_results
 
 from .axes import points
 from .composition_error import problem_of
-from .consent import agree_to_new
+from .consent import agree_to_new, agree_to_prompts
 from .finding import Finding
 from .foreign import begun_otherwise, record_plan, unkept
 from .job import Job
@@ -56,6 +56,7 @@ class RunnerSweeper(BasicSweeper):
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
         plan.findings += [Finding(None, problem) for problem in self._begun_otherwise(plan.jobs, own=own is not None)]
         print_problems(preflight(plan))
+        agree_to_prompts((job.config, job.task_overrides) for job in plan.jobs)
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs)
             return []

@@ -31,3 +31,24 @@ def test_a_dear_sweep_asks_and_anything_but_yes_leaves_it(tmp_path: Path, answer
     if answer != "y":
         assert "not started; nothing was sent" in child.before
         assert "yes=true" in child.before
+
+
+PROMPTS = "\n".join(f"{subject} in the snow" for subject in ("a fox", "a whale", "a train", "a kite", "a cat", "a dog"))
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 2)])
+def test_a_file_of_short_lines_asks_whether_it_is_one_prompt(tmp_path: Path, answer: str, code: int) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_", "HYDRA_"))}
+    (tmp_path / "p.txt").write_text(PROMPTS, encoding="utf-8")
+    typed = ["-m", "runner", "request.prompt_file=p.txt", *QUICK]
+    child = pexpect.spawn(sys.executable, typed, cwd=str(tmp_path), env=environment, encoding="utf-8", timeout=60,
+                          dimensions=(40, 160))  # fmt: skip
+    try:
+        child.expect_exact("request.prompt_file=p.txt has 6 short lines that would be sent as one prompt. Is it one")
+        assert [*tmp_path.iterdir()] == [tmp_path / "p.txt"], "nothing was written yet"
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+    finally:
+        child.close()
+    assert child.exitstatus == code
+    assert any(tmp_path.rglob("video.mp4")) is (answer == "y")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from runner.config import check, estimate
+from runner.config.operation import check_kept
 from runner.config.price import job_cost
 
 SOURCE = "request.video=video_1"
 
 
-def said(config, severity: str) -> list[str]:
-    return [f"{problem.key}: {problem.message}" for problem in check(config) if problem.severity == severity]
+def said(config, severity: str, overrides=None) -> list[str]:
+    problems = [*check(config), *check_kept(config, overrides)]
+    return [f"{problem.key}: {problem.message}" for problem in problems if problem.severity == severity]
 
 
 @pytest.mark.parametrize(("operation", "what", "unsent"), [
@@ -27,7 +29,25 @@ def test_what_the_source_decides_is_said_and_stops_nothing(loaded, operation, wh
 
 
 def test_nothing_is_said_where_nothing_is_left_out(loaded):
-    assert check(loaded(SOURCE, "request.duration_seconds=null", "request.aspect_ratio=null")) == []
+    assert said(loaded(SOURCE, "request.duration_seconds=null", "request.aspect_ratio=null"), "warning") == []
+
+
+@pytest.mark.parametrize("preset", ["video", "draft", "landscape", "portrait", "cinematic"])
+def test_nothing_is_said_of_what_only_a_preset_gives(loaded, preset):
+    typed = [SOURCE, f"request={preset}"]
+    assert said(loaded(*typed), "warning", typed) == []
+
+
+@pytest.mark.parametrize("typed", ["request.duration_seconds=8", "++request.aspect_ratio='16:9'"])
+def test_what_was_typed_is_said_also_where_a_preset_gives_the_same(loaded, typed):
+    key = typed.lstrip("+").partition("=")[0]
+    told = f"request.video: a remix keeps its source's length and size and model; not sent: {key}"
+    assert said(loaded(SOURCE, typed), "warning", [SOURCE, typed]) == [told]
+
+
+def test_what_a_file_of_the_users_gives_is_said(loaded):
+    (told,) = said(loaded(SOURCE, "request.size=1280x720"), "warning", [SOURCE])
+    assert told.endswith("not sent: request.size")
 
 
 @pytest.mark.parametrize("seconds", [16, 20])
