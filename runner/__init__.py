@@ -9,10 +9,22 @@ if TYPE_CHECKING:
     from runner.api.config import ImageGenerationConfig, MockConfig, VideoGenerationConfig
     from runner.api.execution import AttemptMetadata, ExecutionMetadata
     from runner.api.generate import generate_image, generate_image_async, generate_video, generate_video_async
-    from runner.api.media import Media
-    from runner.api.request import ImageGenerationRequest, ImageType, MediaContent, VideoGenerationRequest
+    from runner.api.handler import ProviderHandler, register_provider
+    from runner.api.media import Media, MediaContent, MediaType
+    from runner.api.request import (
+        AspectRatio,
+        ImageGenerationRequest,
+        ImageType,
+        Resolution,
+        VideoGenerationRequest,
+    )
     from runner.api.response import ImageGenerationResponse, VideoGenerationResponse
-    from runner.api.update import ImageGenerationUpdate, VideoGenerationUpdate
+    from runner.api.update import (
+        ImageGenerationUpdate,
+        ImageProgressCallback,
+        ProgressCallback,
+        VideoGenerationUpdate,
+    )
     from runner.errors import (
         ArtifactError,
         AuthenticationError,
@@ -43,6 +55,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ArtifactError",
+    "AspectRatio",
     "AttemptMetadata",
     "AuthenticationError",
     "BadRequestError",
@@ -58,17 +71,22 @@ __all__ = [
     "ImageGenerationRequest",
     "ImageGenerationResponse",
     "ImageGenerationUpdate",
+    "ImageProgressCallback",
     "ImageType",
     "IncompleteAnswerError",
     "JobNotFoundError",
     "JobTimeoutError",
     "Media",
     "MediaContent",
+    "MediaType",
     "MockConfig",
     "ModelNotFoundError",
+    "ProgressCallback",
     "ProviderError",
+    "ProviderHandler",
     "QuotaError",
     "RateLimitError",
+    "Resolution",
     "RunRecord",
     "RunnerError",
     "SecretError",
@@ -86,16 +104,29 @@ __all__ = [
     "generate_video",
     "generate_video_async",
     "load_sweep",
+    "register_provider",
 ]
 
 _HOMES = {
     "runner.api.config": ("ImageGenerationConfig", "MockConfig", "VideoGenerationConfig"),
     "runner.api.execution": ("AttemptMetadata", "ExecutionMetadata"),
     "runner.api.generate": ("generate_image", "generate_image_async", "generate_video", "generate_video_async"),
-    "runner.api.media": ("Media",),
-    "runner.api.request": ("ImageGenerationRequest", "ImageType", "MediaContent", "VideoGenerationRequest"),
+    "runner.api.handler": ("ProviderHandler", "register_provider"),
+    "runner.api.media": ("Media", "MediaContent", "MediaType"),
+    "runner.api.request": (
+        "AspectRatio",
+        "ImageGenerationRequest",
+        "ImageType",
+        "Resolution",
+        "VideoGenerationRequest",
+    ),
     "runner.api.response": ("ImageGenerationResponse", "VideoGenerationResponse"),
-    "runner.api.update": ("ImageGenerationUpdate", "VideoGenerationUpdate"),
+    "runner.api.update": (
+        "ImageGenerationUpdate",
+        "ImageProgressCallback",
+        "ProgressCallback",
+        "VideoGenerationUpdate",
+    ),
     "runner.report.loading": ("RunRecord", "Sweep", "load_sweep"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -239,16 +239,29 @@ class JobTimeoutError(RunnerError, TimeoutError):
 
     Attributes:
         attempts: how often the job was asked for.
-        seconds: how long was waited.
+        seconds: how long was waited; `timeout_seconds` is the same.
     """
 
     exit_code = 4
     retryable = True
 
-    def __init__(self, message: str, *, attempts: int, seconds: float, **details: Any) -> None:  # Any: passed through
+    def __init__(
+        self,
+        message: str,
+        *,
+        attempts: int = 0,
+        seconds: float = 0.0,
+        timeout_seconds: float | None = None,
+        **details: Any,  # Any: passed through
+    ) -> None:
         super().__init__(message, **details)
         self.attempts = attempts
-        self.seconds = seconds
+        self.seconds = seconds if timeout_seconds is None else timeout_seconds
+
+    @property
+    def timeout_seconds(self) -> float:
+        """How long was waited."""
+        return self.seconds
 
 
 class ExpiredError(RunnerError):

@@ -30,6 +30,7 @@ def _video(result: Result, run: Run, folder: Folder, warnings: tuple[str, ...]) 
         duration=file.duration_seconds,
         resolution=f"{file.width}x{file.height}" if file.width and file.height else None,
         aspect_ratio=run.config.request.aspect_ratio or _ratio(file),
+        audio_url=_audio_url(result),
         **shared(result, run.directory, warnings),
     ).held(folder, (file,))
 
@@ -65,6 +66,11 @@ def failure(result: Result, error: RunnerError | None) -> RunnerError:
     error.request_id = error.request_id or error.job_id or result.request_id
     error.raw_response = error.raw_response or result.raw_response
     return error
+
+
+def _audio_url(result: Result) -> str | None:
+    address = (result.raw_response or {}).get("audio_url")
+    return address if isinstance(address, str) else None
 
 
 def _ratio(file: Artifact) -> str | None:

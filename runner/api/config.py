@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import AfterValidator, Field, SecretStr, field_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from runner.config.frozen import Frozen, Seconds
 from runner.config.model import Validation
 
-from .names import checked_provider, refuse_unknown
+from .names import checked_model, checked_provider, refuse_unknown
+
+AZURE_API_VERSION = "2024-05-01-preview"
+"""Azure's API version where none is given; no request depends on it."""
 
 
 def _secret(value: SecretStr | str | None) -> SecretStr | None:
@@ -33,11 +45,14 @@ class GenerationConfig(Frozen):
 
     Attributes:
         model: the model's name; on Azure the deployment's, which may be any.
-        provider: an option of `conf/provider/`, as in openai, azure_openai, emulator.
+        underlying_model: what a deployment is a deployment of, as in sora-2: a name of `conf/model/`, whose rules and
+            prices then hold.
+        provider: an option of `conf/provider/`, as in openai, azure_openai, emulator, or one of `register_provider`.
         api_key: the key, or a bearer token of Entra ID; without it the provider's environment variable is read. It is
             kept in memory only and never shown.
         base_url: the endpoint; Azure needs it, in any spelling.
-        api_version: Azure's; `?api-version=` in `base_url` wins over it.
+        api_version: Azure's; `?api-version=` in `base_url` wins over it. For videos, which go to the v1 API whatever
+            it is, it is 2024-05-01-preview if none is given.
         headers: headers that the endpoint gets with every request, and no other host; None leaves one out.
         headers_env: headers whose values are secret, each with the name of the environment variable that holds it.
         timeout: seconds that one HTTP request, and the whole wait for a job, may take.
@@ -50,10 +65,11 @@ class GenerationConfig(Frozen):
     """
 
     model: Annotated[str, Field(min_length=1)]
+    underlying_model: Annotated[str, AfterValidator(checked_model)] | None = None
     provider: Annotated[str, AfterValidator(checked_provider)]
     api_key: Annotated[SecretStr | str | None, AfterValidator(_secret)] = Field(default=None, repr=False)
     base_url: str | None = None
-    api_version: str | None = None
+    api_version: str | None = Field(default=None, validate_default=True)
     headers: Mapping[str, str | int | None] = {}
     headers_env: Mapping[str, str] = {}
     timeout: Seconds
@@ -88,6 +104,15 @@ class VideoGenerationConfig(GenerationConfig):
     max_poll_attempts: int = Field(default=120, strict=True, ge=1)
     poll_interval: Seconds = 5
     fallback_configs: Sequence[Self] | None = None
+
+    @field_validator("api_version")
+    @classmethod
+    def _of_azure(cls, version: str | None, known: ValidationInfo) -> str | None:
+        """Show which API version holds where none is given."""
+        if version is not None or known.data.get("provider") != "azure_openai":
+            return version
+        query = parse_qs(urlsplit(known.data.get("base_url") or "").query)
+        return query.get("api-version", [AZURE_API_VERSION])[0]
 
 
 class ImageGenerationConfig(GenerationConfig):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from itertools import groupby
-from typing import Literal
+from typing import Any, Literal
+
+from pydantic import model_validator
 
 from runner.artifacts.result import Attempt, Result, RunStatus
 from runner.config.frozen import Frozen
@@ -19,8 +21,9 @@ class AttemptMetadata(Frozen):
     model: str
     """What was sent as the model."""
     started_at: dt.datetime
-    ended_at: dt.datetime | None
-    status: Literal["success", "failed"]
+    ended_at: dt.datetime | None = None
+    status: Literal["success", "failed", "skipped", "processing"]
+    """success or failed; the others are for attempts that are built by hand."""
     error_type: str | None = None
     error_message: str | None = None
     is_retryable: bool | None = None
@@ -34,25 +37,30 @@ class AttemptMetadata(Frozen):
 
 
 class ExecutionMetadata(Frozen):
-    """All attempts of one request, in their order."""
+    """All attempts of one request, in their order.
+
+    Attributes:
+        total_attempts: how many places were tried.
+        successful_attempt: the number of the attempt that succeeded, counted from 1.
+        fallback_triggered: whether more than the first choice was tried.
+    """
 
     attempts: tuple[AttemptMetadata, ...]
-    configs_in_chain: int
+    configs_in_chain: int = 1
+    total_attempts: int = 0
+    successful_attempt: int | None = None
+    fallback_triggered: bool = False
 
-    @property
-    def total_attempts(self) -> int:
-        """How many places were tried."""
-        return len(self.attempts)
-
-    @property
-    def successful_attempt(self) -> int | None:
-        """The number of the attempt that succeeded, counted from 1."""
-        return next((each.attempt_number for each in self.attempts if each.status == "success"), None)
-
-    @property
-    def fallback_triggered(self) -> bool:
-        """Whether more than the first choice was tried."""
-        return len(self.attempts) > 1
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, given: Any) -> Any:  # Any: not yet validated
+        """Count the attempts, unless it is said how many there were."""
+        attempts = given.get("attempts") if isinstance(given, dict) else None
+        if not isinstance(attempts, list | tuple) or not all(isinstance(each, AttemptMetadata) for each in attempts):
+            return given
+        succeeded = next((each.attempt_number for each in attempts if each.status == "success"), None)
+        counted = {"total_attempts": len(attempts), "successful_attempt": succeeded}
+        return {**counted, "fallback_triggered": len(attempts) > 1, **given}
 
     @property
     def total_elapsed_seconds(self) -> float:

@@ -8,7 +8,7 @@ import logging
 import threading
 import uuid
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,18 +19,16 @@ from runner.engine import Session
 from runner.errors import RunnerError
 
 from .answer import failure, image_response, video_response
+from .chain import along, along_async, gives_way
 from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
 from .folder import Folder
 from .order import Order, order
 from .progress import Progress
 from .request import GenerationRequest, ImageGenerationRequest, VideoGenerationRequest
 from .response import ImageGenerationResponse, VideoGenerationResponse
-from .update import ImageGenerationUpdate, VideoGenerationUpdate
+from .update import ImageProgressCallback, ProgressCallback
 
 T = TypeVar("T")
-
-VideoCallback = Callable[[VideoGenerationUpdate], Awaitable[None] | None]
-ImageCallback = Callable[[ImageGenerationUpdate], Awaitable[None] | None]
 
 _log = logging.getLogger("runner")
 
@@ -41,7 +39,7 @@ _sessions: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Session] = weakr
 async def generate_video_async(
     config: VideoGenerationConfig,
     request: VideoGenerationRequest,
-    on_progress: VideoCallback | None = None,
+    on_progress: ProgressCallback | None = None,
     *,
     output_dir: str | Path | None = None,
 ) -> VideoGenerationResponse:
@@ -49,16 +47,21 @@ async def generate_video_async(
 
     `on_progress` is called, or awaited in turn, for every answer about the job; what it raises is logged. Of several
     videos those that succeeded come back, with a warning for each that did not. Raises a `RunnerError`; a job that
-    goes on at the provider is named by `error.job_id`, and its directory stays.
+    goes on at the provider is named by `error.job_id`, and its directory stays. A provider of `register_provider` gets
+    `on_progress` as it is, and writes nothing.
     """
-    done = await _carry_out(config, request, Progress(on_progress, _request_id()), output_dir)
-    return video_response(done.results, done.order.runs, done.folder, done.warnings)
+    return await along_async(
+        config,
+        lambda choice: _video(choice, request, on_progress, output_dir),
+        lambda handler, choice: handler.generate_video_async(choice, request, on_progress=on_progress),
+        VideoGenerationResponse,
+    )
 
 
 def generate_video(
     config: VideoGenerationConfig,
     request: VideoGenerationRequest,
-    on_progress: VideoCallback | None = None,
+    on_progress: ProgressCallback | None = None,
     *,
     output_dir: str | Path | None = None,
 ) -> VideoGenerationResponse:
@@ -67,31 +70,65 @@ def generate_video(
     Inside a running event loop (a notebook) the work is done in a thread, where `on_progress` is then called; the loop
     waits.
     """
-    return _waited(lambda: generate_video_async(config, request, on_progress, output_dir=output_dir))
+    return along(
+        config,
+        lambda choice: _waited(lambda: _video(choice, request, on_progress, output_dir)),
+        lambda handler, choice: handler.generate_video(choice, request, on_progress=on_progress),
+        VideoGenerationResponse,
+    )
 
 
 async def generate_image_async(
     config: ImageGenerationConfig,
     request: ImageGenerationRequest,
-    on_progress: ImageCallback | None = None,
+    on_progress: ImageProgressCallback | None = None,
     *,
     output_dir: str | Path | None = None,
 ) -> ImageGenerationResponse:
     """Generate or edit images without blocking the event loop; otherwise as `generate_video_async`."""
-    request_id = _request_id()
-    done = await _carry_out(config, request, Progress(on_progress, request_id), output_dir)
-    return image_response(done.results[0], done.order.runs[0], done.folder, done.warnings, request_id)
+    return await along_async(
+        config,
+        lambda choice: _images(choice, request, on_progress, output_dir),
+        lambda handler, choice: handler.generate_image_async(choice, request, on_progress=on_progress),
+        ImageGenerationResponse,
+    )
 
 
 def generate_image(
     config: ImageGenerationConfig,
     request: ImageGenerationRequest,
-    on_progress: ImageCallback | None = None,
+    on_progress: ImageProgressCallback | None = None,
     *,
     output_dir: str | Path | None = None,
 ) -> ImageGenerationResponse:
     """Generate or edit images and wait for them; otherwise as `generate_video`."""
-    return _waited(lambda: generate_image_async(config, request, on_progress, output_dir=output_dir))
+    return along(
+        config,
+        lambda choice: _waited(lambda: _images(choice, request, on_progress, output_dir)),
+        lambda handler, choice: handler.generate_image(choice, request, on_progress=on_progress),
+        ImageGenerationResponse,
+    )
+
+
+async def _video(
+    config: VideoGenerationConfig,
+    request: VideoGenerationRequest,
+    on_progress: ProgressCallback | None,
+    output_dir: str | Path | None,
+) -> VideoGenerationResponse:
+    done = await _carry_out(config, request, Progress(on_progress, _request_id()), output_dir)
+    return video_response(done.results, done.order.runs, done.folder, done.warnings)
+
+
+async def _images(
+    config: ImageGenerationConfig,
+    request: ImageGenerationRequest,
+    on_progress: ImageProgressCallback | None,
+    output_dir: str | Path | None,
+) -> ImageGenerationResponse:
+    request_id = _request_id()
+    done = await _carry_out(config, request, Progress(on_progress, request_id), output_dir)
+    return image_response(done.results[0], done.order.runs[0], done.folder, done.warnings, request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +153,8 @@ async def _carry_out(
         _keep(folder, progress)
     failures = [failure(result, error) for result, error in ends if result.status is not RunStatus.VERIFIED]
     if len(failures) == len(ends):
-        raise failures[0]
+        # One that may still bring a file keeps a whole call from being paid for elsewhere.
+        raise next((error for error in failures if not gives_way(error)), failures[0])
     return _Done(made, [result for result, _ in ends], folder, (*made.warnings, *map(str, failures)))
 
 

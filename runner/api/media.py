@@ -2,13 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self, SupportsIndex, overload
 
+from pydantic import ConfigDict
+from typing_extensions import TypedDict
+
 from runner.artifacts.atomic import disk_errors
+from runner.errors import RunnerError
+from runner.providers.reference import from_base64
 
 from .folder import Folder
+
+
+class MediaContent(TypedDict):
+    """Bytes with their content type."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # how pydantic closes a TypedDict
+
+    content: bytes
+    content_type: str
+
+
+MediaType = str | bytes | MediaContent
+"""A video or an image: an address, a data URL, base64 text, or bytes."""
+
+_KEYS = ("content", "content_type")
 
 
 class Media(bytes):
@@ -18,7 +40,8 @@ class Media(bytes):
         content_type: as in video/mp4.
         path: the file that the bytes were read from.
 
-    `media["content"]` and `media["content_type"]` are there for code that knows media as a mapping.
+    It is a mapping, too, for code that knows media as one: `"content" in media`, `media["content_type"]`,
+    `media.get("content")`, `dict(media)`.
     """
 
     content_type: str
@@ -44,6 +67,30 @@ class Media(bytes):
             return {"content": bytes(self), "content_type": self.content_type}[key]
         return super().__getitem__(key)
 
+    def __contains__(self, item: object) -> bool:
+        return item in _KEYS if isinstance(item, str) else super().__contains__(item)  # type: ignore[operator]  # bytes say what they cannot contain
+
+    def __eq__(self, other: object) -> bool:
+        return dict(self.items()) == other if isinstance(other, Mapping) else super().__eq__(other)
+
+    __hash__ = bytes.__hash__
+
+    def get(self, key: str, default: Any = None) -> Any:  # Any: as above
+        """Return the content or its type, as a mapping does."""
+        return self[key] if key in _KEYS else default
+
+    def keys(self) -> tuple[str, ...]:
+        """Return what a mapping's keys are here: content and content_type."""
+        return _KEYS
+
+    def values(self) -> tuple[Any, ...]:  # Any: as above
+        """Return the content and its type."""
+        return tuple(self[key] for key in _KEYS)
+
+    def items(self) -> tuple[tuple[str, Any], ...]:  # Any: as above
+        """Return the content and its type, each with its key."""
+        return tuple(zip(_KEYS, self.values(), strict=True))
+
     def __repr__(self) -> str:
         # Megabytes of escapes help nobody who prints a response.
         return f"<{self.content_type}, {len(self):,} bytes, {self.path}>"
@@ -53,9 +100,47 @@ class Media(bytes):
 
 def copy(source: Path, target: str | Path) -> Path:
     """Copy a file piece by piece to `target`, or into it where that is a directory; returns where it is now."""
-    path = Path(target).expanduser()
-    path = path / source.name if path.is_dir() else path
+    path = _place(source.name, target)
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, path)
     return path
+
+
+def write(media: MediaType, name: str, target: str | Path) -> Path:
+    """Write media that were given by hand to `target`, or into it as `name`; raises `RunnerError` for an address."""
+    content = _content(media)
+    if content is None:
+        raise RunnerError("this response holds an address, not a file", hint="download it from there")
+    path = _place(name, target)
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return path
+
+
+def as_json(media: MediaType) -> str | dict[str, str]:
+    """Return media that were given by hand as JSON can have them: bytes in base64."""
+    match media:
+        case str():
+            return media
+        case bytes():
+            return base64.b64encode(media).decode()
+    return {"content": base64.b64encode(media["content"]).decode(), "content_type": media["content_type"]}
+
+
+def _place(name: str, target: str | Path) -> Path:
+    path = Path(target).expanduser()
+    return path / name if path.is_dir() else path
+
+
+def _content(media: MediaType) -> bytes | None:
+    match media:
+        case bytes():
+            return bytes(media)
+        case str():
+            try:
+                return from_base64(media.partition(",")[2] if media.startswith("data:") else media)
+            except ValueError:
+                return None
+    return media["content"]

@@ -34,12 +34,14 @@ _OPEN: dict[str, Any] = {  # Any: as above
 def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig) -> tuple[ModelConfig, str | None]:
     """The model that `config` names, and what should be said about it; raises `ConfigError` for the other kind."""
     name = config.model.removeprefix("openai/") if config.provider == "openai" else config.model
-    described = option("model", name)
+    described = option("model", config.underlying_model or name)
     data = described or option("model", _RULES[kind]) or {}
     if data["kind"] != kind:
         article, call = ("an", "generate_image") if data["kind"] == "image" else ("a", "generate_video")
-        raise ConfigError(f"{name} is {article} {data['kind']} model", hint=f"{call}(…)", model=name)
+        raise ConfigError(f"{data['name']} is {article} {data['kind']} model", hint=f"{call}(…)", model=name)
     data["validation"] = config.validation
+    if config.underlying_model not in (None, name):
+        data["deployment"] = name
     if described is not None:
         return _adapter.validate_python(data), None
     open_model = isinstance(provider, CompatibleConfig) and kind == "video"
@@ -47,4 +49,7 @@ def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig)
     if not isinstance(provider, EmulatorConfig):
         data["name"] = name
     rules = "any size and duration is sent" if open_model else f"it gets the rules of {_RULES[kind]}"
-    return _adapter.validate_python(data), f"no model file describes {name}; {rules} (validation='off' lifts them)"
+    return _adapter.validate_python(data), (
+        f"no model file describes {name}; {rules} and its price is unknown "
+        f"(underlying_model={_RULES[kind]!r} would say what it is, validation='off' lifts the rules)"
+    )

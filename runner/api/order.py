@@ -19,6 +19,7 @@ from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.base import Provider
 
+from .chain import flattened
 from .config import GenerationConfig
 from .model import Kind, model_config
 from .provider import Keys, provider_config
@@ -66,19 +67,12 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path)
 
 def _choices(config: GenerationConfig, kind: Kind, keys: Keys) -> tuple[list[Fallback], list[str]]:
     choices, notes = [], []
-    for number, choice in enumerate(_chain(config)):
+    for number, choice in enumerate(flattened(config)):
         provider = provider_config(choice, keys, "api_key" if number == 0 else f"fallback_{number}_api_key")
         model, note = model_config(choice, kind, provider)
         choices.append(Fallback(provider=provider, model=model))
         notes += [note] if note else []
     return choices, notes
-
-
-def _chain(config: GenerationConfig) -> Iterable[GenerationConfig]:
-    """The config, then its fallbacks, each followed by its own."""
-    yield config
-    for fallback in getattr(config, "fallback_configs", None) or ():
-        yield from _chain(fallback)
 
 
 def _request(request: GenerationRequest, kind: Kind, inputs: Path) -> RequestConfig:

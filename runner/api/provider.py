@@ -16,7 +16,7 @@ from runner.config.shipped import option
 from runner.errors import ConfigError
 from runner.providers.endpoint import OPENAI_HOST
 
-from .config import GenerationConfig, MockConfig
+from .config import AZURE_API_VERSION, GenerationConfig, MockConfig
 from .folder import Folder
 
 _adapter: TypeAdapter[ProviderConfig] = TypeAdapter(ProviderConfig)
@@ -63,12 +63,19 @@ def provider_config(config: GenerationConfig, keys: Keys, name: str) -> Provider
 
 
 def _endpoint(config: GenerationConfig, given: dict[str, Any]) -> dict[str, Any]:  # Any: not yet validated
-    said = {"base_url": config.base_url, "api_version": config.api_version}
+    # A config that was copied from Azure's to another provider keeps the default that was shown.
+    version = (
+        None if given["kind"] != "azure_openai" and config.api_version == AZURE_API_VERSION else config.api_version
+    )
+    said = {"base_url": config.base_url, "api_version": version}
     given |= {name: value for name, value in said.items() if value is not None}
     given |= {"headers": {**given["headers"], **config.headers}, "headers_env": config.headers_env}
     given |= _patience(config, everything=given["kind"] in ("openai", "azure_openai"))
     if given["kind"] == "openai" and OPENAI_HOST not in (given["base_url"] or OPENAI_HOST):
         # Another server has its own models, whatever they are called.
+        given["retired_models"] = "off"
+    if given["kind"] == "azure_openai" and config.underlying_model not in (None, config.model):
+        # That there is a deployment says more than the model's dates, which differ by tenant.
         given["retired_models"] = "off"
     return given
 

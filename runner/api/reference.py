@@ -10,7 +10,8 @@ from runner.artifacts.atomic import disk_errors
 from runner.errors import ConfigError
 from runner.providers.reference import from_base64, media_type
 
-from .request import GenerationRequest, ImageGenerationRequest, ImageType, MediaContent, Source
+from .media import MediaContent
+from .request import GenerationRequest, ImageGenerationRequest, ImageType, Source
 
 _ROLES = {
     "video": frozenset({"reference", "first_frame"}),

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
+from runner.config.dialect import EXTENSIONS
 from runner.config.request import BaseRequest, ImageRequest, VideoRequest
 
+from .media import MediaContent
 from .names import refuse_unknown
 
 Role = Literal["reference", "first_frame", "last_frame", "asset", "style"]
 
+Resolution = Literal["360p", "480p", "720p", "1080p", "4k"]
+"""Resolutions by their usual names; which of them there are is the model's and the server's to say."""
 
-class MediaContent(TypedDict):
-    """Bytes with their content type."""
-
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # how pydantic closes a TypedDict
-
-    content: bytes
-    content_type: str
-
+AspectRatio = Literal["16:9", "9:16", "1:1", "4:3", "21:9", "16:10", "10:16"]
+"""Usual aspect ratios; which of them there are is the model's to say."""
 
 Source = str | Path | bytes | MediaContent
 """An image: a local path, a URL, a data URL, base64 text, or bytes."""
@@ -32,7 +31,7 @@ Source = str | Path | bytes | MediaContent
 class ImageType(TypedDict, total=False):
     """An image and what it is for; without a `type` it is a reference."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # as above
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # how pydantic closes a TypedDict
 
     image: Source
     type: Role
@@ -47,20 +46,26 @@ class GenerationRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
     target: ClassVar[type[BaseRequest]]
+    sent_as: ClassVar[dict[str, str]]
+    """What the API calls a field, where it is not called the same."""
 
     prompt: str
     negative_prompt: str | None = None
     size: str | None = None
     aspect_ratio: str | None = None
-    image_list: Sequence[ImageType | Source] = ()
+    image_list: Sequence[ImageType | Source] = Field(default_factory=list)
     seed: int | None = None
     extra_params: dict[str, Any] = Field(default_factory=dict)  # Any: what the server takes beyond the API
 
     @model_validator(mode="before")
     @classmethod
     def _known(cls, given: object) -> object:
-        refuse_unknown(given, {*cls.model_fields, *cls.target.model_fields} - _NOT_ASKED_FOR)
-        return given
+        known = {*cls.model_fields, *cls.target.model_fields} - _NOT_ASKED_FOR
+        refuse_unknown(given, known)
+        if not isinstance(given, Mapping) or not isinstance(extra := given.get("extra_params"), Mapping):
+            return given
+        # What a server takes beyond OpenAI's API is called the same in a request, and may be passed on as it is.
+        return _unpacked(given, extra, cls.sent_as, known - EXTENSIONS - {"extra_params"})
 
     @property
     def fields(self) -> dict[str, Any]:  # Any: one value per field
@@ -75,6 +80,7 @@ class VideoGenerationRequest(GenerationRequest):
     """One video; `video` is the id of a finished one to start from (a response's `request_id`)."""
 
     target = VideoRequest
+    sent_as = {"seconds": "duration_seconds", "input_reference": "image_list", "video_id": "video"}
 
     duration_seconds: int | None = None
     resolution: str | None = None
@@ -83,24 +89,33 @@ class VideoGenerationRequest(GenerationRequest):
     number_of_videos: int = 1
     enhance_prompt: bool | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _remix(cls, given: object) -> object:
-        """Take a `video_id` among the extra parameters for what it is elsewhere."""
-        extra = given.get("extra_params") if isinstance(given, dict) else None
-        if isinstance(given, dict) and isinstance(extra, dict) and "video_id" in extra and not given.get("video"):
-            others = {name: value for name, value in extra.items() if name != "video_id"}
-            return {**given, "video": extra["video_id"], "extra_params": others}
-        return given
-
 
 class ImageGenerationRequest(GenerationRequest):
     """Images from one prompt; with an `image_list` they are edited, within `mask_image` or along `markup_image`."""
 
     target = ImageRequest
+    sent_as = {"image": "image_list", "mask": "mask_image", "markup": "markup_image"}
 
     quality: str | None = None
     style: str | None = None
     n: int | None = None
     mask_image: Source | None = None
     markup_image: Source | None = None
+
+
+def _unpacked(
+    given: Mapping[str, Any], extra: Mapping[str, Any], sent_as: Mapping[str, str], fields: AbstractSet[str]
+) -> dict[str, Any]:  # Any: not yet validated
+    """Take extra parameters that are fields for these; raises `ValueError` where both say something else."""
+    found, others = dict(given), {}
+    for name, value in extra.items():
+        field = sent_as.get(name, name)
+        if field not in fields:
+            others[name] = value
+            continue
+        if found.get(field) in (None, [], ()):
+            one = field == "image_list" and not isinstance(value, list | tuple)
+            found[field] = [value] if one else value
+        elif value is not None and str(found[field]) != str(value):
+            raise ValueError(f"extra_params[{name!r}] and {field} say different things; leave one of them out")
+    return {**found, "extra_params": others}

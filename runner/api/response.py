@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from runner.artifacts.result import Artifact, Cost, Result
+from runner.errors import RunnerError
 
 from .execution import ExecutionMetadata, execution
 from .folder import Folder
-from .media import Media, copy
+from .media import Media, MediaType, as_json, copy, write
+from .names import refuse_unknown
 
 
 class GenerationResponse(BaseModel):
@@ -21,26 +30,33 @@ class GenerationResponse(BaseModel):
     The files lie in `directory`. Without an `output_dir` that is a temporary one, which is deleted when the response
     and all media read from it are gone, or at `close()`: `save` copies a file to where it stays. Nothing is held in
     memory until it is asked for.
+
+    A response can also be built by hand, as a test's stand-in or by a provider of your own: with a `request_id` and
+    its media (`video=`, `images=`), which are given back as they are. It has no directory and no files.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+
+    given_as: ClassVar[str]
+    """The keyword for media that are given by hand."""
 
     request_id: str
-    status: Literal["completed"] = "completed"
-    content_type: str
-    is_mock: bool
-    provider: str
-    model: str
+    status: Literal["completed", "failed"] = "completed"
+    content_type: str | None = None
+    is_mock: bool = False
+    provider: str = ""
+    model: str = ""
     """What was sent as the model."""
-    directory: Path
+    directory: Path | None = None
     warnings: tuple[str, ...] = ()
-    cost: Cost
-    raw_response: dict[str, Any]  # Any: the server's JSON
-    provider_metadata: dict[str, Any]  # Any: endpoint, request id, the request as sent
-    execution_metadata: ExecutionMetadata
+    cost: Cost = Cost()
+    raw_response: dict[str, Any] = {}  # Any: the server's JSON
+    provider_metadata: dict[str, Any] = {}  # Any: endpoint, request id, the request as sent
+    execution_metadata: ExecutionMetadata | None = None
 
-    _folder: Folder = PrivateAttr()
-    _files: tuple[Artifact, ...] = PrivateAttr()
+    _folder: Folder | None = PrivateAttr(None)
+    _files: tuple[Artifact, ...] = PrivateAttr(())
+    _given: tuple[MediaType, ...] = PrivateAttr(())
 
     def held(self, folder: Folder, files: tuple[Artifact, ...]) -> Self:
         """The same, keeping the folder as long as it lives."""
@@ -49,11 +65,12 @@ class GenerationResponse(BaseModel):
 
     def save(self, path: str | Path) -> Path:
         """Copy the (first) file to `path`, or into it if that is a directory; returns where it is now."""
-        return copy(self.directory / self._files[0].path, path)
+        return self._saved(0, path)
 
     def close(self) -> None:
         """Delete the temporary directory now; files in an `output_dir` stay."""
-        self._folder.remove()
+        if self._folder is not None:
+            self._folder.remove()
 
     def __enter__(self) -> Self:
         return self
@@ -61,8 +78,35 @@ class GenerationResponse(BaseModel):
     def __exit__(self, *_exception: object) -> None:
         self.close()
 
-    def _media(self, file: Artifact) -> Media:
-        return Media.read(self.directory / file.path, file.media_type, self._folder)
+    @model_serializer(mode="wrap")
+    def _with_media(
+        self, fields: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:  # Any: one value per field
+        """Add the media that were given by hand; files stay where they are."""
+        data: dict[str, Any] = fields(self)
+        if self._given:
+            media = [as_json(each) if info.mode == "json" else each for each in self._given]
+            data[self.given_as] = media if self.given_as == "images" else media[0]
+        return data
+
+    def _media(self) -> list[Media]:
+        if self._given or self._folder is None:
+            return cast("list[Media]", list(self._given))
+        folder, types = self._folder, (file.media_type for file in self._files)
+        return [Media.read(path, kind, folder) for path, kind in zip(self._paths(), types, strict=True)]
+
+    def _paths(self) -> tuple[Path, ...]:
+        if self.directory is None or not self._files:
+            raise RunnerError("this response was built by hand and has no files", hint="save(path) writes one")
+        return tuple(self.directory / file.path for file in self._files)
+
+    def _saved(self, number: int, path: str | Path) -> Path:
+        if self._folder is not None:
+            return copy(self._paths()[number], path)
+        if not self._given:
+            raise RunnerError("this response was built by hand, without media", hint=f"give it {self.given_as}=…")
+        kind = (self.content_type or "").rpartition("/")[2] or "bin"
+        return write(self._given[number], f"{self.given_as.removesuffix('s')}-{number}.{kind}", path)
 
 
 class VideoGenerationResponse(GenerationResponse):
@@ -72,23 +116,33 @@ class VideoGenerationResponse(GenerationResponse):
         duration: seconds, as measured in the file.
         resolution: WIDTHxHEIGHT in pixels, as measured in the file.
         aspect_ratio: as asked for, else the file's own.
+        audio_url: where the sound is, if the server keeps it apart.
         others: the further videos where `number_of_videos` asked for several.
     """
 
-    duration: float | None
-    resolution: str | None
-    aspect_ratio: str | None
+    given_as = "video"
+
+    duration: float | None = None
+    resolution: str | None = None
+    aspect_ratio: str | None = None
+    audio_url: str | None = None
     others: tuple[VideoGenerationResponse, ...] = ()
+
+    def __init__(self, *, video: MediaType | None = None, **fields: Any) -> None:  # Any: one value per field
+        """Take the fields, and of a response built by hand its video."""
+        refuse_unknown(fields, type(self).model_fields)
+        super().__init__(**fields)
+        self._given = () if video is None else (video,)
 
     @property
     def path(self) -> Path:
         """The video's file."""
-        return self.directory / self._files[0].path
+        return self._paths()[0]
 
     @property
     def video(self) -> Media:
-        """The video's bytes, with `content_type` and `path`; read from the file each time."""
-        return self._media(self._files[0])
+        """The video's bytes, with `content_type` and `path`, read from the file each time; by hand: what was given."""
+        return self._media()[0]
 
     @property
     def videos(self) -> tuple[VideoGenerationResponse, ...]:
@@ -99,10 +153,19 @@ class VideoGenerationResponse(GenerationResponse):
 class ImageGenerationResponse(GenerationResponse):
     """Finished images."""
 
-    revised_prompt: str | None
-    usage: dict[str, Any] | None  # Any: the server's own JSON
+    given_as = "images"
+
+    content_type: str | None = "image/png"
+    revised_prompt: str | None = None
+    usage: dict[str, Any] | None = None  # Any: the server's own JSON
 
     _partials: tuple[Artifact, ...] = PrivateAttr(())
+
+    def __init__(self, *, images: Sequence[MediaType] = (), **fields: Any) -> None:  # Any: one value per field
+        """Take the fields, and of a response built by hand its images."""
+        refuse_unknown(fields, type(self).model_fields)
+        super().__init__(**fields)
+        self._given = tuple(images)
 
     def sketched(self, partials: Iterable[Artifact]) -> Self:
         """The same, knowing the partial images."""
@@ -112,28 +175,28 @@ class ImageGenerationResponse(GenerationResponse):
     @property
     def paths(self) -> tuple[Path, ...]:
         """The images' files."""
-        return tuple(self.directory / file.path for file in self._files)
+        return self._paths()
 
     @property
     def partial_paths(self) -> tuple[Path, ...]:
         """The files of what came before the finished image, where `partial_images` asked for it."""
-        return tuple(self.directory / file.path for file in self._partials)
+        return tuple((self.directory or Path()) / file.path for file in self._partials)
 
     @property
     def images(self) -> list[Media]:
-        """The images' bytes, each with `content_type` and `path`; read from the files each time."""
-        return [self._media(file) for file in self._files]
+        """The images' bytes, with `content_type` and `path`, read from the files each time; by hand: what was given."""
+        return self._media()
 
     @property
     def image(self) -> Media:
         """The first image."""
-        return self._media(self._files[0])
+        return self._media()[0]
 
     def save_all(self, directory: str | Path) -> list[Path]:
         """Copy every image into a directory; returns where they are now."""
         target = Path(directory).expanduser()
         target.mkdir(parents=True, exist_ok=True)
-        return [copy(path, target) for path in self.paths]
+        return [self._saved(number, target) for number in range(len(self._files or self._given))]
 
 
 def shared(result: Result, directory: Path, warnings: tuple[str, ...]) -> dict[str, Any]:  # Any: fields of a response

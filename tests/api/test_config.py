@@ -69,6 +69,78 @@ def test_a_video_id_among_the_extra_parameters_is_a_remix():
     assert (request.video, request.extra_params) == ("video_1", {"x": 1})
 
 
+@pytest.mark.parametrize(
+    ("kind", "extra", "field", "value"),
+    [
+        (VideoGenerationRequest, {"seconds": "8"}, "duration_seconds", 8),
+        (VideoGenerationRequest, {"duration_seconds": 8}, "duration_seconds", 8),
+        (VideoGenerationRequest, {"size": "1280x720"}, "size", "1280x720"),
+        (VideoGenerationRequest, {"input_reference": "a.png"}, "image_list", ["a.png"]),
+        (ImageGenerationRequest, {"n": 2}, "n", 2),
+        (ImageGenerationRequest, {"quality": "high"}, "quality", "high"),
+        (ImageGenerationRequest, {"image": ["a.png", "b.png"]}, "image_list", ["a.png", "b.png"]),
+        (ImageGenerationRequest, {"mask": "m.png"}, "mask_image", "m.png"),
+        (ImageGenerationRequest, {"background": "transparent"}, "background", "transparent"),
+    ],
+)
+def test_an_extra_parameter_that_is_a_field_is_taken_for_it(kind, extra, field, value):
+    request = kind(prompt="A boat", extra_params={**extra, "x": 1})
+    assert getattr(request, field) == value
+    assert request.fields[field] == value if field not in ("image_list", "mask_image") else True
+    assert request.extra_params == {"x": 1}
+
+
+def test_a_field_and_an_extra_parameter_may_say_the_same_and_not_otherwise():
+    same = VideoGenerationRequest(
+        prompt="A boat", duration_seconds=8, extra_params={"seconds": "8", "prompt": "A boat"}
+    )
+    assert (same.duration_seconds, same.extra_params) == (8, {})
+    with pytest.raises(ValidationError, match=r"extra_params\['seconds'\] and duration_seconds say different things"):
+        VideoGenerationRequest(prompt="A boat", duration_seconds=4, extra_params={"seconds": "8"})
+    with pytest.raises(ValidationError, match=r"extra_params\['seconds'\] and duration_seconds say different things"):
+        VideoGenerationRequest(prompt="A boat", extra_params={"duration_seconds": 4, "seconds": "8"})
+
+
+def test_what_servers_take_beyond_the_api_is_passed_on_as_it_is():
+    request = VideoGenerationRequest(prompt="A boat", extra_params={"seed": 7, "fps": 24, "style_preset": "noir"})
+    assert (request.seed, request.extra_params) == (None, {"seed": 7, "fps": 24, "style_preset": "noir"})
+
+
+@pytest.mark.parametrize(
+    ("fields", "version"),
+    [
+        ({}, "2024-05-01-preview"),
+        ({"provider": "azure-openai"}, "2024-05-01-preview"),
+        ({"api_version": "2025-04-01-preview"}, "2025-04-01-preview"),
+        ({"base_url": "https://r.openai.azure.com/?api-version=preview"}, "preview"),
+        ({"base_url": "https://r.openai.azure.com/?api-version=preview", "api_version": "v1"}, "v1"),
+        ({"provider": "openai"}, None),
+    ],
+)
+def test_the_api_version_of_azure_videos_is_shown(fields, version):
+    given = {"provider": "azure_openai", "model": "my-sora", "base_url": "https://r.openai.azure.com", **fields}
+    config = VideoGenerationConfig(**given)
+    assert config.api_version == config.model_dump()["api_version"] == version
+    assert f"api_version={version!r}" in repr(config)
+
+
+def test_images_on_azure_get_no_api_version_as_it_would_choose_another_route():
+    assert ImageGenerationConfig(provider="azure_openai", model="my-image").api_version is None
+
+
+def test_a_config_that_was_copied_from_azure_keeps_working_elsewhere():
+    from runner.api.provider import Keys, provider_config
+
+    azure = VideoGenerationConfig(provider="azure_openai", model="sora-2", base_url="https://r.openai.azure.com")
+    elsewhere = azure.model_copy(update={"provider": "openai", "base_url": "http://127.0.0.1:1/v1"})
+    assert provider_config(elsewhere, Keys(), "api_key").kind == "openai"
+
+
+def test_an_unknown_underlying_model_is_refused_with_the_nearest_name():
+    with pytest.raises(ValidationError, match="'sora2' is no model; did you mean sora-2"):
+        VideoGenerationConfig(provider="azure_openai", model="my-sora", underlying_model="sora2")
+
+
 def test_a_misspelt_role_or_key_of_an_image_is_refused():
     for image in ({"image": "a.png", "type": "frist_frame"}, {"image": "a.png", "tpye": "reference"}):
         with pytest.raises(ValidationError):

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import runner
+
 README = Path(__file__).parents[2] / "README.md"
 
 # The Azure page's quick example of tarash-gateway; `from tarash.tarash_gateway[.models]` became `from runner`.
@@ -52,7 +54,7 @@ def test_the_quick_example_runs_with_only_imports_key_and_base_url_changed(azure
     assert azure.ledger()["jobs"] == 1
 
 
-def test_the_readmes_example_runs(azure, tmp_path, monkeypatch):
+def test_the_readmes_example_runs(azure, tmp_path, monkeypatch, caplog, capsys):
     if not README.exists():
         pytest.skip("there is no README beside the tests")
     section = README.read_text(encoding="utf-8").partition("## From Python")[2]
@@ -62,3 +64,17 @@ def test_the_readmes_example_runs(azure, tmp_path, monkeypatch):
     program = found[1].replace("https://RESOURCE.openai.azure.com", azure.azure_url).replace("…", "a-key")
     exec(compile(program, "README.md", "exec"), {})
     assert (tmp_path / "skyline.mp4").read_bytes()[4:8] == b"ftyp"
+    assert caplog.text == ""
+    assert capsys.readouterr().out.splitlines()[-1] == "0.8"
+
+
+def test_what_the_page_for_tarashs_users_names_is_public():
+    page = README.parent / "docs" / "tarash.md"
+    if not page.exists():
+        pytest.skip("there is no documentation beside the tests")
+    same, _, table = page.read_text(encoding="utf-8").partition("What differs on purpose:")
+    here = same + "".join(row.split("|")[2] for row in table.splitlines() if row.count("|") > 3)
+    words = r"[A-Z][A-Za-z]+(?:Error|Response|Metadata|Type|Content|Callback|Handler|Config)"
+    named = set(re.findall(rf"`({words}|(?:generate|register)_\w+|Resolution|AspectRatio)\b", here))
+    assert named <= {*runner.__all__, "TimeoutError", "ValidationError"}
+    assert {"RunnerError", "JobTimeoutError", "register_provider", "AspectRatio"} <= named

@@ -30,7 +30,8 @@ from runner import (
         ({"image_list": ["nowhere.png"]}, "nowhere.png does not exist"),
         ({"seed": 1}, "seed"),
         ({"negative_prompt": "rain"}, "negative_prompt"),
-        ({"extra_params": {"seconds": "5"}}, "would override"),
+        ({"extra_params": {"seconds": "5"}}, r"Invalid duration for azure_openai \(sora-2\): 5 seconds"),
+        ({"extra_params": {"model": "sora-2-pro"}}, "would override"),
         ({"prompt": " "}, "prompt is empty"),
     ],
 )

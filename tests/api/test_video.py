@@ -123,6 +123,41 @@ def test_an_unknown_deployment_gets_sora_2s_rules_and_a_warning(config, emulator
     assert emulator.ledger()["jobs"] == 1
 
 
+def test_a_deployment_whose_model_is_named_has_its_rules_and_price_and_no_warning(config, emulator, caplog):
+    named = config.model_copy(update={"model": "prod-sora", "underlying_model": "sora-2"})
+    response = generate_video(named, VideoGenerationRequest(prompt="A boat", duration_seconds=8))
+    assert (response.model, response.provider_metadata["request_sent"]["model"]) == ("prod-sora", "prod-sora")
+    assert response.cost.estimated_usd == response.cost.actual_usd == pytest.approx(0.8)
+    assert (response.warnings, caplog.text) == ((), "")
+    pro = config.model_copy(update={"model": "prod-sora", "underlying_model": "sora-2-pro"})
+    response = generate_video(pro, VideoGenerationRequest(prompt="A boat", duration_seconds=8))
+    assert response.cost.actual_usd == pytest.approx(2.4)
+    with pytest.raises(ConfigError, match=r"Invalid duration for azure_openai \(sora-2\): 5 seconds. Allowed"):
+        generate_video(named, VideoGenerationRequest(prompt="A boat", duration_seconds=5))
+
+
+def test_an_underlying_model_of_the_other_kind_is_refused(config, request_):
+    other = config.model_copy(update={"model": "prod-sora", "underlying_model": "gpt-image-2"})
+    with pytest.raises(ConfigError, match="gpt-image-2 is an image model"):
+        generate_video(other, request_)
+
+
+def test_the_api_version_that_is_shown_changes_nothing_that_is_sent(config, request_):
+    assert config.api_version == "2024-05-01-preview"
+    shown = generate_video(config, request_)
+    none = generate_video(config.model_copy(update={"api_version": None}), request_)
+    sent = [each.provider_metadata for each in (shown, none)]
+    assert sent[0]["request_sent"] == sent[1]["request_sent"]
+    assert sent[0]["endpoint"] == sent[1]["endpoint"]
+
+
+def test_an_extra_parameter_that_is_a_field_is_sent_as_it(config):
+    request = VideoGenerationRequest(prompt="A boat", extra_params={"seconds": "8", "size": "720x1280"})
+    response = generate_video(config, request)
+    sent = response.provider_metadata["request_sent"]
+    assert (sent["seconds"], sent["size"], response.duration) == ("8", "720x1280", 8.0)
+
+
 def test_without_a_duration_none_is_sent(config):
     response = generate_video(config, VideoGenerationRequest(prompt="A boat"))
     assert "seconds" not in response.provider_metadata["request_sent"]

@@ -1,0 +1,137 @@
+"""A config and its fallbacks, tried in turn where one of them is a provider of the program's own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from runner.errors import (
+    ArtifactError,
+    ConfigError,
+    GenerationFailedError,
+    JobNotFoundError,
+    JobTimeoutError,
+    RunnerError,
+    UncertainError,
+)
+
+from .config import GenerationConfig
+from .execution import AttemptMetadata, ExecutionMetadata
+from .handler import ProviderHandler, handler_of
+from .response import GenerationResponse
+
+C = TypeVar("C", bound=GenerationConfig)
+R = TypeVar("R", bound=GenerationResponse)
+
+_log = logging.getLogger("runner")
+
+
+def flattened(config: C) -> Iterator[C]:
+    """Yield the config, then its fallbacks, each followed by its own."""
+    yield config
+    for fallback in getattr(config, "fallback_configs", None) or ():
+        yield from flattened(fallback)
+
+
+def gives_way(error: RunnerError) -> bool:
+    """Return whether another place may be asked after `error`: nothing that was paid may still come."""
+    if not error.retryable or isinstance(error, ArtifactError | UncertainError | JobNotFoundError):
+        return False
+    return error.job_id is None or isinstance(error, GenerationFailedError | JobTimeoutError)
+
+
+async def along_async(
+    config: C,
+    engine: Callable[[C], Awaitable[R]],
+    own: Callable[[ProviderHandler, C], Awaitable[R]],
+    kind: type[R],
+) -> R:
+    """Return the first response of the chain; one without providers of the program's own is the engine's as it is."""
+    chain = list(flattened(config))
+    if not any(map(handler_of, chain)):
+        return await engine(config)
+    tries = _Tries(chain)
+    for choice in chain:
+        handler = handler_of(choice)
+        with tries.next(choice):
+            made = await (engine(_alone(choice)) if handler is None else own(handler, choice))
+            return tries.finished(made, kind)
+    raise AssertionError("the last try returns or raises")
+
+
+def along(config: C, engine: Callable[[C], R], own: Callable[[ProviderHandler, C], R], kind: type[R]) -> R:
+    """Return the same as `along_async`, waiting for it."""
+    chain = list(flattened(config))
+    if not any(map(handler_of, chain)):
+        return engine(config)
+    tries = _Tries(chain)
+    for choice in chain:
+        handler = handler_of(choice)
+        with tries.next(choice):
+            made = engine(_alone(choice)) if handler is None else own(handler, choice)
+            return tries.finished(made, kind)
+    raise AssertionError("the last try returns or raises")
+
+
+class _Tries:
+    """What came of each config of a chain."""
+
+    def __init__(self, chain: Sequence[GenerationConfig]) -> None:
+        self._length = len(chain)
+        self._attempts: list[AttemptMetadata] = []
+        self._started = _now()
+
+    @contextmanager
+    def next(self, choice: GenerationConfig) -> Iterator[None]:
+        """Try a config; its error is passed over if another may be tried."""
+        self._choice, self._started = choice, _now()
+        try:
+            yield
+        except RunnerError as error:
+            self._add(error=error)
+            if len(self._attempts) == self._length or not gives_way(error):
+                raise
+            _log.warning("%s failed, the next is tried: %s", choice.provider, error)
+
+    def finished(self, made: R, kind: type[R]) -> R:
+        """Return the response, which knows the tries before it."""
+        if not isinstance(made, kind):
+            name = self._choice.provider
+            raise ConfigError(
+                f"the provider {name} gave back {type(made).__name__}, not {kind.__name__}",
+                hint=f"return {kind.__name__}(request_id=…, {kind.given_as}=…)",
+                provider=name,
+            )
+        self._add(request_id=made.request_id)
+        record = ExecutionMetadata(attempts=tuple(self._attempts), configs_in_chain=self._length)
+        return made.model_copy(update={"execution_metadata": record})
+
+    def _add(self, request_id: str | None = None, error: RunnerError | None = None) -> None:
+        told: dict[str, Any] = {} if error is None else {
+            "error_type": type(error).__name__,
+            "error_message": str(error),
+            "is_retryable": gives_way(error),
+        }  # fmt: skip
+        self._attempts.append(
+            AttemptMetadata(
+                attempt_number=len(self._attempts) + 1,
+                provider=self._choice.provider,
+                model=self._choice.model,
+                started_at=self._started,
+                ended_at=_now(),
+                status="success" if error is None else "failed",
+                request_id=request_id if error is None else error.job_id or error.request_id,
+                **told,
+            )
+        )
+
+
+def _alone(config: C) -> C:
+    return config.model_copy(update={"fallback_configs": None})
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

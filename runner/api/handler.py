@@ -1,0 +1,95 @@
+"""Providers of a program's own, known by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from runner.config.shipped import names
+from runner.errors import ConfigError
+
+if TYPE_CHECKING:
+    from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
+    from .request import ImageGenerationRequest, VideoGenerationRequest
+    from .response import ImageGenerationResponse, VideoGenerationResponse
+    from .update import ImageProgressCallback, ProgressCallback
+
+METHODS = ("generate_video", "generate_video_async", "generate_image", "generate_image_async")
+
+
+class ProviderHandler(Protocol):
+    """What a provider of your own does; what it cannot do raises `NotImplementedError`.
+
+    It gets config and request as they were given (the key by `config.api_key.get_secret_value()`) and builds its
+    response by hand. A `RunnerError` of its that is `retryable` lets the next of `fallback_configs` try.
+    """
+
+    def generate_video(
+        self,
+        config: VideoGenerationConfig,
+        request: VideoGenerationRequest,
+        on_progress: ProgressCallback | None = None,
+    ) -> VideoGenerationResponse:
+        """Generate a video and wait for it."""
+        ...
+
+    async def generate_video_async(
+        self,
+        config: VideoGenerationConfig,
+        request: VideoGenerationRequest,
+        on_progress: ProgressCallback | None = None,
+    ) -> VideoGenerationResponse:
+        """Generate a video without blocking the event loop."""
+        ...
+
+    def generate_image(
+        self,
+        config: ImageGenerationConfig,
+        request: ImageGenerationRequest,
+        on_progress: ImageProgressCallback | None = None,
+    ) -> ImageGenerationResponse:
+        """Generate images and wait for them."""
+        ...
+
+    async def generate_image_async(
+        self,
+        config: ImageGenerationConfig,
+        request: ImageGenerationRequest,
+        on_progress: ImageProgressCallback | None = None,
+    ) -> ImageGenerationResponse:
+        """Generate images without blocking the event loop."""
+        ...
+
+
+_handlers: dict[str, ProviderHandler] = {}
+
+
+def register_provider(provider: str, handler: ProviderHandler) -> None:
+    """Let `provider` in a config stand for `handler`, in this process; the name of a shipped one is taken over.
+
+    The handler's calls are its own: no ledger, no directory, no retry. Raises `ConfigError` if it is none.
+    """
+    if not provider.strip():
+        raise ConfigError("a provider needs a name", hint="register_provider('my-provider', MyHandler())")
+    if isinstance(handler, type):
+        raise ConfigError(
+            f"{handler.__name__} is a class", hint=f"register_provider({provider!r}, {handler.__name__}())"
+        )
+    if not any(callable(getattr(handler, name, None)) for name in METHODS):
+        raise ConfigError(f"{type(handler).__name__} has none of the methods {', '.join(METHODS)}")
+    _handlers[spelled_provider(provider)] = handler
+
+
+def registered() -> tuple[str, ...]:
+    """Return the names of all providers that were registered, sorted."""
+    return tuple(sorted(_handlers))
+
+
+def spelled_provider(name: str) -> str:
+    """Return a provider's name; a shipped one may be written with hyphens."""
+    shipped = name.replace("-", "_")
+    return shipped if shipped in names("provider") else name
+
+
+def handler_of(config: GenerationConfig) -> ProviderHandler | None:
+    """Return whose calls the config asks for; None: the engine's, as with a mock."""
+    return None if config.mocked else _handlers.get(config.provider)

@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+
+from runner.api.folder import Folder
+from runner.api.media import Media, write
+from runner.errors import RunnerError
+
+
+@pytest.fixture
+def media(tmp_path):
+    path = tmp_path / "video.mp4"
+    path.write_bytes(b"ftyp-and-more")
+    return Media.read(path, "video/mp4", Folder(tmp_path))
+
+
+def test_media_are_a_mapping_too(media):
+    assert "content" in media
+    assert "content_type" in media
+    assert "url" not in media
+    assert (media["content"], media["content_type"]) == (b"ftyp-and-more", "video/mp4")
+    assert (media.get("content_type"), media.get("url"), media.get("url", 1)) == ("video/mp4", None, 1)
+    assert dict(media) == {**media} == dict(media.items()) == {"content": b"ftyp-and-more", "content_type": "video/mp4"}
+    assert list(media.values()) == [b"ftyp-and-more", "video/mp4"]
+    assert media == {"content": b"ftyp-and-more", "content_type": "video/mp4"}
+    assert media != {"content": b"other", "content_type": "video/mp4"}
+    with pytest.raises(KeyError, match="url"):
+        media["url"]
+
+
+def test_media_stay_bytes(media):
+    assert isinstance(media, bytes)
+    assert media == b"ftyp-and-more"
+    assert b"and" in media
+    assert ord("f") in media
+    assert (media[0], media[:4], len(media)) == (ord("f"), b"ftyp", 13)
+    assert {media: 1}[b"ftyp-and-more"] == 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b"\x89PNG",
+        {"content": b"\x89PNG", "content_type": "image/png"},
+        "iVBORw==",
+        "data:image/png;base64,iVBORw==",
+    ],
+)
+def test_media_that_were_given_by_hand_are_written_as_bytes(given, tmp_path):
+    assert write(given, "image.png", tmp_path).read_bytes() == b"\x89PNG"
+    assert write(given, "image.png", tmp_path / "new" / "a.png").read_bytes() == b"\x89PNG"
+
+
+def test_an_address_is_not_written(tmp_path):
+    with pytest.raises(RunnerError, match="holds an address"):
+        write("https://example.com/video.mp4", "video.mp4", tmp_path)
