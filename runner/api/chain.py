@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -50,12 +50,11 @@ async def along_async(
     kind: type[R],
 ) -> R:
     """Return the first response of the chain; one without providers of the program's own is the engine's as it is."""
-    chain = list(flattened(config))
-    if not any(map(handler_of, chain)):
+    chain = [(choice, handler_of(choice)) for choice in flattened(config)]
+    if all(handler is None for _, handler in chain):
         return await engine(config)
-    tries = _Tries(chain)
-    for choice in chain:
-        handler = handler_of(choice)
+    tries = _Tries(len(chain))
+    for choice, handler in chain:
         with tries.next(choice):
             made = await (engine(_alone(choice)) if handler is None else own(handler, choice))
             return tries.finished(made, kind)
@@ -64,12 +63,11 @@ async def along_async(
 
 def along(config: C, engine: Callable[[C], R], own: Callable[[ProviderHandler, C], R], kind: type[R]) -> R:
     """Return the same as `along_async`, waiting for it."""
-    chain = list(flattened(config))
-    if not any(map(handler_of, chain)):
+    chain = [(choice, handler_of(choice)) for choice in flattened(config)]
+    if all(handler is None for _, handler in chain):
         return engine(config)
-    tries = _Tries(chain)
-    for choice in chain:
-        handler = handler_of(choice)
+    tries = _Tries(len(chain))
+    for choice, handler in chain:
         with tries.next(choice):
             made = engine(_alone(choice)) if handler is None else own(handler, choice)
             return tries.finished(made, kind)
@@ -79,8 +77,8 @@ def along(config: C, engine: Callable[[C], R], own: Callable[[ProviderHandler, C
 class _Tries:
     """What came of each config of a chain."""
 
-    def __init__(self, chain: Sequence[GenerationConfig]) -> None:
-        self._length = len(chain)
+    def __init__(self, length: int) -> None:
+        self._length = length
         self._attempts: list[AttemptMetadata] = []
         self._started = _now()
 

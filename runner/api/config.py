@@ -20,7 +20,8 @@ from pydantic import (
 from runner.config.frozen import Frozen, Seconds
 from runner.config.model import Validation
 
-from .names import checked_model, checked_provider, refuse_unknown
+from .handler import spelled_provider
+from .names import checked_model, refuse_unknown
 
 AZURE_API_VERSION = "2024-05-01-preview"
 """Azure's API version where none is given; no request depends on it."""
@@ -47,7 +48,8 @@ class GenerationConfig(Frozen):
         model: the model's name; on Azure the deployment's, which may be any.
         underlying_model: what a deployment is a deployment of, as in sora-2: a name of `conf/model/`, whose rules and
             prices then hold.
-        provider: an option of `conf/provider/`, as in openai, azure_openai, emulator, or one of `register_provider`.
+        provider: an option of `conf/provider/`, as in openai, azure_openai, emulator, or one of `register_provider`; it
+            is looked up by each call.
         api_key: the key, or a bearer token of Entra ID; without it the provider's environment variable is read. It is
             kept in memory only and never shown.
         base_url: the endpoint; Azure needs it, in any spelling.
@@ -66,7 +68,7 @@ class GenerationConfig(Frozen):
 
     model: Annotated[str, Field(min_length=1)]
     underlying_model: Annotated[str, AfterValidator(checked_model)] | None = None
-    provider: Annotated[str, AfterValidator(checked_provider)]
+    provider: Annotated[str, AfterValidator(spelled_provider)]
     api_key: Annotated[SecretStr | str | None, AfterValidator(_secret)] = Field(default=None, repr=False)
     base_url: str | None = None
     api_version: str | None = Field(default=None, validate_default=True)

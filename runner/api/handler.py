@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from runner.config.problem import did_you_mean
 from runner.config.shipped import names
 from runner.errors import ConfigError
 
@@ -79,11 +80,6 @@ def register_provider(provider: str, handler: ProviderHandler) -> None:
     _handlers[spelled_provider(provider)] = handler
 
 
-def registered() -> tuple[str, ...]:
-    """Return the names of all providers that were registered, sorted."""
-    return tuple(sorted(_handlers))
-
-
 def spelled_provider(name: str) -> str:
     """Return a provider's name; a shipped one may be written with hyphens."""
     shipped = name.replace("-", "_")
@@ -91,5 +87,15 @@ def spelled_provider(name: str) -> str:
 
 
 def handler_of(config: GenerationConfig) -> ProviderHandler | None:
-    """Return whose calls the config asks for; None: the engine's, as with a mock."""
-    return None if config.mocked else _handlers.get(config.provider)
+    """Return whose calls the config asks for; None: the engine's, as with a mock. Raises `ConfigError` for nobody's."""
+    handler = None if config.mocked else _handlers.get(config.provider)
+    if handler is None and not config.mocked and config.provider not in names("provider"):
+        known = [*names("provider"), *sorted(_handlers)]
+        near = did_you_mean(config.provider, known)
+        raise ConfigError(
+            f"Unsupported provider: {config.provider}{f'; did you mean {near}?' if near else ''} ({', '.join(known)})",
+            hint="one of your own is made known by register_provider(name, handler)",
+            provider=config.provider,
+            model=config.model,
+        )
+    return handler

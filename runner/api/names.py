@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from runner.config.problem import did_you_mean
 from runner.config.shipped import names
 
-from .handler import registered, spelled_provider
-
 
 def refuse_unknown(given: object, known: Iterable[str]) -> None:
     """Raise `ValueError` naming every keyword that no field has; a misspelt one would cost the full price."""
@@ -18,19 +16,6 @@ def refuse_unknown(given: object, known: Iterable[str]) -> None:
     unknown = [_unknown(str(name), fields) for name in given if name not in fields]
     if unknown:
         raise ValueError("; ".join(unknown))
-
-
-def checked_provider(name: str) -> str:
-    """The provider's name as `conf/provider/` or `register_provider` spells it; `ValueError` if there is none."""
-    known, own = names("provider"), registered()
-    spelled = spelled_provider(name)
-    if spelled not in {*known, *own}:
-        near = did_you_mean(spelled, [*known, *own])
-        raise ValueError(
-            f"{name!r} is no provider{f'; did you mean {near}?' if near else ''} ({', '.join([*known, *own])}); "
-            "one of your own is made known by register_provider first"
-        )
-    return spelled
 
 
 def checked_model(name: str) -> str:

@@ -50,7 +50,7 @@ class Keys:
 def provider_config(config: GenerationConfig, keys: Keys, name: str) -> ProviderConfig:
     """The provider that `config` describes; its key is added to `keys` as `name`. Raises `ConfigError`."""
     option_keys = option("provider", config.provider) or {}
-    emulated = config.mocked is not None or option_keys["kind"] == "emulator"
+    emulated = config.mocked is not None or option_keys.get("kind") == "emulator"
     given = _emulator(config, option_keys) if emulated else _endpoint(config, option_keys)
     if isinstance(config.api_key, SecretStr) and not emulated:
         given["api_key_env"] = name

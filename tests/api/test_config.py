@@ -6,10 +6,12 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from runner import (
+    ConfigError,
     ImageGenerationConfig,
     ImageGenerationRequest,
     VideoGenerationConfig,
     VideoGenerationRequest,
+    generate_video,
 )
 
 SECRET = "sk-0123456789abcdefghij"
@@ -55,9 +57,14 @@ def test_an_unknown_field_of_a_config_is_refused_without_its_value():
     assert SECRET not in str(caught.value)
 
 
-def test_an_unknown_provider_is_refused_with_the_nearest_name():
-    with pytest.raises(ValidationError, match="did you mean azure_openai"):
-        VideoGenerationConfig(provider="azure_opnai", model="sora-2")
+@pytest.mark.parametrize("place", ["alone", "fallback"])
+def test_an_unknown_provider_is_refused_with_the_nearest_name(place):
+    config = VideoGenerationConfig(provider="azure_opnai", model="sora-2")
+    if place == "fallback":
+        config = VideoGenerationConfig(provider="emulator", model="sora-2", fallback_configs=[config])
+    with pytest.raises(ConfigError, match="Unsupported provider: azure_opnai; did you mean azure_openai") as caught:
+        generate_video(config, VideoGenerationRequest(prompt="A boat"))
+    assert (caught.value.provider, caught.value.model) == ("azure_opnai", "sora-2")
 
 
 def test_a_provider_may_be_spelled_with_a_hyphen():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
 from runner import (
     ConfigError,
@@ -124,8 +123,21 @@ def test_a_mock_comes_before_it(own):
 
 
 def test_a_name_that_nobody_registered_is_refused_with_what_to_do(own):
-    with pytest.raises(ValidationError, match=r"did you mean my-provider.*register_provider"):
-        mine(provider="my-provder")
+    with pytest.raises(ConfigError, match="Unsupported provider: my-provder; did you mean my-provider") as caught:
+        generate_video(mine(fallback_configs=[mine(provider="my-provder")]), REQUEST)
+    assert "register_provider" in caught.value.hint
+    assert own.calls == []
+
+
+def test_a_config_may_be_made_before_its_provider_is_registered():
+    config = mine()
+    register_provider("my-provider", Handler())
+    assert generate_video(config, REQUEST).video == ADDRESS
+
+
+def test_a_mock_needs_no_provider():
+    config = mine(provider="fal", model="fal-ai/veo3", mock={"latency": 0.01}, poll_interval=0.02)
+    assert generate_video(config, REQUEST).is_mock
 
 
 @pytest.mark.parametrize(
