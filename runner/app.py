@@ -73,7 +73,7 @@ def _dispatch(arguments: list[str]) -> int:
     refuse_in_arguments(arguments)
     if is_command(arguments):
         collect_from_now_on()
-        return find(arguments[0])(arguments[1:])
+        return find(arguments)(arguments[1:])
     if arguments == ["--version"]:
         return _print_version()
     return _drive_hydra(arguments)
@@ -92,9 +92,12 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     from runner.cli.composing import composing
     from runner.cli.hydra_app import config_name, create, parse, show, single_config
     from runner.cli.prompt_guard import refuse_broken_prompts
+    from runner.cli.slips import refuse_slips
 
     parsed = parse(arguments)
-    refuse_broken_prompts(parsed.overrides, command="python -m runner" + " -m" * parsed.multirun)
+    command = "python -m runner" + " -m" * parsed.multirun
+    refuse_slips(parsed.overrides, command=command)
+    refuse_broken_prompts(parsed.overrides, command=command)
     try:
         app = create(parsed)
         with composing(app, config_name(parsed), parsed.overrides, sweep=parsed.multirun):

@@ -19,11 +19,13 @@ from .composing import composing
 from .examination import loaded
 from .hydra_app import create, parse, single_config
 from .prompt_guard import refuse_broken_prompts
+from .slips import refuse_slips
 
 
 def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
     """The validated config and the directory that its run would write to; raises `ConfigError` if it is refused."""
     parsed = parse(arguments)
+    refuse_slips(parsed.overrides)
     refuse_broken_prompts(parsed.overrides)
     try:
         app = create(parsed)

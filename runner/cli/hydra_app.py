@@ -68,7 +68,10 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     if sum(modes) > 1:
         raise ConfigError("only one of --run, --multirun, --cfg, --info and --shell-completion can be given")
     if parsed.resolve and not (parsed.cfg or parsed.help):
-        raise ConfigError("--resolve goes with --cfg or --help")
+        raise ConfigError("--resolve goes with --cfg or --help", hint="python -m runner --cfg job --resolve")
+    if parsed.package is not None and not parsed.cfg:
+        hint = "python -m runner --cfg job --package request; a prompt: \"request.prompt='A red fox'\""
+        raise ConfigError("--package goes with --cfg; nothing was sent", hint=hint)
     return parsed
 
 
@@ -88,11 +91,15 @@ def create(parsed: argparse.Namespace) -> HydraApp:
     GlobalHydra.instance().clear()
     os.environ["RUNNER_STARTED"] = started()
     main = Path(parsed.config_path).absolute() if parsed.config_path else directory()
+    if not main.is_dir():
+        raise ConfigError(f"--config-path {parsed.config_path} is no directory",
+                          hint="your own files beside the shipped ones: --config-dir DIR")  # fmt: skip
     search_path = create_config_search_path(str(main))
     if parsed.config_dir:
         extra = Path(parsed.config_dir).absolute()
         if not extra.is_dir():
-            raise ConfigError(f"--config-dir {parsed.config_dir} is no directory")
+            hint = "it names the directory that holds request/, experiment/ and other groups"
+            raise ConfigError(f"--config-dir {parsed.config_dir} is no directory", hint=hint)
         _refuse_shadows(extra)
         # Before what is shipped, so that an option of one's own takes the place of one that has its name.
         anchor = SearchPathQuery(provider="main")

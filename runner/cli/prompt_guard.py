@@ -4,42 +4,38 @@ from __future__ import annotations
 
 import itertools
 import re
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
+from runner.shell import line, word
 
 if TYPE_CHECKING:
     from runner.config import Problem
 
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
+_NO_NAME = re.compile(r"(?<!\\)(?:\\\\)*\$\{(?![A-Za-z_.$])[^}]*\}?")
+"""What looks like an interpolation, and names no key of any config: a price, for one."""
 _LONGEST = 1000
 """Characters of a command that somebody copies from a terminal; beyond, a file is the better place."""
-_PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
+PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
+"""The keys whose values are sentences."""
 
 
 def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m runner") -> None:
     """Raise `ConfigError`, with the override quoted for the shell, for a prompt that Hydra would misread."""
-    _refuse_split(overrides, command)
-    for override in overrides:
-        key, found, text = override.partition("=")
-        if found and key.lstrip("+") in _PROMPT_KEYS:
-            reason = _misread(override, text)
-            if reason:
-                raise ConfigError(f"{key}: {reason}", hint=_hint(key, text, command))
-
-
-def _refuse_split(overrides: Sequence[str], command: str) -> None:
-    """Raise `ConfigError` for a prompt that the shell has split at its blanks: `request.prompt=A red fox`."""
     for place, override in enumerate(overrides):
         key, found, text = override.partition("=")
-        words = list(itertools.takewhile(lambda word: "=" not in word and word[:1] != "~", overrides[place + 1 :]))
-        if found and key.lstrip("+") in _PROMPT_KEYS and words:
-            whole = " ".join([text, *words])
-            raise ConfigError(f"{key}: the shell has split this prompt at its blanks: {whole[:80]!r}",
-                              hint=_hint(key, whole, command))  # fmt: skip
+        if not found or key.lstrip("+") not in PROMPT_KEYS:
+            continue
+        tail = list(itertools.takewhile(lambda each: "=" not in each and each[:1] != "~", overrides[place + 1 :]))
+        whole = " ".join([text, *tail])
+        reason = _split(whole) if tail else _misread(override, text)
+        if reason:
+            rest = [*overrides[:place], *overrides[place + 1 + len(tail) :]]
+            said = _hint(key, _unquoted(whole), f"{command} {line(rest)}".strip())
+            raise ConfigError(f"{key}: {reason}: {whole[:80]!r}", hint=said)
 
 
 def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
@@ -47,19 +43,24 @@ def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
     from runner.config import Problem
 
     file = request.get("prompt_file") if isinstance(request, Mapping) else None
-    if file is None or not any(line.lstrip("+").startswith("request.prompt=") for line in overrides):
+    if file is None or not any(each.lstrip("+").startswith("request.prompt=") for each in overrides):
         return []
     message = f"would not be sent: the text of request.prompt_file={file} takes its place"
     return [Problem("request.prompt", message, "leave one of the two out, or type request.prompt_file=null, too")]
 
 
 def quoted(key: str, text: str) -> str:
-    """One shell word that makes Hydra read `text` literally as the value of `key`."""
+    """One shell word that makes Hydra read `text` literally as the value of `key`, in the shortest quotes for both."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     # OmegaConf takes the backslashes before an interpolation for escapes.
-    literal = QuotedString(_INTERPOLATION.sub(r"\1\1\\${", text), Quote.single).with_quotes()
-    return shlex.quote(f"{key}={literal}")
+    escaped = _INTERPOLATION.sub(r"\1\1\\${", text)
+    return min((word(f"{key}={QuotedString(escaped, quote).with_quotes()}") for quote in Quote), key=len)
+
+
+def _split(whole: str) -> str:
+    quotes = "these are no quotes to the shell, and " if _curly(whole) else ""
+    return f"{quotes}the shell has split this prompt at its blanks"
 
 
 def _misread(override: str, text: str) -> str | None:
@@ -71,20 +72,22 @@ def _misread(override: str, text: str) -> str | None:
         parsed = OverridesParser.create().parse_override(override)
         value = parsed._value  # noqa: SLF001 - value() would strip the quotes that this is about
     except HydraException:
-        return f"Hydra cannot read this prompt: {text[:80]!r}"
+        return "these are no quotes to Hydra" if _curly(text) else "Hydra cannot read this prompt"
     if isinstance(value, ChoiceSweep):
         unquoted = [item for item in value.list if not isinstance(item, QuotedString)]
         if unquoted and ", " in text:
-            return f"the comma would make {len(value.list)} separate paid runs of one sentence: {text[:80]!r}"
+            return f"the comma would make {len(value.list)} separate paid runs of one sentence"
     elif isinstance(value, (dict, list)):
-        return f"Hydra reads this prompt as a {'mapping' if isinstance(value, dict) else 'list'}: {text[:80]!r}"
+        return f"Hydra reads this prompt as a {'mapping' if isinstance(value, dict) else 'list'}"
+    elif (looked_up := _NO_NAME.search(text)) is not None:
+        return f"Hydra would look up {looked_up[0]} in the config"
     return None
 
 
 def _hint(key: str, text: str, command: str) -> str:
     name = key.lstrip("+")
-    line = f"  {command} {quoted(name, text)}"
-    typed = ["As one prompt, quoted for Hydra and the shell:", line] if printed_as_it_is(line) else []
+    whole = f"  {command} {quoted(name, text)}"
+    typed = ["As one prompt, quoted for Hydra and the shell:", whole] if printed_as_it_is(whole) else []
     filed = ["Put the text in a file, saved as UTF-8:", f"  {command} request.prompt_file=prompt.txt"]
     if name != "request.prompt":
         filed = [] if typed else ["Put it in a YAML file of your own, as it can be printed here only with changes"]
@@ -92,12 +95,24 @@ def _hint(key: str, text: str, command: str) -> str:
     return "\n".join(["Nothing was sent.", *typed, *filed, swept])
 
 
-def printed_as_it_is(line: str) -> bool:
+def printed_as_it_is(text: str) -> bool:
     """Return whether a line can be copied from the terminal: it has no break, no invisible character, nothing lost."""
     from runner.display.line import clean
 
     try:
-        line.encode(sys.stderr.encoding or "utf-8")
+        text.encode(sys.stderr.encoding or "utf-8")
     except UnicodeEncodeError:
         return False
-    return len(line) <= _LONGEST and clean(line, len(line)) == line
+    return len(text) <= _LONGEST and clean(text, len(text)) == text
+
+
+def _unquoted(text: str) -> str:
+    """A text without the quotes that it stands in as a whole."""
+    inner = text[1:-1]
+    straight = len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" and text[0] not in inner
+    return inner if straight or _curly(text) else text
+
+
+def _curly(text: str) -> bool:
+    """Whether a text stands between quotes that a word processor makes, and no shell knows."""
+    return len(text) > 2 and text[:1] in "“”„«‘‚" and text[-1:] in "”“»’‘"  # noqa: RUF001 - they are meant

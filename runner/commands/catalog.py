@@ -11,6 +11,13 @@ from runner.errors import ConfigError
 COMMANDS = ("character", "doctor", "emulator", "ls", "models", "repeat", "report", "resume", "show")
 """Each is a module here with a `main`, and a line of `--help` in `conf/hydra/default.yaml`."""
 
+_CALLED_ELSEWHERE = {
+    "help": "--help", "version": "--version", "list": "ls", "status": "show", "continue": "resume", "retry": "resume",
+    "rerun": "repeat", "check": "doctor", "gallery": "report",
+    **dict.fromkeys(("run", "generate", "create", "start"), "\"request.prompt='A red fox'\""),
+}  # fmt: skip
+"""What other programs call what is done here."""
+
 Command = Callable[[Sequence[str]], int]
 
 
@@ -19,11 +26,23 @@ def is_command(arguments: Sequence[str]) -> bool:
     return bool(arguments) and "=" not in arguments[0] and arguments[0][:1] not in ("-", "+", "~", "")
 
 
-def find(name: str) -> Command:
-    """The command's `main`; `ConfigError` with the nearest name if there is none."""
+def find(arguments: Sequence[str]) -> Command:
+    """The command's `main`; `ConfigError` that says what was meant if there is none."""
+    name = arguments[0]
     if name not in COMMANDS:
-        near = did_you_mean(name, COMMANDS)
-        hint = f"did you mean: python -m runner {near}" if near else f"commands: {', '.join(COMMANDS)}"
-        raise ConfigError(f"{name!r} is no command, and overrides look like key=value", hint=hint)
+        raise _no_command(arguments)
     command: Command = import_module(f"runner.commands.{name}").main
     return command
+
+
+def _no_command(arguments: Sequence[str]) -> ConfigError:
+    from runner.cli.prompt_guard import quoted
+    from runner.cli.slips import meant, refuse_mended
+
+    refuse_mended(arguments)
+    name = arguments[0]
+    near = _CALLED_ELSEWHERE.get(name) or did_you_mean(name, COMMANDS)
+    if near is None:
+        near = quoted("request.prompt", name) if " " in name else meant(name)
+    hint = f"did you mean: python -m runner {near}" if near else f"commands: {', '.join(COMMANDS)}"
+    return ConfigError(f"{name[:80]!r} is no command, and overrides look like key=value", hint=hint)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from runner.config import RunConfig, dialect_of
 from runner.errors import ConfigError
 
+from .parser import Parser
+
 if TYPE_CHECKING:
     from runner.providers import Casting, Character
 
@@ -60,8 +62,8 @@ async def _with_provider(config: RunConfig, work: Callable[[Casting], Awaitable[
         await provider.close()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runner character",
         description=__doc__,
         epilog="Overrides choose the endpoint, as in provider=azure_openai. How a video's request names its characters,"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
 from collections.abc import Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.config import RunConfig
+
+from .parser import Parser
 
 if TYPE_CHECKING:
     from runner.doctor import Check
@@ -48,8 +49,8 @@ def _tell(check: Check) -> None:
         print(f"{'':<17} → {line}", flush=True)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runner doctor",
         usage="%(prog)s [--json] [GROUP=OPTION | key=value | --config-dir DIR …]",
         description=__doc__,

@@ -13,6 +13,8 @@ from pydantic import ValidationError
 
 from runner.emulator.settings import HOST, Dialect, EmulatorSettings
 
+from .parser import Parser
+
 DESCRIPTION = "Serve an emulated videos and images API on this machine. It needs no account and costs nothing."
 EXAMPLES = """examples:
   python -m runner emulator --port 8080
@@ -34,8 +36,8 @@ COMPATIBLE = """
 """
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runner emulator",
         allow_abbrev=False,
         description=DESCRIPTION,

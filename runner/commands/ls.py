@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 import time
@@ -16,14 +15,17 @@ from runner.errors import ConfigError
 from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, shelved, summary
 from runner.sweep.foreign import never_begun
 
+from .parser import Parser
+from .place import refuse_file
+
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table, the latest last; returns 0, or 2 where there is no such directory."""
     parsed = _parser().parse_args(arguments)
+    refuse_file(parsed.outputs, "ls")
     if not parsed.outputs.is_dir():
-        raise ConfigError(
-            f"{parsed.outputs} is no directory", hint="python -m runner makes outputs/ with a first video"
-        )
+        hint = "python -m runner makes outputs/ with a first video"
+        raise ConfigError(f"there is no directory {parsed.outputs}", hint=hint)
     found = [*_summaries(parsed.outputs)]
     found = sorted([*found, *_never_begun(parsed.outputs, found)], key=lambda each: each.changed)
     with reader_may_leave():
@@ -103,8 +105,8 @@ def _plain(each: Summary) -> dict[str, object]:
     }
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m runner ls", allow_abbrev=False, description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="python -m runner ls", allow_abbrev=False, description=__doc__)
     parser.add_argument("outputs", type=Path, nargs="?", default=OUTPUTS, help="where to look (default: outputs)")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import datetime as dt
 import json
 from collections.abc import Sequence
@@ -13,6 +12,8 @@ from pydantic import TypeAdapter
 from runner.config import ModelConfig, VideoModel
 from runner.config.model import Offer
 from runner.config.shipped import names, option
+
+from .parser import Parser
 
 SOON = dt.timedelta(days=90)
 """A retirement within this time is said to be near."""
@@ -88,7 +89,7 @@ def _sizes(model: ModelConfig) -> str:
     return " ".join(model.sizes)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m runner models", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="python -m runner models", description=__doc__)
     parser.add_argument("--json", action="store_true", help="everything that is known, for programs")
     return parser

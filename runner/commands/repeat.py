@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,18 +13,26 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import read_result
 from runner.cli.directory_name import started
 from runner.cli.prompt_guard import refuse_broken_prompts
+from runner.cli.slips import refuse_slips
 from runner.cli.value_overrides import apply
 from runner.config import ModelConfig, RunConfig, load
 from runner.config.shipped import option
 from runner.errors import ConfigError
+from runner.shell import word
 from runner.sweep.finding import Finding
 from runner.sweep.preflight import PreflightError
+
+from .parser import Parser
+from .place import refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run it in a new directory and say what differs now; returns the exit code."""
     parsed = _parser().parse_args(arguments)
-    refuse_broken_prompts(parsed.overrides, command=f"python -m runner repeat {shlex.quote(str(parsed.run_dir))}")
+    refuse_file(parsed.run_dir, "repeat")
+    command = f"python -m runner repeat {word(str(parsed.run_dir))}"
+    refuse_slips(parsed.overrides, command=command, saved=True)
+    refuse_broken_prompts(parsed.overrides, command=command)
     result = _saved(parsed.run_dir)
     config = _config(result, parsed.overrides)
     for difference in differences(result, config):
@@ -60,7 +66,7 @@ def _model_differences(config: RunConfig) -> list[str]:
 
 def _saved(directory: Path) -> Result:
     if (directory / "multirun.yaml").exists() or (directory / "0" / "result.json").exists():
-        hint = f"name one of its runs: python -m runner repeat {shlex.quote(str(directory / '0'))}"
+        hint = f"name one of its runs: python -m runner repeat {word(str(directory / '0'))}"
         raise ConfigError(f"{directory} is a sweep", hint=hint)
     if not (directory / "result.json").is_file():
         raise ConfigError(
@@ -78,8 +84,8 @@ def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
     return config
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m runner repeat", description=__doc__)
+def _parser() -> Parser:
+    parser = Parser(prog="python -m runner repeat", description=__doc__)
     parser.add_argument("run_dir", type=Path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
     parser.add_argument(
         "overrides", nargs="*", default=[], help="single values to change, as in request.duration_seconds=4"

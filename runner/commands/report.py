@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +9,9 @@ from typing import TYPE_CHECKING
 
 from runner.display import clean, print_error, reader_may_leave
 from runner.errors import ConfigError
+
+from .parser import Parser
+from .place import refuse_file
 
 if TYPE_CHECKING:
     from runner.report.embedding import LeftOut
@@ -20,6 +22,8 @@ _SEVERAL = Path("report.html")
 def main(arguments: Sequence[str]) -> int:
     """Write the page and say where it is; returns 0. Raises `ConfigError` where there is nothing to show."""
     parsed = _parser().parse_args(arguments)
+    for each in parsed.dirs:
+        refuse_file(each, "report")
     from runner.report.embedding import Embedding
     from runner.report.pages import write_page
     from runner.report.reading import sweeps_of
@@ -60,8 +64,8 @@ def _output(directories: Sequence[Path]) -> Path:
     return directories[0] / NAME
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runner report",
         allow_abbrev=False,
         description="Write one page to look at runs side by side, in any browser and without a network. Sweeps keep "

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
 from runner.cli.prompt_guard import refuse_broken_prompts
+from runner.cli.slips import refuse_slips
+from runner.shell import word
+
+from .parser import Parser
+from .place import refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:
     """Resume, and return the exit code of the whole sweep."""
     parsed = _parser().parse_intermixed_args(arguments)
-    refuse_broken_prompts(parsed.overrides, command=f"python -m runner resume {shlex.quote(str(parsed.dir))}")
+    refuse_file(parsed.dir, "resume")
+    command = f"python -m runner resume {word(str(parsed.dir))}"
+    refuse_slips(parsed.overrides, command=command, saved=True)
+    refuse_broken_prompts(parsed.overrides, command=command)
     if parsed.rebuild:
         from runner.sweep.rebuilding import rebuild
 
@@ -29,8 +36,8 @@ def main(arguments: Sequence[str]) -> int:
     return resume(parsed.dir, consent, parsed.overrides, print)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runner resume",
         allow_abbrev=False,
         description="Go on where a sweep or run stopped, from what is saved in its directory: known jobs are polled "

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
+from .parser import Parser
+from .place import refuse_file
+
 if TYPE_CHECKING:
     from runner.artifacts.result import Result
     from runner.report.reading import Sweep
@@ -37,8 +40,9 @@ _DOCUMENT = """with --json, one document:
 def main(arguments: Sequence[str]) -> int:
     """Print it, or with `--json` one document; returns 0, or 2 where there is neither a run nor a sweep."""
     parsed = _parser().parse_args(arguments)
+    refuse_file(parsed.dir, "show")
     if not parsed.dir.is_dir():
-        raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls")
+        raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
     from runner.display import print_closing, print_error, reader_may_leave
     from runner.report.finite import finite
     from runner.report.reading import sweep_at
@@ -115,8 +119,8 @@ def _failures(results: Sequence[Result]) -> list[dict[str, object]]:
     ]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m runner show",
         allow_abbrev=False,
         description=__doc__,

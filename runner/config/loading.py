@@ -33,6 +33,7 @@ _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
     "tracking": {"none": NoTracking, "mlflow": MlflowTracking, "wandb": WandbTracking},
 }
 
+_FILE = "a text file, relative to where you stand; or type the prompt: \"request.prompt='A red fox'\""
 _adapter = TypeAdapter(RunConfig)
 _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 
@@ -60,7 +61,7 @@ def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]
 def _empty(file: object) -> Problem:
     if file is not None:
         return Problem("request.prompt_file", f"{file} holds no text", "write the prompt into it; nothing was sent")
-    return Problem("request.prompt", "is empty", "request.prompt='A paper boat at sea'")
+    return Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
 
 
 def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -114,7 +115,7 @@ def _read_prompt(request: object) -> tuple[list[Problem], str | None]:
     except (OSError, ValueError) as error:  # a name with a zero in it is a ValueError
         reason = error.strerror if isinstance(error, OSError) else str(error)
         where = f"{path} (from {Path.cwd()})" if not path.is_absolute() else str(path)
-        return [Problem("request.prompt_file", f"cannot read {where}: {reason}")], None
+        return [Problem("request.prompt_file", f"cannot read {where}: {reason}", _FILE)], None
 
 
 def _unique(problems: Iterable[Problem]) -> list[Problem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
@@ -56,9 +57,41 @@ _MANY = 3
 _TYPE_THIS = {
     "budget": "budget.max_usd={}",
     "request.size": "request.size=1280x720, or another WIDTHxHEIGHT; request.aspect_ratio='16:9' chooses one, too",
+    "request.image_list": "request.image_list=photo.png",
     "request.prompt": "say that it is text: \"request.prompt='{}'\"",
+    "request.lora": "'request.lora={{name: {}, path: /models/style, scale: 0.8}}'",
+    "fallbacks": "'fallbacks=[{{provider: {}}}]'",
 }
 """What is meant by values that are nearly right."""
+
+_SIZE = re.compile(r"\s*([1-9]\d{1,4})\s*[xX*×,:]\s*([1-9]\d{1,4})\s*")
+_WITH_UNIT = re.compile(r"\W?(\d+(?:\.\d+)?)\s*[A-Za-z]*")
+"""A number with what it counts, as `8s` or `$10`."""
+
+
+def _to_type(key: str, kind: object, given: object) -> str | None:
+    """What to type in place of a value of the wrong type or form."""
+    key = re.sub(r"\.\d+$", "", key)
+    text = str(given).lower() if isinstance(given, bool) else str(given)
+    if key == "request.size" and (size := _SIZE.fullmatch(text)):
+        return f"request.size={size[1]}x{size[2]}"
+    if key in _TYPE_THIS and isinstance(given, str | int | float):
+        return _TYPE_THIS[key].format(text)
+    if key == "request.prompt" and given is None:
+        return "\"request.prompt='A red fox'\""
+    if isinstance(given, list) and given:
+        return f"a sweep over them: python -m runner -m {key}={','.join(map(str, given))}"
+    return _of_kind(key, str(kind), text)
+
+
+def _of_kind(key: str, kind: str, text: str) -> str | None:
+    if kind.startswith("bool"):
+        return f"{key}=true or {key}=false"
+    if kind.startswith(("int", "float")):
+        number = _WITH_UNIT.fullmatch(text)
+        whole = ", a whole one" if kind.startswith("int") else ""
+        return f"{key}={number[1]}" if number and not text.replace(".", "").isdigit() else f"{key}=NUMBER{whole}"
+    return None
 
 
 def from_validation_error(error: ValidationError) -> list[Problem]:
@@ -88,12 +121,12 @@ def _problem(detail: dict[str, object]) -> Problem:
     if kind == "missing":
         return Problem(key, _MISSING)
     given = detail.get("input")
-    if "key" not in key and isinstance(given, str | int | float | bool):
-        meant = _TYPE_THIS.get(key)
-        text = str(given).lower() if isinstance(given, bool) else given
-        said = f"{_shown(given)} is not allowed: {message[0].lower()}{message[1:]}"
-        return Problem(key, said, meant.format(text) if meant else None)
-    return Problem(key, message[0].lower() + message[1:])
+    said = message[0].lower() + message[1:]
+    if "key" in key:
+        return Problem(key, said)
+    if isinstance(given, str | int | float | bool):
+        said = f"{_shown(given)} is not allowed: {said}"
+    return Problem(key, said, _to_type(key, kind, given))
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 import sys
 from collections import Counter
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from runner.artifacts.result import Artifact, Result
 from runner.config.ranges import ranges
+from runner.shell import word
 
 from .line import clean
 from .money import how_to_go_on, money
@@ -74,7 +74,7 @@ def _single(result: Result, directory: Path, resumed_by: Path, running: str | No
     if not result.artifacts:
         yield Line(f"  details: {directory / 'result.json'}")
     else:
-        yield Line(f"{money([result])}  ·  python -m runner repeat {shlex.quote(str(directory))}")
+        yield Line(f"{money([result])}  ·  python -m runner repeat {word(str(directory))}")
 
 
 def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.config import RunConfig, did_you_mean
+from runner.config.shipped import names
 from runner.errors import AuthenticationError
 from runner.providers import Reply
 
@@ -71,9 +72,8 @@ def _model(answers: Answers, config: RunConfig) -> Check:
     if not answers.names and (answers.model.status != 404 or no_route(answers.model)):
         return skip(title, f"unknown: the server lists no models; the first request tells whether {name} is there")
     near = did_you_mean(name, answers.names)
-    hint = (
-        f"model.name={near}" if near else f"there are: {_some(answers.names)}" if answers.names else "model.name=NAME"
-    )
+    key = "model" if near in names("model") else "model.name"
+    hint = f"{key}={near}" if near else f"there are: {_some(answers.names)}" if answers.names else "model.name=NAME"
     # Gateways serve more than they list.
     return (fail if kind in _EXACT else warn)(title, f"{name} is not among the models of the server", hint)
 

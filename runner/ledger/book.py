@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 import shutil
 import sqlite3
 import tempfile
@@ -22,6 +21,7 @@ from runner.artifacts.atomic import discard, publish
 from runner.artifacts.result import Result, RunStatus
 from runner.config import RunConfig
 from runner.errors import ConfigError, DiskError
+from runner.shell import word
 
 NAME = "ledger.sqlite3"
 VERSION = 1
@@ -371,7 +371,7 @@ def rebuilding(place: Path) -> str:
     """Return the command that builds the ledger in `place` anew."""
     here = Path.cwd()
     shown = place.relative_to(here) if place.is_relative_to(here) else place
-    return f"python -m runner resume {shlex.quote(os.fspath(shown))} --rebuild"
+    return f"python -m runner resume {word(os.fspath(shown))} --rebuild"
 
 
 def _begin(path: Path) -> None:

@@ -7,7 +7,6 @@ whole directory was copied.
 from __future__ import annotations
 
 import os
-import shlex
 import socket
 import uuid
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigError
+from runner.shell import word
 
 from .book import NAME, Ledger, LedgerError, Original
 from .lock import LockedError
@@ -63,7 +63,7 @@ class CopyError(ConfigError):
 
     def __init__(self, directory: Path, original: Original, count: int) -> None:
         runs, them = ("1 run", "it") if count == 1 else (f"{count:,} runs", "them")
-        here, there = shlex.quote(os.fspath(directory)), shlex.quote(os.fspath(original.directory))
+        here, there = word(os.fspath(directory)), word(os.fspath(original.directory))
         super().__init__(
             f"{directory} is a copy of {original}, which may have paid for {runs} since; nothing was sent for {them}",
             hint=f"python -m runner resume {there} goes on in the original{' there' if original.host else ''}\n"

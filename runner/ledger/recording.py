@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 from runner.artifacts.atomic import disk_errors
 from runner.engine.run import Run
 from runner.errors import ConfigError
+from runner.shell import word
 
 from .book import NAME, Entry, Ledger, run_directory
 from .lock import locked
@@ -46,7 +46,7 @@ def entered(
     if any(works.get(number) != entry.fingerprint for number, entry in had.items()):
         raise ConfigError(
             f"{ledger.directory} holds other runs",
-            hint=f"python -m runner resume {shlex.quote(str(ledger.directory))} goes on with those; for others, give "
+            hint=f"python -m runner resume {word(str(ledger.directory))} goes on with those; for others, give "
             "the command with another directory and reuse=true, which pays for nothing that is there",
         )
     if new := [run for run in runs if run.index not in had]:

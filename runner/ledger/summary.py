@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import runner.errors
 from runner.artifacts.result import RunStatus
 from runner.errors import RunnerError, UnexpectedAnswerError
+from runner.shell import word
 
 from .book import NAME, Ledger, LedgerError
 from .lock import at_work
@@ -93,7 +93,7 @@ def may_pass(kind: str, *, retryable: bool) -> bool:
 def go_on(states: Mapping[RunStatus, int], directory: Path, *, retryable: bool) -> str | None:
     """The command that brings runs in these states further, None if none does."""
     left = {status for status, count in states.items() if count}
-    resume = f"{RESUME} {shlex.quote(os.fspath(directory))}"
+    resume = f"{RESUME} {word(os.fspath(directory))}"
     if any(status.unfinished and status is not RunStatus.UNCERTAIN for status in left):
         return resume
     if RunStatus.UNCERTAIN in left:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import shlex
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from runner.artifacts.result_file import NAME
 from runner.config import Budget
 from runner.display.money import how_to_go_on, under
 from runner.ledger.summary import RESUME
+from runner.shell import word
 
 from .axes import axes_of
 from .cell import Place, cell, group_of
@@ -68,7 +68,7 @@ class Exhibition:
             label=self.axes.labels[position],
             own=self.leaves.own(position),
             directory=self.standpoint.relative(where),
-            typed=shlex.quote(self._here.relative(where)),
+            typed=word(self._here.relative(where)),
         )
 
     def where(self, position: int) -> Path:
@@ -153,7 +153,7 @@ class State:
             return None
         way = sweep.resumed_by(sweep.directory)
         if number in self._busy:  # for whoever finds it stopped
-            return f"{RESUME} {shlex.quote(str(way))}"
+            return f"{RESUME} {word(str(way))}"
         pairs = zip(self._exhibition.owners, self._results, strict=True)
         own = [result for owner, result in pairs if owner == number]
         if any(result.error is not None and result.error.type == "BudgetError" for result in own):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.config import Problem
+from runner.shell import word
 
 if TYPE_CHECKING:
     from .embedding import Embedding
@@ -70,6 +70,6 @@ def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
 
 def not_written(directory: Path, error: Exception) -> Problem:
     """That a sweep's page is not up to date, and why."""
-    again = f"python -m runner report {shlex.quote(str(directory))}"
+    again = f"python -m runner report {word(str(directory))}"
     hint = f"no run is touched by that; {again} makes the page again"
     return Problem("", f"{directory / NAME} is not up to date: {error}", hint, "warning")

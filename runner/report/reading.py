@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from runner.ledger import Acquaintance, Ledger, LedgerError, has_ledger, shelved
 from runner.ledger.book import NAME as LEDGER
 from runner.ledger.lock import at_work
 from runner.ledger.shelf import walk
+from runner.shell import word
 
 Found = tuple[Path, Result]
 """A run's directory and what is known of it."""
@@ -97,7 +97,7 @@ def sweep_at(directory: Path) -> Sweep:
         if len(below.sweeps) != 1 or below.unreadable:
             raise ConfigError(
                 f"{directory} is neither a run nor a sweep, but holds some",
-                hint=f"python -m runner ls {shlex.quote(os.fspath(directory))} names them",
+                hint=f"python -m runner ls {word(os.fspath(directory))} names them",
             )
         (found,) = below.sweeps
     if not found.runs:

@@ -13,11 +13,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Problem, did_you_mean
 from runner.errors import RunnerError
+from runner.shell import word
 
 _OVERRIDDEN = re.compile(r"Could not override '(?P<key>[^']+)'")
 _DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")
 _ADDED = re.compile(r"An item is already at '(?P<key>[^']+)'")
 _UNCHOSEN = re.compile(r"You must specify '(?P<key>[^']+)'")
+_SEVERAL = re.compile(r"Ambiguous value for argument '(?P<line>.*)'\n1\. ", re.DOTALL)
+_SWEPT = re.compile(r"Sweep parameters '(?P<line>.*)' requires --multirun", re.DOTALL)
 _MERGED = re.compile(r"Error merging override \+{0,2}(?P<key>[^=]+)=")
 
 
@@ -50,13 +53,22 @@ def _unreadable(error: OverrideParseException) -> Problem:
 
 def _no_such_option(error: MissingConfigException) -> Problem:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
-    if not group or error.options is None:
+    if error.missing_cfg_file is None:
+        return Problem("", _first_line(error))
+    if not group and error.options is None:
+        return Problem("--config-name", f"there is no primary config {name!r}", _where_configs_are(name))
+    if error.options is None:
         return Problem(group, _first_line(error))
     near = did_you_mean(name, error.options) or _without_punctuation(name, error.options)
     allowed = ", ".join(sorted(error.options)) or "none"
     return Problem(
         group, f"{name!r} is no option. Allowed: {allowed}", f"did you mean {group}={near}?" if near else None
     )
+
+
+def _where_configs_are(name: str) -> str:
+    where = "python -m runner --config-dir DIR --config-name NAME takes DIR/NAME.yaml"
+    return f"{where}; it ends in .yaml" if name.endswith(".yml") else where
 
 
 def _without_punctuation(name: str, options: Iterable[str]) -> str | None:
@@ -84,9 +96,23 @@ def _refused_override(message: str, cause: BaseException | None, config_loader: 
     if match := _UNCHOSEN.search(message):
         options = ", ".join(line.strip() for line in message.splitlines() if line.startswith("\t"))
         return Problem(match["key"], "must be chosen" + (f". Allowed: {options}" if options else ""))
+    if match := _SEVERAL.match(message) or _SWEPT.match(message):
+        return _several(match["line"])
     if match := _MERGED.search(message):
         return Problem(match["key"], _first_line(cause) if cause else message)
     return Problem("", " ".join(message.split()) or type(cause).__name__)
+
+
+def _several(lines: str) -> Problem:
+    """The problem of values of which a single run can have one."""
+    line = lines.strip()
+    key, _, value = line.partition("=")
+    hint = f"a sweep over them: python -m runner -m {word(line)}"
+    if "prompt" in key:
+        hint += "; one text: " + word(f"{key}='{value}'")
+    elif key.endswith("_list"):
+        hint += "; one list: " + word(f"{key}=[{value}]")
+    return Problem(key, f"{value[:80]} would be several runs", hint)
 
 
 def _unknown_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> Problem:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.choices import check_choices
 from runner.config.tracking import missing_packages
 from runner.errors import ConfigError
+from runner.shell import word
 
 from .finding import Finding, lines
 
@@ -182,7 +182,7 @@ def _strangers(directories: Sequence[Path], ledgers: Acquaintance) -> Iterator[F
         if others:
             message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
             hint = (
-                f"python -m runner resume {shlex.quote(str(place))}, or choose another hydra.sweep.dir, "
+                f"python -m runner resume {word(str(place))}, or choose another hydra.sweep.dir, "
                 "with reuse=true for what is there already"
             )
             yield Finding(None, Problem("hydra.sweep.dir", message, hint))

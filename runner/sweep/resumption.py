@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -42,6 +41,7 @@ from runner.ledger import (
 from runner.ledger.budget import spent
 from runner.ledger.reconciliation import leads_elsewhere, linked_files
 from runner.providers.job import is_id
+from runner.shell import word
 from runner.tracking import Tracking
 
 from .consent import agree_to_rest, payers
@@ -147,7 +147,7 @@ def _objections(
     if objection is not None:
         flags = " --retry-failed" * consent.retry_failed + " --resubmit-uncertain" * consent.resubmit_uncertain
         enough, _, _ = (objection.hint or "").partition(" ")
-        objection.hint = f"python -m runner resume {shlex.quote(str(directory))} {enough}{flags}"
+        objection.hint = f"python -m runner resume {word(str(directory))} {enough}{flags}"
         yield objection
     if findings:
         yield _HeldError(findings, total)
@@ -183,7 +183,7 @@ def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
     if not expired:
         return ""
     numbers = ranges([result.index for result in expired])
-    first = shlex.quote(str(_shown(places[expired[0].index])))
+    first = word(str(_shown(places[expired[0].index])))
     price = Estimate.total(result.cost.estimated_usd for result in expired)
     return (
         f"expired: run{'s' * (len(expired) > 1)} {numbers}; --retry-failed does not pay for "
@@ -208,7 +208,7 @@ def _places(directory: Path) -> list[Path]:
     known = Acquaintance().find(directory.resolve())
     if known is not None:
         named = "this directory" if directory.resolve() == Path.cwd() else directory
-        hint = f"python -m runner resume {shlex.quote(str(_shown(known[0])))}"
+        hint = f"python -m runner resume {word(str(_shown(known[0])))}"
         raise ConfigError(f"{named} is one run of a sweep", hint=hint)
     if (directory / NAME).is_file():
         _begin_ledger(directory)
@@ -221,13 +221,13 @@ def _places(directory: Path) -> list[Path]:
     below = {path.parent for path in directory.glob("*/ledger.sqlite3")}
     if below and not alone:
         raise ConfigError(
-            f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {shlex.quote(str(directory))}"
+            f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {word(str(directory))}"
         )
     if alone:
         raise ConfigError(
             f"{directory} has no ledger; {len(alone)} of its runs have a {NAME}, from which it can be built anew",
             hint=f"{rebuilding(directory)}\nor, each run alone:\n"
-            + "\n".join(f"python -m runner resume {shlex.quote(str(run))}" for run in alone[:_NAMED])
+            + "\n".join(f"python -m runner resume {word(str(run))}" for run in alone[:_NAMED])
             + f"\nand so on for {len(alone) - _NAMED} more" * (len(alone) > _NAMED),
         )
     raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from runner.config.tracking import MlflowTracking, WandbTracking
 from runner.display import clean, print_problems
 from runner.display.reader import say
 from runner.engine.run import Event, Run
+from runner.shell import word
 
 from .address import without_credentials
 from .facts import run_facts, sweep_facts
@@ -111,7 +111,7 @@ class Tracker:
         else:
             reason, slow = f"it did not get on for {patience:g} s", True
         message = f"{self._config.kind} has not recorded everything: {reason}; runs and their files are not affected"
-        again = f"python -m runner resume {shlex.quote(str(self._directory))}"
+        again = f"python -m runner resume {word(str(self._directory))}"
         longer = f" tracking.patience_seconds={patience * _LONGER:g}" * slow
         print_problems([Problem("tracking", message, f"{again}{longer} sends the rest", "warning")])
 

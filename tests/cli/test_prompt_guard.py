@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import shlex
 import subprocess
 import sys
 
@@ -14,11 +13,6 @@ from omegaconf import OmegaConf
 from runner.cli.prompt_guard import quoted, refuse_broken_prompts
 from runner.display import print_error
 from runner.errors import ConfigError
-
-
-def read_back(word: str) -> str:
-    (argument,) = shlex.split(word)
-    return composed(argument)
 
 
 def composed(argument: str) -> str:
@@ -50,9 +44,46 @@ texts = st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_chara
 biting = st.text(alphabet=st.sampled_from("\\${}'\"`!#&|;<>*?~ \n\t,=()[]:%éa\u200d\ufeff\U0001f469"), min_size=1)
 
 
-@given(texts | biting)
-def test_the_quoted_form_is_read_back_literally(text):
-    assert read_back(quoted("request.prompt", text)) == text
+@given(st.lists(texts | biting, min_size=20, max_size=40))
+@settings(max_examples=20, deadline=None)
+def test_the_quoted_form_is_read_back_literally(prompts):
+    typed = " ".join(quoted("request.prompt", text) for text in prompts)
+    assert [composed(argument) for argument in by_bash(typed)] == prompts
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("A red fox", "\"request.prompt='A red fox'\""),
+        ("It's a fox", "\"request.prompt='It\\'s a fox'\""),
+        ("it costs $5", "'request.prompt=\"it costs $5\"'"),
+        ("a fox!", "'request.prompt=\"a fox!\"'"),
+        ("${19.99}", "'request.prompt=\"\\${19.99}\"'"),
+    ],
+)
+def test_the_quotes_are_those_that_one_would_type(text, typed):
+    assert quoted("request.prompt", text) == typed
+
+
+def test_the_command_to_type_has_all_else_that_was_typed():
+    with pytest.raises(ConfigError) as caught:
+        refuse_broken_prompts(["provider=openai", "request.prompt=A", "red", "fox", "request.size=720x1280"])
+    said = "python -m runner provider=openai request.size=720x1280 \"request.prompt='A red fox'\""
+    assert said in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("typed", [["request.prompt=“A red fox”"], ["request.prompt=“A", "red", "fox”"]])
+def test_quotes_of_a_word_processor_are_no_part_of_a_prompt(typed):
+    with pytest.raises(ConfigError, match="no quotes to") as caught:
+        refuse_broken_prompts(typed)
+    assert quoted("request.prompt", "A red fox") in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("override", ["request.prompt=for ${19.99}", r"request.prompt='for ${19.99}'"])
+def test_a_price_is_no_reference(override):
+    with pytest.raises(ConfigError, match="look up") as caught:
+        refuse_broken_prompts([override])
+    assert quoted("request.prompt", "for ${19.99}") in (caught.value.hint or "")
 
 
 @given(texts | biting)
@@ -114,6 +145,8 @@ def test_a_comma_that_would_pay_for_two_runs_is_refused():
         "request.duration_seconds=4, 8",
         "+experiment=x",
         "request.prompt=",
+        "request.prompt=by ${oc.env:USER} for ${.aspect_ratio}",
+        r"request.prompt='for \${19.99}'",
     ],
 )
 def test_what_hydra_reads_as_meant_passes(override):

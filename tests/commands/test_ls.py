@@ -152,7 +152,7 @@ def test_another_directory_and_one_sweep_alone_can_be_asked_for(shelve, told, he
 
 def test_where_there_is_nothing_it_says_so(here, capsys, told):
     assert run(["ls"]) == 2
-    assert "outputs is no directory" in capsys.readouterr().err
+    assert "there is no directory outputs" in capsys.readouterr().err
     (here / "outputs").mkdir()
     assert run(["ls"]) == 0
     assert "holds no runs" in capsys.readouterr().out

@@ -123,7 +123,7 @@ async def test_nobody_signed_in_is_the_credential_s_failure(emulator, azure, loo
 async def test_a_model_that_is_not_there_suggests_the_nearest(emulator, openai, look):
     checks = await look(openai(emulator, "model.name=sora-3"), {"OPENAI_API_KEY": KEY})
     assert checks["model"].status == "fail"
-    assert checks["model"].hint == "model.name=sora-2"
+    assert checks["model"].hint == "model=sora-2"
 
 
 async def test_a_retired_model_is_the_config_s_failure(emulator, openai, look):

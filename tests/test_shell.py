@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import subprocess
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runner.shell import line, word
+
+texts = st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
+biting = st.text(alphabet=st.sampled_from("\\\\\\${}'\"`!#&|;<>*?~ \n\ta="))
+
+
+def by_bash(typed: str) -> list[str]:
+    """The words that bash makes of a line."""
+    done = subprocess.run(["bash", "-c", f"printf '%s\\0' {typed}"], capture_output=True, check=True, timeout=60)
+    return done.stdout.decode().split("\0")[:-1]
+
+
+@given(st.lists(texts | biting, min_size=20, max_size=40))
+@settings(max_examples=20, deadline=None)
+def test_bash_reads_the_words_that_were_meant(words):
+    assert by_bash(line(words)) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "typed"),
+    [
+        ("request.size=1280x720", "request.size=1280x720"),
+        ("outputs/my film", "'outputs/my film'"),
+        ("request.prompt='A red fox'", "\"request.prompt='A red fox'\""),
+        ("it's", '"it\'s"'),
+        ("it's $5", '"it\'s \\$5"'),
+        ("", "''"),
+    ],
+)
+def test_quotes_are_as_few_as_possible(text, typed):
+    assert word(text) == typed
+
+
+@given(biting)
+def test_no_earlier_command_is_called_up(text):
+    typed = word(f"!{text}")
+    assert not typed.startswith('"')
