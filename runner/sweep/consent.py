@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -15,6 +14,7 @@ from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
 from runner.ledger.budget import spent as spent_by
+from runner.shell import word
 
 from .payable import Intent, payable
 
@@ -60,7 +60,7 @@ def _apart(file: str | None) -> str:
     if file is None:
         return "as a prompt for each: -m \"request.prompt='first','second'\""
     names = "request.prompt_file=$(echo prompt-* | tr ' ' ,)"
-    return f"as a prompt for each line: split -l 1 {shlex.quote(file)} prompt- && python -m runner -m {names}"
+    return f"as a prompt for each line: split -l 1 {word(file)} prompt- && python -m runner -m {names}"
 
 
 def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
