@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -100,6 +102,64 @@ def read() -> Callable[[str | Path], dict[str, Any]]:
         return json.loads(found[1])
 
     return data
+
+
+class Asked(NamedTuple):
+    """A request that a small server got."""
+
+    method: str
+    path: str
+    query: str
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class SmallServer:
+    """A server on a free port of this machine that keeps what it is asked and gives one answer, JSON, to everything."""
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.answer: Callable[[Asked], tuple[int, Any]] = lambda _: (404, {"error": {"message": "nothing here"}})
+        own = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def handle_any(self) -> None:
+                path, _, query = self.path.partition("?")
+                body = self.rfile.read(int(self.headers.get("content-length") or 0))
+                asked = Asked(self.command, path, query, body)
+                own.asked.append(asked)
+                status, answer = own.answer(asked)
+                content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("content-type", "video/mp4" if isinstance(answer, bytes) else "application/json")
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_DELETE = handle_any  # noqa: N815 - names of http.server's
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.base_url = f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def paths(self, method: str) -> list[str]:
+        return [asked.path for asked in self.asked if asked.method == method]
+
+
+@pytest.fixture
+def small_server() -> Iterator[SmallServer]:
+    small = SmallServer()
+    thread = threading.Thread(target=small.server.serve_forever)
+    thread.start()
+    yield small
+    small.server.shutdown()
+    thread.join()
+    small.server.server_close()
 
 
 class Clock:

@@ -8,7 +8,8 @@ from runner.lazy import names_from
 
 if TYPE_CHECKING:
     from .budget import Budget
-    from .capability import check, sent_size
+    from .capability import check
+    from .defaults import sent_size
     from .dialect import Dialect
     from .loading import known_keys, load, without_own_keys
     from .model import ImageModel, ModelConfig, VideoModel
@@ -63,7 +64,8 @@ __getattr__ = names_from(
     __name__,
     {
         "budget": ("Budget",),
-        "capability": ("check", "sent_size"),
+        "capability": ("check",),
+        "defaults": ("sent_size",),
         "dialect": ("Dialect",),
         "loading": ("known_keys", "load", "without_own_keys"),
         "model": ("ImageModel", "ModelConfig", "VideoModel"),

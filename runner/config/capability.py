@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 
+from .defaults import sent_size
 from .extension import check_extensions
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .operation import check_extension
@@ -28,13 +29,6 @@ def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
         return problems
     found = list(_capabilities(config))
     return problems + ([p.as_warning() for p in found] if config.model.validation == "warn" else found)
-
-
-def sent_size(request: VideoRequest | ImageRequest, model: ModelConfig) -> str | None:
-    """WIDTHxHEIGHT as sent: `size` if given, else what the aspect ratio stands for, else nothing."""
-    if request.size is not None or request.aspect_ratio is None:
-        return request.size
-    return model.aspect_ratios.get(request.aspect_ratio)
 
 
 _NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
@@ -77,6 +71,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         if request.video is None:
             yield from _duration(request, model, config.provider.kind)
+            yield from _needed(request.image_list, model)
         yield from check_extension(request, config.provider.kind)
         yield from _references(request.image_list, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
@@ -149,6 +144,14 @@ def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> It
         if value != type(request).model_fields[name].default:
             yield Problem(f"request.{name}", f"is not something {model.name} can honour",
                           takers(name, request.kind))  # fmt: skip
+
+
+def _needed(images: tuple[str, ...], model: VideoModel) -> Iterator[Problem]:
+    least = model.min_reference_images
+    if len(images) < least:
+        what = "an image" if least == 1 else f"{least} images"
+        yield Problem("request.image_list", f"{model.name} works from {what}, and {len(images) or 'none'} is given",
+                      "request.image_list=[PATH], or a model that works from text alone")  # fmt: skip
 
 
 def _references(images: tuple[str, ...], model: ModelConfig) -> Iterator[Problem]:

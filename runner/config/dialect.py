@@ -28,6 +28,12 @@ class Dialect:
         extensions: the request keys beyond OpenAI's API that it has a field for.
         names: what a key is called there, where it is not called the same.
         fields: every field that its form reads; what else is given goes into one field, `extra_params`. None: any.
+        image_fields: every field that a request for new images is read for. None: any.
+        edit_fields: every field that the form of an image edit is read for. None: any.
+        packs_images: whether what else is given for new images goes into their `extra_params`.
+        takes_auto: whether `auto` is a size there; where not, it is left out, which leaves the size to the server.
+        unnamed_length: what it makes where a request names no length, for people; None: what the model's data names.
+            The model's default length and size are sent where this is another.
         limits: the largest values that it takes.
         nested_as_text: whether it reads an object or a list from a form only as JSON text.
         video_operations: what can be done with videos.
@@ -36,12 +42,18 @@ class Dialect:
         image_address: the form field that takes an input image's address; None: as OpenAI, in JSON.
         fetches: whether the server fetches an input image from its address; else it is downloaded here and sent.
         asks_base64: whether images come as base64 only when asked for.
+        deletes: whether a job can be deleted.
         lists: whether the jobs of an account can be listed.
     """
 
     extensions: frozenset[str] = EXTENSIONS
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
+    image_fields: frozenset[str] | None = None
+    edit_fields: frozenset[str] | None = None
+    packs_images: bool = False
+    takes_auto: bool = True
+    unnamed_length: str | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     nested_as_text: bool = False
     video_operations: frozenset[str] = _OPENAI
@@ -50,6 +62,7 @@ class Dialect:
     image_address: Literal["image_reference", "reference_url"] | None = None
     fetches: bool = True
     asks_base64: bool = False
+    deletes: bool = True
     lists: bool = True
 
     def name(self, key: str) -> str:
@@ -61,7 +74,7 @@ OPENAI = Dialect()
 """The protocol as OpenAI documents it."""
 
 # Read in the packages vllm-omni 0.30.0 (entrypoints/openai), sglang 0.5.23 (multimodal_gen/runtime/entrypoints/openai)
-# and litellm 1.109.0 (proxy/video_endpoints, llms/hosted_vllm/videos).
+# and litellm 1.110.2 (proxy/video_endpoints, llms/hosted_vllm/videos).
 _VLLM_OMNI = Dialect(
     extensions=_SAMPLING | {"boundary_ratio", "generate_audio", "lora"},
     names=_SOUND,
@@ -72,6 +85,21 @@ _VLLM_OMNI = Dialect(
         "sound_duration", "enable_frame_interpolation", "frame_interpolation_exp", "frame_interpolation_scale",
         "frame_interpolation_model_path", "lora", "extra_params", "return_stage_metrics",
     },
+    image_fields=frozenset({
+        "prompt", "model", "n", "size", "response_format", "user", "negative_prompt", "seed", "num_inference_steps",
+        "guidance_scale", "true_cfg_scale", "flow_shift", "extra_params", "generator_device", "lora", "layers",
+        "bot_task", "system_prompt", "use_system_prompt", "vae_use_slicing", "vae_use_tiling", "output_format",
+        "output_compression", "return_stage_metrics",
+    }),
+    edit_fields=frozenset({
+        "prompt", "model", "n", "size", "response_format", "user", "image", "url", "negative_prompt", "seed",
+        "num_inference_steps", "guidance_scale", "guidance_scale_2", "strength", "true_cfg_scale", "generator_device",
+        "lora", "layers", "resolution", "bot_task", "sys_type", "system_prompt", "background", "output_format",
+        "output_compression", "return_stage_metrics",
+    }),
+    packs_images=True,
+    takes_auto=False,
+    unnamed_length="a single frame",
     limits=MappingProxyType(
         {"num_inference_steps": 200, "guidance_scale": 20, "guidance_scale_2": 20, "true_cfg_scale": 20}
     ),
@@ -92,6 +120,19 @@ _SGLANG = Dialect(
         "diffusers_kwargs", "enhance_prompt", "quality", "enable_cache_dit", "cache_dit_params", "cfg_gate_step",
         "extra_params", "extra_body",
     },
+    image_fields=frozenset({
+        "prompt", "model", "n", "size", "response_format", "user", "quality", "style", "background", "output_format",
+        "output_compression",
+    }),
+    edit_fields=frozenset({
+        "prompt", "model", "n", "size", "response_format", "user", "image", "url", "mask", "negative_prompt", "seed",
+        "num_inference_steps", "guidance_scale", "true_cfg_scale", "generator_device", "task_type", "enhance_prompt",
+        "quality", "output_quality", "background", "output_format", "output_compression", "enable_teacache",
+        "enable_cache_dit", "cache_dit_params", "enable_upscaling", "upscaling_model_path", "upscaling_scale",
+        "perf_dump_path", "profile", "num_profiled_timesteps", "profile_all_stages", "num_frames",
+    }),
+    takes_auto=False,
+    unnamed_length="4 seconds",
     nested_as_text=True,
     video_operations=frozenset({"create"}),
     variants=frozenset({"video"}),
@@ -103,7 +144,10 @@ _LITELLM = Dialect(
     extensions=_SAMPLING | {"boundary_ratio", "generate_audio", "lora", "resolution"},
     names=_SOUND,
     nested_as_text=True,
+    variants=frozenset({"video"}),  # its content route reads no variant, and answers the video whatever is asked for
+    names_variant=False,
     fetches=False,
+    deletes=False,
     lists=False,
 )
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 
+from .defaults import video_seconds
 from .dialect import EXTENSIONS, Dialect
 from .problem import Problem
 from .provider import dialect_of
-from .request import VideoRequest
+from .request import ImageRequest, VideoRequest
 from .run import RunConfig
 from .taker import providers, servers_taking
+
+_IMAGE_KEYS = {
+    "quality": "quality", "style": "style", "background": "background", "moderation": "moderation",
+    "output_format": "output_format", "output_compression": "output_compression", "complexity": "complexity",
+    "input_fidelity": "input_fidelity", "partial_images": "stream", "safety_identifier": "safety_identifier",
+    "mask_image": "mask", "markup_image": "markup",
+}  # fmt: skip
+"""What an image request's keys are called on the wire."""
 
 
 def check_extensions(config: RunConfig) -> Iterator[Problem]:
@@ -27,11 +35,17 @@ def check_extensions(config: RunConfig) -> Iterator[Problem]:
     for key in sorted(given(config)):
         if dialect.name(key) != key and dialect.name(key) in request.extra_params:
             yield Problem(f"request.extra_params.{dialect.name(key)}", f"is given twice: request.{key} is set too")
-    if isinstance(request, VideoRequest):
+    if isinstance(request, ImageRequest):
+        yield from _image_fields(request, dialect, spoken(config))
+    elif isinstance(request, VideoRequest):
         if request.num_frames is not None and request.duration_seconds is not None:
             yield Problem("request.num_frames", "and request.duration_seconds both say how long the video is",
                           "request.duration_seconds=null")  # fmt: skip
+        yield from _unnamed_length(config, request, dialect)
         yield from _beyond_creating(request, dialect, spoken(config))
+    if config.delete_remote and not dialect.deletes and isinstance(request, VideoRequest):
+        yield Problem("delete_remote", f"this server has no way to delete a video ({spoken(config)})",
+                      "delete_remote=false; delete it where the gateway's backend keeps its own")  # fmt: skip
 
 
 def given(config: RunConfig) -> frozenset[str]:
@@ -45,6 +59,31 @@ def spoken(config: RunConfig) -> str:
     return getattr(config.provider, "dialect", config.provider.kind)
 
 
+def _unnamed_length(config: RunConfig, request: VideoRequest, dialect: Dialect) -> Iterator[Problem]:
+    """Say which length stands in for the server's own, which nobody would expect."""
+    seconds = video_seconds(config)
+    if request.video is None and request.duration_seconds is None and seconds is not None:
+        yield Problem("request.duration_seconds", f"null makes {dialect.unnamed_length} at this server "
+                      f"({spoken(config)}); {seconds} seconds are sent, as model.default_duration says",
+                      "request.duration_seconds=N, or request.num_frames=N", severity="warning")  # fmt: skip
+
+
+def _image_fields(request: ImageRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
+    """Name what the server would leave unread; what new images' own `extra_params` carry is read."""
+    editing = bool(request.image_list)
+    fields = dialect.edit_fields if editing else dialect.image_fields
+    if fields is None:
+        return
+    making = "edits images" if editing else "makes images"
+    for key, name in _IMAGE_KEYS.items():
+        if getattr(request, key) is not None and name not in fields:
+            yield Problem(f"request.{key}", f"is no field that this server reads where it {making} ({spoken})",
+                          f"request.{key}=null")  # fmt: skip
+    for key in sorted(request.extra_params.keys() - fields) if editing else ():
+        yield Problem(f"request.extra_params.{key}", f"is no field that this server reads where it {making}, and there "
+                      f"is none for others ({spoken})", "remove it")  # fmt: skip
+
+
 def _beyond_creating(request: VideoRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
     made_by = request.made_by
     if made_by not in dialect.video_operations:
@@ -53,10 +92,5 @@ def _beyond_creating(request: VideoRequest, dialect: Dialect, spoken: str) -> It
         yield Problem("request.video", f"this server {only} ({spoken})", f"{able} can {made_by}, as can openai")
     for variant in request.variants:
         if variant not in dialect.variants:
-            able = providers(partial(_keeps, variant))
-            yield Problem("request.variants", f"this server keeps no {variant} of a video ({spoken})",
-                          f"{able} does, as does openai")  # fmt: skip
-
-
-def _keeps(variant: str, dialect: Dialect) -> bool:
-    return variant in dialect.variants
+            yield Problem("request.variants", f"this server gives no {variant} of a video ({spoken})",
+                          "request.variants=[]; request.thumbnail=true makes a thumbnail here")  # fmt: skip

@@ -83,6 +83,8 @@ class VideoModel(BaseModelConfig):
     """Seconds on offer; null: any."""
     default_duration: int
     default_size: Size
+    min_reference_images: Annotated[int, Field(ge=0)] = 0
+    """Images without which it makes nothing."""
     size_rules: SizeRules | None = None
     """What any size must keep to, where `sizes` is null."""
     usd_per_second: dict[Size | Literal["default"], Usd] | None

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .capability import sent_size
+from .defaults import sent_size
 from .model import ImageModel, TokenPrice, VideoModel
 from .provider import CompatibleConfig
 from .request import ImageRequest, VideoRequest

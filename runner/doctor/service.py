@@ -72,8 +72,10 @@ def _model(answers: Answers, config: RunConfig) -> Check:
     if not answers.names and (answers.model.status != 404 or no_route(answers.model)):
         return skip(title, f"unknown: the server lists no models; the first request tells whether {name} is there")
     near = did_you_mean(name, answers.names)
-    key = "model" if near in names("model") else "model.name"
-    hint = f"{key}={near}" if near else f"there are: {_some(answers.names)}" if answers.names else "model.name=NAME"
+    key = "model.deployment" if kind == "compatible" else "model" if near in names("model") else "model.name"
+    hint = f"{key}={near or 'NAME'}"
+    if answers.names and not near:
+        hint += f"; there are: {_some(answers.names)}"
     # Gateways serve more than they list.
     return (fail if kind in _EXACT else warn)(title, f"{name} is not among the models of the server", hint)
 

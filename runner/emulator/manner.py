@@ -33,11 +33,13 @@ class Manner:
         envelope: whether errors come as OpenAI's; else as FastAPI's `{"detail": …}`.
         failure_is_error: whether a failed job is told with an HTTP error status.
         says_code: whether a failed job's error has a code.
-        variant: how `/content` takes its variant: not at all, as the number of an output, or as OpenAI does.
+        variant: how `/content` takes its variant: not at all, or as the number of an output.
         lists_freely: whether jobs can be listed without naming a backend.
         counts: whether a list of jobs says what follows it.
         tells_prompt: whether a job says what it was asked for.
         steps: whether progress moves between 0 and 100.
+        deletes: whether a job can be deleted.
+        unnamed_seconds: how long a video is where a request names no length; 0: a single frame.
         images_by_url: whether images come as addresses unless base64 is asked for; else addresses are refused.
         limits: the largest values that it takes.
         job_id: makes an id.
@@ -50,11 +52,13 @@ class Manner:
     envelope: bool = False
     failure_is_error: bool = False
     says_code: bool = True
-    variant: Literal["ignored", "number", "openai"] = "ignored"
+    variant: Literal["ignored", "number"] = "ignored"
     lists_freely: bool = True
     counts: bool = True
     tells_prompt: bool = True
     steps: bool = True
+    deletes: bool = True
+    unnamed_seconds: int = 4
     images_by_url: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
 
@@ -73,6 +77,7 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         failure_is_error=True,
         limits={"num_inference_steps": 200, "guidance_scale": 20, "guidance_scale_2": 20, "true_cfg_scale": 20},
         steps=False,
+        unnamed_seconds=0,
     ),
     "sglang": Manner(
         frozenset(_SHARED | {"n", "enhance_prompt", "reference_url", "quality"}),
@@ -88,7 +93,7 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         _managed_id,
         keyed=True,
         envelope=True,
-        variant="openai",
+        deletes=False,
         lists_freely=False,
     ),
 })  # fmt: skip

@@ -13,7 +13,6 @@ from runner.emulator.manner import FLAGS, OBJECTS, REAL, WHOLE, Manner
 from runner.emulator.refusal import Refusal
 
 DEFAULT_SIZE = "832x480"
-DEFAULT_SECONDS = 4
 STEP = 16
 MEMORY = 1280 * 720 * 24 * 30
 """Pixels of a whole video: half a minute of 720p at 24 frames a second."""
@@ -44,7 +43,8 @@ def read_order(body: Body, manner: Manner, served: str) -> OpenOrder:
     heard = {name: value for name, value in sorted(read.items()) if value is not None}
     size = _size(fields.get("size"), heard)
     fps = max(1, round(_number(heard.get("fps"), FRAME_RATE)))
-    frames = round(_number(heard.get("num_frames"), _number(heard.get("seconds"), DEFAULT_SECONDS) * fps))
+    unnamed = _number(heard.get("seconds"), manner.unnamed_seconds) * fps
+    frames = max(1, round(_number(heard.get("num_frames"), unnamed)))
     seconds = max(1, round(frames / fps))
     return OpenOrder(
         prompt, str(fields.get("model") or served), size, seconds, {**heard, "fps": fps, "frames": frames},

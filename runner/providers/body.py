@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from runner.config import ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
-from runner.config.capability import sent_size
+from runner.config.defaults import sent_size, video_seconds, video_size
 from runner.config.dialect import EXTENSIONS
 from runner.config.operation import check_source
 from runner.errors import ConfigError
@@ -97,8 +97,9 @@ def _video(config: RunConfig, request: VideoRequest, model: str) -> Body:
     extra = {**_honoured(config, _VIDEO_EXTRAS), **_extra(config)}
     if request.video is not None:
         return _derived(config, request, extra, request.video)
-    seconds = None if request.duration_seconds is None else str(request.duration_seconds)
-    fields = {"prompt": request.prompt, "model": model, "seconds": seconds, "size": sent_size(request, config.model)}
+    seconds = video_seconds(config)
+    fields = {"prompt": request.prompt, "model": model, "seconds": None if seconds is None else str(seconds),
+              "size": video_size(config)}  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
     match [reference.read(image) for image in request.image_list]:
         case []:

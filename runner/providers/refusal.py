@@ -30,7 +30,19 @@ from .call import Call
 from .content_filter import categories, code_of_filter, words_of_filter
 from .refusal_rule import worded_refusal
 
-_NO_MODEL = frozenset({"deploymentnotfound", "model_not_found", "modelnotfound", "invalid_model"})
+_NO_MODEL = frozenset({
+    "deploymentnotfound", "deployment_not_found", "model_not_found", "modelnotfound", "invalid_model", "unknown_model",
+})  # fmt: skip
+_INVALID_MODEL = re.compile(
+    r"invalid model name|model mismatch: request specifies|llm provider not provided", re.IGNORECASE
+)
+"""What LiteLLM and vLLM-Omni say of a model that they do not serve."""
+_UNKNOWN_MODEL = re.compile(
+    r"\b(?:unknown|no such) (?:model|deployment)\b"
+    r"|\b(?:model|deployment)\b.{0,160}\b(?:does ?n[o']t exist|not exist|not found|not (?:served|deployed|loaded))\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_SERVED = re.compile(r"server is running '([^'\s]+)'")
 _UNKNOWN_KEYS = frozenset({"auth_error", "expired_key", "invalid_api_key", "token_not_found_in_db"})
 """Codes by which gateways refuse a key, with whatever status."""
 _ABOUT_KEY = re.compile(
@@ -178,6 +190,10 @@ def _authentication(answer: Answer, call: Call) -> ProviderError:
 def _no_model(answer: Answer, call: Call) -> ProviderError:
     place = call.place
     hint = "model.deployment=NAME, as your Azure resource calls it" if place.azure else "model.name=NAME"
+    if place.provider == "compatible":
+        served = _SERVED.search(answer.said)
+        name = served[1] if served else "NAME, as this server calls it; doctor, with the same options, lists the names"
+        hint = f"model.deployment={name}"
     noun = "deployment" if place.azure else "model"
     return ModelNotFoundError(
         f"{place.host} has no {noun} {call.model!r} ({answer.status}): {answer.message}",
@@ -225,9 +241,11 @@ def _not_found(answer: Answer, call: Call) -> RunnerError:
 
 
 def _lacks_model(answer: Answer, call: Call) -> bool:
-    # LiteLLM says so with 400 and no code of its own.
-    said = "invalid model name" in answer.said.lower()
-    return call.job_id is None and call.source is None and (said or bool(answer.words & _NO_MODEL))
+    if call.job_id is not None or call.source is not None:
+        return False
+    # Many say so with 400 and no code of their own. A message may quote the prompt: it must name the model, too.
+    named = call.model is not None and call.model in answer.said and _UNKNOWN_MODEL.search(answer.said) is not None
+    return named or _INVALID_MODEL.search(answer.said) is not None or bool(answer.words & _NO_MODEL)
 
 
 def _is_about_key(answer: Answer, call: Call) -> bool:

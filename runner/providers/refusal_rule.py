@@ -15,7 +15,8 @@ from .call import Call
 class Rule:
     """A refusal, known by a code or by words of its message.
 
-    `what` and `hint` may name {host}, {action}, {model}, {endpoint} and {source}, where the credential came from.
+    `what` and `hint` may name {host}, {action}, {model}, {endpoint}, {source}, where the credential came from, and
+    {model_key}, the key by which the model is chosen there.
     """
 
     kind: type[ProviderError]
@@ -39,6 +40,7 @@ class Rule:
             "model": call.model,
             "endpoint": place.endpoint,
             "source": place.key_source or "provider.api_key_env",
+            "model_key": "model.name" if place.provider in ("openai", "emulator") else "model.deployment",
         }
         return self.kind(
             f"{self.what.format(**names)} ({answer.status}): {answer.message}",
@@ -72,7 +74,7 @@ _FORBIDDEN = (
         r"must be verified|verify (?:your )?(?:organi[sz]ation|account|identity)|organi[sz]ation.{0,40}\bverif",
         "{host} wants the organization verified before it makes anything with {model}",
         "platform.openai.com/settings/organization/general: Verify Organization, which counts after some minutes; or "
-        "model.name=NAME of a model without that condition; nothing was created",
+        "{model_key}=NAME of a model without that condition; nothing was created",
     ),
     rule_for(
         AuthenticationError,
@@ -95,7 +97,7 @@ _FORBIDDEN = (
         "project_model_access_denied user_model_access_denied org_model_access_denied",
         r"(?:\bnot|\bno|n't)\b.{0,40}\b(?:access|permission|allowed|authori[sz]ed|entitled).{0,40}\bmodels?\b",
         "this account may not use the model {model!r} at {host}",
-        "model.name=NAME of one that it may use, or ask for access to this one; nothing was created",
+        "{model_key}=NAME of one that it may use, or ask for access to this one; nothing was created",
     ),
     rule_for(
         AuthenticationError,

@@ -9,6 +9,8 @@ from runner.config.dialect import DIALECTS, EXTENSIONS
 from runner.config.sampling import VideoSampling
 
 WAN = ("model=wan2.2-t2v",)
+QWEN = ("model=qwen-image", "request=image")
+PICTURE = "request.image_list=['data:image/png;base64,iVBORw0KGgo=']"
 
 
 def errors(config) -> list[str]:
@@ -41,7 +43,19 @@ def test_what_a_server_takes_and_a_model_honours_passes(loaded):
         (["provider=vllm_omni", "request.video=video_1"],
          "request.video: this server makes new videos only (vllm_omni) (provider=litellm can remix, as can openai)"),
         (["provider=sglang", *WAN, "request.variants=[thumbnail]"],
-         "request.variants: this server keeps no thumbnail of a video (sglang) (provider=litellm does, as does"),
+         "request.variants: this server gives no thumbnail of a video (sglang) (request.variants=[]; request.thumb"),
+        (["provider=litellm", "request.variants=[spritesheet]"],
+         "request.variants: this server gives no spritesheet of a video (litellm) (request.variants=[]; request.thumb"),
+        (["provider=litellm", "delete_remote=true"],
+         "delete_remote: this server has no way to delete a video (litellm) (delete_remote=false; delete it where"),
+        (["provider=vllm_omni", "model=wan2.2-i2v"],
+         "request.image_list: wan2.2-i2v works from an image, and none is given (request.image_list=[PATH], or a mod"),
+        (["provider=vllm_omni", *QWEN, "model.max_reference_images=1", PICTURE, "+request.extra_params.cfg_norm=1"],
+         "request.extra_params.cfg_norm: is no field that this server reads where it edits images, and there is none "),
+        (["provider=sglang", *QWEN, "model.max_reference_images=1", PICTURE, "+request.extra_params.cfg_norm=1"],
+         "request.extra_params.cfg_norm: is no field that this server reads where it edits images, and there is none "),
+        (["provider=vllm_omni", *QWEN, "model.parameters=[background]", "request.background=opaque"],
+         "request.background: is no field that this server reads where it makes images (vllm_omni) (request."),
         (["provider=vllm_omni", *WAN, "request.size=830x480"],
          "request.size: 830x480 is not possible: both sides must be multiples of 16"),
         (["provider=vllm_omni", *WAN, "request.size=auto"], "request.size: auto is not a size that wan2.2-t2v makes"),
@@ -52,6 +66,26 @@ def test_what_a_server_takes_and_a_model_honours_passes(loaded):
 def test_what_nobody_there_would_read_is_refused_naming_who_would(loaded, overrides, said):
     (error,) = errors(loaded(*overrides))
     assert error.startswith(said)
+
+
+def test_what_servers_read_passes(loaded):
+    assert errors(loaded("provider=vllm_omni", *QWEN, "+request.extra_params.cfg_norm=1")) == []
+    edit = ("provider=vllm_omni", *QWEN, "model.max_reference_images=1", PICTURE, "+request.extra_params.strength=0.5")
+    assert errors(loaded(*edit)) == []
+    assert errors(loaded("provider=vllm_omni", "model=wan2.2-i2v", PICTURE)) == []
+    for provider in ("vllm_omni", "sglang"):
+        assert errors(loaded(f"provider={provider}", *WAN, "delete_remote=true")) == []
+
+
+@pytest.mark.parametrize(("provider", "made"), [("vllm_omni", "a single frame"), ("sglang", "4 seconds")])
+def test_a_length_that_stands_in_for_the_server_s_own_is_said(loaded, provider, made):
+    (problem,) = check(loaded(f"provider={provider}", *WAN, "request.duration_seconds=null"))
+    assert problem.severity == "warning"
+    assert str(problem).startswith(
+        f"request.duration_seconds: null makes {made} at this server ({provider}); 5 seconds"
+    )
+    frames = ("request.duration_seconds=null", "request.num_frames=33")
+    assert check(loaded(f"provider={provider}", *WAN, *frames)) == []
 
 
 def test_a_key_and_the_server_s_own_word_for_it_are_one_too_many(loaded):

@@ -126,6 +126,26 @@ async def test_a_model_that_is_not_there_suggests_the_nearest(emulator, openai, 
     assert checks["model"].hint == "model=sora-2"
 
 
+async def test_a_gateway_without_a_database_means_the_key_when_it_says_so(small_server, loaded, look):
+    told = {"message": "No connected db.", "type": "no_db_connection", "param": None, "code": "400"}
+    small_server.answer = lambda _: (400, {"error": told})
+    config = loaded("provider=litellm", f"provider.base_url={small_server.base_url}")
+    checks = await look(config, {"LITELLM_API_KEY": KEY})
+    assert statuses(checks, "endpoint", "key", "model") == ["ok", "fail", "skip"]
+    assert "does not know the key from LITELLM_API_KEY" in checks["key"].message
+    assert "provider.api_key_env=NAME" in (checks["key"].hint or "")
+
+
+async def test_a_name_that_a_server_does_not_list_is_a_deployment_s(make_emulator, loaded, look):
+    server = make_emulator(dialect="vllm_omni", models=("wan-video",))
+    config = loaded("provider=vllm_omni", f"provider.base_url={server.base_url}", "model=wan2.2-t2v",
+                    "model.deployment=wan-vidio")  # fmt: skip
+    checks = await look(config, {})
+    assert (checks["model"].status, checks["model"].hint) == ("warn", "model.deployment=wan-video")
+    checks = await look(config.model_copy(update={"model": loaded("model=sora-2").model}), {})
+    assert checks["model"].hint == "model.deployment=NAME; there are: wan-video"
+
+
 async def test_a_retired_model_is_the_config_s_failure(emulator, openai, look):
     checks = await look(openai(emulator, "provider.retired_models=refuse"), {"OPENAI_API_KEY": KEY})
     assert "retired" in checks["config"].message

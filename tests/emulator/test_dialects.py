@@ -111,7 +111,22 @@ def test_sglang_tells_a_failure_without_a_code(serve):
 def test_how_the_variant_is_taken(serve, dialect, variant, status):
     _, http = serve(dialect, latency=0)
     job = form(http).json()
-    assert http.get(f"/videos/{job['id']}/content{variant}").status_code == status
+    answer = http.get(f"/videos/{job['id']}/content{variant}")
+    assert answer.status_code == status
+    assert status != 200 or answer.headers["content-type"] == "video/mp4"
+
+
+@pytest.mark.parametrize(("dialect", "frames"), [("vllm_omni", 1), ("sglang", 96)])
+def test_how_long_a_video_is_that_nobody_gave_a_length(serve, dialect, frames):
+    server, http = serve(dialect)
+    http.post("/videos", files={"prompt": (None, PROMPT), "size": (None, "128x96")})
+    assert heard(server)["frames"] == frames
+
+
+@pytest.mark.parametrize("dialect", ["vllm_omni", "sglang"])
+def test_auto_is_no_size_of_an_image(serve, dialect):
+    _, http = serve(dialect)
+    assert http.post("/images/generations", json={"prompt": PROMPT, "size": "auto"}).status_code == 400
 
 
 def test_an_uploaded_video_is_at_the_address_that_the_job_names(serve):
@@ -154,7 +169,10 @@ def test_the_sdk_reads_every_answer_strictly(serve, connect, wait, dialect):
     assert wait(client, job).status == "completed"
     listed = client.videos.list(extra_query={"custom_llm_provider": "hosted_vllm"})
     assert listed.data[0].id == job.id
-    assert client.videos.delete(job.id).deleted
+    if dialect == "litellm":
+        assert httpx2.delete(f"{server.base_url}/videos/{job.id}", headers={"authorization": "Bearer x"}).is_error
+    else:
+        assert client.videos.delete(job.id).deleted
     assert client.models.list().data
     assert client.images.generate(model="any", prompt=PROMPT, size="64x64", response_format="b64_json").data
 

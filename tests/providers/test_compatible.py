@@ -175,7 +175,7 @@ async def test_an_address_that_is_neither_https_nor_the_server_s_own_is_not_fetc
     assert all(request.url.host != "storage.example" for request in wire.requests)
 
 
-@pytest.mark.parametrize("preset", ["vllm_omni", "sglang"])
+@pytest.mark.parametrize("preset", PRESETS)
 async def test_files_that_a_server_does_not_keep_are_not_asked_for(opened, preset):
     provider, config, server = opened(preset)
     job = await ended(provider, await provider.submit(config))
@@ -184,9 +184,11 @@ async def test_files_that_a_server_does_not_keep_are_not_asked_for(opened, prese
     assert not any("content" in route for route in server.ledger()["requests"])
 
 
-@pytest.mark.parametrize(("preset", "named"), [("vllm_omni", ""), ("sglang", ""), ("litellm", "video")])
+@pytest.mark.parametrize(
+    ("preset", "named"), [("vllm_omni", ""), ("sglang", ""), ("litellm", ""), ("compatible", "video")]
+)
 async def test_the_variant_is_named_only_where_that_is_understood(wire, connect, loaded, preset, named):
-    config = loaded(f"provider={preset}")
+    config = loaded(f"provider={preset}", "provider.base_url=http://127.0.0.1:1/v1")
     provider = connect(config, ENV)
     job = await provider.retrieve("video_1")
     wire.replies(200, content=b"mp4", headers={"content-type": "video/mp4"})
@@ -277,6 +279,65 @@ async def test_images_come_as_base64_from_every_server(opened, loaded, preset):
     assert check(config) == []
     batch = await provider.generate(config)
     assert [(image.b64 is not None, image.url) for image in batch.images] == [(True, None)] * 2
+
+
+UNNAMED = ("request.duration_seconds=null", "request.aspect_ratio=null")
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "sent"),
+    [
+        ("vllm_omni", "wan2.2-t2v", {"seconds": "5", "size": "1280x720"}),
+        ("sglang", "ltx-2", {"seconds": "5", "size": "768x512"}),
+        ("litellm", "wan2.2-t2v", {}),
+        ("compatible", "wan2.2-t2v", {}),
+    ],
+)
+async def test_a_length_and_size_that_nobody_names_are_the_model_s_where_the_server_s_are_others(
+    wire, connect, loaded, preset, model, sent
+):
+    config = loaded(f"provider={preset}", "provider.base_url=http://127.0.0.1:1/v1", f"model={model}", *UNNAMED)
+    await connect(config, ENV).submit(config)
+    assert {name: wire.fields[name] for name in ("seconds", "size") if name in wire.fields} == sent
+
+
+@pytest.mark.parametrize(
+    ("named", "unsent"),
+    [
+        ("request.num_frames=33", "seconds"),
+        ("+request.extra_params.num_frames=33", "seconds"),
+        ("+request.extra_params.short_edge=480", "size"),
+        ("request.image_list=['data:image/png;base64,iVBORw0KGgo=']", "size"),
+    ],
+)
+async def test_what_says_the_length_or_size_in_another_way_stands_alone(wire, connect, loaded, named, unsent):
+    config = loaded("provider=vllm_omni", "model=ltx-2", *UNNAMED, named)
+    await connect(config).submit(config)
+    assert {"seconds", "size"} - {unsent} <= set(wire.fields)
+    assert unsent not in wire.fields
+
+
+async def test_an_image_s_extra_params_arrive_where_the_server_passes_them_on(wire, connect, loaded):
+    import httpx2
+
+    wire.answer = lambda _: httpx2.Response(200, json={"data": [{"b64_json": "aGk="}]})
+    config = loaded("provider=vllm_omni", "model=qwen-image", "request=image", "request.seed=3", "request.size=auto",
+                    "+request.extra_params={guidance_scale:4,cfg_norm:true,extra_params:{eta:0.5}}")  # fmt: skip
+    await connect(config).generate(config)
+    sent = json.loads(wire.sent.content)
+    assert sent["extra_params"] == {"cfg_norm": True, "eta": 0.5}
+    assert (sent["guidance_scale"], sent["seed"]) == (4, 3)
+    assert "size" not in sent
+
+
+@pytest.mark.parametrize(
+    ("preset", "model", "size"), [("sglang", "qwen-image", None), ("litellm", "gpt-image-2", "auto")]
+)
+async def test_auto_is_sent_only_where_it_is_a_size(wire, connect, loaded, preset, model, size):
+    config = loaded(f"provider={preset}", f"model={model}", "request=image", "request.size=auto")
+    assert check(config) == []
+    await connect(config, ENV).generate(config)
+    assert json.loads(wire.sent.content).get("size") == size
 
 
 @pytest.mark.parametrize(

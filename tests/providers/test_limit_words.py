@@ -235,6 +235,36 @@ async def test_a_model_that_a_gateway_does_not_know_is_named(submitting):
     assert "'sora-2'" in str(error)
 
 
+@pytest.mark.parametrize(("status", "message", "hint"), [
+    (400, "/videos: Invalid model name passed in model=wan. Call `/v1/models`", "model.deployment=NAME"),
+    (400, "Model mismatch: request specifies 'wan' but server is running 'Qwen/Qwen-Image'.",
+     "model.deployment=Qwen/Qwen-Image"),
+    (400, "The model `wan` does not exist.", "model.deployment=NAME"),
+    (422, "Deployment wan was not found", "model.deployment=NAME"),
+    (400, "Unknown model: wan", "model.deployment=NAME"),
+    (400, "litellm.BadRequestError: LLM Provider NOT provided. You passed model=wan", "model.deployment=NAME"),
+    (404, "The model `wan` does not exist.", "model.deployment=NAME"),
+])  # fmt: skip
+async def test_an_unknown_model_is_one_whatever_the_status_and_names_the_key(
+    wire, connect, loaded, status, message, hint
+):
+    wire.replies(status, json={"error": {"message": message, "type": "invalid_request_error", "code": str(status)}})
+    config = loaded("provider=litellm", "model=wan2.2-t2v", "model.deployment=wan")
+    with pytest.raises(ModelNotFoundError) as caught:
+        await connect(config, {"LITELLM_API_KEY": "sk-1"}).submit(config)
+    assert "has no model 'wan'" in str(caught.value)
+    assert (caught.value.hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize("message", [
+    "size 1x1 is not supported by model wan2.2",
+    "the prompt 'an unknown model on a catwalk' is too long",
+    "input image: file not found",
+])  # fmt: skip
+async def test_other_refusals_that_speak_of_models_are_about_the_request(submitting, message):
+    assert type(await submitting(400, message, "invalid_value")) is BadRequestError
+
+
 @pytest.mark.parametrize(
     "word", ["blocked user", "quota exceeded", "must be verified", "does not have access to model"]
 )

@@ -129,8 +129,6 @@ async def list_videos(call: Call) -> Response:
 async def content(call: Call) -> Response:
     """`GET /videos/{id}/content`: only the video itself, and not where it was uploaded elsewhere."""
     manner, variant = _surface(call).manner, call.request.query_params.get("variant")
-    if manner.variant == "openai":
-        return await videos.content(call)
     job = _job(call)
     status = job.status(call.emulator.now())
     numbered = manner.variant == "number"
@@ -152,7 +150,9 @@ async def content(call: Call) -> Response:
 
 
 async def delete(call: Call) -> Response:
-    """`DELETE /videos/{id}`."""
+    """`DELETE /videos/{id}`, where there is such a route."""
+    if not _surface(call).manner.deletes:
+        raise Refusal(405, "Method Not Allowed")
     job = _job(call)
     call.emulator.state.delete(job.id)
     return JSONResponse({"id": job.id, "object": "video.deleted", "deleted": True})

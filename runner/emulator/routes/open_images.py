@@ -55,7 +55,7 @@ def _count(given: object) -> int:
 
 
 def _size(given: object) -> tuple[int, int]:
-    if given in (None, "", "auto"):
+    if given in (None, ""):
         return 1024, 1024
     found = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", str(given))
     if found is None or max(int(found[1]), int(found[2])) > LONGEST_SIDE:
