@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +19,16 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from runner.config.own_files import GROUPS, refuse_own_files
 from runner.config.shipped import directory
 from runner.errors import ConfigError
 
 from .config_loader import ConfigLoader
 from .directory_name import started
 from .secret_guard import refuse_in_config
+
+_PLAIN = "hydra._internal.core_plugins.basic_"
+"""How Hydra names its own sweeper and launcher."""
 
 
 class HydraApp(Hydra):
@@ -41,16 +45,16 @@ class HydraApp(Hydra):
 
 def _require_checks(config: DictConfig) -> None:
     """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
-    groups = ("hydra/sweeper", "hydra/launcher")
     lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
-    typed = any(str(line).startswith(groups) for line in lines or ())
-    plain = all(config.hydra.runtime.choices.get(group) == "basic" for group in groups)
+    typed = any(str(line).startswith(("hydra/sweeper", "hydra/launcher")) for line in lines or ())
+    # What they are, and not what they are called: a file of one's own may be called like ours.
+    plain = all(str(node.get("_target_")).startswith(_PLAIN) for node in (config.hydra.sweeper, config.hydra.launcher))
     if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
         raise ConfigError(
             "this sweep would be neither checked nor priced before its first request, as neither hydra/sweeper nor "
             "hydra/launcher is runner; nothing was sent",
-            hint="a primary config of your own needs '- hydra: default' in its defaults list, before _self_; or type "
-            "hydra/sweeper=runner",
+            hint="begin a primary config of your own with 'defaults: [config, _self_]', or name '- hydra: default' in "
+            "its defaults list, before _self_; or type hydra/sweeper=runner",
         )
 
 
@@ -100,7 +104,7 @@ def create(parsed: argparse.Namespace) -> HydraApp:
         if not extra.is_dir():
             hint = "it names the directory that holds request/, experiment/ and other groups"
             raise ConfigError(f"--config-dir {parsed.config_dir} is no directory", hint=hint)
-        _refuse_shadows(extra)
+        refuse_own_files(extra, _options(parsed.overrides))
         # Before what is shipped, so that an option of one's own takes the place of one that has its name.
         anchor = SearchPathQuery(provider="main")
         search_path.prepend(provider="command-line", path=f"file://{extra}", anchor=anchor)
@@ -109,14 +113,11 @@ def create(parsed: argparse.Namespace) -> HydraApp:
     return app
 
 
-def _refuse_shadows(extra: Path) -> None:
-    """Raise `ConfigError` for files that would take the place of those that every run and sweep relies on."""
-    for name in ("config.yaml", "hydra/default.yaml"):
-        if (extra / name).is_file() and extra.resolve() != directory().resolve():
-            raise ConfigError(
-                f"{extra / name} has the name of a shipped file that runs and sweeps rely on; nothing was sent",
-                hint="give a primary config a name of its own, and type --config-name NAME",
-            )
+def _options(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The groups and names that overrides choose."""
+    for override in overrides:
+        key, _, names = override.lstrip("+").partition("=")
+        yield from ((key, name) for name in names.split(",") if key in GROUPS and name)
 
 
 def show(app: HydraApp, parsed: argparse.Namespace) -> bool:

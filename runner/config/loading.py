@@ -34,6 +34,7 @@ _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
 }
 
 _FILE = "a text file, relative to where you stand; or type the prompt: \"request.prompt='A red fox'\""
+_EXPERIMENT = "a file of experiment/, whose first line is '# @package _global_'"
 _adapter = TypeAdapter(RunConfig)
 _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 
@@ -70,9 +71,14 @@ def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -
     `written` is what the config was made of, unresolved. A key that nothing uses stays, and is refused by `load`: it
     may be a misspelt one.
     """
-    own = {key for key in resolved if key not in RunConfig.model_fields}
+    own = {key for key in resolved if key not in RunConfig.model_fields and key != "experiment"}
     own &= {name for texts in written for name in _REFERENCE.findall(str(texts))} if own else set()
     return {key: value for key, value in resolved.items() if key not in own} if own else resolved
+
+
+def section_keys(section: str) -> set[str]:
+    """Return the keys that a section of the config may have, whatever its kind."""
+    return {key for variant in _VARIANTS.get(section, {}).values() for key in variant.model_fields}
 
 
 def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: not yet validated
@@ -100,8 +106,26 @@ def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any:
     near = did_you_mean(name, known_keys(container, parent))
     if near is not None:
         return Problem(problem.key, problem.message, f"did you mean {parent + '.' if parent else ''}{near}?")
-    own = f"a key of your own is one that an interpolation uses: ${{{name}}}"
-    return Problem(problem.key, problem.message, None if parent else own)
+    return Problem(problem.key, problem.message, _at_the_right_level(parent, name))
+
+
+def _at_the_right_level(parent: str, name: str) -> str | None:
+    """What to do with a key that is one elsewhere."""
+    if parent in _VARIANTS and name in RunConfig.model_fields:
+        file = f"a file of {parent}/ holds the keys of {parent} alone"
+        return (
+            f"{file}, without '{parent}:' above them" if name == parent else f"{file}; {name} goes into {_EXPERIMENT}"
+        )
+    if parent:
+        return None
+    if name == "experiment":
+        return f"keys that lie below it come from {_EXPERIMENT}"
+    if name in ("params", "sweeper"):
+        return "what a config sweeps over stands below hydra: sweeper: params:"
+    sections = [section for section in _VARIANTS if name in section_keys(section) and name != "kind"]
+    if len(sections) == 1:
+        return f"did you mean {sections[0]}.{name}?"
+    return f"a key of your own is one that an interpolation uses: ${{{name}}}"
 
 
 def _read_prompt(request: object) -> tuple[list[Problem], str | None]:

@@ -51,6 +51,7 @@ _TAGGED = frozenset({"provider", "model", "request", "tracking"})
 
 
 _MISSING = "is missing"
+_PRIMARY = "begin a primary config of your own with 'defaults: [config, _self_]'"
 _MANY = 3
 """Missing keys of a model from which on it is described by too little to name each."""
 
@@ -63,6 +64,9 @@ _TYPE_THIS = {
     "fallbacks": "'fallbacks=[{{provider: {}}}]'",
 }
 """What is meant by values that are nearly right."""
+
+_FIRST = {"provider": "openai", "model": "sora-2", "request": "video", "tracking": "mlflow"}
+"""An option of each group that one of one's own may begin with."""
 
 _SIZE = re.compile(r"\s*([1-9]\d{1,4})\s*[xX*×,:]\s*([1-9]\d{1,4})\s*")
 _WITH_UNIT = re.compile(r"\W?(\d+(?:\.\d+)?)\s*[A-Za-z]*")
@@ -79,6 +83,8 @@ def _to_type(key: str, kind: object, given: object) -> str | None:
         return _TYPE_THIS[key].format(text)
     if key == "request.prompt" and given is None:
         return "\"request.prompt='A red fox'\""
+    if key in _FIRST and isinstance(given, str):
+        return f"{key}={given} is typed, or stands in a file's defaults list as '- override /{key}: {given}'"
     if isinstance(given, list) and given:
         return f"a sweep over them: python -m runner -m {key}={','.join(map(str, given))}"
     return _of_kind(key, str(kind), text)
@@ -119,7 +125,10 @@ def _problem(detail: dict[str, object]) -> Problem:
     if kind == "extra_forbidden":
         return Problem(key, "is no key here")
     if kind == "missing":
-        return Problem(key, _MISSING)
+        return Problem(key, _MISSING, _PRIMARY if key in _FIRST else None)
+    if kind == "union_tag_not_found":
+        begun = f"begin the file with 'defaults: [{_FIRST.get(key, 'NAME')}]', and change what differs"
+        return Problem(key, "lacks its kind", begun)
     given = detail.get("input")
     said = message[0].lower() + message[1:]
     if "key" in key:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
@@ -11,9 +12,11 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.config import Problem, did_you_mean
+from runner.config import Problem, did_you_mean, known_keys
+from runner.config.own_files import misplaced
+from runner.config.shipped import directory
 from runner.errors import RunnerError
-from runner.shell import word
+from runner.shell import line, word
 
 _OVERRIDDEN = re.compile(r"Could not override '(?P<key>[^']+)'")
 _DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")
@@ -22,6 +25,9 @@ _UNCHOSEN = re.compile(r"You must specify '(?P<key>[^']+)'")
 _SEVERAL = re.compile(r"Ambiguous value for argument '(?P<line>.*)'\n1\. ", re.DOTALL)
 _SWEPT = re.compile(r"Sweep parameters '(?P<line>.*)' requires --multirun", re.DOTALL)
 _MERGED = re.compile(r"Error merging override \+{0,2}(?P<key>[^=]+)=")
+_MERGING = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s*(?P<reason>[^\n]+)")
+_PRIMARY = "--config-dir DIR --config-name NAME takes DIR/NAME.yaml; --config-path leaves out what is shipped"
+_FORM = "a config file has 'key: value' on each line, and what it sweeps over below hydra: sweeper: params:"
 
 
 def problem_of(error: BaseException, config_loader: ConfigLoader) -> Problem:
@@ -31,7 +37,7 @@ def problem_of(error: BaseException, config_loader: ConfigLoader) -> Problem:
     if isinstance(error, OverrideParseException):
         return _unreadable(error)
     if isinstance(error, MissingConfigException):
-        return _no_such_option(error)
+        return _no_such_option(error, config_loader)
     if isinstance(error, OmegaConfBaseException):
         return _unresolved(error)
     cause = error.__cause__
@@ -51,24 +57,37 @@ def _unreadable(error: OverrideParseException) -> Problem:
     return Problem(key if found else "", f"Hydra cannot read what is given here: {reason}", hint)
 
 
-def _no_such_option(error: MissingConfigException) -> Problem:
+def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) -> Problem:
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if error.missing_cfg_file is None:
         return Problem("", _first_line(error))
-    if not group and error.options is None:
-        return Problem("--config-name", f"there is no primary config {name!r}", _where_configs_are(name))
     if error.options is None:
-        return Problem(group, _first_line(error))
+        where = _typed_as_path(error.missing_cfg_file) or _elsewhere(config_loader, group, name) or _PRIMARY
+        return Problem("--config-name", f"there is no primary config {error.missing_cfg_file!r}", where)
+    if group.startswith("experiment/"):
+        group = group.partition("/")[2]
+        return Problem(f"experiment: {group}", "is chosen before the experiment is", _override_of(f"{group}: {name}"))
     near = did_you_mean(name, error.options) or _without_punctuation(name, error.options)
     allowed = ", ".join(sorted(error.options)) or "none"
-    return Problem(
-        group, f"{name!r} is no option. Allowed: {allowed}", f"did you mean {group}={near}?" if near else None
-    )
+    hint = _elsewhere(config_loader, group, name) or (f"did you mean {group}={near}?" if near else None)
+    return Problem(group, f"{name!r} is no option. Allowed: {allowed}", hint)
 
 
-def _where_configs_are(name: str) -> str:
-    where = "python -m runner --config-dir DIR --config-name NAME takes DIR/NAME.yaml"
-    return f"{where}; it ends in .yaml" if name.endswith(".yml") else where
+def _typed_as_path(name: str) -> str | None:
+    path = Path(name if name.endswith(".yaml") else f"{name}.yaml")
+    typed = line(["--config-dir", str(path.parent), "--config-name", path.stem])
+    return f"{path} is read with {typed}" if path.is_file() else None
+
+
+def _elsewhere(config_loader: ConfigLoader, group: str, name: str) -> str | None:
+    """Where a file of this name lies among the user's own, if Hydra does not look for it there."""
+    sources = (Path(source.path) for source in config_loader.get_sources() if source.scheme() == "file")
+    found = (misplaced(path, group, name) for path in sources if path != directory())
+    return next(filter(None, found), None)
+
+
+def _override_of(entry: str) -> str:
+    return f"in an experiment's defaults list it is '- override /{entry}'"
 
 
 def _without_punctuation(name: str, options: Iterable[str]) -> str | None:
@@ -84,30 +103,48 @@ def _unresolved(error: OmegaConfBaseException) -> Problem:
 
 def _refused_override(message: str, cause: BaseException | None, config_loader: ConfigLoader) -> Problem:
     if match := _OVERRIDDEN.search(message):
-        key = match["key"]
-        if isinstance(cause, OmegaConfBaseException):
-            return _unknown_key(key, cause, config_loader)
-        return Problem(key, "is no group in the defaults list", _near_group(key, message, config_loader))
-    if match := _DELETED.search(message):
-        return Problem(match["key"], "cannot be deleted: it is not in the config")
-    if match := _ADDED.search(message):
-        key = match["key"]
-        return Problem(key, "cannot be added: it is already in the config", f"without the plus: {key}=…")
-    if match := _UNCHOSEN.search(message):
-        options = ", ".join(line.strip() for line in message.splitlines() if line.startswith("\t"))
-        return Problem(match["key"], "must be chosen" + (f". Allowed: {options}" if options else ""))
+        return _not_overridden(match["key"], message, cause, config_loader)
     if match := _SEVERAL.match(message) or _SWEPT.match(message):
         return _several(match["line"])
+    if match := _MERGING.match(message):
+        return Problem(f"{match['file']}.yaml", match["reason"], _FORM)
+    for pattern, said in ((_DELETED, _deleted), (_ADDED, _added), (_UNCHOSEN, _unchosen)):
+        if match := pattern.search(message):
+            return said(match["key"], message)
     if match := _MERGED.search(message):
         return Problem(match["key"], _first_line(cause) if cause else message)
     return Problem("", " ".join(message.split()) or type(cause).__name__)
 
 
+def _not_overridden(key: str, message: str, cause: BaseException | None, config_loader: ConfigLoader) -> Problem:
+    if isinstance(cause, OmegaConfBaseException):
+        return _unknown_key(key, cause, config_loader)
+    if "@experiment." in key:
+        return Problem("experiment", "the chosen file of experiment/ lacks its first line", "# @package _global_")
+    if key.startswith("experiment/"):
+        group = key.partition("@")[0].partition("/")[2]
+        return Problem("experiment", f"overrides {group} below itself", _override_of(f"{group}: NAME"))
+    return Problem(key, "is no group in the defaults list", _near_group(key, message, config_loader))
+
+
+def _deleted(key: str, _message: str) -> Problem:
+    return Problem(key, "cannot be deleted: it is not in the config")
+
+
+def _added(key: str, _message: str) -> Problem:
+    return Problem(key, "cannot be added: it is already in the config", f"without the plus: {key}=…")
+
+
+def _unchosen(key: str, message: str) -> Problem:
+    options = ", ".join(line.strip() for line in message.splitlines() if line.startswith("\t"))
+    return Problem(key, "must be chosen" + (f". Allowed: {options}" if options else ""))
+
+
 def _several(lines: str) -> Problem:
     """The problem of values of which a single run can have one."""
-    line = lines.strip()
-    key, _, value = line.partition("=")
-    hint = f"a sweep over them: python -m runner -m {word(line)}"
+    typed = lines.strip()
+    key, _, value = typed.partition("=")
+    hint = f"a sweep over them: python -m runner -m {word(typed)}"
     if "prompt" in key:
         hint += "; one text: " + word(f"{key}='{value}'")
     elif key.endswith("_list"):
@@ -142,6 +179,8 @@ def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoad
         return f"did you mean {section}.{key}?"
     known = siblings if before else [*siblings, *config_loader.list_groups("")]
     meant = _MEANT.get(name)
+    if not before and name in known_keys({}, ""):
+        return f"begin a primary config of your own with 'defaults: [config, _self_]', or type +{key}=…"
     near = meant if meant in siblings else did_you_mean(name, [name for name in known if name != "hydra"])
     if near is None:
         return None

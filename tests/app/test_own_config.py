@@ -50,6 +50,119 @@ def test_a_file_that_runs_rely_on_is_not_shadowed(own, said, name):
 OURS = "defaults:\n  - provider: emulator\n  - model: sora-2\n  - request: draft\n  - _self_\n"
 
 
+@pytest.mark.parametrize("group", ["provider", "model", "request", "experiment", "tracking", "hydra"])
+def test_a_file_that_ends_in_yml_is_never_passed_over(own, said, group):
+    own(f"{group}/draft.yml", "duration_seconds: 12\n")
+    code, text = said("dry_run=true")
+    assert code == 2
+    assert f"mv own/{group}/draft.yml own/{group}/draft.yaml" in text
+
+
+OURS_AT_ITS_BEST = "defaults: [config, _self_]\nrequest: {prompt: a hat}\n"
+
+
+def test_a_primary_config_may_begin_with_the_shipped_one(own, said):
+    own("ours.yaml", OURS_AT_ITS_BEST)
+    code, text = said("--config-name", "ours", "-m", "replica=1,2", "dry_run=true")
+    assert (code, "2 runs" in text) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "typed", "told"),
+    [
+        ("request/mine.yaml", "defaults: [video]\nrequest: {prompt: a hat}\n", "request=mine", "without 'request:'"),
+        ("request/mine.yaml", "defaults: [video]\nmodel: sora-2-pro\n", "request=mine", "model goes into a file of ex"),
+        ("request/mine.yaml", "prompt: a hat\n", "request=mine", "'defaults: [video]'"),
+        ("provider/mine.yaml", "base_url: http://127.0.0.1:9/v1\n", "provider=mine", "'defaults: [openai]'"),
+        ("mine.yaml", "defaults: [video]\n", "request=mine", "mv own/mine.yaml own/request/mine.yaml"),
+        (
+            "requests/mine.yaml",
+            "defaults: [video]\n",
+            "request=mine",
+            "mv own/requests/mine.yaml own/request/mine.yaml",
+        ),
+        ("conf/request/mine.yaml", "defaults: [video]\n", "request=mine", "--config-dir own/conf"),
+        ("product/mine.yml", "name: shoe\n", "+product=mine", "mv own/product/mine.yml own/product/mine.yaml"),
+        (
+            "draft.yaml",
+            "defaults: [video]\nprompt: a hat\n",
+            "request=draft",
+            "mv own/draft.yaml own/request/draft.yaml",
+        ),
+        ("requests/draft.yaml", "prompt: a hat\n", "request=draft", "own/requests/draft.yaml would not be read"),
+        ("experiment/e.yaml", "request: {prompt: a hat}\n", "+experiment=e", "'# @package _global_'"),
+        ("experiment/e.yaml", "# Mine\n# @package _global_\nreplica: 1\n", "+experiment=e", "'# @package _global_'"),
+        ("experiment/e.yaml", "", "+experiment=e", "'# @package _global_'"),
+        (
+            "experiment/e.yaml",
+            "request: {prompt: '${experiment.brand}'}\nbrand: acme\n",
+            "+experiment=e",
+            "'# @package _global_'",
+        ),
+        ("experiment/e.yaml", "defaults:\n  - override /request: draft\n", "+experiment=e", "# @package _global_"),
+        ("experiment/e.yaml", "# @package _global_\nexperiment: {replica: 1}\n", "+experiment=e", "below it come from"),
+        ("experiment/e.yaml", "# @package _global_\nprompt: a hat\n", "+experiment=e", "did you mean request.prompt?"),
+        ("experiment/e.yaml", "# @package _global_\nrequest: draft\n", "+experiment=e", "'- override /request: draft'"),
+        (
+            "experiment/e.yaml",
+            "# @package _global_\ndefaults:\n  - override request: draft\n",
+            "+experiment=e",
+            "'- override /request: NAME'",
+        ),
+        (
+            "experiment/e.yaml",
+            "# @package _global_\ndefaults:\n  - request: draft\n",
+            "+experiment=e",
+            "'- override /request: draft'",
+        ),
+        (
+            "experiment/e.yaml",
+            "# @package _global_\nparams: {replica: '1,2'}\n",
+            "+experiment=e",
+            "hydra: sweeper: params:",
+        ),
+        (
+            "experiment/e.yaml",
+            "# @package _global_\nhydra: {params: {replica: '1,2'}}\n",
+            "+experiment=e",
+            "hydra: sweeper: params:",
+        ),
+        ("experiment/e.yaml", "# @package _global_\n- replica\n", "+experiment=e", "experiment/e.yaml: Cannot merge"),
+        ("experiment/e.yaml", "# @package _global_\nreplica: 1: 2\n", "+experiment=e", "own/experiment/e.yaml"),
+        ("ours.yaml", "request: {prompt: a hat}\n", "--config-name=ours", "'defaults: [config, _self_]'"),
+        ("ours.yml", OURS_AT_ITS_BEST, "--config-name=ours", "mv own/ours.yml own/ours.yaml"),
+        ("ours.yaml", OURS_AT_ITS_BEST, "--config-name=own/ours", "--config-dir own --config-name ours"),
+    ],
+)
+@pytest.mark.parametrize("mode", [[], ["-m"]])
+def test_a_file_that_is_wrong_or_lies_wrong_is_refused_with_what_to_do(
+    own, said, here, mode, name, content, typed, told
+):
+    own(name, content)
+    code, text = said(*mode, typed, "dry_run=true")
+    assert code == 2
+    assert told in text
+    assert "Traceback" not in text
+    assert [path.name for path in here.iterdir()] == ["own"]
+
+
+def test_a_directory_of_the_users_other_files_is_no_mistake(own, said):
+    own("draft.yaml", OURS_AT_ITS_BEST)
+    own("docker-compose.yml", "services: {}\n")
+    own("models/sora-2.yaml", "weights: here\n")
+    assert said("request=draft", "model=sora-2", "dry_run=true")[0] == 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_checks_hang_on_what_a_sweeper_is_and_not_on_its_name(own, said):
+    own("ours.yaml", OURS_AT_ITS_BEST)
+    for group, hydras in (("sweeper", "basic_sweeper.BasicSweeper"), ("launcher", "basic_launcher.BasicLauncher")):
+        own(f"hydra/{group}/runner.yaml", f"_target_: hydra._internal.core_plugins.{hydras}\n")
+    code, text = said("-m", "replica=1,2", "dry_run=true")
+    assert code == 2
+    assert "neither checked nor priced" in text
+
+
 def test_a_sweep_that_nothing_would_check_is_refused(own, said, here):
     own("ours.yaml", OURS)
     code, text = said("--config-name", "ours", "-m", "request.duration_seconds=4,8")
