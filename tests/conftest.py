@@ -37,10 +37,12 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def heard_hangups() -> None:
-    """Let child processes hear SIGHUP also where the tests themselves were started by nohup, which they inherit."""
+def default_signals() -> None:
+    """Let child processes hear signals that the tests themselves were started without: by nohup, or in the background."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
