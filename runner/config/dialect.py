@@ -43,7 +43,8 @@ class Dialect:
         fetches: whether the server fetches an input image from its address; else it is downloaded here and sent.
         asks_base64: whether images come as base64 only when asked for.
         deletes: whether a job can be deleted.
-        lists: whether the jobs of an account can be listed.
+        lists_by_backend: whether jobs are listed only for a backend that the request names (`custom_llm_provider`), and
+            under other ids than their creation's.
     """
 
     extensions: frozenset[str] = EXTENSIONS
@@ -63,7 +64,7 @@ class Dialect:
     fetches: bool = True
     asks_base64: bool = False
     deletes: bool = True
-    lists: bool = True
+    lists_by_backend: bool = False
 
     def name(self, key: str) -> str:
         """What a request key is called there."""
@@ -148,7 +149,7 @@ _LITELLM = Dialect(
     names_variant=False,
     fetches=False,
     deletes=False,
-    lists=False,
+    lists_by_backend=True,
 )
 
 DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(

@@ -92,7 +92,15 @@ class CompatibleConfig(EndpointConfig):
     allow_http: bool = False
     mark_field: Literal["user", "metadata"] | None = None
     """The field in which each video request carries a mark of its run, where the server's list tells it again."""
+    custom_llm_provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")] | None = None
+    """The backend of a LiteLLM gateway whose jobs are listed, in LiteLLM's words."""
     retired_models: RetiredModels = "off"
+
+    @model_validator(mode="after")
+    def _backends_are_a_gateway_s(self) -> Self:
+        if self.custom_llm_provider is not None and not DIALECTS[self.dialect].lists_by_backend:
+            raise ValueError("custom_llm_provider is for a LiteLLM gateway: provider=litellm")
+        return self
 
 
 class EmulatorConfig(EndpointConfig):

@@ -58,12 +58,13 @@ async def ask(provider: Examinable, config: RunConfig, clock: Callable[[], float
     models = await provider.ask("/models", "list the models")
     after = clock()
     video = config.request.kind == "video"
+    listing = {"limit": "1", **_backend(config)}
     return Answers(
         name=name,
         models=models,
         model=await provider.ask(f"/models/{quote(name, safe='')}", "describe the model"),
         job=await provider.ask(f"/videos/{NO_JOB}", "look for a job") if video else None,
-        listed=await provider.ask("/videos", "list the jobs", limit="1") if _lists(config) else None,
+        listed=await provider.ask("/videos", "list the jobs", **listing) if _lists(config) else None,
         skew=_skew(models, (before + after) / 2),
         seconds=after - before,
     )
@@ -75,7 +76,13 @@ def no_route(reply: Reply) -> bool:
 
 
 def _lists(config: RunConfig) -> bool:
-    return config.request.kind == "video" and dialect_of(config.provider).lists
+    named = not dialect_of(config.provider).lists_by_backend or bool(_backend(config))
+    return config.request.kind == "video" and named
+
+
+def _backend(config: RunConfig) -> dict[str, str]:
+    name = getattr(config.provider, "custom_llm_provider", None)
+    return {} if name is None else {"custom_llm_provider": name}
 
 
 def _skew(reply: Reply, now: float) -> float | None:

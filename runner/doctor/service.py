@@ -90,7 +90,8 @@ def _jobs(answers: Answers, config: RunConfig) -> Check:
     if no_route(answers.job) and (answers.listed is None or no_route(answers.listed)):
         return fail("list", f"the endpoint has no videos: {answers.job.said or answers.job.status}", _URL_HINT)
     if answers.listed is None:
-        return skip("list", "this kind of server cannot list jobs: a create whose answer is lost stays uncertain")
+        named = "a gateway lists jobs only for a backend that is named, as provider.custom_llm_provider=openai"
+        return skip("list", f"{named}: without it a create whose answer is lost stays uncertain")
     if answers.listed.error is not None:
         said = answers.listed.said or f"it answers {answers.listed.status}"
         return warn("list", f"jobs cannot be listed: {said}", "a create whose answer is lost stays uncertain")

@@ -63,10 +63,19 @@ class Manner:
     limits: Mapping[str, float] = field(default_factory=dict)
 
 
-def _managed_id() -> str:
-    backend = f"custom_llm_provider:hosted_vllm;model_id:{uuid.uuid4()}"
-    inner = f"litellm:{backend};video_id:video_gen_{secrets.token_hex(16)}"
+def managed_id(backend: str, model: str, video: str) -> str:
+    """Return a gateway's id of a backend's video."""
+    inner = f"litellm:custom_llm_provider:{backend};model_id:{model};video_id:{video}"
     return f"video_{base64.b64encode(inner.encode()).decode()}"
+
+
+def managed_parts(job_id: str) -> list[str]:
+    """Return backend, model and video of a gateway's id; another's as it is."""
+    try:
+        inner = base64.b64decode(job_id.removeprefix("video_"), validate=True).decode()
+    except ValueError:
+        return [job_id]
+    return [part.rpartition(":")[2] for part in inner.split(";")]
 
 
 MANNERS: Mapping[str, Manner] = MappingProxyType({
@@ -90,7 +99,7 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
     ),
     "litellm": Manner(
         frozenset(_SHARED | {"boundary_ratio", "generate_sound", "lora", "resolution", "image_reference"}),
-        _managed_id,
+        lambda: managed_id("hosted_vllm", str(uuid.uuid4()), f"video_gen_{secrets.token_hex(16)}"),
         keyed=True,
         envelope=True,
         deletes=False,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from runner.providers.base import Job
 from runner.providers.excerpt import one_line
+from runner.providers.gateway_id import backend_id
 
 from .elsewhere import Elsewhere
 from .endpoint import Endpoint
@@ -68,7 +69,8 @@ def match(
         shortfall: why older ones are not.
     """
     listed = {job.id: job for job in jobs}
-    free = {job_id: job for job_id, job in listed.items() if job_id not in others.jobs}
+    taken = others.backend_ids
+    free = {job_id: job for job_id, job in listed.items() if backend_id(job_id) not in taken}
     rivals = _rivals(others)
     findings = Findings(adopted=_marked(lost, free.values()))
     free = {job_id: job for job_id, job in free.items() if job not in findings.adopted.values()}

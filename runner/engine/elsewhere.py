@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.artifacts.result import Result
+from runner.providers.gateway_id import backend_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,11 @@ class Elsewhere:
     open: tuple[tuple[Path, Result], ...] = ()
     unknown: str = ""
     own: tuple[Result, ...] = ()
+
+    @property
+    def backend_ids(self) -> frozenset[str]:
+        """The jobs' ids as their servers' backends know them: a gateway lists a job under another id than it gave."""
+        return frozenset(map(backend_id, self.jobs))
 
     def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> Elsewhere:
         """Return these with more jobs, and with runs of this execution."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
-from runner.config import ProviderConfig
+from runner.config import ProviderConfig, dialect_of
 from runner.errors import (
     AuthenticationError,
     ConfigError,
@@ -73,7 +73,13 @@ class Endpoint:
         self._transfers = Share(self._requests)
         self.submissions = SubmissionPause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
-        self.rollcall = RollCall(clock, config.poll_interval, self._page, self.retrieve)
+        self.rollcall = RollCall(
+            clock,
+            config.poll_interval,
+            self._page,
+            self.retrieve,
+            listed=not dialect_of(config).lists_by_backend,
+        )
         self.doubles = Doubles()
         self.durations = Durations()
         self.answered = False

@@ -76,8 +76,14 @@ class RollCall:
         interval: float,
         page: Callable[[str | None], Awaitable[JobPage]],
         retrieve: Callable[[str], Awaitable[Job]],
+        *,
+        listed: bool = True,
     ) -> None:
-        """`interval` in seconds is that between two questions about a job; `page` reads the one after a job."""
+        """`interval` in seconds is that between two questions about a job; `page` reads the one after a job.
+
+        `listed`: whether the list names jobs by the ids that they are known by.
+        """
+        self._listed = listed
         self._clock = clock
         self._rest = interval / 2
         self._tempo = _Tempo(self._rest)
@@ -123,7 +129,8 @@ class RollCall:
     def _tells_of(self, job_id: str) -> bool:
         """Whether it is worth while to wait for the list."""
         return (
-            len(self._present) > _CROWD
+            self._listed
+            and len(self._present) > _CROWD
             and self._absences[job_id] < _STRIKES
             and job_id not in self._waiting
             and not (job_id in self._cursors and self._cursors[job_id] in self._sparse)

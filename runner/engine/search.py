@@ -11,6 +11,7 @@ from runner.artifacts.result import RunStatus
 from runner.config import VideoRequest
 from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job
+from runner.providers.gateway_id import backend_id
 
 from .adoption import Findings, look_for
 from .elsewhere import Elsewhere
@@ -120,7 +121,7 @@ async def _named(case: Case, claimed: Elsewhere) -> Found:
     reason, job = f"job {job_id} belongs to another run", None
     if case.lane.endpoint is None:
         reason = _UNASKED
-    elif job_id not in claimed.jobs:
+    elif backend_id(job_id) not in claimed.backend_ids:
         try:
             job = await patiently(case.lane.endpoint, case.lane.endpoint.retrieve, job_id)
         except RunnerError as error:

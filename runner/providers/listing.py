@@ -40,10 +40,11 @@ def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
 
 
 def unlisted(call: Call) -> BadRequestError:
-    """The error for a server that is known to list no jobs; nothing was asked."""
+    """The error for a server that lists no jobs unless it is told of which backend; nothing was asked."""
     return BadRequestError(
-        f"{call.place.host} does not list its jobs: a gateway lists them only for one backend that the request names",
-        hint="look for the job where the gateway's backend keeps its own",
+        f"{call.place.host} lists jobs only for a backend that is named: provider.custom_llm_provider=NAME, as openai, "
+        "azure or hosted_vllm, also when resuming",
+        hint="or look for the job where the gateway's backend keeps its own",
         **call.details,
     )
 

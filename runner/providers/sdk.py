@@ -81,6 +81,7 @@ class SDKProvider:
         proxy = None if transport is not None else proxy_of(endpoint.base_url)
         self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
         self._dialect: Dialect = dialect_of(config)
+        self._backend: str | None = getattr(config, "custom_llm_provider", None)
         self._redact = redactor(credential, headers, AmbientHeaders())
         self._intake = Intake(self._redact)
         self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._intake, transport)
@@ -148,9 +149,10 @@ class SDKProvider:
         """List up to `limit` of the endpoint's jobs, newest first, beginning behind the job `after`."""
         await self._ready()
         call = Call(self._place, "list the jobs", job_id=after)
-        if not self._dialect.lists:
+        if self._dialect.lists_by_backend and self._backend is None:
             raise unlisted(call)
-        query = {"limit": limit, "order": "desc", **({} if after is None else {"after": after})}
+        asked = {"after": after, "custom_llm_provider": self._backend}
+        query = {"limit": limit, "order": "desc", **{name: text for name, text in asked.items() if text is not None}}
         with self._translated(call):
             response = await self._client.get("/videos", cast_to=httpx2.Response, options={"params": query})
             raw = self._json(response)

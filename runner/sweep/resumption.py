@@ -40,6 +40,7 @@ from runner.ledger import (
 )
 from runner.ledger.budget import spent
 from runner.ledger.reconciliation import leads_elsewhere, linked_files
+from runner.providers.gateway_id import backend_id
 from runner.providers.job import is_id
 from runner.shell import word
 from runner.tracking import Tracking
@@ -155,19 +156,19 @@ def _objections(
 
 def _check_adoptions(runs: Sequence[Run], consent: Consent) -> None:
     """Raise `ConfigError` unless each job that the user names can become that run's."""
-    numbers, jobs = [number for number, _ in consent.adopt], [job_id for _, job_id in consent.adopt]
+    numbers, jobs = [number for number, _ in consent.adopt], [backend_id(job_id) for _, job_id in consent.adopt]
     if len(set(numbers)) < len(numbers) or len(set(jobs)) < len(jobs):
         raise ConfigError("--adopt names a run or a job twice; nothing was sent", hint="one job for each run")
     known = {run.index: run for run in runs}
-    owners = {job_id: run.index for run in runs if run.earlier is not None for job_id in run.earlier.job_ids}
+    owners = {backend_id(job): run.index for run in runs if run.earlier is not None for job in run.earlier.job_ids}
     for number, job_id in consent.adopt:
         run = known.get(number)
         if run is None:
             problem = f"there is no run {number}"
         elif not run.status.lost or not isinstance(run.config.request, VideoRequest):
             problem = f"run {number} is {run.status}, and only a video whose answer was lost can take a job over"
-        elif job_id in owners:
-            problem = f"job {job_id} belongs to run {owners[job_id]}"
+        elif backend_id(job_id) in owners:
+            problem = f"job {job_id} belongs to run {owners[backend_id(job_id)]}"
         elif not is_id(job_id):
             problem = f"{job_id!r} cannot be a job's id"
         else:

@@ -112,6 +112,8 @@ def test_a_server_of_your_own_knows_no_retirement(loaded):
         (["request.guidance_scale=-1"], "request.guidance_scale"),
         (["provider=vllm_omni", "provider.dialect=vllm"], "provider.dialect"),
         (["provider=vllm_omni", "+provider.dialekt=plain"], "provider.dialekt"),
+        (["provider=compatible", "provider.custom_llm_provider=openai"], "provider"),
+        (["provider=litellm", "provider.custom_llm_provider=Open AI"], "provider.custom_llm_provider"),
     ],
 )
 def test_values_that_make_no_sense_are_named(refused, overrides, key):

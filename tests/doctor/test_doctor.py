@@ -136,6 +136,16 @@ async def test_a_gateway_without_a_database_means_the_key_when_it_says_so(small_
     assert "provider.api_key_env=NAME" in (checks["key"].hint or "")
 
 
+async def test_a_gateway_s_list_is_asked_of_a_backend_that_is_named(make_emulator, loaded, look):
+    server = make_emulator(dialect="litellm")
+    gateway = ("provider=litellm", f"provider.base_url={server.base_url}")
+    checks = await look(loaded(*gateway), {"LITELLM_API_KEY": KEY})
+    assert checks["list"].status == "skip"
+    assert "provider.custom_llm_provider=openai" in checks["list"].message
+    checks = await look(loaded(*gateway, "provider.custom_llm_provider=openai"), {"LITELLM_API_KEY": KEY})
+    assert checks["list"].status == "ok"
+
+
 async def test_a_name_that_a_server_does_not_list_is_a_deployment_s(make_emulator, loaded, look):
     server = make_emulator(dialect="vllm_omni", models=("wan-video",))
     config = loaded("provider=vllm_omni", f"provider.base_url={server.base_url}", "model=wan2.2-t2v",

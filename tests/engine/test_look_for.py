@@ -19,6 +19,7 @@ from runner.engine.likeness import AROUND, Lost
 from runner.engine.listing import MAX_PAGES, TRIES
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
 from runner.providers import Job, JobPage, JobStatus, create
+from runner.providers.gateway_id import backend_id
 
 from .configs import video_config
 from .simulation import EPOCH, SimulatedLoop
@@ -161,14 +162,14 @@ async def opened(loaded, make_emulator, tmp_path):
     """A preset's endpoint on an emulator with that server's manners, and configs for it."""
     async with contextlib.AsyncExitStack() as stack:
 
-        def build(preset="openai", *, rules=(), **settings):
+        def build(preset="openai", *, rules=(), overrides=(), **settings):
             dialect = preset if preset in ("vllm_omni", "sglang", "litellm") else "plain"
             server = make_emulator(dialect=dialect, rules=rules, state_file=tmp_path / "jobs.sqlite3", **settings)
             url = server.azure_url if preset == "azure_openai" else server.base_url
 
-            def config(*overrides):
+            def config(*more):
                 return loaded(f"provider={preset}", f"provider.base_url={url}", "provider.retired_models=off",
-                              *overrides)  # fmt: skip
+                              *overrides, *more)  # fmt: skip
 
             provider = create(config().provider, ENV)
             stack.push_async_callback(provider.close)
@@ -196,6 +197,28 @@ async def test_a_job_whose_answer_was_lost_is_found_again(opened, preset):
     gone = await lose(endpoint, config("model.deployment=prod") if preset == "azure_openai" else config())
     found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
     assert ids(found) == {0: server.ledger()["created"][1]["id"]}
+
+
+async def test_a_gateway_s_backend_finds_a_lost_job_and_takes_no_other_run_s(opened):
+    endpoint, config, server = opened("litellm", rules=[{**LOSE, "nth": 2}],
+                                      overrides=["provider.custom_llm_provider=hosted_vllm"])  # fmt: skip
+    known = await endpoint.provider.submit(config())
+    gone = await lose(endpoint, config())
+    found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
+    (job,) = found.adopted.values()
+    assert backend_id(job.id) == backend_id(server.ledger()["created"][1]["id"])
+    both = await look_for(endpoint, [gone], Elsewhere())
+    assert both.adopted == {}, "one of two jobs that fit is another's, and nobody knows which"
+
+
+async def test_a_gateway_s_other_runs_keep_their_jobs_though_it_lists_them_under_other_ids(opened):
+    endpoint, config, server = opened("litellm", rules=[{**LOSE, "fault": "drop_before_commit", "nth": 2}],
+                                      overrides=["provider.custom_llm_provider=hosted_vllm"])  # fmt: skip
+    known = await endpoint.provider.submit(config())
+    gone = await lose(endpoint, config())
+    found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
+    assert (found.adopted, found.reasons) == ({}, {0: "no job matches among 1 listed, 1 of other runs"})
+    assert server.ledger()["jobs"] == 1
 
 
 async def test_a_request_that_never_arrived_finds_nothing(opened):
@@ -233,7 +256,8 @@ async def test_a_deleted_job_is_found_no_more(opened):
 
 
 @pytest.mark.parametrize(
-    ("preset", "said"), [("sglang", "1 may, but the list does not tell enough"), ("litellm", "does not list its jobs")]
+    ("preset", "said"),
+    [("sglang", "1 may, but the list does not tell enough"), ("litellm", "lists jobs only for a backend")],
 )
 async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, preset, said):
     endpoint, config, _ = opened(preset, rules=[LOSE])

@@ -19,6 +19,7 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.providers import JobPage, JobStatus, create
+from runner.providers.gateway_id import backend_id
 from runner.providers.listing import read_page
 
 ENV = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "k-1", "LITELLM_API_KEY": "sk-2"}
@@ -126,12 +127,13 @@ async def opened(loaded, make_emulator, tmp_path):
     """The provider of a preset on an emulator with that server's manners, with a config for it."""
     async with contextlib.AsyncExitStack() as stack:
 
-        def build(preset="openai", **settings):
+        def build(preset="openai", *, overrides=(), **settings):
             dialect = preset if preset in ("vllm_omni", "sglang", "litellm") else "plain"
             server = make_emulator(dialect=dialect, state_file=tmp_path / "jobs.sqlite3", **settings)
             url = server.azure_url if preset == "azure_openai" else server.base_url
             named = ["provider.api_key_env=OPENAI_API_KEY"] if preset == "compatible" else []
-            config = loaded(f"provider={preset}", f"provider.base_url={url}", "provider.retired_models=off", *named)
+            config = loaded(f"provider={preset}", f"provider.base_url={url}", "provider.retired_models=off", *named,
+                            *overrides)  # fmt: skip
             provider = create(config.provider, ENV)
             stack.push_async_callback(provider.close)
             return provider, config
@@ -159,10 +161,20 @@ async def test_an_account_without_jobs_has_an_empty_list(opened):
     assert await provider.jobs() == JobPage((), more=False, last=None)
 
 
-async def test_a_gateway_that_cannot_list_says_so_unasked(opened):
+async def test_a_gateway_lists_only_for_a_backend_and_says_so_unasked(opened):
     provider, _ = opened("litellm")
-    with pytest.raises(BadRequestError, match="does not list its jobs"):
+    with pytest.raises(BadRequestError, match=r"only for a backend that is named: provider\.custom_llm_provider=NAME"):
         await provider.jobs()
+
+
+async def test_a_named_backend_s_jobs_are_listed_under_ids_of_their_own(opened):
+    provider, config = opened("litellm", overrides=["provider.custom_llm_provider=hosted_vllm"])
+    made = await provider.submit(config)
+    (listed,) = (await provider.jobs()).jobs
+    assert listed.id != made.id
+    assert backend_id(listed.id) == backend_id(made.id)
+    assert (listed.raw["prompt"], listed.raw["model"]) == (config.request.prompt, "sora-2")
+    assert (await provider.retrieve(listed.id)).raw["prompt"] == config.request.prompt
 
 
 async def test_a_page_behind_a_job_that_is_gone_is_told_as_such(opened):

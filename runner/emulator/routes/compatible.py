@@ -13,11 +13,14 @@ from runner.emulator.clip import MEDIA_TYPES
 from runner.emulator.compatible import CompatibleSurface
 from runner.emulator.file_answer import FileAnswer
 from runner.emulator.job import Job, Outcome
+from runner.emulator.manner import managed_id, managed_parts
 from runner.emulator.open_order import OpenOrder, read_order
 from runner.emulator.operation import Call
 from runner.emulator.refusal import Refusal
 from runner.emulator.routes import videos
 
+_KNOWN = 10_000
+"""Jobs among which one is looked for that a gateway listed under another id."""
 _REFUSED = frozenset({"moderation_blocked", "invalid_size"})
 
 
@@ -27,6 +30,10 @@ def _surface(call: Call) -> CompatibleSurface:
 
 def _job(call: Call) -> Job:
     job = call.emulator.state.find(call.video_id)
+    if job is None and not _surface(call).manner.lists_freely:
+        inner = managed_parts(call.video_id)[-1]
+        known, _ = call.emulator.state.page(limit=_KNOWN, after=None, newest_first=True)
+        job = next((one for one in known if managed_parts(one.id)[-1] == inner), None)
     if job is None:
         raise Refusal(404, "Video not found")
     return job
@@ -115,6 +122,8 @@ async def list_videos(call: Call) -> Response:
     named = call.request.query_params.get("custom_llm_provider") or call.request.headers.get("custom-llm-provider")
     if not _surface(call).manner.lists_freely and not named:
         raise Refusal(500, "litellm.InternalServerError: custom_llm_provider is required to list videos", code="500")
+    if not _surface(call).manner.lists_freely:
+        return await _list_of_backend(call, str(named))
     limit = call.request.query_params.get("limit", str(videos.PAGE))
     if not limit.isdecimal() or not 1 <= int(limit) <= videos.PAGE_LIMIT:
         raise Refusal(422, "Input should be from 1 to 100", param="limit")
@@ -124,6 +133,15 @@ async def list_videos(call: Call) -> Response:
     listed = {"object": "list", "data": [await _resource(call, job) for job in jobs]}
     ends = {"first_id": jobs[0].id if jobs else None, "last_id": jobs[-1].id if jobs else None, "has_more": more}
     return JSONResponse({**listed, **ends} if _surface(call).manner.counts else listed)
+
+
+async def _list_of_backend(call: Call, backend: str) -> Response:
+    """One page: a gateway passes on neither limit nor cursor, and names its backend's models in the ids."""
+    jobs, more = call.emulator.state.page(limit=videos.PAGE, after=None, newest_first=True)
+    ids = [managed_id(backend, job.model, managed_parts(job.id)[-1]) for job in jobs]
+    listed = [{**await _resource(call, job), "id": other} for job, other in zip(jobs, ids, strict=True)]
+    ends = {"first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None, "has_more": more}
+    return JSONResponse({"object": "list", "data": listed, **ends})
 
 
 async def content(call: Call) -> Response:
