@@ -38,7 +38,7 @@ def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def default_signals() -> None:
-    """Let child processes hear signals that the tests themselves were started without: by nohup, or in the background."""
+    """Let child processes hear the signals that nohup or a shell's background has switched off for the tests."""
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
