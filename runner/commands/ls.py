@@ -63,18 +63,20 @@ def _never_begun(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
 
 
 def _print(found: Sequence[Summary]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from runner.display.grid import Head, print_grid
 
-    table = Table(box=None, pad_edge=False)
-    for name in ("age", "cost", "runs", "where; what goes on with it"):
-        table.add_column(name, justify="right" if name in ("age", "cost") else "left", overflow="fold")
+    heads = [
+        Head("age", right=True),
+        Head("cost", right=True),
+        Head("runs"),
+        Head("where; what goes on with it", whole=True),
+    ]
+    rows = []
     for each in found:
         command = f"running: {each.running}" if each.running else each.command or ""
         where = "\n".join(filter(None, [clean(str(each.directory), 400), clean(command, 400)]))
-        table.add_row(_age(time.time() - each.changed), _cost(each), _states(each), Text(where))
-    Console(highlight=False, soft_wrap=False).print(table)
+        rows.append(([_age(time.time() - each.changed), _cost(each), _states(each), where], ""))
+    print_grid(heads, rows)
 
 
 def _states(each: Summary) -> str:

@@ -61,19 +61,16 @@ def price(model: ModelConfig) -> str:
 
 
 def _print_table(models: dict[str, ModelConfig], today: dt.date) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from runner.display.grid import Head, print_grid
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("model", "makes", "sizes", "list price", "offered by"):
-        table.add_column(column, overflow="fold")
+    heads = [Head(name) for name in ("model", "makes", "sizes", "list price", "offered by")]
+    rows = []
     for name, model in models.items():
         offers = [f"{provider}: {state(offer, today)}" for provider, offer in model.offers.items()]
         gone = bool(offers) and all("RETIRED" in text for text in offers)
         cells = [name, _makes(model), _sizes(model), price(model), "\n".join(offers) or "nobody known"]
-        table.add_row(*(Text(cell, style="dim" if gone else "") for cell in cells))
-    Console(highlight=False).print(table)
+        rows.append((cells, "dim" if gone else ""))
+    print_grid(heads, rows)
 
 
 def _makes(model: ModelConfig) -> str:

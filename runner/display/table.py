@@ -42,8 +42,15 @@ class _Column:
     columns: int = 0
 
     def __post_init__(self) -> None:
-        values = max((width(cell) for cell in self.cells), default=0)
-        self.columns = min(_MOST, max(values, *(width(piece) for piece in _pieces(self.name))))
+        self.columns = min(_MOST, max(self._values, width(self.name)))
+
+    @property
+    def _values(self) -> int:
+        return max((width(cell) for cell in self.cells), default=0)
+
+    def break_name(self) -> None:
+        """Let the name stand on several lines, where that makes the column narrower."""
+        self.columns = min(_MOST, max(self._values, *(width(piece) for piece in _pieces(self.name))))
 
     def head(self) -> list[str]:
         """The name on as many lines as it needs."""
@@ -61,6 +68,9 @@ def table(results: Sequence[Result], rows: Sequence[int], columns: int) -> Itera
     facts = _facts([results[row] for row in rows], columns)
     parameters = _parameters(results, rows)
     left = columns - sum(fact.columns + gap for fact in facts) + gap
+    if sum(each.columns + gap for each in parameters) > left:
+        for each in parameters:
+            each.break_name()
     kept = _fitted(parameters, left, gap)
     shown = [facts[0], *kept, *facts[1:]]
     yield from _lines(shown, [_style(results[row]) for row in rows], " " * gap)

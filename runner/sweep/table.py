@@ -18,6 +18,7 @@ from .payable import Intent, Payable
 if TYPE_CHECKING:
     from rich.console import Console
 
+_MOST_COLUMNS = 60
 _MOST_ROWS = 60
 """Of more runs, the first and last halves of this are shown."""
 
@@ -36,8 +37,8 @@ def print_dry_run(
     price. `left` are the runs that will be paid, where others are done already or reused.
     """
     from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+
+    from runner.display.grid import Head, print_grid
 
     console = console or Console(highlight=False)
     left = left or Payable([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)
@@ -46,21 +47,17 @@ def print_dry_run(
         expected_price(config) if number in paid else Price(0.0, "list")
         for number, config in zip(numbers, configs, strict=True)
     ]
-    table = Table(box=None, pad_edge=False)
-    table.add_column("run", justify="right", no_wrap=True)
-    for key in differing.keys:
-        table.add_column(key.removeprefix("request."), overflow="fold", max_width=60)
-    if not differing.keys:
-        table.add_column("model")
-    table.add_column("price", justify="right", no_wrap=True)
+    names = [key.removeprefix("request.") for key in differing.keys] or ["model"]
+    heads = [Head("run", right=True), *(Head(name, most=_MOST_COLUMNS) for name in names), Head("price", right=True)]
+    rows = []
     for row in _shown(len(configs)):
         if row is None:
-            table.add_row("…")
+            rows.append((["…", *("" for _ in heads[1:])], ""))
             continue
         cells = [_cell(value) for value in differing.rows[row]] or [configs[row].model.name]
         cost = str(Estimate.of([prices[row]])) if numbers[row] in paid else "none: is there"
-        table.add_row(str(numbers[row]), *map(Text, cells), cost)
-    console.print(table)
+        rows.append(([str(numbers[row]), *cells, cost], ""))
+    print_grid(heads, rows, console)
     for line in filter(None, (_summary(configs, prices, left), note)):
         console.print(line, markup=False, soft_wrap=True)
     check_budget([each.config for each in left.intents], spent=left.spent, numbers=[*paid])

@@ -68,6 +68,16 @@ def told(capsys: pytest.CaptureFixture[str]) -> Callable[..., list[dict[str, Any
     return ask
 
 
+@pytest.mark.parametrize("columns", ["40", "60", "80"])
+def test_what_is_to_be_copied_is_whole_on_a_narrow_terminal(shelve, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    shelve("multirun/2026-11-23/09-30-00-x7k2", ["verified", "submitted", "planned"])
+    assert run(["ls"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for whole in ("outputs/multirun/2026-11-23/09-30-00-x7k2", "python -m runner resume outputs/multirun/2026-11-23/"):
+        assert any(whole in line for line in lines)
+
+
 def test_each_sweep_has_its_states_its_cost_its_age_and_its_command(shelve, capsys):
     shelve("old", ["verified", "verified"], age=3 * 86_400)
     shelve("new", ["verified", "submitted", "planned"], age=7200)

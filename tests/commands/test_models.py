@@ -32,6 +32,15 @@ def test_the_table_shows_every_model(capsys):
         assert name in text
 
 
+@pytest.mark.parametrize("columns", ["40", "60", "80"])
+def test_no_name_is_broken_on_a_narrow_terminal(capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert main([]) == 0
+    words = capsys.readouterr().out.split()
+    for name, model in load_models().items():
+        assert {name, *(model.sizes or {}), *(f"{provider}:" for provider in model.offers)} <= {*words}
+
+
 def test_json_has_everything(capsys):
     assert main(["--json"]) == 0
     models = json.loads(capsys.readouterr().out)

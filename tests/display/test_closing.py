@@ -61,11 +61,16 @@ def test_each_parameter_that_varies_is_a_column(swept):
         swept(["request.duration_seconds=4", "model=sora-2"], ["request.duration_seconds=8", "model=sora-2-pro"])
     )
     assert [line.split() for line in told] == [
-        ["run", "duration_", "model", "status", "s", "cost"],
-        ["seconds"],
+        ["run", "duration_seconds", "model", "status", "s", "cost"],
         ["0", "4", "sora-2", "verified", "$0.80"],
         ["1", "8", "sora-2-pro", "verified", "$0.80"],
     ]
+
+
+def test_a_name_stands_on_two_lines_only_where_it_has_no_room(swept):
+    results = swept(["request.duration_seconds=4", "model=sora-2"], ["request.duration_seconds=8", "model=sora-2-pro"])
+    assert "duration_seconds" in lines(results, 60)[0]
+    assert [line.strip() for line in lines(results, 44)[1:2]] == ["seconds"]
 
 
 @pytest.mark.parametrize("columns", [200, 80, 60, 40, 30])
