@@ -8,6 +8,7 @@ from .request import ImageRequest, VideoRequest
 from .run import RunConfig
 
 _SIZES = frozenset({"width", "height", "aspect_ratio", "short_edge", "resolution"})
+_OWN_SERVERS = frozenset({"vllm_omni", "sglang"})
 _LENGTHS = frozenset({"num_frames"})
 
 
@@ -24,7 +25,7 @@ def video_seconds(config: RunConfig) -> int | None:
     if not isinstance(request, VideoRequest) or request.duration_seconds is not None:
         return getattr(request, "duration_seconds", None)
     named = request.num_frames is not None or _LENGTHS & request.extra_params.keys()
-    return model.default_duration if isinstance(model, VideoModel) and not named and _differs(config) else None
+    return model.default_duration if isinstance(model, VideoModel) and not named and _differs(config, model) else None
 
 
 def video_size(config: RunConfig) -> str | None:
@@ -32,8 +33,11 @@ def video_size(config: RunConfig) -> str | None:
     request, model = config.request, config.model
     size = sent_size(request, model)
     named = size is not None or request.image_list or _SIZES & request.extra_params.keys()
-    return model.default_size if isinstance(model, VideoModel) and not named and _differs(config) else size
+    return model.default_size if isinstance(model, VideoModel) and not named and _differs(config, model) else size
 
 
-def _differs(config: RunConfig) -> bool:
-    return dialect_of(config.provider).unnamed_length is not None
+def _differs(config: RunConfig, model: VideoModel) -> bool:
+    """Return whether the server's own choice is another; at a gateway it is for models of servers of one's own."""
+    dialect = dialect_of(config.provider)
+    own = not dialect.lists_by_backend or _OWN_SERVERS & model.offers.keys()
+    return dialect.unnamed_length is not None and bool(own)

@@ -32,8 +32,8 @@ class Dialect:
         edit_fields: every field that the form of an image edit is read for. None: any.
         packs_images: whether what else is given for new images goes into their `extra_params`.
         takes_auto: whether `auto` is a size there; where not, it is left out, which leaves the size to the server.
-        unnamed_length: what it makes where a request names no length, for people; None: what the model's data names.
-            The model's default length and size are sent where this is another.
+        unnamed_length: what it makes of an open model where a request names no length, for people; None: what the
+            model's data names. The model's default length and size are sent where this is another.
         limits: the largest values that it takes.
         nested_as_text: whether it reads an object or a list from a form only as JSON text.
         video_operations: what can be done with videos.
@@ -43,6 +43,7 @@ class Dialect:
         fetches: whether the server fetches an input image from its address; else it is downloaded here and sent.
         asks_base64: whether images come as base64 only when asked for.
         deletes: whether a job can be deleted.
+        tells_mark: whether a listed job may tell `user` or `metadata` again.
         lists_by_backend: whether jobs are listed only for a backend that the request names (`custom_llm_provider`), and
             under other ids than their creation's.
     """
@@ -64,6 +65,7 @@ class Dialect:
     fetches: bool = True
     asks_base64: bool = False
     deletes: bool = True
+    tells_mark: bool = True
     lists_by_backend: bool = False
 
     def name(self, key: str) -> str:
@@ -100,7 +102,8 @@ _VLLM_OMNI = Dialect(
     }),
     packs_images=True,
     takes_auto=False,
-    unnamed_length="a single frame",
+    unnamed_length="a single frame at this server",
+    tells_mark=False,
     limits=MappingProxyType(
         {"num_inference_steps": 200, "guidance_scale": 20, "guidance_scale_2": 20, "true_cfg_scale": 20}
     ),
@@ -133,7 +136,8 @@ _SGLANG = Dialect(
         "perf_dump_path", "profile", "num_profiled_timesteps", "profile_all_stages", "num_frames",
     }),
     takes_auto=False,
-    unnamed_length="4 seconds",
+    unnamed_length="4 seconds at this server",
+    tells_mark=False,
     nested_as_text=True,
     video_operations=frozenset({"create"}),
     variants=frozenset({"video"}),
@@ -148,6 +152,7 @@ _LITELLM = Dialect(
     variants=frozenset({"video"}),  # its content route reads no variant, and answers the video whatever is asked for
     names_variant=False,
     fetches=False,
+    unnamed_length="a single frame where vLLM-Omni is behind this server",
     deletes=False,
     lists_by_backend=True,
 )

@@ -43,9 +43,20 @@ def check_extensions(config: RunConfig) -> Iterator[Problem]:
                           "request.duration_seconds=null")  # fmt: skip
         yield from _unnamed_length(config, request, dialect)
         yield from _beyond_creating(request, dialect, spoken(config))
-    if config.delete_remote and not dialect.deletes and isinstance(request, VideoRequest):
+        yield from _afterwards(config, dialect)
+
+
+def _afterwards(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
+    """Say what cannot be done with a job once it is there."""
+    if config.delete_remote and not dialect.deletes:
         yield Problem("delete_remote", f"this server has no way to delete a video ({spoken(config)})",
                       "delete_remote=false; delete it where the gateway's backend keeps its own")  # fmt: skip
+    field = getattr(config.provider, "mark_field", None)
+    if field is not None and not dialect.tells_mark:
+        message = (
+            f"this server's list tells no {field} ({spoken(config)}): none is sent, and lost jobs are sought without"
+        )
+        yield Problem("provider.mark_field", message, "provider.mark_field=null", severity="warning")
 
 
 def given(config: RunConfig) -> frozenset[str]:
@@ -63,7 +74,7 @@ def _unnamed_length(config: RunConfig, request: VideoRequest, dialect: Dialect) 
     """Say which length stands in for the server's own, which nobody would expect."""
     seconds = video_seconds(config)
     if request.video is None and request.duration_seconds is None and seconds is not None:
-        yield Problem("request.duration_seconds", f"null makes {dialect.unnamed_length} at this server "
+        yield Problem("request.duration_seconds", f"null makes {dialect.unnamed_length} "
                       f"({spoken(config)}); {seconds} seconds are sent, as model.default_duration says",
                       "request.duration_seconds=N, or request.num_frames=N", severity="warning")  # fmt: skip
 

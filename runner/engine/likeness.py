@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifacts.result import Attempt, Result, RunStatus
-from runner.config import RunConfig, VideoRequest
+from runner.config import RunConfig, VideoRequest, dialect_of
 from runner.errors import UncertainError
 from runner.providers.base import Job
 
@@ -111,7 +111,8 @@ def marked(config: RunConfig, result: Result) -> RunConfig:
     All requests of a run carry the same: which of them made a job does not matter. What the user sends there stays.
     """
     name, request = getattr(config.provider, "mark_field", None), config.request
-    if name is None or name in request.extra_params or not isinstance(request, VideoRequest):
+    told = name is not None and dialect_of(config.provider).tells_mark
+    if name is None or not told or name in request.extra_params or not isinstance(request, VideoRequest):
         return config
     begun = f"{result.timestamps[RunStatus.PLANNED.value].isoformat()} {result.index} {request.prompt}"
     mark = f"{_MARK}{hashlib.sha256(begun.encode()).hexdigest()[:24]}"

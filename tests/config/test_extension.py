@@ -77,15 +77,23 @@ def test_what_servers_read_passes(loaded):
         assert errors(loaded(f"provider={provider}", *WAN, "delete_remote=true")) == []
 
 
-@pytest.mark.parametrize(("provider", "made"), [("vllm_omni", "a single frame"), ("sglang", "4 seconds")])
+@pytest.mark.parametrize(("provider", "made"), [
+    ("vllm_omni", "a single frame at this server"), ("sglang", "4 seconds at this server"),
+    ("litellm", "a single frame where vLLM-Omni is behind this server"),
+])  # fmt: skip
 def test_a_length_that_stands_in_for_the_server_s_own_is_said(loaded, provider, made):
     (problem,) = check(loaded(f"provider={provider}", *WAN, "request.duration_seconds=null"))
     assert problem.severity == "warning"
-    assert str(problem).startswith(
-        f"request.duration_seconds: null makes {made} at this server ({provider}); 5 seconds"
-    )
+    assert str(problem).startswith(f"request.duration_seconds: null makes {made} ({provider}); 5 seconds")
     frames = ("request.duration_seconds=null", "request.num_frames=33")
     assert check(loaded(f"provider={provider}", *WAN, *frames)) == []
+
+
+@pytest.mark.parametrize(("provider", "warned"), [("vllm_omni", 1), ("sglang", 1), ("litellm", 0), ("compatible", 0)])
+def test_a_mark_that_no_list_tells_is_said(loaded, provider, warned):
+    found = check(loaded(f"provider={provider}", *WAN, "provider.mark_field=user"))
+    assert [problem.key for problem in found if problem.severity == "warning"] == ["provider.mark_field"] * warned
+    assert errors(loaded(f"provider={provider}", *WAN, "provider.mark_field=user")) == []
 
 
 def test_a_key_and_the_server_s_own_word_for_it_are_one_too_many(loaded):

@@ -449,5 +449,9 @@ def test_a_mark_is_sent_only_in_the_field_that_the_config_names(field, sent, tmp
     assert isinstance(given.get(field), sent)
     again = planned(Run(0, config, tmp_path), NOW + 1)
     assert field is None or marked(config, again).request.extra_params != given
+    deaf = compatible_config(mark_field=field, dialect="vllm_omni")
+    assert marked(deaf, planned(Run(0, deaf, tmp_path), NOW)) is deaf, (
+        "a list that does not tell it finds nothing by it"
+    )
     own = config.request.model_copy(update={"extra_params": {"user": "me"}})
     assert marked(config.model_copy(update={"request": own}), result).request.extra_params["user"] == "me"

@@ -289,7 +289,8 @@ UNNAMED = ("request.duration_seconds=null", "request.aspect_ratio=null")
     [
         ("vllm_omni", "wan2.2-t2v", {"seconds": "5", "size": "1280x720"}),
         ("sglang", "ltx-2", {"seconds": "5", "size": "768x512"}),
-        ("litellm", "wan2.2-t2v", {}),
+        ("litellm", "wan2.2-t2v", {"seconds": "5", "size": "1280x720"}),
+        ("litellm", "sora-2", {}),
         ("compatible", "wan2.2-t2v", {}),
     ],
 )
