@@ -95,6 +95,10 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     from runner.cli.slips import refuse_slips
 
     parsed = parse(arguments)
+    if parsed.shell_completion:
+        from runner.cli.completion import complete
+
+        return complete(parsed)
     command = "python -m runner" + " -m" * parsed.multirun
     refuse_slips(parsed.overrides, command=command)
     refuse_broken_prompts(parsed.overrides, command=command)

@@ -121,7 +121,7 @@ def _options(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def show(app: HydraApp, parsed: argparse.Namespace) -> bool:
-    """Do what only prints (help, --cfg, --info, completion); False if none of it was asked for."""
+    """Do what only prints (help, --cfg, --info); False if none of it was asked for."""
     name = config_name(parsed)
     if parsed.help:
         app.app_help(config_name=name, args_parser=parsed.parser, args=parsed)
@@ -131,8 +131,6 @@ def show(app: HydraApp, parsed: argparse.Namespace) -> bool:
         if parsed.resolve:
             _refuse_resolved(app, parsed)
         app.show_cfg(name, parsed.overrides, parsed.cfg, parsed.package, parsed.resolve)
-    elif parsed.shell_completion:
-        app.shell_completion(name, parsed.overrides)
     elif parsed.info:
         app.show_info(parsed.info, name, parsed.overrides)
     else:

@@ -1,0 +1,129 @@
+"""What a shell offers after TAB: commands and their directories, groups, options and keys; never an error."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra.core.global_hydra import GlobalHydra
+
+from runner.commands.catalog import COMMANDS
+from runner.errors import ConfigError
+
+_NAMES = ("runner", "mediarunner")
+_OF_DIRECTORIES = frozenset({"ls", "repeat", "report", "resume", "show"})
+_OF_OVERRIDES = frozenset({"doctor"})
+
+# A word may hold = and :, which bash takes for ends of words: what stands before them is cut from what it is offered.
+_BASH = """\
+_runner_complete() {
+    local line="${COMP_LINE:0:$COMP_POINT}" current="${COMP_WORDS[$COMP_CWORD]}" word before reply
+    case "${COMP_WORDS[0]##*/}" in
+        python*) [ "${COMP_WORDS[1]} ${COMP_WORDS[2]}" = "-m runner" ] || return 0
+            set -- "${COMP_WORDS[0]}" -m runner ;;
+        *) set -- "${COMP_WORDS[0]}" ;;
+    esac
+    word="${line##* }"
+    case "$current" in =|:) current="" ;; esac
+    before="${word%"$current"}"
+    COMPREPLY=()
+    while IFS= read -r reply; do
+        case "$reply" in "") continue ;; *=|*.|*/) ;; *) reply="$reply " ;; esac
+        COMPREPLY+=("${reply#"$before"}")
+    done < <(COMP_LINE="$line" COMP_POINT="$COMP_POINT" "$@" -sc query=bash 2>/dev/null)
+}
+complete -o nospace -o default -F _runner_complete """
+
+
+def complete(parsed: argparse.Namespace) -> int:
+    """Print what `-sc` with `install=SHELL`, `uninstall=SHELL` or `query=SHELL` asks for; returns 0.
+
+    Raises `ConfigError` for anything else.
+    """
+    asked = dict(override.partition("=")[::2] for override in parsed.overrides)
+    shells = ("bash", "zsh", "fish")
+    if len(asked) != 1 or not set(asked) <= {"install", "uninstall", "query"} or not set(asked.values()) <= set(shells):
+        raise ConfigError("-sc takes one of install=SHELL, uninstall=SHELL and query=SHELL, for bash, zsh or fish",
+                          hint='eval "$(runner -sc install=bash)"')  # fmt: skip
+    action, shell = next(iter(asked.items()))
+    if action == "query":
+        _say("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
+    elif shell == "fish":
+        from .hydra_app import create
+
+        create(parsed).shell_completion("config", parsed.overrides)
+    elif action == "install":
+        _say(_BASH + " ".join(_completed()))
+    else:
+        _say(f"complete -r {' '.join(_completed())}; unset -f _runner_complete")
+    return 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def suggestions(line: str) -> Iterator[str]:
+    """Yield what the last word of a command line up to the cursor may become."""
+    words = line.split()
+    words = words[3:] if words[:1] and Path(words[0]).name.startswith("python") else words[1:]
+    word = words.pop() if words and not line.endswith(" ") else ""
+    if not words:
+        yield from (command for command in COMMANDS if command.startswith(word))
+    elif words[0] in COMMANDS and words[0] not in _OF_OVERRIDES:
+        if words[0] in _OF_DIRECTORIES:
+            yield from _directories(word)
+        return
+    if words[-1:] and words[-1] in ("--config-dir", "-cd", "--config-path", "-cp"):
+        yield from _directories(word)
+        return
+    yield from _of_hydra([each for each in words if each not in _OF_OVERRIDES], word)
+
+
+def _completed() -> list[str]:
+    """The words whose arguments are completed: Python's, too, if that is how the program is called."""
+    called = Path(sys.argv[0]).name
+    return [*_NAMES, *(("python", "python3") if called.startswith("__main__") else ())]
+
+
+def _directories(word: str) -> Iterator[str]:
+    above, _, begun = word.rpartition("/")
+    root = Path(above or ("/" if word.startswith("/") else ".")).expanduser()
+    with contextlib.suppress(OSError):
+        for path in root.iterdir():
+            if path.is_dir() and path.name.startswith(begun) and (begun or not path.name.startswith(".")):
+                yield f"{word[: len(word) - len(begun)]}{path.name}/"
+
+
+def _of_hydra(words: Sequence[str], word: str) -> list[str]:
+    """Hydra's suggestions; where what was typed before cannot be composed, those without it."""
+    whole = [each for each in words if "'" not in each and '"' not in each]
+    for before in (whole, [each for each in whole if each.startswith("-")], []):
+        if found := _asked(before, word):
+            return found
+    return []
+
+
+def _asked(words: Sequence[str], word: str) -> list[str]:
+    from .hydra_app import create, parse
+
+    told = io.StringIO()
+    earlier = os.environ.get("COMP_LINE")
+    try:
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(io.StringIO()):
+            parsed = parse(words)
+            line = " ".join(["runner", *["-m"] * parsed.multirun, *parsed.overrides, word])
+            os.environ["COMP_LINE"] = line if word else f"{line.rstrip()} "
+            create(parsed).shell_completion(parsed.config_name or "config", ["query=bash"])
+    except (Exception, SystemExit):  # noqa: BLE001 - whatever is wrong with the line is said when it is run
+        return []
+    finally:
+        GlobalHydra.instance().clear()
+        if earlier is not None:
+            os.environ["COMP_LINE"] = earlier
+    return told.getvalue().split()

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runner.app import run
+from runner.cli.completion import suggestions
+from runner.commands.catalog import COMMANDS
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("outputs/multirun/2026", "outputs/.emulator", "own/request"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "own/request/ours.yaml").write_text("defaults: [video]\n")
+    (tmp_path / "outputs/notes.txt").touch()
+    return tmp_path
+
+
+def offered(line: str) -> set[str]:
+    return set(suggestions(line))
+
+
+@pytest.mark.parametrize("program", ["runner", "python -m runner", "/usr/bin/python3.11 -m runner"])
+def test_the_first_word_may_be_a_command(program):
+    assert offered(f"{program} sh") == {"show"}
+    assert {*COMMANDS, "provider=", "request."} <= offered(f"{program} ")
+
+
+@pytest.mark.parametrize("command", ["ls", "repeat", "report", "resume", "show"])
+def test_commands_are_offered_directories(command):
+    assert offered(f"runner {command} ") == {"outputs/", "own/"}
+    assert offered(f"runner {command} ou") == {"outputs/"}
+    assert offered(f"runner {command} outputs/") == {"outputs/multirun/"}
+    assert offered(f"runner {command} outputs/multirun/2") == {"outputs/multirun/2026/"}
+    assert offered(f"runner {command} nowhere/") == set()
+
+
+def test_a_directory_by_its_whole_path_or_from_home(here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    assert offered(f"runner show {here}/ou") == {f"{here}/outputs/"}
+    assert offered("runner show ~/ou") == {"~/outputs/"}
+    assert "/tmp/" in offered("runner show /tm") or not Path("/tmp").is_dir()
+
+
+@pytest.mark.parametrize(
+    "before", ["", "doctor ", "-m ", "model=nope ", "nope=1 ", "request.prompt='a b' ", "--nope ", "= "]
+)
+def test_groups_options_and_keys_are_offered_whatever_is_wrong_before(before, capfd):
+    assert offered(f"runner {before}provider=az") == {"provider=azure_openai"}
+    assert offered(f"runner {before}request.dur") == {"request.duration_seconds="}
+    assert capfd.readouterr() == ("", "")
+
+
+def test_options_of_ones_own_are_offered(here):
+    assert offered("runner --config-dir ow") == {"own/"}
+    assert "request=ours" in offered("runner --config-dir own request=")
+    (here / "own/config.yaml").write_text("refused: true\n")
+    assert "request=draft" in offered("runner --config-dir own request=")
+
+
+@pytest.mark.parametrize("typed", [[], ["install=tcsh"], ["query=bash", "install=bash"], ["foo=bash"]])
+def test_a_shell_that_is_not_known_is_refused(typed, capsys):
+    assert run(["-sc", *typed]) == 2
+    assert "install=bash" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "replies"),
+    [
+        (["python", "-m", "runner", "sh"], ["show "]),
+        (["runner", "show", "outputs/mu"], ["outputs/multirun/"]),
+        # Bash ends words at = and colons, and wants what comes behind.
+        (["runner", "provider", "=", "az"], ["azure_openai "]),
+        (["runner", "request.dur"], ["request.duration_seconds="]),
+        (["python", "-m", "http"], []),
+        (["python", "setup"], []),
+    ],
+)
+def test_bash_takes_what_is_offered(words, replies):
+    typed = " ".join(words).replace(" = ", "=")
+    script = f"""
+        eval "$(python -m runner -sc install=bash)"
+        COMP_WORDS=({" ".join(words)}); COMP_CWORD={len(words) - 1}; COMP_LINE="{typed}"; COMP_POINT={len(typed)}
+        _runner_complete; printf '%s\n' "${{COMPREPLY[@]}}"
+        eval "$(python -m runner -sc uninstall=bash)"; complete -p runner 2>/dev/null
+    """
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script], env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
+    assert done.stderr == ""
+    assert [line for line in done.stdout.split("\n") if line] == replies
