@@ -6,16 +6,28 @@ BIN := $(VENV)/bin
 .PHONY: demo test check audit bench soak soak-strange screenshots clean
 .DEFAULT_GOAL := demo
 
+# What pip is about to install, as it says nothing for a minute or two.
+define say_what
+import re, sys, tomllib
+project = tomllib.load(open("pyproject.toml", "rb"))["project"]
+needed = project["dependencies"] + [each for extra in sys.argv[1:] for each in project["optional-dependencies"][extra]]
+names = sorted({re.match(r"[\w-]+", each)[0] for each in needed})
+print(f"installing into $(VENV)/, once, for a minute or two: {', '.join(names)}", flush=True)
+endef
+export say_what
+
 $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "runner needs Python 3.11 or newer")'
+	@$(PYTHON) -c "$$say_what"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "runner needs Python 3.11 or newer")'
+	@$(PYTHON) -c "$$say_what" test check
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed   ## install, then make one emulated video

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -34,3 +37,20 @@ def test_every_extra_in_a_hint_is_declared(extra):
 
 def test_both_scripts_start_the_same_program():
     assert PROJECT["scripts"] == dict.fromkeys(("mediarunner", "runner"), "runner.__main__:main")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="without make")
+def test_make_demo_says_what_it_installs_before_it_does(tmp_path):
+    python = tmp_path / "python"
+    python.write_text(
+        '#!/bin/sh\ncase "$1 $2" in\n"-m venv") mkdir -p "$3/bin" && cp "$0" "$3/bin/python" ;;\n'
+        f'"-m pip") echo "pip $*" ;;\n"-m runner") echo "a video" ;;\n*) exec {sys.executable} "$@" ;;\nesac\n'
+    )
+    python.chmod(0o755)
+    command = ["make", "demo", f"PYTHON={python}", f"VENV={tmp_path}/venv"]
+    told, *others = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    ).stdout.splitlines()
+    assert told.startswith(f"installing into {tmp_path}/venv/")
+    assert "hydra-core, jinja2, omegaconf, openai, pillow" in told
+    assert [line.partition(" ")[0] for line in others] == ["pip", "a"]

@@ -27,6 +27,8 @@ _SETTINGS = {
 }
 """Unless the user has set them: minutes of retries and lines on the terminal are not what a sweep's end needs."""
 
+_SERVERS = ("http:", "https:", "databricks")
+
 _NAME = re.compile(r"[^\w\-. :/]", re.ASCII)
 _LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG, _AT_ONCE = 250, 6000, 5000, 100
 """MLflow's own limits."""
@@ -36,15 +38,25 @@ class MlflowStore:
     """An experiment at a tracking server, or in a database; raises whatever MLflow raises."""
 
     def __init__(
-        self, uri: str | None, experiment: str, env: MutableMapping[str, str], clock: Callable[[], float] = time.time
+        self,
+        uri: str | None,
+        experiment: str,
+        env: MutableMapping[str, str],
+        clock: Callable[[], float] = time.time,
+        asks_server: Callable[[], None] = lambda: None,
     ) -> None:
-        """Open `experiment` at `uri`, and make it if need be; MLflow takes its retries from `env`."""
+        """Open `experiment` at `uri`, and make it if need be; MLflow takes its retries from `env`.
+
+        `asks_server` is called before a server is asked; a database is made by this process, which may take minutes.
+        """
         for name, value in _SETTINGS.items():
             env.setdefault(name, value)
         from mlflow import MlflowClient
 
         self._clock = clock
         self._client = MlflowClient(uri)
+        if self._client.tracking_uri.startswith(_SERVERS):
+            asks_server()
         found = self._client.get_experiment_by_name(experiment)
         self._experiment = found.experiment_id if found else self._client.create_experiment(experiment)
         self.place = f"mlflow {without_credentials(self._client.tracking_uri).partition('?')[0]} {experiment}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -75,15 +75,15 @@ def whole_tracking() -> Iterator[None]:
             _sweeps.popitem()[1].close()
 
 
-def _open(config: MlflowTracking | WandbTracking) -> Store:
+def _open(config: MlflowTracking | WandbTracking, asks_server: Callable[[], None]) -> Store:
     """The store; imports its library, which takes seconds."""
     if isinstance(config, MlflowTracking):
         from .mlflow_store import MlflowStore
 
-        return MlflowStore(config.tracking_uri, config.experiment, os.environ)
+        return MlflowStore(config.tracking_uri, config.experiment, os.environ, asks_server=asks_server)
     from .wandb_store import WandbStore
 
-    return WandbStore(config)
+    return WandbStore(config, asks_server=asks_server)
 
 
 def _ignore(_event: Event) -> None:

@@ -23,7 +23,7 @@ _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""
 
 _LONGER = 10
-"""How many times as long it should wait the next time."""
+"""How many times as long it should wait the next time, and waits while a library is imported and a database made."""
 
 
 class _LeftError(Exception):
@@ -38,8 +38,9 @@ class Tracker:
     """
 
     def __init__(
-        self, open_store: Callable[[], Store], directory: Path, config: MlflowTracking | WandbTracking
+        self, open_store: Callable[[Callable[[], None]], Store], directory: Path, config: MlflowTracking | WandbTracking
     ) -> None:
+        """`open_store` calls what it is given before it asks a server: until then, all work is this machine's."""
         self._open = open_store
         self._directory = directory
         self._config = config
@@ -51,6 +52,7 @@ class Tracker:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._left = False
+        self._opening = True
         self._steps = 0
         self._failure: Exception | None = None
 
@@ -89,13 +91,17 @@ class Tracker:
     def _waited(self, thread: threading.Thread) -> bool:
         """Whether nobody interrupted the waiting."""
         try:
-            seen, patience = -1, self._config.patience_seconds
+            seen, quiet, patience = -1, 0.0, self._config.patience_seconds
             thread.join(min(_SILENT_SECONDS, patience))
             if thread.is_alive() and patience > _SILENT_SECONDS:
                 say(f"waiting for {self._config.kind}: {len(self._waiting):,} to record; Ctrl-C leaves them to resume")
-            while thread.is_alive() and seen != self._steps:
-                seen = self._steps
+            while thread.is_alive():
+                if seen != self._steps:
+                    seen, quiet = self._steps, 0.0
+                elif quiet >= (patience * _LONGER if self._opening else patience):
+                    break
                 thread.join(patience)
+                quiet += patience
         except KeyboardInterrupt:
             return False
         return True
@@ -134,10 +140,10 @@ class Tracker:
 
     def _work(self) -> None:
         try:
-            store = self._open()
+            store = self._open(self._asks_server)
             register = Register(self._directory, store.place)
             register.begin(None if self._alone else store.begin(self._sweep(), register.parent))
-            self._step()
+            self._asks_server()
             self._record_all(store, register)
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
             self._failure = self._failure or error
@@ -169,6 +175,11 @@ class Tracker:
         with self._turn:
             if self._waiting.get(number) is result:
                 del self._waiting[number]
+
+    def _asks_server(self) -> None:
+        """From here on it is a server that gets on or does not."""
+        self._opening = False
+        self._step()
 
     def _step(self) -> None:
         """Something was done; `_LeftError` if nobody waits for more."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ _NOT_A_NAME = re.compile(r"[^\w.-]", re.ASCII)
 class WandbStore:
     """A project; raises whatever wandb raises."""
 
-    def __init__(self, config: WandbTracking) -> None:
-        """Nothing is opened before the first run is."""
+    def __init__(self, config: WandbTracking, asks_server: Callable[[], None] = lambda: None) -> None:
+        """Nothing is opened before the first run is; `asks_server` is called before a server is asked."""
         import wandb
 
+        asks_server()
         self._wandb = wandb
         self._config = config
         self._sweep: Any = None  # Any: wandb's run

@@ -74,9 +74,15 @@ def made(loaded, tmp_path: Path):
 def tracked(tmp_path: Path):
     """Let runs end under a tracker, and close it."""
 
-    def track(store: Notebook, *ends: tuple[Run, Result], size: int = 9, patience: float = 0.05) -> None:
+    def track(
+        store: Notebook, *ends: tuple[Run, Result], size: int = 9, patience: float = 0.05, opening=lambda _asks: None
+    ) -> None:
+        def opened(asks_server) -> Notebook:
+            opening(asks_server)
+            return store
+
         config = MlflowTracking(kind="mlflow", patience_seconds=patience)
-        tracker = Tracker(lambda: store, tmp_path, config)
+        tracker = Tracker(opened, tmp_path, config)
         for start in range(0, len(ends), size):
             batch = ends[start : start + size]
             tracker.expect([run for run, _ in batch])
@@ -134,6 +140,29 @@ def test_a_store_that_hangs_is_left_alone_and_gone_on_with_where_it_was_left(mad
         left.join(5)
     assert (tmp_path / NAME).read_text() == kept
     assert "1 seed=1" not in [each[0] for each in store.told]
+
+
+def test_a_database_that_is_made_under_load_is_not_given_up(made, tracked, capsys):
+    def slowly(_asks_server) -> None:
+        for _ in range(7):
+            time.sleep(0.1)
+
+    store = Notebook()
+    tracked(store, made(0), patience=0.3, opening=slowly)
+    assert store.told[-1] == ("end", "parent", End.DONE)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_server_that_does_not_answer_at_first_is_left_after_the_usual_time(made, tracked, capsys):
+    freed = threading.Event()
+
+    def hanging(asks_server) -> None:
+        asks_server()
+        freed.wait(5)
+
+    tracked(Notebook(), made(0), opening=hanging)
+    freed.set()
+    assert "did not get on for 0.05 s" in capsys.readouterr().err
 
 
 def test_a_run_with_many_files_is_waited_for_as_long_as_one_after_the_other_is_sent(made, tracked, capsys):
