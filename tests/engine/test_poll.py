@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runner.artifacts import RunStatus
 from runner.engine.durations import Durations
@@ -206,6 +209,22 @@ class TestTheNextWait:
 
     def test_trusts_progress_more_than_the_past(self, clock):
         assert next_wait(self.job(progress=50), 10, 5, clock, expected=100) == pytest.approx(5)
+
+
+@given(
+    progress=st.integers(0, 100),
+    age=st.floats(0, 1e5),
+    interval=st.floats(0.01, 600),
+    expected=st.floats(0, 1e5),
+    chance=st.floats(0, 1),
+)
+def test_no_wait_is_further_from_the_interval_than_conf_says(progress, age, interval, expected, chance):
+    clock = SimpleNamespace(random=lambda: chance)
+    job = Job("j", JobStatus.IN_PROGRESS, "in_progress", progress=progress)
+    plain = next_wait(Job("j", JobStatus.QUEUED, "queued"), age, interval, clock)
+    assert plain == pytest.approx(interval, rel=0.1 + 1e-9)
+    wait = next_wait(job, age, interval, clock, expected)
+    assert interval / 10 <= wait <= max(4 * interval, 1, 1.1 * interval) * (1 + 1e-9)
 
 
 class TestPastDurations:
