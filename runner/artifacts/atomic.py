@@ -1,8 +1,9 @@
-"""Files that are either complete at their name or not there at all."""
+"""Write files that are either complete at their name or not there at all, where the disk has room for them."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,3 +94,22 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+TOO_LARGE = "too_large"
+"""The error's code for a file beyond what anything generates: asking for it again is of no use."""
+
+
+MIN_FREE_BYTES = 64 * 1024 * 1024
+"""A long 1080p clip, its `.part` and the records beside it."""
+
+
+def require_space(directory: Path) -> None:
+    """Raise `DiskError` if `directory` is missing or its disk is as good as full."""
+    with disk_errors(directory):
+        free = shutil.disk_usage(directory).free
+    if free < MIN_FREE_BYTES:
+        raise DiskError(
+            f"only {free / 1e6:,.0f} MB are free for {directory}",
+            hint=f"free at least {MIN_FREE_BYTES / 1e6:,.0f} MB; jobs that were submitted go on at the provider",
+        )

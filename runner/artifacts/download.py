@@ -1,19 +1,22 @@
-"""A body streamed to a `.part` file, hashed on the way."""
+"""Bring a file to disk as a `.part`, hashed: streamed, decoded from base64, or left by an earlier process."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote_to_bytes
 
 from runner.errors import ArtifactError
 
-from .atomic import disk_errors
-from .limits import TOO_LARGE
+from .atomic import TOO_LARGE, discard, disk_errors
+from .result import Pending
 
 MAX_BYTES = 8 * 1024**3
 """No generated file is larger; what is, is an attack or a fault."""
@@ -100,3 +103,134 @@ async def _progress(rate: float) -> AsyncIterator[Callable[[int], None]]:
 def _refuse_beyond(limit: int, size: int) -> None:
     if size > limit:
         raise ArtifactError(f"the download is larger than {limit:,} bytes and was broken off", code=TOO_LARGE)
+
+
+def found(path: Path) -> Stored:
+    """Return what lies at `path`; raises `OSError`. Blocks for as long as reading takes."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return Stored(path, path.stat().st_size, digest)
+
+
+def intact(path: Path, pending: Pending) -> Stored | None:
+    """The file at `path` if it is what arrived, else None."""
+    try:
+        stored = found(path)
+    except OSError:
+        return None
+    return stored if (stored.bytes, stored.sha256) == (pending.bytes, pending.sha256) else None
+
+
+MAX_IMAGE_BYTES = 256 * 1024**2
+"""Twice what the largest image that is accepted has without any compression."""
+
+_LARGEST_TEXT = 1024**3
+"""Bytes of a video as base64, which is in memory while it is decoded."""
+
+_SLICE = 4 * 64 * 1024
+"""Characters at a time; a multiple of four, as base64 comes in groups of four."""
+
+_CLEAN = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+_BLANKS = re.compile(r"\s+|\\[nr]")
+_ADDRESS = re.compile(r"https?://|\.{0,2}/|[\w/%-]+\.(png|jpe?g|webp|gif|svg|avif)(\?|$)", re.IGNORECASE)
+_LONGEST_ADDRESS = 16_384
+_SHORTEST_DATA = 100
+_STARTS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*", b"<svg", b"<?xml",
+           b"\x1aE\xdf\xa3", b"G@")  # fmt: skip
+"""How the files begin that come as text."""
+
+
+def decode(text: str, part: Path, *, limit: int = MAX_IMAGE_BYTES) -> Stored:
+    """Write the file that `text` spells to `part`; raises `ArtifactError` if that is none or beyond `limit` bytes.
+
+    Base64 is read in both alphabets, with or without padding, line breaks and the head of a data URL.
+    """
+    if len(text) * 3 // 4 > limit:
+        raise ArtifactError(f"the image is larger than {limit:,} bytes and was not decoded", code=TOO_LARGE)
+    digest, size = hashlib.sha256(), 0
+    with disk_errors(part), part.open("wb") as file:
+        for data in _pieces(text):
+            digest.update(data)
+            size += len(data)
+            file.write(data)
+    if size == 0:
+        raise ArtifactError("the image is empty")
+    return Stored(part, size, digest.hexdigest())
+
+
+def keep_text(text: str, part: Path) -> Stored:
+    """Write `text` as it came, where nothing can be made of it."""
+    data = text.encode(errors="surrogatepass")
+    with disk_errors(part):
+        part.write_bytes(data)
+    return Stored(part, len(data), hashlib.sha256(data).hexdigest())
+
+
+def unwrapped(path: Path) -> Stored | None:
+    """Return the file that the text at `path` spells, decoded beside it; None if there is no such text."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head.strip() or not head.isascii() or b"\0" in head or path.stat().st_size > _LARGEST_TEXT:
+        return None
+    decoded = path.with_name(f"{path.name}.decoded")
+    try:
+        return decode(path.read_text("ascii"), decoded, limit=_LARGEST_TEXT)
+    except (ArtifactError, UnicodeDecodeError):
+        discard(decoded)
+        return None
+
+
+def sorted_out(b64: str | None, url: str | None) -> tuple[str | None, str | None]:
+    """Return the text of a file and the address of one, whichever of an answer's two fields they stand in."""
+    texts: list[str] = []
+    addresses: list[str] = []
+    for given, is_data in ((b64, True), (url, False)):
+        if text := (given or "").strip():
+            (texts if is_data is not _is_strange(text, is_data=is_data) else addresses).append(text)
+    return next(iter(texts), None), next(iter(addresses), None)
+
+
+def _is_strange(text: str, *, is_data: bool) -> bool:
+    """Whether the text stands in the wrong one of the two fields."""
+    if begins_like_a_file(text):
+        return not is_data
+    if is_data:
+        # Base64 may begin like a path, but no image is so short, and a longer path has a dot or the like in it.
+        short = len(text) <= _SHORTEST_DATA or not _CLEAN.fullmatch(text)
+        return short and len(text) <= _LONGEST_ADDRESS and _ADDRESS.match(text) is not None
+    return len(text) > _LONGEST_ADDRESS
+
+
+def begins_like_a_file(text: str) -> bool:
+    """Return whether `text` is a data URL, or base64 of something that begins like a picture or a video."""
+    if text[:5].lower() == "data:":
+        return True
+    try:
+        start = base64.b64decode(_plain(text[:64])[:16], validate=True)
+    except ValueError:
+        return False
+    return start.startswith(_STARTS) or start[4:8] == b"ftyp"
+
+
+def _pieces(text: str) -> Iterator[bytes]:
+    """The bytes, piece by piece; raises `ArtifactError` where the text is no base64."""
+    text = text.strip()
+    if text[:5].lower() == "data:":
+        head, _, text = text.partition(",")
+        if not head.lower().rstrip().endswith(";base64"):
+            yield unquote_to_bytes(text)
+            return
+        text = unquote_to_bytes(text).decode("latin-1") if "%" in text else text
+    if len(text) % 4 or not _CLEAN.fullmatch(text):
+        text = _plain(text)
+    for position in range(0, len(text), _SLICE):
+        try:
+            yield base64.b64decode(text[position : position + _SLICE], validate=True)
+        except ValueError as error:
+            raise ArtifactError(f"the image is not valid base64: {error}") from error
+
+
+def _plain(text: str) -> str:
+    """Base64 without blanks, in the standard alphabet and padded to whole groups."""
+    text = _BLANKS.sub("", text).replace("-", "+").replace("_", "/").rstrip("=")
+    return text + "=" * (-len(text) % 4)

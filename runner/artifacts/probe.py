@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ArtifactError, DiskError
 
-from .limits import TOO_LARGE
+from .atomic import TOO_LARGE
 from .picture import MovingPicture, moving_picture
 from .thumbnail import Thumbnail, small_frame, write_frame, write_thumbnail
 

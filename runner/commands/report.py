@@ -14,7 +14,7 @@ from .parser import Parser
 from .place import refuse_file
 
 if TYPE_CHECKING:
-    from runner.report.embedding import LeftOut
+    from runner.report.page import LeftOut
 
 _SEVERAL = Path("report.html")
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     for each in parsed.dirs:
         refuse_file(each, "report")
-    from runner.report.embedding import Embedding
+    from runner.report.page import Embedding
     from runner.report.pages import write_page
     from runner.report.reading import sweeps_of
 

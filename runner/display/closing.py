@@ -1,4 +1,4 @@
-"""What stands on the terminal when all is over: what came of each run, what it cost, what to type next."""
+"""Say on the terminal, when all is over, what came of each run, what it cost and what to type next."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from runner.artifacts.result import Artifact, Result
 from runner.config.ranges import ranges
 from runner.shell import word
 
+from .complaint import groups, warned
 from .line import clean
 from .money import how_to_go_on, money
-from .reason import groups, warned
-from .standing import standing
 from .table import Line, table
 
 PAGE = "index.html"
@@ -142,3 +141,17 @@ def _places(directory: Path) -> Iterator[Line]:
     yield Line(f"{directory}  ({', '.join(there)})" if there else str(directory))
     if (directory / PAGE).is_file():
         yield Line(f"{directory / PAGE}  (side by side, in a browser)")
+
+
+def standing(result: Result, *, running: bool = False) -> str:
+    """What was sent and what is safe; `running`: whether a process is at work on it just now."""
+    if result.status.lost:
+        waited = "a paid request was sent, and its answer is awaited"
+        return waited if running else "a request was sent and its answer was lost: it may have been paid"
+    if result.status.paid:
+        if result.job_id is None:
+            return "what was paid for has arrived and is not checked yet"
+        return f"job {result.job_id} goes on at the provider"
+    if result.attempts:
+        return "not begun again; nothing more was sent"
+    return "not begun; nothing was sent"

@@ -11,7 +11,7 @@ from runner.artifacts.result import Result, RunStatus
 from runner.config import Estimate
 from runner.engine.run import Event, Run
 
-from .duration import roughly
+from .line import roughly
 
 Now = Callable[[], float]
 """Seconds on a clock that only goes forward."""

@@ -1,25 +1,28 @@
-"""All checks of one config, each as soon as it is known; what one failure makes pointless is skipped."""
+"""Check a config, this machine and the endpoint in order; what one failure makes pointless is skipped."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from runner.config import ProviderConfig, RunConfig
+from runner.artifacts.atomic import MIN_FREE_BYTES
+from runner.artifacts.probe import probe
+from runner.config import Problem, ProviderConfig, RunConfig
+from runner.config import check as check_config
 from runner.errors import AuthenticationError, ConfigError, RunnerError
-from runner.providers import Examinable, Provider
+from runner.providers import Examinable, Provider, check_body, check_endpoint
 from runner.providers import create as create_provider
 from runner.providers.endpoint import is_loopback, resolve
+from runner.sweep.preflight import writable
 
-from .answers import ask
-from .check import Check, failed, ok, skip
-from .machine import decoding, output
+from .check import Check, fail, failed, of_problem, ok, skip
 from .network import Host, dns, host_of, tls
-from .service import model_check, verdicts
-from .setup import configured, reachable
+from .service import ask, model_check, verdicts
 
 Create = Callable[[ProviderConfig], Provider]
 
@@ -113,3 +116,69 @@ def _broken(config: RunConfig, error: RunnerError) -> Iterator[Check]:
 def _skipped(config: RunConfig, reason: str) -> Iterator[Check]:
     for name in ("endpoint", "key", model_check(config), "list", "clock"):
         yield skip(name, reason)
+
+
+_ADDRESS = frozenset({"provider.base_url", "provider.api_version"})
+
+
+def configured(config: RunConfig) -> Iterator[Check]:
+    """Whether the request is one that the model's data allows."""
+    problems = [*check_config(config), *check_body(config)]
+    if not any(problem.severity == "error" for problem in problems):
+        model = config.model.deployment or config.model.name
+        yield ok("config", f"{config.request.kind} by {model} at {config.provider.kind}")
+    yield from (of_problem("config", problem) for problem in problems)
+
+
+def reachable(config: RunConfig, env: Mapping[str, str]) -> Iterator[Check]:
+    """What is wrong with the address and the credential, as far as can be seen without sending anything."""
+    for problem in check_endpoint(config.provider, env):
+        yield of_problem(_topic(problem), problem)
+
+
+def _topic(problem: Problem) -> str:
+    if not problem.key.startswith("provider."):
+        return "network"  # a variable that names a proxy, or certificate authorities
+    return "address" if problem.key in _ADDRESS else "credential"
+
+
+_SIDE = 64
+
+
+def output(directory: Path) -> Check:
+    """Whether `directory`, where a run would go, can be made and has room."""
+    problem = writable(directory)
+    if problem is not None:
+        return of_problem("output", problem)
+    existing = next(path for path in (directory, *directory.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
+    if free < MIN_FREE_BYTES:
+        return fail(
+            "output", f"only {free / 1e6:,.0f} MB are free below {existing}", "free some, or hydra.run.dir=PATH"
+        )
+    return ok("output", f"{existing} is writable, {free / 1e9:,.1f} GB free")
+
+
+def decoding() -> Check:
+    """Whether a video can be checked: a tiny one is made and read as every download is."""
+    try:
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "clip.mp4")
+            version = _make_clip(path)
+            video = probe(path)
+    except Exception as error:  # noqa: BLE001 - FFmpeg's own libraries may fail in any way
+        return fail("decode", f"no video can be checked here: {error}", "pip install --force-reinstall av")
+    return ok("decode", f"{video.video_codec} in {video.media_type} (PyAV {version})")
+
+
+def _make_clip(path: Path) -> str:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=24)
+        stream.width, stream.height, stream.pix_fmt = _SIDE, _SIDE, "yuv420p"
+        for _ in range(3):
+            frame = av.VideoFrame(_SIDE, _SIDE, "yuv420p")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return av.__version__

@@ -10,9 +10,8 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from runner.artifacts.atomic import discard
+from runner.artifacts.atomic import TOO_LARGE, discard
 from runner.artifacts.download import Stored, download
-from runner.artifacts.limits import TOO_LARGE
 from runner.errors import ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
 from runner.providers.base import FORBIDDEN, Content
 

@@ -6,10 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from runner.artifacts.arrived import found, intact
 from runner.artifacts.atomic import discard, publish
-from runner.artifacts.download import Stored
-from runner.artifacts.images import decode, keep_text, sorted_out, unwrapped
+from runner.artifacts.download import Stored, decode, found, intact, keep_text, sorted_out, unwrapped
 from runner.artifacts.picture import Picture, examine, guessed_extension
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.artifacts.thumbnail import NAME as THUMBNAIL

@@ -6,8 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner.artifacts.atomic import discard
-from runner.artifacts.download import Stored
-from runner.artifacts.images import decode, keep_text
+from runner.artifacts.download import Stored, decode, keep_text
 from runner.artifacts.picture import Picture, examine
 from runner.artifacts.result import Artifact
 from runner.config import ImageRequest

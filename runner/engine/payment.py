@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
+from runner.artifacts.atomic import require_space
 from runner.artifacts.result import Attempt, RunStatus
-from runner.artifacts.space import require_space
 from runner.config import ImageRequest, RunConfig
 from runner.errors import (
     AuthenticationError,

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from runner.artifacts.result import Result
-from runner.artifacts.result_file import write_result
+from runner.artifacts.result import Result, write_result
 
 from .run import Run
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runner.artifacts.arrived import found, intact
 from runner.artifacts.atomic import discard, publish
-from runner.artifacts.download import Stored
-from runner.artifacts.images import unwrapped
+from runner.artifacts.download import Stored, found, intact, unwrapped
 from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest

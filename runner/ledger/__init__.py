@@ -1,15 +1,12 @@
 """What is known of runs, durably: how far each has come, what it paid, and how to go on."""
 
-from .acquaintance import Acquaintance
 from .book import Entry, Ledger, LedgerError, rebuilding
-from .fingerprint import fingerprint
+from .discover import OUTPUTS, Acquaintance, jobs_elsewhere, shelved
 from .lock import LockedError
 from .ownership import CopyError, keep_copy
 from .reconciliation import NOTHING, Reconciled, gone_on, reconcile, refuse_unknown
-from .recording import entered, has_ledger, recording
-from .reuse import Reuse, link
-from .shelf import OUTPUTS, jobs_elsewhere, shelved
-from .store import LedgerStore
+from .recording import LedgerStore, entered, has_ledger, recording
+from .reuse import Reuse, fingerprint, link
 from .summary import Summary, go_on, may_pass, summary
 
 __all__ = [

@@ -18,8 +18,7 @@ from runner.errors import ConfigError
 from runner.shell import word
 
 from .book import NAME, Ledger, LedgerError, Original
-from .lock import LockedError
-from .process import is_alive, is_local, named, this_process
+from .lock import LockedError, is_alive, is_local, named, this_process
 
 Facts = dict[str, Any]
 """JSON: what a ledger tells of itself."""

@@ -15,9 +15,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
-from runner.artifacts.result_file import NAME as RESULT
-from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of
+from runner.artifacts.result import NAME as RESULT
+from runner.artifacts.result import (
+    Attempt,
+    ErrorRecord,
+    Result,
+    RunStatus,
+    read_bytes,
+    read_result,
+    result_bytes,
+    result_of,
+)
 from runner.config import Problem, RunConfig
 from runner.config.ranges import ranges
 from runner.engine.journal import planned
@@ -25,9 +33,9 @@ from runner.engine.run import Run
 from runner.errors import ConfigError, UncertainError
 from runner.providers.body import build
 
-from .acquaintance import LEVELS
 from .book import NAME, Entry, Ledger, LedgerError, rebuilding
 from .budget import counted
+from .discover import LEVELS
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""

@@ -14,8 +14,8 @@ from runner.errors import RunnerError, UnexpectedAnswerError
 from runner.shell import word
 
 from .book import NAME, Ledger, LedgerError
+from .discover import written_at
 from .lock import at_work
-from .shelf import written_at
 
 # Without the arrow operators, which the SQLite of older systems lacks.
 _SPENT = """

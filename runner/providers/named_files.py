@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from runner.artifacts.images import begins_like_a_file
+from runner.artifacts.download import begins_like_a_file
 
 _MOST = 5
 """Addresses of one answer that are tried."""

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result_file import read_result
+from runner.artifacts.result import read_result
 from runner.config import RunConfig
 from runner.errors import ConfigError
 

@@ -10,7 +10,7 @@ from typing import Any
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.thumbnail import NAME as THUMBNAIL
 
-from .embedding import data_address, own_file
+from .page import data_address, own_file
 
 _SHOWN = 60
 """Runs of a sweep whose pictures are shown; their bytes are kept in the notebook's file."""

@@ -13,7 +13,7 @@ from runner.config import Problem
 from runner.shell import word
 
 if TYPE_CHECKING:
-    from .embedding import Embedding
+    from .page import Embedding
     from .reading import Sweep
 
 NAME = "index.html"
@@ -25,8 +25,8 @@ _left: ContextVar[set[Path] | None] = ContextVar("_left", default=None)
 
 def write_page(path: Path, sweeps: Sequence[Sweep], embedding: Embedding | None = None) -> None:
     """Write the page of sweeps, of which each has a run; raises `DiskError`."""
-    from .exhibition import Exhibition
     from .page import Shell, encoded_json, page_data
+    from .page_model import Exhibition
 
     results = [result for sweep in sweeps for _, result in sweep.runs]
     exhibition = Exhibition(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])

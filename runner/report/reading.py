@@ -9,15 +9,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.artifacts.result import Result
-from runner.artifacts.result_file import NAME, read_result
+from runner.artifacts.result import NAME, Result, read_result
 from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.ledger import Acquaintance, Ledger, LedgerError, has_ledger, shelved
 from runner.ledger.book import NAME as LEDGER
+from runner.ledger.discover import walk
 from runner.ledger.lock import at_work
-from runner.ledger.shelf import walk
 from runner.shell import word
 
 Found = tuple[Path, Result]

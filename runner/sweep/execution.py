@@ -8,8 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result import Result, RunStatus
-from runner.artifacts.result_file import restore_result
+from runner.artifacts.result import Result, RunStatus, restore_result
 from runner.config import ProviderConfig, RunConfig
 from runner.display import observing, print_closing, print_error, print_problems, reader_may_leave
 from runner.display.money import under
@@ -19,7 +18,7 @@ from runner.errors import BudgetError, DiskError, ModelNotFoundError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
 from runner.providers.header import moment
-from runner.report.gallery import Gallery
+from runner.report.live_page import Gallery
 from runner.report.results import write_results
 
 from .job_return import failure_of

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result_file import NAME, read_result
+from runner.artifacts.result import NAME, read_result
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.choices import check_choices
 from runner.config.tracking import missing_packages
@@ -166,8 +166,8 @@ def _is_about(directory: Path, work: str) -> bool:
 
 def _rebuilding(directory: Path) -> str:
     """What builds the ledger anew that has lost the run in `directory`: that of its sweep, or its own."""
-    from runner.ledger.acquaintance import LEVELS
     from runner.ledger.book import rebuilding
+    from runner.ledger.discover import LEVELS
 
     around = (place for place in directory.parents[:LEVELS] if (place / "multirun.yaml").is_file())
     return rebuilding(next(around, directory))

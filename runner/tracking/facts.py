@@ -1,15 +1,16 @@
-"""What a tracking store is told of runs and of their sweep."""
+"""Say what a tracking store is told of runs and of their sweep, without secrets in addresses."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.artifacts.result import NAME as RESULT
 from runner.artifacts.result import Artifact, Result, RunStatus
-from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
 from runner.config.tracking import Files
 from runner.report.cell import group_of
@@ -143,3 +144,14 @@ def _sums(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
     paid = totals([result for result in results if result.provider != _FREE], [], None)
     sums |= {key: paid[key] for key in _MONEY}
     yield from ((key, float(value)) for key, value in sums.items() if isinstance(value, int | float))
+
+
+_USER = re.compile(r"://\S*@")
+"""Up to the last @: a password may hold one, and a slash, too."""
+
+_KEY = re.compile(r"([?&][\w-]*(?:key|token|secret|password|sig)=)[^&\s]+", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """The text with what may be a credential masked in each address in it, as the libraries' errors quote them."""
+    return _KEY.sub(r"\1***", _USER.sub("://***@", text))

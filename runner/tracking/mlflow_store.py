@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from .address import without_credentials
+from .facts import without_credentials
 from .store import End, Facts
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from runner.display.reader import say
 from runner.engine.run import Event, Run
 from runner.shell import word
 
-from .address import without_credentials
-from .facts import run_facts, sweep_facts
+from .facts import run_facts, sweep_facts, without_credentials
 from .register import Known, Register
 from .store import Facts, Store
 

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.artifacts.atomic import publish, write_bytes, write_text
-from runner.artifacts.space import require_space
+from runner.artifacts.atomic import publish, require_space, write_bytes, write_text
 from runner.errors import DiskError
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.artifacts.atomic import TOO_LARGE
 from runner.artifacts.decoder import Decoder
-from runner.artifacts.limits import TOO_LARGE
 from runner.artifacts.probe import probe
 from runner.errors import ArtifactError
 

@@ -12,8 +12,8 @@ import zlib
 import pytest
 from PIL import Image
 
-from runner.artifacts.images import decode
-from runner.artifacts.limits import TOO_LARGE
+from runner.artifacts.atomic import TOO_LARGE
+from runner.artifacts.download import decode
 from runner.artifacts.picture import MAX_PIXELS, examine
 from runner.artifacts.probe import probe
 from runner.errors import ArtifactError

@@ -8,7 +8,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from runner.artifacts.images import decode, sorted_out
+from runner.artifacts.download import decode, sorted_out
 from runner.artifacts.picture import examine
 from runner.artifacts.thumbnail import write_thumbnail
 from runner.errors import ArtifactError

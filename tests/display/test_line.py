@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.display.duration import elapsed, roughly
-from runner.display.line import clean, cut, flowing, in_ascii, padded, width
+from runner.display.line import clean, cut, elapsed, flowing, in_ascii, padded, roughly, width
 
 HOSTILE = "\x1b[31mred\x1b[0m\nnext \u202egnp.exe [bold]x[/bold]"
 

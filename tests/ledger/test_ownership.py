@@ -19,8 +19,7 @@ from runner.errors import ConfigError, DiskError
 from runner.ledger import Entry, LockedError, fingerprint, recording
 from runner.ledger import lock as lock_module
 from runner.ledger.book import NAME, Ledger, TakenOverError
-from runner.ledger.lock import at_work, locked
-from runner.ledger.process import this_process
+from runner.ledger.lock import at_work, locked, this_process
 
 HOLDER = """
 import sys, time

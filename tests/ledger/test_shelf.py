@@ -11,7 +11,7 @@ import pytest
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.engine.elsewhere import Elsewhere
 from runner.ledger import jobs_elsewhere, shelved
-from runner.ledger.shelf import written_at
+from runner.ledger.discover import written_at
 
 LONG_AGO, NOW = 1_700_000_000.0, 1_795_000_000.0
 

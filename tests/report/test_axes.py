@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner.report.axes import axes_of
 from runner.report.leaves import LONGEST, Commonality
+from runner.report.page_model import axes_of
 
 
 def test_axes_stand_in_the_users_order_and_values_in_that_of_the_runs(result, loaded):

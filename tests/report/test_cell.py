@@ -8,10 +8,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
-from runner.report.cell import group_of
-from runner.report.exhibition import Exhibition
+from runner.report.cell import Standpoint, address, group_of
+from runner.report.page_model import Exhibition
 from runner.report.reading import Sweep
-from runner.report.standpoint import Standpoint, address
 
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
 BROKE = ErrorRecord(type="BudgetError", code="budget.max_usd", message="no money", hint=None, retryable=False)

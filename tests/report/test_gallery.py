@@ -13,12 +13,11 @@ import pytest
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-import runner.report.gallery
+import runner.report.live_page
 from runner.artifacts.result import ErrorRecord, Result, RunStatus
 from runner.engine.run import Event, Run
 from runner.ledger import Ledger
-from runner.report.album import HEARTBEAT
-from runner.report.gallery import LONGEST, Gallery, pause_after
+from runner.report.live_page import HEARTBEAT, LONGEST, Gallery, pause_after
 from runner.report.pages import leave_open, whole_pages
 
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
@@ -195,7 +194,7 @@ def test_pages_take_a_small_share_of_the_time_but_none_grows_old(seconds, pause)
 
 
 def test_no_page_is_called_left_while_its_sweep_is_at_work():
-    source = Path(runner.report.gallery.__file__).with_name("page") / "refresh.js"
+    source = Path(runner.report.live_page.__file__).with_name("page") / "refresh.js"
     stale = re.search(r"STALE = (\d+)", source.read_text(encoding="utf-8"))
     assert stale is not None
     assert int(stale[1]) > HEARTBEAT + LONGEST + 10, "and there are ten seconds to write it in"

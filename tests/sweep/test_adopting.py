@@ -7,7 +7,7 @@ from contextlib import nullcontext
 import httpx2
 import pytest
 
-from runner.artifacts.result_file import read_result
+from runner.artifacts.result import read_result
 
 from .resumable import again, created, states
 

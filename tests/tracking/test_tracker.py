@@ -13,8 +13,7 @@ import pytest
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
 from runner.config.tracking import MlflowTracking
 from runner.engine.run import Event, Run
-from runner.tracking.address import without_credentials
-from runner.tracking.facts import params, run_facts, sweep_facts
+from runner.tracking.facts import params, run_facts, sweep_facts, without_credentials
 from runner.tracking.register import NAME, Known, Register
 from runner.tracking.store import End, Facts
 from runner.tracking.tracker import Tracker

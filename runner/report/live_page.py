@@ -1,0 +1,275 @@
+"""Keep a sweep's `index.html` while it runs, rebuilt every few seconds beside the engine."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from runner.artifacts.result import Result, RunStatus
+from runner.config import Problem
+from runner.engine.journal import planned
+from runner.engine.run import Event, Run
+from runner.ledger.budget import counted
+
+from .page import Shell, encoded_json, page_data
+from .page_model import Exhibition, State
+from .pages import NAME, leave_open, not_written
+from .reading import Sweep
+
+
+@dataclass(slots=True)
+class News:
+    """The last event, and when each status was reached (Unix seconds)."""
+
+    event: Event
+    times: dict[str, float] = field(default_factory=dict)
+
+    def take(self, event: Event, now: float) -> None:
+        """Add an event that comes at `now`."""
+        self.event = event
+        self.times.setdefault(event.status.value, now)
+
+    @property
+    def paying(self) -> bool | None:
+        """Whether a paid request has left whose end nobody knows yet; None if nothing is new about that."""
+        if self.event.result is not None or self.event.status is RunStatus.PLANNED:
+            return False
+        return True if RunStatus.SUBMITTING.value in self.times else None
+
+    def upon(self, known: Result) -> Result:
+        """What was known before, with this added."""
+        event = self.event
+        if event.result is not None:
+            return event.result
+        # Between a job's submission and its end, the provider's own word tells more, and the run's cell can stay.
+        both_paid = event.status.paid and known.status.paid
+        same = (both_paid or event.status is known.status) and event.job_id == known.job_id
+        if same and known.error is None:
+            return known
+        # How it ended the last time, if it did, is over.
+        changes: dict[str, object] = {"status": event.status, "job_id": event.job_id, "error": None, "artifacts": []}
+        return known.model_copy(update=changes if same else {**changes, "timestamps": self._times_upon(known)})
+
+    def _times_upon(self, known: Result) -> dict[str, dt.datetime]:
+        planned = RunStatus.PLANNED.value
+        before = {planned: known.timestamps[planned]} if known.status.failed else known.timestamps
+        return before | {name: dt.datetime.fromtimestamp(time, dt.UTC) for name, time in self.times.items()}
+
+
+_REFRESH = 3
+"""Seconds after which a viewer looks for a newer page, at least."""
+
+HEARTBEAT = 20.0
+"""Seconds after which the page is written although nothing is new: a page that grows old was left by its sweep."""
+
+
+class Album:
+    """Writes the page again with whatever has changed."""
+
+    def __init__(self, directory: Path, runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> None:
+        now = time.time()
+        found = [*earlier, *((run.directory, _known(run) or planned(run, now)) for run in runs)]
+        self._path = directory / NAME
+        self._exhibition = Exhibition([Sweep(directory, found)], directory, [runs[0].config.budget])
+        self._shell = Shell(self._exhibition.title)
+        self._before = len(earlier)
+        self._positions = {run.index: position for position, run in enumerate(runs, len(earlier))}
+        self._results = [result for _, result in found]
+        self._written = -math.inf
+        self._texts: dict[int, str] = {}
+        self._progress: dict[int, str | None] = {}
+        self._at_stake: dict[int, float] = {}
+
+    def renew(self, news: Mapping[int, News], interval: float) -> None:
+        """Write the page while runs are under way, if there is something new to say.
+
+        `interval` is about how long the page will stay, in seconds.
+        """
+        said = time.monotonic() - self._written < HEARTBEAT
+        for index, each in news.items():
+            position, progress = self._positions[index], _progress(each)
+            self._note(position, each.upon(self._results[position]))
+            self._stake(position, each)
+            said = said and position in self._texts and progress == self._progress.get(position)
+            self._progress[position] = progress
+        if not said:
+            self._write({0}, max(_REFRESH, math.ceil(interval)))
+
+    def end(self, results: Sequence[Result], *, complete: bool) -> None:
+        """Write the page when no run is under way any more."""
+        for position, result in enumerate(results, self._before):
+            self._note(position, result)
+        # Only a finished run's cell says the same as before: the others now say what goes on with them.
+        done = {position for position, result in enumerate(self._results) if result.status is RunStatus.VERIFIED}
+        self._texts = {position: text for position, text in self._texts.items() if position in done}
+        self._progress.clear()
+        self._at_stake.clear()
+        self._write(set() if complete else {0})
+
+    def _note(self, position: int, result: Result) -> None:
+        if result is not self._results[position]:
+            self._results[position] = result
+            self._texts.pop(position, None)
+
+    def _stake(self, position: int, news: News) -> None:
+        """Take note of what a run counts while its paid request is under way, of which events tell no price."""
+        if news.paying:
+            self._at_stake[position] = counted(news.event.run.config) or 0.0
+        elif news.paying is False:
+            self._at_stake.pop(position, None)
+
+    def _write(self, busy: set[int], refresh: int = _REFRESH) -> None:
+        page = self._exhibition.state(self._results, busy, refresh)
+        cells = (self._cell(page, position) for position in range(len(self._results)))
+        self._shell.write(self._path, page_data(page.heading, cells, page.totals(sum(self._at_stake.values()))))
+        self._written = time.monotonic()
+
+    def _cell(self, page: State, position: int) -> str:
+        text = self._texts.get(position)
+        if text is None:
+            text = self._texts[position] = encoded_json(page.cell(position))
+        progress = self._progress.get(position)
+        return f"{text[:-1]},{progress}" if progress else text
+
+
+def _known(run: Run) -> Result | None:
+    """What became of the run so far; of one that is gone on with a copy, as the engine changes its own in place."""
+    if run.earlier is None or not run.open:
+        return run.earlier
+    earlier = run.earlier
+    kept = {"timestamps": {**earlier.timestamps}, "attempts": [*earlier.attempts], "warnings": [*earlier.warnings]}
+    return earlier.model_copy(update=kept)
+
+
+def _progress(news: News) -> str | None:
+    """What is added to the JSON of a run that is under way, which stays as it is while only this changes."""
+    event = news.event
+    if event.result is not None or event.status is RunStatus.PLANNED:
+        return None
+    return encoded_json({"progress": round(event.progress), "remote_status": event.remote_status})[1:]
+
+
+INTERVAL = 2.0
+"""Seconds between two pages, at least."""
+
+_SHARE = 0.02
+"""How much of the time may go into pages, while that leaves no page older than `LONGEST`."""
+
+LONGEST = 25.0
+"""Seconds between two pages, at most: a page says that its sweep seems to have stopped once it is a minute old."""
+
+_BEFORE_JOBS = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING})
+
+
+class Gallery:
+    """Observes a sweep's runs, and keeps its page in a thread of its own from when the first is submitted.
+
+    What goes wrong with the page is said once, at the end, and never touches a run.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        runs: Sequence[Run],
+        earlier: Sequence[tuple[Path, Result]] = (),
+        *,
+        wanted: bool = True,
+        interval: float = INTERVAL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`earlier` runs of the sweep stand before its present `runs`; `interval` is in seconds.
+
+        Unless it is `wanted`, nothing is done.
+        """
+        self._directory = directory
+        self._wanted = wanted
+        self._runs = runs
+        self._earlier = earlier
+        self._interval = self._pause = interval
+        self._clock = clock
+        self._news: dict[int, News] = {}
+        self._turn = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="gallery", daemon=True)
+        self._started = False
+        self._album: Album | None = None
+        self._error: Exception | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leave()
+
+    def __call__(self, event: Event) -> None:
+        """Take note of it, in a microsecond; nothing is made here."""
+        if not self._wanted:
+            return
+        with self._turn:
+            news = self._news.get(event.run.index)
+            if news is None:
+                news = self._news[event.run.index] = News(event)
+            news.take(event, self._clock())
+        if not self._started and event.status not in _BEFORE_JOBS:
+            self._started = True
+            with suppress(RuntimeError):  # no thread is to be had: then there is the last page only
+                self._thread.start()
+
+    def close(self, results: Sequence[Result], *, complete: bool = True) -> list[Problem]:
+        """Write the page of how all runs ended, and return what kept it from being written.
+
+        It is `complete` unless the sweep may go on with others.
+        """
+        if not self._wanted:
+            return []
+        self._leave()
+        self._guarded(lambda album: album.end(results, complete=complete))
+        if not complete:
+            leave_open(self._directory)
+        return [] if self._error is None else [not_written(self._directory, self._error)]
+
+    def _leave(self) -> None:
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._stop.wait(self._pause):
+            self._guarded(self._renew)
+
+    def _renew(self, album: Album) -> None:
+        began = time.perf_counter()
+        with self._turn:
+            news, self._news = self._news, {}
+        try:
+            album.renew(news, self._pause)
+        finally:
+            self._pause = pause_after(time.perf_counter() - began, self._interval)
+
+    def _guarded(self, make: Callable[[Album], None]) -> None:
+        try:
+            make(self._opened())
+        except Exception as error:  # noqa: BLE001 - neither a full disk nor a bug here may cost a paid run
+            self._error = error
+        else:
+            self._error = None
+
+    def _opened(self) -> Album:
+        if self._album is None:
+            self._album = Album(self._directory, self._runs, self._earlier)
+        return self._album
+
+
+def pause_after(seconds: float, interval: float) -> float:
+    """How long to wait after a page that took `seconds` to write, at least `interval`; all in seconds."""
+    return max(interval, min(seconds / _SHARE, LONGEST))
