@@ -77,12 +77,17 @@ def _with_commas(words: list[str]) -> list[str]:
     mended: list[str] = []
     for place, word in enumerate(words):
         goes_on = bool(mended) and "=" in mended[-1] and "=" not in word and place not in tails
-        if goes_on and (mended[-1].endswith(",") or word[:1].isdigit() or word[:1] == ","):
+        if goes_on and (mended[-1].endswith(",") or word[:1].isdigit() or word[:1] == "," or _alike(mended[-1], word)):
             comma = "" if mended[-1].endswith(",") or word[:1] == "," else ","
             mended[-1] += comma + word
         else:
             mended.append(word)
     return mended
+
+
+def _alike(before: str, word: str) -> bool:
+    """Whether a word is a file of the same kind as the value before it."""
+    return Path(word).suffix != "" and Path(word).suffix == Path(before).suffix
 
 
 def _with_equals(words: list[str]) -> list[str]:

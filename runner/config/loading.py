@@ -81,6 +81,11 @@ def section_keys(section: str) -> set[str]:
     return {key for variant in _VARIANTS.get(section, {}).values() for key in variant.model_fields}
 
 
+def kinds_of(section: str, key: str) -> list[str]:
+    """Return the kinds of a section that have this key."""
+    return [kind for kind, variant in _VARIANTS.get(section, {}).items() if key in variant.model_fields]
+
+
 def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: not yet validated
     """The keys that may stand below `parent` ('' for the top) in this config."""
     if not parent:

@@ -58,6 +58,7 @@ _MANY = 3
 _TYPE_THIS = {
     "budget": "budget.max_usd={}",
     "request.size": "request.size=1280x720, or another WIDTHxHEIGHT; request.aspect_ratio='16:9' chooses one, too",
+    "request.extra_params": "+request.extra_params.NAME={}",
     "request.image_list": "request.image_list=photo.png",
     "request.prompt": "say that it is text: \"request.prompt='{}'\"",
     "request.lora": "'request.lora={{name: {}, path: /models/style, scale: 0.8}}'",

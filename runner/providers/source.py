@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 
 _PATHS = (".", "~", os.sep)
 """How a path begins that cannot be an id."""
+_ID = "video_"
+"""How ids begin, which may be base64 and hold a slash."""
 
 
 def source_id(config: RunConfig, video: str) -> str:
     """The id of the job that made `video`; raises `ConfigError` where the run cannot start from it."""
     if Path(video).is_absolute() and os.path.isdir(video):  # noqa: PTH112 - an id may be longer than a name may be
         return _job_of(config, Path(video), read_result(Path(video)))
-    if video.startswith(_PATHS):
+    if video.startswith(_PATHS) or (os.sep in video and not video.startswith(_ID)):
         raise ConfigError(
             f"{video} is no directory", hint="a job's id, or the directory of the run that made the video"
         )

@@ -13,7 +13,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Problem, did_you_mean, known_keys
-from runner.config.own_files import misplaced
+from runner.config.loading import kinds_of
+from runner.config.own_files import GROUPS, misplaced
 from runner.config.shipped import directory
 from runner.errors import RunnerError
 from runner.shell import line, word
@@ -67,6 +68,11 @@ def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) 
     if group.startswith("experiment/"):
         group = group.partition("/")[2]
         return Problem(f"experiment: {group}", "is chosen before the experiment is", _override_of(f"{group}: {name}"))
+    if group.count("/") and not config_loader.list_groups(group) and group.partition("/")[0] in GROUPS[:4]:
+        group = group.partition("/")[0]
+        said = f"takes the name of an option, and no path: {error.missing_cfg_file}"
+        own = f"files of your own: --config-dir DIR takes DIR/{group}/NAME.yaml"
+        return Problem(group, said, f"{group}={Path(name).stem}; {own}")
     near = did_you_mean(name, error.options) or _without_punctuation(name, error.options)
     allowed = ", ".join(sorted(error.options)) or "none"
     hint = _elsewhere(config_loader, group, name) or (f"did you mean {group}={near}?" if near else None)
@@ -128,7 +134,7 @@ def _not_overridden(key: str, message: str, cause: BaseException | None, config_
 
 
 def _deleted(key: str, _message: str) -> Problem:
-    return Problem(key, "cannot be deleted: it is not in the config")
+    return Problem(key, "cannot be deleted: it is not in the config, or holds nothing", f"{key}=null")
 
 
 def _added(key: str, _message: str) -> Problem:
@@ -145,7 +151,7 @@ def _several(lines: str) -> Problem:
     typed = lines.strip()
     key, _, value = typed.partition("=")
     hint = f"a sweep over them: python -m runner -m {word(typed)}"
-    if "prompt" in key:
+    if key.endswith("prompt"):
         hint += "; one text: " + word(f"{key}='{value}'")
     elif key.endswith("_list"):
         hint += "; one list: " + word(f"{key}=[{value}]")
@@ -183,7 +189,8 @@ def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoad
         return f"begin a primary config of your own with 'defaults: [config, _self_]', or type +{key}=…"
     near = meant if meant in siblings else did_you_mean(name, [name for name in known if name != "hydra"])
     if near is None:
-        return None
+        kinds = kinds_of(before, name)
+        return f"{name} goes with {' or '.join(f'{before}={kind}' for kind in kinds)}" if kinds else None
     rest = key[len(wrong) :] if key.startswith(wrong) else ""
     return f"did you mean {before + '.' if before else ''}{near}{rest}?"
 

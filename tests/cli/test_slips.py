@@ -24,6 +24,7 @@ FOX = "\"request.prompt='A red fox'\""
         ("request.duration_seconds=4, 8", "request.duration_seconds=4,8"),
         ("request.duration_seconds=4 8 12", "request.duration_seconds=4,8,12"),
         ("request.duration_seconds=4 ,8 model=sora-2", "request.duration_seconds=4,8 model=sora-2"),
+        ("request.prompt_file=a.txt b.txt", "request.prompt_file=a.txt,b.txt"),
         ("provider openai", "provider=openai"),
         ("model.name=sora-2-pro", "model=sora-2-pro"),
         ("model.name=sora-2,sora-2-pro", "model=sora-2,sora-2-pro"),

@@ -115,7 +115,10 @@ async def test_a_directory_whose_video_cannot_be_had_here_is_refused(wire, conne
     assert wire.requests == []
 
 
-@pytest.mark.parametrize(("video", "said"), [("./nowhere", "is no directory"), ("/nowhere", "is no directory")])
+@pytest.mark.parametrize(
+    ("video", "said"),
+    [("./nowhere", "is no directory"), ("/nowhere", "is no directory"), ("no/where", "is no directory")],
+)
 def test_a_path_that_leads_nowhere_is_no_id(config_of, video, said):
     (problem,) = check_body(config_of(video=video))
     assert said in problem.message
