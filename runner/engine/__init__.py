@@ -8,8 +8,7 @@ from runner.lazy import names_from
 
 if TYPE_CHECKING:
     from .execution import execute, run_all
-    from .outcome import Outcome
-    from .run import Event, Observer, Run
+    from .run import Event, Observer, Outcome, Run
     from .session import Session
 
 __all__ = ["Event", "Observer", "Outcome", "Run", "Session", "execute", "run_all"]
@@ -19,8 +18,7 @@ __getattr__ = names_from(
     __name__,
     {
         "execution": ("execute", "run_all"),
-        "outcome": ("Outcome",),
-        "run": ("Event", "Observer", "Run"),
+        "run": ("Event", "Observer", "Outcome", "Run"),
         "session": ("Session",),
     },
 )

@@ -1,13 +1,16 @@
-"""How many may be at a provider at once: fewer when it refuses, growing again while it accepts."""
+"""Find and keep an endpoint's limits: how many at a time, how long to pause, when to stop."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import deque
-from collections.abc import AsyncIterator, Hashable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from .halt import Halt, Halted
+from runner.errors import RateLimitError
+
+from .clock import Backoff, Clock
 
 
 class Capacity:
@@ -160,3 +163,144 @@ class Share(Capacity):
     def limit(self) -> int:
         """How many places there are at present, at least 1."""
         return max(1, self._whole.limit - max(1, self._whole.limit // 4))
+
+
+_BACKOFF = Backoff(base=1, cap=60)
+
+
+class Pause:
+    """Shared by all runs on an endpoint: as long as the server says, else doubling with full jitter."""
+
+    def __init__(self, clock: Clock, at_once: Capacity) -> None:
+        """Each wave of 429s shrinks `at_once`."""
+        self._clock = clock
+        self._at_once = at_once
+        self._until = float("-inf")
+        self._refused_at = float("-inf")
+        self._refused_since: float | None = None
+        self.refusals = 0
+        """Waves of refusals since something was accepted."""
+        self.error: RateLimitError | None = None
+        """The last refusal."""
+        self._told = ""
+
+    @property
+    def left(self) -> float:
+        """Seconds still to wait, 0 if none."""
+        return max(0.0, self._until - self._clock.elapsed())
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the first refusal since something was accepted to the end of the wait, 0 if there is none."""
+        return 0.0 if self._refused_since is None else max(self._until, self._refused_at) - self._refused_since
+
+    def new_words(self) -> bool:
+        """Return whether the last refusal's words, but for their numbers, are other than when this was asked last."""
+        words = re.sub(r"\S*\d\S*", "", str(self.error))
+        self._told, before = words, self._told
+        return words != before
+
+    def extend(self, seconds: float) -> None:
+        """Let everyone wait for at least so long."""
+        self._until = max(self._until, self._clock.elapsed() + seconds)
+
+    def refused(self, error: RateLimitError, sent_at: float) -> None:
+        """Take a 429 into account, for a request that was sent at `sent_at` (`Clock.elapsed`)."""
+        self.error = error
+        # Requests sent together are refused together: that is one refusal, not eight.
+        wave = sent_at > self._refused_at
+        if wave:
+            self.refusals += 1
+            self._refused_at = self._clock.elapsed()
+            if self._refused_since is None:
+                self._refused_since = self._refused_at
+            if not error.retry_after:  # no second to wait is no advice
+                self.extend(_BACKOFF.seconds(self.refusals, self._clock))
+        self.extend(error.retry_after or 0)
+        self._shrink(error, wave=wave)
+
+    def accepted(self, sent_at: float) -> None:
+        """Forget the refusals, after a request that was sent later than the last of them was served."""
+        self._refused_since = None
+        if sent_at <= self._refused_at:
+            return
+        self.refusals = 0
+        self._grow()
+
+    def _shrink(self, error: RateLimitError, *, wave: bool) -> None:  # noqa: ARG002 - subclasses ask what it says
+        if wave:
+            self._at_once.shrink()
+
+    def _grow(self) -> None:
+        self._at_once.grow()
+
+
+class SubmissionPause(Pause):
+    """The same for paid requests, whose refusals are about jobs, about a time, or do not tell."""
+
+    def __init__(self, clock: Clock, places: JobPlaces, at_once: Capacity) -> None:
+        """`places` are those of jobs at the provider; `at_once` those of requests that are under way."""
+        super().__init__(clock, at_once)
+        self._places = places
+
+    def _shrink(self, error: RateLimitError, *, wave: bool) -> None:
+        if error.exhausted:
+            # Too much in a time: nothing is wrong with the jobs that run. Fewer requests at once waste fewer.
+            if wave:
+                self._at_once.shrink()
+        elif error.crowded or self.refusals > 1:
+            self._places.crowded(self.refusals, first=wave)
+
+    def _grow(self) -> None:
+        self._at_once.grow(1)
+        self._places.grow()
+
+
+class Halted(Exception):  # noqa: N818 - no error: the run has simply not been started
+    """Nothing may be submitted any more; the run stays planned."""
+
+
+class Halt:
+    """Said once, never taken back."""
+
+    def __init__(self) -> None:
+        self._said = asyncio.Event()
+        self._firm = False
+        self._listeners: list[Callable[[], None]] = []
+
+    @property
+    def said(self) -> bool:
+        """Whether submitting has ended."""
+        return self._said.is_set()
+
+    @property
+    def firm(self) -> bool:
+        """Whether even a request that was journalled as leaving must not leave."""
+        return self._firm
+
+    def say(self, *, gently: bool = False) -> None:
+        """End submitting; `gently` lets leave what has been journalled so."""
+        self._firm = self._firm or not gently
+        self._said.set()
+        for listener in self._listeners:
+            listener()
+
+    def heard_by(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when submitting ends; it may hear it more than once."""
+        self._listeners.append(listener)
+
+    def check(self) -> None:
+        """Raise `Halted` if submitting has ended."""
+        if self.said:
+            raise Halted
+
+    async def sleep(self, seconds: float, clock: Clock) -> None:
+        """Wait, and raise `Halted` as soon as submitting has ended."""
+        self.check()
+        sleeper, listener = asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._said.wait())
+        try:
+            await asyncio.wait({sleeper, listener}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeper.cancel()
+            listener.cancel()
+        self.check()

@@ -15,7 +15,7 @@ from runner.artifacts.download import Stored, download
 from runner.errors import ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
 from runner.providers.base import FORBIDDEN, Content
 
-from .backoff import Backoff
+from .clock import Backoff
 from .endpoint import Endpoint
 from .journal import Journal
 

@@ -1,11 +1,13 @@
-"""One place that requests go to, and how hard it may be pressed: shared by all its runs."""
+"""Share one endpoint between its runs: client, limits, list of jobs, what stops them, how long jobs take."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from runner.config import ProviderConfig, dialect_of
@@ -21,13 +23,11 @@ from runner.errors import (
 )
 from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
-from .capacity import Capacity, JobPlaces, Share
+from .capacity import Capacity, Halt, Halted, JobPlaces, Pause, Share, SubmissionPause
 from .clock import Clock
-from .durations import Durations
-from .halt import Halt, Halted
 from .mismatch import Doubles
-from .pause import Pause, SubmissionPause
 from .rollcall import RollCall
+from .run import Run
 
 A = TypeVar("A")
 Q = TypeVar("Q")
@@ -278,3 +278,82 @@ async def close_client(provider: Provider) -> None:
         await asyncio.wait_for(provider.close(), _CLOSING_SECONDS)
     except (TimeoutError, RunnerError, OSError) as error:
         _log.warning("the client of %s did not close: %s", provider.endpoint, error)
+
+
+_KEPT = 32
+"""Jobs of one kind that are remembered: what a server needed an hour ago tells little."""
+
+_KNOWN = 8
+"""Jobs that must have ended before anything is concluded."""
+
+_SOONER = 10
+"""One in so many jobs ends sooner than is foretold."""
+
+
+class Durations:
+    """The seconds that an endpoint's latest jobs took, by their kind: whatever they have in common."""
+
+    def __init__(self) -> None:
+        self._seconds: defaultdict[Hashable, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
+        self._early: dict[Hashable, float] = {}
+
+    def learn(self, kind: Hashable, seconds: float) -> None:
+        """Take in how long a job took."""
+        known = self._seconds[kind]
+        known.append(seconds)
+        if len(known) >= _KNOWN:
+            self._early[kind] = sorted(known)[len(known) // _SOONER]
+
+    def early(self, kind: Hashable) -> float | None:
+        """Seconds before which few such jobs end; None as long as too few are known."""
+        return self._early.get(kind)
+
+
+@dataclass(slots=True)
+class Lane:
+    """A queue of runs, each with its position among all; a run that waits here costs no task."""
+
+    config: ProviderConfig
+    waiting: deque[tuple[int, Run]] = field(default_factory=deque)
+    endpoint: Endpoint | None = None
+    workers: int = 0
+    """How many runs are under way."""
+    models: set[str] = field(default_factory=set)
+    """What runs here send as their model."""
+
+    def add(self, position: int, run: Run) -> None:
+        """Let a run wait for its turn."""
+        self.waiting.append((position, run))
+        self.models.add(run.config.sent_model)
+
+    @property
+    def vacancies(self) -> int:
+        """How many of the waiting runs may begin now."""
+        return min(self.config.max_concurrent_jobs - self.workers, len(self.waiting))
+
+    def take(self, *, existing: bool = False) -> tuple[int, Run] | None:
+        """The next run, or, of `existing` ones only, the next whose job is at the provider already."""
+        if not existing:
+            return self.waiting.popleft() if self.waiting else None
+        return next(iter(self._pick(lambda run: run.status.paid, most=1)), None)
+
+    def take_lost(self) -> list[tuple[int, Run]]:
+        """All runs of which an earlier process left a request without its answer."""
+        return self._pick(lambda run: run.status.lost, most=len(self.waiting))
+
+    def _pick(self, wanted: Callable[[Run], bool], most: int) -> list[tuple[int, Run]]:
+        found = [item for item in self.waiting if wanted(item[1])][:most]
+        for item in found:
+            self.waiting.remove(item)
+        return found
+
+
+def lanes(runs: Sequence[Run]) -> dict[ProviderConfig, Lane]:
+    """The runs sorted into lanes, one for each provider config."""
+    found: dict[ProviderConfig, Lane] = {}
+    for position, run in enumerate(runs):
+        lane = found.get(run.config.provider)
+        if lane is None:
+            lane = found[run.config.provider] = Lane(run.config.provider)
+        lane.add(position, run)
+    return found

@@ -22,10 +22,9 @@ from .held_answer import HeldAnswer
 from .journal import Journal
 from .kept_answer import write_answer
 from .mismatch import warn_of_mismatch
-from .partials import image_artifact, on_partial
+from .partials import add_thumbnail, image_artifact, on_partial
 from .payment import pay, settled
 from .preparation import prepared
-from .preview import add_thumbnail
 from .run import Run
 from .threads import Threads
 

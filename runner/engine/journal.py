@@ -22,9 +22,8 @@ from runner.providers.base import ImageBatch, Job, Provider
 from .clock import Clock
 from .held_answer import HeldAnswer
 from .purse import Purse, created_nothing
-from .recorder import Recorder
 from .run import Event, Observer, Run
-from .store import Record
+from .store import Record, Recorder
 
 T = TypeVar("T")
 

@@ -1,13 +1,13 @@
-"""Whether a job that a provider lists is the one that a request asked for."""
+"""Judge whether a listed job is what an unanswered request made."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from runner.artifacts.result import Attempt, Result, RunStatus
 from runner.config import RunConfig, VideoRequest, dialect_of
 from runner.errors import UncertainError
 from runner.providers.base import Job
+from runner.providers.gateway_id import backend_id
 
 MARGIN = 300.0
 """Seconds by which the provider's clock may differ from ours, either way, where nothing is known of it."""
@@ -238,3 +239,29 @@ def _number(value: object) -> float | None:
         return float(str(value))
     except ValueError:
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The jobs and the open requests of other runs.
+
+    Attributes:
+        jobs: ids of jobs that belong to them.
+        open: those with a paid request that nobody knows an answer to, each with the directory of its ledger.
+        unknown: why there may be more, for people; empty if there are not.
+        own: runs of this execution that are done and have such a request: it explains a job that is nobody's.
+    """
+
+    jobs: frozenset[str] = frozenset()
+    open: tuple[tuple[Path, Result], ...] = ()
+    unknown: str = ""
+    own: tuple[Result, ...] = ()
+
+    @property
+    def backend_ids(self) -> frozenset[str]:
+        """The jobs' ids as their servers' backends know them: a gateway lists a job under another id than it gave."""
+        return frozenset(map(backend_id, self.jobs))
+
+    def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> Elsewhere:
+        """Return these with more jobs, and with runs of this execution."""
+        return replace(self, jobs=self.jobs.union(jobs), own=(*self.own, *own))

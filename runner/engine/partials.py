@@ -1,20 +1,26 @@
-"""Partial images: files to look at while the finished image is awaited, and the run's progress."""
+"""Keep and show pictures before the finished one: partial images as they come, and thumbnails."""
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, decode, keep_text
 from runner.artifacts.picture import Picture, examine
 from runner.artifacts.result import Artifact
+from runner.artifacts.thumbnail import NAME, Thumbnail, write_thumbnail
 from runner.config import ImageRequest
 from runner.errors import ArtifactError, DiskError
 from runner.providers.base import OnPartial, PartialImage
 
 from .journal import Journal
 from .threads import Threads
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 
 def on_partial(journal: Journal, threads: Threads) -> OnPartial:
@@ -68,4 +74,32 @@ def image_artifact(name: str, stored: Stored, picture: Picture, revised_prompt: 
         width=picture.width,
         height=picture.height,
         revised_prompt=revised_prompt,
+    )
+
+
+async def add_thumbnail(journal: Journal, threads: Threads, image: Image) -> None:
+    """Write and record `thumbnail.webp`; the run is no less complete without it."""
+    try:
+        # Not behind the decoding of all other files, while each image that waits holds its pixels.
+        made = await threads.disk(write_thumbnail, image, journal.run.directory)
+    except Exception as error:  # noqa: BLE001 - whatever Pillow meets in an odd picture: it has been checked
+        record_thumbnail(journal, None, str(error))
+    else:
+        record_thumbnail(journal, made)
+
+
+def record_thumbnail(journal: Journal, made: Thumbnail | None, problem: str | None = None) -> None:
+    """Record the thumbnail that lies in the run's directory, or warn of why there is none."""
+    if made is None:
+        journal.warn(f"no thumbnail: {problem}")
+        return
+    journal.add(
+        Artifact(
+            path=NAME,
+            bytes=len(made.content),
+            sha256=hashlib.sha256(made.content).hexdigest(),
+            media_type="image/webp",
+            width=made.width,
+            height=made.height,
+        )
     )

@@ -24,9 +24,9 @@ from runner.errors import (
 )
 from runner.providers.base import ImageBatch, Job
 
-from .backoff import Backoff
+from .capacity import Halted
+from .clock import Backoff
 from .endpoint import Endpoint
-from .halt import Halted
 from .journal import Journal
 from .kept_answer import keep_answer
 

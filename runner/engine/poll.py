@@ -15,8 +15,7 @@ from runner.errors import (
 from runner.providers.base import Job, JobStatus, outlived
 
 from .absence import absent, patience
-from .backoff import Backoff
-from .clock import Clock
+from .clock import Backoff, Clock
 from .endpoint import Endpoint, stop_note
 from .journal import Journal
 

@@ -6,7 +6,7 @@ from runner.config import Estimate
 from runner.config.budget import Budget, passes
 from runner.errors import BudgetError, ConfigError, ContentModerationError, ProviderError, RunnerError
 
-from .halt import Halted
+from .capacity import Halted
 
 SWEEP = "budget.max_usd"
 RUN = "budget.max_usd_per_run"

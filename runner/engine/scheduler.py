@@ -1,4 +1,4 @@
-"""Which run goes next, what a run's end means for the others, and when all is over."""
+"""Run every run of a sweep: one queue for each endpoint, what one run's error stops, and how the sweep ends."""
 
 from __future__ import annotations
 
@@ -10,23 +10,18 @@ from runner.config import ProviderConfig
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.providers.base import Provider
 
+from .capacity import Halted
 from .clock import Clock
-from .elsewhere import Elsewhere
-from .endpoint import Endpoint, close_client, stop_note
-from .fallback import next_choice
-from .halt import Halted
+from .endpoint import Endpoint, Lane, close_client, lanes, stop_note
 from .journal import Journal
-from .lane import Lane, lanes
-from .likeness import unanswered
-from .outcome import Outcome
+from .likeness import Elsewhere, unanswered
 from .payment import settled
 from .purse import SWEEP, Purse
-from .recorder import Recorder
-from .run import Observer, Run
+from .run import Observer, Outcome, Run
 from .search import Claimed, Found, Search
-from .store import Store
+from .store import Recorder, Store
 from .threads import Threads
-from .work import work
+from .work import next_choice, work
 
 
 class Scheduler:

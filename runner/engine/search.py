@@ -13,14 +13,12 @@ from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job
 from runner.providers.gateway_id import backend_id
 
-from .adoption import Findings, look_for
-from .elsewhere import Elsewhere
+from .adoption import Findings, look_for, patiently
+from .endpoint import Lane
 from .image import keep_images, left_behind
 from .journal import Journal
 from .kept_answer import images_of_kept, job_of_kept
-from .lane import Lane
-from .likeness import contradicts, lost_request, unanswered
-from .listing import patiently
+from .likeness import Elsewhere, contradicts, lost_request, unanswered
 from .payment import settled
 from .run import Run
 from .threads import Threads

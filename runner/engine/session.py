@@ -12,18 +12,16 @@ from runner.config import ProviderConfig
 from runner.errors import RunnerError
 from runner.providers.base import Provider
 
+from .capacity import Halted
 from .clock import Clock, RealClock
 from .endpoint import Endpoint, close_client
-from .fallback import next_choice
-from .halt import Halted
 from .journal import Journal
 from .payment import settled
 from .purse import Purse
-from .recorder import Recorder
 from .run import Observer, Run
-from .store import ResultFiles
+from .store import Recorder, ResultFiles
 from .threads import Threads
-from .work import work
+from .work import next_choice, work
 
 Create = Callable[[ProviderConfig], Provider]
 Owner = Callable[[ProviderConfig], Hashable]

@@ -1,32 +1,41 @@
-"""A video's way: submit, poll, download, verify, record."""
+"""Make a video: submit, poll, download, verify, record."""
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored, found, intact, unwrapped
+from runner.artifacts.picture import examine
 from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config import VideoRequest
 from runner.config.price import job_cost
-from runner.errors import ArtifactError, ExpiredError, JobNotFoundError, RunnerError
-from runner.providers.base import Job, JobStatus, outlived
+from runner.errors import (
+    ArtifactError,
+    ContentModerationError,
+    ExpiredError,
+    GenerationFailedError,
+    JobNotFoundError,
+    RunnerError,
+)
+from runner.providers.base import Content, Job, JobStatus, Variant, outlived
+from runner.providers.content_filter import code_of_filter, words_of_filter
 from runner.providers.job import read_job
+from runner.providers.json_answer import plain
 
 from .collect import TRIES, collect
 from .endpoint import Endpoint
 from .journal import Journal
 from .likeness import marked
 from .mismatch import warn_of_mismatch
+from .partials import image_artifact, record_thumbnail
 from .payment import pay, settled
 from .poll import poll
 from .preparation import prepared
-from .preview import record_thumbnail
-from .removal import remove_remote
 from .threads import Threads
-from .variant import add_variants
-from .verdict import verdict
 
 PART = "video.mp4.part"
 """The name of a download until it is checked."""
@@ -207,3 +216,111 @@ def _artifact(name: str, stored: Stored, video: Video) -> Artifact:
         video_codec=video.video_codec,
         audio_codec=video.audio_codec,
     )
+
+
+_ENDS = {
+    JobStatus.COMPLETED: RunStatus.FAILED,  # without its file
+    JobStatus.FAILED: RunStatus.FAILED,
+    JobStatus.CANCELLED: RunStatus.CANCELLED,
+    JobStatus.EXPIRED: RunStatus.EXPIRED,
+}
+
+_REFUSED = (
+    "invalidrequest", "invalidparam", "invalidargument", "invalidinput", "invalidprompt", "invalidimage",
+    "invalidvalue", "invalidsize", "badrequest", "validation", "unprocessable", "unsupported", "notsupported",
+    "malformed", "400", "404", "413", "415", "422",
+)  # fmt: skip
+"""What codes of a request begin with that would fail again, in lower case and without separators."""
+
+
+def verdict(job: Job, provider: str, model: str, prompt: str = "") -> tuple[RunStatus, RunnerError]:
+    """Return the run's status and error for a job that ended without its file; `prompt` is what was asked for."""
+    said = job.error_message or "the provider gives no reason"
+    hint = None
+    if job.status is JobStatus.EXPIRED:
+        kind: type[RunnerError] = ExpiredError
+        message = f"job {job.id} has expired at the provider: {said}"
+    elif filtered(job, prompt):
+        kind, message = ContentModerationError, f"the provider's filter refused job {job.id}: {said}"
+        hint = "change request.prompt or the input image; what was begun may be charged"
+    elif job.status is JobStatus.CANCELLED:
+        kind, message = GenerationFailedError, f"job {job.id} was cancelled at the provider: {said}"
+    else:
+        kind, message = GenerationFailedError, f"job {job.id} failed: {said}"
+    error = kind(
+        message, hint=hint, code=job.error_code, provider=provider, model=model, job_id=job.id,
+        request_id=job.request_id,
+    )  # fmt: skip
+    error.retryable = error.retryable and not refused_for_good(job.error_code)
+    return _ENDS[job.status], error
+
+
+def filtered(job: Job, prompt: str = "") -> bool:
+    """Return whether a filter ended the job: by its code, its state or the words of its reason."""
+    return code_of_filter(job.error_code, job.raw_status) or words_of_filter(job.error_message, prompt)
+
+
+def refused_for_good(code: str | None) -> bool:
+    """Return whether a failure's code says that the same request would fail again."""
+    word = plain(code or "")
+    return word.startswith(_REFUSED) or "badrequest" in word or "invalidrequest" in word
+
+
+_TRIES = 2
+"""A finished video does not wait a minute for its pictures."""
+
+
+async def add_variants(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
+    """Download `request.variants` as `remote-NAME`; the run is no less complete without one."""
+    request = journal.run.config.request
+    for variant in request.variants if isinstance(request, VideoRequest) else ():
+        try:
+            await _add(endpoint, journal, threads, job, variant)
+        except RunnerError as error:
+            journal.warn(f"no {variant} from the server: {error}")
+
+
+async def _add(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job, variant: Variant) -> None:
+    part = journal.run.directory / f"remote-{variant}.part"
+
+    def opened() -> AbstractAsyncContextManager[Content]:
+        return endpoint.provider.content(job, variant)
+
+    stored, picture = await collect(
+        endpoint, journal, opened, part, lambda stored: threads.media(examine, stored.path), tries=_TRIES
+    )
+    final = part.with_suffix(f".{picture.extension}")
+    try:
+        await threads.disk(publish, part, final)
+    except RunnerError:
+        discard(part)
+        raise
+    journal.add(image_artifact(final.name, stored, picture))
+
+
+_SECONDS = 30.0
+
+
+async def remove_remote(endpoint: Endpoint, journal: Journal, job_id: str) -> None:
+    """Delete the job of a verified run if the run asks for it; that it stays is only worth a warning."""
+    if not journal.run.config.delete_remote:
+        return
+    if endpoint.doubles.shared(job_id):
+        journal.warn(f"job {job_id} was not deleted at the provider: another run has it, too")
+        return
+    if journal.result.adopted:
+        journal.warn(
+            f"job {job_id} was not deleted at the provider: this run took it over after its answer had been lost, and "
+            "what nobody saw created is left to you to delete"
+        )
+        return
+    # On disk before the remote copy is gone: a run that is found unverified would be downloaded again.
+    journal.mark(RunStatus.VERIFIED)
+    await journal.write(durable=True)
+    try:
+        async with endpoint.transfer(), asyncio.timeout(_SECONDS):
+            await endpoint.provider.delete(job_id)
+        journal.result.remote_deleted = True
+    except (RunnerError, TimeoutError) as error:
+        reason = str(error) or f"no answer within {_SECONDS:.0f} s"
+        journal.warn(f"job {job_id} was not deleted at the provider: {reason}")

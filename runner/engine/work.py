@@ -1,16 +1,26 @@
-"""One run's way at one endpoint, whatever happens on it."""
+"""Execute one run: its choices one after the other, and what its error comes to."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 
 from runner.artifacts.result import RunStatus
-from runner.config import VideoRequest
-from runner.errors import RunnerError
+from runner.config import RunConfig, VideoRequest
+from runner.errors import (
+    ArtifactError,
+    AuthenticationError,
+    BudgetError,
+    DiskError,
+    ExpiredError,
+    JobTimeoutError,
+    RateLimitError,
+    RunnerError,
+    UncertainError,
+)
 
-from .ending import ending
+from .capacity import Halted
 from .endpoint import Endpoint
-from .halt import Halted
 from .image import finish_images, make_images
 from .journal import Journal
 from .threads import Threads
@@ -55,3 +65,50 @@ async def _bring_on(endpoint: Endpoint, journal: Journal, threads: Threads) -> N
         await journal.start_again()
     journal.describe(endpoint.provider)
     await (make_video if video else make_images)(endpoint, journal, threads)
+
+
+def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> RunConfig | None:
+    """What to try after `error` ended the run at `status`; None if nothing is left or it might pay for a video twice.
+
+    A job that exists and may still deliver is never given up for a download's sake, nor is a request whose answer was
+    lost. The deadline is the user's own: after it the job is left to itself, its id kept in the attempt.
+    """
+    if not config.fallbacks or not error.retryable or isinstance(error, ArtifactError | UncertainError):
+        return None
+    if status in (RunStatus.FAILED, RunStatus.CANCELLED) or isinstance(error, JobTimeoutError):
+        return config.choice(1)
+    return None
+
+
+_log = logging.getLogger("runner")
+
+_PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED})
+
+
+def ending(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
+    """The status after `error`, and the error as it is recorded; what was paid stays resumable."""
+    if not isinstance(error, RunnerError):
+        return _bug(error, reached)
+    return _status(error, reached), error
+
+
+def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
+    if reached.failed or isinstance(error, BudgetError | JobTimeoutError | DiskError):
+        return reached
+    if reached is RunStatus.PLANNED and isinstance(error, RateLimitError | AuthenticationError):
+        return reached  # nothing was sent, and nothing is wrong with what would be
+    if isinstance(error, UncertainError):
+        return RunStatus.UNCERTAIN
+    if isinstance(error, ExpiredError):
+        return RunStatus.EXPIRED
+    if isinstance(error, ArtifactError) and reached is RunStatus.DOWNLOADED:
+        return RunStatus.COMPLETED
+    return reached if reached in _PAID else RunStatus.FAILED
+
+
+def _bug(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
+    _log.error("a run met an internal error", exc_info=error)
+    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint="runner.log has the traceback")
+    if reached is RunStatus.SUBMITTING:
+        return RunStatus.UNCERTAIN, report
+    return (reached if reached in _PAID else RunStatus.FAILED), report

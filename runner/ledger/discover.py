@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.artifacts.result import Result, RunStatus
-from runner.engine.elsewhere import Elsewhere
-from runner.engine.likeness import unanswered
+from runner.engine.likeness import Elsewhere, unanswered
 
 from .book import NAME, Ledger, LedgerError, run_directory
 

@@ -27,7 +27,7 @@ from .run_log import RunLog
 
 if TYPE_CHECKING:
     from runner.engine import Outcome
-    from runner.engine.elsewhere import Elsewhere
+    from runner.engine.likeness import Elsewhere
     from runner.engine.purse import Purse
 
 _log = logging.getLogger("runner")

@@ -13,7 +13,7 @@ import pytest
 
 from runner.config import RunConfig
 from runner.engine import Event, Outcome, Run, execute
-from runner.engine.elsewhere import Elsewhere
+from runner.engine.likeness import Elsewhere
 from runner.engine.purse import Purse
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import ResultFiles

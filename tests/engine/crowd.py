@@ -14,9 +14,8 @@ from runner.engine.endpoint import Endpoint
 from runner.engine.journal import Journal
 from runner.engine.poll import poll
 from runner.engine.purse import Purse
-from runner.engine.recorder import Recorder
 from runner.engine.run import Run
-from runner.engine.store import ResultFiles
+from runner.engine.store import Recorder, ResultFiles
 from runner.engine.threads import Threads
 from runner.errors import JobNotFoundError, RunnerError
 from runner.providers import Job, JobPage, JobStatus

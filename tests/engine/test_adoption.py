@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.config import CompatibleConfig
 from runner.engine.adoption import match
-from runner.engine.elsewhere import Elsewhere
 from runner.engine.journal import planned
-from runner.engine.likeness import AROUND, MARGIN, Lost, lost_request, marked
+from runner.engine.likeness import AROUND, MARGIN, Elsewhere, Lost, lost_request, marked
 from runner.engine.run import Run
 from runner.providers import Job, JobStatus
 

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from runner.engine.capacity import Capacity, JobPlaces, Share
-from runner.engine.halt import Halt, Halted
+from runner.engine.capacity import Capacity, Halt, Halted, JobPlaces, Share
 
 
 async def asking(capacity, *holders):

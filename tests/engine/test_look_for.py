@@ -11,12 +11,10 @@ import pytest
 from runner.artifacts import RunStatus
 from runner.emulator.job import Job as EmulatedJob
 from runner.emulator.state import State
-from runner.engine.adoption import look_for
+from runner.engine.adoption import MAX_PAGES, TRIES, look_for
 from runner.engine.clock import RealClock
-from runner.engine.elsewhere import Elsewhere
 from runner.engine.endpoint import Endpoint
-from runner.engine.likeness import AROUND, Lost
-from runner.engine.listing import MAX_PAGES, TRIES
+from runner.engine.likeness import AROUND, Elsewhere, Lost
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
 from runner.providers import Job, JobPage, JobStatus, create
 from runner.providers.gateway_id import backend_id

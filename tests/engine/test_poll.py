@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.artifacts import RunStatus
-from runner.engine.durations import Durations
+from runner.engine.endpoint import Durations
 from runner.engine.poll import next_wait
 from runner.errors import (
     AuthenticationError,

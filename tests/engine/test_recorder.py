@@ -11,8 +11,7 @@ import pytest
 from runner.artifacts.result import RunStatus
 from runner.engine.journal import Journal, planned
 from runner.engine.purse import Purse
-from runner.engine.recorder import Recorder
-from runner.engine.store import Record
+from runner.engine.store import Record, Recorder
 from runner.engine.threads import Threads
 from runner.errors import DiskError
 
