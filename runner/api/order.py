@@ -11,10 +11,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner.config import Problem, ProviderConfig, RequestConfig, RunConfig, VideoRequest, check
-from runner.config.choices import check_choices
-from runner.config.operation import check_kept
+from runner.config.capability import check_kept
 from runner.config.problem import from_validation_error
-from runner.config.run import Fallback
+from runner.config.run import Fallback, check_choices
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.base import Provider

@@ -11,7 +11,7 @@ from typing import Any
 from runner.artifacts.result import RunStatus
 from runner.engine.run import Event
 from runner.providers.base import JobStatus
-from runner.providers.status import job_status
+from runner.providers.job import job_status
 
 from .update import GenerationUpdate, ImageGenerationUpdate, Status, VideoGenerationUpdate
 

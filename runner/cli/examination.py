@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from runner.config import Problem, RunConfig, load, without_own_keys
-from runner.config.operation import check_kept
+from runner.config.capability import check_kept
 from runner.errors import ConfigError
 from runner.sweep.fallback import with_options
 from runner.sweep.preflight import occupied, problems_of, writable

@@ -1,19 +1,18 @@
-"""Whether a model can do what a request asks, from the model's data alone."""
+"""Judge from data alone whether model and server can do what a request asks, and who could."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from .defaults import sent_size
-from .extension import check_extensions
+from .defaults import sent_size, video_seconds
+from .dialect import DIALECTS, EXTENSIONS, Dialect
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
-from .operation import check_extension
 from .problem import Problem
-from .provider import AzureOpenAIConfig, OpenAIConfig
+from .provider import AzureOpenAIConfig, OpenAIConfig, dialect_of
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig
-from .taker import takers
+from .shipped import names, option
 
 _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "duration_seconds", "image_list", "n",
                      "quality", "extra_params", "thumbnail", "number_of_videos", "operation", "image_fit",
@@ -190,3 +189,192 @@ def _combination(request: ImageRequest) -> Iterator[Problem]:
         # The stream's events do not say which of several images they belong to.
         yield Problem("request.partial_images", f"is for one image, and request.n is {request.n}",
                       "request.n=1; -m replica=0,1 makes two at once")  # fmt: skip
+
+
+_IMAGE_KEYS = {
+    "quality": "quality", "style": "style", "background": "background", "moderation": "moderation",
+    "output_format": "output_format", "output_compression": "output_compression", "complexity": "complexity",
+    "input_fidelity": "input_fidelity", "partial_images": "stream", "safety_identifier": "safety_identifier",
+    "mask_image": "mask", "markup_image": "markup",
+}  # fmt: skip
+"""What an image request's keys are called on the wire."""
+
+
+def check_extensions(config: RunConfig) -> Iterator[Problem]:
+    """What the provider's server would leave unread, or read otherwise than it was meant."""
+    dialect = dialect_of(config.provider)
+    for key in sorted(given(config) & config.model.parameters - dialect.extensions):
+        yield Problem(f"request.{key}", f"is not a field of this server's API ({spoken(config)})", servers_taking(key))
+    request = config.request
+    for key, most in dialect.limits.items():
+        value = getattr(request, key, None)
+        if value is not None and value > most:
+            yield Problem(f"request.{key}", f"{value:g} is too much for this server ({spoken(config)})",
+                          f"at most {most:g}")  # fmt: skip
+    for key in sorted(given(config)):
+        if dialect.name(key) != key and dialect.name(key) in request.extra_params:
+            yield Problem(f"request.extra_params.{dialect.name(key)}", f"is given twice: request.{key} is set too")
+    if isinstance(request, ImageRequest):
+        yield from _image_fields(request, dialect, spoken(config))
+    elif isinstance(request, VideoRequest):
+        if request.num_frames is not None and request.duration_seconds is not None:
+            yield Problem("request.num_frames", "and request.duration_seconds both say how long the video is",
+                          "request.duration_seconds=null")  # fmt: skip
+        yield from _unnamed_length(config, request, dialect)
+        yield from _beyond_creating(request, dialect, spoken(config))
+        yield from _afterwards(config, dialect)
+
+
+def _afterwards(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
+    """Say what cannot be done with a job once it is there."""
+    if config.delete_remote and not dialect.deletes:
+        yield Problem("delete_remote", f"this server has no way to delete a video ({spoken(config)})",
+                      "delete_remote=false; delete it where the gateway's backend keeps its own")  # fmt: skip
+    field = getattr(config.provider, "mark_field", None)
+    if field is not None and not dialect.tells_mark:
+        message = (
+            f"this server's list tells no {field} ({spoken(config)}): none is sent, and lost jobs are sought without"
+        )
+        yield Problem("provider.mark_field", message, "provider.mark_field=null", severity="warning")
+
+
+def given(config: RunConfig) -> frozenset[str]:
+    """The keys beyond OpenAI's API that the request sets."""
+    request = config.request
+    return frozenset(key for key in EXTENSIONS & request.model_fields_set if getattr(request, key) is not None)
+
+
+def spoken(config: RunConfig) -> str:
+    """The name of the dialect that the provider's server speaks."""
+    return getattr(config.provider, "dialect", config.provider.kind)
+
+
+def _unnamed_length(config: RunConfig, request: VideoRequest, dialect: Dialect) -> Iterator[Problem]:
+    """Say which length stands in for the server's own, which nobody would expect."""
+    seconds = video_seconds(config)
+    if request.video is None and request.duration_seconds is None and seconds is not None:
+        yield Problem("request.duration_seconds", f"null makes {dialect.unnamed_length} "
+                      f"({spoken(config)}); {seconds} seconds are sent, as model.default_duration says",
+                      "request.duration_seconds=N, or request.num_frames=N", severity="warning")  # fmt: skip
+
+
+def _image_fields(request: ImageRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
+    """Name what the server would leave unread; what new images' own `extra_params` carry is read."""
+    editing = bool(request.image_list)
+    fields = dialect.edit_fields if editing else dialect.image_fields
+    if fields is None:
+        return
+    making = "edits images" if editing else "makes images"
+    for key, name in _IMAGE_KEYS.items():
+        if getattr(request, key) is not None and name not in fields:
+            yield Problem(f"request.{key}", f"is no field that this server reads where it {making} ({spoken})",
+                          f"request.{key}=null")  # fmt: skip
+    for key in sorted(request.extra_params.keys() - fields) if editing else ():
+        yield Problem(f"request.extra_params.{key}", f"is no field that this server reads where it {making}, and there "
+                      f"is none for others ({spoken})", "remove it")  # fmt: skip
+
+
+def _beyond_creating(request: VideoRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
+    made_by = request.made_by
+    if made_by not in dialect.video_operations:
+        only = "makes new videos only" if dialect.video_operations == {"create"} else f"cannot {made_by} videos"
+        able = providers(lambda other: made_by in other.video_operations)
+        yield Problem("request.video", f"this server {only} ({spoken})", f"{able} can {made_by}, as can openai")
+    for variant in request.variants:
+        if variant not in dialect.variants:
+            yield Problem("request.variants", f"this server gives no {variant} of a video ({spoken})",
+                          "request.variants=[]; request.thumbnail=true makes a thumbnail here")  # fmt: skip
+
+
+_LENIENT = "remove it, or model.validation=warn to run without it"
+
+
+def takers(key: str, kind: str) -> str:
+    """Which models honour a request key, of what kind of request, and on which servers; what else can be done."""
+    models = [name for name in names("model") if _honours(name, key, kind)]
+    servers = providers(lambda dialect: key in dialect.extensions) if key in EXTENSIONS else ""
+    if models and (servers or key not in EXTENSIONS):
+        return f"model={one_of(models)}{f' on {servers}' if servers else ''} can take it; {_LENIENT}"
+    if servers:
+        return f"{servers} can take it, for a model whose model.parameters name it; {_LENIENT}"
+    return f"no model of conf/ takes it; {_LENIENT}"
+
+
+def servers_taking(key: str) -> str:
+    """Which servers have a field for a key that the model honours; what else can be done."""
+    return f"{providers(lambda dialect: key in dialect.extensions)} can take it; {_LENIENT}"
+
+
+def providers(able: Callable[[Dialect], bool]) -> str:
+    """The compatible servers that are able to do something, as one would choose them."""
+    return f"provider={one_of([name for name, dialect in DIALECTS.items() if name != 'plain' and able(dialect)])}"
+
+
+def one_of(words: Sequence[str]) -> str:
+    """The words as alternatives: a, b or c."""
+    *most, last = words
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def _honours(model: str, key: str, kind: str) -> bool:
+    data = option("model", model) or {}
+    return data.get("kind") == kind and key in (data.get("parameters") or ())
+
+
+EXTENSION_SECONDS = (4, 8, 12, 16, 20)
+"""By how much a video can be extended."""
+
+_NAMES = {"remix": "a remix", "edit": "an edit", "extend": "an extension"}
+
+
+def check_source(request: VideoRequest) -> Iterator[Problem]:
+    """What the operation has no place for, or lacks; it would be left out in silence."""
+    if request.video is None:
+        if request.operation is not None:
+            yield Problem("request.operation", f"{_NAMES[request.operation]} starts from a finished video, and none is "
+                          "named", "request.video=ID, or =DIR of the run that made it")  # fmt: skip
+        return
+    name = _NAMES[request.made_by]
+    if request.image_list:
+        yield Problem("request.image_list", f"has no place in {name}, which takes a video and a prompt",
+                      "request.image_list=[]")  # fmt: skip
+    if request.made_by == "extend" and request.duration_seconds is None:
+        yield Problem("request.duration_seconds", "an extension needs to know by how much",
+                      f"one of {_seconds()}")  # fmt: skip
+
+
+def check_extension(request: VideoRequest, provider: str) -> Iterator[Problem]:
+    """Whether a video can be extended by so much."""
+    given = request.duration_seconds
+    if request.made_by == "extend" and given is not None and given not in EXTENSION_SECONDS:
+        yield Problem("request.duration_seconds", f"Invalid duration for an extension by {provider}: {given} seconds. "
+                      f"Allowed values: {_seconds()}")  # fmt: skip
+
+
+def check_kept(config: RunConfig, overrides: Iterable[str] | None = None) -> Iterator[Problem]:
+    """Say what the new video takes over from its source, whatever the request says.
+
+    With `overrides`, what was typed, nothing is said of values that only the shipped options gave.
+    """
+    request = config.request
+    if not isinstance(request, VideoRequest) or request.video is None or config.model.validation == "off":
+        return
+    fixed = ["size", "aspect_ratio"] if request.made_by == "extend" else ["duration_seconds", "size", "aspect_ratio"]
+    idle = [key for key in fixed if getattr(request, key) is not None]
+    if overrides is not None:
+        typed = {line.partition("=")[0].lstrip("+") for line in overrides}
+        idle = [key for key in idle if f"request.{key}" in typed or getattr(request, key) not in _shipped(key)]
+    if idle:
+        what = "size" if request.made_by == "extend" else "length and size"
+        unsent = ", ".join(f"request.{key}" for key in idle)
+        yield Problem("request.video", f"{_NAMES[request.made_by]} keeps its source's {what} and model; not sent: "
+                      f"{unsent}", severity="warning")  # fmt: skip
+
+
+def _shipped(key: str) -> set[object]:
+    """Return what the options of `conf/request` give a key."""
+    return {(option("request", name) or {}).get(key) for name in names("request")}
+
+
+def _seconds() -> str:
+    return ", ".join(map(str, EXTENSION_SECONDS))

@@ -1,11 +1,12 @@
-"""One thing wrong with a run, said the way its user would correct it."""
+"""Say one thing that is wrong with a run, the way its user would correct it."""
 
 from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -142,3 +143,11 @@ def _problem(detail: dict[str, object]) -> Problem:
 def _shown(value: object) -> str:
     text = str(value)
     return repr(text if len(text) <= 60 else text[:57] + "…") if isinstance(value, str) else text
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """`0-3, 7` for 0, 1, 2, 3, 7."""
+    ordered = sorted(set(numbers))
+    starts = [ordered[0], *(right for left, right in pairwise(ordered) if right != left + 1)]
+    ends = [*(left for left, right in pairwise(ordered) if right != left + 1), ordered[-1]]
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in zip(starts, ends, strict=True))

@@ -1,4 +1,4 @@
-"""What to generate, independent of who generates it."""
+"""Say what to generate, independent of who generates it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from runner.text_file import MARK
 
 from .frozen import Frozen
-from .sampling import VideoSampling
 
 Size = Annotated[str, StringConstraints(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")]
 """WIDTHxHEIGHT in pixels, or `auto` where the model offers it."""
@@ -97,6 +96,21 @@ class BaseRequest(Frozen):
         return value
 
 
+class VideoSampling(Frozen):
+    """The knobs of a diffusion model that makes videos; null leaves each to the server."""
+
+    fps: Count | None = None
+    num_frames: Count | None = None
+    num_inference_steps: Count | None = None
+    guidance_scale: Scale | None = None
+    guidance_scale_2: Scale | None = None
+    true_cfg_scale: Scale | None = None
+    flow_shift: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    boundary_ratio: Annotated[float, Field(ge=0, le=1)] | None = None
+    lora: dict[str, Any] | None = None
+    """Any: an adapter's name, path and scale, in the server's own words."""
+
+
 class VideoRequest(BaseRequest, VideoSampling):
     """One video: `seconds` and `size` of the API come from duration, size and aspect ratio."""
 
@@ -157,3 +171,10 @@ class ImageRequest(BaseRequest):
 
 
 RequestConfig = Annotated[VideoRequest | ImageRequest, Field(discriminator="kind")]
+
+
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""One or more."""
+
+Scale = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Zero or more."""

@@ -1,7 +1,9 @@
-"""One run: the composed, validated, immutable config that everything after Hydra works on."""
+"""Hold one run: composed, validated, immutable, with its fallbacks checked."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +11,7 @@ from pydantic import Field
 from .budget import Budget
 from .frozen import Frozen, Off
 from .model import ModelConfig
+from .problem import Problem
 from .provider import ProviderConfig
 from .request import RequestConfig
 from .tracking import NoTracking, Tracking
@@ -64,3 +67,21 @@ class RunConfig(Frozen):
     def choices(self) -> list[RunConfig]:
         """All that may be tried, in order; the first is the run itself."""
         return [self.choice(number) for number in range(len(self.fallbacks) + 1)]
+
+
+Check = Callable[[RunConfig], Iterable[Problem]]
+
+
+def check_choices(config: RunConfig, check: Check) -> list[Problem]:
+    """What `check` has against the run and each of its fallbacks; what all have in common is said once."""
+    problems = list(check(config))
+    for number, choice in enumerate(config.choices[1:]):
+        problems += [_at(number, problem) for problem in check(choice) if problem not in problems]
+    return problems
+
+
+def _at(number: int, problem: Problem) -> Problem:
+    key = f"fallbacks.{number}"
+    if problem.key.partition(".")[0] in ("provider", "model"):
+        return replace(problem, key=f"{key}.{problem.key}")
+    return replace(problem, key=key, message=f"{problem.key}: {problem.message}" if problem.key else problem.message)

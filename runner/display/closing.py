@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Artifact, Result
-from runner.config.ranges import ranges
+from runner.config.problem import ranges
 from runner.shell import word
 
 from .complaint import groups, warned

@@ -11,7 +11,7 @@ from runner.config import RunConfig, dialect_of, did_you_mean
 from runner.config.shipped import names
 from runner.errors import AuthenticationError
 from runner.providers import Examinable, Reply
-from runner.providers.header import server_time
+from runner.providers.allowance import server_time
 
 from .check import Check, fail, failed, ok, skip, warn
 

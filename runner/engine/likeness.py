@@ -15,7 +15,7 @@ from runner.artifacts.result import Attempt, Result, RunStatus
 from runner.config import RunConfig, VideoRequest, dialect_of
 from runner.errors import UncertainError
 from runner.providers.base import Job
-from runner.providers.gateway_id import backend_id
+from runner.providers.job import backend_id
 
 MARGIN = 300.0
 """Seconds by which the provider's clock may differ from ours, either way, where nothing is known of it."""

@@ -9,8 +9,7 @@ from runner.artifacts.download import download
 from runner.artifacts.input_image import MAX_INPUT_BYTES, Way, as_sent
 from runner.config import ImageRequest, RunConfig, VideoRequest, dialect_of
 from runner.errors import ArtifactError, ConfigError, DiskError, RunnerError
-from runner.providers.fit import check_fit, frame_size
-from runner.providers.image_input import OVERLAYS, check
+from runner.providers.image_input import OVERLAYS, check, check_fit, frame_size
 from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint

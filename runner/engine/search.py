@@ -11,7 +11,7 @@ from runner.artifacts.result import RunStatus
 from runner.config import VideoRequest
 from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job
-from runner.providers.gateway_id import backend_id
+from runner.providers.job import backend_id
 
 from .adoption import Findings, look_for, patiently
 from .endpoint import Lane

@@ -27,7 +27,7 @@ from runner.artifacts.result import (
     result_of,
 )
 from runner.config import Problem, RunConfig
-from runner.config.ranges import ranges
+from runner.config.problem import ranges
 from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError, UncertainError

@@ -9,9 +9,8 @@ from typing import Any
 
 import httpx2
 
-from .allowance import exhausted, retry_after
+from .allowance import exhausted, retry_after, server_time
 from .excerpt import excerpt, one_line
-from .header import server_time
 from .job import request_id
 from .json_answer import read_json
 

@@ -1,21 +1,21 @@
-"""A run's config as the API's request: fields, files and what a server takes beyond the API."""
+"""Make the API's request from a run's config, as the server's dialect reads it: fields, files, extensions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from runner.config import ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
+from runner.config import Dialect, ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
+from runner.config.capability import check_source
 from runner.config.defaults import sent_size, video_seconds, video_size
 from runner.config.dialect import EXTENSIONS
-from runner.config.operation import check_source
 from runner.errors import ConfigError
 
 from . import image_input, reference
-from .fit import check_fit
-from .reference import Address, File
-from .source import source_id
+from .image_input import check_fit
+from .reference import Address, File, source_id
 
 Operation = Literal["create", "remix", "edit_video", "extend", "generate", "edit"]
 
@@ -212,3 +212,40 @@ def _images(config: RunConfig) -> Iterator[Problem]:
     for index, image in enumerate(config.request.image_list):
         key = f"request.image_list.{index}"
         yield from image_input.unreadable(key, image, fetched=fetched, decoded=decoded)
+
+
+_PACK = "extra_params"
+_IMAGES = frozenset({"generate", "edit"})
+
+
+def in_dialect(body: Body, dialect: Dialect) -> Body:
+    """The same request, said so that a server of this dialect reads all of it."""
+    extra = {dialect.name(key): value for key, value in body.extra.items()}
+    if body.fields.get("size") == "auto" and not dialect.takes_auto:
+        body = replace(body, fields={key: value for key, value in body.fields.items() if key != "size"})
+    if body.operation in _IMAGES:
+        if dialect.asks_base64:
+            extra.setdefault("response_format", "b64_json")
+        if dialect.packs_images and body.operation == "generate":
+            extra = _packed(extra, dialect.image_fields)
+        return replace(body, extra=_text(extra) if dialect.nested_as_text and body.operation == "edit" else extra)
+    json_body = body.json
+    if body.json and body.target is None and dialect.image_address is not None:
+        url = extra.pop("input_reference")["image_url"]
+        extra[dialect.image_address] = {"image_url": url} if dialect.image_address == "image_reference" else url
+        json_body = False
+    extra = _packed(extra, dialect.fields)
+    return replace(body, extra=_text(extra) if dialect.nested_as_text and not json_body else extra, json=json_body)
+
+
+def _packed(extra: Mapping[str, Any], fields: Container[str] | None) -> dict[str, Any]:  # Any: JSON values
+    """What the request has no field for, moved into the one that takes anything; elsewhere it would be ignored."""
+    if fields is None:
+        return dict(extra)
+    known = {key: value for key, value in extra.items() if key in fields}
+    others = {key: value for key, value in extra.items() if key not in fields}
+    return {**known, _PACK: {**others, **known.get(_PACK, {})}} if others else known
+
+
+def _text(extra: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values
+    return {key: json.dumps(value) if isinstance(value, dict | list) else value for key, value in extra.items()}

@@ -1,7 +1,9 @@
-"""The clients of one endpoint: one connection pool, and the SDK on top of it."""
+"""Make the clients of one endpoint: one connection pool, checked addresses, the SDK on top, and what is logged."""
 
 from __future__ import annotations
 
+import inspect
+import logging
 import os
 import ssl
 from typing import Any
@@ -9,15 +11,14 @@ from typing import Any
 import httpx2
 from httpcore2 import AsyncHTTP11Connection
 from openai import AsyncOpenAI, omit
+from openai.resources.videos import AsyncVideos
 
 from runner.config.provider import EndpointConfig
 
-from .auth import CredentialAuth
+from .credentials import CredentialAuth
 from .endpoint import Endpoint
 from .environment import Proxy, proxy_of, require_proxy, tls_context
 from .intake import Intake, TimedTransport
-from .request_log import hide_queries
-from .transport import PinnedTransport
 
 # The SDK insists on a key and would take OPENAI_API_KEY; what is sent is put in place by CredentialAuth alone.
 PLACEHOLDER = "unused"
@@ -146,3 +147,84 @@ def sdk_client(config: EndpointConfig, endpoint: Endpoint, http: httpx2.AsyncCli
     client.organization = getattr(config, "organization", None)
     client.project = getattr(config, "project", None)
     return client
+
+
+def _without_query(record: logging.LogRecord) -> bool:
+    """Cut the query off every address in a log line: where a server signs an address, the signature is in there."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(
+            value.copy_with(query=None) if isinstance(value, httpx2.URL) else value for value in record.args
+        )
+    return True
+
+
+def hide_queries() -> None:
+    """Keep signatures out of `httpx2`'s log lines; calling it again changes nothing."""
+    logging.getLogger("httpx2").addFilter(_without_query)
+
+
+def _quiet(method: object) -> Any:  # Any: a method of any signature; callers see AsyncVideos' own
+    """The method beneath `typing_extensions.deprecated`.
+
+    "The Sora API is scheduled to shut down" is about OpenAI's own server; the protocol lives on at others. A filter
+    would be global: `warnings.catch_warnings` is neither thread- nor task-safe, and `filterwarnings` would silence the
+    user's own calls too. The undecorated method has nothing to silence.
+    """
+    return inspect.unwrap(method)  # type: ignore[arg-type]  # typeshed asks for a Callable, any object is right
+
+
+class QuietVideos(AsyncVideos):
+    """`client.videos` whose methods do the same and warn of nothing."""
+
+    create = _quiet(AsyncVideos.create)
+    retrieve = _quiet(AsyncVideos.retrieve)
+    list = _quiet(AsyncVideos.list)
+    delete = _quiet(AsyncVideos.delete)
+    remix = _quiet(AsyncVideos.remix)
+    edit = _quiet(AsyncVideos.edit)
+    extend = _quiet(AsyncVideos.extend)
+    download_content = _quiet(AsyncVideos.download_content)
+    create_character = _quiet(AsyncVideos.create_character)
+    get_character = _quiet(AsyncVideos.get_character)
+
+
+ADDRESSES = "runner_addresses"
+"""The request extension that holds the IP addresses to connect to; without any the host's name is used."""
+
+
+class PinnedTransport(httpx2.AsyncBaseTransport):
+    """Connects to the addresses that a request brings, so that no name is looked up a second time.
+
+    The name stays in the Host header, and is what the certificate is checked against.
+    """
+
+    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
+        self._transport = transport
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request to the first of its addresses that can be connected to."""
+        addresses = list(request.extensions.get(ADDRESSES, ()))
+        if not addresses:
+            return await self._transport.handle_async_request(request)
+        for address in addresses[:-1]:
+            try:
+                return await self._transport.handle_async_request(_at(request, address))
+            except (httpx2.ConnectError, httpx2.ConnectTimeout):
+                continue
+        return await self._transport.handle_async_request(_at(request, addresses[-1]))
+
+    async def aclose(self) -> None:
+        """Close the transport."""
+        await self._transport.aclose()
+
+
+def _at(request: httpx2.Request, address: str) -> httpx2.Request:
+    name = request.url.host
+    extensions = request.extensions if address == name else {**request.extensions, "sni_hostname": name}
+    return httpx2.Request(
+        request.method,
+        request.url.copy_with(host=address),
+        headers=request.headers,
+        stream=request.stream,
+        extensions=extensions,
+    )

@@ -17,13 +17,13 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 
+from .allowance import date_of, finite, moment, server_time
 from .base import Job
+from .client import ADDRESSES
 from .endpoint import origin
 from .environment import Proxy, proxy_of
 from .file_address import Reach, joined, look_up
-from .header import date_of, finite, moment, server_time
 from .intake import PLAIN
-from .transport import ADDRESSES
 
 Translate = Callable[[Exception], RunnerError]
 MakeClient = Callable[[Proxy | None], httpx2.AsyncClient]

@@ -1,29 +1,33 @@
-"""Signing with tokens of Microsoft Entra ID, which live for about an hour."""
+"""Sign in to Microsoft Entra ID: which credential a config asks for, and tokens that live for about an hour."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from importlib.util import find_spec
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from runner.config import AzureOpenAIConfig
+from runner.config import AzureOpenAIConfig, Problem
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
 
-from . import identity
 from .credentials import ENTRA_SOURCE, Header
+from .endpoint import PUBLIC, cloud_of
 from .excerpt import one_line
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential
+
 
 _AHEAD_SECONDS = 300.0
 _MOMENT_SECONDS = 2.0
@@ -136,13 +140,13 @@ def entra_credential(config: AzureOpenAIConfig, given: TokenCredential | None = 
 
     Raises `ConfigError` where azure-identity is needed and not installed.
     """
-    scope = identity.scope(config)
+    scope = scope_of(config)
     if given is not None:
         return EntraCredential(lambda: given, scope, tenant_id=config.tenant_id)
-    identity.require_identity()
+    require_identity()
     # A managed identity belongs to one tenant and would refuse to be asked for another.
     tenant_id = None if config.managed_identity else config.tenant_id
-    return EntraCredential(lambda: identity.identity(config), scope, tenant_id=tenant_id)
+    return EntraCredential(lambda: identity(config), scope, tenant_id=tenant_id)
 
 
 async def _aside(function: Callable[[], AccessToken]) -> AccessToken:
@@ -181,3 +185,67 @@ def _lines(error: Exception) -> list[str]:
     first, *more = str(error).splitlines() or [type(error).__name__]
     tried = [_TWICE.sub(r"\1:", one_line(line, 160)) for line in more if line.startswith("\t")]
     return [one_line(first, 300).rstrip("."), *(f"tried {line}" for line in tried)]
+
+
+INSTALL = "pip install 'mediarunner[azure]'"
+_MISSING = "entra_id needs azure-identity, which is not installed"
+
+
+def identity(config: AzureOpenAIConfig) -> TokenCredential:
+    """A new credential, which signs in when it is first asked for a token."""
+    from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
+
+    # Without a handler Python prints its warnings, each failed attempt twice; the error says it all.
+    logging.getLogger("azure").addHandler(logging.NullHandler())
+    if config.managed_identity:
+        return ManagedIdentityCredential(client_id=config.client_id)
+    # A browser would open in the middle of a sweep.
+    return DefaultAzureCredential(exclude_interactive_browser_credential=True, **_options(config))
+
+
+def scope_of(config: AzureOpenAIConfig) -> str:
+    """What tokens are asked for."""
+    return config.token_scope or cloud_of(urlsplit(config.base_url or "").hostname).token_scope
+
+
+def require_identity() -> None:
+    """Raise `ConfigError` unless azure-identity is installed."""
+    if not _installed():
+        raise ConfigError(f"provider.auth={_MISSING}", hint=INSTALL)
+
+
+def check_identity(config: AzureOpenAIConfig) -> Iterator[Problem]:
+    """What can be said against signing in by Entra ID without doing it."""
+    if config.auth != "entra_id":
+        for name in ("tenant_id", "client_id", "managed_identity", "token_scope"):
+            if getattr(config, name):
+                yield Problem(f"provider.{name}", "is not used: it is for provider.auth=entra_id", None, "warning")
+        return
+    if not _installed():
+        yield Problem("provider.auth", _MISSING, INSTALL)
+    if config.managed_identity and config.tenant_id:
+        yield Problem("provider.tenant_id", "has no meaning for a managed identity, which belongs to one tenant",
+                      "provider.tenant_id=null")  # fmt: skip
+    if config.token_scope is not None and "://" not in config.token_scope:
+        example = f"for example {PUBLIC.token_scope}"
+        yield Problem("provider.token_scope", f"{config.token_scope!r} is no scope", example)
+
+
+def _options(config: AzureOpenAIConfig) -> dict[str, Any]:  # Any: keyword arguments of azure-identity
+    """What leads a sign-in away from its defaults; a key that is absent is read from AZURE_* variables."""
+    options: dict[str, Any] = {}  # Any: as above
+    if config.client_id is not None:
+        options |= {"managed_identity_client_id": config.client_id, "workload_identity_client_id": config.client_id}
+    if config.tenant_id is not None:
+        options["additionally_allowed_tenants"] = [config.tenant_id]
+    cloud = cloud_of(urlsplit(config.base_url or "").hostname)
+    if cloud is not PUBLIC and "AZURE_AUTHORITY_HOST" not in os.environ:
+        options["authority"] = cloud.authority
+    return options
+
+
+def _installed() -> bool:
+    try:
+        return find_spec("azure.identity") is not None
+    except ModuleNotFoundError:
+        return False

@@ -1,19 +1,113 @@
-"""A server's JSON about a job, read leniently: compatible servers leave out, rename and wrap up much."""
+"""Read a server's JSON about jobs leniently: states, addresses and pages of a list, in all their spellings."""
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
-from .allowance import renewal
+import httpx2
+
+from .allowance import finite, moment, number, renewal
 from .base import BEFORE_ALL_JOBS, Job, JobStatus
 from .content_filter import categories, filtered_reasons, says_taken
 from .excerpt import one_line
-from .header import finite, moment, number
 from .json_answer import plain, read_json
-from .status import job_status
+
+_WORDS = {
+    JobStatus.QUEUED: "queued queueing queuing inqueue enqueued pending notstart notstarted created submitted "
+    "submitting waiting wait starting scheduled validating accepted initialized initializing init new preparing "
+    "prepared received dispatched assigned requested todo throttled delayed pendingmoderation standby",
+    JobStatus.IN_PROGRESS: "inprogress progress processing process running run executing preprocessing postprocessing "
+    "generating generate started working rendering encoding uploading downloading finalizing active ongoing doing busy "
+    "synthesizing upscaling analyzing loading retrying streaming building creating",
+    JobStatus.COMPLETED: "completed complete completedsuccessfully succeeded succeed succeeds success successful done "
+    "finished finish ready generated rendered processed partialsuccess partiallycompleted",
+    JobStatus.FAILED: "failed fail failure error errored rejected refused denied moderated filtered blocked nsfw "
+    "sensitive timeout timedout crashed faulted unsuccessful invalid contentmoderated contentfiltered moderationfailed "
+    "failedmoderation policyviolation contentviolation",
+    JobStatus.CANCELLED: "cancelled canceled cancel aborted deleted terminated killed revoked stopped",
+    JobStatus.EXPIRED: "expired",
+}
+
+_STATUS = {word: status for status, words in _WORDS.items() for word in words.split()}
+
+_STATE_PREFIX = re.compile(r"(?:video|image|task|job|run|generation|operation|request|prediction|state|status)")
+"""What the names of enums begin with, as in `TASK_STATUS_SUCCEED` and `JobState.RUNNING`."""
+
+
+@lru_cache(256)
+def job_status(word: str) -> JobStatus:
+    """Return the state that a server's word stands for, whatever its case and separators; `UNKNOWN` if nobody knows."""
+    letters = "".join(letter for letter in word[:200].lower() if letter.isalnum())
+    while letters not in _STATUS and (prefix := _STATE_PREFIX.match(letters)):
+        letters = letters[prefix.end() :]
+    return _STATUS.get(letters, JobStatus.UNKNOWN)
+
+
+_PREFIX = "video_"
+_MANAGED = re.compile(r"litellm:custom_llm_provider:[^;]*;model_id:[^;]*;video_id:([^;]+)(?:;.*)?", re.DOTALL)
+
+
+def backend_id(job_id: str) -> str:
+    """Return the id under which a gateway's backend knows a job; any other server's id as it is.
+
+    LiteLLM wraps it together with names of the backend and its model, which differ between the answer to a creation and
+    the list: the two texts are no same id. What is asked for is always a whole id as it came, never this one.
+    """
+    if not job_id.startswith(_PREFIX):
+        return job_id
+    wrapped = job_id.removeprefix(_PREFIX)
+    try:
+        text = base64.b64decode(wrapped + "=" * (-len(wrapped) % 4), validate=True).decode()
+    except ValueError:
+        return job_id
+    found = _MANAGED.fullmatch(text)
+    return found[1] if found else job_id
+
+
+_ADDRESS_HEADERS = ("location", "operation-location", "azure-asyncoperation", "content-location")
+_COLLECTIONS = frozenset({
+    "video", "videos", "job", "jobs", "task", "tasks", "generation", "generations", "prediction", "predictions",
+    "operation", "operations", "request", "requests", "query", "result", "results",
+})  # fmt: skip
+_VIEWS = frozenset({"status", "result", "state"})
+"""What an address may end with behind the job's id."""
+
+
+def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
+    """Return the job that an answer to a paid request names by its address alone, as in `Location: /v1/videos/ID`.
+
+    None for every other address: of a page to sign in, of the same request elsewhere, of the job `source` that the
+    request started from.
+    """
+    asked = {source, *response.request.url.path.split("/")}
+    for name in _ADDRESS_HEADERS:
+        try:
+            url = response.request.url.join(response.headers.get(name, ""))
+        except httpx2.InvalidURL:
+            continue
+        job_id = _named_by(url)
+        if job_id is not None and job_id not in asked and is_id(job_id):
+            return Job(job_id, JobStatus.QUEUED, "", request_id=request_id(response.headers), raw={"id": job_id})
+    return None
+
+
+def _named_by(url: httpx2.URL) -> str | None:
+    """The job's id in an address: behind the word for a collection of jobs, or in the query."""
+    told = {plain(name): value for name, value in url.params.items()}
+    if (asked := next((told[name] for name in IDS[1:] if told.get(name)), None)) is not None:
+        return asked
+    parts = [part for part in url.path.split("/") if part]
+    if parts and plain(parts[-1]) in _VIEWS:
+        parts.pop()
+    if len(parts) > 1 and plain(parts[-2]) in _COLLECTIONS:
+        return parts[-1]
+    return None
+
 
 _LONGEST_ID = 1000
 """Gateways pack an upstream's id, its name and the model into theirs."""

@@ -12,7 +12,7 @@ from .call import Call
 from .job import read_job
 
 _LISTS = ("data", "items", "videos", "jobs", "tasks", "results", "list", "records")
-_WRAPPERS = ("data", "result", "response", "output")
+_PAGE_WRAPPERS = ("data", "result", "response", "output")
 
 
 def read_page(raw: object, limit: int) -> JobPage | None:
@@ -35,7 +35,7 @@ def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
     name = next((name for name in _LISTS if name in raw), None)
     if name is not None and (raw[name] is None or isinstance(raw[name], list)):
         return raw
-    inner = [_told(raw[name]) for name in _WRAPPERS if isinstance(raw.get(name), dict)]
+    inner = [_told(raw[name]) for name in _PAGE_WRAPPERS if isinstance(raw.get(name), dict)]
     return next((told for told in inner if told is not None), None)
 
 

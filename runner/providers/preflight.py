@@ -12,11 +12,20 @@ from urllib.parse import SplitResult, parse_qsl
 from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
 from runner.config.headers import value_problem
 
-from .cloud import cloud_of, is_azure
 from .credentials import EnvironmentCredential, Keyed, cleaned, find, is_token, variables
-from .endpoint import AZURE_EXAMPLE, OPENAI_HOST, api_version, is_api_version, is_loopback, resolve, split
+from .endpoint import (
+    AZURE_EXAMPLE,
+    OPENAI_HOST,
+    api_version,
+    cloud_of,
+    is_api_version,
+    is_azure,
+    is_loopback,
+    resolve,
+    split,
+)
+from .entra import check_identity
 from .environment import check_environment
-from .identity import check_identity
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
 _QUOTES = "\"'`"

@@ -28,30 +28,25 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 
+from .allowance import moment, server_time
 from .answer import read_answer
-from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
-from .body import Body, build
+from .body import Body, build, in_dialect
 from .call import Call, Place
-from .client import AmbientHeaders, file_client, http_client, sdk_client
-from .credentials import ConfiguredHeaders, Credential, credential_mark
+from .client import AmbientHeaders, QuietVideos, file_client, http_client, sdk_client
+from .credentials import ConfiguredHeaders, Credential, CredentialAuth, credential_mark, redactor
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import Endpoint
 from .environment import proxy_of
 from .file_address import host_of
-from .form import in_dialect
-from .header import moment, server_time
-from .image_stream import is_stream, read_stream
-from .images import MOST_EXTRA, image_file, read_all_images
+from .images import MOST_EXTRA, image_file, is_stream, read_all_images, read_stream
 from .intake import PLAIN, Intake, received
-from .job import read_created, read_failed, read_job
-from .job_address import job_at
+from .job import job_at, read_created, read_failed, read_job
 from .json_answer import read_documents
 from .listing import no_list, read_page, unlisted
 from .named_files import holds_file, named_files
 from .translation import PROXY, refused, translate, uncertain, unreadable
 from .unread import kept_content, no_use
-from .videos import QuietVideos
 
 _ASK_SECONDS = 20.0
 _ABOUT_US = (401, 429)

@@ -1,21 +1,31 @@
-"""Exceptions of the SDK and of its HTTP client as errors of ours."""
+"""Turn exceptions of the SDK and its HTTP client, and errors within a stream, into errors of ours."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 from collections.abc import Iterator
+from typing import Any
 
 import httpx2
 import openai
 
-from runner.errors import BadRequestError, HTTPConnectionError, RunnerError, ServerError, UncertainError
+from runner.errors import (
+    BadRequestError,
+    ContentModerationError,
+    GenerationFailedError,
+    HTTPConnectionError,
+    RunnerError,
+    ServerError,
+    UncertainError,
+)
 
 from .answer import Answer, Redact, read_answer
 from .call import Call
+from .content_filter import categories, code_of_filter, words_of_filter
 from .excerpt import one_line
+from .json_answer import kept
 from .refusal import refusal
-from .stream_failure import stream_failure
 
 # Everything up to the first byte of the request: resolving, connecting, TLS, waiting for a free connection.
 _UNSENT = (
@@ -153,3 +163,23 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
             for member in error.exceptions:
                 yield from _causes(member)
         error = error.__cause__ or error.__context__
+
+
+def stream_failure(error: openai.APIError, call: Call, redact: Redact) -> RunnerError:
+    """What the error event of a stream means: the generation was begun and has failed, as a job fails."""
+    body = kept(error.body, redact) if isinstance(error.body, dict) else {}
+    code = body.get("code") or body.get("type")
+    said = one_line(redact(error.message))
+    # Any: keyword arguments of the errors
+    details: dict[str, Any] = {**call.details, "code": None if code is None else one_line(str(code), 80)}
+    if code_of_filter(body.get("code"), body.get("type")) or words_of_filter(error.message):
+        found = categories(body, body)
+        because = f" for {', '.join(found)}" if found else ""
+        return ContentModerationError(
+            f"{call.place.host}'s content filter refused to {call.action}{because}: {said}",
+            hint="change request.prompt or the input image; what was begun may be charged", **details,
+        )  # fmt: skip
+    return GenerationFailedError(
+        f"{call.place.host} began to {call.action} and failed: {said}",
+        hint="it is not sent again by itself; what was begun may be charged", **details,
+    )  # fmt: skip

@@ -17,7 +17,7 @@ from runner.engine.run import Event, Observer, Run
 from runner.errors import BudgetError, DiskError, ModelNotFoundError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
-from runner.providers.header import moment
+from runner.providers.allowance import moment
 from runner.report.live_page import Gallery
 from runner.report.results import write_results
 

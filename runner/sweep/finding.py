@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.config import Problem
-from runner.config.ranges import ranges
+from runner.config.problem import ranges
 
 
 class Finding(NamedTuple):

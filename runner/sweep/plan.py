@@ -21,7 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.cli.prompt_guard import unheard
 from runner.cli.secret_guard import ConfigGuard
 from runner.config import Problem, RunConfig, load, without_own_keys
-from runner.config.operation import check_kept
+from runner.config.capability import check_kept
 from runner.errors import ConfigError, RunnerError
 from runner.identity import ByIdentity
 from runner.ledger import fingerprint

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.result import NAME, read_result
 from runner.config import Problem, ProviderConfig, RunConfig, check
-from runner.config.choices import check_choices
+from runner.config.run import check_choices
 from runner.config.tracking import missing_packages
 from runner.errors import ConfigError
 from runner.shell import word

@@ -14,7 +14,7 @@ from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import NAME, Result, RunStatus, read_result
 from runner.cli.value_overrides import apply
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
-from runner.config.ranges import ranges
+from runner.config.problem import ranges
 from runner.config.request import RequestConfig
 from runner.config.varying import varying
 from runner.display import print_error, print_problems
@@ -39,8 +39,7 @@ from runner.ledger import (
 )
 from runner.ledger.budget import spent
 from runner.ledger.reconciliation import leads_elsewhere, linked_files
-from runner.providers.gateway_id import backend_id
-from runner.providers.job import is_id
+from runner.providers.job import backend_id, is_id
 from runner.shell import word
 from runner.tracking import Tracking
 

@@ -6,7 +6,7 @@ import pytest
 
 from runner.config import check
 from runner.config.dialect import DIALECTS, EXTENSIONS
-from runner.config.sampling import VideoSampling
+from runner.config.request import VideoSampling
 
 WAN = ("model=wan2.2-t2v",)
 QWEN = ("model=qwen-image", "request=image")

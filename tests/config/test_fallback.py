@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runner.config import check, load
-from runner.config.choices import check_choices
+from runner.config.run import check_choices
 from runner.config.shipped import directory, names, option
 
 

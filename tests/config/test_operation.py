@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.config import check, estimate
-from runner.config.operation import check_kept
+from runner.config.capability import check_kept
 from runner.config.price import job_cost
 
 SOURCE = "request.video=video_1"

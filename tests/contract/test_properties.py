@@ -17,8 +17,7 @@ from runner.emulator.body import Body
 from runner.emulator.manner import MANNERS
 from runner.emulator.open_order import read_order
 from runner.providers import check_body, create
-from runner.providers.body import build
-from runner.providers.form import in_dialect
+from runner.providers.body import build, in_dialect
 
 EXAMPLES = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 ENV = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "k-1"}

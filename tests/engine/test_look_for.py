@@ -17,7 +17,7 @@ from runner.engine.endpoint import Endpoint
 from runner.engine.likeness import AROUND, Elsewhere, Lost
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
 from runner.providers import Job, JobPage, JobStatus, create
-from runner.providers.gateway_id import backend_id
+from runner.providers.job import backend_id
 
 from .configs import video_config
 from .simulation import EPOCH, SimulatedLoop

@@ -4,8 +4,7 @@ import pytest
 
 from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
 from runner.errors import ConfigError
-from runner.providers.cloud import is_azure
-from runner.providers.endpoint import Endpoint, is_loopback, resolve
+from runner.providers.endpoint import Endpoint, is_azure, is_loopback, resolve
 
 RESOURCE = "https://res.openai.azure.com"
 

@@ -308,7 +308,7 @@ async def test_the_cloud_and_the_config_say_what_tokens_are_asked_for(clock, key
 @pytest.mark.parametrize("keys", [{}, {"tenant_id": "contoso.com", "client_id": "app"}, {"managed_identity": True}])
 @pytest.mark.parametrize("cloud", ["com", "us", "cn"])
 async def test_azure_identity_s_own_credentials_are_made_only_when_they_are_used(keys, cloud):
-    from runner.providers.identity import identity
+    from runner.providers.entra import identity
 
     config = azure(base_url=f"https://res.openai.azure.{cloud}", **keys)
     assert not entra_credential(config).secrets()

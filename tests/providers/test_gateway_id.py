@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from runner.providers.gateway_id import backend_id
+from runner.providers.job import backend_id
 
 
 def managed(inner: str) -> str:

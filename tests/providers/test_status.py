@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 
 from runner.providers import JobStatus
-from runner.providers.job import read_job
-from runner.providers.status import job_status
+from runner.providers.job import job_status, read_job
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.artifacts.result import read_result
-from runner.providers.gateway_id import backend_id
+from runner.providers.job import backend_id
 
 from .resumable import again, created, states
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.config import Problem
-from runner.config.ranges import ranges
+from runner.config.problem import ranges
 from runner.sweep.finding import Finding, lines
 from runner.sweep.plan import Planner
 from runner.sweep.preflight import PreflightError, preflight
