@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from runner.lazy import names_from
 
 if TYPE_CHECKING:
-    from .result import Artifact, Result, RunStatus, read_result, write_result
+    from .result import Artifact, Result, RunStatus
+    from .result_file import read_result, write_result
 
 __all__ = ["Artifact", "Result", "RunStatus", "read_result", "write_result"]
 
@@ -15,6 +16,7 @@ __all__ = ["Artifact", "Result", "RunStatus", "read_result", "write_result"]
 __getattr__ = names_from(
     __name__,
     {
-        "result": ("Artifact", "Result", "RunStatus", "read_result", "write_result"),
+        "result": ("Artifact", "Result", "RunStatus"),
+        "result_file": ("read_result", "write_result"),
     },
 )

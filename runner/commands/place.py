@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from runner.artifacts.result import NAME
+from runner.artifacts.result_file import NAME
 from runner.errors import ConfigError
 from runner.shell import word
 

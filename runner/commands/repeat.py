@@ -9,7 +9,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from runner.artifacts.environment import environment
-from runner.artifacts.result import Result, read_result
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import read_result
 from runner.cli.directory_name import started
 from runner.cli.prompt_guard import refuse_broken_prompts
 from runner.cli.slips import refuse_slips

@@ -105,7 +105,7 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 
 
 def _failures(results: Sequence[Result]) -> list[dict[str, object]]:
-    from runner.display.complaint import groups
+    from runner.display.reason import groups
 
     return [
         {

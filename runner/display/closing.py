@@ -12,9 +12,9 @@ from runner.artifacts.result import Artifact, Result
 from runner.config.problem import ranges
 from runner.shell import word
 
-from .complaint import groups, warned
 from .line import clean
 from .money import how_to_go_on, money
+from .reason import groups, warned
 from .table import Line, table
 
 PAGE = "index.html"

@@ -14,9 +14,9 @@ from rich.text import Text
 
 from runner.engine.run import Event, Run
 
-from .complaint import Reasons
 from .line import clean, cut, elapsed, flowing, in_ascii, padded, width
 from .reader import errors_may_be_unread
+from .reason import Reasons
 from .tally import Active, Now, Tally
 
 _REFRESH_PER_SECOND = 4

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from runner.artifacts.result import RunStatus
 from runner.engine.run import Event, Run
 
-from .complaint import Reasons
 from .line import clean
 from .reader import say
+from .reason import Reasons
 from .tally import Now, Tally
 
 _QUIET = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING, RunStatus.DOWNLOADED})

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
-from runner.artifacts.result import Result, write_result
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import write_result
 
 from .run import Run
 from .threads import Threads

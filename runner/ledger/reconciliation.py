@@ -15,17 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import NAME as RESULT
-from runner.artifacts.result import (
-    Attempt,
-    ErrorRecord,
-    Result,
-    RunStatus,
-    read_bytes,
-    read_result,
-    result_bytes,
-    result_of,
-)
+from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
+from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of
 from runner.config import Problem, RunConfig
 from runner.config.problem import ranges
 from runner.engine.journal import planned

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result import Result, RunStatus, write_result
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import write_result
 from runner.engine.run import Run
 from runner.engine.store import Record
 from runner.errors import ConfigError

@@ -15,7 +15,7 @@ from openai.resources.videos import AsyncVideos
 
 from runner.config.provider import EndpointConfig
 
-from .credentials import CredentialAuth
+from .auth import CredentialAuth
 from .endpoint import Endpoint
 from .environment import Proxy, proxy_of, require_proxy, tls_context
 from .intake import Intake, TimedTransport

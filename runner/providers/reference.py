@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from runner.artifacts.input_image import Look, look
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.config import RunConfig
 from runner.errors import ConfigError
 

@@ -30,11 +30,12 @@ from runner.errors import (
 
 from .allowance import moment, server_time
 from .answer import read_answer
+from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build, in_dialect
 from .call import Call, Place
 from .client import AmbientHeaders, QuietVideos, file_client, http_client, sdk_client
-from .credentials import ConfiguredHeaders, Credential, CredentialAuth, credential_mark, redactor
+from .credentials import ConfiguredHeaders, Credential, credential_mark
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import Endpoint
 from .environment import proxy_of

@@ -12,7 +12,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import NAME, Result, RunStatus
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import NAME
 from runner.config import Budget, RunConfig
 from runner.config.varying import varying
 from runner.display.money import how_to_go_on, under

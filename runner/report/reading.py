@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.artifacts.result import NAME, Result, read_result
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import NAME, read_result
 from runner.engine.journal import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError

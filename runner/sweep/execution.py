@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result import Result, RunStatus, restore_result
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import restore_result
 from runner.config import ProviderConfig, RunConfig
 from runner.display import observing, print_closing, print_error, print_problems, reader_may_leave
 from runner.display.money import under

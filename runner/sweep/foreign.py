@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from runner.artifacts.atomic import write_text
-from runner.artifacts.result import NAME as RESULT
+from runner.artifacts.result_file import NAME as RESULT
 from runner.config import Budget, Problem
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import has_ledger

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result import NAME, read_result
+from runner.artifacts.result_file import NAME, read_result
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.run import check_choices
 from runner.config.tracking import missing_packages

@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors, publish
-from runner.artifacts.result import NAME as RESULT
-from runner.artifacts.result import Result, read_result
+from runner.artifacts.result import Result
+from runner.artifacts.result_file import NAME as RESULT
+from runner.artifacts.result_file import read_result
 from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
 from runner.errors import ConfigError

@@ -11,7 +11,8 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result import NAME, Result, RunStatus, read_result
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import NAME, read_result
 from runner.cli.value_overrides import apply
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
 from runner.config.problem import ranges

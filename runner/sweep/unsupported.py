@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from runner.artifacts.result import NAME
+from runner.artifacts.result_file import NAME
 from runner.config import Problem
 
 _NO_CHDIR = "cannot be true: all runs share one process, which has one working directory"

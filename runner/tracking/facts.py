@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts.result import NAME as RESULT
 from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
 from runner.config.tracking import Files
 from runner.report.cell import group_of

@@ -12,7 +12,7 @@ code = run(sys.argv[1:])
 print(code, *sys.modules, file=sys.stderr)
 """
 NEVER = {"PIL", "av", "httpx2", "multipart", "openai", "rich", "starlette", "tenacity", "uvicorn"}
-WORK = {"asyncio", "filelock", "sqlite3", "runner.artifacts.result", "runner.engine.run", "runner.ledger"}
+WORK = {"filelock", "sqlite3", "runner.artifacts.result", "runner.engine.run", "runner.ledger"}
 VALIDATION = {"pydantic", "runner.config.run", "runner.providers.body"}
 
 

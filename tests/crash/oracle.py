@@ -15,7 +15,7 @@ from typing import Any
 import av
 from PIL import Image
 
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.ledger import Ledger
 
 CENT = 0.01

@@ -14,7 +14,7 @@ import pytest
 from runner.emulator import EmulatorProcess, EmulatorSettings, EmulatorStartError
 
 ROOT = Path(__file__).parents[2]
-COMMAND = "import sys; from runner.commands.emulator import main; sys.exit(main(sys.argv[1:]))"
+COMMAND = "import sys; from runner.app import run; sys.exit(run(['emulator', *sys.argv[1:]]))"
 PARENT = """
 import sys, time
 from pathlib import Path

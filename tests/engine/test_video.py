@@ -6,7 +6,7 @@ import hashlib
 import pytest
 
 from runner.artifacts import RunStatus
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
 from runner.providers import Job, JobStatus
 

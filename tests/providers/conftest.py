@@ -153,7 +153,11 @@ def serve() -> Serve:
             yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
         finally:
             server.close()
-            await asyncio.wait_for(asyncio.gather(*under_way), 5)
+            if under_way:
+                _, waiting = await asyncio.wait(under_way, timeout=5)
+                for task in waiting:
+                    task.cancel()
+            await asyncio.gather(*(task for task in under_way if not task.cancelling()))
 
     return serve
 

@@ -12,7 +12,8 @@ import httpx2
 import pytest
 
 from runner.errors import RunnerError
-from runner.providers.credentials import EnvironmentCredential, redactor
+from runner.providers.auth import redactor
+from runner.providers.credentials import EnvironmentCredential
 from runner.providers.entra import EntraCredential
 
 SECRET = "c/na+ry=7&3a<9>c1e"

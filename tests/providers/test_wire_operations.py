@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from runner.artifacts.result import Environment, Result, RunStatus, write_result
+from runner.artifacts.result import Environment, Result, RunStatus
+from runner.artifacts.result_file import write_result
 from runner.errors import BadRequestError, ConfigError, JobNotFoundError
 from runner.providers import JobStatus, check_body
 

@@ -22,7 +22,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from runner.app import run
-from runner.artifacts.result import Result, RunStatus, write_result
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import write_result
 from runner.config.shipped import directory
 from runner.emulator.thread import EmulatorThread
 from runner.ledger import Ledger

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.app import run
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.ledger import Ledger
 
 

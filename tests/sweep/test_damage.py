@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import RunStatus, read_result, write_result
+from runner.artifacts.result import RunStatus
+from runner.artifacts.result_file import read_result, write_result
 from runner.ledger import Ledger
 from runner.ledger.reconciliation import paid_files
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.providers.job import backend_id
 
 from .resumable import again, created, states

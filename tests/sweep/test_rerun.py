@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import RunStatus, read_result
+from runner.artifacts.result import RunStatus
+from runner.artifacts.result_file import read_result
 
 from .resumable import again, created, states
 

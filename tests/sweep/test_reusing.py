@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.ledger import Ledger
 
 VIDEO, SECOND = Path("outputs/first/0/video.mp4"), Path("outputs/second/0")

@@ -15,7 +15,8 @@ import pytest
 
 import runner as api
 from runner.app import run
-from runner.artifacts.result import own_name, read_result
+from runner.artifacts.result import own_name
+from runner.artifacts.result_file import read_result
 
 PATHS = ["../../../.env", "/etc/hostname", "..", ".", "", "a/b.mp4", "C:\\x.mp4", "..\\x", "con.mp4", "NUL", "x\0y",
          "x\ny", "x" * 300, "a:b", "video.mp4 ", "\u202etrojan.mp4"]  # fmt: skip

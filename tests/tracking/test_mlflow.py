@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import read_result
+from runner.artifacts.result_file import read_result
 from runner.tracking.mlflow_store import MlflowStore
 from runner.tracking.store import Facts
 
