@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make check, make audit, make bench, make soak, make soak-strange, make screenshots.
+# One command each: make demo, make test, make test-next, make check, make audit, make bench, make soak, make soak-strange, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check audit bench soak soak-strange screenshots clean
+.PHONY: demo test test-next check audit bench soak soak-strange screenshots clean
 .DEFAULT_GOAL := demo
 
 # What pip is about to install, as it says nothing for a minute or two.
@@ -35,6 +35,17 @@ demo: $(VENV)/.installed   ## install, then make one emulated video
 
 test: $(VENV)/.installed-test   ## run every test
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# With the next Hydra and OmegaConf, in an environment beside this one; what cannot be had is said and passes.
+NEXT := .venv-next
+NEXT_TESTS := tests/compose tests/sweep/test_sweep.py tests/sweep/test_replicas.py tests/app/test_earlier_sweeps.py \
+	tests/app/test_own_config.py tests/commands/test_resume.py
+test-next:   ## what composes, sweeps and resumes, with the pre-releases of Hydra and OmegaConf
+	@test -x $(NEXT)/bin/python || $(PYTHON) -m venv $(NEXT)
+	@if $(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+		'hydra-core>=1.4.0rc3,<1.5' 'omegaconf>=2.4.1rc1,<2.5' >$(NEXT)/installing 2>&1; \
+	then $(NEXT)/bin/python -m pytest --numprocesses auto --dist loadfile $(NEXT_TESTS); \
+	else echo "the next Hydra was not tested: it cannot be installed: $$(tail -n 1 $(NEXT)/installing | cut -c 1-200)"; fi
 
 check: $(VENV)/.installed-test audit   ## lint (ruff's S rules are bandit's), format, types and known vulnerabilities
 	$(BIN)/ruff check
@@ -71,4 +82,4 @@ screenshots: $(VENV)/.installed-test   ## the README's pictures of the gallery, 
 	@$(BIN)/python tests/browser/screenshots.py
 
 clean:   ## remove the virtual environment and the caches; outputs/ stays
-	rm -rf $(VENV) .venv-bench .pytest_cache .mypy_cache .ruff_cache build dist
+	rm -rf $(VENV) .venv-next .venv-bench .pytest_cache .mypy_cache .ruff_cache build dist

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import traceback
@@ -16,9 +15,7 @@ from runner.display.reader import lost_output, output_refused
 from runner.errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
-    from omegaconf import DictConfig
-
-    from runner.cli.hydra_app import HydraApp
+    from runner.compose.app import App, Config
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C; the whole table is in the README."""
@@ -52,7 +49,7 @@ def _guarded(arguments: list[str]) -> int:
         return 0
 
 
-def task(config: DictConfig) -> float | None:
+def task(config: Config) -> float | None:
     """What a foreign launcher calls for each of its jobs: one run in the directory that Hydra made for it.
 
     Returns the number that `objective` chooses; raises a `RunnerError` if the run did not succeed.
@@ -64,15 +61,13 @@ def task(config: DictConfig) -> float | None:
 
 def _dispatch(arguments: list[str]) -> int:
     from runner.cli.dotenv import load_dotenv
-    from runner.cli.garbage import collect_from_now_on
-    from runner.cli.secret_guard import refuse_in_arguments
     from runner.commands.catalog import find, is_command
+    from runner.compose.secret_guard import refuse_in_arguments
 
     _require_directory()
     load_dotenv()
     refuse_in_arguments(arguments)
     if is_command(arguments):
-        collect_from_now_on()
         return find(arguments)(arguments[1:])
     if arguments == ["--version"]:
         return _print_version()
@@ -87,12 +82,10 @@ def _require_directory() -> None:
 
 
 def _drive_hydra(arguments: Sequence[str]) -> int:
-    from hydra.core.global_hydra import GlobalHydra
-
-    from runner.cli.composing import composing
-    from runner.cli.hydra_app import config_name, create, parse, show, single_config
-    from runner.cli.prompt_guard import refuse_broken_prompts
     from runner.cli.slips import refuse_slips
+    from runner.compose.app import opened, parse
+    from runner.compose.composing import composing
+    from runner.compose.prompt_guard import refuse_broken_prompts
 
     parsed = parse(arguments)
     if parsed.shell_completion:
@@ -102,44 +95,36 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     command = "python -m runner" + " -m" * parsed.multirun
     refuse_slips(parsed.overrides, command=command)
     refuse_broken_prompts(parsed.overrides, command=command)
-    try:
-        app = create(parsed)
-        with composing(app, config_name(parsed), parsed.overrides, sweep=parsed.multirun):
-            if show(app, parsed):
+    with opened(parsed) as app:
+        with composing(app, app.overrides, sweep=parsed.multirun):
+            if app.show():
                 return 0
-            config = single_config(app, parsed)
-        return _sweep(app, parsed) if config is None else _single(app, parsed, config)
-    finally:
-        GlobalHydra.instance().clear()
+            config = app.single()
+        return _sweep(app) if config is None else _single(app, config)
 
 
-def _single(app: HydraApp, parsed: argparse.Namespace, config: DictConfig) -> int:
-    from runner.cli.composing import composing
-    from runner.cli.several import asks_for_several, sweep_overrides
+def _single(app: App, config: Config) -> int:
     from runner.cli.single import run_composed
+    from runner.compose.composing import composing
+    from runner.compose.several import asks_for_several, sweep_overrides
 
     with composing(app):
         several = asks_for_several(config)
         if not several:
             return run_composed(app, config)
-    return _sweep(app, parsed, *sweep_overrides(config))
+    return _sweep(app, *sweep_overrides(config))
 
 
-def _sweep(app: HydraApp, parsed: argparse.Namespace, *more: str) -> int:
-    from runner.cli.composing import composing
-    from runner.cli.garbage import collect_from_now_on
-    from runner.cli.hydra_app import config_name
+def _sweep(app: App, *more: str) -> int:
+    from runner.compose.composing import composing
     from runner.display import print_problems
     from runner.report.pages import whole_pages
-    from runner.sweep.exit_code import exit_code
+    from runner.sweep.job_return import exit_code
     from runner.tracking import whole_tracking
 
-    collect_from_now_on()
-    overrides = [*parsed.overrides, "hydra.mode=MULTIRUN", *more]
     # Tracking is outermost: nothing that a user has or sees waits for somebody's server.
-    name = config_name(parsed)
-    with composing(app, name, parsed.overrides, sweep=True), whole_tracking(), whole_pages(print_problems):
-        returns = app.multirun(name, task, overrides)
+    with composing(app, app.overrides, sweep=True), whole_tracking(), whole_pages(print_problems):
+        returns = app.sweep(task, *more)
     return exit_code(returns)
 
 

@@ -15,11 +15,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import OmegaConf
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
 
 from runner.app import run
+from runner.compose.app import initialize
+from runner.compose.loader import GuardedLoader
+from runner.compose.plan import Planner
 from runner.config import Problem, RunConfig, load
 from runner.config.shipped import directory
 from runner.emulator.faults import Rule
@@ -89,7 +95,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def typed(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., int]]:
+def typed(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Run a command line against an emulator that is reached as OpenAI, and so costs something; the exit code."""
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
 
@@ -98,8 +104,7 @@ def typed(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch)
                  "provider.retired_models=off", "request=draft", "progress=off")  # fmt: skip
         return run([*arguments[:1], *usual, *arguments[1:]])
 
-    yield call
-    HydraConfig.instance().cfg = None
+    return call
 
 
 @pytest.fixture
@@ -206,7 +211,7 @@ def composed(monkeypatch) -> Composed:
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
 
     def build(*overrides: str) -> dict[str, Any]:
-        with initialize_config_dir(str(directory()), version_base="1.3"):
+        with initialize(directory()):
             config = compose("config", overrides=list(overrides))
         container = OmegaConf.to_container(config, resolve=True)
         assert isinstance(container, dict)
@@ -234,3 +239,31 @@ def refused(composed) -> Callable[..., list[Problem]]:
         return problems
 
     return build
+
+
+@pytest.fixture(scope="module")
+def loader() -> Iterator[ConfigLoader]:
+    """Hydra's config loader over the shipped conf/, as sweeps use it."""
+    GlobalHydra.instance().clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
+        initialize(directory())
+        yield GuardedLoader(GlobalHydra.instance().config_loader(), lambda _config: None)
+    GlobalHydra.instance().clear()
+
+
+@pytest.fixture(scope="module")
+def master(loader: ConfigLoader) -> DictConfig:
+    """A sweep's own config."""
+    return loader.load_configuration("config", ["hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+
+
+@pytest.fixture
+def planner(loader: ConfigLoader, master: DictConfig) -> Planner:
+    return Planner(loader, master)
+
+
+@pytest.fixture(autouse=True)
+def no_hydra_config() -> Iterator[None]:
+    yield
+    HydraConfig.instance().cfg = None

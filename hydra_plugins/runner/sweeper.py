@@ -15,13 +15,13 @@ class RunnerSweeper(Sweeper):
 
     def __init__(self, max_batch_size: int | None = None, params: dict[str, Any] | None = None) -> None:
         self._max_batch_size = max_batch_size
-        self._params = params
+        del params  # the core reads them in the config, where each run's may differ
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
         from runner.sweep.sweeper import RunnerSweeper as Core
 
-        self.core = Core(self._max_batch_size, self._params)
+        self.core = Core(self._max_batch_size)
         self.core.setup(hydra_context=hydra_context, task_function=task_function, config=config)
 
     def sweep(self, arguments: list[str]) -> Any:  # Any: as Hydra has it

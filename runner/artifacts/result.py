@@ -6,7 +6,6 @@ import datetime as dt
 import math
 import re
 from enum import StrEnum
-from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field, model_validator
@@ -56,19 +55,10 @@ class RunStatus(StrEnum):
         return not self.failed and self is not RunStatus.VERIFIED
 
 
-@cache
-def _fields(kind: type[BaseModel]) -> set[str]:
-    return {*kind.model_fields}
-
-
 class Record(BaseModel):
     """Base of what is written to disk; unknown keys of later versions are kept out of the way."""
 
     model_config = ConfigDict(extra="ignore")
-
-    def model_post_init(self, _context: Any) -> None:  # Any: pydantic's
-        """Count every field as given, in one set for all records of a kind: a set of its own is a third of a record."""
-        object.__setattr__(self, "__pydantic_fields_set__", _fields(type(self)))
 
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?", re.IGNORECASE)

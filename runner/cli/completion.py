@@ -10,9 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hydra.core.global_hydra import GlobalHydra
-
 from runner.commands.catalog import COMMANDS
+from runner.compose.app import opened, parse
 from runner.errors import ConfigError
 
 _NAMES = ("runner", "mediarunner")
@@ -54,9 +53,8 @@ def complete(parsed: argparse.Namespace) -> int:
     if action == "query":
         _say("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
     elif shell == "fish":
-        from .hydra_app import create
-
-        create(parsed).shell_completion("config", parsed.overrides)
+        with opened(parsed) as app:
+            app.complete(*parsed.overrides)
     elif action == "install":
         _say(_BASH + " ".join(_completed()))
     else:
@@ -110,8 +108,6 @@ def _of_hydra(words: Sequence[str], word: str) -> list[str]:
 
 
 def _asked(words: Sequence[str], word: str) -> list[str]:
-    from .hydra_app import create, parse
-
     told = io.StringIO()
     earlier = os.environ.get("COMP_LINE")
     try:
@@ -119,11 +115,11 @@ def _asked(words: Sequence[str], word: str) -> list[str]:
             parsed = parse(words)
             line = " ".join(["runner", *["-m"] * parsed.multirun, *parsed.overrides, word])
             os.environ["COMP_LINE"] = line if word else f"{line.rstrip()} "
-            create(parsed).shell_completion(parsed.config_name or "config", ["query=bash"])
+            with opened(parsed) as app:
+                app.complete("query=bash")
     except (Exception, SystemExit):  # noqa: BLE001 - whatever is wrong with the line is said when it is run
         return []
     finally:
-        GlobalHydra.instance().clear()
         if earlier is not None:
             os.environ["COMP_LINE"] = earlier
     return told.getvalue().split()

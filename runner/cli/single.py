@@ -6,57 +6,42 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
-
-from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import RunStatus
+from runner.compose.app import App, Config
+from runner.compose.documents import Documents
+from runner.compose.examination import examined, loaded, overwritten
+from runner.compose.finding import Finding
+from runner.compose.hydra_run import HandedOver, HydraRun, handed_over
+from runner.compose.preflight import PreflightError, problems_of, writable
 from runner.config import Problem, RunConfig
 from runner.display import print_problems
-from runner.engine.run import Event, Run
+from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
 from runner.sweep.consent import agree, agree_to_new, agree_to_prompts
-from runner.sweep.finding import Finding
 from runner.sweep.foreign import unkept
 from runner.sweep.payable import Intent, payable
-from runner.sweep.preflight import PreflightError, problems_of, writable
 from runner.tracking import Tracking
 
-from .examination import examined, loaded, overwritten
-from .garbage import collect_from_now_on
-
 if TYPE_CHECKING:
-    from hydra.conf import HydraConf
-
     from runner.engine import Outcome
 
-    from .hydra_app import HydraApp
 
-
-def run_composed(app: HydraApp, config: DictConfig) -> int:
+def run_composed(app: App, config: Config) -> int:
     """Check everything, then let Hydra make the directory and call the engine; returns the exit code."""
-    from hydra._internal.callbacks import Callbacks
-    from hydra.core.utils import run_job
-    from hydra.types import HydraContext
-
-    callbacks = Callbacks(config)  # before anything is resolved: they may register resolvers
+    alone = HydraRun(app.loader, config)
     run, directory, problems = examined(config)
     _refuse([*problems, overwritten(run, directory) if run is not None else None])
     if run is None:
         raise RunnerError("a config without problems did not load")
-    agree_to_prompts([(run, config.hydra.overrides.task)])
+    agree_to_prompts([(run, alone.overrides)])
     if run.dry_run:
         return print_price(run, directory)
     agree_to_new([Intent(0, run, directory, fingerprint(run))])
-    callbacks.on_run_start(config=config, config_name=config.hydra.job.config_name)
-    task = _Task(run, OmegaConf.to_container(config.hydra.overrides.task))
-    context = HydraContext(config_loader=app.config_loader, callbacks=callbacks)
-    with disk_errors(directory):
-        done = run_job(task, config, "hydra.run.dir", None, context)
-    callbacks.on_run_end(config=config, config_name=config.hydra.job.config_name, job_return=done)
+    task = _Task(run, alone.overrides)
+    alone.execute(task, directory)
     if task.outcome is None:
-        error = done._return_value  # noqa: SLF001 - the property would print a line of Hydra's before it raises it
-        raise error if isinstance(error, Exception) else RunnerError(f"{directory} has no outcome")
+        raise task.error or RunnerError(f"{directory} has no outcome")
     return task.outcome.exit_code
 
 
@@ -66,32 +51,26 @@ def run_saved(run: RunConfig, overrides: Sequence[str], directory: Path) -> int:
     if run.dry_run:
         return print_price(run, directory)
     agree_to_new([Intent(0, run, directory, fingerprint(run))])
-    hydra = directory / ".hydra"
-    with disk_errors(hydra):
-        hydra.mkdir(parents=True)
-    OmegaConf.save(OmegaConf.create(run.model_dump(mode="json")), hydra / "config.yaml")
-    OmegaConf.save(OmegaConf.create(list(overrides)), hydra / "overrides.yaml")
+    Documents(run.model_dump(mode="json"), overrides).write(directory / ".hydra")
     return _execute(run, overrides, directory).exit_code
 
 
-def run_foreign(config: DictConfig) -> float | None:
+def run_foreign(config: Config) -> float | None:
     """One job of a launcher that is not ours, in the directory that Hydra made; raises if it does not succeed."""
-    from hydra.core.hydra_config import HydraConfig
-
     from runner.sweep.job_return import failure_of
     from runner.sweep.objective import objective_value
 
-    hydra = HydraConfig.get()
+    job = handed_over()
     run, problems = loaded(config)
     try:
         _refuse([*problems, *([*unkept(run.budget), *problems_of(run)] if run is not None else [])])
     except PreflightError as error:
         # Jobs before this one may have been sent, so that this is a failed run and no refused sweep.
-        raise RunnerError(f"run {hydra.job.num} is refused: {error.message.partition(chr(10))[2]}") from error
+        raise RunnerError(f"run {job.number} is refused: {error.message.partition(chr(10))[2]}") from error
     if run is None:
         raise RunnerError("a config without problems did not load")
-    _agree_alone(run, hydra)
-    outcome = _execute(run, list(hydra.overrides.task), Path(hydra.runtime.output_dir), index=hydra.job.num)
+    _agree_alone(run, job)
+    outcome = _execute(run, job.overrides, job.directory, index=job.number)
     if outcome.interrupted is not None:
         raise SystemExit(128 + outcome.interrupted)
     result = outcome.results[0]
@@ -100,13 +79,12 @@ def run_foreign(config: DictConfig) -> float | None:
     return objective_value(result, run.objective)
 
 
-def _agree_alone(run: RunConfig, hydra: HydraConf) -> None:
-    """What one job of many may cost; our own sweeper has asked about all of them."""
-    asked = "RunnerSweeper" in str(hydra.sweeper["_target_"])
+def _agree_alone(run: RunConfig, job: HandedOver) -> None:
+    """Ask what one job of many may cost, unless our own sweeper has asked about all of them."""
     try:
-        agree([run.model_copy(update={"yes": run.yes or asked})], numbers=[hydra.job.num])
+        agree([run.model_copy(update={"yes": run.yes or job.checked})], numbers=[job.number])
     except ConfigError as error:
-        raise RunnerError(f"run {hydra.job.num} is refused: {error.message}", hint=error.hint) from error
+        raise RunnerError(f"run {job.number} is refused: {error.message}", hint=error.hint) from error
 
 
 def print_price(run: RunConfig, directory: Path) -> int:
@@ -120,22 +98,25 @@ def print_price(run: RunConfig, directory: Path) -> int:
 
 
 class _Task:
-    """The task function of a single run; `return_value` is the objective's number, as Hydra's callbacks expect."""
+    """The task function of a single run; it returns the objective's number, as Hydra's callbacks expect."""
 
-    def __init__(self, run: RunConfig, overrides: object) -> None:
+    def __init__(self, run: RunConfig, overrides: Sequence[str]) -> None:
         self._run = run
-        self._overrides = [str(line) for line in overrides] if isinstance(overrides, list) else []
+        self._overrides = overrides
         self.outcome: Outcome | None = None
+        self.error: Exception | None = None
 
-    def __call__(self, _config: DictConfig) -> float | None:
-        from hydra.core.hydra_config import HydraConfig
-
+    def __call__(self, directory: Path) -> float | None:
         from runner.sweep.objective import objective_value
 
-        self.outcome = _execute(self._run, self._overrides, Path(HydraConfig.get().runtime.output_dir))
-        error = self.outcome.errors[0]
-        if error is not None:
-            raise error
+        try:
+            self.outcome = _execute(self._run, self._overrides, directory)
+        except Exception as error:
+            self.error = error
+            raise
+        failure = self.outcome.errors[0]
+        if failure is not None:
+            raise failure
         return objective_value(self.outcome.results[0], self._run.objective)
 
 
@@ -148,13 +129,7 @@ def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: i
         print_problems(before.problems)
         alone = Run(index, run, place, tuple(overrides))
         runs = entered(ledger, [alone], [fingerprint(run)], known=before)
-        return execute(runs, {place: ledger}, directory=place, observers=[_started, tracking.observer(runs)])
-
-
-def _started(event: Event) -> None:
-    """From its first request on a run may last for hours; the SDK is imported then."""
-    if event.status is not RunStatus.PLANNED:
-        collect_from_now_on()
+        return execute(runs, {place: ledger}, directory=place, observers=[tracking.observer(runs)])
 
 
 def _shown(directory: Path) -> Path:

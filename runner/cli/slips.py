@@ -6,13 +6,12 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from runner.compose.prompt_guard import PROMPT_KEYS, printed_as_it_is, quoted
+from runner.compose.secret_guard import refuse_in_arguments
 from runner.config import did_you_mean
 from runner.config.shipped import Group, names
 from runner.errors import ConfigError
 from runner.shell import word as shell_word
-
-from .prompt_guard import PROMPT_KEYS, printed_as_it_is, quoted
-from .secret_guard import refuse_in_arguments
 
 _LOOKS_LIKE = "an override looks like request.duration_seconds=8"
 _HOME = re.compile(r"(?<=[=,\[])~(?=/)")

@@ -36,8 +36,8 @@ def find(arguments: Sequence[str]) -> Command:
 
 
 def _no_command(arguments: Sequence[str]) -> ConfigError:
-    from runner.cli.prompt_guard import quoted
     from runner.cli.slips import meant, refuse_mended
+    from runner.compose.prompt_guard import quoted
 
     refuse_mended(arguments)
     name = arguments[0]

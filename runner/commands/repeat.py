@@ -11,16 +11,16 @@ from pydantic import TypeAdapter
 from runner.artifacts.environment import environment
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import read_result
-from runner.cli.directory_name import started
-from runner.cli.prompt_guard import refuse_broken_prompts
 from runner.cli.slips import refuse_slips
-from runner.cli.value_overrides import apply
+from runner.compose.directory_name import started
+from runner.compose.finding import Finding
+from runner.compose.preflight import PreflightError
+from runner.compose.prompt_guard import refuse_broken_prompts
+from runner.compose.value import apply
 from runner.config import ModelConfig, RunConfig, load
 from runner.config.shipped import option
 from runner.errors import ConfigError
 from runner.shell import word
-from runner.sweep.finding import Finding
-from runner.sweep.preflight import PreflightError
 
 from .parser import Parser
 from .place import refuse_file

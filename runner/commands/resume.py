@@ -6,8 +6,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.cli.prompt_guard import refuse_broken_prompts
 from runner.cli.slips import refuse_slips
+from runner.compose.prompt_guard import refuse_broken_prompts
 from runner.shell import word
 
 from .parser import Parser

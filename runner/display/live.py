@@ -9,7 +9,9 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.control import Control
 from rich.live import Live
+from rich.segment import ControlType
 from rich.text import Text
 
 from runner.engine.run import Event, Run
@@ -50,7 +52,6 @@ class LiveDisplay:
             transient=True,
             redirect_stdout=sys.stdout.isatty(),  # what goes elsewhere must arrive there
         )
-        self._frame.live = self._live
 
     def __enter__(self) -> Self:
         self._live.__enter__()
@@ -132,23 +133,24 @@ class _Frame:
         self._console = console
         self._ascii = not console.encoding.startswith("utf")
         self._widths: list[int] = []
-        self.live: Live | None = None
 
     def draw(self, lines: Sequence[Text]) -> Text:
         """One text of all lines."""
         if self._ascii:
             for line in lines:
                 line.plain = in_ascii(line.plain)
-        self._reckon_with_wrapping()
+        self._clear_what_wrapped()
         self._widths = [width(line.plain) for line in lines]
         return Text("\n", no_wrap=True, end="").join(lines)
 
-    def _reckon_with_wrapping(self) -> None:
-        """Tell rich how many rows the last frame has now: a narrower terminal has wrapped what was wider than it."""
+    def _clear_what_wrapped(self) -> None:
+        """Clear the rows that the last frame has gained: a narrower terminal has wrapped what was wider than it."""
         columns = max(1, self._console.width)
-        rows = sum(-(-each // columns) or 1 for each in self._widths)
-        if self.live is not None and rows > len(self._widths):
-            self.live._live_render._shape = (columns, rows)  # noqa: SLF001 - rich has no word for it
+        gained = sum(-(-each // columns) or 1 for each in self._widths) - len(self._widths)
+        if gained > 0:
+            up = ((ControlType.CURSOR_UP, 1), (ControlType.ERASE_IN_LINE, 2)) * gained
+            # Rich clears as many rows as it has drawn, from where this leaves the cursor.
+            self._console.control(Control(ControlType.CARRIAGE_RETURN, (ControlType.ERASE_IN_LINE, 2), *up))
 
 
 def _bar(share: float, columns: int) -> str:

@@ -12,13 +12,13 @@ from tempfile import TemporaryDirectory
 
 from runner.artifacts.atomic import MIN_FREE_BYTES
 from runner.artifacts.probe import probe
+from runner.compose.preflight import writable
 from runner.config import Problem, ProviderConfig, RunConfig
 from runner.config import check as check_config
 from runner.errors import AuthenticationError, ConfigError, RunnerError
 from runner.providers import Examinable, Provider, check_body, check_endpoint
 from runner.providers import create as create_provider
 from runner.providers.endpoint import is_loopback, resolve
-from runner.sweep.preflight import writable
 
 from .check import Check, fail, failed, of_problem, ok, skip
 from .network import Host, dns, host_of, tls

@@ -9,7 +9,6 @@ import ssl
 from typing import Any
 
 import httpx2
-from httpcore2 import AsyncHTTP11Connection
 from openai import AsyncOpenAI, omit
 from openai.resources.videos import AsyncVideos
 
@@ -30,8 +29,6 @@ _CONNECT_SECONDS = 30.0
 _KEEPALIVE_SECONDS = 1.0
 # The engine bounds the requests in flight; a few more connections keep a slow close from holding up the next request.
 _SPARE_CONNECTIONS = 4
-# What asyncio hands over at once; in pieces of 64 KB a download passes through all layers four times as often.
-AsyncHTTP11Connection.READ_NUM_BYTES = 256 * 1024
 # What fits into memory twice without being noticed.
 _ONE_PIECE_BYTES = 256 * 1024
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stderr
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,11 +13,13 @@ from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from runner.artifacts.result import Result, RunStatus
+from runner.compose.job import Job
 from runner.errors import RunnerError
 from runner.ledger.summary import error_kind
 
-from .job import Job
 from .objective import objective_value
+
+_GRAVEST_FIRST = (5, 3, 1, 2, 4)
 
 Compose = Callable[[Job], DictConfig]
 
@@ -36,7 +40,7 @@ class LazyJobReturn(JobReturn):
         self.working_dir = str(Path.cwd())
         self.task_name = JobRuntime.instance().get("name")
         self.status = status
-        self._return_value = value
+        self.return_value = self._value = value
 
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]  # a property where Hydra has a field: that is the point
@@ -56,7 +60,7 @@ class LazyJobReturn(JobReturn):
     def __reduce__(self) -> tuple[Any, ...]:  # Any: pickle's protocol
         """Pickled as a plain JobReturn that holds everything, as Hydra's callbacks expect of it."""
         fields = (self.overrides, self.cfg, self.hydra_cfg, self.working_dir, self.task_name, self.status)
-        return JobReturn, (*fields, self._return_value)
+        return JobReturn, (*fields, self._value)
 
     def __repr__(self) -> str:
         return f"<JobReturn of run {self._job.num}: {self.status.name}>"
@@ -83,3 +87,30 @@ def failure_of(result: Result | None) -> RunnerError:
     except TypeError:
         # A few kinds ask for more than a result keeps.
         return RunnerError(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
+
+
+def exit_code(returns: object) -> int:
+    """0 if every run succeeded, else the gravest of its errors' codes; `returns` is what any sweeper returned."""
+    codes = {*_codes(returns)}
+    return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
+
+
+def error_of(returned: JobReturn) -> BaseException | None:
+    """Return what a job failed with."""
+    try:
+        # Hydra prints a line before it raises what is printed by us.
+        with redirect_stderr(io.StringIO()):
+            _ = returned.return_value
+    except Exception as error:  # noqa: BLE001 - whatever a job raised
+        return error
+    return None
+
+
+def _codes(returns: object) -> Iterator[int]:
+    if isinstance(returns, JobReturn):
+        if returns.status is not JobStatus.COMPLETED:
+            error = error_of(returns)
+            yield error.exit_code if isinstance(error, RunnerError) else 1
+    elif isinstance(returns, Iterable) and not isinstance(returns, str | bytes):
+        for each in returns:
+            yield from _codes(each)

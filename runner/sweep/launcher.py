@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner.artifacts.result import Result
+from runner.artifacts.result import Result, RunStatus
+from runner.compose.job import Job
+from runner.compose.plan import Plan, Planner
+from runner.compose.preflight import PreflightError, preflight
 from runner.config import Problem
 from runner.config.varying import varying
 from runner.display import print_problems
-from runner.engine.run import Observer, Run
+from runner.engine.run import Event, Observer, Run
 from runner.errors import RunnerError
 from runner.ledger import NOTHING, entered, reconcile, recording
 from runner.ledger.budget import spent
 from runner.tracking import sweep_tracking
 
-from .callbacks import JobCallbacks
 from .consent import agree, agree_to_prompts
 from .execution import execute
-from .job import Job
-from .job_return import job_return
-from .payable import payable
-from .plan import Plan, Planner
-from .preflight import PreflightError, preflight
+from .job_return import Compose, job_return
+from .payable import Intent, payable
 from .table import print_dry_run
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ def known(value: T | None) -> T:
 
 def dry_run(jobs: Sequence[Job], note: str = "") -> None:
     """Print what the jobs would send and cost."""
-    configs, left = [job.config for job in jobs], payable(job.intent for job in jobs)
+    configs, left = [job.config for job in jobs], payable(map(Intent.of, jobs))
     differing = varying([job.task_overrides for job in jobs], configs)
     print_dry_run([job.num for job in jobs], configs, differing, note=note, left=left)
 
@@ -168,3 +169,52 @@ def _configure_logging(config: DictConfig) -> None:
             if logger is not None and logger.get("handlers"):
                 logger.handlers = [name for name in logger.handlers if name not in files]
     configure_log(logging, own.hydra.verbose)
+
+
+class JobCallbacks:
+    """An observer that calls `on_job_start` when a run is submitted and `on_job_end` when it has ended.
+
+    Each job has a shallow copy of every callback, so that what one stores on itself between the two calls is its
+    job's; what they all refer to, such as a list or a client, stays shared, also with `on_multirun_end`.
+    HydraConfig is set to the job around each call.
+    """
+
+    def __init__(
+        self, callbacks: Any, jobs: Sequence[Job], compose: Compose, task_function: TaskFunction
+    ) -> None:  # Any: Hydra's callbacks have no public name
+        self._originals = callbacks
+        self._jobs = {job.num: job for job in jobs}
+        self._compose = compose
+        self._task_function = task_function
+        self._active: dict[int, Any]  # Any: as above = {}
+
+    def __call__(self, event: Event) -> None:
+        """Call what is due at this event."""
+        num = event.run.index
+        if event.result is None:
+            if event.status is not RunStatus.PLANNED and num not in self._active:
+                self._start(self._jobs[num])
+        elif num in self._active:
+            self._end(self._jobs[num], event)
+
+    def _start(self, job: Job) -> None:
+        own = self._active[job.num] = copy.copy(self._originals)
+        own.callbacks = [copy.copy(callback) for callback in self._originals.callbacks]
+        with _hydra_config(self._compose(job)) as config:
+            own.on_job_start(config=config, task_function=self._task_function)
+
+    def _end(self, job: Job, event: Event) -> None:
+        own = self._active.pop(job.num)
+        with _hydra_config(self._compose(job)) as config:
+            own.on_job_end(config=config, job_return=job_return(job, event.result, None, self._compose))
+
+
+@contextmanager
+def _hydra_config(config: DictConfig) -> Iterator[DictConfig]:
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    instance.set_config(config)
+    try:
+        yield config
+    finally:
+        instance.cfg = before

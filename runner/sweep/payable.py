@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
+from runner.compose.job import Job
 from runner.config import Budget, RunConfig
 from runner.ledger import Acquaintance, Ledger, Reuse
 from runner.ledger.budget import spent
@@ -19,6 +20,11 @@ class Intent(NamedTuple):
     config: RunConfig
     directory: Path
     fingerprint: str
+
+    @classmethod
+    def of(cls, job: Job) -> Intent:
+        """Return what a planned job is about."""
+        return cls(job.num, job.config, job.directory, job.fingerprint)
 
 
 class Payable(NamedTuple):

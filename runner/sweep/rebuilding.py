@@ -7,18 +7,15 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-
-import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors, publish
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.result_file import read_result
+from runner.compose.documents import read_saved
 from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
 from runner.errors import ConfigError
@@ -172,11 +169,8 @@ def _add_doubtful(entries: dict[int, Entry], directory: Path, place: Path) -> It
 
 
 def _saved_config(place: Path) -> RunConfig | None:
-    with suppress(OSError, yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError):
-        container = OmegaConf.to_container(OmegaConf.load(place / _HYDRA), resolve=True)
-        if isinstance(container, dict):
-            return load({str(key): value for key, value in container.items()})[0]
-    return None
+    saved = read_saved(place / _HYDRA)
+    return None if saved is None else load(saved)[0]
 
 
 def _set_aside(directory: Path) -> Path | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import islice
 
+from runner.compose.job import Job
 from runner.config import RunConfig, VideoRequest
-
-from .job import Job
 
 _KEYS = ("request.number_of_videos", "replica")
 

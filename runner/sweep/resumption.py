@@ -8,12 +8,12 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
-from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
-from runner.cli.value_overrides import apply
+from runner.compose.documents import Documents
+from runner.compose.finding import Finding, lines
+from runner.compose.preflight import PreflightError, endpoint_problems, problems_of
+from runner.compose.value import apply
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
 from runner.config.problem import ranges
 from runner.config.request import RequestConfig
@@ -46,10 +46,8 @@ from runner.tracking import Tracking
 
 from .consent import agree_to_rest, payers
 from .execution import execute
-from .finding import Finding, lines
 from .foreign import NotBegunError, never_begun
 from .payable import Intent, Payable
-from .preflight import PreflightError, endpoint_problems, problems_of
 from .table import print_dry_run
 
 _NAMED = 3
@@ -341,10 +339,7 @@ def _restore(run: Run) -> None:
     hydra = run.directory / ".hydra"
     if (hydra / "config.yaml").exists() or hydra.is_symlink() or (run.recorded and run.directory.is_symlink()):
         return
-    with disk_errors(hydra):
-        hydra.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(OmegaConf.create(run.config.model_dump(mode="json")), hydra / "config.yaml")
-        OmegaConf.save(OmegaConf.create(list(run.overrides)), hydra / "overrides.yaml")
+    Documents(run.config.model_dump(mode="json"), run.overrides).write(hydra)
 
 
 def _shown(directory: Path) -> Path:

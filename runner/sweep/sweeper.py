@@ -5,33 +5,50 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
-from omegaconf import OmegaConf
+from hydra.plugins.sweeper import Sweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf
 
 from runner.artifacts.atomic import disk_errors
+from runner.compose.axes import points
+from runner.compose.composition_error import problem_of
+from runner.compose.finding import Finding
+from runner.compose.job import Job
+from runner.compose.plan import Planner
+from runner.compose.preflight import PreflightError, preflight
 from runner.config import Problem
 from runner.display import print_closing, print_error, print_problems
 from runner.report.pages import keep_page
 from runner.report.reading import runs_in
 from runner.report.results import write_results
 
-from .axes import points
-from .composition_error import problem_of
 from .consent import agree_to_new, agree_to_prompts
-from .finding import Finding
 from .foreign import begun_otherwise, record_plan, unkept
-from .job import Job
 from .launcher import RunnerLauncher, dry_run, known
-from .plan import Planner
-from .preflight import PreflightError, preflight
+from .payable import Intent
 from .replicas import replicated
 
 
-class RunnerSweeper(BasicSweeper):
-    """The same expansion, `params` and `max_batch_size` as Hydra's basic sweeper."""
+class RunnerSweeper(Sweeper):
+    """The same expansion, `params` and `max_batch_size` as Hydra's basic sweeper, by whose config both are read."""
+
+    def __init__(self, max_batch_size: int | None) -> None:
+        self.max_batch_size = max_batch_size
+        self.hydra_context: HydraContext | None = None
+        self.config: DictConfig | None = None
+        self.launcher: Launcher | None = None
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Take in what Hydra knows, and make the launcher."""
+        self.hydra_context = hydra_context
+        self.config = config
+        self.launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         """Run every combination, or with `dry_run=true` only print them; raises `PreflightError`.
@@ -60,7 +77,7 @@ class RunnerSweeper(BasicSweeper):
         if any(job.config.dry_run for job in plan.jobs):
             dry_run(plan.jobs)
             return []
-        agree_to_new(job.intent for job in plan.jobs)
+        agree_to_new(map(Intent.of, plan.jobs))
         directory = self._prepare()
         if own is None:
             record_plan(directory, [job.directory for job in plan.jobs])
@@ -80,7 +97,8 @@ class RunnerSweeper(BasicSweeper):
             found = points(loader, known(self.config), arguments)
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, loader))], 0) from error
-        return list(self.split_overrides_to_chunks(found, self.max_batch_size)) if found else []
+        size = self.max_batch_size or len(found) or 1
+        return [found[start : start + size] for start in range(0, len(found), size)]
 
     def _begun_otherwise(self, jobs: Sequence[Job], *, own: bool) -> list[Problem]:
         sweep = Path(str(known(self.config).hydra.sweep.dir))

@@ -13,11 +13,12 @@ import tempfile
 import time
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import OmegaConf
 from table import goal, heading, spread
 
 from runner.artifacts.result import Result, RunStatus
+from runner.compose.app import initialize
 from runner.config import RunConfig, load
 from runner.config.shipped import directory
 from runner.engine.journal import planned
@@ -82,7 +83,7 @@ def _runs(place: Path, count: int) -> list[Run]:
 
 
 def _config() -> RunConfig:
-    with initialize_config_dir(str(directory()), version_base="1.3"):
+    with initialize(directory()):
         container = OmegaConf.to_container(compose("config"), resolve=True)
     config, problems = load(container if isinstance(container, dict) else {})
     if config is None:

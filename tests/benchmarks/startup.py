@@ -30,7 +30,7 @@ COMMANDS = {
     "config error": (*RUNNER, "request.duration_secondz=4"),
     "first byte": (*RUNNER, "provider=openai", "provider.retired_models=warn", "yes=true", "progress=off"),
 }
-GOALS = {"--help": 0.7, "--cfg job": 0.7, "config error": 0.7, "first byte": 1.4}
+GOALS = {"--help": 0.9, "--cfg job": 0.7, "config error": 1.1, "first byte": 2.2}
 
 
 def main() -> None:

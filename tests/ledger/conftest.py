@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import OmegaConf
 
 from runner.artifacts.result import Result, RunStatus
-from runner.cli.value_overrides import apply
+from runner.compose.app import initialize
+from runner.compose.value import apply
 from runner.config import RunConfig, load
 from runner.config.shipped import directory
 from runner.engine.journal import planned
@@ -31,7 +32,7 @@ def loaded() -> Callable[..., RunConfig]:
 
     @functools.cache
     def chosen(groups: tuple[str, ...]) -> dict[str, Any]:
-        with pytest.MonkeyPatch.context() as patch, initialize_config_dir(str(directory()), version_base="1.3"):
+        with pytest.MonkeyPatch.context() as patch, initialize(directory()):
             patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
             return OmegaConf.to_container(compose("config", overrides=list(groups)), resolve=True)
 

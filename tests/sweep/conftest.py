@@ -12,50 +12,14 @@ from typing import Any
 
 import httpx2
 import pytest
-from hydra import version
-from hydra._internal.hydra import Hydra
-from hydra._internal.utils import create_config_search_path
-from hydra.core.config_loader import ConfigLoader
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
-from omegaconf import DictConfig
 
 from runner.app import run
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
-from runner.config.shipped import directory
 from runner.emulator.thread import EmulatorThread
 from runner.ledger import Ledger
-from runner.sweep.plan import Planner
 
 Sweep = Callable[..., int]
-
-
-@pytest.fixture(scope="module")
-def loader() -> Iterator[ConfigLoader]:
-    version.setbase("1.3")
-    GlobalHydra.instance().clear()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
-        yield Hydra.create_main_hydra2("runner", create_config_search_path(str(directory()))).config_loader
-    GlobalHydra.instance().clear()
-
-
-@pytest.fixture(autouse=True)
-def no_hydra_config() -> Iterator[None]:
-    yield
-    HydraConfig.instance().cfg = None
-
-
-@pytest.fixture(scope="module")
-def master(loader: ConfigLoader) -> DictConfig:
-    return loader.load_configuration("config", ["hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
-
-
-@pytest.fixture
-def planner(loader: ConfigLoader, master: DictConfig) -> Planner:
-    return Planner(loader, master)
 
 
 @pytest.fixture

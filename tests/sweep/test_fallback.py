@@ -8,8 +8,8 @@ import json
 from rich.console import Console
 
 from runner.app import run
+from runner.compose.preflight import preflight
 from runner.config.varying import varying
-from runner.sweep.preflight import preflight
 from runner.sweep.table import print_dry_run
 
 EMULATED = "fallbacks=[{provider: {kind: emulator, latency: 0.05, poll_interval: 0.05}}]"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.compose.finding import Finding, lines
+from runner.compose.plan import Planner
+from runner.compose.preflight import PreflightError, preflight
 from runner.config import Problem
 from runner.config.problem import ranges
-from runner.sweep.finding import Finding, lines
-from runner.sweep.plan import Planner
-from runner.sweep.preflight import PreflightError, preflight
 
 ENV: dict[str, str] = {}
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import RunStatus
+from runner.compose.plan import Planner
 from runner.engine.journal import planned
 from runner.engine.run import Event, Run
-from runner.sweep.plan import Planner
 from runner.sweep.run_log import RunLog
 
 

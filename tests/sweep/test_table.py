@@ -6,9 +6,9 @@ import io
 
 from rich.console import Console
 
+from runner.compose.plan import Planner
 from runner.config import RunConfig
 from runner.config.varying import varying
-from runner.sweep.plan import Planner
 from runner.sweep.table import print_dry_run
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from runner.compose.plan import Planner
 from runner.config.varying import Varying, varying
-from runner.sweep.plan import Planner
 
 
 def differing(planner: Planner, *jobs: list[str]) -> Varying:

@@ -13,12 +13,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Problem
 from runner.errors import ConfigError, RunnerError
-from runner.sweep.collected import collected
-from runner.sweep.composition_error import problem_of
-from runner.sweep.finding import Finding
-from runner.sweep.preflight import PreflightError, preflight
 
-from .hydra_app import HydraApp
+from .app import App
+from .collected import collected
+from .composition_error import problem_of
+from .finding import Finding
+from .preflight import PreflightError, preflight
 
 _APPLYING = ("Could not override '", "Could not delete from config", "Could not append to config", "Error merging over")
 """How Hydra begins what it says of an override of a value, which it meets when all files are merged."""
@@ -27,18 +27,16 @@ _APPLYING = ("Could not override '", "Could not delete from config", "Could not 
 class Diagnosis:
     """Looks further than the first error: at the other overrides, and at what the readable ones amount to."""
 
-    def __init__(
-        self, app: HydraApp, config_name: str, overrides: Sequence[str], error: Exception, *, sweep: bool
-    ) -> None:
+    def __init__(self, app: App, overrides: Sequence[str] | None, error: Exception, *, sweep: bool) -> None:
         self._app = app
-        self._config_name = config_name
-        self._overrides = list(overrides)
+        self._name = "config" if overrides is None else app.name
+        self._overrides = list(overrides or ())
         self._error = error
         self._sweep = sweep or self._has_choices()
 
     def refusal(self) -> ConfigError:
         """The first problem as an error of its own, or all of them as a `PreflightError`; nothing is run."""
-        first = problem_of(self._error, self._app.config_loader)
+        first = problem_of(self._error, self._app.loader)
         config, problems = collected(self._overrides, self._compose, self._known)
         later, total = ([], 1) if config is None else self._amounts_to(config)
         findings = [Finding(None, problem) for problem in dict.fromkeys([first, *problems])]
@@ -54,18 +52,18 @@ class Diagnosis:
             return True
 
     def _parsed(self, lines: list[str]) -> list[Any]:  # Any: Hydra's Override
-        return OverridesParser.create(config_loader=self._app.config_loader).parse_overrides(lines)
+        return OverridesParser.create(config_loader=self._app.loader).parse_overrides(lines)
 
     def _compose(self, left: list[str]) -> tuple[DictConfig, list[Problem]]:
         if not self._sweep and left == self._overrides and str(self._error).startswith(_APPLYING):
             raise self._error  # it would come to the same
         mode = RunMode.MULTIRUN if self._sweep else RunMode.RUN
-        return self._app.compose_config(self._config_name, left, mode, validate_sweep_overrides=False), []
+        return self._app.compose(left, mode, name=self._name, choices=True), []
 
     def _known(self, raised: Exception) -> Problem:
         if not isinstance(raised, HydraException | OmegaConfBaseException):
             raise raised
-        return problem_of(raised, self._app.config_loader)
+        return problem_of(raised, self._app.loader)
 
     def _amounts_to(self, config: DictConfig) -> tuple[list[Finding], int]:
         """What is wrong with the run or runs of the overrides that can be read, and how many they are."""
@@ -80,14 +78,13 @@ class Diagnosis:
         return [Finding(0, problem) for problem in problems if problem.severity == "error"], 1
 
     def _of_sweep(self, master: DictConfig) -> tuple[list[Finding], int]:
-        from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-
-        from runner.sweep.plan import Planner
+        from .axes import combinations
+        from .plan import Planner
 
         # Unresolved: an override of an interpolation stands there as it was typed.
         lines = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
         parsed = self._parsed([str(line) for line in lines] if isinstance(lines, list) else [])
-        plan = Planner(self._app.config_loader, master).plan(BasicSweeper.split_arguments(parsed, None)[0])
+        plan = Planner(self._app.loader, master).plan(combinations(parsed))
         try:
             preflight(plan)
         except PreflightError as refused:

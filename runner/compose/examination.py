@@ -12,12 +12,13 @@ from omegaconf import DictConfig, OmegaConf
 from runner.config import Problem, RunConfig, load, without_own_keys
 from runner.config.capability import check_kept
 from runner.errors import ConfigError
-from runner.sweep.fallback import with_options
-from runner.sweep.preflight import occupied, problems_of, writable
-from runner.sweep.unsupported import unsupported
 
+from .fallback import with_options
+from .finding import Finding
+from .preflight import PreflightError, occupied, problems_of, writable
 from .prompt_guard import unheard
 from .secret_guard import refuse_in_config
+from .unsupported import unsupported
 
 
 def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
@@ -54,3 +55,12 @@ def overwritten(run: RunConfig, directory: Path) -> Problem | None:
     with suppress(ConfigError):  # a request that cannot be made is a problem that has been said
         return occupied(directory, fingerprint(run), Acquaintance(), "hydra.run.dir")
     return None
+
+
+def validated(config: DictConfig) -> tuple[RunConfig, Path]:
+    """Return the run and its directory, or raise `PreflightError` for a config that is not valid."""
+    HydraConfig.instance().set_config(config)
+    run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    if run is None or problems:
+        raise PreflightError([Finding(0, problem) for problem in problems], total=1)
+    return run, Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet

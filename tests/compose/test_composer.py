@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_loader import ConfigLoader
-from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.base import Container, Node
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
-from runner.sweep.compose import Composer
+from runner.compose.choice import composed
+from runner.compose.composer import Composer
 
 SHAPES = [
     [],
@@ -85,27 +86,24 @@ SHAPES = [
     ["request.seed=[1,", "x"],
     ["provider.latency=1", "+provider.unknown=${now:%Y}"],
     ["replica=1", "objective=latency"],
+    ["request.seed=007"],
+    ["request.seed=1_000", "replica= 5"],
+    ["request..seed=5"],
+    ["request.=5"],
+    ["1=5"],
+    ["model=7"],
+    ["a/b=5"],
 ]
 
 
 @pytest.mark.parametrize("overrides", SHAPES, ids=" ".join)
 def test_composes_what_hydra_composes(loader: ConfigLoader, master: DictConfig, overrides: list[str]) -> None:
     composer = Composer(loader, master)
-    # Twice with another job between: the loan of the first must leave no trace.
+    # Twice with another run between: one run must leave no trace in another.
     theirs = outcome(lambda: loader.load_sweep_config(master, overrides))
     assert_same(composer, theirs, overrides)
-    composer.compose(["request.seed=77", "+request.extra_params.trace=1", "~dry_run"])
+    composer.composed(["request.seed=77", "+request.extra_params.trace=1", "~dry_run"], 3)
     assert_same(composer, theirs, overrides)
-
-
-@pytest.mark.parametrize("overrides", SHAPES, ids=" ".join)
-def test_what_many_jobs_share_is_composed_as_hydra_composes_it(
-    loader: ConfigLoader, master: DictConfig, overrides: list[str]
-) -> None:
-    composer = Composer(loader, master)
-    batch = [[f"++request.seed={number}", *overrides, f"+mark={number}"] for number in range(20)]
-    composer.expect(batch)
-    assert_same(composer, outcome(lambda: loader.load_sweep_config(master, batch[7])), batch[7])
 
 
 _KEYS = [
@@ -150,7 +148,7 @@ def override(draw: st.DrawFn) -> str:
     return f"{kind}{key}={literal(draw(_VALUES))}"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(jobs=st.lists(st.lists(override(), max_size=4), min_size=1, max_size=3))
 def test_composes_what_hydra_composes_for_generated_jobs(
     loader: ConfigLoader, master: DictConfig, jobs: list[list[str]]
@@ -162,118 +160,82 @@ def test_composes_what_hydra_composes_for_generated_jobs(
         )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    first=st.lists(override(), max_size=2),
-    shared=st.lists(override(), min_size=1, max_size=2),
-    second=st.lists(override(), max_size=2),
-)
-def test_composes_what_hydra_composes_where_generated_jobs_share_something(
-    loader: ConfigLoader, master: DictConfig, first: list[str], shared: list[str], second: list[str]
-) -> None:
-    composer = Composer(loader, master)
-    jobs = [[*first, *shared, *second], shared, [*second, *shared], [*shared, *first]]
-    composer.expect(jobs * 5)
-    for overrides in jobs:
-        assert_same(
-            composer, outcome(lambda overrides=overrides: loader.load_sweep_config(master, overrides)), overrides
-        )
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["request.seed=0", "request.seed=1234567890123456789", "+new.a_b-c=7", "++request.seed=10", "request.seed=007",
-     "request.seed=1_000", "request.seed=-5", "request.seed= 5", "request.seed=5 ", "request.seed=1e3", "model=7",
-     "~request.seed=7", "request.seed=٣", "request..seed=5", "a/b=5", "1=5", "request.=5"],
-)  # fmt: skip
-def test_a_number_is_read_as_hydra_reads_it(loader: ConfigLoader, master: DictConfig, line: str) -> None:
-    composer = Composer(loader, master)
-    outcome(lambda: composer.compose([line.partition("=")[0] + "=1"]))
-    assert_same(composer, outcome(lambda: loader.load_sweep_config(master, [line])), [line])
-
-
-def test_composes_plainly_what_it_does_not_know(loader: ConfigLoader, master: DictConfig) -> None:
-    class Another(ConfigLoaderImpl):
-        """A loader without the repository that tells groups from keys."""
-
-        def __init__(self) -> None:
-            self.load_sweep_config = loader.load_sweep_config  # type: ignore[method-assign]
-
-    overrides = ["request.seed=1", "model=sora-2-pro"]
-    theirs = outcome(lambda: loader.load_sweep_config(master, overrides))
-    assert_same(Composer(Another(), master), theirs, overrides)
-
-
-def test_composes_from_files_once_per_choice_of_groups(loader: ConfigLoader, master: DictConfig) -> None:
+def test_composes_from_files_once_per_choice_of_groups(loader: ConfigLoader, master: DictConfig, monkeypatch) -> None:
     loads = []
-    composer = Composer(loader, master, inspect=loads.append)
+    monkeypatch.setattr(loader, "load_sweep_config", counted(loads, loader.load_sweep_config))
+    composer = Composer(loader, master)
+    prompts = ["x", "'${oc.env:RUNNER_STARTED}'", "'${hydra:job.num}'"]
     for seed in range(20):
-        composer.compose([f"request.seed={seed}", f"model={['sora-2', 'sora-2-pro'][seed % 2]}"])
+        for prompt in prompts:
+            values = [f"request.seed={seed}", f"model={['sora-2', 'sora-2-pro'][seed % 2]}", "+request.extra={a:1}"]
+            composer.composed([*values, f"request.prompt={prompt}", f"++request.extra.b={seed}", "~dry_run"], seed)
+    assert len(loads) == 6
+
+
+def test_a_key_that_is_refused_is_not_composed_for_every_run(loader, master, monkeypatch) -> None:
+    loads = []
+    monkeypatch.setattr(loader, "load_sweep_config", counted(loads, loader.load_sweep_config))
+    composer = Composer(loader, master)
+    for seed in range(20):
+        with pytest.raises(HydraException, match=r"request\.sed"):
+            composer.composed([f"request.sed={seed}"], seed)
     assert len(loads) == 2
 
 
-def test_what_many_jobs_share_is_applied_once(loader: ConfigLoader, master: DictConfig) -> None:
-    loads = []
-    composer = Composer(loader, master, inspect=loads.append)
-    batch = [["request.prompt=x", f"request.seed={seed}", "model.deployment=mine"] for seed in range(20)]
-    composer.expect(batch)
-    for overrides in batch:
-        assert composer.compose(overrides).request.prompt == "x"
-    (load,) = loads
-    assert (load["request"]["prompt"], load["model"]["deployment"]) == ("x", "mine")
+def test_what_is_composed_and_what_is_set_is_looked_at(loader: ConfigLoader, master: DictConfig) -> None:
+    seen = []
+    composer = Composer(loader, master, inspect=seen.append)
+    composer.composed(["request.seed=5", "+request.new.key=[a,b]"], 0)
+    assert seen[:2] == [{"request.seed": 5}, {"request.new.key": ["a", "b"]}]
+    assert (seen[2]["request"]["kind"], "hydra" in seen[2]) == ("video", True)
 
 
-def test_resolves_hydra_of_the_current_job_only(loader: ConfigLoader, master: DictConfig) -> None:
-    with Composer(loader, master).composed(["request.prompt='${hydra:job.num}'"]) as composition:
-        composition.number(7)
-        HydraConfig.instance().cfg = composition.config
-        assert composition.resolved_task()["request"]["prompt"] == 7
-        composition.config.request.prompt = "${hydra.job.num}"
-        with pytest.raises(Exception, match="hydra"):
-            composition.resolved_task()
+def test_resolves_hydra_of_the_current_run_only(loader: ConfigLoader, master: DictConfig) -> None:
+    composer = Composer(loader, master)
+    for number in 7, 8:
+        found = composer.composed(["request.prompt='${hydra:job.num}'", f"request.seed={number}"], number)
+        assert (found.resolved["request"]["prompt"], found.task["request"]["prompt"]) == (number, "${hydra:job.num}")
+    with pytest.raises(Exception, match="hydra"):
+        composer.composed(["request.prompt='${hydra.job.num}'"], 0)
 
 
+def counted(loads: list, load: Callable) -> Callable:
+    def loading(*arguments):
+        loads.append(arguments)
+        return load(*arguments)
+
+    return loading
+
+
+REFUSALS = (HydraException, OmegaConfBaseException, ValueError, KeyError, AssertionError, TypeError, AttributeError)
 Outcome = tuple[DictConfig | None, str]
 
 
 def assert_same(composer: Composer, expected: Outcome, overrides: Sequence[str]) -> None:
     theirs, refusal = expected
-    ours, our_refusal = outcome(lambda: composer.compose(overrides))
-    assert our_refusal == refusal
-    if theirs is None or ours is None:
+    theirs = copy.deepcopy(theirs)
+    setup_globals()
+    what, our_refusal = outcome(lambda: composer.composed(overrides, 3))
+    if theirs is not None and what is None:
+        # What cannot be resolved was composed, and that by Hydra's rules.
+        refused = outcome(lambda: composed(theirs, 3))[1]
+        assert our_refusal == refused != ""
         return
+    assert our_refusal == refusal
+    if theirs is None:
+        return
+    hydras = composed(theirs, 3)
+    assert repr(what) == repr(hydras)
+    ours = composer.config(overrides, 3, hydras.directory)
     assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs)
-    assert tree(ours) == tree(theirs)
     assert OmegaConf.get_cache(ours) == OmegaConf.get_cache(theirs)
-    plain = OmegaConf.to_container(theirs, enum_to_str=True)
-    hydra = {"hydra": plain.pop("hydra")}
-    with composer.composed(overrides) as composition:
-        assert repr((composition.task(), composition.hydra())) == repr((plain, hydra))
 
 
-def outcome(compose: Callable[[], DictConfig]) -> Outcome:
+def outcome(compose: Callable[[], Any]) -> Outcome:
     try:
         return compose(), ""
-    except (HydraException, ValueError, KeyError, AssertionError, TypeError, AttributeError) as error:
+    except REFUSALS as error:
         return None, f"{type(error).__name__}: {error}"
-
-
-def tree(node: Node, path: str = "") -> list[object]:
-    """Every node's place, class, types, flags and raw value."""
-    metadata = copy.copy(node._metadata)
-    metadata.resolver_cache = {}
-    mine: list[object] = [(path, type(node).__name__, repr(metadata))]
-    if not isinstance(node, Container) or node._is_none() or node._is_missing() or node._is_interpolation():
-        return [*mine, repr(node._value())]
-    if isinstance(node, DictConfig):
-        children = [(str(key), node._get_node(key)) for key in node._content]
-    else:
-        assert isinstance(node, ListConfig)
-        children = [(str(index), child) for index, child in enumerate(node._content)]
-    for key, child in children:
-        assert child._get_parent() is node
-        mine += tree(child, f"{path}.{key}")
-    return mine
 
 
 def literal(value: object) -> str:

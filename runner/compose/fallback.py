@@ -12,9 +12,10 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from runner.cli.secret_guard import refuse_in_config
 from runner.config.fallback import expanded
 from runner.config.shipped import Group
+
+from .secret_guard import refuse_in_config
 
 
 def with_options(container: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: not yet validated

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 from runner.errors import ConfigError
 
 if TYPE_CHECKING:
-    from .hydra_app import HydraApp
+    from .app import App
 
 
 @contextmanager
-def composing(
-    app: HydraApp, config_name: str = "config", overrides: Sequence[str] = (), *, sweep: bool = False
-) -> Iterator[None]:
+def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool = False) -> Iterator[None]:
     """Turn their exceptions into a `ConfigError` that names the key, or, of the `overrides`, every key at fault.
 
-    A `sweep` is one by its command line; a config can make one of any.
+    `overrides` are those typed where the app composes its own config. A `sweep` is one by its command line; a config
+    can make one of any.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -32,4 +31,4 @@ def composing(
     except (HydraException, OmegaConfBaseException) as error:
         from .diagnosis import Diagnosis
 
-        raise Diagnosis(app, config_name, overrides, error, sweep=sweep).refusal() from error
+        raise Diagnosis(app, overrides, error, sweep=sweep).refusal() from error

@@ -69,8 +69,7 @@ def _misread(override: str, text: str) -> str | None:
     from hydra.errors import HydraException
 
     try:
-        parsed = OverridesParser.create().parse_override(override)
-        value = parsed._value  # noqa: SLF001 - value() would strip the quotes that this is about
+        value = OverridesParser.create().parse_override(override).value()
     except HydraException:
         return "these are no quotes to Hydra" if _curly(text) else "Hydra cannot read this prompt"
     if isinstance(value, ChoiceSweep):

@@ -12,8 +12,8 @@ from hydra.core.utils import run_job, setup_globals
 from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
+from runner.compose.plan import Planner
 from runner.sweep.job_return import NotFinishedError, job_return
-from runner.sweep.plan import Planner
 
 JOBS = [
     ["request.seed=1"],
@@ -34,7 +34,7 @@ def test_leaves_what_hydra_leaves(
     loader: ConfigLoader, master: DictConfig, planner: Planner, here: Path, overrides: list[str]
 ) -> None:
     theirs = hydras_own(loader, master, overrides)
-    expected = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    expected = read(here)
     directory = Path(theirs.hydra_cfg.hydra.runtime.output_dir)
     for path in expected:
         path.unlink()
@@ -45,7 +45,7 @@ def test_leaves_what_hydra_leaves(
     assert job.directory == directory
     job.create_directory()
 
-    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == expected
+    assert read(here) == expected
     ours = job_return(job, None, None, planner.compose)
     assert ours.overrides == theirs.overrides
     assert ours.working_dir == theirs.working_dir
@@ -150,6 +150,11 @@ def test_a_pickled_job_return_holds_everything(planner: Planner) -> None:
     assert thawed.hydra_cfg.hydra.job.num == 0
     with pytest.raises(NotFinishedError, match="planned"):
         _ = thawed.return_value
+
+
+def read(place: Path) -> dict[Path, str]:
+    """Every YAML file below `place` as OmegaConf reads it."""
+    return {path: repr(OmegaConf.load(path)) for path in place.rglob("*.yaml")}
 
 
 def configs_alive() -> int:

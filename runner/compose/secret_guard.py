@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from runner.errors import SecretError
-from runner.identity import ByIdentity
 
 _NAME = re.compile(
     r"(^|_)((api|subscription)_?key|ad_?token|access_?token|bearer|token|secret|client_secret|password|passwd|credentials?|"
@@ -45,7 +44,6 @@ _HOLDS_SECRET = re.compile(
 )
 _DICT_KEY = re.compile(r"""['"]?([A-Za-z_][\w-]*)['"]?\s*:""")
 _SHORTEST_SECRET = 8
-_MEMO_LIMIT = 8192
 
 _HINT = (
     "It was not written anywhere. Keep the key in the environment or in .env and name its variable:\n"
@@ -88,39 +86,17 @@ def refuse_in_config(container: Mapping[str, Any], env: Mapping[str, str] = os.e
 
 
 class ConfigGuard:
-    """`refuse_in_config` for the configs of a sweep, which have most of their values in common."""
+    """`refuse_in_config` for many configs: the environment is looked through once."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._known = _known(env)
-        self._passed: set[tuple[str, str]] = set()
-        self._sections: ByIdentity[bool] = ByIdentity()
 
     def refuse(self, container: Mapping[str, Any]) -> None:  # Any: a config tree
-        """Raise `SecretError` as `refuse_in_config` does; what passed at its key is not looked at again.
-
-        The config's sections must not change afterwards.
-        """
-        for key, section in container.items():
-            if self._sections.get(section, key):
-                continue
-            self._examine(str(key), section)
-            if isinstance(section, dict | list):
-                self._sections.keep(section, True, key)
-
-    def _examine(self, key: str, section: object) -> None:
-        for path, value in _leaves(section, key):
-            if (path, value) in self._passed:
-                continue
+        """Raise `SecretError` as `refuse_in_config` does."""
+        for path, value in _leaves(container, ""):
             reason = _reason(path, value, self._known)
             if reason:
                 raise SecretError(f"{path} in the config {reason}", hint=_hint(path))
-            if len(self._passed) < _MEMO_LIMIT:
-                self._passed.add((path, value))
-
-    def forget(self) -> None:
-        """Look at every value again."""
-        self._passed.clear()
-        self._sections.forget()
 
 
 def _hint(path: str) -> str:

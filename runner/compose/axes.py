@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -38,8 +38,22 @@ def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
 
 
 def _product(parser: OverridesParser, lines: Sequence[str]) -> list[Point]:
-    # All in one batch: whoever runs them makes batches of the size that is asked for.
-    return list(BasicSweeper.split_arguments(parser.parse_overrides([*lines]), None)[0])
+    return combinations(parser.parse_overrides([*lines]))
+
+
+def combinations(overrides: Sequence[Override]) -> list[Point]:
+    """Return every combination of what is swept, as Hydra's basic sweeper makes them; a key's last override counts."""
+    found: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            found[key] = [f"{key}={override.get_value_element_as_str()}"]
+        elif override.is_discrete_sweep():
+            found[key] = [*_choices(override)]
+        else:
+            kind = override.value_type.name if override.value_type else "this"
+            raise HydraException(f"{override.input_line}: a sweep of the type {kind} is for an optimiser alone")
+    return [list(point) for point in itertools.product(*found.values())]
 
 
 def _params(config: DictConfig) -> Mapping[str, Any]:  # Any: a text, a number, or a list of such

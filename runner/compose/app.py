@@ -1,0 +1,214 @@
+"""Drives Hydra: `hydra.main` composes up to three times, writes before it checks and exits 1 for everything."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import initialize_config_dir
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_search_path import SearchPathQuery
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from runner.config.own_files import GROUPS, refuse_own_files
+from runner.config.shipped import directory
+from runner.errors import ConfigError
+
+from .directory_name import started
+from .loader import GuardedLoader
+from .secret_guard import refuse_in_config
+from .user_files import Repository
+
+Config = DictConfig
+"""What is composed; whoever only hands it on needs to know no more."""
+_PLAIN = "hydra._internal.core_plugins.basic_"
+"""How Hydra names its own sweeper and launcher."""
+
+
+def parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Hydra's own flags and the overrides; argparse's exit (2) on an unknown flag."""
+    parser = get_args_parser()
+    parser.prog = "python -m runner"
+    parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
+    if unknown:
+        raise _no_flag(unknown[0])
+    parsed.parser = parser
+    if parsed.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun is not supported", hint="python -m runner repeat RUN_DIR [overrides]")
+    modes = [parsed.run, parsed.multirun, bool(parsed.cfg), bool(parsed.info), parsed.shell_completion]
+    if sum(modes) > 1:
+        raise ConfigError("only one of --run, --multirun, --cfg, --info and --shell-completion can be given")
+    if parsed.resolve and not (parsed.cfg or parsed.help):
+        raise ConfigError("--resolve goes with --cfg or --help", hint="python -m runner --cfg job --resolve")
+    if parsed.package is not None and not parsed.cfg:
+        hint = "python -m runner --cfg job --package request; a prompt: \"request.prompt='A red fox'\""
+        raise ConfigError("--package goes with --cfg; nothing was sent", hint=hint)
+    return parsed
+
+
+def _no_flag(flag: str) -> ConfigError:
+    """The error for a flag that there is not; a key of the config is typed without its hyphens."""
+    from runner.config import known_keys
+
+    name, _, value = flag.lstrip("-").partition("=")
+    key = name.replace("-", "_")
+    hint = f"{key}={value or 'true'}" if key in known_keys({}, "") else "python -m runner --help"
+    return ConfigError(f"{flag.partition('=')[0]} is no flag; nothing was sent", hint=hint)
+
+
+def initialize(main: Path) -> initialize_config_dir:
+    """Make Hydra compose what is in a directory; to be left as a context where another was to be kept."""
+    # Hydra 1.3 behaves as 1.1 unless it is told otherwise, at which later ones take offence.
+    base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
+    return initialize_config_dir(str(main), job_name="runner", **base)
+
+
+@contextmanager
+def opened(parsed: argparse.Namespace) -> Iterator[App]:
+    """Give Hydra over what is typed; raises `ConfigError`."""
+    GlobalHydra.instance().clear()
+    os.environ["RUNNER_STARTED"] = started()
+    try:
+        yield App(parsed)
+    finally:
+        GlobalHydra.instance().clear()
+
+
+class App:
+    """Hydra over the shipped `conf/`, or over --config-path, with --config-dir added.
+
+    Attributes:
+        name: of the primary config.
+        overrides: as they are typed.
+        loader: composes; what it gives has passed the secret guard.
+    """
+
+    def __init__(self, parsed: argparse.Namespace) -> None:
+        self._parsed = parsed
+        self.name: str = parsed.config_name or "config"
+        self.overrides: list[str] = parsed.overrides
+        main = Path(parsed.config_path).absolute() if parsed.config_path else directory()
+        if not main.is_dir():
+            raise ConfigError(f"--config-path {parsed.config_path} is no directory",
+                              hint="your own files beside the shipped ones: --config-dir DIR")  # fmt: skip
+        initialize(main)
+        made: Any = GlobalHydra.instance().hydra  # Any: Hydra has no public name for it
+        self._hydra, inner = made, made.config_loader
+        search_path = inner.get_search_path()
+        if parsed.config_dir:
+            # Before what is shipped, so that an option of one's own takes the place of one that has its name.
+            anchor = SearchPathQuery(provider="main")
+            search_path.prepend(provider="command-line", path=f"file://{_own_files(parsed)}", anchor=anchor)
+        inner.repository = Repository(search_path)
+        self.loader = self._hydra.config_loader = GuardedLoader(inner, _check)
+
+    def compose(self, overrides: Sequence[str], mode: RunMode, *, name: str = "", choices: bool = False) -> DictConfig:
+        """Compose a run, or a sweep as a whole; `choices`: whether what is swept may stand among the overrides."""
+        return self.loader.load_configuration(
+            name or self.name, [*overrides], mode, validate_sweep_overrides=not choices
+        )
+
+    def sweep(self, task: Callable[[Config], float | None], *more: str) -> object:
+        """Run a sweep and return what its sweeper gives; `task` is what a launcher that is not ours calls."""
+        return self._hydra.multirun(self.name, task, [*self.overrides, "hydra.mode=MULTIRUN", *more])
+
+    def single(self) -> DictConfig | None:
+        """Return the composed config of a single run, None if the command line or the config asks for a sweep."""
+        if self._parsed.multirun:
+            return None
+        try:
+            config = self.compose(self.overrides, RunMode.RUN, choices=True)
+        except MissingConfigException:
+            # In multirun a group may be left to the sweep; only the config itself can say that it is one.
+            if self.compose(self.overrides, RunMode.MULTIRUN, choices=True).hydra.mode != RunMode.MULTIRUN:
+                self.compose(self.overrides, RunMode.RUN)
+            return None
+        if config.hydra.mode == RunMode.MULTIRUN and not self._parsed.run:
+            return None
+        parsed = OverridesParser.create().parse_overrides(self.overrides)
+        if any(override.is_sweep_override() for override in parsed):
+            self.compose(self.overrides, RunMode.RUN)  # which says what is wrong with it
+        config.hydra.mode = RunMode.RUN
+        return config
+
+    def show(self) -> bool:
+        """Do what only prints (help, --cfg, --info); False if none of it was asked for."""
+        hydra, parsed = self._hydra, self._parsed
+        if parsed.help:
+            hydra.app_help(config_name=self.name, args_parser=parsed.parser, args=parsed)
+        elif parsed.hydra_help:
+            hydra.hydra_help(config_name=self.name, args_parser=parsed.parser, args=parsed)
+        elif parsed.cfg:
+            if parsed.resolve:
+                self._refuse_resolved()
+            hydra.show_cfg(self.name, self.overrides, parsed.cfg, parsed.package, parsed.resolve)
+        elif parsed.info:
+            hydra.show_info(parsed.info, self.name, self.overrides)
+        else:
+            return False
+        sys.stdout.flush()
+        return True
+
+    def complete(self, *arguments: str) -> None:
+        """Do what Hydra does for a shell that completes a line, which is in COMP_LINE."""
+        self._hydra.shell_completion(self.name, [*arguments])
+
+    def _refuse_resolved(self) -> None:
+        """Raise `SecretError` before values are printed that only resolving brings to light."""
+        config = self.compose(self.overrides, RunMode.RUN)
+        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        HydraConfig.instance().set_config(config)
+        refuse_in_config(_named(OmegaConf.to_container(task, resolve=True)))
+
+
+def _own_files(parsed: argparse.Namespace) -> Path:
+    """Return the directory that --config-dir names; raises `ConfigError` for one that would not be read as meant."""
+    own = Path(parsed.config_dir).absolute()
+    if not own.is_dir():
+        hint = "it names the directory that holds request/, experiment/ and other groups"
+        raise ConfigError(f"--config-dir {parsed.config_dir} is no directory", hint=hint)
+    refuse_own_files(own, _options(parsed.overrides))
+    return own
+
+
+def _options(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The groups and names that overrides choose."""
+    for override in overrides:
+        key, _, names = override.lstrip("+").partition("=")
+        yield from ((key, name) for name in names.split(",") if key in GROUPS and name)
+
+
+def _check(config: DictConfig) -> None:
+    """Raise `SecretError` if a credential stands in a composed config, whatever is done with it then."""
+    refuse_in_config(_named(OmegaConf.to_container(config, resolve=False)))
+    _require_checks(config)
+
+
+def _named(container: object) -> dict[str, Any]:  # Any: a config tree
+    return {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
+
+
+def _require_checks(config: DictConfig) -> None:
+    """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
+    lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
+    typed = any(str(line).startswith(("hydra/sweeper", "hydra/launcher")) for line in lines or ())
+    # What they are, and not what they are called: a file of one's own may be called like ours.
+    plain = all(str(node.get("_target_")).startswith(_PLAIN) for node in (config.hydra.sweeper, config.hydra.launcher))
+    if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
+        raise ConfigError(
+            "this sweep would be neither checked nor priced before its first request, as neither hydra/sweeper nor "
+            "hydra/launcher is runner; nothing was sent",
+            hint="begin a primary config of your own with 'defaults: [config, _self_]', or name '- hydra: default' in "
+            "its defaults list, before _self_; or type hydra/sweeper=runner",
+        )

@@ -1,0 +1,81 @@
+"""What Hydra leaves in a run's `.hydra/`: its config, Hydra's own, and the overrides, as YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any
+
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from runner.artifacts.atomic import disk_errors
+
+from .value import Plain
+
+_NUMBER = re.compile(r"[-+]?[0-9._]*[0-9][0-9._]*(?:[eE][-+]?[0-9]+)?")
+"""Texts that OmegaConf reads as numbers, of which YAML 1.1 knows fewer."""
+
+
+def _dumper(base: Any) -> Any:  # Any: a class of PyYAML's
+    class Dumper(base):  # type: ignore[misc]  # as above
+        def ignore_aliases(self, _data: object) -> bool:
+            """Write what runs share as often as it stands there."""
+            return True
+
+    def text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _NUMBER.fullmatch(text) else None)
+
+    Dumper.add_representer(str, text)
+    Dumper.add_multi_representer(PurePath, lambda dumper, path: text(dumper, str(path)))
+    return Dumper
+
+
+_SLOW = _dumper(yaml.SafeDumper)
+_QUICK = _dumper(yaml.CSafeDumper) if yaml.__with_libyaml__ else _SLOW
+
+
+def rendered(document: Mapping[str, Any] | Sequence[str]) -> str:  # Any: as Plain
+    """Return plain data as YAML in block style, which OmegaConf and Hydra read back as it is."""
+    try:
+        return _dump(document, _QUICK)
+    except UnicodeEncodeError:  # a directory's name that is no UTF-8, which libyaml does not write
+        return _dump(document, _SLOW)
+
+
+def _dump(document: object, dumper: Any) -> str:  # Any: a class of PyYAML's
+    text: str = yaml.dump(document, Dumper=dumper, default_flow_style=False, allow_unicode=True, sort_keys=False)
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """A run's config and Hydra's, interpolations unresolved, and its overrides; `hydra` None: there is none."""
+
+    task: Plain
+    overrides: Sequence[str]
+    hydra: Plain | None = None
+
+    def write(self, directory: Path) -> None:
+        """Write them into `directory`, which is made if need be; raises `DiskError`."""
+        with disk_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            self._write(directory / "config.yaml", self.task)
+            if self.hydra is not None:
+                self._write(directory / "hydra.yaml", {"hydra": self.hydra})
+            self._write(directory / "overrides.yaml", [*self.overrides])
+
+    def _write(self, path: Path, document: Mapping[str, Any] | Sequence[str]) -> None:  # Any: as Plain
+        path.write_text(rendered(document), encoding="utf-8", newline="\n")
+
+
+def read_saved(path: Path) -> Plain | None:
+    """Return the config in a `config.yaml`, resolved; None where it cannot be read."""
+    with suppress(OSError, yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError):
+        found = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
+        return {str(key): value for key, value in found.items()} if isinstance(found, dict) else None
+    return None
