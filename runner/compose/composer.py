@@ -7,6 +7,7 @@ composed by Hydra alone, which also says why it refuses an override.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -72,17 +73,20 @@ class Composer:
         with suppress(OmegaConfBaseException):
             str(master.hydra.sweep.dir)  # what time it is, which all choices take from the sweep, is found out now
 
-    def composed(self, overrides: Sequence[str], number: int) -> Composed:
-        """Return what a run's config amounts to; raises what Hydra and OmegaConf raise."""
+    def composed(self, overrides: Sequence[str], number: int) -> Callable[[], Composed]:
+        """Return what gives, each time it is called, what a run's config amounts to, and keeps little of it.
+
+        Raises what Hydra and OmegaConf raise.
+        """
         found = self._found(overrides)
         if not isinstance(found, DictConfig):
             choice, values, lines = found
             if choice.resolved is not None:
-                return choice.with_values(values, lines, number)
+                return functools.partial(choice.with_values, values, lines, number)
             found = choice.config(values, lines)
         run = composed(found, number)
         self._look_at(run.resolved)
-        return run
+        return lambda: run
 
     def config(self, overrides: Sequence[str], number: int, directory: Path) -> DictConfig:
         """Return the whole config of a run that was composed before, as Hydra's launchers have it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from runner.artifacts.atomic import disk_errors
 from runner.config import RunConfig
 from runner.engine.run import Run
 
+from .choice import Composed
 from .documents import Documents
 
 
@@ -21,7 +23,7 @@ class Job:
         overrides: everything that composed it, Hydra's own overrides included.
         task_overrides: the same without Hydra's own, as `JobReturn.overrides` has them.
         output_subdir: where the `.hydra/` files go, relative to `directory`; None: nowhere.
-        documents: the `.hydra/` files.
+        composed: gives the config that the `.hydra/` files hold.
         fingerprint: of the run's paid work; empty where its request cannot be made, which the preflight refuses.
     """
 
@@ -31,7 +33,7 @@ class Job:
     config: RunConfig
     directory: Path
     output_subdir: str | None
-    documents: Documents
+    composed: Callable[[], Composed]
     fingerprint: str = ""
 
     def run(self, label: str = "") -> Run:
@@ -43,4 +45,5 @@ class Job:
         with disk_errors(self.directory):
             self.directory.mkdir(parents=True, exist_ok=True)
         if self.output_subdir is not None:
-            self.documents.write(self.directory / self.output_subdir)
+            found = self.composed()
+            Documents(found.task, found.overrides, found.hydra).write(self.directory / self.output_subdir)

@@ -21,7 +21,6 @@ from runner.ledger import fingerprint
 from .collected import collected
 from .composer import Composer
 from .composition_error import problem_of
-from .documents import Documents
 from .fallback import with_options
 from .finding import Finding
 from .job import Job
@@ -70,7 +69,8 @@ class Planner:
         return self._composer.config(job.overrides, job.num, job.directory)
 
     def _job(self, num: int, overrides: Sequence[str]) -> tuple[Job | None, list[Problem]]:
-        found = self._composer.composed(overrides, num)
+        compose = self._composer.composed(overrides, num)
+        found = compose()
         config, problems = load(with_options(without_own_keys(found.resolved, found.task, {"hydra": found.hydra})))
         problems += not_kept(found.job)
         problems += outside(found.directory, found.sweep)
@@ -81,7 +81,7 @@ class Planner:
         problems += check_kept(config, found.overrides)
         shared = self._shared(config)
         return Job(num, tuple(overrides), found.overrides, shared, found.directory, found.output_subdir,
-                   Documents(found.task, found.overrides, found.hydra), _fingerprint(shared)), problems  # fmt: skip
+                   compose, _fingerprint(shared)), problems  # fmt: skip
 
     def _shared(self, config: RunConfig) -> RunConfig:
         """Return the same config, holding the provider and model objects of earlier runs where they are equal."""

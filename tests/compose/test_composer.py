@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.compose.choice import composed
+from runner.compose.choice import Composed, composed
 from runner.compose.composer import Composer
 
 SHAPES = [
@@ -102,7 +103,7 @@ def test_composes_what_hydra_composes(loader: ConfigLoader, master: DictConfig, 
     # Twice with another run between: one run must leave no trace in another.
     theirs = outcome(lambda: loader.load_sweep_config(master, overrides))
     assert_same(composer, theirs, overrides)
-    composer.composed(["request.seed=77", "+request.extra_params.trace=1", "~dry_run"], 3)
+    composer.composed(["request.seed=77", "+request.extra_params.trace=1", "~dry_run"], 3)()
     assert_same(composer, theirs, overrides)
 
 
@@ -193,7 +194,7 @@ def test_what_is_composed_and_what_is_set_is_looked_at(loader: ConfigLoader, mas
 def test_resolves_hydra_of_the_current_run_only(loader: ConfigLoader, master: DictConfig) -> None:
     composer = Composer(loader, master)
     for number in 7, 8:
-        found = composer.composed(["request.prompt='${hydra:job.num}'", f"request.seed={number}"], number)
+        found = composer.composed(["request.prompt='${hydra:job.num}'", f"request.seed={number}"], number)()
         assert (found.resolved["request"]["prompt"], found.task["request"]["prompt"]) == (number, "${hydra:job.num}")
     with pytest.raises(Exception, match="hydra"):
         composer.composed(["request.prompt='${hydra.job.num}'"], 0)
@@ -215,7 +216,7 @@ def assert_same(composer: Composer, expected: Outcome, overrides: Sequence[str])
     theirs, refusal = expected
     theirs = copy.deepcopy(theirs)
     setup_globals()
-    what, our_refusal = outcome(lambda: composer.composed(overrides, 3))
+    what, our_refusal = outcome(functools.partial(resolved, composer, overrides))
     if theirs is not None and what is None:
         # What cannot be resolved was composed, and that by Hydra's rules.
         refused = outcome(lambda: composed(theirs, 3))[1]
@@ -229,6 +230,10 @@ def assert_same(composer: Composer, expected: Outcome, overrides: Sequence[str])
     ours = composer.config(overrides, 3, hydras.directory)
     assert OmegaConf.to_yaml(ours) == OmegaConf.to_yaml(theirs)
     assert OmegaConf.get_cache(ours) == OmegaConf.get_cache(theirs)
+
+
+def resolved(composer: Composer, overrides: Sequence[str]) -> Composed:
+    return composer.composed(overrides, 3)()
 
 
 def outcome(compose: Callable[[], Any]) -> Outcome:
