@@ -128,9 +128,10 @@ class Composer:
                 (override,) = self._parser.parse_overrides([line])
             except HydraException:
                 return None
-            known = self._read[line] = self._kind_of(override, line)
+            known = self._kind_of(override, line)
             if isinstance(known, Value):
                 self._look_at({".".join(known.path): known.value})
+            self._read[line] = known
         return known
 
     def _kind_of(self, override: Override, line: str) -> Value | _Chosen:
@@ -140,10 +141,10 @@ class Composer:
         value = None if override.is_sweep_override() else override.value()
         if self._is_group(key) and not isinstance(value, dict):
             return _Chosen(own=True)
-        usual = mark is not None and override.package is None and not override.is_sweep_override()
-        if not usual or isinstance(value, dict) or {*"[$"} & {*key, *("$" * ("$" in line))}:
+        unusual = override.package is not None or override.is_sweep_override() or "[" in key or "$" in line
+        if mark is None or unusual or isinstance(value, dict):
             return _Chosen(own=True, key=key, adds=bool(mark))
-        return Value((*key.split("."),), value, mark or "")
+        return Value((*key.split("."),), value, mark)
 
     def _is_group(self, key: str) -> bool:
         if key not in self._groups:
