@@ -186,7 +186,7 @@ class JobCallbacks:
         self._jobs = {job.num: job for job in jobs}
         self._compose = compose
         self._task_function = task_function
-        self._active: dict[int, Any]  # Any: as above = {}
+        self._active: dict[int, Any] = {}  # Any: as above
 
     def __call__(self, event: Event) -> None:
         """Call what is due at this event."""
