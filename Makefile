@@ -33,8 +33,8 @@ $(VENV)/.installed-test: pyproject.toml
 demo: $(VENV)/.installed   ## install, then make one emulated video
 	@$(BIN)/python -m runner
 
-test: $(VENV)/.installed-test   ## run every test
-	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+test: $(VENV)/.installed-test   ## run every test; many of them wait, so that there are more processes than cores
+	@$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 2)) --dist loadfile
 
 # With the next Hydra and OmegaConf, in an environment beside this one; what cannot be had is said and passes.
 NEXT := .venv-next
