@@ -11,6 +11,12 @@ if TYPE_CHECKING:
     from runner.api.generate import generate_image, generate_image_async, generate_video, generate_video_async
     from runner.api.handler import ProviderHandler, register_provider
     from runner.api.media import Media, MediaContent, MediaType
+    from runner.api.progress import (
+        ImageGenerationUpdate,
+        ImageProgressCallback,
+        ProgressCallback,
+        VideoGenerationUpdate,
+    )
     from runner.api.request import (
         AspectRatio,
         ImageGenerationRequest,
@@ -19,12 +25,6 @@ if TYPE_CHECKING:
         VideoGenerationRequest,
     )
     from runner.api.response import ImageGenerationResponse, VideoGenerationResponse
-    from runner.api.update import (
-        ImageGenerationUpdate,
-        ImageProgressCallback,
-        ProgressCallback,
-        VideoGenerationUpdate,
-    )
     from runner.errors import (
         ArtifactError,
         AuthenticationError,
@@ -121,7 +121,7 @@ _HOMES = {
         "VideoGenerationRequest",
     ),
     "runner.api.response": ("ImageGenerationResponse", "VideoGenerationResponse"),
-    "runner.api.update": (
+    "runner.api.progress": (
         "ImageGenerationUpdate",
         "ImageProgressCallback",
         "ProgressCallback",

@@ -23,10 +23,9 @@ from .chain import along, along_async, gives_way
 from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
 from .folder import Folder
 from .order import Order, order
-from .progress import Progress
+from .progress import ImageProgressCallback, Progress, ProgressCallback
 from .request import GenerationRequest, ImageGenerationRequest, VideoGenerationRequest
 from .response import ImageGenerationResponse, VideoGenerationResponse
-from .update import ImageProgressCallback, ProgressCallback
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from runner.errors import ConfigError
 
 if TYPE_CHECKING:
     from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
+    from .progress import ImageProgressCallback, ProgressCallback
     from .request import ImageGenerationRequest, VideoGenerationRequest
     from .response import ImageGenerationResponse, VideoGenerationResponse
-    from .update import ImageProgressCallback, ProgressCallback
 
 METHODS = ("generate_video", "generate_video_async", "generate_image", "generate_image_async")
 

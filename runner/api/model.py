@@ -1,4 +1,4 @@
-"""From a model's or deployment's name to its rules."""
+"""Find a model's rules by its name or deployment."""
 
 from __future__ import annotations
 

@@ -1,19 +1,23 @@
-"""From the engine's events to a program's progress callback."""
+"""Tell a program's callback of progress, from the engine's events."""
 
 from __future__ import annotations
 
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
 
 from runner.artifacts.result import RunStatus
+from runner.config.frozen import Frozen
 from runner.engine.run import Event
 from runner.providers.base import JobStatus
 from runner.providers.job import job_status
 
-from .update import GenerationUpdate, ImageGenerationUpdate, Status, VideoGenerationUpdate
+from .response import ImageGenerationResponse, VideoGenerationResponse
 
 Callback = Callable[[Any], object]
 """Any: a `VideoGenerationUpdate` or an `ImageGenerationUpdate`; may return an awaitable."""
@@ -121,3 +125,50 @@ class Progress:
         if config.request.kind == "image":
             return ImageGenerationUpdate(**told, partial_image=event.partial)
         return VideoGenerationUpdate(**told)
+
+
+Status = Literal["queued", "processing", "completed", "failed"]
+
+
+class GenerationUpdate(Frozen):
+    """One answer about the work.
+
+    Attributes:
+        request_id: the job's id; images have no job, so that theirs is the request's.
+        status: queued, processing, completed or failed.
+        progress_percent: 0 to 100; None only from a provider of your own.
+        update: the server's own status word, and the provider and model at work.
+        error: what was said when it failed.
+    """
+
+    request_id: str
+    status: Status
+    progress_percent: int | None = Field(None, ge=0, le=100)
+    update: Mapping[str, Any] = Field(default_factory=dict)  # Any: what a provider of your own puts there
+    error: str | None = None
+
+
+class VideoGenerationUpdate(GenerationUpdate):
+    """One answer about a video's job.
+
+    Attributes:
+        result: None, as the file is not there yet when the job is completed; for updates that are built by hand.
+    """
+
+    result: VideoGenerationResponse | None = None
+
+
+class ImageGenerationUpdate(GenerationUpdate):
+    """How far an image request is.
+
+    Attributes:
+        partial_image: a sketch of the image, where `partial_images` asked for some and this one has just come.
+        result: None; for updates that are built by hand.
+    """
+
+    result: ImageGenerationResponse | None = None
+    partial_image: Path | None = None
+
+
+ProgressCallback = Callable[[VideoGenerationUpdate], Awaitable[None] | None]
+ImageProgressCallback = Callable[[ImageGenerationUpdate], Awaitable[None] | None]

@@ -1,13 +1,16 @@
-"""Arguments of a command: what is wrong with them is said as all errors are, with what to type."""
+"""Read a command's arguments and directory: what is wrong with them is said as all errors are."""
 
 from __future__ import annotations
 
 import argparse
 import re
+from pathlib import Path
 from typing import NoReturn
 
+from runner.artifacts.result_file import NAME
 from runner.config import did_you_mean
 from runner.errors import ConfigError
+from runner.shell import word
 
 _UNKNOWN = re.compile(r"unrecognized arguments: (?P<first>\S+)")
 _FLAG = re.compile(r"--[\w-]+")
@@ -27,3 +30,14 @@ class Parser(argparse.ArgumentParser):
             message = f"{flag} is {'no flag' if is_flag else 'one argument too many'} of {self.prog}"
         hint = f"did you mean {near}?" if near else f"{self.prog} --help"
         raise ConfigError(f"{message}; nothing was sent", hint=hint)
+
+
+_NAMES_THEM = "python -m runner ls names the runs and sweeps that are there"
+
+
+def refuse_file(path: Path, command: str) -> None:
+    """Raise `ConfigError` for a file, with the command on the directory that it lies in."""
+    if path.is_file():
+        holds_run = any((path.parent / name).is_file() for name in (NAME, "ledger.sqlite3"))
+        hint = f"its directory: python -m runner {command} {word(str(path.parent))}" if holds_run else _NAMES_THEM
+        raise ConfigError(f"{path} is a file; {command} takes a directory", hint=hint)

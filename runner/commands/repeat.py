@@ -22,8 +22,7 @@ from runner.config.shipped import option
 from runner.errors import ConfigError
 from runner.shell import word
 
-from .parser import Parser
-from .place import refuse_file
+from .parser import Parser, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:

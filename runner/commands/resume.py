@@ -10,8 +10,7 @@ from runner.cli.slips import refuse_slips
 from runner.compose.prompt_guard import refuse_broken_prompts
 from runner.shell import word
 
-from .parser import Parser
-from .place import refuse_file
+from .parser import Parser, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
-from .parser import Parser
-from .place import refuse_file
+from .parser import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result

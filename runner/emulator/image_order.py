@@ -9,8 +9,9 @@ from typing import cast
 from runner.emulator import catalog
 from runner.emulator.catalog import ImageRules
 from runner.emulator.images import Format
-from runner.emulator.parameters import Parameters
 from runner.emulator.refusal import Refusal, invalid_value, missing_parameter
+
+from .body import Parameters
 
 FORMATS = ("png", "webp", "jpeg", "gif", "svg")
 SHARED = (

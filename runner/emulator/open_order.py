@@ -7,10 +7,11 @@ import re
 from dataclasses import dataclass
 
 from runner.emulator.body import Body
-from runner.emulator.clip import FRAME_RATE
 from runner.emulator.compatible import invalid
 from runner.emulator.manner import FLAGS, OBJECTS, REAL, WHOLE, Manner
 from runner.emulator.refusal import Refusal
+
+from .video import FRAME_RATE
 
 DEFAULT_SIZE = "832x480"
 STEP = 16

@@ -16,12 +16,13 @@ from runner.emulator import injection
 from runner.emulator.body import Body, read_body
 from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
 from runner.emulator.limits import Limits
-from runner.emulator.parameters import Parameters
 from runner.emulator.refusal import Refusal
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import State
 from runner.emulator.studio import Studio
 from runner.emulator.surface import Surface
+
+from .body import Parameters
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The emulator as a child process whose life is tied to this one."""
+"""Run the emulator as a child process whose life is tied to this one, and read its ledger."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from runner.child import start
-from runner.emulator.ledger import read_ledger
-from runner.emulator.settings import EmulatorSettings
+
+from .settings import EmulatorSettings
 
 STOP_TIMEOUT = 5.0
 
@@ -128,3 +128,15 @@ class EmulatorProcess:
         if self._child is None:
             raise EmulatorStartError("the emulator was not started")
         return self._child
+
+
+PATH = "/_emulator/ledger"
+TIMEOUT = 10.0
+
+
+def read_ledger(base_url: str) -> dict[str, object]:
+    """The ledger of the emulator at `base_url` (with or without `/v1`)."""
+    from urllib.request import urlopen
+
+    with urlopen(base_url.rstrip("/").removesuffix("/v1") + PATH, timeout=TIMEOUT) as answer:  # noqa: S310
+        return cast("dict[str, object]", json.load(answer))

@@ -1,4 +1,4 @@
-"""Serving the emulator on a loopback socket until it is told to stop."""
+"""Serve the emulator on a loopback socket until it is told to stop."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import socket
 import sys
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from runner.emulator.app import create_app
-from runner.emulator.protocol import CuttableProtocol
-from runner.emulator.settings import HOST, EmulatorSettings
+from .app import create_app
+from .injection import TRANSPORT
+from .settings import HOST, EmulatorSettings
 
 TICK = 1.0
 KEEP_ALIVE = 75
@@ -128,3 +131,25 @@ def serve(
         server.run([sock])
     finally:
         sock.close()
+
+
+class CuttableProtocol(H11Protocol):
+    """Puts the connection's transport into every request's `scope["extensions"]`."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Wrap the application for this connection."""
+        super().connection_made(transport)
+        # Any: uvicorn's own ASGI types are typed dictionaries, Starlette's are mappings.
+        inner: Any = self.app
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["extensions"] = {TRANSPORT: transport}
+            await inner(scope, receive, send)
+
+        wrapped: Any = app
+        self.app = wrapped
+
+
+def as_app(app: ASGIApp) -> Any:  # Any: see above
+    """The application as uvicorn's Config wants to see it."""
+    return app

@@ -1,7 +1,9 @@
-"""The two faces of the API, OpenAI's and Azure's: how each authenticates, names models and words errors."""
+"""Speak as OpenAI or Azure: how each authenticates, names models and words errors."""
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 import secrets
@@ -9,11 +11,29 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 
-from runner.emulator import catalog
-from runner.emulator.catalog import ImageRules
-from runner.emulator.jwt import is_expired, is_jwt
-from runner.emulator.refusal import Refusal, model_not_found
-from runner.emulator.settings import EmulatorSettings
+from . import catalog
+from .catalog import ImageRules
+from .refusal import Refusal, model_not_found
+from .settings import EmulatorSettings
+
+_JWT = re.compile(r"eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}")
+
+
+def is_jwt(text: str) -> bool:
+    """Whether this is a token by its form."""
+    return _JWT.fullmatch(text) is not None
+
+
+def is_expired(token: str, now: float) -> bool:
+    """Whether the `exp` claim of a token lies before `now`, in Unix seconds; a token without one never expires."""
+    payload = token.split(".")[1].rstrip("=")
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except ValueError:
+        return False
+    expiry = claims.get("exp") if isinstance(claims, dict) else None
+    return isinstance(expiry, int | float) and expiry <= now
+
 
 _DATED = re.compile(r"\d{4}-\d{2}-\d{2}(-preview)?")
 _DENIED = (

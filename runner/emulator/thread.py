@@ -11,9 +11,10 @@ from typing import Self
 
 from runner.emulator.app import create_app
 from runner.emulator.faults import Rule
-from runner.emulator.ledger import read_ledger
 from runner.emulator.server import Server, base_url, listen
 from runner.emulator.settings import EmulatorSettings
+
+from .process import read_ledger
 
 
 class EmulatorThread:

@@ -1,13 +1,17 @@
-"""Clips as real files: H.264 and AAC in an MP4, a WebP thumbnail, a JPEG sprite sheet."""
+"""Make clips as real files, with thumbnail and sprite sheet, each cached under what determines it."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import os
+from array import array
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
 
 import av
 from av.audio import AudioStream
@@ -15,9 +19,70 @@ from av.container import OutputContainer
 from av.video import VideoStream
 from PIL import Image, ImageDraw
 
-from runner.emulator import drawing
-from runner.emulator.clip import SUFFIXES, Clip, Variant
-from runner.emulator.tone import SAMPLE_RATE, tone
+from . import drawing
+
+Variant = Literal["video", "thumbnail", "spritesheet"]
+SUFFIXES: dict[Variant, str] = {"video": ".mp4", "thumbnail": ".webp", "spritesheet": ".jpg"}
+MEDIA_TYPES: dict[Variant, str] = {"video": "video/mp4", "thumbnail": "image/webp", "spritesheet": "image/jpeg"}
+RENDERING = 2
+"""Raise it when the drawing changes, so that no stale file is served."""
+
+
+FRAME_RATE = 24
+"""Frames per second, unless a request says otherwise."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A clip to render: `width` and `height` in pixels, `reference` the name of a file in the media folder."""
+
+    prompt: str
+    label: str
+    width: int
+    height: int
+    seconds: int
+    reference: str | None = None
+    min_bytes: int = 0
+    fps: int = FRAME_RATE
+    frames: int = 0
+    """How many; 0: as many as its seconds take."""
+
+    @property
+    def length(self) -> int:
+        """Its number of frames."""
+        return self.frames or self.seconds * self.fps
+
+    def name(self) -> str:
+        """The cached files' common stem."""
+        key = json.dumps([RENDERING, *vars(self).values()])
+        return hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+SAMPLE_RATE = 48_000
+FRAME_SAMPLES = 1024
+LOUDNESS = 0.04
+PERIODS = (240, 216, 192, 180, 160, 144, 128, 120)
+"""Samples per wave: whole numbers, so that one wave can be repeated; 200 to 400 Hz."""
+
+
+def _wave(period: int) -> array[float]:
+    return array("f", (LOUDNESS * math.sin(2 * math.pi * n / period) for n in range(period)))
+
+
+def tone(key: str, seconds: float) -> Iterator[av.AudioFrame]:
+    """Mono float frames of exactly `seconds` at 48 kHz."""
+    period = PERIODS[hashlib.sha256(key.encode("utf-8", "replace")).digest()[0] % len(PERIODS)]
+    wave = _wave(period)
+    total = round(seconds * SAMPLE_RATE)
+    samples = (wave * (total // period + 1))[:total]
+    for start in range(0, total, FRAME_SAMPLES):
+        chunk = samples[start : start + FRAME_SAMPLES]
+        frame = av.AudioFrame("fltp", "mono", len(chunk))
+        plane = frame.planes[0]
+        plane.update(chunk.tobytes().ljust(plane.buffer_size, b"\0"))
+        frame.sample_rate, frame.pts, frame.time_base = SAMPLE_RATE, start, Fraction(1, SAMPLE_RATE)
+        yield frame
+
 
 SHEET_COLUMNS = 5
 SHEET_FRAMES = 20

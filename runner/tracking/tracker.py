@@ -15,8 +15,7 @@ from runner.engine.run import Event, Run
 from runner.shell import word
 
 from .facts import run_facts, sweep_facts, without_credentials
-from .register import Known, Register
-from .store import Facts, Store
+from .store import Facts, Known, Register, Store
 
 _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""

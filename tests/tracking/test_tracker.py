@@ -14,8 +14,7 @@ from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result
 from runner.config.tracking import MlflowTracking
 from runner.engine.run import Event, Run
 from runner.tracking.facts import params, run_facts, sweep_facts, without_credentials
-from runner.tracking.register import NAME, Known, Register
-from runner.tracking.store import End, Facts
+from runner.tracking.store import NAME, End, Facts, Known, Register
 from runner.tracking.tracker import Tracker
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
