@@ -40,9 +40,11 @@ from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import Endpoint
 from .environment import proxy_of
 from .file_address import host_of
-from .images import MOST_EXTRA, image_file, is_stream, read_all_images, read_stream
+from .image_stream import is_stream, read_stream
+from .images import MOST_EXTRA, image_file, read_all_images
 from .intake import PLAIN, Intake, received
-from .job import job_at, read_created, read_failed, read_job
+from .job import read_created, read_failed, read_job
+from .job_address import job_at
 from .json_answer import read_documents
 from .listing import no_list, read_page, unlisted
 from .named_files import holds_file, named_files
