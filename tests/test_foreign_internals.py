@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -139,3 +140,20 @@ def test_few_places_use_private_parts_of_other_packages_and_each_is_explained():
 
 def test_nothing_of_other_packages_is_changed():
     assert found()[1] == []
+
+
+CODE = """
+import gc, os, sys
+def state():
+    return gc.isenabled(), gc.get_threshold(), gc.get_freeze_count(), list(sys.meta_path), dict(os.environ)
+before = state()
+import runner
+runner.VideoGenerationConfig(provider="openai", model="sora-2", api_key="k")
+runner.generate_video
+assert state() == before, state()
+"""
+
+
+def test_the_python_api_changes_nothing_of_the_process():
+    done = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

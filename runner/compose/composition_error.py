@@ -19,7 +19,7 @@ from runner.config.shipped import directory
 from runner.errors import RunnerError
 from runner.shell import line, word
 
-_OVERRIDDEN = re.compile(r"Could not override '(?P<key>[^']+)'")
+_OVERRIDDEN = re.compile(r"(?:Could not override|No earlier Group Default for) '(?P<key>[^']+)'")
 _DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")
 _ADDED = re.compile(r"An item is already at '(?P<key>[^']+)'")
 _UNCHOSEN = re.compile(r"You must specify '(?P<key>[^']+)'")

@@ -182,6 +182,7 @@ def test_a_primary_config_with_hydras_default_is_a_sweep_like_any(own, said):
 
 
 @pytest.mark.parametrize("mode", [[], ["-m"]])
+@pytest.mark.filterwarnings("ignore:register_new_resolver:UserWarning")  # OmegaConf 2.4 has another name for it
 def test_resolvers_of_a_callback_work_with_and_without_a_sweep(own, said, here, monkeypatch, mode):
     library = (
         "from hydra.experimental.callback import Callback\nfrom omegaconf import OmegaConf\n"

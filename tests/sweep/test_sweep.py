@@ -8,6 +8,7 @@ import pickle
 import sys
 from pathlib import Path
 
+import hydra
 import pytest
 import yaml
 from hydra.core.hydra_config import HydraConfig
@@ -18,6 +19,8 @@ from runner.sweep.job_return import LazyJobReturn, exit_code
 
 # Optuna 2 is what Hydra's sweeper pins; it and its SQLAlchemy warn of what later versions drop.
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+# Hydra 1.4 has no callback that pickles any more, and the sweeper that there is for Optuna was made for 1.3.
+NOT_YET = pytest.mark.skipif(not hydra.__version__.startswith("1.3."), reason="made for Hydra 1.3")
 DOOMED = [{"match": {"operation": "create", "prompt": "doomed"}, "fault": "internal"}]
 
 
@@ -145,6 +148,7 @@ def test_an_interrupt_ends_with_130_and_keeps_what_is_known(sweep, here: Path, r
     assert "out" in capsys.readouterr().out
 
 
+@NOT_YET
 def test_hydras_own_callback_writes_into_the_right_directories(sweep, here: Path) -> None:
     callback = "+hydra.callbacks.pickle._target_=hydra.experimental.callbacks.PickleJobInfoCallback"
     assert sweep(callback, "request.prompt=a,b") == 0
@@ -170,6 +174,7 @@ def test_other_launchers_run_our_sweeper(sweep, here: Path, launcher: str, make_
 
 
 @OPTUNA_WARNS
+@NOT_YET
 def test_optuna_runs_our_launcher(sweep, here: Path) -> None:
     study = [
         "hydra/sweeper=optuna",
@@ -192,6 +197,7 @@ def test_optuna_runs_our_launcher(sweep, here: Path) -> None:
 
 
 @OPTUNA_WARNS
+@NOT_YET
 def test_a_dry_run_of_another_sweeper_shows_its_first_batch(sweep, here: Path, emulator, capsys) -> None:
     study = ["hydra/sweeper=optuna", "hydra/sweeper/sampler=random", "hydra.sweeper.n_jobs=2", "dry_run=true"]
     with pytest.raises(SystemExit) as ended:
