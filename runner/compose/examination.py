@@ -50,10 +50,10 @@ def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
 
 def overwritten(run: RunConfig, directory: Path) -> Problem | None:
     """Why the run must not be written to `directory`, which holds another one."""
-    from runner.ledger import Acquaintance, fingerprint
+    from runner.ledger import LedgerIndex, fingerprint
 
     with suppress(ConfigError):  # a request that cannot be made is a problem that has been said
-        return occupied(directory, fingerprint(run), Acquaintance(), "hydra.run.dir")
+        return occupied(directory, fingerprint(run), LedgerIndex(), "hydra.run.dir")
     return None
 
 

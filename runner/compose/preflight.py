@@ -18,7 +18,7 @@ from runner.shell import word
 from .finding import Finding, lines
 
 if TYPE_CHECKING:
-    from runner.ledger import Acquaintance
+    from runner.ledger import LedgerIndex
 
     from .job import Job
     from .plan import Plan
@@ -108,11 +108,11 @@ def _body(config: RunConfig) -> list[Problem]:
 
 
 def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
-    from runner.ledger import Acquaintance
+    from runner.ledger import LedgerIndex
 
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}
-    ledgers = Acquaintance()
+    ledgers = LedgerIndex()
     for job in jobs:
         first = taken.setdefault(job.directory, job.num)
         if first != job.num:
@@ -135,7 +135,7 @@ def _unnamable(directory: Path) -> Problem | None:
     return Problem("hydra.sweep.subdir", f"{directory.name[:80]}… cannot be made: the name is too long")
 
 
-def occupied(directory: Path, work: str, ledgers: Acquaintance, key: str) -> Problem | None:
+def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Problem | None:
     """Why the run of fingerprint `work` must not be written to `directory`, if another one lies there.
 
     The same run is gone on with, not made again.
@@ -173,7 +173,7 @@ def _rebuilding(directory: Path) -> str:
     return rebuilding(next(around, directory))
 
 
-def _strangers(directories: Sequence[Path], ledgers: Acquaintance) -> Iterator[Finding]:
+def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Finding]:
     """Runs that share a ledger with these and are not among them: theirs is another sweep."""
     own = {*directories}
     places = {found[0] for directory in directories if (found := ledgers.find(directory)) is not None}

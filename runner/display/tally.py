@@ -122,7 +122,7 @@ class Tally:
 
 
 class _Money:
-    """What runs count as spent, beside what all of them are estimated at; see `Purse`, which keeps the limits."""
+    """Sum up what runs count as spent, beside their estimates; `BudgetTracker` keeps the limits."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._budget = runs[0].config.budget if runs else None

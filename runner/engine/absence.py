@@ -24,16 +24,16 @@ def absent(result: Result, error: JobNotFoundError, provider: Provider, clock: C
     `JobNotFoundError` parks it. `ExpiredError` gives it up: it was not found by several processes over hours, by the
     server's clock and by one that no change of time moves, where it was created and with the key that created it.
     """
-    elsewhere = _other_account(result, provider)
+    other_runs = _other_account(result, provider)
     known = result.absence
     if known is None or (known.endpoint, known.credential) != (provider.endpoint, provider.credential):
         result.absence = _first(error, provider, clock)
     else:
         passed = _passed(known, error, clock)
         result.absence = known.model_copy(update={"looks": known.looks + 1, "seconds": passed})
-    if not elsewhere and given_up(result.absence):
+    if not other_runs and given_up(result.absence):
         return _expired(result, error)
-    about = f"; {elsewhere}" if elsewhere else ""
+    about = f"; {other_runs}" if other_runs else ""
     return _again(error, f"{error.message}{about}")
 
 

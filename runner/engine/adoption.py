@@ -19,7 +19,7 @@ from runner.providers.job import backend_id
 
 from .clock import Backoff
 from .endpoint import Endpoint
-from .likeness import AROUND, MARGIN, Elsewhere, Lost, Rival, alike, listed_prompt, lost_request, unanswered
+from .likeness import AROUND, MARGIN, Lost, OtherRuns, Rival, alike, listed_prompt, lost_request, unanswered
 
 _IMAGE = "images are kept as no jobs, so that there is no list to find them in"
 
@@ -35,7 +35,7 @@ class Findings:
     reasons: dict[int, str] = field(default_factory=dict)
 
 
-async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: Elsewhere) -> Findings:
+async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: OtherRuns) -> Findings:
     """Look for lost requests in the endpoint's list of jobs, of which some belong to `others`.
 
     Nothing is paid, and no error is raised: a list that cannot be read is a reason among others. Where the list ends
@@ -51,7 +51,7 @@ async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: Elsewhere) 
 def match(
     lost: Sequence[Lost],
     jobs: Iterable[Job],
-    others: Elsewhere,
+    others: OtherRuns,
     *,
     complete_since: float = -math.inf,
     shortfall: str = "the list of jobs is not complete",
@@ -106,7 +106,7 @@ def _marked(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]:
     return given
 
 
-def _rivals(others: Elsewhere) -> list[Rival]:
+def _rivals(others: OtherRuns) -> list[Rival]:
     return [
         Rival(place, lost_request(number, result, attempt))
         for place, result in others.open
@@ -114,7 +114,7 @@ def _rivals(others: Elsewhere) -> list[Rival]:
     ]
 
 
-def _own(others: Elsewhere) -> list[Rival]:
+def _own(others: OtherRuns) -> list[Rival]:
     return [
         Rival(Path(), lost_request(number, result, attempt))
         for result in others.own

@@ -16,15 +16,15 @@ from .clock import Backoff, Clock
 class Capacity:
     """Places, `most` of them at first, which are given in the order they were asked for."""
 
-    def __init__(self, most: int, halt: Halt | None = None) -> None:
-        """Whoever waits for a place hears of `halt`, if given."""
+    def __init__(self, most: int, stop_event: StopEvent | None = None) -> None:
+        """Make places; a `stop_event`, if given, ends the wait for one."""
         self._most = most
         self._size = float(most)
         self._held: set[Hashable] = set()
         self._waiting: deque[tuple[Hashable, asyncio.Future[None]]] = deque()
-        self._halt = halt
-        if halt is not None:
-            halt.heard_by(self._dismiss)
+        self._stop_submitting = stop_event
+        if stop_event is not None:
+            stop_event.on_set(self._dismiss)
 
     @property
     def limit(self) -> int:
@@ -37,9 +37,9 @@ class Capacity:
         return len(self._held)
 
     async def enter(self, holder: Hashable) -> None:
-        """Wait for a free place and take it for `holder`; raises `Halted` if submitting ends before."""
-        if self._halt is not None:
-            self._halt.check()
+        """Wait for a free place and take it for `holder`; raises `StoppedError` if submitting ends before."""
+        if self._stop_submitting is not None:
+            self._stop_submitting.check()
         if not self._waiting and self.held < self.limit:
             self._held.add(holder)
             return
@@ -102,7 +102,7 @@ class Capacity:
     def _dismiss(self) -> None:
         for _, turn in self._waiting:
             if not turn.done():
-                turn.set_exception(Halted)
+                turn.set_exception(StoppedError)
         self._waiting.clear()
 
 
@@ -115,8 +115,8 @@ class JobPlaces(Capacity):
     TCP's slow start.
     """
 
-    def __init__(self, most: int, halt: Halt | None = None) -> None:
-        super().__init__(most, halt)
+    def __init__(self, most: int, stop_event: StopEvent | None = None) -> None:
+        super().__init__(most, stop_event)
         self._known: int | None = None
         """How many jobs the provider runs at most, as far as its refusals tell."""
         self._refused = 0
@@ -256,48 +256,48 @@ class SubmissionPause(Pause):
         self._places.grow()
 
 
-class Halted(Exception):  # noqa: N818 - no error: the run has simply not been started
+class StoppedError(Exception):
     """Nothing may be submitted any more; the run stays planned."""
 
 
-class Halt:
-    """Said once, never taken back."""
+class StopEvent:
+    """Tell that nothing more is submitted: set once, never cleared."""
 
     def __init__(self) -> None:
-        self._said = asyncio.Event()
-        self._firm = False
+        self._event = asyncio.Event()
+        self._immediate = False
         self._listeners: list[Callable[[], None]] = []
 
     @property
-    def said(self) -> bool:
+    def is_set(self) -> bool:
         """Whether submitting has ended."""
-        return self._said.is_set()
+        return self._event.is_set()
 
     @property
-    def firm(self) -> bool:
+    def immediate(self) -> bool:
         """Whether even a request that was journalled as leaving must not leave."""
-        return self._firm
+        return self._immediate
 
-    def say(self, *, gently: bool = False) -> None:
-        """End submitting; `gently` lets leave what has been journalled so."""
-        self._firm = self._firm or not gently
-        self._said.set()
+    def set(self, *, drain: bool = False) -> None:
+        """End submitting; with `drain`, what was journalled as leaving still leaves."""
+        self._immediate = self._immediate or not drain
+        self._event.set()
         for listener in self._listeners:
             listener()
 
-    def heard_by(self, listener: Callable[[], None]) -> None:
-        """Call `listener` when submitting ends; it may hear it more than once."""
+    def on_set(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when submitting ends; it may be called more than once."""
         self._listeners.append(listener)
 
     def check(self) -> None:
-        """Raise `Halted` if submitting has ended."""
-        if self.said:
-            raise Halted
+        """Raise `StoppedError` if submitting has ended."""
+        if self.is_set:
+            raise StoppedError
 
     async def sleep(self, seconds: float, clock: Clock) -> None:
-        """Wait, and raise `Halted` as soon as submitting has ended."""
+        """Wait, and raise `StoppedError` as soon as submitting has ended."""
         self.check()
-        sleeper, listener = asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._said.wait())
+        sleeper, listener = asyncio.create_task(clock.sleep(seconds)), asyncio.create_task(self._event.wait())
         try:
             await asyncio.wait({sleeper, listener}, return_when=asyncio.FIRST_COMPLETED)
         finally:

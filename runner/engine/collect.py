@@ -17,7 +17,7 @@ from runner.providers.base import FORBIDDEN, Content
 
 from .clock import Backoff
 from .endpoint import Endpoint
-from .journal import Journal
+from .recorder import RunRecorder
 
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ _LEFT = (DiskError, asyncio.CancelledError)
 
 async def collect(
     endpoint: Endpoint,
-    journal: Journal,
+    recorder: RunRecorder,
     opened: Callable[[], AbstractAsyncContextManager[Content]],
     part: Path,
     check: Callable[[Stored], Awaitable[T]],
@@ -70,7 +70,7 @@ async def collect(
 
     def mention(state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
-            journal.tell(note=f"the download failed and is tried again: {state.outcome.exception()}")
+            recorder.tell(note=f"the download failed and is tried again: {state.outcome.exception()}")
 
     retrying = AsyncRetrying(
         sleep=endpoint.clock.sleep,
@@ -83,7 +83,7 @@ async def collect(
     try:
         return await retrying(once)
     except _TROUBLE as error:
-        raise _given_up(journal, tried, error, unverified) from error
+        raise _given_up(recorder, tried, error, unverified) from error
 
 
 def _set_aside(part: Path, unverified: Path, *, instead: bool) -> None:
@@ -112,8 +112,8 @@ async def _transfer(
     return stored
 
 
-def _given_up(journal: Journal, tries: int, error: Exception, unverified: Path | None) -> ArtifactError:
-    job_id = journal.result.job_id
+def _given_up(recorder: RunRecorder, tries: int, error: Exception, unverified: Path | None) -> ArtifactError:
+    job_id = recorder.result.job_id
     what = f"the file of job {job_id}" if job_id else "the file"
     times = "once" if tries == 1 else f"{tries} times"
     hint = "it is paid and stays at the provider until it expires; only the download has to be repeated"

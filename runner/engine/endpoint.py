@@ -23,10 +23,10 @@ from runner.errors import (
 )
 from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
-from .capacity import Capacity, Halt, Halted, JobPlaces, Pause, Share, SubmissionPause
+from .capacity import Capacity, JobPlaces, Pause, Share, StopEvent, StoppedError, SubmissionPause
 from .clock import Clock
+from .job_list_poller import JobListPoller
 from .mismatch import Doubles
-from .rollcall import RollCall
 from .run import Run
 
 A = TypeVar("A")
@@ -47,12 +47,12 @@ class Endpoint:
     """A provider's one client with its limits.
 
     Attributes:
-        halt: said when nothing more may be submitted here.
+        stop_event: set when nothing more may be submitted here.
         places: those for jobs at the provider, held from a paid request until its job has ended.
         submissions: the pause that a 429 on a paid request imposes on paid requests.
         reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
             running jobs" must not keep finished videos from being collected.
-        rollcall: what hears of many jobs at once.
+        job_list_poller: asks for many jobs at once.
         doubles: what notices one job or file that came to two runs.
         durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
@@ -65,15 +65,15 @@ class Endpoint:
         self.provider = provider
         self.config = config
         self.clock = clock
-        self.halt = Halt()
+        self.stop_event = StopEvent()
         requests = config.max_concurrent_requests
-        self.places = JobPlaces(config.max_concurrent_jobs, self.halt)
-        self._paid = Capacity(requests, self.halt)
+        self.places = JobPlaces(config.max_concurrent_jobs, self.stop_event)
+        self._paid = Capacity(requests, self.stop_event)
         self._requests = Capacity(requests)
         self._transfers = Share(self._requests)
         self.submissions = SubmissionPause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
-        self.rollcall = RollCall(
+        self.job_list_poller = JobListPoller(
             clock,
             config.poll_interval,
             self._page,
@@ -94,7 +94,7 @@ class Endpoint:
 
     @asynccontextmanager
     async def submission(self, run: Hashable) -> AsyncIterator[None]:
-        """Wait for the turn to send one paid request: places, pauses, pace; raises `Halted`.
+        """Wait for the turn to send one paid request: places, pauses, pace; raises `StoppedError`.
 
         The run keeps its place among the jobs, for as long as its job is at the provider, unless this is left with an
         error.
@@ -181,16 +181,16 @@ class Endpoint:
 
     def stop(self, error: RunnerError) -> bool:
         """End submitting here; whether this is the first to say so."""
-        if self.halt.said:
+        if self.stop_event.is_set:
             return False
         self.stopped_by = error
-        self.halt.say()
+        self.stop_event.set()
         return True
 
     def check_model(self, model: str) -> None:
-        """Raise `Halted` if this endpoint has no model of that name."""
+        """Raise `StoppedError` if this endpoint has no model of that name."""
         if model in self._missing:
-            raise Halted
+            raise StoppedError
 
     def lacks_model(self, model: str) -> bool:
         """Let nothing more be submitted with `model`; whether this is the first to say so."""
@@ -242,17 +242,17 @@ class Endpoint:
             while (wait := self._submission_wait()) > 0:
                 if (paused := max(self.submissions.left, self.reads.left)) > self.config.patience:
                     self.stop(self._too_long(paused))
-                await self.halt.sleep(wait, self.clock)
+                await self.stop_event.sleep(wait, self.clock)
             for capacity in needed:
                 await capacity.enter(run)
             # A 429 or the end of submitting may have come in between. Who waits for its end holds nothing.
-            if not self.halt.said and self._submission_wait() <= 0:
+            if not self.stop_event.is_set and self._submission_wait() <= 0:
                 return
             for capacity in needed:
                 capacity.leave(run)
 
     def _submission_wait(self) -> float:
-        self.halt.check()
+        self.stop_event.check()
         until_next = self._next_submission - self.clock.elapsed()
         return max(until_next, self.submissions.left, self.reads.left)
 
@@ -310,7 +310,7 @@ class Durations:
 
 
 @dataclass(slots=True)
-class Lane:
+class EndpointQueue:
     """A queue of runs, each with its position among all; a run that waits here costs no task."""
 
     config: ProviderConfig
@@ -348,12 +348,12 @@ class Lane:
         return found
 
 
-def lanes(runs: Sequence[Run]) -> dict[ProviderConfig, Lane]:
-    """The runs sorted into lanes, one for each provider config."""
-    found: dict[ProviderConfig, Lane] = {}
+def endpoint_queues(runs: Sequence[Run]) -> dict[ProviderConfig, EndpointQueue]:
+    """Return the runs in queues, one for each provider config."""
+    found: dict[ProviderConfig, EndpointQueue] = {}
     for position, run in enumerate(runs):
-        lane = found.get(run.config.provider)
-        if lane is None:
-            lane = found[run.config.provider] = Lane(run.config.provider)
-        lane.add(position, run)
+        queue = found.get(run.config.provider)
+        if queue is None:
+            queue = found[run.config.provider] = EndpointQueue(run.config.provider)
+        queue.add(position, run)
     return found

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from runner.config import ProviderConfig
 from runner.providers.base import Provider
 
+from .budget_tracker import BudgetTracker
 from .clock import Clock, RealClock
-from .likeness import Elsewhere
-from .purse import Purse
+from .likeness import OtherRuns
 from .run import Observer, Outcome, Run
 from .scheduler import Scheduler
 from .search import Claimed
@@ -26,17 +26,17 @@ def run_all(
     observer: Observer,
     fail_fast: bool = False,
     store: Store | None = None,
-    claimed: Claimed = Elsewhere,
-    purse: Purse | None = None,
+    claimed: Claimed = OtherRuns,
+    budget_tracker: BudgetTracker | None = None,
 ) -> Outcome:
     """Execute all runs concurrently and return when the last has ended.
 
     `store` keeps their records (default: each run's `result.json`); `claimed` tells what is other runs'.
-    `purse` is what they may spend together (default: without a limit).
+    `budget_tracker` is what they may spend together (default: without a limit).
     The first Ctrl-C, SIGTERM or SIGHUP stops submitting and polling, keeps every job's id, and awaits the answers to
     paid requests that are under way; the second leaves at once. `Outcome.interrupted` then names the signal.
     """
-    scheduler = _scheduler(runs, observer, fail_fast, store=store, claimed=claimed, purse=purse)
+    scheduler = _scheduler(runs, observer, fail_fast, store=store, claimed=claimed, budget_tracker=budget_tracker)
     return asyncio.run(_interruptible(scheduler))
 
 
@@ -46,8 +46,8 @@ async def execute(
     observer: Observer,
     fail_fast: bool = False,
     store: Store | None = None,
-    claimed: Claimed = Elsewhere,
-    purse: Purse | None = None,
+    claimed: Claimed = OtherRuns,
+    budget_tracker: BudgetTracker | None = None,
     clock: Clock | None = None,
     create: Callable[[ProviderConfig], Provider] | None = None,
 ) -> Outcome:
@@ -57,7 +57,14 @@ async def execute(
     they are in the outcome.
     """
     scheduler = _scheduler(
-        runs, observer, fail_fast, store=store, claimed=claimed, purse=purse, clock=clock, create=create
+        runs,
+        observer,
+        fail_fast,
+        store=store,
+        claimed=claimed,
+        budget_tracker=budget_tracker,
+        clock=clock,
+        create=create,
     )
     return await scheduler.run()
 
@@ -74,7 +81,7 @@ def _scheduler(
     *,
     store: Store | None,
     claimed: Claimed,
-    purse: Purse | None,
+    budget_tracker: BudgetTracker | None,
     clock: Clock | None = None,
     create: Callable[[ProviderConfig], Provider] | None = None,
 ) -> Scheduler:
@@ -86,7 +93,7 @@ def _scheduler(
         create=create or _create_provider,
         store=store or ResultFiles(),
         claimed=claimed,
-        purse=purse,
+        budget_tracker=budget_tracker,
     )
 
 

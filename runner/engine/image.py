@@ -19,12 +19,12 @@ from runner.providers.images import MOST_EXTRA
 from .collect import collect
 from .endpoint import Endpoint
 from .held_answer import HeldAnswer
-from .journal import Journal
 from .kept_answer import write_answer
 from .mismatch import warn_of_mismatch
 from .partials import add_thumbnail, image_artifact, on_partial
 from .payment import pay, settled
 from .preparation import prepared
+from .recorder import RunRecorder
 from .run import Run
 from .threads import Threads
 
@@ -36,83 +36,83 @@ _CHANGED = "changed"
 _LEFT = "the process ended before all of the answer was on disk"
 
 
-async def make_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+async def make_images(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
     """Generate the images of one request; the run is verified when this returns.
 
     Images that arrive whole are kept although a sibling is lost.
     """
-    config = await prepared(endpoint, journal, threads)
+    config = await prepared(endpoint, recorder, threads)
     # Settled: images have no id to come back for, so that an interrupted run keeps what it paid for.
-    await settled(_make(endpoint, journal, threads, config))
-    if journal.result.status is not RunStatus.VERIFIED:
-        await finish_images(endpoint, journal, threads)
+    await settled(_make(endpoint, recorder, threads, config))
+    if recorder.result.status is not RunStatus.VERIFIED:
+        await finish_images(endpoint, recorder, threads)
 
 
-async def _make(endpoint: Endpoint, journal: Journal, threads: Threads, config: RunConfig) -> None:
+async def _make(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, config: RunConfig) -> None:
     async def keep(batch: ImageBatch) -> None:
         # Decoded while the request counts as in flight: that is what bounds the memory.
-        await keep_images(endpoint, journal, threads, batch)
+        await keep_images(endpoint, recorder, threads, batch)
 
-    sketch = on_partial(journal, threads)
-    await pay(endpoint, journal, lambda _: endpoint.provider.generate(config, sketch), keep)
-    if not _is_elsewhere(journal):
-        await _finish(endpoint, journal, threads)
+    sketch = on_partial(recorder, threads)
+    await pay(endpoint, recorder, lambda _: endpoint.provider.generate(config, sketch), keep)
+    if not _is_elsewhere(recorder):
+        await _finish(endpoint, recorder, threads)
 
 
-async def finish_images(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+async def finish_images(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
     """Check and name what an answer has brought, also one that an earlier process got; the run is verified then.
 
     Addresses that the answer named are recorded by now: an interrupt leaves them to whoever resumes the run.
     """
-    finishing = _finish(endpoint, journal, threads)
-    await (finishing if _is_elsewhere(journal) else settled(finishing))
+    finishing = _finish(endpoint, recorder, threads)
+    await (finishing if _is_elsewhere(recorder) else settled(finishing))
 
 
-def _is_elsewhere(journal: Journal) -> bool:
-    return any(pending.url for pending in journal.result.pending)
+def _is_elsewhere(recorder: RunRecorder) -> bool:
+    return any(pending.url for pending in recorder.result.pending)
 
 
-async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
     first: Picture | None = None
-    waiting, left, problems = [*journal.result.pending], [], []
+    waiting, left, problems = [*recorder.result.pending], [], []
     while waiting:
         pending = waiting.pop(0)
         try:
-            artifact, picture = await _finished(endpoint, journal, threads, pending)
-            journal.add(artifact)
-            warn_of_mismatch(journal, artifact)
-            endpoint.doubles.file(artifact, journal)
+            artifact, picture = await _finished(endpoint, recorder, threads, pending)
+            recorder.add(artifact)
+            warn_of_mismatch(recorder, artifact)
+            endpoint.doubles.file(artifact, recorder)
             first = first or picture
         except (ArtifactError, ExpiredError) as error:
-            rest, reason = await _set_aside(journal, threads, pending, error)
+            rest, reason = await _set_aside(recorder, threads, pending, error)
             left.append(rest)
             problems.append(reason)
-        journal.await_check([*left, *waiting])
-    if first is not None and first.small is not None and not _has_thumbnail(journal):
-        await add_thumbnail(journal, threads, first.small)
+        recorder.await_check([*left, *waiting])
+    if first is not None and first.small is not None and not _has_thumbnail(recorder):
+        await add_thumbnail(recorder, threads, first.small)
     if problems:
-        raise _verdict(journal, left, problems)
-    journal.mark(RunStatus.VERIFIED)
+        raise _verdict(recorder, left, problems)
+    recorder.mark(RunStatus.VERIFIED)
 
 
-def _has_thumbnail(journal: Journal) -> bool:
-    return any(artifact.path == THUMBNAIL for artifact in journal.result.artifacts)
+def _has_thumbnail(recorder: RunRecorder) -> bool:
+    return any(artifact.path == THUMBNAIL for artifact in recorder.result.artifacts)
 
 
-def _verdict(journal: Journal, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
+def _verdict(recorder: RunRecorder, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
     """What it means that images of a paid answer are missing; the run fails only where looking again is of no use."""
-    here = sum(artifact.path.startswith("image-") for artifact in journal.result.artifacts)
+    here = sum(artifact.path.startswith("image-") for artifact in recorder.result.artifacts)
     among = f"{here} of {here + len(left)} images are here; " if here else ""
     again = [error for pending, error in zip(left, problems, strict=True) if _may_come(pending)]
     if again:
         hint = "it is paid; resuming looks at it again, also with a later version of the runner, and pays nothing"
         return ArtifactError(f"{among}{again[0]}", hint=hint, code=again[0].code)
     if here:
-        journal.mark(RunStatus.FAILED)
+        recorder.mark(RunStatus.FAILED)
         hint = "what came is kept and counts as spent; a new run would pay for all of the images again"
         return IncompleteAnswerError(f"{among}the others are lost: {problems[0]}", hint=hint)
     if not isinstance(problems[0], ExpiredError):
-        journal.mark(RunStatus.FAILED)
+        recorder.mark(RunStatus.FAILED)
     return problems[0]
 
 
@@ -165,38 +165,40 @@ def _left(path: Path) -> Pending:
     return pending
 
 
-async def keep_images(endpoint: Endpoint, journal: Journal, threads: Threads, batch: ImageBatch) -> None:
+async def keep_images(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, batch: ImageBatch) -> None:
     """Bring what came to disk, each piece with the prompt that the provider made of the run's."""
-    _account(journal, batch)
-    images = batch.images[: _wanted(journal, len(batch.images)) + MOST_EXTRA]
-    held = HeldAnswer("the paid answer", endpoint.clock, lambda note: journal.tell(note=note))
+    _account(recorder, batch)
+    images = batch.images[: _wanted(recorder, len(batch.images)) + MOST_EXTRA]
+    held = HeldAnswer("the paid answer", endpoint.clock, lambda note: recorder.tell(note=note))
     pieces: list[Pending] = []
     answer = batch.answer
     try:
         if answer is not None:
-            path = await held.write(lambda: journal.keep_file(lambda: write_answer(journal.run.directory, answer)))
-            journal.warn(
+            path = await held.write(lambda: recorder.keep_file(lambda: write_answer(recorder.run.directory, answer)))
+            recorder.warn(
                 f"the first {len(images)} of {len(batch.images)} images are kept; all of them are in {path.name}"
             )
         for number, image in enumerate(images):
-            pieces.append(await held.write(_storing(journal, threads, image, f"image-{number}.part")))
-        journal.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
-        await held.write(lambda: journal.reach(RunStatus.COMPLETED))
+            pieces.append(await held.write(_storing(recorder, threads, image, f"image-{number}.part")))
+        recorder.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
+        await held.write(lambda: recorder.reach(RunStatus.COMPLETED))
     except DiskError as error:
-        raise _unkept(journal, pieces, len(images), error) from error
+        raise _unkept(recorder, pieces, len(images), error) from error
 
 
-def _storing(journal: Journal, threads: Threads, image: GeneratedImage, name: str) -> Callable[[], Awaitable[Pending]]:
-    return lambda: _store(journal, threads, image, name)
+def _storing(
+    recorder: RunRecorder, threads: Threads, image: GeneratedImage, name: str
+) -> Callable[[], Awaitable[Pending]]:
+    return lambda: _store(recorder, threads, image, name)
 
 
-def _unkept(journal: Journal, pieces: Sequence[Pending], total: int, error: DiskError) -> DiskError:
+def _unkept(recorder: RunRecorder, pieces: Sequence[Pending], total: int, error: DiskError) -> DiskError:
     """What is said of an answer that the disk refused for too long; what is on disk of it is found by `resume`."""
     lost = [
         Pending(path=f"image-{number}.part", lost="the disk could not take it") for number in range(len(pieces), total)
     ]
-    journal.await_check([*pieces, *lost])
-    journal.mark(RunStatus.COMPLETED if pieces else RunStatus.FAILED)
+    recorder.await_check([*pieces, *lost])
+    recorder.mark(RunStatus.COMPLETED if pieces else RunStatus.FAILED)
     what = (
         f"{len(lost)} of {total} images that were paid for could not be kept"
         if lost
@@ -205,30 +207,30 @@ def _unkept(journal: Journal, pieces: Sequence[Pending], total: int, error: Disk
     return DiskError(f"{what}: {error}", hint=error.hint)
 
 
-def _account(journal: Journal, batch: ImageBatch) -> None:
-    config = journal.run.config
-    journal.answered(batch)
+def _account(recorder: RunRecorder, batch: ImageBatch) -> None:
+    config = recorder.run.config
+    recorder.answered(batch)
     if batch.usage is not None:
-        journal.paid(actual_cost(config, **asdict(batch.usage)))
+        recorder.paid(actual_cost(config, **asdict(batch.usage)))
     elif batch.implausible_usage:
-        journal.warn("the server reports a usage that cannot be true; the request goes on counting its estimated price")
-    wanted = _wanted(journal, len(batch.images))
+        recorder.warn("the server reports a usage that cannot be true; the request counts its estimated price")
+    wanted = _wanted(recorder, len(batch.images))
     if len(batch.images) != wanted:
-        journal.warn(f"images asked for: {wanted}; images that came: {len(batch.images)}")
+        recorder.warn(f"images asked for: {wanted}; images that came: {len(batch.images)}")
 
 
-def _wanted(journal: Journal, otherwise: int) -> int:
-    request = journal.run.config.request
+def _wanted(recorder: RunRecorder, otherwise: int) -> int:
+    request = recorder.run.config.request
     return request.n if isinstance(request, ImageRequest) else otherwise
 
 
-async def _store(journal: Journal, threads: Threads, image: GeneratedImage, name: str) -> Pending:
+async def _store(recorder: RunRecorder, threads: Threads, image: GeneratedImage, name: str) -> Pending:
     text, url = sorted_out(image.b64, image.url)
     come = Pending(path=name, url=url, revised_prompt=image.revised_prompt)
     if text is None:
         lost = None if url else "the answer names neither data nor an address for an image"
         return come.model_copy(update={"lost": lost})
-    part = journal.run.directory / name
+    part = recorder.run.directory / name
     try:
         stored = await threads.media(decode, text, part)
     except ArtifactError:
@@ -242,28 +244,30 @@ async def _store(journal: Journal, threads: Threads, image: GeneratedImage, name
 
 
 async def _finished(
-    endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending
+    endpoint: Endpoint, recorder: RunRecorder, threads: Threads, pending: Pending
 ) -> tuple[Artifact, Picture]:
     """Check one image and give it its final name."""
-    stored, picture = await _checked(endpoint, journal, threads, pending)
+    stored, picture = await _checked(endpoint, recorder, threads, pending)
     final = stored.path.with_name(f"{_stem(pending)}.{picture.extension}")
     await threads.disk(publish, stored.path, final)
     return image_artifact(final.name, stored, picture, pending.revised_prompt), picture
 
 
-async def _checked(endpoint: Endpoint, journal: Journal, threads: Threads, pending: Pending) -> tuple[Stored, Picture]:
+async def _checked(
+    endpoint: Endpoint, recorder: RunRecorder, threads: Threads, pending: Pending
+) -> tuple[Stored, Picture]:
     if pending.lost is not None:
         raise ArtifactError(pending.lost)
     if pending.sha256 is not None or pending.url is None:
         try:
-            return await threads.media(_look_at, journal.run, pending)
+            return await threads.media(_look_at, recorder.run, pending)
         except ArtifactError:
             if pending.url is None:
                 raise
-    part, url = journal.run.directory / f"{_stem(pending)}.part", pending.url
+    part, url = recorder.run.directory / f"{_stem(pending)}.part", pending.url
     stored, (decoded, picture) = await collect(
         endpoint,
-        journal,
+        recorder,
         lambda: endpoint.provider.fetch(url),
         part,
         lambda stored: threads.media(_examined, stored.path),
@@ -302,13 +306,13 @@ def _examined(path: Path) -> tuple[Stored | None, Picture]:
 
 
 async def _set_aside(
-    journal: Journal, threads: Threads, pending: Pending, error: RunnerError
+    recorder: RunRecorder, threads: Threads, pending: Pending, error: RunnerError
 ) -> tuple[Pending, RunnerError]:
     """Keep what came and could not be checked, under a name that says so; what is left to do, and why it is."""
     if isinstance(error, ExpiredError):
         return pending.model_copy(update={"lost": str(error)}), error
     changed = error.code == _CHANGED
-    kept = None if changed else await threads.media(_renamed, journal.run.directory, pending)
+    kept = None if changed else await threads.media(_renamed, recorder.run.directory, pending)
     if kept is None:
         gone = None if pending.url else pending.lost or str(error)
         return pending.model_copy(update={"lost": gone, "bytes": 0, "sha256": None}), error

@@ -16,8 +16,8 @@ from runner.providers.json_answer import read_documents
 
 from .clock import Clock
 from .held_answer import HeldAnswer
-from .journal import Journal
 from .likeness import unanswered
+from .recorder import RunRecorder
 from .threads import Threads
 
 T = TypeVar("T", Job, ImageBatch)
@@ -27,16 +27,16 @@ _SUFFIXES = (".json", ".txt", ".bin")
 _HEAD = 1000
 
 
-async def keep_answer(journal: Journal, attempt: Attempt, clock: Clock, error: RunnerError) -> None:
+async def keep_answer(recorder: RunRecorder, attempt: Attempt, clock: Clock, error: RunnerError) -> None:
     """Bring what came in place of an answer to disk, durably; the error names the file then."""
     if not isinstance(error, UncertainError) or error.answer is None:
         return
     content, error.answer = error.answer, None
-    held = HeldAnswer("an answer that cannot be read", clock, lambda note: journal.tell(note=note))
+    held = HeldAnswer("an answer that cannot be read", clock, lambda note: recorder.tell(note=note))
     try:
-        path = await held.write(lambda: journal.keep_file(lambda: write_answer(journal.run.directory, content)))
+        path = await held.write(lambda: recorder.keep_file(lambda: write_answer(recorder.run.directory, content)))
     except DiskError as reason:
-        journal.warn(f"what the server answered could not be kept: {reason}")
+        recorder.warn(f"what the server answered could not be kept: {reason}")
         return
     attempt.answer = path.name
     error.message = f"{error.message}. What came is kept as {path}"
@@ -57,9 +57,9 @@ def write_answer(directory: Path, content: bytes) -> Path:
     return path
 
 
-async def job_of_kept(journal: Journal, threads: Threads) -> Job | None:
+async def job_of_kept(recorder: RunRecorder, threads: Threads) -> Job | None:
     """Return the job that a kept answer of the run names, if it can be read by now; the attempt has its id then."""
-    found = await threads.disk(_read, journal, lambda content: read_created(read_documents(content, str), {}))
+    found = await threads.disk(_read, recorder, lambda content: read_created(read_documents(content, str), {}))
     if found is None:
         return None
     attempt, job = found
@@ -67,18 +67,18 @@ async def job_of_kept(journal: Journal, threads: Threads) -> Job | None:
     return job
 
 
-async def images_of_kept(journal: Journal, threads: Threads) -> ImageBatch | None:
+async def images_of_kept(recorder: RunRecorder, threads: Threads) -> ImageBatch | None:
     """Return the images that a kept answer of the run holds, as far as it can be read by now."""
     found = await threads.disk(
         _read,
-        journal,
+        recorder,
         lambda content: image_file(content, {}) or read_all_images(read_documents(content, str), {}),
     )
     return None if found is None else found[1]
 
 
-def _read(journal: Journal, read: Callable[[bytes], T | None]) -> tuple[Attempt, T] | None:
-    for attempt, path in _kept(journal):
+def _read(recorder: RunRecorder, read: Callable[[bytes], T | None]) -> tuple[Attempt, T] | None:
+    for attempt, path in _kept(recorder):
         try:
             understood = read(path.read_bytes())
         except OSError:
@@ -88,14 +88,14 @@ def _read(journal: Journal, read: Callable[[bytes], T | None]) -> tuple[Attempt,
     return None
 
 
-def _kept(journal: Journal) -> Iterator[tuple[Attempt, Path]]:
+def _kept(recorder: RunRecorder) -> Iterator[tuple[Attempt, Path]]:
     """The run's open requests, each with the file that holds its answer."""
-    directory, attempts = journal.run.directory, unanswered(journal.result)
+    directory, attempts = recorder.run.directory, unanswered(recorder.result)
     for attempt in reversed(attempts):
         # What a damaged or foreign record says leads to no file elsewhere.
         if attempt.answer is not None and Path(attempt.answer).name == attempt.answer:
             yield attempt, directory / attempt.answer
-    named = {attempt.answer for attempt in journal.result.attempts}
+    named = {attempt.answer for attempt in recorder.result.attempts}
     for attempt in attempts[-1:]:
         for suffix in _SUFFIXES:
             path = _path(directory, 1, suffix)

@@ -242,7 +242,7 @@ def _number(value: object) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class OtherRuns:
     """The jobs and the open requests of other runs.
 
     Attributes:
@@ -262,6 +262,6 @@ class Elsewhere:
         """The jobs' ids as their servers' backends know them: a gateway lists a job under another id than it gave."""
         return frozenset(map(backend_id, self.jobs))
 
-    def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> Elsewhere:
+    def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> OtherRuns:
         """Return these with more jobs, and with runs of this execution."""
         return replace(self, jobs=self.jobs.union(jobs), own=(*self.own, *own))

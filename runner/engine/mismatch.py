@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.artifacts.result import Artifact
 
-from .journal import Journal
+from .recorder import RunRecorder
 
 _ROUNDED = 16
 """Models make sides of whole blocks of so many pixels."""
@@ -19,26 +19,26 @@ _WORK = ("operation", "video", "prompt", "input_reference", "image", "mask", "ma
 """What tells requests apart whose files cannot be the same; some servers take any size or seed for one."""
 
 
-def warn_of_mismatch(journal: Journal, artifact: Artifact) -> None:
+def warn_of_mismatch(recorder: RunRecorder, artifact: Artifact) -> None:
     """Warn where a file's size, length, shape or format is another than the request said; `auto` says nothing."""
-    sent = journal.result.request_sent
-    pairs = [*_sizes(journal, sent, artifact), *_formats(sent, artifact), *_lengths(sent, artifact)]
+    sent = recorder.result.request_sent
+    pairs = [*_sizes(recorder, sent, artifact), *_formats(sent, artifact), *_lengths(sent, artifact)]
     if any(differs for _, _, differs in pairs):
         asked, got = " ".join(pair[0] for pair in pairs), " ".join(pair[1] for pair in pairs)
-        journal.warn(f"asked for {asked}, got {got}{_excuse(sent, artifact)}")
+        recorder.warn(f"asked for {asked}, got {got}{_excuse(sent, artifact)}")
 
 
 _Pair = tuple[str, str, bool]
 """What was asked for, what came, and whether that is a difference."""
 
 
-def _sizes(journal: Journal, sent: Mapping[str, Any], artifact: Artifact) -> list[_Pair]:  # Any: JSON
+def _sizes(recorder: RunRecorder, sent: Mapping[str, Any], artifact: Artifact) -> list[_Pair]:  # Any: JSON
     if not artifact.width or not artifact.height:
         return []
     got = f"{artifact.width}x{artifact.height}"
     if (asked := _asked_size(sent)) is not None:
         return [(f"{asked[0]}x{asked[1]}", got, asked != (artifact.width, artifact.height))]
-    ratio = _numbers(str(sent.get("aspect_ratio") or journal.run.config.request.aspect_ratio or ""), ":")
+    ratio = _numbers(str(sent.get("aspect_ratio") or recorder.run.config.request.aspect_ratio or ""), ":")
     if ratio is None or sent.get("size") is not None:
         return []
     wrong = abs(artifact.width * ratio[1] / (artifact.height * ratio[0]) - 1) > _RATIO
@@ -92,31 +92,31 @@ class Doubles:
     """Notices jobs and files that came to two runs of one endpoint, which asked for different things."""
 
     def __init__(self) -> None:
-        self._jobs: dict[str, Journal] = {}
-        self._files: dict[str, Journal] = {}
+        self._jobs: dict[str, RunRecorder] = {}
+        self._files: dict[str, RunRecorder] = {}
         self._shared: set[str] = set()
 
     def shared(self, job_id: str) -> bool:
         """Return whether two runs have the job."""
         return job_id in self._shared
 
-    def job(self, job_id: str, journal: Journal) -> None:
+    def job(self, job_id: str, recorder: RunRecorder) -> None:
         """Take a run's job in; both runs are warned if another has it, too."""
-        other = self._jobs.setdefault(job_id, journal)
-        if other.run.directory != journal.run.directory:
+        other = self._jobs.setdefault(job_id, recorder)
+        if other.run.directory != recorder.run.directory:
             self._shared.add(job_id)
             made = "the server may have made one job for both"
-            journal.warn(f"job {job_id} is also the answer to run {other.run.index}: {made}")
+            recorder.warn(f"job {job_id} is also the answer to run {other.run.index}: {made}")
             if other.result.status.unfinished:
-                other.warn(f"job {job_id} is also the answer to run {journal.run.index}: {made}")
+                other.warn(f"job {job_id} is also the answer to run {recorder.run.index}: {made}")
 
-    def file(self, artifact: Artifact, journal: Journal) -> None:
+    def file(self, artifact: Artifact, recorder: RunRecorder) -> None:
         """Take a run's file in; warn if another run that asked for something else has the same."""
-        other = self._files.setdefault(artifact.sha256, journal)
-        if other.run.directory != journal.run.directory and _work(other) != _work(journal):
+        other = self._files.setdefault(artifact.sha256, recorder)
+        if other.run.directory != recorder.run.directory and _work(other) != _work(recorder):
             whose = f"what run {other.run.index} got, which asked for something else"
-            journal.warn(f"{artifact.path} is byte for byte {whose}: it may be another job's file")
+            recorder.warn(f"{artifact.path} is byte for byte {whose}: it may be another job's file")
 
 
-def _work(journal: Journal) -> tuple[object, ...]:
-    return tuple(journal.result.request_sent.get(name) for name in _WORK)
+def _work(recorder: RunRecorder) -> tuple[object, ...]:
+    return tuple(recorder.result.request_sent.get(name) for name in _WORK)

@@ -16,38 +16,38 @@ from runner.config import ImageRequest
 from runner.errors import ArtifactError, DiskError
 from runner.providers.base import OnPartial, PartialImage
 
-from .journal import Journal
+from .recorder import RunRecorder
 from .threads import Threads
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def on_partial(journal: Journal, threads: Threads) -> OnPartial:
+def on_partial(recorder: RunRecorder, threads: Threads) -> OnPartial:
     """What writes each partial image as `partial-N.png` (by its content) and tells of it.
 
     They stay beside the finished image: each was asked for and paid. One that cannot be kept is warned of, as the
     image that is awaited matters more.
     """
-    request = journal.run.config.request
+    request = recorder.run.config.request
     expected = (request.partial_images or 0) if isinstance(request, ImageRequest) else 0
 
     async def keep(partial: PartialImage) -> None:
-        part = journal.run.directory / f"partial-{partial.index}.part"
+        part = recorder.run.directory / f"partial-{partial.index}.part"
         try:
             artifact = await threads.media(_write, partial.b64, part)
         except DiskError as error:
             discard(part)
-            journal.warn(f"partial image {partial.index}: {error}")
+            recorder.warn(f"partial image {partial.index}: {error}")
             return
         except ArtifactError as error:
             kept = part.with_suffix(".unverified")
             with suppress(OSError):
                 part.replace(kept)
-            journal.warn(f"partial image {partial.index}: {error}; what came is kept as {kept.name}")
+            recorder.warn(f"partial image {partial.index}: {error}; what came is kept as {kept.name}")
             return
         # The finished image is the last step.
-        journal.sketched(artifact, 100 * (partial.index + 1) / (max(expected, partial.index + 1) + 1))
+        recorder.sketched(artifact, 100 * (partial.index + 1) / (max(expected, partial.index + 1) + 1))
 
     return keep
 
@@ -77,23 +77,23 @@ def image_artifact(name: str, stored: Stored, picture: Picture, revised_prompt: 
     )
 
 
-async def add_thumbnail(journal: Journal, threads: Threads, image: Image) -> None:
+async def add_thumbnail(recorder: RunRecorder, threads: Threads, image: Image) -> None:
     """Write and record `thumbnail.webp`; the run is no less complete without it."""
     try:
         # Not behind the decoding of all other files, while each image that waits holds its pixels.
-        made = await threads.disk(write_thumbnail, image, journal.run.directory)
+        made = await threads.disk(write_thumbnail, image, recorder.run.directory)
     except Exception as error:  # noqa: BLE001 - whatever Pillow meets in an odd picture: it has been checked
-        record_thumbnail(journal, None, str(error))
+        record_thumbnail(recorder, None, str(error))
     else:
-        record_thumbnail(journal, made)
+        record_thumbnail(recorder, made)
 
 
-def record_thumbnail(journal: Journal, made: Thumbnail | None, problem: str | None = None) -> None:
+def record_thumbnail(recorder: RunRecorder, made: Thumbnail | None, problem: str | None = None) -> None:
     """Record the thumbnail that lies in the run's directory, or warn of why there is none."""
     if made is None:
-        journal.warn(f"no thumbnail: {problem}")
+        recorder.warn(f"no thumbnail: {problem}")
         return
-    journal.add(
+    recorder.add(
         Artifact(
             path=NAME,
             bytes=len(made.content),

@@ -24,11 +24,11 @@ from runner.errors import (
 )
 from runner.providers.base import ImageBatch, Job
 
-from .capacity import Halted
+from .capacity import StoppedError
 from .clock import Backoff
 from .endpoint import Endpoint
-from .journal import Journal
 from .kept_answer import keep_answer
+from .recorder import RunRecorder
 
 T = TypeVar("T", bound=Job | ImageBatch)
 U = TypeVar("U")
@@ -52,39 +52,39 @@ _UNREACHABLE = Backoff(base=1, cap=15, floor=0.8)
 
 async def pay(
     endpoint: Endpoint,
-    journal: Journal,
+    recorder: RunRecorder,
     send: Callable[[RunConfig], Awaitable[T]],
     keep: Callable[[T], Awaitable[U]],
 ) -> U:
     """Send the paid request and `keep` its answer while the request still counts as in flight.
 
-    Raises `Halted` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run that
-    has a fallback left does not wait: what was provably not created here can be asked for there.
+    Raises `StoppedError` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run
+    that has a fallback left does not wait: what was provably not created here can be asked for there.
     """
 
     async def when_allowed() -> U:
-        refusals = _Refusals(endpoint, journal)
+        refusals = _Refusals(endpoint, recorder)
         while True:
             try:
-                async with endpoint.submission(journal):
-                    endpoint.check_model(journal.run.config.sent_model)
-                    return await _once(endpoint, journal, send, keep)
+                async with endpoint.submission(recorder):
+                    endpoint.check_model(recorder.run.config.sent_model)
+                    return await _once(endpoint, recorder, send, keep)
             except RateLimitError as error:
-                if journal.run.config.fallbacks:
+                if recorder.run.config.fallbacks:
                     raise
                 await refusals.bear(error)
             except AuthenticationError as error:
                 await refusals.bear_key(error)
 
-    return await _reaching(endpoint, journal)(when_allowed)
+    return await _reaching(endpoint, recorder)(when_allowed)
 
 
 class _Refusals:
     """How often a run's paid request was refused unprocessed, and when that has to end."""
 
-    def __init__(self, endpoint: Endpoint, journal: Journal) -> None:
+    def __init__(self, endpoint: Endpoint, recorder: RunRecorder) -> None:
         self._endpoint = endpoint
-        self._journal = journal
+        self._recorder = recorder
         self._began = endpoint.clock.elapsed()
         self._count = 0
         self._keys = 0
@@ -97,7 +97,7 @@ class _Refusals:
         said = f": {error}" if endpoint.submissions.new_words() else ""
         beyond = endpoint.beyond_deadline(error)
         note = f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:,.0f} s{said}"
-        await self._journal.step_back(note if beyond is None else None)
+        await self._recorder.step_back(note if beyond is None else None)
         if beyond is not None:
             raise beyond
         waited = endpoint.clock.elapsed() - self._began
@@ -113,25 +113,25 @@ class _Refusals:
         if error.status_code != 401 or not self._endpoint.served:
             raise error
         self._keys += 1
-        await self._journal.step_back(f"{error}; others passed with the same key" if self._keys == 1 else None)
+        await self._recorder.step_back(f"{error}; others passed with the same key" if self._keys == 1 else None)
         if self._keys > 1:
             raise error
-        await self._endpoint.halt.sleep(_MOMENT_SECONDS, self._endpoint.clock)
+        await self._endpoint.stop_event.sleep(_MOMENT_SECONDS, self._endpoint.clock)
 
 
-def _reaching(endpoint: Endpoint, journal: Journal) -> AsyncRetrying:
+def _reaching(endpoint: Endpoint, recorder: RunRecorder) -> AsyncRetrying:
     """Tries again what provably did not leave, as long as the run has nowhere else to go."""
 
     def tries() -> int:
         reached = TRIES if endpoint.answered else FIRST_TRIES
-        return 1 if journal.run.config.fallbacks else reached
+        return 1 if recorder.run.config.fallbacks else reached
 
     async def step_back(state: RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
-        await journal.step_back(f"{error} (try {state.attempt_number} of {tries()}; nothing was sent)")
+        await recorder.step_back(f"{error} (try {state.attempt_number} of {tries()}; nothing was sent)")
 
     return AsyncRetrying(
-        sleep=lambda seconds: endpoint.halt.sleep(seconds, endpoint.clock),
+        sleep=lambda seconds: endpoint.stop_event.sleep(seconds, endpoint.clock),
         stop=lambda state: state.attempt_number >= tries(),
         wait=_UNREACHABLE.wait(endpoint.clock),
         retry=retry_if_exception_type(HTTPConnectionError),
@@ -142,44 +142,44 @@ def _reaching(endpoint: Endpoint, journal: Journal) -> AsyncRetrying:
 
 async def _once(
     endpoint: Endpoint,
-    journal: Journal,
+    recorder: RunRecorder,
     send: Callable[[RunConfig], Awaitable[T]],
     keep: Callable[[T], Awaitable[U]],
 ) -> U:
-    attempt = await _announce(endpoint, journal)
+    attempt = await _announce(endpoint, recorder)
     sent_at = endpoint.clock.elapsed()
     try:
-        answer = await _sent(send, journal.run.config)
+        answer = await _sent(send, recorder.run.config)
     except RunnerError as error:
-        await keep_answer(journal, attempt, endpoint.clock, error)
-        journal.end_attempt(attempt, error)
+        await keep_answer(recorder, attempt, endpoint.clock, error)
+        recorder.end_attempt(attempt, error)
         if isinstance(error, RateLimitError):
             endpoint.submissions.refused(error, sent_at)
         if isinstance(error, ProviderError) and not isinstance(error, HTTPConnectionError | UnexpectedAnswerError):
             endpoint.answered = True
         raise
-    journal.end_attempt(attempt)
-    endpoint.accepted(answer, journal, sent_at)
-    if isinstance(answer, Job) and endpoint.named_before(answer.id, journal):
-        journal.warn(f"the server gave job {answer.id} as the answer to another request, too: both may have one file")
+    recorder.end_attempt(attempt)
+    endpoint.accepted(answer, recorder, sent_at)
+    if isinstance(answer, Job) and endpoint.named_before(answer.id, recorder):
+        recorder.warn(f"the server gave job {answer.id} as the answer to another request, too: both may have one file")
     return await keep(answer)
 
 
-async def _announce(endpoint: Endpoint, journal: Journal) -> Attempt:
-    """Journal `submitting` durably: whoever finds it later knows that money may have been spent."""
-    await journal.open()
-    require_space(journal.run.directory)
-    attempt = journal.begin_attempt()
+async def _announce(endpoint: Endpoint, recorder: RunRecorder) -> Attempt:
+    """RunRecorder `submitting` durably: whoever finds it later knows that money may have been spent."""
+    await recorder.open()
+    require_space(recorder.run.directory)
+    attempt = recorder.begin_attempt()
     try:
-        await journal.reach(RunStatus.SUBMITTING)
+        await recorder.reach(RunStatus.SUBMITTING)
     except (DiskError, asyncio.CancelledError):
-        journal.withdraw(attempt)
-        journal.mark(RunStatus.PLANNED)
+        recorder.withdraw(attempt)
+        recorder.mark(RunStatus.PLANNED)
         raise
-    if endpoint.halt.firm:
-        journal.withdraw(attempt)
-        await journal.step_back(None)
-        raise Halted
+    if endpoint.stop_event.immediate:
+        recorder.withdraw(attempt)
+        await recorder.step_back(None)
+        raise StoppedError
     return attempt
 
 

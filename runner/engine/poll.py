@@ -17,7 +17,7 @@ from runner.providers.base import Job, JobStatus, outlived
 from .absence import absent, patience
 from .clock import Backoff, Clock
 from .endpoint import Endpoint, stop_note
-from .journal import Journal
+from .recorder import RunRecorder
 
 _STRETCH = 1.0
 """Seconds up to which an interval grows while the job's progress says that its end is far."""
@@ -34,7 +34,7 @@ _GONE = 3
 """Times in a row that a server must say that it no longer keeps a job."""
 
 
-async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
+async def poll(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Job:
     """Return the job once it has ended; raises `JobTimeoutError` when the deadline passes before.
 
     The deadline is the config's `patience`. A job is always asked for once after it has passed, so that a laptop that
@@ -43,20 +43,20 @@ async def poll(endpoint: Endpoint, journal: Journal, job: Job) -> Job:
     Raises `JobNotFoundError` once the job has not been found for a minute; `ExpiredError` if the server says that it no
     longer keeps the job, or if that has not been found for hours.
     """
-    with endpoint.places.joined(journal), endpoint.rollcall.attended(job.id):
-        return await _Watch(endpoint, journal, job).end()
+    with endpoint.places.joined(recorder), endpoint.job_list_poller.watch(job.id):
+        return await _Watch(endpoint, recorder, job).end()
 
 
 class _Watch:
     """What is known of one job while it is waited for."""
 
-    def __init__(self, endpoint: Endpoint, journal: Journal, job: Job) -> None:
+    def __init__(self, endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
         self.endpoint = endpoint
-        self.journal = journal
+        self.recorder = recorder
         self.job = job
-        request = journal.run.config.request
+        request = recorder.run.config.request
         duration = request.duration_seconds if isinstance(request, VideoRequest) else None
-        self.kind = (journal.run.config.sent_model, duration, request.size)
+        self.kind = (recorder.run.config.sent_model, duration, request.size)
         self.failures = 0
         self.missing_since: float | None = None
         self.started = self.heard_at = endpoint.clock.elapsed()
@@ -67,7 +67,7 @@ class _Watch:
         wait = self._next_wait()
         while not self.job.status.terminal:
             if self._paused_beyond_deadline():
-                raise _timeout(self.journal, self.job, self._seconds, self.endpoint.reads.error)
+                raise _timeout(self.recorder, self.job, self._seconds, self.endpoint.reads.error)
             told, last = await self._waited(wait)
             try:
                 if told is None and self.endpoint.reads.left == 0:
@@ -80,7 +80,7 @@ class _Watch:
             except (ProviderError, UncertainError, ExpiredError) as error:
                 wait = self._backoff(error)
             if last and not self.job.status.terminal:
-                raise _timeout(self.journal, self.job, self._seconds)
+                raise _timeout(self.recorder, self.job, self._seconds)
         return self.job
 
     def _paused_beyond_deadline(self) -> bool:
@@ -95,7 +95,7 @@ class _Watch:
         clock = self.endpoint.clock
         left = max(0.0, self.deadline - clock.elapsed())
         if wait < left:
-            told = await self.endpoint.rollcall.hear(self.job.id, wait)
+            told = await self.endpoint.job_list_poller.wait_for(self.job.id, wait)
             return told, told is None and clock.elapsed() >= self.deadline
         await clock.sleep(left)
         return None, clock.elapsed() >= self.deadline
@@ -106,7 +106,7 @@ class _Watch:
             # It ended at some time since it was heard of last.
             self.endpoint.durations.learn(self.kind, self._age(told) - (now - self.heard_at) / 2)
         self.job, self.heard_at, self.failures, self.missing_since = told, now, 0, None
-        _hear(self.journal, told)
+        _hear(self.recorder, told)
 
     def _next_wait(self) -> float:
         clock, interval = self.endpoint.clock, self.endpoint.config.poll_interval
@@ -118,20 +118,20 @@ class _Watch:
         """Return how long to wait before the job is asked for again; raise what ends the run for now."""
         now = self.endpoint.clock.elapsed()
         self.missing_since = now if self.missing_since is None else self.missing_since
-        left = self.missing_since + patience(self.journal.result, self.endpoint.provider) - now
+        left = self.missing_since + patience(self.recorder.result, self.endpoint.provider) - now
         if last or left <= 0:
             # Not at the first look: a gateway whose clock is a day ahead says so of each job that it misses.
             if outlived(self.job, error.server_time):
                 raise ExpiredError(f"job {self.job.id} has outlived its time at the provider: {error.message}",
                                    code=error.code, provider=error.provider, job_id=self.job.id)  # fmt: skip
-            raise absent(self.journal.result, error, self.endpoint.provider, self.endpoint.clock)
+            raise absent(self.recorder.result, error, self.endpoint.provider, self.endpoint.clock)
         return min(self._backoff(error), max(left, self.endpoint.config.poll_interval))
 
     def _backoff(self, error: RunnerError) -> float:
         self.failures += 1
         if isinstance(error, ExpiredError) and self.failures >= _GONE:
             raise error
-        _excuse(self.endpoint, self.journal, error)
+        _excuse(self.endpoint, self.recorder, error)
         backoff = Backoff(self.endpoint.config.poll_interval, 60, 0.5)
         return max(self.endpoint.reads.left, backoff.seconds(self.failures, self.endpoint.clock))
 
@@ -163,26 +163,26 @@ def next_wait(job: Job, age: float, interval: float, clock: Clock, expected: flo
     return max(interval * _SOONEST, min(left, max(wait, min(stretch, left / 2))))
 
 
-def _hear(journal: Journal, job: Job) -> None:
-    journal.polled(job)
+def _hear(recorder: RunRecorder, job: Job) -> None:
+    recorder.polled(job)
     if job.status is JobStatus.UNKNOWN and not job.raw_status:
-        journal.warn("the server does not tell the job's status; polling goes on")
+        recorder.warn("the server does not tell the job's status; polling goes on")
     elif job.status is JobStatus.UNKNOWN:
-        journal.warn(f"the server reports the unknown status {job.raw_status[:60]!r}; polling goes on")
+        recorder.warn(f"the server reports the unknown status {job.raw_status[:60]!r}; polling goes on")
 
 
-def _excuse(endpoint: Endpoint, journal: Journal, error: RunnerError) -> None:
+def _excuse(endpoint: Endpoint, recorder: RunRecorder, error: RunnerError) -> None:
     if endpoint.concerns_all(error, paid=False) and endpoint.stop(error):
         # This job may still be answered later, but new ones would meet the same.
-        journal.tell(note=stop_note(error))
+        recorder.tell(note=stop_note(error))
     elif not endpoint.troubled:
         endpoint.troubled = True
         until = "for a minute" if isinstance(error, JobNotFoundError) else "until the deadline"
-        journal.tell(note=f"asking for jobs fails and is tried again {until}: {error}")
+        recorder.tell(note=f"asking for jobs fails and is tried again {until}: {error}")
 
 
-def _timeout(journal: Journal, job: Job, seconds: float, refusal: RateLimitError | None = None) -> JobTimeoutError:
-    attempts = journal.result.polls
+def _timeout(recorder: RunRecorder, job: Job, seconds: float, refusal: RateLimitError | None = None) -> JobTimeoutError:
+    attempts = recorder.result.polls
     why = "" if refusal is None else f", and its server wants no question before the deadline: {refusal}"
     status = job.raw_status or "without a status"
     return JobTimeoutError(

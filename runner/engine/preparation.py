@@ -13,31 +13,31 @@ from runner.providers.image_input import OVERLAYS, check, check_fit, frame_size
 from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint
-from .journal import Journal
+from .recorder import RunRecorder
 from .threads import Threads
 
 
-async def prepared(endpoint: Endpoint, journal: Journal, threads: Threads) -> RunConfig:
+async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunConfig:
     """Return the run's config with its images as they are sent; the same config where they are sent as they are.
 
     Raises `ArtifactError` where an image cannot be fetched or does not fit the others, `ConfigError` for one at hand
     that cannot be read. Nothing was paid then.
     """
-    config = journal.run.config
+    config = recorder.run.config
     request = config.request
     given = _images(request)
     if not given or (isinstance(request, VideoRequest) and request.video is not None):
         return config
-    await journal.open()
+    await recorder.open()
     sent = {
-        name: await _sent(endpoint, journal, threads, image, f"input-{name.removeprefix('image_list.')}")
+        name: await _sent(endpoint, recorder, threads, image, f"input-{name.removeprefix('image_list.')}")
         for name, image in given.items()
     }
     if sent == given:
         return config
     changed = config.model_copy(update={"request": _with_images(request, sent)})
     await threads.disk(_check, changed)
-    journal.describe(endpoint.provider, changed)
+    recorder.describe(endpoint.provider, changed)
     return changed
 
 
@@ -54,9 +54,9 @@ def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -
     return request.model_copy(update={"image_list": listed, **overlays})
 
 
-async def _sent(endpoint: Endpoint, journal: Journal, threads: Threads, image: str, name: str) -> str:
+async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, image: str, name: str) -> str:
     """The image as it is sent: as it was given, or the path of a file in the run's directory."""
-    config, target = journal.run.config, journal.run.directory.absolute() / name
+    config, target = recorder.run.config, recorder.run.directory.absolute() / name
     found = await threads.disk(read, image)
     remote = isinstance(found, Address)
     if isinstance(found, Address):

@@ -10,16 +10,16 @@ from runner.config import ProviderConfig
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.providers.base import Provider
 
-from .capacity import Halted
+from .budget_tracker import SWEEP, BudgetTracker
+from .capacity import StoppedError
 from .clock import Clock
-from .endpoint import Endpoint, Lane, close_client, lanes, stop_note
-from .journal import Journal
-from .likeness import Elsewhere, unanswered
+from .endpoint import Endpoint, EndpointQueue, close_client, endpoint_queues, stop_note
+from .likeness import OtherRuns, unanswered
 from .payment import settled
-from .purse import SWEEP, Purse
+from .recorder import RunRecorder
 from .run import Observer, Outcome, Run
 from .search import Claimed, Found, Search
-from .store import Recorder, Store
+from .store import RecordWriter, Store
 from .threads import Threads
 from .work import next_choice, work
 
@@ -40,20 +40,20 @@ class Scheduler:
         create: Callable[[ProviderConfig], Provider],
         store: Store,
         claimed: Claimed,
-        purse: Purse | None = None,
+        budget_tracker: BudgetTracker | None = None,
     ) -> None:
         """`claimed` tells what belongs to other runs than these."""
-        self._lanes = lanes(runs)
+        self._queues = endpoint_queues(runs)
         self._observer = observer
         self._fail_fast = fail_fast
         self._clock = clock
         self._create = create
         self._threads = Threads()
         self._workers: list[asyncio.Task[None]] = []
-        self._recorder = Recorder(store, self._threads)
+        self._record_writer = RecordWriter(store, self._threads)
         self._claimed = claimed
-        self._purse = purse or Purse()
-        self._journals: list[Journal | None] = [None] * len(runs)
+        self._budget_tracker = budget_tracker or BudgetTracker()
+        self._recorders: list[RunRecorder | None] = [None] * len(runs)
         self._lost = Search(self._threads)
         self._searching: asyncio.Task[list[Found]] | None = None
         self._outcome = Outcome(errors=[None] * len(runs))
@@ -63,8 +63,8 @@ class Scheduler:
     async def run(self) -> Outcome:
         """Execute everything; returns when every run has ended or, after an interrupt, was put down safely."""
         try:
-            for lane in self._lanes.values():
-                await self._open(lane)
+            for queue in self._queues.values():
+                await self._open(queue)
             await self._set_lost_apart()
             await self._recover()
             await self._work_off()
@@ -73,35 +73,35 @@ class Scheduler:
             await self._put_down_the_rest()
         finally:
             await self._close()
-        self._outcome.results = [journal.result for journal in self._journals if journal is not None]
+        self._outcome.results = [recorder.result for recorder in self._recorders if recorder is not None]
         return self._outcome
 
     def interrupt(self, signal_number: int) -> None:
         """First: stop submitting and polling, but await answers that were paid for. Again: leave those, too."""
         self._signals += 1
         self._outcome.interrupted = self._outcome.interrupted or signal_number
-        self._halt()
+        self._stop_submitting()
         for task in (*self._workers, *filter(None, [self._searching])):
             task.cancel()
 
-    async def _open(self, lane: Lane) -> None:
+    async def _open(self, queue: EndpointQueue) -> None:
         if self._signals:
             return
-        self._connect(lane)
+        self._connect(queue)
         await asyncio.sleep(0)  # a signal that came meanwhile is heard now
 
-    def _connect(self, lane: Lane) -> None:
+    def _connect(self, queue: EndpointQueue) -> None:
         try:
             # In this thread, though it blocks: a child server may be bound to the life of the thread that started it.
-            lane.endpoint = Endpoint(self._create(lane.config), lane.config, self._clock)
+            queue.endpoint = Endpoint(self._create(queue.config), queue.config, self._clock)
         except RunnerError as error:
             self._outcome.stopped_by = self._outcome.stopped_by or error
 
     async def _work_off(self) -> None:
         if self._signals:
             return
-        for lane in self._lanes.values():
-            self._staff(lane)
+        for queue in self._queues.values():
+            self._staff(queue)
         ended = -1
         while ended < len(self._workers):  # a run that falls back may have brought new ones
             ended = len(self._workers)
@@ -110,70 +110,72 @@ class Scheduler:
             if not worker.cancelled() and (error := worker.exception()) is not None:
                 raise error
 
-    def _staff(self, lane: Lane) -> None:
-        if lane.endpoint is None:
+    def _staff(self, queue: EndpointQueue) -> None:
+        if queue.endpoint is None:
             return
-        for _ in range(lane.vacancies):
-            lane.workers += 1
-            self._workers.append(asyncio.create_task(self._work(lane, lane.endpoint)))
+        for _ in range(queue.vacancies):
+            queue.workers += 1
+            self._workers.append(asyncio.create_task(self._work(queue, queue.endpoint)))
 
-    async def _work(self, lane: Lane, endpoint: Endpoint) -> None:
+    async def _work(self, queue: EndpointQueue, endpoint: Endpoint) -> None:
         try:
-            while not self._leaving and (item := lane.take(existing=endpoint.halt.said)) is not None:
-                await self._execute(*item, lane, endpoint)
+            while not self._leaving and (item := queue.take(existing=endpoint.stop_event.is_set)) is not None:
+                await self._execute(*item, queue, endpoint)
         finally:
-            lane.workers -= 1
+            queue.workers -= 1
 
     @property
     def _leaving(self) -> bool:
         """Whether even jobs that exist are left to the provider for now."""
         return self._signals > 0 or isinstance(self._outcome.stopped_by, DiskError)
 
-    async def _execute(self, position: int, run: Run, lane: Lane, endpoint: Endpoint) -> None:
-        journal = self._journal(position, run)
+    async def _execute(self, position: int, run: Run, queue: EndpointQueue, endpoint: Endpoint) -> None:
+        recorder = self._recorder(position, run)
         note = None
         try:
-            error = await work(endpoint, journal, self._threads)
-        except Halted:
+            error = await work(endpoint, recorder, self._threads)
+        except StoppedError:
             error, note = None, "not submitted"
         if error is not None:
             self._outcome.errors[position] = error
-            if (following := self._next_lane(journal, error)) is not None:
-                await self._fall_back(position, journal, error, following)
+            if (following := self._next_lane(recorder, error)) is not None:
+                await self._fall_back(position, recorder, error, following)
                 return
-            note = self._consequence(lane, endpoint, journal, error)
-            if self._lost.takes(journal, error):
-                self._lost.add(position, journal, lane)
+            note = self._consequence(queue, endpoint, recorder, error)
+            if self._lost.takes(recorder, error):
+                self._lost.add(position, recorder, queue)
                 return
-        await settled(journal.end(note=note))
+        await settled(recorder.end(note=note))
 
-    def _journal(self, position: int, run: Run) -> Journal:
-        journal = self._journals[position] = Journal(run, self._observer, self._clock, self._recorder, self._purse)
-        return journal
+    def _recorder(self, position: int, run: Run) -> RunRecorder:
+        recorder = self._recorders[position] = RunRecorder(
+            run, self._observer, self._clock, self._record_writer, self._budget_tracker
+        )
+        return recorder
 
-    def _next_lane(self, journal: Journal, error: RunnerError) -> Lane | None:
+    def _next_lane(self, recorder: RunRecorder, error: RunnerError) -> EndpointQueue | None:
         """Where a run that met `error` may go on, if anywhere."""
-        following = next_choice(journal.run.config, journal.result.status, error)
+        following = next_choice(recorder.run.config, recorder.result.status, error)
         if following is None or self._halted:
             return None
-        lane = self._lanes.get(following.provider)
-        if lane is None:
-            lane = self._lanes[following.provider] = Lane(following.provider)
-            self._connect(lane)
-        return None if lane.endpoint is None or lane.endpoint.halt.said else lane
+        queue = self._queues.get(following.provider)
+        if queue is None:
+            queue = self._queues[following.provider] = EndpointQueue(following.provider)
+            self._connect(queue)
+        return None if queue.endpoint is None or queue.endpoint.stop_event.is_set else queue
 
-    async def _fall_back(self, position: int, journal: Journal, error: RunnerError, lane: Lane) -> None:
+    async def _fall_back(self, position: int, recorder: RunRecorder, error: RunnerError, queue: EndpointQueue) -> None:
         """Record the end of this choice, then queue the run for the next one."""
-        run = await settled(journal.hand_on(journal.run.config.choice(1), error))
+        run = await settled(recorder.hand_on(recorder.run.config.choice(1), error))
         self._outcome.errors[position] = None
-        lane.add(position, run)
-        self._staff(lane)
+        queue.add(position, run)
+        self._staff(queue)
 
     async def _set_lost_apart(self) -> None:
         """Put aside the runs of which an earlier process left a request without its answer."""
-        for lane in self._lanes.values():
-            for position, run in lane.take_lost():
-                self._lost.add(position, self._journal(position, run), lane)
+        for queue in self._queues.values():
+            for position, run in queue.take_lost():
+                self._lost.add(position, self._recorder(position, run), queue)
 
     async def _recover(self) -> None:
         """Look for the jobs of lost requests, now that none is under way that could be taken for one of theirs."""
@@ -191,33 +193,37 @@ class Scheduler:
         for found in everything:
             self._outcome.errors[found.position] = found.error
             if found.run is not None:
-                found.lane.waiting.appendleft((found.position, found.run))
+                found.queue.waiting.appendleft((found.position, found.run))
 
-    def _all_claimed(self) -> Elsewhere:
+    def _all_claimed(self) -> OtherRuns:
         """What is other runs', and every job that belongs to one of these."""
-        results = [journal.result for journal in self._journals if journal is not None]
-        results += [run.earlier for lane in self._lanes.values() for _, run in lane.waiting if run.earlier is not None]
+        results = [recorder.result for recorder in self._recorders if recorder is not None]
+        results += [
+            run.earlier for queue in self._queues.values() for _, run in queue.waiting if run.earlier is not None
+        ]
         done = [result for result in results if not result.status.lost and unanswered(result)]
         return self._claimed().also((job_id for result in results for job_id in result.job_ids), done)
 
-    def _consequence(self, lane: Lane, endpoint: Endpoint, journal: Journal, error: RunnerError) -> str | None:
+    def _consequence(
+        self, queue: EndpointQueue, endpoint: Endpoint, recorder: RunRecorder, error: RunnerError
+    ) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""
         if isinstance(error, DiskError):
             first = not isinstance(self._outcome.stopped_by, DiskError)
             self._outcome.stopped_by = self._outcome.stopped_by if not first else error
-            self._halt()
+            self._stop_submitting()
             return f"nothing more is submitted: {error}" if first else None
         if isinstance(error, BudgetError):
             return self._short_of_money(error)
-        if isinstance(error, ModelNotFoundError) and len(lane.models) > 1:
-            model = journal.run.config.sent_model
+        if isinstance(error, ModelNotFoundError) and len(queue.models) > 1:
+            model = recorder.run.config.sent_model
             return f"nothing more is submitted with {model}: {error}" if endpoint.lacks_model(model) else None
         if endpoint.concerns_all(error):
             first = endpoint.stop(error)
-            return stop_note(error) if first and len(self._journals) > 1 else None
-        if self._fail_fast and journal.result.status.failed and self._outcome.stopped_by is None:
+            return stop_note(error) if first and len(self._recorders) > 1 else None
+        if self._fail_fast and recorder.result.status.failed and self._outcome.stopped_by is None:
             self._outcome.stopped_by = error
-            self._halt()
+            self._stop_submitting()
             return "nothing more is submitted, as fail_fast=true"
         return None
 
@@ -227,41 +233,41 @@ class Scheduler:
         if not isinstance(self._outcome.stopped_by, DiskError):
             self._outcome.stopped_by = error
         # Whoever has taken money before has it to spend.
-        self._halt(gently=True)
+        self._stop_submitting(drain=True)
         return f"nothing more is submitted: {error}"
 
-    def _halt(self, *, gently: bool = False) -> None:
+    def _stop_submitting(self, *, drain: bool = False) -> None:
         self._halted = True
-        for lane in self._lanes.values():
-            if lane.endpoint is not None:
-                lane.endpoint.halt.say(gently=gently)
+        for queue in self._queues.values():
+            if queue.endpoint is not None:
+                queue.endpoint.stop_event.set(drain=drain)
 
     async def _put_down_the_rest(self) -> None:
         """Record the runs that never had their turn."""
-        for lane in self._lanes.values():
-            if lane.endpoint is not None:
-                self._outcome.stopped_by = self._outcome.stopped_by or lane.endpoint.stopped_by
-            while lane.waiting:
-                position, run = lane.waiting.popleft()
-                journal = self._journal(position, run)
-                if lane.endpoint is not None:
+        for queue in self._queues.values():
+            if queue.endpoint is not None:
+                self._outcome.stopped_by = self._outcome.stopped_by or queue.endpoint.stopped_by
+            while queue.waiting:
+                position, run = queue.waiting.popleft()
+                recorder = self._recorder(position, run)
+                if queue.endpoint is not None:
                     with suppress(RunnerError):
-                        journal.describe(lane.endpoint.provider)
+                        recorder.describe(queue.endpoint.provider)
                 if self._signals > 1:
-                    journal.tell(result=journal.result)
+                    recorder.tell(result=recorder.result)
                 else:
-                    await journal.end(durable=False)
-        for journal in self._lost.journals:
-            await journal.end()
+                    await recorder.end(durable=False)
+        for recorder in self._lost.recorders:
+            await recorder.end()
 
     async def _close(self) -> None:
-        self._halt()
+        self._stop_submitting()
         for worker in self._workers:
             worker.cancel()
         await _ended(self._workers)
-        for lane in self._lanes.values():
-            if lane.endpoint is not None:
-                await close_client(lane.endpoint.provider)
+        for queue in self._queues.values():
+            if queue.endpoint is not None:
+                await close_client(queue.endpoint.provider)
         self._threads.close()
 
 

@@ -14,12 +14,12 @@ from runner.providers.base import Job
 from runner.providers.job import backend_id
 
 from .adoption import Findings, look_for, patiently
-from .endpoint import Lane
+from .endpoint import EndpointQueue
 from .image import keep_images, left_behind
-from .journal import Journal
 from .kept_answer import images_of_kept, job_of_kept
-from .likeness import Elsewhere, contradicts, lost_request, unanswered
+from .likeness import OtherRuns, contradicts, lost_request, unanswered
 from .payment import settled
+from .recorder import RunRecorder
 from .run import Run
 from .threads import Threads
 
@@ -28,7 +28,7 @@ _ADOPTION = ", with --adopt RUN=JOB_ID takes over a job that you know to be this
 
 _UNASKED = "its endpoint could not be asked"
 
-Claimed = Callable[[], Elsewhere]
+Claimed = Callable[[], OtherRuns]
 """Tells what is other runs'; asked only when a request was lost."""
 
 
@@ -36,8 +36,8 @@ class Case(NamedTuple):
     """A run with a lost request."""
 
     position: int
-    journal: Journal
-    lane: Lane
+    recorder: RunRecorder
+    queue: EndpointQueue
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Found:
     """What the search means for a run: `run` goes on if it is there; `error` says why it stays uncertain."""
 
     position: int
-    lane: Lane
+    queue: EndpointQueue
     run: Run | None
     error: RunnerError | None = None
 
@@ -61,70 +61,70 @@ class Search:
         return bool(self._cases)
 
     @property
-    def journals(self) -> Iterator[Journal]:
+    def recorders(self) -> Iterator[RunRecorder]:
         """The records of the runs."""
-        return (case.journal for case in self._cases)
+        return (case.recorder for case in self._cases)
 
     @staticmethod
-    def takes(journal: Journal, error: RunnerError) -> bool:
+    def takes(recorder: RunRecorder, error: RunnerError) -> bool:
         """Whether a run that met `error` may be found again: images leave no job to find."""
-        return isinstance(error, UncertainError) and isinstance(journal.run.config.request, VideoRequest)
+        return isinstance(error, UncertainError) and isinstance(recorder.run.config.request, VideoRequest)
 
-    def add(self, position: int, journal: Journal, lane: Lane) -> None:
+    def add(self, position: int, recorder: RunRecorder, queue: EndpointQueue) -> None:
         """Take a run in."""
-        self._cases.append(Case(position, journal, lane))
+        self._cases.append(Case(position, recorder, queue))
 
-    async def carried_out(self, claimed: Elsewhere) -> list[Found]:
+    async def carried_out(self, claimed: OtherRuns) -> list[Found]:
         """Look at each endpoint's list; a run whose job is found, or that may be paid again, is recorded as such."""
         found = []
         cases: dict[int, list[Case]] = defaultdict(list)
         for case in self._cases:
-            if await self._arrived(case.journal) or await self._understood(case):
-                found.append(Found(case.position, case.lane, case.journal.go_on()))
+            if await self._arrived(case.recorder) or await self._understood(case):
+                found.append(Found(case.position, case.queue, case.recorder.go_on()))
             else:
-                cases[id(case.lane)].append(case)
+                cases[id(case.queue)].append(case)
         for group in cases.values():
-            named = [await _named(case, claimed) for case in group if case.journal.run.job is not None]
-            others = claimed.also(case.journal.result.job_id or "" for case in group)
-            found += [*named, *await _sought([case for case in group if case.journal.run.job is None], others)]
+            named = [await _named(case, claimed) for case in group if case.recorder.run.job is not None]
+            others = claimed.also(case.recorder.result.job_id or "" for case in group)
+            found += [*named, *await _sought([case for case in group if case.recorder.run.job is None], others)]
         return found
 
-    async def _arrived(self, journal: Journal) -> bool:
+    async def _arrived(self, recorder: RunRecorder) -> bool:
         """Whether a process that was killed had all of an answer's images on disk already; they are kept then."""
-        pending = await self._threads.media(left_behind, journal.run)
+        pending = await self._threads.media(left_behind, recorder.run)
         if pending:
-            journal.await_check(pending)
-            await settled(journal.reach(RunStatus.COMPLETED))
+            recorder.await_check(pending)
+            await settled(recorder.reach(RunStatus.COMPLETED))
         return bool(pending)
 
     async def _understood(self, case: Case) -> bool:
         """Whether an answer that was kept unread can be read by now; its job or images are the run's then."""
-        journal = case.journal
-        if isinstance(journal.run.config.request, VideoRequest):
-            job = await job_of_kept(journal, self._threads)
+        recorder = case.recorder
+        if isinstance(recorder.run.config.request, VideoRequest):
+            job = await job_of_kept(recorder, self._threads)
             if job is not None:
-                await settled(journal.adopt(job))
+                await settled(recorder.adopt(job))
             return job is not None
-        batch = await images_of_kept(journal, self._threads)
-        if batch is None or case.lane.endpoint is None:
+        batch = await images_of_kept(recorder, self._threads)
+        if batch is None or case.queue.endpoint is None:
             return False
-        await settled(keep_images(case.lane.endpoint, journal, self._threads, batch))
+        await settled(keep_images(case.queue.endpoint, recorder, self._threads, batch))
         return True
 
 
-async def _named(case: Case, claimed: Elsewhere) -> Found:
+async def _named(case: Case, claimed: OtherRuns) -> Found:
     """What is found of the job that the user says is the run's."""
-    journal, job_id = case.journal, case.journal.run.job or ""
-    attempt = unanswered(journal.result)[-1]
+    recorder, job_id = case.recorder, case.recorder.run.job or ""
+    attempt = unanswered(recorder.result)[-1]
     reason, job = f"job {job_id} belongs to another run", None
-    if case.lane.endpoint is None:
+    if case.queue.endpoint is None:
         reason = _UNASKED
     elif backend_id(job_id) not in claimed.backend_ids:
         try:
-            job = await patiently(case.lane.endpoint, case.lane.endpoint.retrieve, job_id)
+            job = await patiently(case.queue.endpoint, case.queue.endpoint.retrieve, job_id)
         except RunnerError as error:
             reason = f"job {job_id} could not be looked at: {error}"
-    if job is not None and contradicts(lost_request(0, journal.result, attempt), job):
+    if job is not None and contradicts(lost_request(0, recorder.result, attempt), job):
         reason, job = f"job {job_id} is of another prompt, model, size or length than the run's request", None
     if job is None:
         return await settled(_left(case, reason))
@@ -132,16 +132,16 @@ async def _named(case: Case, claimed: Elsewhere) -> Found:
     return await settled(_conclude(case, [job], None))
 
 
-async def _sought(cases: Sequence[Case], claimed: Elsewhere) -> list[Found]:
+async def _sought(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
     """What is found of the runs at one endpoint."""
     if not cases:
         return []
-    endpoint = cases[0].lane.endpoint
+    endpoint = cases[0].queue.endpoint
     # A run that was resubmitted and lost its answer again has two requests out, and either may have made a job.
-    requests = [(case, attempt) for case in cases for attempt in unanswered(case.journal.result)]
+    requests = [(case, attempt) for case in cases for attempt in unanswered(case.recorder.result)]
     findings = Findings()
     if endpoint is not None:
-        lost = [lost_request(number, case.journal.result, attempt) for number, (case, attempt) in enumerate(requests)]
+        lost = [lost_request(number, case.recorder.result, attempt) for number, (case, attempt) in enumerate(requests)]
         findings = await look_for(endpoint, lost, claimed)
     found = []
     for case in cases:
@@ -155,29 +155,29 @@ async def _sought(cases: Sequence[Case], claimed: Elsewhere) -> list[Found]:
 
 
 async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Found:
-    position, journal, lane = case
+    position, recorder, queue = case
     if jobs:
-        await journal.adopt(jobs[-1])
-    elif journal.run.resubmit:
-        await journal.start_again()
+        await recorder.adopt(jobs[-1])
+    elif recorder.run.resubmit:
+        await recorder.start_again()
     else:
         return await _left(case, reason or _UNASKED)
-    return Found(position, lane, journal.go_on())
+    return Found(position, queue, recorder.go_on())
 
 
 async def _left(case: Case, reason: str) -> Found:
     """Leave a run uncertain."""
-    position, journal, lane = case
-    kept = next((attempt.answer for attempt in reversed(journal.result.attempts) if attempt.answer), None)
+    position, recorder, queue = case
+    kept = next((attempt.answer for attempt in reversed(recorder.result.attempts) if attempt.answer), None)
     again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
-    adoption = _ADOPTION if isinstance(journal.run.config.request, VideoRequest) else ""
-    error = UncertainError(f"{_what_was_met(journal)}; {reason}", hint=f"{again}{_CONSENT}{adoption}")
-    journal.fail(RunStatus.UNCERTAIN, error)
-    await journal.end()
-    return Found(position, lane, None, error)
+    adoption = _ADOPTION if isinstance(recorder.run.config.request, VideoRequest) else ""
+    error = UncertainError(f"{_what_was_met(recorder)}; {reason}", hint=f"{again}{_CONSENT}{adoption}")
+    recorder.fail(RunStatus.UNCERTAIN, error)
+    await recorder.end()
+    return Found(position, queue, None, error)
 
 
-def _what_was_met(journal: Journal) -> str:
+def _what_was_met(recorder: RunRecorder) -> str:
     """What the request met in place of an answer, without what earlier searches have found."""
-    met = [attempt.error.message for attempt in journal.result.attempts[-1:] if attempt.error is not None]
+    met = [attempt.error.message for attempt in recorder.result.attempts[-1:] if attempt.error is not None]
     return met[0] if met else "the process ended before the answer to a paid request came"

@@ -12,14 +12,14 @@ from runner.config import ProviderConfig
 from runner.errors import RunnerError
 from runner.providers.base import Provider
 
-from .capacity import Halted
+from .budget_tracker import BudgetTracker
+from .capacity import StoppedError
 from .clock import Clock, RealClock
 from .endpoint import Endpoint, close_client
-from .journal import Journal
 from .payment import settled
-from .purse import Purse
+from .recorder import RunRecorder
 from .run import Observer, Run
-from .store import Recorder, ResultFiles
+from .store import RecordWriter, ResultFiles
 from .threads import Threads
 from .work import next_choice, work
 
@@ -49,22 +49,24 @@ class Session:
         """
         visit = _Visit(observer, create, owner, self._enter())
         try:
-            journal, error = await self._try(run, visit)
-            while error and (following := next_choice(run.config, journal.result.status, error)) is not None:
-                run = await settled(journal.hand_on(following, error))
-                journal, error = await self._try(run, visit)
-            await settled(journal.end())
-            return journal.result, error
+            recorder, error = await self._try(run, visit)
+            while error and (following := next_choice(run.config, recorder.result.status, error)) is not None:
+                run = await settled(recorder.hand_on(following, error))
+                recorder, error = await self._try(run, visit)
+            await settled(recorder.end())
+            return recorder.result, error
         finally:
             self._leave()
 
-    async def _try(self, run: Run, visit: _Visit) -> tuple[Journal, RunnerError | None]:
+    async def _try(self, run: Run, visit: _Visit) -> tuple[RunRecorder, RunnerError | None]:
         async with self._endpoint(run.config.provider, visit) as endpoint:
-            journal = Journal(run, visit.observer, self._clock, Recorder(ResultFiles(), visit.threads), Purse())
+            recorder = RunRecorder(
+                run, visit.observer, self._clock, RecordWriter(ResultFiles(), visit.threads), BudgetTracker()
+            )
             try:
-                return journal, await work(endpoint, journal, visit.threads)
-            except Halted:
-                return journal, endpoint.stopped_by
+                return recorder, await work(endpoint, recorder, visit.threads)
+            except StoppedError:
+                return recorder, endpoint.stopped_by
 
     @asynccontextmanager
     async def _endpoint(self, config: ProviderConfig, visit: _Visit) -> AsyncIterator[Endpoint]:
@@ -114,7 +116,7 @@ class _Desk:
     def closed(self) -> bool:
         """Whether nobody new may come: it is being closed, or submitting there has ended."""
         failed = self._opening.done() and (self._opening.cancelled() or self._opening.exception() is not None)
-        return self._left or failed or (self._opening.done() and self._opening.result().halt.said)
+        return self._left or failed or (self._opening.done() and self._opening.result().stop_event.is_set)
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Endpoint]:

@@ -32,7 +32,7 @@ class Record:
 
 
 class Store(Protocol):
-    """What keeps records; called in threads, `save` by each `Recorder` for one batch at a time."""
+    """What keeps records; called in threads, `save` by each `RecordWriter` for one batch at a time."""
 
     def open(self, run: Run) -> None:
         """Make the run's directory, if it is not there; raises `DiskError`."""
@@ -69,7 +69,7 @@ _TOGETHER = 32
 """Records in one batch: whoever comes next, perhaps with a job's id, does not wait for hundreds."""
 
 
-class Recorder:
+class RecordWriter:
     """Keeps the records of runs, each run's in their order."""
 
     def __init__(self, store: Store, threads: Threads) -> None:

@@ -28,13 +28,13 @@ from runner.providers.json_answer import plain
 
 from .collect import TRIES, collect
 from .endpoint import Endpoint
-from .journal import Journal
 from .likeness import marked
 from .mismatch import warn_of_mismatch
 from .partials import image_artifact, record_thumbnail
 from .payment import pay, settled
 from .poll import poll
 from .preparation import prepared
+from .recorder import RunRecorder
 from .threads import Threads
 
 PART = "video.mp4.part"
@@ -47,97 +47,97 @@ DOUBTFUL_TRIES = 3
 """Downloads of the file of a job that is completed and speaks of an error."""
 
 
-async def make_video(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
+async def make_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
     """Generate one video; the run is verified when this returns."""
-    config = marked(await prepared(endpoint, journal, threads), journal.result)
-    journal.describe(endpoint.provider, config)
+    config = marked(await prepared(endpoint, recorder, threads), recorder.result)
+    recorder.describe(endpoint.provider, config)
     # Settled: an interrupted paid request is worth its answer, which is the job's id.
-    job = await settled(pay(endpoint, journal, lambda _: endpoint.provider.submit(config), journal.submitted))
-    await finish_video(endpoint, journal, threads, job)
+    job = await settled(pay(endpoint, recorder, lambda _: endpoint.provider.submit(config), recorder.submitted))
+    await finish_video(endpoint, recorder, threads, job)
 
 
-async def finish_video(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
+async def finish_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
     """Bring a job that exists to its end; where resuming comes in.
 
     Where its file has come and could not be checked, the run is worth resuming although the provider has nothing left.
     """
     try:
-        await _finish(endpoint, journal, threads, job)
+        await _finish(endpoint, recorder, threads, job)
     except ExpiredError as error:
-        if await _kept(journal, threads) is None:
+        if await _kept(recorder, threads) is None:
             raise
-        journal.mark(RunStatus.COMPLETED)
+        recorder.mark(RunStatus.COMPLETED)
         hint = f"resuming looks at {UNVERIFIED} again, also with a later version of the runner"
         message = f"{error}; what had come of it could not be checked and is kept as {UNVERIFIED}"
         raise ArtifactError(message, hint=hint, code=error.code, job_id=job.id) from error
 
 
-async def _finish(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
+async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
     threads.decoder.start()  # while the job takes its time
-    endpoint.doubles.job(job.id, journal)
-    job = await poll(endpoint, journal, job)
+    endpoint.doubles.job(job.id, recorder)
+    job = await poll(endpoint, recorder, job)
     if job.status is not JobStatus.COMPLETED:
-        raise await _failed(endpoint, journal, job)
+        raise await _failed(endpoint, recorder, job)
     # Videos are billed by the second asked for, so that what was paid is the list price.
-    paid = job_cost(journal.run.config, job.raw.get("seconds"), job.raw.get("size"))
-    journal.paid(paid)
-    await journal.reach(RunStatus.COMPLETED)
-    await _bring_home(endpoint, journal, threads, job)
-    await _complete(endpoint, journal, threads, job)
+    paid = job_cost(recorder.run.config, job.raw.get("seconds"), job.raw.get("size"))
+    recorder.paid(paid)
+    await recorder.reach(RunStatus.COMPLETED)
+    await _bring_home(endpoint, recorder, threads, job)
+    await _complete(endpoint, recorder, threads, job)
 
 
-async def _failed(endpoint: Endpoint, journal: Journal, job: Job) -> RunnerError:
+async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> RunnerError:
     """Record that the job ended without its file; the error that says why."""
-    status, error = verdict(job, endpoint.provider.name, journal.result.model, journal.run.config.request.prompt)
-    journal.fail(status, error)  # with its reason: a process that is killed now has told it
-    await journal.reach(status)
+    status, error = verdict(job, endpoint.provider.name, recorder.result.model, recorder.run.config.request.prompt)
+    recorder.fail(status, error)  # with its reason: a process that is killed now has told it
+    await recorder.reach(status)
     return error
 
 
-async def resume_video(endpoint: Endpoint, journal: Journal, threads: Threads, job_id: str) -> None:
+async def resume_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job_id: str) -> None:
     """Go on with a job that an earlier process has left, from what it had brought home if that is whole."""
-    raw = journal.result.raw_response or {}
+    raw = recorder.result.raw_response or {}
     # Of no state yet, and worth being asked for at once.
     job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=raw, poll_after=0)
     if (known := read_job(raw, {}, job_id)) is not None:
         job = replace(job, created_at=known.created_at, expires_at=known.expires_at)
-    if journal.result.pending and await _keep_arrived(endpoint, journal, threads):
-        await _complete(endpoint, journal, threads, job)
+    if recorder.result.pending and await _keep_arrived(endpoint, recorder, threads):
+        await _complete(endpoint, recorder, threads, job)
     else:
-        await finish_video(endpoint, journal, threads, job)
+        await finish_video(endpoint, recorder, threads, job)
 
 
-async def _complete(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
-    await add_variants(endpoint, journal, threads, job)
+async def _complete(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
+    await add_variants(endpoint, recorder, threads, job)
     # Not before: an interrupt among the variants must leave known what the video was.
-    journal.await_check([])
-    journal.mark(RunStatus.VERIFIED)
-    await remove_remote(endpoint, journal, job.id)
+    recorder.await_check([])
+    recorder.mark(RunStatus.VERIFIED)
+    await remove_remote(endpoint, recorder, job.id)
 
 
-async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
-    part = journal.run.directory / PART
+async def _bring_home(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
+    part = recorder.run.directory / PART
 
     async def arrived(stored: Stored) -> None:
-        journal.await_check([Pending(path=PART, bytes=stored.bytes, sha256=stored.sha256)])
-        await journal.reach(RunStatus.DOWNLOADED)
+        recorder.await_check([Pending(path=PART, bytes=stored.bytes, sha256=stored.sha256)])
+        await recorder.reach(RunStatus.DOWNLOADED)
 
     # Of a completed job that speaks of an error, as a filter's, there may be no file.
     doubt = job.error_message or job.error_code
     try:
         _, (stored, video) = await collect(
             endpoint,
-            journal,
+            recorder,
             lambda: endpoint.provider.content(job),
             part,
-            lambda stored: _checked(journal, threads, stored),
+            lambda stored: _checked(recorder, threads, stored),
             arrived,
             tries=DOUBTFUL_TRIES if doubt else TRIES,
-            unverified=journal.run.directory / UNVERIFIED,
+            unverified=recorder.run.directory / UNVERIFIED,
         )
     except (ArtifactError, ExpiredError) as error:
-        if await _kept(journal, threads) is None and doubt is not None:
-            raise await _failed(endpoint, journal, job) from None
+        if await _kept(recorder, threads) is None and doubt is not None:
+            raise await _failed(endpoint, recorder, job) from None
         # Not at the first look: a gateway whose clock is a day ahead says so of each file that it misses.
         missing = error.__cause__
         if isinstance(missing, JobNotFoundError) and outlived(job, missing.server_time):
@@ -145,39 +145,39 @@ async def _bring_home(endpoint: Endpoint, journal: Journal, threads: Threads, jo
                                code=missing.code, provider=missing.provider, job_id=job.id) from error  # fmt: skip
         raise
     if doubt is not None:
-        journal.warn(f"the provider says of the completed job {job.id}: {doubt}")
-    await _keep(endpoint, journal, threads, stored, video)
+        recorder.warn(f"the provider says of the completed job {job.id}: {doubt}")
+    await _keep(endpoint, recorder, threads, stored, video)
 
 
-async def _kept(journal: Journal, threads: Threads) -> Pending | None:
+async def _kept(recorder: RunRecorder, threads: Threads) -> Pending | None:
     """Take note of the file that came and could not be checked, if there is one."""
     try:
-        stored = await threads.media(found, journal.run.directory / UNVERIFIED)
+        stored = await threads.media(found, recorder.run.directory / UNVERIFIED)
     except OSError:
         return None
     pending = Pending(path=UNVERIFIED, bytes=stored.bytes, sha256=stored.sha256)
-    journal.await_check([pending])
+    recorder.await_check([pending])
     return pending
 
 
-async def _keep_arrived(endpoint: Endpoint, journal: Journal, threads: Threads) -> bool:
+async def _keep_arrived(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> bool:
     """Whether the file that an earlier process had downloaded is whole, under either name; it is kept then."""
-    for pending in journal.result.pending:
-        for path in (journal.run.directory / PART, *journal.run.directory.glob("video.*")):
+    for pending in recorder.result.pending:
+        for path in (recorder.run.directory / PART, *recorder.run.directory.glob("video.*")):
             stored = await threads.media(intact, path, pending)
             if stored is None:
                 continue
             try:
-                await _keep(endpoint, journal, threads, *await _checked(journal, threads, stored))
+                await _keep(endpoint, recorder, threads, *await _checked(recorder, threads, stored))
             except ArtifactError:
                 return False
             return True
     return False
 
 
-async def _checked(journal: Journal, threads: Threads, stored: Stored) -> tuple[Stored, Video]:
+async def _checked(recorder: RunRecorder, threads: Threads, stored: Stored) -> tuple[Stored, Video]:
     """What the video is; where a text lies there that spells one, the video takes its place."""
-    request = journal.run.config.request
+    request = recorder.run.config.request
     thumbnail = isinstance(request, VideoRequest) and request.thumbnail
     decoded = await threads.media(unwrapped, stored.path)
     if decoded is None:
@@ -191,16 +191,16 @@ async def _checked(journal: Journal, threads: Threads, stored: Stored) -> tuple[
     return replace(decoded, path=stored.path), video
 
 
-async def _keep(endpoint: Endpoint, journal: Journal, threads: Threads, stored: Stored, video: Video) -> None:
+async def _keep(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, stored: Stored, video: Video) -> None:
     """Give a checked video its final name and record it."""
-    final = journal.run.directory / f"video.{video.extension}"
+    final = recorder.run.directory / f"video.{video.extension}"
     await threads.disk(publish, stored.path, final)
     artifact = _artifact(final.name, stored, video)
-    journal.add(artifact)
-    warn_of_mismatch(journal, artifact)
-    endpoint.doubles.file(artifact, journal)
+    recorder.add(artifact)
+    warn_of_mismatch(recorder, artifact)
+    endpoint.doubles.file(artifact, recorder)
     if video.thumbnail is not None or video.no_thumbnail is not None:
-        record_thumbnail(journal, video.thumbnail, video.no_thumbnail)
+        record_thumbnail(recorder, video.thumbnail, video.no_thumbnail)
 
 
 def _artifact(name: str, stored: Stored, video: Video) -> Artifact:
@@ -270,24 +270,24 @@ _TRIES = 2
 """A finished video does not wait a minute for its pictures."""
 
 
-async def add_variants(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job) -> None:
+async def add_variants(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
     """Download `request.variants` as `remote-NAME`; the run is no less complete without one."""
-    request = journal.run.config.request
+    request = recorder.run.config.request
     for variant in request.variants if isinstance(request, VideoRequest) else ():
         try:
-            await _add(endpoint, journal, threads, job, variant)
+            await _add(endpoint, recorder, threads, job, variant)
         except RunnerError as error:
-            journal.warn(f"no {variant} from the server: {error}")
+            recorder.warn(f"no {variant} from the server: {error}")
 
 
-async def _add(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job, variant: Variant) -> None:
-    part = journal.run.directory / f"remote-{variant}.part"
+async def _add(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job, variant: Variant) -> None:
+    part = recorder.run.directory / f"remote-{variant}.part"
 
     def opened() -> AbstractAsyncContextManager[Content]:
         return endpoint.provider.content(job, variant)
 
     stored, picture = await collect(
-        endpoint, journal, opened, part, lambda stored: threads.media(examine, stored.path), tries=_TRIES
+        endpoint, recorder, opened, part, lambda stored: threads.media(examine, stored.path), tries=_TRIES
     )
     final = part.with_suffix(f".{picture.extension}")
     try:
@@ -295,32 +295,32 @@ async def _add(endpoint: Endpoint, journal: Journal, threads: Threads, job: Job,
     except RunnerError:
         discard(part)
         raise
-    journal.add(image_artifact(final.name, stored, picture))
+    recorder.add(image_artifact(final.name, stored, picture))
 
 
 _SECONDS = 30.0
 
 
-async def remove_remote(endpoint: Endpoint, journal: Journal, job_id: str) -> None:
+async def remove_remote(endpoint: Endpoint, recorder: RunRecorder, job_id: str) -> None:
     """Delete the job of a verified run if the run asks for it; that it stays is only worth a warning."""
-    if not journal.run.config.delete_remote:
+    if not recorder.run.config.delete_remote:
         return
     if endpoint.doubles.shared(job_id):
-        journal.warn(f"job {job_id} was not deleted at the provider: another run has it, too")
+        recorder.warn(f"job {job_id} was not deleted at the provider: another run has it, too")
         return
-    if journal.result.adopted:
-        journal.warn(
+    if recorder.result.adopted:
+        recorder.warn(
             f"job {job_id} was not deleted at the provider: this run took it over after its answer had been lost, and "
             "what nobody saw created is left to you to delete"
         )
         return
     # On disk before the remote copy is gone: a run that is found unverified would be downloaded again.
-    journal.mark(RunStatus.VERIFIED)
-    await journal.write(durable=True)
+    recorder.mark(RunStatus.VERIFIED)
+    await recorder.write(durable=True)
     try:
         async with endpoint.transfer(), asyncio.timeout(_SECONDS):
             await endpoint.provider.delete(job_id)
-        journal.result.remote_deleted = True
+        recorder.result.remote_deleted = True
     except (RunnerError, TimeoutError) as error:
         reason = str(error) or f"no answer within {_SECONDS:.0f} s"
-        journal.warn(f"job {job_id} was not deleted at the provider: {reason}")
+        recorder.warn(f"job {job_id} was not deleted at the provider: {reason}")

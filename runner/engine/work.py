@@ -19,52 +19,52 @@ from runner.errors import (
     UncertainError,
 )
 
-from .capacity import Halted
+from .capacity import StoppedError
 from .endpoint import Endpoint
 from .image import finish_images, make_images
-from .journal import Journal
+from .recorder import RunRecorder
 from .threads import Threads
 from .video import make_video, resume_video
 
 
-async def work(endpoint: Endpoint, journal: Journal, threads: Threads) -> RunnerError | None:
-    """Do what the run asks for, or what is left of it; why it did not succeed, which the journal knows too, or None.
+async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunnerError | None:
+    """Do what the run asks for, or what is left of it; why it did not succeed, which the recorder knows too, or None.
 
-    Raises `Halted` if it was not submitted. A cancelled run is put down before the cancellation goes on.
+    Raises `StoppedError` if it was not submitted. A cancelled run is put down before the cancellation goes on.
     """
     try:
-        if not journal.result.status.paid:
-            endpoint.check_model(journal.run.config.sent_model)
-        await _bring_on(endpoint, journal, threads)
-    except Halted:
+        if not recorder.result.status.paid:
+            endpoint.check_model(recorder.run.config.sent_model)
+        await _bring_on(endpoint, recorder, threads)
+    except StoppedError:
         raise
     except asyncio.CancelledError:
-        journal.put_down("interrupted")
+        recorder.put_down("interrupted")
         raise
     except Exception as error:  # noqa: BLE001 - a bug met by one run must not stop its siblings
-        status, reason = ending(error, journal.result.status)
-        journal.fail(status, reason)
+        status, reason = ending(error, recorder.result.status)
+        recorder.fail(status, reason)
         return reason
     finally:
-        endpoint.places.leave(journal)
+        endpoint.places.leave(recorder)
     return None
 
 
-async def _bring_on(endpoint: Endpoint, journal: Journal, threads: Threads) -> None:
-    journal.open_soon()
-    result, video = journal.result, isinstance(journal.run.config.request, VideoRequest)
+async def _bring_on(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+    recorder.open_soon()
+    result, video = recorder.result, isinstance(recorder.run.config.request, VideoRequest)
     if result.status.paid and (result.job_id is not None or not video):
         result.error = None
-        await journal.open()
+        await recorder.open()
         if result.job_id is not None:
-            await resume_video(endpoint, journal, threads, result.job_id)
+            await resume_video(endpoint, recorder, threads, result.job_id)
         else:
-            await finish_images(endpoint, journal, threads)
+            await finish_images(endpoint, recorder, threads)
         return
     if result.status is not RunStatus.PLANNED:
-        await journal.start_again()
-    journal.describe(endpoint.provider)
-    await (make_video if video else make_images)(endpoint, journal, threads)
+        await recorder.start_again()
+    recorder.describe(endpoint.provider)
+    await (make_video if video else make_images)(endpoint, recorder, threads)
 
 
 def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> RunConfig | None:

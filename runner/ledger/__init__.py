@@ -1,7 +1,7 @@
 """What is known of runs, durably: how far each has come, what it paid, and how to go on."""
 
 from .book import Entry, Ledger, LedgerError, rebuilding
-from .discover import OUTPUTS, Acquaintance, jobs_elsewhere, shelved
+from .discover import OUTPUTS, LedgerIndex, jobs_elsewhere, shelved
 from .lock import LockedError
 from .ownership import CopyError, keep_copy
 from .reconciliation import NOTHING, Reconciled, gone_on, reconcile, refuse_unknown
@@ -12,11 +12,11 @@ from .summary import Summary, go_on, may_pass, summary
 __all__ = [
     "NOTHING",
     "OUTPUTS",
-    "Acquaintance",
     "CopyError",
     "Entry",
     "Ledger",
     "LedgerError",
+    "LedgerIndex",
     "LedgerStore",
     "LockedError",
     "Reconciled",

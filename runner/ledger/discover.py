@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.artifacts.result import Result, RunStatus
-from runner.engine.likeness import Elsewhere, unanswered
+from runner.engine.likeness import OtherRuns, unanswered
 
 from .book import NAME, Ledger, LedgerError, run_directory
 
@@ -24,7 +24,7 @@ class Known(NamedTuple):
     status: RunStatus
 
 
-class Acquaintance:
+class LedgerIndex:
     """Reads each ledger once."""
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ def _first_seen(place: str, seen: set[tuple[int, int]]) -> bool:
     return first
 
 
-def jobs_elsewhere(own: Path, since: float) -> Elsewhere:
+def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
     """What the ledgers around `own` tell that were written after `since` (Unix seconds).
 
     They are looked for in `outputs/` of the working directory, in the one that `own` is in, and beside `own`.
@@ -114,7 +114,7 @@ def jobs_elsewhere(own: Path, since: float) -> Elsewhere:
         except (LedgerError, OSError) as error:
             # Of another version, or broken: whatever is listed may be its.
             unknown = unknown or str(error)
-    return Elsewhere(frozenset(jobs), tuple(lost), unknown)
+    return OtherRuns(frozenset(jobs), tuple(lost), unknown)
 
 
 def _neighbours(own: Path) -> Iterator[Path]:

@@ -20,7 +20,7 @@ from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of
 from runner.config import Problem, RunConfig
 from runner.config.problem import ranges
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError, UncertainError
 from runner.providers.body import build

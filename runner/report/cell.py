@@ -182,7 +182,7 @@ def _segment(name: str) -> str:
     return quote(os.fsencode(name), safe="")
 
 
-class Standpoint:
+class RelativePaths:
     """A directory from which paths are told."""
 
     def __init__(self, directory: Path) -> None:

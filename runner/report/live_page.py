@@ -15,18 +15,18 @@ from typing import Self
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config import Problem
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.ledger.budget import counted
 
 from .page import Shell, encoded_json, page_data
-from .page_model import Exhibition, State
+from .page_model import PageModel, PageState
 from .pages import NAME, leave_open, not_written
 from .reading import Sweep
 
 
 @dataclass(slots=True)
-class News:
+class RunUpdate:
     """The last event, and when each status was reached (Unix seconds)."""
 
     event: Event
@@ -71,14 +71,14 @@ HEARTBEAT = 20.0
 """Seconds after which the page is written although nothing is new: a page that grows old was left by its sweep."""
 
 
-class Album:
+class LivePage:
     """Writes the page again with whatever has changed."""
 
     def __init__(self, directory: Path, runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> None:
         now = time.time()
         found = [*earlier, *((run.directory, _known(run) or planned(run, now)) for run in runs)]
         self._path = directory / NAME
-        self._exhibition = Exhibition([Sweep(directory, found)], directory, [runs[0].config.budget])
+        self._exhibition = PageModel([Sweep(directory, found)], directory, [runs[0].config.budget])
         self._shell = Shell(self._exhibition.title)
         self._before = len(earlier)
         self._positions = {run.index: position for position, run in enumerate(runs, len(earlier))}
@@ -88,7 +88,7 @@ class Album:
         self._progress: dict[int, str | None] = {}
         self._at_stake: dict[int, float] = {}
 
-    def renew(self, news: Mapping[int, News], interval: float) -> None:
+    def renew(self, news: Mapping[int, RunUpdate], interval: float) -> None:
         """Write the page while runs are under way, if there is something new to say.
 
         `interval` is about how long the page will stay, in seconds.
@@ -119,7 +119,7 @@ class Album:
             self._results[position] = result
             self._texts.pop(position, None)
 
-    def _stake(self, position: int, news: News) -> None:
+    def _stake(self, position: int, news: RunUpdate) -> None:
         """Take note of what a run counts while its paid request is under way, of which events tell no price."""
         if news.paying:
             self._at_stake[position] = counted(news.event.run.config) or 0.0
@@ -132,7 +132,7 @@ class Album:
         self._shell.write(self._path, page_data(page.heading, cells, page.totals(sum(self._at_stake.values()))))
         self._written = time.monotonic()
 
-    def _cell(self, page: State, position: int) -> str:
+    def _cell(self, page: PageState, position: int) -> str:
         text = self._texts.get(position)
         if text is None:
             text = self._texts[position] = encoded_json(page.cell(position))
@@ -149,7 +149,7 @@ def _known(run: Run) -> Result | None:
     return earlier.model_copy(update=kept)
 
 
-def _progress(news: News) -> str | None:
+def _progress(news: RunUpdate) -> str | None:
     """What is added to the JSON of a run that is under way, which stays as it is while only this changes."""
     event = news.event
     if event.result is not None or event.status is RunStatus.PLANNED:
@@ -169,7 +169,7 @@ LONGEST = 25.0
 _BEFORE_JOBS = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING})
 
 
-class Gallery:
+class LivePageThread:
     """Observes a sweep's runs, and keeps its page in a thread of its own from when the first is submitted.
 
     What goes wrong with the page is said once, at the end, and never touches a run.
@@ -195,12 +195,12 @@ class Gallery:
         self._earlier = earlier
         self._interval = self._pause = interval
         self._clock = clock
-        self._news: dict[int, News] = {}
+        self._news: dict[int, RunUpdate] = {}
         self._turn = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._keep, name="gallery", daemon=True)
         self._started = False
-        self._album: Album | None = None
+        self._album: LivePage | None = None
         self._error: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -218,7 +218,7 @@ class Gallery:
         with self._turn:
             news = self._news.get(event.run.index)
             if news is None:
-                news = self._news[event.run.index] = News(event)
+                news = self._news[event.run.index] = RunUpdate(event)
             news.take(event, self._clock())
         if not self._started and event.status not in _BEFORE_JOBS:
             self._started = True
@@ -247,7 +247,7 @@ class Gallery:
         while not self._stop.wait(self._pause):
             self._guarded(self._renew)
 
-    def _renew(self, album: Album) -> None:
+    def _renew(self, album: LivePage) -> None:
         began = time.perf_counter()
         with self._turn:
             news, self._news = self._news, {}
@@ -256,7 +256,7 @@ class Gallery:
         finally:
             self._pause = pause_after(time.perf_counter() - began, self._interval)
 
-    def _guarded(self, make: Callable[[Album], None]) -> None:
+    def _guarded(self, make: Callable[[LivePage], None]) -> None:
         try:
             make(self._opened())
         except Exception as error:  # noqa: BLE001 - neither a full disk nor a bug here may cost a paid run
@@ -264,9 +264,9 @@ class Gallery:
         else:
             self._error = None
 
-    def _opened(self) -> Album:
+    def _opened(self) -> LivePage:
         if self._album is None:
-            self._album = Album(self._directory, self._runs, self._earlier)
+            self._album = LivePage(self._directory, self._runs, self._earlier)
         return self._album
 
 

@@ -20,8 +20,8 @@ from runner.display.money import how_to_go_on, under
 from runner.ledger.summary import RESUME
 from runner.shell import word
 
-from .cell import Place, Standpoint, address, cell, group_of
-from .leaves import HOW, Commonality
+from .cell import Place, RelativePaths, address, cell, group_of
+from .config_diff import HOW, ConfigDiff
 from .page import Embedding, Heading
 from .reading import Sweep
 from .totals import totals
@@ -126,18 +126,18 @@ Cell = dict[str, Any]
 """Any: JSON."""
 
 
-class Exhibition:
+class PageModel:
     """The runs of one page. A run's `position` is its place among all of them."""
 
     def __init__(self, sweeps: Sequence[Sweep], directory: Path, budgets: Sequence[Budget]) -> None:
         """`directory` is the page's, to which all addresses are relative; `budgets` has each sweep's."""
-        # Without their runs' results, which are another moment's: only a `State` has any.
+        # Without their runs' results, which are another moment's: only a `PageState` has any.
         self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
         self.budgets = budgets
         self.title = _title([str(sweep.directory) for sweep in sweeps])
-        self.standpoint = Standpoint(directory)
-        self._here = Standpoint(Path())
-        self._sweep = functools.cache(Standpoint)
+        self.standpoint = RelativePaths(directory)
+        self._here = RelativePaths(Path())
+        self._sweep = functools.cache(RelativePaths)
         self._rows = [
             (number, where, index)
             for number, sweep in enumerate(sweeps)
@@ -146,11 +146,11 @@ class Exhibition:
         results = [result for sweep in sweeps for _, result in sweep.runs]
         self.owners = [number for number, _, _ in self._rows]
         self.axes = axes_of(results, self.owners, [sweep.name for sweep in sweeps])
-        self.leaves = Commonality([result.config for result in results])
+        self.flatten = ConfigDiff([result.config for result in results])
 
-    def state(self, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3) -> State:
+    def state(self, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3) -> PageState:
         """The page at this moment; `busy` has the numbers of the sweeps that are at work."""
-        return State(self, results, busy, refresh_seconds)
+        return PageState(self, results, busy, refresh_seconds)
 
     def place(self, position: int) -> Place:
         """Where the run stands."""
@@ -161,7 +161,7 @@ class Exhibition:
             number=index,
             at=self.axes.places[position],
             label=self.axes.labels[position],
-            own=self.leaves.own(position),
+            own=self.flatten.own(position),
             directory=self.standpoint.relative(where),
             typed=word(self._here.relative(where)),
         )
@@ -176,11 +176,11 @@ class Exhibition:
         return self.sweeps[number].resumed_by(where)
 
 
-class State:
+class PageState:
     """What is known of an exhibition's runs at one moment."""
 
     def __init__(
-        self, exhibition: Exhibition, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
+        self, exhibition: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
     ) -> None:
         self._exhibition = exhibition
         self._results = results
@@ -205,7 +205,7 @@ class State:
                 for sweep, command, budget in zip(page.sweeps, self._commands, page.budgets, strict=True)
             ],
             axes=page.axes.axes,
-            shared=page.leaves.shared,
+            shared=page.flatten.shared,
             refresh_seconds=self._refresh_seconds,
         )
 

@@ -26,10 +26,10 @@ _left: ContextVar[set[Path] | None] = ContextVar("_left", default=None)
 def write_page(path: Path, sweeps: Sequence[Sweep], embedding: Embedding | None = None) -> None:
     """Write the page of sweeps, of which each has a run; raises `DiskError`."""
     from .page import Shell, encoded_json, page_data
-    from .page_model import Exhibition
+    from .page_model import PageModel
 
     results = [result for sweep in sweeps for _, result in sweep.runs]
-    exhibition = Exhibition(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
+    exhibition = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
     state = exhibition.state(results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
     cells = (encoded_json(cell) for cell in state.cells(embedding))
     # Under a name of its own before it is whole: the sweep may be writing its page, too.

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.errors import ConfigError
-from runner.ledger import Acquaintance, Ledger, LedgerError, has_ledger, shelved
+from runner.ledger import Ledger, LedgerError, LedgerIndex, has_ledger, shelved
 from runner.ledger.book import NAME as LEDGER
 from runner.ledger.discover import walk
 from runner.ledger.lock import at_work
@@ -191,7 +191,7 @@ def _alone(directory: Path) -> Sweep:
     """A run without a ledger of its own: one of a sweep's, or one that has none."""
     runs = [(directory, read_result(directory))]
     with suppress(LedgerError):
-        known = Acquaintance().find(directory.resolve())
+        known = LedgerIndex().find(directory.resolve())
         if known is not None:
             sweep = shown(known[0])
             return Sweep(directory, runs, running=at_work(sweep), ways={directory: sweep})

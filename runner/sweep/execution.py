@@ -13,13 +13,13 @@ from runner.artifacts.result_file import restore_result
 from runner.config import ProviderConfig, RunConfig
 from runner.display import observing, print_closing, print_error, print_problems, reader_may_leave
 from runner.display.money import under
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.errors import BudgetError, DiskError, ModelNotFoundError
 from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
 from runner.ledger.budget import spent
 from runner.providers.allowance import moment
-from runner.report.live_page import Gallery
+from runner.report.live_page import LivePageThread
 from runner.report.results import write_results
 
 from .job_return import failure_of
@@ -28,8 +28,8 @@ from .run_log import RunLog
 
 if TYPE_CHECKING:
     from runner.engine import Outcome
-    from runner.engine.likeness import Elsewhere
-    from runner.engine.purse import Purse
+    from runner.engine.budget_tracker import BudgetTracker
+    from runner.engine.likeness import OtherRuns
 
 _log = logging.getLogger("runner")
 
@@ -75,7 +75,7 @@ def execute(
     store = LedgerStore(ledgers, make)
     alone = len(runs) == 1 and runs[0].directory == directory
     with (
-        Gallery(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as gallery,
+        LivePageThread(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as gallery,
         observing(runs, runs[0].config.progress) as display,
         RunLog() as log,
     ):
@@ -84,7 +84,7 @@ def execute(
         _restore([run for run in runs if run.index in done], store)
         done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
         left = sorted((run for run in runs if run.index not in done and run.index not in held), key=_urgency)
-        engine = _Engine(store, observer, _purse(runs, earlier), directory)
+        engine = _Engine(store, observer, _budget_tracker(runs, earlier), directory)
         outcome = engine.in_batches(left, batch_size) if left else None
     whole = _whole(runs, done, left, outcome)
     if not alone:
@@ -142,21 +142,21 @@ def _say_what_stopped(outcome: Outcome) -> None:
         print_error(error)
 
 
-def _purse(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> Purse:
-    from runner.engine.purse import Purse
+def _budget_tracker(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> BudgetTracker:
+    from runner.engine.budget_tracker import BudgetTracker
 
     budget = runs[0].config.budget
     before = [*(result for _, result in earlier), *(run.earlier for run in runs if run.earlier is not None)]
-    return Purse(budget.max_usd, spent(before, budget))
+    return BudgetTracker(budget.max_usd, spent(before, budget))
 
 
 class _Engine:
     """The engine with what this execution gives it."""
 
-    def __init__(self, store: LedgerStore, observer: Observer, purse: Purse, directory: Path) -> None:
+    def __init__(self, store: LedgerStore, observer: Observer, budget_tracker: BudgetTracker, directory: Path) -> None:
         self._store = store
         self._observer = observer
-        self._purse = purse
+        self._budget_tracker = budget_tracker
         self._directory = directory
         self._began = time.time()
 
@@ -182,7 +182,7 @@ class _Engine:
                 fail_fast=fail_fast,
                 store=self._store,
                 claimed=lambda: self._claimed(runs),
-                purse=self._purse,
+                budget_tracker=self._budget_tracker,
             )
             _add(total, batch, going, outcome)
             error = outcome.stopped_by
@@ -193,7 +193,7 @@ class _Engine:
             refusing |= _refusing(going, outcome)
         return total
 
-    def _claimed(self, runs: Sequence[Run]) -> Elsewhere:
+    def _claimed(self, runs: Sequence[Run]) -> OtherRuns:
         """What is of this directory's other runs and of other sweeps; the jobs of `runs` the engine knows itself."""
         begun = min([self._began, *(run.earlier.begun for run in runs if run.earlier is not None)])
         return jobs_elsewhere(self._directory, begun - _CLOCKS).also(self._store.job_ids())

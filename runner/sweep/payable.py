@@ -9,7 +9,7 @@ from typing import NamedTuple
 from runner.artifacts.result import RunStatus
 from runner.compose.job import Job
 from runner.config import Budget, RunConfig
-from runner.ledger import Acquaintance, Ledger, Reuse
+from runner.ledger import Ledger, LedgerIndex, Reuse
 from runner.ledger.budget import spent
 
 
@@ -36,7 +36,7 @@ class Payable(NamedTuple):
 
 def payable(intents: Iterable[Intent]) -> Payable:
     """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones."""
-    ledgers, reuse = Acquaintance(), Reuse()
+    ledgers, reuse = LedgerIndex(), Reuse()
     places: dict[Path, Budget] = {}
     left = []
     for intent in intents:

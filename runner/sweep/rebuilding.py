@@ -19,7 +19,7 @@ from runner.compose.documents import read_saved
 from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
 from runner.errors import ConfigError
-from runner.ledger import Acquaintance, Entry, Ledger, fingerprint, has_ledger
+from runner.ledger import Entry, Ledger, LedgerIndex, fingerprint, has_ledger
 from runner.ledger.book import NAME, salvaged
 from runner.ledger.lock import locked
 from runner.ledger.ownership import refuse_owner
@@ -80,7 +80,7 @@ def _refuse(directory: Path) -> None:
     if (directory / PLANNED).is_file():
         hint = f"python -m runner resume {word(os.fspath(directory))} names one that is damaged"
         raise ConfigError(f"each run of {directory} has a ledger of its own; each is built anew alone", hint=hint)
-    known = None if has_ledger(directory) else Acquaintance().find(directory.resolve())
+    known = None if has_ledger(directory) else LedgerIndex().find(directory.resolve())
     if known is not None:
         raise ConfigError(f"{directory} is one run of a sweep, whose ledger is sound", hint="python -m runner ls")
 

@@ -22,10 +22,10 @@ from runner.display import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import (
-    Acquaintance,
     CopyError,
     Entry,
     Ledger,
+    LedgerIndex,
     Reconciled,
     entered,
     fingerprint,
@@ -203,7 +203,7 @@ def _places(directory: Path) -> list[Path]:
     """Where the ledgers are: the directory itself, or, after a launcher that is not ours, each of its runs."""
     if has_ledger(directory):
         return [directory]
-    known = Acquaintance().find(directory.resolve())
+    known = LedgerIndex().find(directory.resolve())
     if known is not None:
         named = "this directory" if directory.resolve() == Path.cwd() else directory
         hint = f"python -m runner resume {word(str(_shown(known[0])))}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.display import print_problems
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
 from runner.errors import ConfigError

@@ -14,7 +14,7 @@ from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
 from runner.config.tracking import Files
 from runner.report.cell import group_of
-from runner.report.leaves import HOW, Commonality
+from runner.report.config_diff import HOW, ConfigDiff
 from runner.report.totals import latency, totals
 
 from .store import End, Facts, Value
@@ -59,7 +59,7 @@ def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence
 
 def params(*configs: RunConfig) -> dict[str, Value]:
     """The leaves that the configs have in common by their dotted keys, credential-like ones masked; no empty ones."""
-    found = Commonality(configs).shared.items()
+    found = ConfigDiff(configs).shared.items()
     return {key: _plain(value) for key, value in found if value not in _EMPTY and key.partition(".")[0] not in HOW}
 
 

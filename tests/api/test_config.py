@@ -139,8 +139,8 @@ def test_a_config_that_was_copied_from_azure_keeps_working_elsewhere():
     from runner.api.provider import Keys, provider_config
 
     azure = VideoGenerationConfig(provider="azure_openai", model="sora-2", base_url="https://r.openai.azure.com")
-    elsewhere = azure.model_copy(update={"provider": "openai", "base_url": "http://127.0.0.1:1/v1"})
-    assert provider_config(elsewhere, Keys(), "api_key").kind == "openai"
+    other_runs = azure.model_copy(update={"provider": "openai", "base_url": "http://127.0.0.1:1/v1"})
+    assert provider_config(other_runs, Keys(), "api_key").kind == "openai"
 
 
 def test_an_unknown_underlying_model_is_refused_with_the_nearest_name():

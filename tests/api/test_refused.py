@@ -50,8 +50,8 @@ def test_a_retired_model_is_refused_on_openais_own_endpoint_only(request_, emula
     config = VideoGenerationConfig(provider="openai", model="sora-2", api_key="k" * 20)
     with pytest.raises(ConfigError, match="retired by openai on 2026-09-24"):
         generate_video(config, request_)
-    elsewhere = config.model_copy(update={"base_url": emulator.base_url, "poll_interval": 0.01})
-    assert generate_video(elsewhere, request_).status == "completed"
+    other_runs = config.model_copy(update={"base_url": emulator.base_url, "poll_interval": 0.01})
+    assert generate_video(other_runs, request_).status == "completed"
 
 
 def test_a_model_of_the_other_kind_is_refused(request_):

@@ -84,10 +84,10 @@ def test_a_worktree(checkout):
     worktree.mkdir(parents=True)
     (worktree / "HEAD").write_text("ref: refs/heads/side")
     (worktree / "commondir").write_text("../..")
-    elsewhere = checkout / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / ".git").write_text(f"gitdir: {worktree}\n")
-    assert git_commit(elsewhere) == COMMIT
+    other_runs = checkout / "elsewhere"
+    other_runs.mkdir()
+    (other_runs / ".git").write_text(f"gitdir: {worktree}\n")
+    assert git_commit(other_runs) == COMMIT
 
 
 @pytest.mark.parametrize("head", ["", "ref: refs/heads/none", "nonsense", "ref:"])

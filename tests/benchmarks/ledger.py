@@ -21,7 +21,7 @@ from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
 from runner.config import RunConfig, load
 from runner.config.shipped import directory
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record
 from runner.ledger import Ledger, LedgerStore, recording

@@ -30,13 +30,13 @@ from runner.config.shipped import option
 from runner.emulator import EmulatorProcess, EmulatorSettings
 from runner.emulator.job import Job as EmulatedJob
 from runner.emulator.state import State
+from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import RealClock
 from runner.engine.endpoint import Endpoint
-from runner.engine.journal import Journal
 from runner.engine.poll import poll
-from runner.engine.purse import Purse
+from runner.engine.recorder import RunRecorder
 from runner.engine.run import Run
-from runner.engine.store import Recorder, ResultFiles
+from runner.engine.store import RecordWriter, ResultFiles
 from runner.engine.threads import Threads
 from runner.providers import Job, JobStatus, Provider, create
 
@@ -155,15 +155,15 @@ def singly(provider: Provider, interval: float) -> Wait:
 def by_engine(provider: Provider, config: RunConfig, folder: Path) -> Wait:
     """Wait for each job as a sweep's runs do, with their records and events."""
     clock = RealClock()
-    endpoint, purse = Endpoint(provider, config.provider, clock), Purse()
-    recorder = Recorder(ResultFiles(), Threads())
+    endpoint, budget_tracker = Endpoint(provider, config.provider, clock), BudgetTracker()
+    record_writer = RecordWriter(ResultFiles(), Threads())
     numbers = itertools.count()
 
     async def wait(job_id: str) -> Job:
         await asyncio.sleep(random.random() * config.provider.poll_interval)
         run = Run(next(numbers), config, folder)
-        journal = Journal(run, lambda event: None, clock, recorder, purse)
-        return await poll(endpoint, journal, Job(job_id, JobStatus.QUEUED, "queued", created_at=time.time()))
+        recorder = RunRecorder(run, lambda event: None, clock, record_writer, budget_tracker)
+        return await poll(endpoint, recorder, Job(job_id, JobStatus.QUEUED, "queued", created_at=time.time()))
 
     return wait
 

@@ -25,12 +25,12 @@ NAMELESS = """() => [...document.querySelectorAll("dialog[open]"),
 @pytest.fixture
 def shown(gallery, make_cell, make_page):
     """Open one of the views."""
-    leaves = {"provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": "a fox"}
+    flatten = {"provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": "a fox"}
     cells = [
-        make_cell(0, [0], prompt="a red fox in the snow", own={**leaves, "request.size": "1x1"}, warnings=["resized"]),
+        make_cell(0, [0], prompt="a red fox in the snow", own={**flatten, "request.size": "1x1"}, warnings=["resized"]),
         make_cell(1, [1], prompt="a blue fox", status="failed", group="failed", reason="refused", hint="ask otherwise",
-                  own={**leaves, "request.size": "2x2"}, spent_usd=0.8, **{"continue": "python -m runner resume out"}),
-        make_cell(2, [1], prompt="a blue fox", own={**leaves, "request.size": "2x2"}),
+                  own={**flatten, "request.size": "2x2"}, spent_usd=0.8, **{"continue": "python -m runner resume out"}),
+        make_cell(2, [1], prompt="a blue fox", own={**flatten, "request.size": "2x2"}),
     ]  # fmt: skip
 
     def open_view(name: str, **options):

@@ -77,12 +77,12 @@ def test_the_folder_can_be_moved_and_zipped(browse, swept, videos, tmp_path):
     with zipfile.ZipFile(archive, "w") as zipped:
         for path in sorted(videos.parent.rglob("*")):
             zipped.write(path, path.relative_to(swept))
-    elsewhere = tmp_path / "else # where"
-    zipfile.ZipFile(archive).extractall(elsewhere)
-    page = browse(elsewhere / "videos" / "index.html")
+    other_runs = tmp_path / "else # where"
+    zipfile.ZipFile(archive).extractall(other_runs)
+    page = browse(other_runs / "videos" / "index.html")
     page.evaluate("gallery.transport.toggle()")
     page.wait_for_function("[...gallery.grid.mounted()].some(({media}) => media?.currentTime > 0)")
-    assert str(elsewhere.name).split()[0] in page.evaluate("document.querySelector('video').currentSrc")
+    assert str(other_runs.name).split()[0] in page.evaluate("document.querySelector('video').currentSrc")
 
 
 def test_the_policy_forbids_what_is_not_needed_and_nothing_that_is(browse, videos):

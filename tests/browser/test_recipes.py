@@ -12,7 +12,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from runner.report.leaves import LONGEST, shortened
+from runner.report.config_diff import LONGEST, shortened
 
 HOSTILE = [
     "plain", "", " ", "yes", "null", "1.5", "0x10", "16:9", "- a: b", "{a: 1}", "# no comment", "a # b", "a: b",

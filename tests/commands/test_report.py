@@ -142,13 +142,13 @@ def test_a_strangers_result_takes_no_other_file_into_the_page(made, here):
 
 def test_a_link_in_a_strangers_directory_takes_no_other_file_into_the_page(made, here, capsys):
     made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
-    elsewhere = here / "elsewhere"
-    Path("out/1").rename(elsewhere)
+    other_runs = here / "elsewhere"
+    Path("out/1").rename(other_runs)
     for name in ("video.mp4", "thumbnail.webp"):
-        (elsewhere / name).write_bytes(b"canary")
-    Path("out/1").symlink_to(elsewhere)
+        (other_runs / name).write_bytes(b"canary")
+    Path("out/1").symlink_to(other_runs)
     Path("out/0/video.mp4").unlink()
-    Path("out/0/video.mp4").symlink_to(elsewhere / "video.mp4")
+    Path("out/0/video.mp4").symlink_to(other_runs / "video.mp4")
     capsys.readouterr()
     assert run(["report", "out", "--single-file"]) == 0
     assert base64.b64encode(b"canary").decode() not in Path("out/index.html").read_text()

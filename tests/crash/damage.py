@@ -84,10 +84,10 @@ class Damage:
 
     def sweep_restored(self) -> bool:
         """The whole directory came back from a backup made just before: the same files, and all of them new."""
-        elsewhere = self._sweep.with_name("backup")
-        shutil.copytree(self._sweep, elsewhere)
+        other_runs = self._sweep.with_name("backup")
+        shutil.copytree(self._sweep, other_runs)
         shutil.rmtree(self._sweep)
-        elsewhere.rename(self._sweep)
+        other_runs.rename(self._sweep)
         return True
 
     def lock_removed(self) -> bool:

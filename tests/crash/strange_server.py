@@ -243,9 +243,9 @@ class StrangeServer(Killer):
         paid = self._named(request)
         if paid is None or time.time() < paid.due_at or paid.ending != "finished":
             return plain_fault("absent")
-        _, elsewhere = MANNERS["file"][paid.manners["file"]](paid)
-        if elsewhere is not None:
-            answer = elsewhere(paid)
+        _, other_runs = MANNERS["file"][paid.manners["file"]](paid)
+        if other_runs is not None:
+            answer = other_runs(paid)
             assert isinstance(answer, Response)
             return answer
         return self._bytes(paid, 0)

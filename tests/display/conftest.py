@@ -10,7 +10,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
 from runner.config import RunConfig
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 
 BEGAN = 1_800_000_000.0

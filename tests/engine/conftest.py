@@ -13,8 +13,8 @@ import pytest
 
 from runner.config import RunConfig
 from runner.engine import Event, Outcome, Run, execute
-from runner.engine.likeness import Elsewhere
-from runner.engine.purse import Purse
+from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.likeness import OtherRuns
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import ResultFiles
 
@@ -115,7 +115,12 @@ class Engine:
         self.listeners: list[Callable[[Event], None]] = []
 
     def __call__(
-        self, runs: Iterable[Run], *, fail_fast: bool = False, create: Any = None, purse: Purse | None = None
+        self,
+        runs: Iterable[Run],
+        *,
+        fail_fast: bool = False,
+        create: Any = None,
+        budget_tracker: BudgetTracker | None = None,
     ) -> Outcome:
         async def main() -> Outcome:
             outcome = await execute(
@@ -124,7 +129,7 @@ class Engine:
                 fail_fast=fail_fast,
                 clock=self.clock,
                 create=create or (lambda _config: self.provider),
-                purse=purse,
+                budget_tracker=budget_tracker,
             )
             self.seconds = self.clock.elapsed()
             return outcome
@@ -143,7 +148,7 @@ class Engine:
                 clock=self.clock,
                 create=lambda _config: self.provider,
                 store=ResultFiles(),
-                claimed=Elsewhere,
+                claimed=OtherRuns,
             )
             for moment in at:
                 asyncio.get_running_loop().call_at(moment, scheduler.interrupt, 2)

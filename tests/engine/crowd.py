@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from runner.engine import Event
+from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import Clock
 from runner.engine.endpoint import Endpoint
-from runner.engine.journal import Journal
 from runner.engine.poll import poll
-from runner.engine.purse import Purse
+from runner.engine.recorder import RunRecorder
 from runner.engine.run import Run
-from runner.engine.store import Recorder, ResultFiles
+from runner.engine.store import RecordWriter, ResultFiles
 from runner.engine.threads import Threads
 from runner.errors import JobNotFoundError, RunnerError
 from runner.providers import Job, JobPage, JobStatus
@@ -105,15 +105,17 @@ class Crowd:
     ) -> None:
         """Wait for all jobs, or `only` those, each from when it arrives; `first` is known of each beforehand."""
         config = video_config(**{"poll_interval": 5, "max_concurrent_jobs": 10_000, **provider})
-        threads, purse = Threads(), Purse()
+        threads, budget_tracker = Threads(), BudgetTracker()
 
         async def one(endpoint: Endpoint, number: int, job_id: str) -> None:
             await asyncio.sleep((arrive or {}).get(job_id, number % 100 * 0.05))
             run = Run(number, config, self.directory)
-            journal = Journal(run, self.events.append, self.clock, Recorder(ResultFiles(), threads), purse)
+            recorder = RunRecorder(
+                run, self.events.append, self.clock, RecordWriter(ResultFiles(), threads), budget_tracker
+            )
             job = Job(job_id, JobStatus.QUEUED, "queued", created_at=EPOCH, **(first or {}))
             try:
-                self.jobs[job_id] = await poll(endpoint, journal, job)
+                self.jobs[job_id] = await poll(endpoint, recorder, job)
             except RunnerError as error:
                 self.errors[job_id] = error
             self.heard[job_id] = self.clock.elapsed()

@@ -9,7 +9,7 @@ import pytest
 from runner.artifacts import RunStatus
 from runner.engine.absence import SECONDS
 from runner.engine.collect import TRIES
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
 from runner.ledger.book import Entry
 from runner.ledger.reconciliation import gone_on

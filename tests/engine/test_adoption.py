@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.config import CompatibleConfig
 from runner.engine.adoption import match
-from runner.engine.journal import planned
-from runner.engine.likeness import AROUND, MARGIN, Elsewhere, Lost, lost_request, marked
+from runner.engine.likeness import AROUND, MARGIN, Lost, OtherRuns, lost_request, marked
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.providers import Job, JobStatus
 
@@ -45,7 +45,7 @@ def compatible_config(**provider):
 
 
 def adopted(runs, jobs, claimed=frozenset(), **options) -> dict[int, str]:
-    found = match(runs, jobs, Elsewhere(frozenset(claimed)), **options)
+    found = match(runs, jobs, OtherRuns(frozenset(claimed)), **options)
     assert found.adopted.keys() | found.reasons.keys() == {one.index for one in runs}
     assert not found.adopted.keys() & found.reasons.keys()
     return {index: one.id for index, one in found.adopted.items()}
@@ -118,7 +118,7 @@ def test_the_video_that_an_edit_starts_from_is_not_its_outcome():
 
 def test_an_image_has_no_job_to_adopt_though_a_video_has_the_same_prompt():
     image = {"operation": "generate", "prompt": "A paper boat", "model": "prod"}
-    found = match([lost(sent=image)], [job()], Elsewhere())
+    found = match([lost(sent=image)], [job()], OtherRuns())
     assert found.adopted == {}
     assert "images are kept as no jobs" in found.reasons[0]
 
@@ -129,7 +129,7 @@ def test_a_job_of_another_run_is_not_adopted():
 
 
 def test_of_two_jobs_that_match_none_is_taken():
-    found = match([lost()], [job(), job("video_2")], Elsewhere())
+    found = match([lost()], [job(), job("video_2")], OtherRuns())
     assert found.adopted == {}
     assert found.reasons[0] == "2 jobs match (video_1, video_2), and which is this run's cannot be told"
 
@@ -140,7 +140,7 @@ def test_replicas_take_one_job_each_in_the_order_of_time():
 
 
 def test_replicas_with_too_few_jobs_share_what_is_there():
-    found = match([lost(0), lost(1), lost(2)], [job(), job("video_2")], Elsewhere())
+    found = match([lost(0), lost(1), lost(2)], [job(), job("video_2")], OtherRuns())
     assert {one.id for one in found.adopted.values()} == {"video_1", "video_2"}
     (reason,) = found.reasons.values()
     assert "went to other runs that sent the same request" in reason
@@ -175,23 +175,23 @@ def test_runs_that_time_tells_apart_may_differ_in_anything():
 
 
 def test_a_server_that_hides_prompts_is_named_as_the_reason():
-    found = match([lost()], [job(prompt=None), job("video_2", prompt="Another")], Elsewhere())
+    found = match([lost()], [job(prompt=None), job("video_2", prompt="Another")], OtherRuns())
     assert found.reasons[0] == "no job matches among 2 listed; 1 may, but the list does not tell enough"
 
 
 def test_what_a_cut_list_may_hide_is_not_decided():
     runs = [lost(0), lost(1, since=50_000, until=50_060)]
-    found = match(runs, [job(), job("video_2", at=50_010)], Elsewhere(), complete_since=NOW, shortfall="too long")
+    found = match(runs, [job(), job("video_2", at=50_010)], OtherRuns(), complete_since=NOW, shortfall="too long")
     assert {index: one.id for index, one in found.adopted.items()} == {1: "video_2"}
     assert found.reasons == {0: "too long"}
 
 
 @pytest.fixture
-def elsewhere(result):
+def other_runs(result):
     """What another directory tells, with a request that was lost there and this job of its own."""
 
-    def build(sent=SENT, *, since: float = 0, jobs=()) -> Elsewhere:
-        return Elsewhere(frozenset(jobs), ((Path("outputs/B"), result(sent, since)),))
+    def build(sent=SENT, *, since: float = 0, jobs=()) -> OtherRuns:
+        return OtherRuns(frozenset(jobs), ((Path("outputs/B"), result(sent, since)),))
 
     return build
 
@@ -215,8 +215,8 @@ def video_run():
 
 @pytest.mark.parametrize("theirs", [SENT, {**SENT, "input_reference": "b.png"}, {**SENT, "seed": 2}])
 @pytest.mark.parametrize("jobs", [[job()], [job(), job("video_2", at=400)]])
-def test_what_an_open_request_elsewhere_may_have_made_is_nobody_s(elsewhere, theirs, jobs):
-    found = match([lost(until=200)], jobs, elsewhere(theirs))
+def test_what_an_open_request_elsewhere_may_have_made_is_nobody_s(other_runs, theirs, jobs):
+    found = match([lost(until=200)], jobs, other_runs(theirs))
     assert found.adopted == {}
     assert found.reasons[0].endswith("but may be of a request in outputs/B whose answer was lost too")
 
@@ -230,18 +230,18 @@ def test_what_an_open_request_elsewhere_may_have_made_is_nobody_s(elsewhere, the
         ({**SENT, "operation": "generate"}, 0),
     ],
 )
-def test_an_open_request_elsewhere_that_cannot_have_made_the_job_is_no_rival(elsewhere, theirs, since):
-    found = match([lost()], [job()], elsewhere(theirs, since=since))
+def test_an_open_request_elsewhere_that_cannot_have_made_the_job_is_no_rival(other_runs, theirs, since):
+    found = match([lost()], [job()], other_runs(theirs, since=since))
     assert found.adopted.keys() == {0}
 
 
-def test_a_rival_that_has_its_job_from_another_request_is_still_one(elsewhere):
-    found = match([lost()], [job(), job("video_2")], elsewhere(jobs={"video_2"}))
+def test_a_rival_that_has_its_job_from_another_request_is_still_one(other_runs):
+    found = match([lost()], [job(), job("video_2")], other_runs(jobs={"video_2"}))
     assert found.adopted == {}
 
 
 def test_while_a_neighbour_cannot_be_read_nothing_is_adopted():
-    unread = Elsewhere(unknown="outputs/B/ledger.sqlite3 cannot be read")
+    unread = OtherRuns(unknown="outputs/B/ledger.sqlite3 cannot be read")
     found = match([lost()], [job()], unread)
     assert found.adopted == {}
     assert found.reasons[0] == (
@@ -251,7 +251,7 @@ def test_while_a_neighbour_cannot_be_read_nothing_is_adopted():
 
 
 def test_jobs_of_other_runs_are_counted_among_those_listed():
-    found = match([lost()], [job()], Elsewhere(frozenset({"video_1", "video_far"})))
+    found = match([lost()], [job()], OtherRuns(frozenset({"video_1", "video_far"})))
     assert found.reasons[0] == "no job matches among 1 listed, 1 of other runs"
 
 
@@ -280,7 +280,7 @@ ids = st.sets(st.integers(0, 12).map("video_{}".format))
 
 @given(lost_runs, listed, ids)
 def test_no_job_is_adopted_twice_nor_if_claimed_nor_with_another_prompt(runs, jobs, claimed):
-    found = match(runs, jobs, Elsewhere(frozenset(claimed)))
+    found = match(runs, jobs, OtherRuns(frozenset(claimed)))
     given_away = [one.id for one in found.adopted.values()]
     assert len(given_away) == len(set(given_away))
     assert not set(given_away) & claimed
@@ -317,7 +317,7 @@ STRANGER = job("video_theirs", prompt="Another")
     ],
 )
 def test_on_an_account_that_others_use_nothing_is_adopted(stranger):
-    found = match([lost()], [job(), job("video_theirs", **stranger)], Elsewhere())
+    found = match([lost()], [job(), job("video_theirs", **stranger)], OtherRuns())
     assert found.adopted == {}
     assert found.reasons[0] == (
         "1 job matches (video_1), but others use this account, too, and it may be theirs: around that time, "
@@ -340,11 +340,11 @@ def test_what_is_far_off_or_of_another_model_tells_of_no_other_user(stranger):
     assert adopted([lost()], [job(), job("video_theirs", **stranger)]) == {0: "video_1"}
 
 
-def test_a_job_that_another_lost_request_explains_is_no_stranger_s(elsewhere, result):
+def test_a_job_that_another_lost_request_explains_is_no_stranger_s(other_runs, result):
     other = {**SENT, "prompt": "Another"}
-    assert match([lost()], [job(), STRANGER], elsewhere(other)).adopted.keys() == {0}
-    assert match([lost()], [job(), STRANGER], Elsewhere(own=(result(other, 0),))).adopted.keys() == {0}
-    assert match([lost(), lost(1, other)], [job(), STRANGER], Elsewhere()).adopted.keys() == {0, 1}
+    assert match([lost()], [job(), STRANGER], other_runs(other)).adopted.keys() == {0}
+    assert match([lost()], [job(), STRANGER], OtherRuns(own=(result(other, 0),))).adopted.keys() == {0}
+    assert match([lost(), lost(1, other)], [job(), STRANGER], OtherRuns()).adopted.keys() == {0, 1}
 
 
 def test_two_sweeps_of_one_account_take_nothing_from_each_other():
@@ -358,7 +358,7 @@ def test_two_sweeps_of_one_account_take_nothing_from_each_other():
 
 def test_a_server_that_said_that_it_made_nothing_made_no_job():
     denied = dataclasses.replace(lost(), denied=True)
-    found = match([denied], [job()], Elsewhere())
+    found = match([denied], [job()], OtherRuns())
     assert found.reasons[0] == "1 job matches (video_1), but the server said that it had made nothing"
 
 
@@ -393,7 +393,7 @@ def test_where_the_server_s_clock_is_known_its_times_are_taken_by_it(result, at,
 
 @given(lost_runs, listed)
 def test_a_second_job_like_an_adopted_one_never_brings_two_runs_the_same(runs, jobs):
-    for index, one in match(runs, jobs, Elsewhere()).adopted.items():
+    for index, one in match(runs, jobs, OtherRuns()).adopted.items():
         twin = dataclasses.replace(one, id="video_twin")
         after = adopted(runs, [*jobs, twin])
         same = [other for other in runs if other.sent == runs[index].sent]
@@ -402,9 +402,9 @@ def test_a_second_job_like_an_adopted_one_never_brings_two_runs_the_same(runs, j
 
 @given(lost_runs, listed)
 def test_looking_again_after_adopting_finds_nobody_else_s_job(runs, jobs):
-    first = match(runs, jobs, Elsewhere())
+    first = match(runs, jobs, OtherRuns())
     left = [one for one in runs if one.index not in first.adopted]
-    second = match(left, jobs, Elsewhere(frozenset(one.id for one in first.adopted.values())))
+    second = match(left, jobs, OtherRuns(frozenset(one.id for one in first.adopted.values())))
     pairs = itertools.chain(first.adopted.values(), second.adopted.values())
     taken = [one.id for one in pairs]
     assert len(taken) == len(set(taken))

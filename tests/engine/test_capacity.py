@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from runner.engine.capacity import Capacity, Halt, Halted, JobPlaces, Share
+from runner.engine.capacity import Capacity, JobPlaces, Share, StopEvent, StoppedError
 
 
 async def asking(capacity, *holders):
@@ -58,14 +58,14 @@ async def test_who_joins_takes_a_place_beyond_the_limit_and_others_wait_for_it_t
 
 
 async def test_the_end_of_submitting_dismisses_who_waits_and_who_comes():
-    halt = Halt()
-    capacity = Capacity(1, halt)
+    stop_event = StopEvent()
+    capacity = Capacity(1, stop_event)
     await capacity.enter("first")
     (waiting,) = await asking(capacity, "second")
-    halt.say()
-    with pytest.raises(Halted):
+    stop_event.set()
+    with pytest.raises(StoppedError):
         await waiting
-    with pytest.raises(Halted):
+    with pytest.raises(StoppedError):
         await capacity.enter("third")
     assert capacity.held == 1
 

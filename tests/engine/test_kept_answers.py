@@ -12,7 +12,7 @@ from PIL import Image
 
 from runner.artifacts.result import Attempt
 from runner.config.budget import Budget
-from runner.engine.purse import Purse
+from runner.engine.budget_tracker import BudgetTracker
 from runner.errors import UncertainError
 from runner.providers.base import GeneratedImage, ImageBatch, ImageUsage
 
@@ -152,10 +152,10 @@ def test_a_usage_that_cannot_be_true_counts_the_estimate(engine, provider, image
     batch = ImageBatch((GeneratedImage(png(), None),), raw={"data": []}, implausible_usage=True)
     provider.on_generate.append(batch)
     (run,) = image_runs()
-    purse = Purse(limit=1.0)
-    engine([run], purse=purse)
+    budget_tracker = BudgetTracker(limit=1.0)
+    engine([run], budget_tracker=budget_tracker)
     result = stored(run)
-    assert (result.spent_usd, purse.spent) == (0.01, 0.01)
+    assert (result.spent_usd, budget_tracker.spent) == (0.01, 0.01)
     assert any("cannot be true" in warning for warning in result.warnings)
 
 
@@ -163,9 +163,9 @@ def test_no_number_of_a_server_gives_money_back(engine, provider, image_runs, st
     used = ImageUsage(10, 0, -10_000_000)
     provider.on_generate.append(ImageBatch((GeneratedImage(png(), None),), used, raw={"data": []}))
     (run,) = image_runs()
-    purse = Purse(limit=1.0)
-    engine([run], purse=purse)
-    assert (stored(run).spent_usd, purse.spent) == (0.01, 0.01)
+    budget_tracker = BudgetTracker(limit=1.0)
+    engine([run], budget_tracker=budget_tracker)
+    assert (stored(run).spent_usd, budget_tracker.spent) == (0.01, 0.01)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from runner.emulator.state import State
 from runner.engine.adoption import MAX_PAGES, TRIES, look_for
 from runner.engine.clock import RealClock
 from runner.engine.endpoint import Endpoint
-from runner.engine.likeness import AROUND, Elsewhere, Lost
+from runner.engine.likeness import AROUND, Lost, OtherRuns
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
 from runner.providers import Job, JobPage, JobStatus, create
 from runner.providers.job import backend_id
@@ -46,7 +46,7 @@ def look(provider, clock):
     def search(*runs: Lost):
         endpoint = Endpoint(provider, video_config().provider, clock)
         with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-            return runner.run(look_for(endpoint, runs, Elsewhere()))
+            return runner.run(look_for(endpoint, runs, OtherRuns()))
 
     return search
 
@@ -193,7 +193,7 @@ async def test_a_job_whose_answer_was_lost_is_found_again(opened, preset):
     endpoint, config, server = opened(preset, rules=[{**LOSE, "nth": 2}])
     known = await endpoint.provider.submit(config("request.prompt=Another"))
     gone = await lose(endpoint, config("model.deployment=prod") if preset == "azure_openai" else config())
-    found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
+    found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
     assert ids(found) == {0: server.ledger()["created"][1]["id"]}
 
 
@@ -202,10 +202,10 @@ async def test_a_gateway_s_backend_finds_a_lost_job_and_takes_no_other_run_s(ope
                                       overrides=["provider.custom_llm_provider=hosted_vllm"])  # fmt: skip
     known = await endpoint.provider.submit(config())
     gone = await lose(endpoint, config())
-    found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
+    found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
     (job,) = found.adopted.values()
     assert backend_id(job.id) == backend_id(server.ledger()["created"][1]["id"])
-    both = await look_for(endpoint, [gone], Elsewhere())
+    both = await look_for(endpoint, [gone], OtherRuns())
     assert both.adopted == {}, "one of two jobs that fit is another's, and nobody knows which"
 
 
@@ -214,14 +214,14 @@ async def test_a_gateway_s_other_runs_keep_their_jobs_though_it_lists_them_under
                                       overrides=["provider.custom_llm_provider=hosted_vllm"])  # fmt: skip
     known = await endpoint.provider.submit(config())
     gone = await lose(endpoint, config())
-    found = await look_for(endpoint, [gone], Elsewhere(frozenset({known.id})))
+    found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
     assert (found.adopted, found.reasons) == ({}, {0: "no job matches among 1 listed, 1 of other runs"})
     assert server.ledger()["jobs"] == 1
 
 
 async def test_a_request_that_never_arrived_finds_nothing(opened):
     endpoint, config, server = opened(rules=[{**LOSE, "fault": "drop_before_commit"}])
-    found = await look_for(endpoint, [await lose(endpoint, config())], Elsewhere())
+    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
     assert (found.adopted, found.reasons) == ({}, {0: "no job matches among 0 listed"})
     assert server.ledger()["jobs"] == 0
 
@@ -230,7 +230,7 @@ async def test_replicas_find_as_many_jobs_as_were_made(opened):
     rules = [{**LOSE, "nth": [1, 3]}, {**LOSE, "nth": 2, "fault": "drop_before_commit"}]
     endpoint, config, server = opened(rules=rules)
     gone = [await lose(endpoint, config(), index) for index in range(3)]
-    found = await look_for(endpoint, gone, Elsewhere())
+    found = await look_for(endpoint, gone, OtherRuns())
     assert set(ids(found).values()) == {made["id"] for made in server.ledger()["created"]}
     assert (len(found.adopted), len(found.reasons)) == (2, 1)
 
@@ -241,7 +241,7 @@ async def test_a_lost_remix_is_told_from_another_video_of_the_same_prompt(opened
     source = await endpoint.provider.submit(config())
     await endpoint.provider.submit(config("request.prompt=Snow"))
     gone = await lose(endpoint, config(f"request.video={source.id}", "request.prompt=Snow"))
-    found = await look_for(endpoint, [gone], Elsewhere(frozenset({source.id})))
+    found = await look_for(endpoint, [gone], OtherRuns(frozenset({source.id})))
     (remixed,) = [made["id"] for made in server.ledger()["created"] if made["operation"] == "remix"]
     assert ids(found) == {0: remixed}
 
@@ -250,7 +250,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
     endpoint, config, server = opened(rules=[LOSE], latency=0)
     gone = await lose(endpoint, config())
     await endpoint.provider.delete(server.ledger()["created"][0]["id"])
-    assert (await look_for(endpoint, [gone], Elsewhere())).adopted == {}
+    assert (await look_for(endpoint, [gone], OtherRuns())).adopted == {}
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
 )
 async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, preset, said):
     endpoint, config, _ = opened(preset, rules=[LOSE])
-    found = await look_for(endpoint, [await lose(endpoint, config())], Elsewhere())
+    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
     assert found.adopted == {}
     assert said in found.reasons[0]
 
@@ -276,7 +276,7 @@ async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, pres
 async def test_trouble_with_the_list_delays_the_finding(opened, fault):
     trouble = {"match": {"operation": "list"}, "nth": [1, 2], **fault}
     endpoint, config, server = opened(rules=[LOSE, trouble])
-    found = await look_for(endpoint, [await lose(endpoint, config())], Elsewhere())
+    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
     assert ids(found) == {0: server.ledger()["created"][0]["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 3
 
@@ -291,5 +291,5 @@ async def test_a_job_is_found_among_a_thousand(opened, tmp_path):
                               f"take {number}", mine["seconds"], mine["size"], 0.4))  # fmt: skip
     state.close()
     known = frozenset(f"video_{number:04}" for number in range(999))
-    assert ids(await look_for(endpoint, [gone], Elsewhere(known))) == {0: mine["id"]}
+    assert ids(await look_for(endpoint, [gone], OtherRuns(known))) == {0: mine["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 10

@@ -9,9 +9,9 @@ from contextlib import suppress
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.engine.journal import Journal, planned
-from runner.engine.purse import Purse
-from runner.engine.store import Record, Recorder
+from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.recorder import RunRecorder, planned
+from runner.engine.store import Record, RecordWriter
 from runner.engine.threads import Threads
 from runner.errors import DiskError
 
@@ -43,9 +43,9 @@ def disk() -> Disk:
 
 
 @pytest.fixture
-async def recorder(disk):
+async def record_writer(disk):
     threads = Threads()
-    yield Recorder(disk, threads)
+    yield RecordWriter(disk, threads)
     disk.go_on.set()
     threads.close()
 
@@ -60,77 +60,77 @@ def record(runs):
     return make
 
 
-async def under_way(recorder, disk, record) -> list[asyncio.Task[None]]:
+async def under_way(record_writer, disk, record) -> list[asyncio.Task[None]]:
     """Runs 0 to 3 waiting for their records, the first of them being written."""
-    first = asyncio.create_task(recorder.keep(record(0)))
+    first = asyncio.create_task(record_writer.keep(record(0)))
     await asyncio.to_thread(disk.began.wait, 10)
-    others = [asyncio.create_task(recorder.keep(record(number))) for number in (1, 2, 3)]
+    others = [asyncio.create_task(record_writer.keep(record(number))) for number in (1, 2, 3)]
     await asyncio.sleep(0)
     return [first, *others]
 
 
-async def test_what_comes_while_others_are_written_goes_together(recorder, disk, record):
-    waiting = await under_way(recorder, disk, record)
+async def test_what_comes_while_others_are_written_goes_together(record_writer, disk, record):
+    waiting = await under_way(record_writer, disk, record)
     assert not any(task.done() for task in waiting)
     disk.go_on.set()
     await asyncio.gather(*waiting)
     assert [[number for number, _ in batch] for batch in disk.batches] == [[0], [1, 2, 3]]
 
 
-async def test_each_run_hears_of_its_own_trouble(recorder, disk, record):
+async def test_each_run_hears_of_its_own_trouble(record_writer, disk, record):
     disk.refused[2] = DiskError("full")
-    waiting = await under_way(recorder, disk, record)
+    waiting = await under_way(record_writer, disk, record)
     disk.go_on.set()
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert found == [None, None, disk.refused[2], None]
 
 
-async def test_a_bug_reaches_all_whom_it_concerns(recorder, disk, record):
+async def test_a_bug_reaches_all_whom_it_concerns(record_writer, disk, record):
     disk.refused[2] = RuntimeError("a bug")
-    waiting = await under_way(recorder, disk, record)
+    waiting = await under_way(record_writer, disk, record)
     disk.go_on.set()
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [str(error) for error in found] == ["None", "a bug", "a bug", "a bug"]
     disk.refused.clear()
-    await recorder.keep(record(1))
+    await record_writer.keep(record(1))
 
 
-async def test_what_nobody_waits_for_any_more_does_not_come_after_what_is_kept_at_once(recorder, disk, record):
-    waiting = await under_way(recorder, disk, record)
+async def test_what_nobody_waits_for_any_more_does_not_come_after_what_is_kept_at_once(record_writer, disk, record):
+    waiting = await under_way(record_writer, disk, record)
     waiting[2].cancel()
     with suppress(asyncio.CancelledError):
         await waiting[2]
     disk.go_on.set()
-    recorder.keep_now(record(2, RunStatus.UNCERTAIN))
+    record_writer.keep_now(record(2, RunStatus.UNCERTAIN))
     await asyncio.gather(waiting[0], waiting[1], waiting[3])
     kept = [item for batch in disk.batches for item in batch if item[0] == 2]
     assert kept == [(2, RunStatus.UNCERTAIN)]
 
 
-async def test_what_is_kept_at_once_comes_after_what_is_under_way(recorder, disk, record):
-    first = asyncio.create_task(recorder.keep(record(0)))
+async def test_what_is_kept_at_once_comes_after_what_is_under_way(record_writer, disk, record):
+    first = asyncio.create_task(record_writer.keep(record(0)))
     await asyncio.to_thread(disk.began.wait, 10)
     first.cancel()
     threading.Timer(0.02, disk.go_on.set).start()
-    recorder.keep_now(record(0, RunStatus.UNCERTAIN))
+    record_writer.keep_now(record(0, RunStatus.UNCERTAIN))
     assert disk.batches == [[(0, RunStatus.SUBMITTED)], [(0, RunStatus.UNCERTAIN)]]
 
 
 async def test_closed_threads_leave_nobody_waiting(disk, record):
     threads = Threads()
-    recorder = Recorder(disk, threads)
-    waiting = await under_way(recorder, disk, record)
+    record_writer = RecordWriter(disk, threads)
+    waiting = await under_way(record_writer, disk, record)
     threading.Timer(0.02, disk.go_on.set).start()
     await asyncio.to_thread(threads.close)
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(error) for error in found] == [type(None), RuntimeError, RuntimeError, RuntimeError]
     with pytest.raises(RuntimeError):
-        await recorder.keep(record(0))
+        await record_writer.keep(record(0))
 
 
-async def test_who_comes_behind_hundreds_does_not_wait_for_all_of_them(recorder, disk, record):
-    waiting = await under_way(recorder, disk, record)
-    waiting += [asyncio.create_task(recorder.keep(record(number % 4))) for number in range(100)]
+async def test_who_comes_behind_hundreds_does_not_wait_for_all_of_them(record_writer, disk, record):
+    waiting = await under_way(record_writer, disk, record)
+    waiting += [asyncio.create_task(record_writer.keep(record(number % 4))) for number in range(100)]
     await asyncio.sleep(0)
     disk.go_on.set()
     await asyncio.gather(*waiting)
@@ -138,11 +138,11 @@ async def test_who_comes_behind_hundreds_does_not_wait_for_all_of_them(recorder,
     assert sum(map(len, disk.batches)) == len(waiting)
 
 
-async def left_behind(journal, recorder, disk, record, last) -> None:
-    """Cancel what the journal does `last`, while its record waits behind another's."""
+async def left_behind(recorder, record_writer, disk, record, last) -> None:
+    """Cancel what the recorder does `last`, while its record waits behind another's."""
     disk.go_on.clear()
     disk.began.clear()
-    other = asyncio.create_task(recorder.keep(record(3)))
+    other = asyncio.create_task(record_writer.keep(record(3)))
     await asyncio.to_thread(disk.began.wait, 10)
     task = asyncio.create_task(last)
     await asyncio.sleep(0)
@@ -154,23 +154,23 @@ async def left_behind(journal, recorder, disk, record, last) -> None:
 
 
 @pytest.fixture
-async def journal(recorder, disk, record, clock):
+async def recorder(record_writer, disk, record, clock):
     """Of run 0, whose paid request has just been announced."""
-    journal = Journal(record(0).run, lambda _: None, clock, recorder, Purse())
+    recorder = RunRecorder(record(0).run, lambda _: None, clock, record_writer, BudgetTracker())
     disk.go_on.set()
-    attempt = journal.begin_attempt()
-    await journal.reach(RunStatus.SUBMITTING)
-    journal.withdraw(attempt)
-    return journal
+    attempt = recorder.begin_attempt()
+    await recorder.reach(RunStatus.SUBMITTING)
+    recorder.withdraw(attempt)
+    return recorder
 
 
-async def test_a_run_that_is_put_down_is_not_left_as_submitting(journal, recorder, disk, record):
-    await left_behind(journal, recorder, disk, record, journal.step_back(None))
-    journal.put_down("interrupted")
+async def test_a_run_that_is_put_down_is_not_left_as_submitting(recorder, record_writer, disk, record):
+    await left_behind(recorder, record_writer, disk, record, recorder.step_back(None))
+    recorder.put_down("interrupted")
     assert disk.batches[-1] == [(0, RunStatus.PLANNED)]
 
 
-async def test_an_end_is_kept_although_nobody_waits_for_it(journal, recorder, disk, record):
-    journal.fail(RunStatus.FAILED, DiskError("full"))
-    await left_behind(journal, recorder, disk, record, journal.end())
+async def test_an_end_is_kept_although_nobody_waits_for_it(recorder, record_writer, disk, record):
+    recorder.fail(RunStatus.FAILED, DiskError("full"))
+    await left_behind(recorder, record_writer, disk, record, recorder.end())
     assert [(0, RunStatus.FAILED)] in disk.batches

@@ -16,7 +16,7 @@ from runner.compose.app import initialize
 from runner.compose.value import apply
 from runner.config import RunConfig, load
 from runner.config.shipped import directory
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.ledger import Entry, Ledger, fingerprint
 

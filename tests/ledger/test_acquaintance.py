@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.ledger import Acquaintance, LedgerError
+from runner.ledger import LedgerError, LedgerIndex
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def sweep(tmp_path, video, shelve):
 
 
 def test_a_run_is_known_in_its_own_directory_and_nowhere_else(sweep):
-    ledgers = Acquaintance()
+    ledgers = LedgerIndex()
     place, known = ledgers.find(sweep / "0")
     assert (place, known.status) == (sweep, RunStatus.VERIFIED)
     assert ledgers.find(sweep / "1")[1].status is RunStatus.PLANNED
@@ -26,23 +26,23 @@ def test_a_run_is_known_in_its_own_directory_and_nowhere_else(sweep):
 
 
 def test_a_sweep_knows_all_its_runs(sweep):
-    assert set(Acquaintance().runs_of(sweep)) == {sweep / "0", sweep / "1"}
-    assert Acquaintance().runs_of(sweep.parent) == {}
+    assert set(LedgerIndex().runs_of(sweep)) == {sweep / "0", sweep / "1"}
+    assert LedgerIndex().runs_of(sweep.parent) == {}
 
 
 def test_a_ledger_is_read_once(sweep):
-    ledgers = Acquaintance()
+    ledgers = LedgerIndex()
     assert ledgers.find(sweep / "0") is not None
     (sweep / "ledger.sqlite3").unlink()
     assert ledgers.find(sweep / "0") is not None
-    assert Acquaintance().find(sweep / "0") is None
+    assert LedgerIndex().find(sweep / "0") is None
 
 
 def test_one_that_cannot_be_read_is_said(sweep):
     (sweep / "ledger.sqlite3").write_bytes(b"no ledger " * 99)
     with pytest.raises(LedgerError, match=r"ledger\.sqlite3"):
-        Acquaintance().find(sweep / "0")
+        LedgerIndex().find(sweep / "0")
 
 
 def test_a_name_that_no_disk_takes_is_unknown(tmp_path):
-    assert Acquaintance().find(tmp_path / ("x" * 300)) is None
+    assert LedgerIndex().find(tmp_path / ("x" * 300)) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord
-from runner.engine.likeness import Elsewhere
+from runner.engine.likeness import OtherRuns
 from runner.ledger import jobs_elsewhere, shelved
 from runner.ledger.discover import written_at
 
@@ -71,7 +71,7 @@ def test_a_ledger_that_cannot_be_read_is_none_of_a_request_s_that_left_long_afte
     (here / "outputs/broken").mkdir(parents=True)
     (here / "outputs/broken/ledger.sqlite3").write_bytes(b"no database " * 99)
     aged(here / "outputs/broken", LONG_AGO)
-    assert jobs_elsewhere(here / "outputs/own", NOW) == Elsewhere()
+    assert jobs_elsewhere(here / "outputs/own", NOW) == OtherRuns()
 
 
 def test_where_there_are_no_outputs_nothing_is_claimed(here):

@@ -57,12 +57,12 @@ async def test_a_file_behind_tls_is_verified_also_where_the_endpoint_itself_is_n
     async with encrypted:
         port = encrypted.sockets[0].getsockname()[1]
 
-        async def elsewhere(_reader, writer):
+        async def other_runs(_reader, writer):
             writer.write(
                 b"HTTP/1.1 302 Found\r\nlocation: https://127.0.0.1:%d/v.mp4\r\ncontent-length: 0\r\n\r\n" % port
             )
 
-        async with serve(elsewhere) as url:
+        async with serve(other_runs) as url:
             config = config_of({"base_url": url, "allow_http": True})
             provider = create(config.provider, {"OPENAI_API_KEY": "throw-away"})
             try:

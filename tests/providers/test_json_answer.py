@@ -13,7 +13,7 @@ from runner.providers.json_answer import kept, read_json, stream_documents
 SECRET = "sk-canary-7f3a"
 
 text = st.text(st.characters(codec=None), max_size=8) | st.just(f"key {SECRET}")
-leaves = st.none() | st.booleans() | st.integers() | st.floats() | text
+flatten = st.none() | st.booleans() | st.integers() | st.floats() | text
 keys = text | st.just("b64_json")
 
 
@@ -39,7 +39,7 @@ def deep(levels: int):
 @example(deep(65))
 @example(deep(66))
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.recursive(leaves, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)))
+@given(st.recursive(flatten, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)))
 def test_whatever_is_answered(value):
     answer = json.dumps(value)
     assert read_json(answer, redact) == kept(json.loads(answer), redact)

@@ -13,7 +13,7 @@ import pytest
 
 from runner.artifacts.result import Artifact, Attempt, Result, RunStatus
 from runner.config import RunConfig
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.report.leaves import LONGEST, Commonality
+from runner.report.config_diff import LONGEST, ConfigDiff
 from runner.report.page_model import axes_of
 
 
@@ -76,9 +76,9 @@ def test_runs_that_are_all_alike_have_no_axes(result):
     assert (found.axes, found.places, found.labels) == ([], [[], []], ["", ""])
 
 
-def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
+def nested(flatten: Mapping[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
-    for key, value in leaves.items():
+    for key, value in flatten.items():
         *above, name = key.split(".")
         place = tree
         for part in above:
@@ -100,7 +100,7 @@ def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
 )
 def test_what_is_shared_and_what_is_own_are_the_whole_config(loaded, variants):
     configs = [loaded(*overrides) for overrides in variants]
-    found = Commonality(configs)
+    found = ConfigDiff(configs)
     for number, config in enumerate(configs):
         assert nested(found.shared | found.own(number)) == config.model_dump(mode="json")
         assert not found.shared.keys() & found.own(number).keys()
@@ -111,10 +111,10 @@ def test_what_is_shared_and_what_is_own_are_the_whole_config(loaded, variants):
 def test_a_secret_in_a_config_is_masked_on_the_page(loaded):
     secret = "+request.extra_params.headers={Authorization: canary-1234, x: 1}"
     one, other = loaded(secret), loaded("request.prompt=other", "+request.extra_params.api_key=canary-5678")
-    for found in (Commonality([one]), Commonality([one, other])):
+    for found in (ConfigDiff([one]), ConfigDiff([one, other])):
         assert "canary" not in repr([found.shared, found.own(0)])
-    assert "canary" not in repr(Commonality([one, other]).own(1))
-    assert Commonality([one]).shared["request.extra_params.headers.Authorization"] == "***"
+    assert "canary" not in repr(ConfigDiff([one, other]).own(1))
+    assert ConfigDiff([one]).shared["request.extra_params.headers.Authorization"] == "***"
 
 
 @pytest.mark.parametrize(
@@ -140,4 +140,4 @@ def test_an_image_in_a_text_is_not_repeated_in_the_page(loaded):
     image = "data:image/png;base64," + "A" * LONGEST
     config = loaded()
     own = config.model_copy(update={"request": config.request.model_copy(update={"image_list": (image,)})})
-    assert len(repr(Commonality([config, own]).own(1))) < 1000
+    assert len(repr(ConfigDiff([config, own]).own(1))) < 1000

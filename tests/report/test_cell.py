@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
-from runner.report.cell import Standpoint, address, group_of
-from runner.report.page_model import Exhibition
+from runner.report.cell import RelativePaths, address, group_of
+from runner.report.page_model import PageModel
 from runner.report.reading import Sweep
 
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
@@ -22,7 +22,7 @@ def cells(here: Path):
 
     def make(*results, busy: bool = False, budget=None) -> list[dict]:
         sweep = Sweep(Path("out"), [(here / "out" / str(each.index), each) for each in results])
-        exhibition = Exhibition([sweep], Path("out"), [budget or results[0].config.budget])
+        exhibition = PageModel([sweep], Path("out"), [budget or results[0].config.budget])
         return [*exhibition.state(results, {0} if busy else set()).cells()]
 
     return make
@@ -133,7 +133,7 @@ def test_a_note_finds_its_run_however_far_that_has_come(cells, result):
 
 def test_a_note_finds_its_run_in_a_sweep_that_was_moved_and_on_any_page(here, result):
     def key(sweep: Sweep) -> str:
-        exhibition = Exhibition([sweep], Path(), [result().config.budget])
+        exhibition = PageModel([sweep], Path(), [result().config.budget])
         return exhibition.state([found for _, found in sweep.runs], set()).cell(0)["key"]
 
     run = result()
@@ -156,7 +156,7 @@ def test_a_note_finds_its_run_in_a_sweep_that_was_moved_and_on_any_page(here, re
 )
 def test_any_name_is_an_address_that_leads_back_to_it(tmp_path: Path, name: str):
     place = tmp_path / name / "sub dir"
-    text = address(Standpoint(tmp_path / "page").relative(place))
+    text = address(RelativePaths(tmp_path / "page").relative(place))
     parts = urlsplit(text)
     assert (parts.scheme, parts.netloc, parts.query, parts.fragment) == ("", "", "", "")
     assert unquote(parts.path, errors="surrogateescape") == f"../{name}/sub dir"
@@ -164,6 +164,6 @@ def test_any_name_is_an_address_that_leads_back_to_it(tmp_path: Path, name: str)
 
 def test_paths_are_told_from_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    here = Standpoint(Path("out"))
+    here = RelativePaths(Path("out"))
     told = [here.relative(Path(name)) for name in ("out", "out/1", "output", "out/../2", tmp_path / "out" / "x")]
     assert told == [".", "1", "../output", "../2", "x"]

@@ -17,7 +17,7 @@ import runner.report.live_page
 from runner.artifacts.result import ErrorRecord, Result, RunStatus
 from runner.engine.run import Event, Run
 from runner.ledger import Ledger
-from runner.report.live_page import HEARTBEAT, LONGEST, Gallery, pause_after
+from runner.report.live_page import HEARTBEAT, LONGEST, LivePageThread, pause_after
 from runner.report.pages import leave_open, whole_pages
 
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
@@ -33,9 +33,9 @@ def runs(loaded) -> list[Run]:
 
 
 @pytest.fixture
-def gallery(here: Path, runs) -> Iterator[Gallery]:
+def gallery(here: Path, runs) -> Iterator[LivePageThread]:
     (here / "out").mkdir()
-    with Gallery(Path("out"), runs, interval=0.01) as gallery:
+    with LivePageThread(Path("out"), runs, interval=0.01) as gallery:
         yield gallery
 
 
@@ -133,10 +133,10 @@ def test_a_sweep_whose_page_cannot_be_written_says_so_once_and_succeeds(typed, c
 def test_what_the_engine_makes_of_a_run_that_it_goes_on_with_is_on_the_last_page(here, runs, result, until, read):
     (here / "out").mkdir()
     earlier = result(0, config=runs[0].config, status="submitted")
-    with Gallery(Path("out"), [replace(runs[0], earlier=earlier), *runs[1:]], interval=0.01) as gallery:
+    with LivePageThread(Path("out"), [replace(runs[0], earlier=earlier), *runs[1:]], interval=0.01) as gallery:
         gallery(Event(runs[0], RunStatus.SUBMITTED, 10, "video_0", "in_progress"))
         until(lambda data: data["cells"][0]["status"] == "submitted")
-        # As a journal does, which goes on with the very object.
+        # As a recorder does, which goes on with the very object.
         earlier.status, earlier.artifacts = RunStatus.VERIFIED, result().artifacts
         earlier.timestamps["verified"] = earlier.timestamps["submitted"]
         rest = [result(number, config=run.config) for number, run in enumerate(runs)][1:]
@@ -150,7 +150,7 @@ def test_a_run_that_is_tried_again_does_not_show_how_it_failed_before(here, runs
     melted = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint=None, retryable=True)
     failed = result(0, config=runs[0].config, status="failed", error=melted)
     again = replace(runs[0], earlier=failed, again=True)
-    with Gallery(Path("out"), [again, *runs[1:]], interval=0.01) as gallery:
+    with LivePageThread(Path("out"), [again, *runs[1:]], interval=0.01) as gallery:
         gallery(Event(again, RunStatus.PLANNED))
         gallery(Event(again, RunStatus.SUBMITTING))
         gallery(Event(again, RunStatus.SUBMITTED, 5, "video_9", "queued"))
@@ -164,7 +164,7 @@ def test_a_parked_run_that_goes_on_does_not_show_why_it_was_parked(here, runs, r
     late = ErrorRecord(type="JobTimeoutError", code=None, message="too late", hint=None, retryable=True)
     parked = result(0, config=runs[0].config, status="submitted", error=late)
     going_on = replace(runs[0], earlier=parked)
-    with Gallery(Path("out"), [going_on, *runs[1:]], interval=0.01) as gallery:
+    with LivePageThread(Path("out"), [going_on, *runs[1:]], interval=0.01) as gallery:
         gallery(Event(going_on, RunStatus.SUBMITTED, 5, "video_0", "queued"))
         cell = until(lambda data: data["cells"][0].get("progress") == 5)["cells"][0]
     assert cell["reason"] is None
@@ -216,7 +216,7 @@ def test_a_sweep_that_may_go_on_is_brought_to_its_end_by_whoever_waits_for_it(ty
 
 def test_a_gallery_that_is_not_wanted_leaves_nothing(here, runs, result):
     (here / "out").mkdir()
-    with Gallery(Path("out"), runs, wanted=False, interval=0.01) as gallery:
+    with LivePageThread(Path("out"), runs, wanted=False, interval=0.01) as gallery:
         gallery(Event(runs[0], RunStatus.SUBMITTED, 10, "video_0", "queued"))
     gallery.close([])
     assert [*Path("out").iterdir()] == []

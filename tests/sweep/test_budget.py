@@ -17,7 +17,7 @@ TWO = "request.duration_seconds=4,8"
 
 
 @pytest.fixture
-def elsewhere(make_emulator, tmp_path: Path) -> EmulatorThread:
+def other_runs(make_emulator, tmp_path: Path) -> EmulatorThread:
     """A second server, to fall back to."""
     return make_emulator(state_file=tmp_path / "elsewhere.sqlite3")
 
@@ -148,12 +148,12 @@ def test_emulated_work_never_asks_and_counts_only_if_asked_for(here, capsys):
 
 
 def test_failed_jobs_are_paid_for_and_the_end_says_how_to_go_on_with_more(
-    sweep, here, elsewhere, make_emulator, capsys
+    sweep, here, other_runs, make_emulator, capsys
 ):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "every": 1, "fault": "internal"}])
-    fallback = f"fallbacks=[{{provider: {{base_url: '{elsewhere.base_url}', kind: openai, retired_models: 'off'}}}}]"
+    fallback = f"fallbacks=[{{provider: {{base_url: '{other_runs.base_url}', kind: openai, retired_models: 'off'}}}}]"
     assert sweep(TWO, fallback, "budget.max_usd=1.50", server=server) == 3
-    assert (server.ledger()["jobs"], elsewhere.ledger()["jobs"]) == (2, 0)
+    assert (server.ledger()["jobs"], other_runs.ledger()["jobs"]) == (2, 0)
     said = capsys.readouterr().out
     assert "python -m runner resume out budget.max_usd=2.40" in said, "what is spent, and the second choices"
     assert "cost $1.20" in said
@@ -166,12 +166,12 @@ def test_the_end_sums_costs_and_estimates(sweep, capsys):
     assert "cost $1.20 · estimated $1.20 · $1.20 of $5.00 budget" in capsys.readouterr().out
 
 
-def test_batches_share_one_budget(sweep, here, elsewhere, make_emulator):
+def test_batches_share_one_budget(sweep, here, other_runs, make_emulator):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": "internal"}])
-    fallback = f"fallbacks=[{{provider: {{base_url: '{elsewhere.base_url}', kind: openai, retired_models: 'off'}}}}]"
+    fallback = f"fallbacks=[{{provider: {{base_url: '{other_runs.base_url}', kind: openai, retired_models: 'off'}}}}]"
     runs = ("replica=0,1,2", "hydra.sweeper.max_batch_size=1", "budget.max_usd=1.20", fallback)
     assert sweep(*runs, server=server) == 3
-    assert server.ledger()["jobs"] + elsewhere.ledger()["jobs"] == 3
+    assert server.ledger()["jobs"] + other_runs.ledger()["jobs"] == 3
     assert [result(here / "out" / number)["status"] for number in "01"] == ["verified", "verified"]
 
 
@@ -232,15 +232,15 @@ def test_another_sweepers_batches_add_up(sweep, emulator, capsys):
     assert emulator.ledger()["jobs"] == 6, "the second batch would take the sum above the threshold"
 
 
-def test_resuming_needs_a_larger_budget_and_goes_on_with_it(sweep, here, elsewhere, make_emulator, capsys):
+def test_resuming_needs_a_larger_budget_and_goes_on_with_it(sweep, here, other_runs, make_emulator, capsys):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": "internal"}])
-    fallback = f"fallbacks=[{{provider: {{base_url: '{elsewhere.base_url}', kind: openai, retired_models: 'off'}}}}]"
+    fallback = f"fallbacks=[{{provider: {{base_url: '{other_runs.base_url}', kind: openai, retired_models: 'off'}}}}]"
     assert sweep("replica=0,1,2", "budget.max_usd=1.20", fallback, server=server) == 3
     capsys.readouterr()
     assert run(["resume", "out", "progress=off"]) == 3
     assert "on top of $1.20 that is spent or at risk" in capsys.readouterr().err
-    assert server.ledger()["jobs"] + elsewhere.ledger()["jobs"] == 3
+    assert server.ledger()["jobs"] + other_runs.ledger()["jobs"] == 3
     assert run(["resume", "out", "progress=off", "budget.max_usd=1.60"]) == 0
-    assert server.ledger()["jobs"] + elsewhere.ledger()["jobs"] == 4
+    assert server.ledger()["jobs"] + other_runs.ledger()["jobs"] == 4
     assert {result(here / "out" / number)["status"] for number in "012"} == {"verified"}
     assert "$1.60 of $1.60 budget" in capsys.readouterr().out

@@ -57,15 +57,15 @@ def test_several_videos_of_one_command_go_on(single, here, rewind, emulator):
 
 
 @pytest.fixture
-def elsewhere(make_emulator, tmp_path: Path):
+def other_runs(make_emulator, tmp_path: Path):
     """A second server, to fall back to."""
     return make_emulator(state_file=tmp_path / "elsewhere.sqlite3")
 
 
 @pytest.mark.parametrize("rerun", [True, False])
-def test_a_run_that_fell_back_goes_on_at_its_second_choice(sweep, here, rewind, make_emulator, elsewhere, rerun):
+def test_a_run_that_fell_back_goes_on_at_its_second_choice(sweep, here, rewind, make_emulator, other_runs, rerun):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": "internal"}])
-    second = f"{{base_url: '{elsewhere.base_url}', kind: openai, retired_models: 'off', poll_interval: 0.02}}"
+    second = f"{{base_url: '{other_runs.base_url}', kind: openai, retired_models: 'off', poll_interval: 0.02}}"
     command = ("replica=0", f"fallbacks=[{{provider: {second}}}]")
     assert sweep(*command, server=server) == 0
     assert read_result(here / "out/0").choice == 1
@@ -73,7 +73,7 @@ def test_a_run_that_fell_back_goes_on_at_its_second_choice(sweep, here, rewind, 
     polled = server.ledger()["requests"]
     assert (sweep(*command, server=server) if rerun else again()) == 0
     assert server.ledger()["requests"] == polled
-    assert (created(server), created(elsewhere)) == (1, 1)
+    assert (created(server), created(other_runs)) == (1, 1)
     result = read_result(here / "out/0")
     assert (result.status, result.choice, len(result.attempts)) == (RunStatus.VERIFIED, 1, 2)
 

@@ -7,7 +7,7 @@ import pytest
 
 from runner.artifacts.result import RunStatus
 from runner.compose.plan import Planner
-from runner.engine.journal import planned
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.sweep.run_log import RunLog
 
@@ -66,9 +66,9 @@ def test_what_no_line_followed_is_there_at_the_end(run: Run) -> None:
 
 
 def test_a_directory_that_is_gone_holds_up_nobody(run: Run) -> None:
-    elsewhere = Run(1, run.config, run.directory / "gone")
+    other_runs = Run(1, run.config, run.directory / "gone")
     with RunLog(pause=0) as log:
-        log(Event(elsewhere, RunStatus.SUBMITTING))
+        log(Event(other_runs, RunStatus.SUBMITTING))
         log(Event(run, RunStatus.SUBMITTING))
     assert written(run) == ["INFO submitting"]
 

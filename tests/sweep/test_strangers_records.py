@@ -131,16 +131,16 @@ def test_a_link_among_a_run_s_files_is_not_written_through(theirs, here, rewind,
         (theirs / "0" / name).unlink(missing_ok=True)
         (theirs / "0" / name).symlink_to(mine)
     rewind(1, "submitted", place=theirs)
-    elsewhere = here / "elsewhere"
-    (theirs / "1").rename(elsewhere)
-    before = sorted(path.name for path in elsewhere.iterdir())
-    (theirs / "1").symlink_to(elsewhere)
+    other_runs = here / "elsewhere"
+    (theirs / "1").rename(other_runs)
+    before = sorted(path.name for path in other_runs.iterdir())
+    (theirs / "1").symlink_to(other_runs)
     (theirs / ".results.csv.tmp").symlink_to(mine)
     capsys.readouterr()
     assert run(["resume", str(theirs)]) == 2
     assert "is a link, and would be written through" in capsys.readouterr().err
     assert mine.read_text() == "mine"
-    assert sorted(path.name for path in elsewhere.iterdir()) == before
+    assert sorted(path.name for path in other_runs.iterdir()) == before
 
 
 def test_what_is_no_plain_file_is_not_read(theirs, here, capsys):

@@ -211,8 +211,8 @@ def test_ids_of_another_place_are_not_used(tmp_path: Path):
     register = Register(tmp_path, "here")
     register.begin("parent")
     register.keep(0, Known("a", "verified"))
-    elsewhere = Register(tmp_path, "elsewhere")
-    assert (elsewhere.parent, elsewhere.known(0)) == (None, None)
+    other_runs = Register(tmp_path, "elsewhere")
+    assert (other_runs.parent, other_runs.known(0)) == (None, None)
 
 
 def test_credentials_in_a_config_are_masked_and_texts_are_made_storable(made, tmp_path: Path):

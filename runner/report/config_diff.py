@@ -24,7 +24,7 @@ LONGEST = 65_536
 _SIMPLE = (bool, int, str, type(None))
 
 
-class Commonality:
+class ConfigDiff:
     """The leaves of many configs, of which only those fields are looked into that differ."""
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:

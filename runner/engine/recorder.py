@@ -19,11 +19,11 @@ from runner.config import RunConfig, expected_price, reserved
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 
+from .budget_tracker import BudgetTracker, created_nothing
 from .clock import Clock
 from .held_answer import HeldAnswer
-from .purse import Purse, created_nothing
 from .run import Event, Observer, Run
-from .store import Record, Recorder
+from .store import Record, RecordWriter
 
 T = TypeVar("T")
 
@@ -33,17 +33,19 @@ _LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resum
 """What a run's record keeps when it begins anew."""
 
 
-class Journal:
+class RunRecorder:
     """Keeps a run's `Result`, its `result.json` and its observer in step."""
 
-    def __init__(self, run: Run, observer: Observer, clock: Clock, recorder: Recorder, purse: Purse) -> None:
+    def __init__(
+        self, run: Run, observer: Observer, clock: Clock, record_writer: RecordWriter, budget_tracker: BudgetTracker
+    ) -> None:
         """Begin the record, or go on with the run's earlier one."""
         self.run = run
         self.result = run.earlier or planned(run, clock.time())
         self._observer = observer
         self._clock = clock
-        self._recorder = recorder
-        self._purse = purse
+        self._record_writer = record_writer
+        self._budget_tracker = budget_tracker
         self._remote_status: str | None = None
         self._progress = 0.0
         self._unwritten = True
@@ -53,7 +55,7 @@ class Journal:
     def open_soon(self) -> asyncio.Future[None]:
         """Begin to make the run's directory, while the run waits for its turn."""
         if self._opening is None:
-            self._opening = self._recorder.open(self.run)
+            self._opening = self._record_writer.open(self.run)
             self._opening.add_done_callback(_heard)
         return self._opening
 
@@ -91,10 +93,10 @@ class Journal:
         self.tell(note=note)
 
     def begin_attempt(self) -> Attempt:
-        """Take the money for a paid request and record that it is leaving; raises `BudgetError` or `Halted`."""
+        """Take the money for a paid request and record that it is leaving; raises `BudgetError` or `StoppedError`."""
         config, result = self.run.config, self.result
         usd = config.budget.counted(config.provider, reserved(config))
-        self._purse.take(usd, config.budget, sum(config.budget.known(each.usd) for each in result.attempts))
+        self._budget_tracker.take(usd, config.budget, sum(config.budget.known(each.usd) for each in result.attempts))
         result.error = None
         attempt = Attempt(
             number=len(result.attempts) + 1,
@@ -197,7 +199,7 @@ class Journal:
 
     async def keep_file(self, write: Callable[[], T]) -> T:
         """Call what writes a file into the run's directory, behind the records; raises `DiskError`."""
-        return await self._recorder.write(write)
+        return await self._record_writer.write(write)
 
     def add(self, artifact: Artifact) -> None:
         """Record a file that is complete at its name."""
@@ -240,13 +242,13 @@ class Journal:
             self.mark(RunStatus.UNCERTAIN)
         if self._unwritten:
             with suppress(DiskError):
-                self._recorder.keep_now(self._record())
+                self._record_writer.keep_now(self._record())
         self.tell(note=note, result=self.result)
 
     async def write(self, *, durable: bool, passing: bool = False) -> None:
         """Keep the record; one of a `passing` status where only commands find it: its file tells of the job already."""
         self._unwritten = True
-        await self._recorder.keep(self._record(durable=durable, passing=passing))
+        await self._record_writer.keep(self._record(durable=durable, passing=passing))
         self._unwritten = passing
 
     async def _write_in_any_case(self, *, durable: bool) -> None:
@@ -255,7 +257,7 @@ class Journal:
             await self.write(durable=durable)
         except asyncio.CancelledError:
             with suppress(DiskError):
-                self._recorder.keep_now(self._record())
+                self._record_writer.keep_now(self._record())
             raise
 
     def _record(self, *, durable: bool = True, passing: bool = False) -> Record:
@@ -273,7 +275,7 @@ class Journal:
             _log.exception("the observer of run %s failed", self.run.index)
 
     def _charge(self, attempt: Attempt, usd: float | None) -> None:
-        self._purse.correct(attempt.usd, usd)
+        self._budget_tracker.correct(attempt.usd, usd)
         attempt.usd = usd
 
     def _take(self, job: Job) -> None:

@@ -40,7 +40,7 @@ class _Waiting:
     answer: asyncio.Future[Job | None]
 
 
-class _Tempo:
+class _Rhythm:
     """The time between two turns: twice only half of it when jobs begin to end, as those sent together end together."""
 
     def __init__(self, rest: float) -> None:
@@ -50,7 +50,7 @@ class _Tempo:
         self._quick = 0
 
     def after(self, ended: bool | None) -> float:
-        """Seconds from the beginning of a turn to the next; `ended` as `RollCall` found, None if it read nothing."""
+        """Return seconds from the beginning of a turn to the next; `ended` is None if nothing was read."""
         if ended and self._calm >= _CALM:
             # Two: whoever is due at every other turn is so still.
             self._quick = 2
@@ -62,8 +62,8 @@ class _Tempo:
         return self._rest / 2
 
 
-class RollCall:
-    """Reads the list of jobs twice an interval, of that only the pages that jobs are due on; `_Tempo` says when sooner.
+class JobListPoller:
+    """Reads the list of jobs twice an interval, only the pages that jobs are due on; `_Rhythm` says when sooner.
 
     It keeps to itself while few jobs are present. Where the list cannot be read, leaves a job out, tells less than the
     job's own answer or holds too few jobs of ours, those are to be asked for alone. It relies on no order and on no
@@ -86,7 +86,7 @@ class RollCall:
         self._listed = listed
         self._clock = clock
         self._rest = interval / 2
-        self._tempo = _Tempo(self._rest)
+        self._tempo = _Rhythm(self._rest)
         self._page = page
         self._retrieve = retrieve
         self._present: set[str] = set()
@@ -101,7 +101,7 @@ class RollCall:
         self._ended = False
 
     @contextmanager
-    def attended(self, job_id: str) -> Iterator[None]:
+    def watch(self, job_id: str) -> Iterator[None]:
         """Count a job meanwhile as one that is waited for."""
         self._present.add(job_id)
         try:
@@ -114,7 +114,7 @@ class RollCall:
                 self._reader.cancel()
                 self._reader = None
 
-    async def hear(self, job_id: str, seconds: float) -> Job | None:
+    async def wait_for(self, job_id: str, seconds: float) -> Job | None:
         """Return what the list tells of a job after about `seconds`, or sooner if it has ended by then.
 
         None is returned when the job is to be asked for alone, now; raises no `RunnerError`.

@@ -11,7 +11,7 @@ from runner.artifacts.result import Result
 from runner.config import Budget, OpenAIConfig
 from runner.config.run import Fallback
 from runner.engine import Outcome
-from runner.engine.purse import Purse
+from runner.engine.budget_tracker import BudgetTracker
 from runner.errors import (
     BadRequestError,
     BudgetError,
@@ -37,26 +37,26 @@ def counts(result: Result) -> list[float | None]:
 
 
 def test_what_would_pass_the_limit_is_not_sent_and_what_is_under_way_ends_well(engine, provider, runs):
-    purse = Purse(3 * PRICE)
-    outcome = engine(runs(8), purse=purse)
+    budget_tracker = BudgetTracker(3 * PRICE)
+    outcome = engine(runs(8), budget_tracker=budget_tracker)
     assert len(provider.sent) == 3
     assert sorted(result.status for result in outcome.results) == ["planned"] * 5 + ["verified"] * 3
     assert outcome.exit_code == 3
     assert isinstance(outcome.stopped_by, BudgetError)
     assert outcome.stopped_by.code == "budget.max_usd"
     assert [result.error.type for result in outcome.results if result.error] == ["BudgetError"], "said once"
-    assert purse.spent == pytest.approx(3 * PRICE)
+    assert budget_tracker.spent == pytest.approx(3 * PRICE)
 
 
 def test_what_was_spent_before_counts(engine, provider, runs):
-    assert engine(runs(2), purse=Purse(3 * PRICE, spent=2 * PRICE)).exit_code == 3
+    assert engine(runs(2), budget_tracker=BudgetTracker(3 * PRICE, spent=2 * PRICE)).exit_code == 3
     assert len(provider.sent) == 1
 
 
 def test_money_is_taken_when_a_request_is_sent_and_not_while_it_waits(engine, provider, runs):
-    purse, seen = Purse(10), []
-    provider.before_answer = lambda: seen.append(purse.spent)
-    engine(runs(3, max_concurrent_requests=1), purse=purse)
+    budget_tracker, seen = BudgetTracker(10), []
+    provider.before_answer = lambda: seen.append(budget_tracker.spent)
+    engine(runs(3, max_concurrent_requests=1), budget_tracker=budget_tracker)
     assert seen == pytest.approx([PRICE, 2 * PRICE, 3 * PRICE])
 
 
@@ -75,7 +75,7 @@ def test_the_price_is_on_disk_before_the_request_leaves(engine, provider, runs, 
 )
 def test_a_request_that_provably_made_nothing_costs_nothing(engine, provider, runs, refusal):
     provider.on_submit.extend([refusal, refusal])
-    outcome = engine(runs(), purse=Purse(PRICE))
+    outcome = engine(runs(), budget_tracker=BudgetTracker(PRICE))
     assert outcome.exit_code == 0
     assert counts(outcome.results[0]) == [0, 0, PRICE]
     assert outcome.results[0].spent_usd == PRICE
@@ -83,7 +83,7 @@ def test_a_request_that_provably_made_nothing_costs_nothing(engine, provider, ru
 
 def test_a_refused_request_leaves_its_money_to_the_next_run(engine, provider, runs):
     provider.on_submit.append(BadRequestError("no", status_code=400))
-    outcome = engine(runs(2, max_concurrent_jobs=1), purse=Purse(PRICE))
+    outcome = engine(runs(2, max_concurrent_jobs=1), budget_tracker=BudgetTracker(PRICE))
     assert [result.status for result in outcome.results] == ["failed", "verified"]
     assert [result.spent_usd for result in outcome.results] == [0, PRICE]
 
@@ -95,7 +95,7 @@ def test_a_refused_request_leaves_its_money_to_the_next_run(engine, provider, ru
 )
 def test_what_may_be_charged_counts_as_spent(engine, provider, runs, loss):
     provider.on_submit.append(loss)
-    outcome = engine(runs(2, max_concurrent_jobs=1), purse=Purse(PRICE))
+    outcome = engine(runs(2, max_concurrent_jobs=1), budget_tracker=BudgetTracker(PRICE))
     assert len(provider.sent) == 1
     assert outcome.results[0].spent_usd == PRICE
     assert outcome.results[1].status is RunStatus.PLANNED
@@ -105,20 +105,20 @@ def test_what_may_be_charged_counts_as_spent(engine, provider, runs, loss):
 def test_a_request_that_never_left_gives_its_money_back(engine, runs, tmp_path):
     (run,) = runs()
     (tmp_path / "file").touch()
-    purse = Purse(PRICE)
-    outcome = engine([replace(run, directory=tmp_path / "file" / "run")], purse=purse)
+    budget_tracker = BudgetTracker(PRICE)
+    outcome = engine([replace(run, directory=tmp_path / "file" / "run")], budget_tracker=budget_tracker)
     assert outcome.exit_code == 5
-    assert purse.spent == 0
+    assert budget_tracker.spent == 0
     assert outcome.results[0].attempts == []
 
 
 def test_what_an_image_really_cost_takes_the_place_of_its_estimate(engine, provider, image_runs):
     provider.on_generate.extend(ImageBatch((), ImageUsage(0, 0, 1000), None, {}) for _ in range(3))
-    purse = Purse(0.065)
-    outcome = engine(image_runs(3, max_concurrent_jobs=1), purse=purse)
+    budget_tracker = BudgetTracker(0.065)
+    outcome = engine(image_runs(3, max_concurrent_jobs=1), budget_tracker=budget_tracker)
     assert len(provider.sent) == 2, "each is estimated at one cent and costs three"
     assert [result.spent_usd for result in outcome.results] == [0.03, 0.03, 0]
-    assert purse.spent == pytest.approx(0.06)
+    assert budget_tracker.spent == pytest.approx(0.06)
 
 
 def test_a_run_with_its_fallbacks_keeps_to_its_own_limit_and_stops_no_other(
@@ -141,10 +141,10 @@ def test_a_run_with_its_fallbacks_keeps_to_its_own_limit_and_stops_no_other(
 def test_a_request_of_unknown_price_is_not_sent_under_a_limit(engine, provider, runs, configs):
     config = configs[0]()
     config = config.model_copy(update={"model": config.model.model_copy(update={"usd_per_second": None})})
-    assert engine(runs(1, config), purse=Purse(100)).exit_code == 3
+    assert engine(runs(1, config), budget_tracker=BudgetTracker(100)).exit_code == 3
     assert provider.sent == []
     assumed = config.model_copy(update={"budget": Budget(assume_usd_per_run=2)})
-    assert engine(runs(1, assumed), purse=Purse(2)).results[0].spent_usd == 2
+    assert engine(runs(1, assumed), budget_tracker=BudgetTracker(2)).results[0].spent_usd == 2
     outcome = engine(runs(1, config))
     assert (outcome.exit_code, outcome.results[0].spent_usd) == (0, None), "without a limit it is merely unknown"
 

@@ -6,13 +6,13 @@ from runner.config import Estimate
 from runner.config.budget import Budget, passes
 from runner.errors import BudgetError, ConfigError, ContentModerationError, ProviderError, RunnerError
 
-from .capacity import Halted
+from .capacity import StoppedError
 
 SWEEP = "budget.max_usd"
 RUN = "budget.max_usd_per_run"
 
 
-class Purse:
+class BudgetTracker:
     """What is spent or may be, in US dollars, against a limit (None: none); used on one event loop.
 
     A request counts from the moment it is sent. What is taken for it goes back if it provably created nothing.
@@ -27,10 +27,10 @@ class Purse:
         """Take a request's price, before it is sent; `by_run` is what its run has spent already.
 
         Raises `BudgetError` where that would pass a limit. Once the sweep's is reached, everyone after the first to
-        hear of it gets `Halted`.
+        hear of it gets `StoppedError`.
         """
         if self._refused:
-            raise Halted
+            raise StoppedError
         if usd is None and (self.limit is not None or budget.max_usd_per_run is not None):
             raise BudgetError("the price of a request is unknown, so that no budget can be kept",
                               hint="budget.assume_usd_per_run=N counts it as N", code=RUN)  # fmt: skip
