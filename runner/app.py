@@ -89,7 +89,7 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 
     parsed = parse(arguments)
     if parsed.shell_completion:
-        from runner.cli.completion import complete
+        from runner.commands.completion import complete
 
         return complete(parsed)
     command = "python -m runner" + " -m" * parsed.multirun

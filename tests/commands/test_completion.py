@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.cli.completion import suggestions
 from runner.commands.catalog import COMMANDS
+from runner.commands.completion import suggestions
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,61 @@
+"""The rooms of the house in their order: none imports from a room above it, so that there is no circle."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1] / "runner"
+ORDER = (
+    *("lazy", "errors", "text_file", "shell", "child", "emulator", "config", "artifacts", "providers", "engine"),
+    *("ledger", "display", "api", "compose", "report", "tracking", "doctor", "sweep", "cli", "commands", "app"),
+)
+"""From the lowest room to the highest; single files are rooms of their own."""
+
+KNOWN = {("ledger/lock.py", "display")}
+"""A disk without locks is said on the terminal, by what prints all warnings."""
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Yield the dotted names that a file imports from the package, also within functions."""
+    package = ("runner", *path.relative_to(PACKAGE).parent.parts)
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join((*above, *([node.module] if node.module else [])))
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def room_of(name: str) -> str | None:
+    """Return the room of a dotted name; None if it is of another package, or the package itself."""
+    first, *rest = name.split(".")
+    return rest[0] if first == "runner" and rest and rest[0] in ORDER else None
+
+
+def climbs() -> Iterator[tuple[str, str]]:
+    """Yield files with the room above theirs that they import from."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        home = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if home in ("__init__", "__main__"):
+            continue
+        for name in imported(path):
+            room = room_of(name)
+            if room is not None and ORDER.index(room) > ORDER.index(home):
+                yield path.relative_to(PACKAGE).as_posix(), room
+
+
+def test_every_room_has_its_place():
+    homes = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert homes - {"__init__", "__main__", "__pycache__", "conf"} == set(ORDER)
+
+
+def test_no_room_imports_from_one_above_it():
+    assert set(climbs()) == KNOWN
+
+
+def test_names_are_told_by_their_rooms():
+    names = ("runner.app.run", "runner.cli.single", "openai.OpenAI", "runner.RunConfig")
+    assert [room_of(name) for name in names] == ["app", "cli", None, None]
