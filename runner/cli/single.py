@@ -10,17 +10,15 @@ from runner.artifacts.result import RunStatus
 from runner.compose.app import App, Config
 from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
-from runner.compose.finding import Finding
 from runner.compose.hydra_run import HandedOver, HydraRun, handed_over
-from runner.compose.preflight import PreflightError, problems_of, writable
+from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config import Problem, RunConfig
 from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
-from runner.sweep.consent import agree, agree_to_new, agree_to_prompts
+from runner.sweep.consent import Intent, agree, agree_to_new, agree_to_prompts, payable
 from runner.sweep.foreign import unkept
-from runner.sweep.payable import Intent, payable
 from runner.tracking import Tracking
 
 if TYPE_CHECKING:

@@ -13,8 +13,7 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import read_result
 from runner.cli.slips import refuse_slips
 from runner.compose.directory_name import started
-from runner.compose.finding import Finding
-from runner.compose.preflight import PreflightError
+from runner.compose.preflight import Finding, PreflightError
 from runner.compose.prompt_guard import refuse_broken_prompts
 from runner.compose.value import apply
 from runner.config import ModelConfig, RunConfig, load

@@ -14,8 +14,7 @@ from runner.config.capability import check_kept
 from runner.errors import ConfigError
 
 from .fallback import with_options
-from .finding import Finding
-from .preflight import PreflightError, occupied, problems_of, writable
+from .preflight import Finding, PreflightError, occupied, problems_of, writable
 from .prompt_guard import unheard
 from .secret_guard import refuse_in_config
 from .unsupported import unsupported

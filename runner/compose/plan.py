@@ -18,12 +18,12 @@ from runner.config.capability import check_kept
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import fingerprint
 
-from .collected import collected
 from .composer import Composer
 from .composition_error import problem_of
+from .diagnosis import collected
 from .fallback import with_options
-from .finding import Finding
 from .job import Job
+from .preflight import Finding
 from .prompt_guard import unheard
 from .secret_guard import ConfigGuard
 from .unsupported import misplaced, not_kept, outside

@@ -1,27 +1,60 @@
-"""What must hold for every run of a sweep before the first byte is sent or written."""
+"""Check every run of a sweep before the first byte is sent or written; say each problem once."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result_file import NAME, read_result
 from runner.config import Problem, ProviderConfig, RunConfig, check
+from runner.config.problem import ranges
 from runner.config.run import check_choices
 from runner.config.tracking import missing_packages
 from runner.errors import ConfigError
 from runner.shell import word
-
-from .finding import Finding, lines
 
 if TYPE_CHECKING:
     from runner.ledger import LedgerIndex
 
     from .job import Job
     from .plan import Plan
+
+
+class Finding(NamedTuple):
+    """A problem and the number of the run that has it; None: the sweep as a whole."""
+
+    run: int | None
+    problem: Problem
+
+
+def grouped(findings: Iterable[Finding]) -> dict[Problem, list[int]]:
+    """Each problem once, in the order of appearance, with its runs."""
+    groups: dict[Problem, list[int]] = {}
+    for run, problem in findings:
+        runs = groups.setdefault(problem, [])
+        if run is not None and run not in runs[-1:]:
+            runs.append(run)
+    return groups
+
+
+def lines(findings: Iterable[Finding], total: int) -> list[str]:
+    """Text for people: the runs, the key as one would override it, what is wrong; the hint below, indented."""
+    text = []
+    for problem, runs in grouped(findings).items():
+        where = f"{_where(runs, total)}: " if runs and total > 1 else ""
+        key = f"{problem.key}: " if problem.key else ""
+        text.append(f"{where}{key}{problem.message}")
+        text += [f"    {line}" for line in (problem.hint or "").splitlines()]
+    return text
+
+
+def _where(runs: Sequence[int], total: int) -> str:
+    if len(runs) == 1:
+        return f"run {runs[0]}"
+    return f"all {total} runs" if len(runs) == total else f"runs {ranges(runs)}"
 
 
 _NAME_BYTES = 255

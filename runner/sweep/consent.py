@@ -1,22 +1,25 @@
-"""The last question before money is spent: is it within the budget, and if there is none, is so much meant?"""
+"""Say what a sweep will cost, and ask before anything is paid."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
-from runner.config import Problem, RunConfig
+from runner.artifacts.result import RunStatus
+from runner.compose.job import Job
+from runner.config import Budget, Problem, RunConfig
 from runner.config.budget import passes
 from runner.config.prompt_lines import prompts_in
 from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
-from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
+from runner.ledger import Ledger, LedgerIndex, Reuse
+from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up, spent
 from runner.ledger.budget import spent as spent_by
 from runner.shell import word
-
-from .payable import Intent, payable
 
 _PROMPT_FILE = re.compile(r"\+*request\.prompt_file=")
 _ONE_PROMPT = "yes=true sends it as one prompt"
@@ -127,3 +130,44 @@ def _what(configs: Sequence[RunConfig], total: Sum) -> str:
 def _ways(total: Sum, spent: float) -> str:
     limit = rounded_up(spent + total.usd)
     return f"yes=true starts; budget.max_usd={limit} starts and keeps to it; dry_run=true shows the prices"
+
+
+class Intent(NamedTuple):
+    """A run that someone means to make."""
+
+    number: int
+    config: RunConfig
+    directory: Path
+    fingerprint: str
+
+    @classmethod
+    def of(cls, job: Job) -> Intent:
+        """Return what a planned job is about."""
+        return cls(job.num, job.config, job.directory, job.fingerprint)
+
+
+class Payable(NamedTuple):
+    """What is left to be paid, and what the same runs count already in US dollars."""
+
+    intents: list[Intent]
+    spent: float
+
+
+def payable(intents: Iterable[Intent]) -> Payable:
+    """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones."""
+    ledgers, reuse = LedgerIndex(), Reuse()
+    places: dict[Path, Budget] = {}
+    left = []
+    for intent in intents:
+        found = ledgers.find(intent.directory)
+        if found is not None:
+            places[found[0]] = intent.config.budget
+        begun = found is not None and found[1].status is not RunStatus.PLANNED
+        if not begun and not (intent.config.reuse and reuse.find(intent.fingerprint, intent.directory)):
+            left.append(intent)
+    return Payable(left, sum(_spent(place, budget) for place, budget in places.items()))
+
+
+def _spent(place: Path, budget: Budget) -> float:
+    with Ledger(place, readonly=True) as ledger:
+        return spent((entry.result for entry in ledger.entries() if entry.result is not None), budget)

@@ -1,10 +1,11 @@
-"""Executing runs in front of the user: display, logs, engine, results files, closing table."""
+"""Execute a sweep's runs with ledger, page and tracking, and take over what need not be paid again."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,21 +16,22 @@ from runner.display import observing, print_closing, print_error, print_problems
 from runner.display.money import under
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
-from runner.errors import BudgetError, DiskError, ModelNotFoundError
-from runner.ledger import Ledger, LedgerStore, jobs_elsewhere
+from runner.engine.store import Record
+from runner.errors import BudgetError, ConfigError, DiskError, ModelNotFoundError
+from runner.ledger import Ledger, LedgerStore, Reuse, fingerprint, jobs_elsewhere, link
 from runner.ledger.budget import spent
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.report.results import write_results
 
 from .job_return import failure_of
-from .reusing import reuse
 from .run_log import RunLog
 
 if TYPE_CHECKING:
     from runner.engine import Outcome
     from runner.engine.budget_tracker import BudgetTracker
     from runner.engine.likeness import OtherRuns
+
 
 _log = logging.getLogger("runner")
 
@@ -240,3 +242,34 @@ def _all_of(observers: Sequence[Observer]) -> Observer:
                 _log.exception("an observer of run %s failed", event.run.index)
 
     return observe
+
+
+def reuse(
+    runs: Sequence[Run], ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
+) -> dict[int, Result]:
+    """The records of the runs that are finished by what others have made, by their number; raises `DiskError`."""
+    known, done = Reuse(), {}
+    for run in runs:
+        if not run.config.reuse or run.directory not in ledgers or (run.earlier and run.earlier.attempts):
+            continue
+        work = _work(run)
+        source = None if work is None else known.find(work, run.directory)
+        if source is not None:
+            store.open(run)
+            done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
+            for error in filter(None, store.save([Record(run, result)])):
+                raise error
+            _tell(run, result, observer)
+    print_problems(dict.fromkeys(known.problems))
+    return done
+
+
+def _work(run: Run) -> str | None:
+    with suppress(ConfigError):  # an input that is gone is no reason to leave the other runs where they are
+        return fingerprint(run.config)
+    return None
+
+
+def _tell(run: Run, result: Result, observer: Observer) -> None:
+    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, note=f"reused from {result.reused_from}"))
+    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, result=result))

@@ -28,10 +28,9 @@ from runner.ledger import NOTHING, entered, reconcile, recording
 from runner.ledger.budget import spent
 from runner.tracking import sweep_tracking
 
-from .consent import agree, agree_to_prompts
+from .consent import Intent, agree, agree_to_prompts, payable
 from .execution import execute
 from .job_return import Compose, job_return
-from .payable import Intent, payable
 from .table import print_dry_run
 
 T = TypeVar("T")

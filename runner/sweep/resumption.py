@@ -11,8 +11,7 @@ from pathlib import Path
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
 from runner.compose.documents import Documents
-from runner.compose.finding import Finding, lines
-from runner.compose.preflight import PreflightError, endpoint_problems, problems_of
+from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
 from runner.compose.value import apply
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
 from runner.config.problem import ranges
@@ -44,10 +43,9 @@ from runner.providers.job import backend_id, is_id
 from runner.shell import word
 from runner.tracking import Tracking
 
-from .consent import agree_to_rest, payers
+from .consent import Intent, Payable, agree_to_rest, payers
 from .execution import execute
 from .foreign import NotBegunError, never_begun
-from .payable import Intent, Payable
 from .table import print_dry_run
 
 _NAMED = 3

@@ -1,8 +1,9 @@
-"""Hydra's basic sweeper, but nothing is sent or written before every run of every batch was checked."""
+"""Make of the axes' points the runs of one launch, replicas among them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
@@ -16,21 +17,18 @@ from omegaconf import DictConfig, OmegaConf
 from runner.artifacts.atomic import disk_errors
 from runner.compose.axes import points
 from runner.compose.composition_error import problem_of
-from runner.compose.finding import Finding
 from runner.compose.job import Job
 from runner.compose.plan import Planner
-from runner.compose.preflight import PreflightError, preflight
-from runner.config import Problem
+from runner.compose.preflight import Finding, PreflightError, preflight
+from runner.config import Problem, RunConfig, VideoRequest
 from runner.display import print_closing, print_error, print_problems
 from runner.report.pages import keep_page
 from runner.report.reading import runs_in
 from runner.report.results import write_results
 
-from .consent import agree_to_new, agree_to_prompts
+from .consent import Intent, agree_to_new, agree_to_prompts
 from .foreign import begun_otherwise, record_plan, unkept
 from .launcher import RunnerLauncher, dry_run, known
-from .payable import Intent
-from .replicas import replicated
 
 
 class RunnerSweeper(Sweeper):
@@ -132,3 +130,36 @@ def _launch_elsewhere(
     print_problems(problems)
     print_closing([result for _, result in found], directory)
     return returns
+
+
+_KEYS = ("request.number_of_videos", "replica")
+
+Batch = list[list[str]]
+
+
+def replicated(batches: Sequence[Batch], jobs: Sequence[Job], size: int | None) -> list[Batch] | None:
+    """The batches with each run as often as it asks for, `size` runs to a batch; None where each asks for one.
+
+    One run stays one job in one directory, which can be resumed, repeated and priced alone.
+    """
+    asked = {job.num: job.config for job in jobs if number_of_videos(job.config) > 1}
+    if not asked:
+        return None
+    runs = []
+    for num, overrides in enumerate(overrides for batch in batches for overrides in batch):
+        config = asked.get(num)
+        runs += [list(overrides)] if config is None else _copies(overrides, config)
+    rest = iter(runs)
+    return [[*islice(rest, size)] for _ in range(-(-len(runs) // size))] if size else [runs]
+
+
+def number_of_videos(config: RunConfig) -> int:
+    """How many videos a run asks for; 1 for images."""
+    return config.request.number_of_videos if isinstance(config.request, VideoRequest) else 1
+
+
+def _copies(overrides: Sequence[str], config: RunConfig) -> Batch:
+    kept = [line for line in overrides if line.lstrip("+").partition("=")[0] not in _KEYS]
+    number = number_of_videos(config)
+    first = config.replica * number
+    return [[*kept, f"++{_KEYS[0]}=1", f"++{_KEYS[1]}={first + n}"] for n in range(number)]

@@ -12,8 +12,7 @@ from runner.config.varying import Varying
 from runner.display import clean
 from runner.ledger.budget import check_budget, counted_sum
 
-from .consent import asks
-from .payable import Intent, Payable
+from .consent import Intent, Payable, asks
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.compose.finding import Finding, lines
 from runner.compose.plan import Planner
-from runner.compose.preflight import PreflightError, preflight
+from runner.compose.preflight import Finding, PreflightError, lines, preflight
 from runner.config import Problem
 from runner.config.problem import ranges
 
