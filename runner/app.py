@@ -84,7 +84,7 @@ def _require_directory() -> None:
 def _drive_hydra(arguments: Sequence[str]) -> int:
     from runner.cli.slips import refuse_slips
     from runner.compose.app import opened, parse
-    from runner.compose.composition_error import composing
+    from runner.compose.composing import composing
     from runner.compose.prompt_guard import refuse_broken_prompts
 
     parsed = parse(arguments)
@@ -105,7 +105,7 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 
 def _single(app: App, config: Config) -> int:
     from runner.cli.single import run_composed
-    from runner.compose.composition_error import composing
+    from runner.compose.composing import composing
     from runner.compose.several import asks_for_several, sweep_overrides
 
     with composing(app):
@@ -116,7 +116,7 @@ def _single(app: App, config: Config) -> int:
 
 
 def _sweep(app: App, *more: str) -> int:
-    from runner.compose.composition_error import composing
+    from runner.compose.composing import composing
     from runner.display import print_problems
     from runner.report.pages import whole_pages
     from runner.sweep.job_return import exit_code

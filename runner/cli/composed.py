@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.compose.app import opened, parse
-from runner.compose.composition_error import composing
+from runner.compose.composing import composing
 from runner.compose.examination import validated
 from runner.compose.prompt_guard import refuse_broken_prompts
 from runner.config import RunConfig

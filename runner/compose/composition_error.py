@@ -1,10 +1,9 @@
-"""Tell what Hydra and OmegaConf have against a config, as problems that its user can correct."""
+"""Tell what Hydra and OmegaConf have against a config, as a problem that its user can correct."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,33 +17,11 @@ from runner.config import Problem, did_you_mean, known_keys
 from runner.config.loading import kinds_of
 from runner.config.own_files import GROUPS, misplaced
 from runner.config.shipped import directory
-from runner.errors import ConfigError, RunnerError
+from runner.errors import RunnerError
 from runner.shell import line, word
 
 if TYPE_CHECKING:
-    from .app import App
-
-
-@contextmanager
-def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool = False) -> Iterator[None]:
-    """Turn their exceptions into a `ConfigError` that names the key, or, of the `overrides`, every key at fault.
-
-    `overrides` are those typed where the app composes its own config. A `sweep` is one by its command line; a config
-    can make one of any.
-    """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
-    from yaml import YAMLError
-
-    try:
-        yield
-    except YAMLError as error:
-        where = " ".join(str(error).split())
-        raise ConfigError(f"a config file cannot be read: {where}", hint="mend its YAML") from error
-    except (HydraException, OmegaConfBaseException) as error:
-        from .diagnosis import Diagnosis
-
-        raise Diagnosis(app, overrides, error, sweep=sweep).refusal() from error
+    pass
 
 
 _OVERRIDDEN = re.compile(r"(?:Could not override|No earlier Group Default for) '(?P<key>[^']+)'")
