@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make test-next, make check, make audit, make bench, make soak, make soak-strange, make screenshots.
+# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-next check audit bench soak soak-strange screenshots clean
+.PHONY: demo test quick test-next check audit bench soak soak-strange screenshots clean
 .DEFAULT_GOAL := demo
 
 # What pip is about to install, as it says nothing for a minute or two.
@@ -33,18 +33,24 @@ $(VENV)/.installed-test: pyproject.toml
 demo: $(VENV)/.installed   ## install, then make one emulated video
 	@$(BIN)/python -m runner
 
-test: $(VENV)/.installed-test   ## run every test; many of them wait, so that there are more processes than cores
-	@$(BIN)/python -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 2)) --dist loadfile
+# Many tests wait, so that there are more processes than cores.
+PROCESSES = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
+test: $(VENV)/.installed-test   ## run every test
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
 
-# With the next Hydra and OmegaConf, in an environment beside this one; what cannot be had is said and passes.
+QUICK := tests/artifacts tests/display tests/doctor tests/engine tests/ledger tests/providers tests/test_*.py
+quick: $(VENV)/.installed-test   ## the tests of a minute, for every save
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(QUICK)
+
+# With the next Hydra and OmegaConf, in a copy of the environment; what cannot be had is said and passes.
 NEXT := .venv-next
 NEXT_TESTS := tests/compose tests/sweep/test_sweep.py tests/sweep/test_replicas.py tests/app/test_earlier_sweeps.py \
 	tests/app/test_own_config.py tests/commands/test_resume.py
-test-next:   ## what composes, sweeps and resumes, with the pre-releases of Hydra and OmegaConf
-	@test -x $(NEXT)/bin/python || $(PYTHON) -m venv $(NEXT)
-	@if $(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+test-next: $(VENV)/.installed-test   ## what composes, sweeps and resumes, with the pre-releases of Hydra and OmegaConf
+	@test -x $(NEXT)/bin/python || cp -a $(VENV) $(NEXT)
+	@if $(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check \
 		'hydra-core>=1.4.0rc3,<1.5' 'omegaconf>=2.4.1rc1,<2.5' >$(NEXT)/installing 2>&1; \
-	then $(NEXT)/bin/python -m pytest --numprocesses auto --dist loadfile $(NEXT_TESTS); \
+	then $(NEXT)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(NEXT_TESTS); \
 	else echo "the next Hydra was not tested: it cannot be installed: $$(tail -n 1 $(NEXT)/installing | cut -c 1-200)"; fi
 
 check: $(VENV)/.installed-test audit   ## lint (ruff's S rules are bandit's), format, types and known vulnerabilities
