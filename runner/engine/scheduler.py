@@ -138,7 +138,7 @@ class Scheduler:
             error, note = None, "not submitted"
         if error is not None:
             self._outcome.errors[position] = error
-            if (following := self._next_lane(recorder, error)) is not None:
+            if (following := self._next_queue(recorder, error)) is not None:
                 await self._fall_back(position, recorder, error, following)
                 return
             note = self._consequence(queue, endpoint, recorder, error)
@@ -153,16 +153,20 @@ class Scheduler:
         )
         return recorder
 
-    def _next_lane(self, recorder: RunRecorder, error: RunnerError) -> EndpointQueue | None:
-        """Where a run that met `error` may go on, if anywhere."""
+    def _next_queue(self, recorder: RunRecorder, error: RunnerError) -> EndpointQueue | None:
+        """Return where a run that met `error` may go on, if anywhere.
+
+        Where only money is missing it waits there, so that `resume` with a larger budget goes on with its next choice.
+        """
         following = next_choice(recorder.run.config, recorder.result.status, error)
-        if following is None or self._halted:
+        waits = isinstance(self._outcome.stopped_by, BudgetError)
+        if following is None or (self._halted and not waits):
             return None
         queue = self._queues.get(following.provider)
         if queue is None:
             queue = self._queues[following.provider] = EndpointQueue(following.provider)
             self._connect(queue)
-        return None if queue.endpoint is None or queue.endpoint.stop_event.is_set else queue
+        return None if queue.endpoint is None or (queue.endpoint.stop_event.is_set and not waits) else queue
 
     async def _fall_back(self, position: int, recorder: RunRecorder, error: RunnerError, queue: EndpointQueue) -> None:
         """Record the end of this choice, then queue the run for the next one."""

@@ -16,7 +16,7 @@ def connect() -> Iterator[Callable[..., OpenAI]]:
     with ExitStack() as stack:
 
         def make(base_url: str, **options: object) -> OpenAI:
-            chosen = {"api_key": KEY, "max_retries": 0, "timeout": 10.0, "_strict_response_validation": True, **options}
+            chosen = {"api_key": KEY, "max_retries": 0, "timeout": 60.0, "_strict_response_validation": True, **options}
             return stack.enter_context(OpenAI(base_url=base_url, **chosen))
 
         yield make
@@ -27,7 +27,7 @@ def connect_azure() -> Iterator[Callable[..., AzureOpenAI]]:
     with ExitStack() as stack:
 
         def make(**options: object) -> AzureOpenAI:
-            chosen = {"max_retries": 0, "timeout": 10.0, "_strict_response_validation": True, **options}
+            chosen = {"max_retries": 0, "timeout": 60.0, "_strict_response_validation": True, **options}
             return stack.enter_context(AzureOpenAI(**chosen))
 
         yield make

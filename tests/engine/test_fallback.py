@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from runner.artifacts import RunStatus
-from runner.config import OpenAIConfig
+from runner.config import OpenAIConfig, reserved
 from runner.config.run import Fallback
+from runner.engine.budget_tracker import BudgetTracker
 from runner.errors import (
     ArtifactError,
     AuthenticationError,
@@ -139,3 +140,23 @@ def test_both_clients_are_closed(engine, both, provider, second, chained):
     provider.on_retrieve.append(failed())
     engine(chained(), create=both)
     assert (provider.closed, second.closed) == (True, True)
+
+
+def test_runs_that_lack_only_money_for_their_next_choice_all_wait_for_it(
+    engine, both, provider, second, chained, stored
+):
+    """Also the one whose job fails when the sweep is being stopped already."""
+    slow = Job("video_1", JobStatus.IN_PROGRESS, "in_progress")
+    jobs = {"video_0": [failed(0)], "video_1": [slow, slow, failed(1)]}
+
+    async def retrieve(job_id):
+        return jobs[job_id].pop(0)
+
+    provider.retrieve = retrieve
+    first, other = chained(2)
+    price = reserved(first.config)
+    outcome = engine([first, other], create=both, budget_tracker=BudgetTracker(2.5 * price))
+    assert outcome.exit_code == 3
+    assert len(provider.sent) == 2
+    assert second.sent == []
+    assert [(stored(run).status, stored(run).choice) for run in (first, other)] == [(RunStatus.PLANNED, 1)] * 2

@@ -67,7 +67,7 @@ async def test_failing_tls_was_not_sent(real, serve):
     async with serve(plain) as url:
         server = url.replace("http://", "https://")
         # A server that speaks plain HTTP on the port, asked in TLS, never completes a line.
-        error = await failure(*real(server, timeout=0.05), paid=True)
+        error = await failure(*real(server, timeout=1), paid=True)
         with warnings.catch_warnings():
             # asyncio leaves a socket whose handshake was cancelled to the garbage collector.
             warnings.simplefilter("ignore", ResourceWarning)
