@@ -50,7 +50,7 @@ def _guarded(arguments: list[str]) -> int:
 
 
 def task(config: Config) -> float | None:
-    """What a foreign launcher calls for each of its jobs: one run in the directory that Hydra made for it.
+    """Return what a foreign launcher calls for each of its jobs: one run in the directory that Hydra made for it.
 
     Returns the number that `objective` chooses; raises a `RunnerError` if the run did not succeed.
     """

@@ -260,7 +260,7 @@ class JobTimeoutError(RunnerError, TimeoutError):
 
     @property
     def timeout_seconds(self) -> float:
-        """How long was waited."""
+        """Return how long was waited."""
         return self.seconds
 
 

@@ -8,7 +8,7 @@ from importlib import import_module
 
 
 def names_from(package: str, homes: Mapping[str, Sequence[str]]) -> Callable[[str], object]:
-    """The `__getattr__` of a package that has these names in these of its modules.
+    """Return the `__getattr__` of a package that has these names in these of its modules.
 
     No module may be called like one of the names: whoever imported it first would get it instead.
     """

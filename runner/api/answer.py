@@ -16,7 +16,7 @@ from .response import ImageGenerationResponse, VideoGenerationResponse, shared
 def video_response(
     results: Sequence[Result], runs: Sequence[Run], folder: Folder, warnings: tuple[str, ...]
 ) -> VideoGenerationResponse:
-    """The first video, which knows the others; runs that did not succeed are left out."""
+    """Return the first video, which knows the others; runs that did not succeed are left out."""
     made = [each for each in zip(results, runs, strict=True) if each[0].status is RunStatus.VERIFIED]
     first, *others = [_video(result, run, folder, warnings) for result, run in made]
     return first.model_copy(update={"others": tuple(others)}) if others else first
@@ -38,7 +38,7 @@ def _video(result: Result, run: Run, folder: Folder, warnings: tuple[str, ...]) 
 def image_response(
     result: Result, run: Run, folder: Folder, warnings: tuple[str, ...], request_id: str
 ) -> ImageGenerationResponse:
-    """The images that one request made."""
+    """Return the images that one request made."""
     files = tuple(artifact for artifact in result.artifacts if artifact.path.startswith("image-"))
     raw = result.raw_response or {}
     return (
@@ -55,7 +55,7 @@ def image_response(
 
 
 def failure(result: Result, error: RunnerError | None) -> RunnerError:
-    """Why a run did not succeed, with all that its record knows."""
+    """Return why a run did not succeed, with all that its record knows."""
     if error is None:
         error = RunnerError(f"the run was not finished: it is {result.status.value}")
     for warning in result.warnings:

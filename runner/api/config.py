@@ -94,7 +94,7 @@ class GenerationConfig(Frozen):
 
     @property
     def mocked(self) -> MockConfig | None:
-        """The emulator's settings if it is to answer."""
+        """Return the emulator's settings if it is to answer."""
         mock = MockConfig() if self.mock is True else self.mock
         return mock if isinstance(mock, MockConfig) and mock.enabled else None
 

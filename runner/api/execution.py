@@ -32,7 +32,7 @@ class AttemptMetadata(Frozen):
 
     @property
     def elapsed_seconds(self) -> float | None:
-        """Seconds from the paid request to the end, None while there is none."""
+        """Return seconds from the paid request to the end, None while there is none."""
         return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
 
 
@@ -64,13 +64,13 @@ class ExecutionMetadata(Frozen):
 
     @property
     def total_elapsed_seconds(self) -> float:
-        """Seconds from the first attempt's start to the last one's end."""
+        """Return seconds from the first attempt's start to the last one's end."""
         ends = [each.ended_at for each in self.attempts if each.ended_at is not None]
         return (max(ends) - self.attempts[0].started_at).total_seconds() if ends else 0.0
 
 
 def execution(result: Result) -> ExecutionMetadata:
-    """What a run's record says about its attempts."""
+    """Return what a run's record says about its attempts."""
     groups = [list(group) for _, group in groupby(result.attempts, key=lambda attempt: attempt.choice)]
     attempts = tuple(_attempt(number, group, result) for number, group in enumerate(groups, 1))
     return ExecutionMetadata(attempts=attempts, configs_in_chain=1 + len(result.config.fallbacks))

@@ -50,7 +50,7 @@ class Media(bytes):
 
     @classmethod
     def read(cls, path: Path, content_type: str, folder: Folder) -> Self:
-        """The file's content; the folder stays as long as this object does."""
+        """Return the file's content; the folder stays as long as this object does."""
         with disk_errors(path):
             media = cls(path.read_bytes())
         media.content_type, media.path, media._folder = content_type, path, folder

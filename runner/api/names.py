@@ -19,7 +19,7 @@ def refuse_unknown(given: object, known: Iterable[str]) -> None:
 
 
 def checked_model(name: str) -> str:
-    """The name of a model that `conf/model/` describes; `ValueError` if there is none."""
+    """Return the name of a model that `conf/model/` describes; `ValueError` if there is none."""
     known = names("model")
     if name not in known:
         near = did_you_mean(name, known)

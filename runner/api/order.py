@@ -37,7 +37,7 @@ class Order:
     warnings: tuple[str, ...]
 
     def create(self, provider: ProviderConfig) -> Provider:
-        """The provider, with the key that was given for it."""
+        """Return the provider, with the key that was given for it."""
         from runner.providers import create
 
         return create(provider, self.keys.environment(provider))

@@ -63,7 +63,7 @@ class Progress:
 
     @property
     def unfinished(self) -> bool:
-        """Whether something was paid, or may have been, of which the caller does not get all."""
+        """Return whether something was paid, or may have been, of which the caller does not get all."""
         return self._files_of_failed or any(
             status.unfinished and status is not RunStatus.PLANNED for status in self._last.values()
         )

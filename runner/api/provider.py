@@ -35,7 +35,7 @@ class Keys:
         self._keys[name] = key
 
     def of(self, provider: ProviderConfig) -> SecretStr | None:
-        """The key that was given for this provider, if one was."""
+        """Return the key that was given for this provider, if one was."""
         return self._keys.get(str(getattr(provider, "api_key_env", None)))
 
     def environment(self, provider: ProviderConfig) -> Mapping[str, str]:
@@ -48,7 +48,7 @@ class Keys:
 
 
 def provider_config(config: GenerationConfig, keys: Keys, name: str) -> ProviderConfig:
-    """The provider that `config` describes; its key is added to `keys` as `name`. Raises `ConfigError`."""
+    """Return the provider that `config` describes; its key is added to `keys` as `name`. Raises `ConfigError`."""
     option_keys = option("provider", config.provider) or {}
     emulated = config.mocked is not None or option_keys.get("kind") == "emulator"
     given = _emulator(config, option_keys) if emulated else _endpoint(config, option_keys)
@@ -97,7 +97,7 @@ def _state_folder(_owner: int) -> Folder:
 
 
 def _patience(config: GenerationConfig, *, everything: bool) -> dict[str, Any]:  # Any: not yet validated
-    """How long to wait: what was said, and with `everything` the defaults of `config`, too."""
+    """Return how long to wait: what was said, and with `everything` the defaults of `config`, too."""
     given = {name: getattr(config, name) for name in _PATIENCE if everything or name in config.model_fields_set}
     if "timeout" in given:
         attempts = max(1, math.ceil(config.timeout / given.get("poll_interval", config.poll_interval)))

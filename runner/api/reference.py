@@ -58,7 +58,7 @@ def _placed(source: Source, stem: Path) -> str:
 
 
 def _base64(text: str) -> bytes | None:
-    """The image that `text` spells, if it is no path."""
+    """Return the image that `text` spells, if it is no path."""
     if urlsplit(text[:8]).scheme or (len(text) < 1000 and Path(text).expanduser().exists()):
         return None
     try:

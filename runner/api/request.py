@@ -69,7 +69,7 @@ class GenerationRequest(BaseModel):
 
     @property
     def fields(self) -> dict[str, Any]:  # Any: one value per field
-        """What was asked for beside the input files, by the names of the command line's requests."""
+        """Return what was asked for beside the input files, by the names of the command line's requests."""
         asked = {
             name: getattr(self, name) for name in self.model_fields_set - {"image_list", "mask_image", "markup_image"}
         }

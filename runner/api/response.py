@@ -59,7 +59,7 @@ class GenerationResponse(BaseModel):
     _given: tuple[MediaType, ...] = PrivateAttr(())
 
     def held(self, folder: Folder, files: tuple[Artifact, ...]) -> Self:
-        """The same, keeping the folder as long as it lives."""
+        """Return the same, keeping the folder as long as it lives."""
         self._folder, self._files = folder, files
         return self
 
@@ -136,7 +136,7 @@ class VideoGenerationResponse(GenerationResponse):
 
     @property
     def path(self) -> Path:
-        """The video's file."""
+        """Return the video's file."""
         return self._paths()[0]
 
     @property
@@ -168,18 +168,18 @@ class ImageGenerationResponse(GenerationResponse):
         self._given = tuple(images)
 
     def sketched(self, partials: Iterable[Artifact]) -> Self:
-        """The same, knowing the partial images."""
+        """Return the same, knowing the partial images."""
         self._partials = tuple(partials)
         return self
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The images' files."""
+        """Return the images' files."""
         return self._paths()
 
     @property
     def partial_paths(self) -> tuple[Path, ...]:
-        """The files of what came before the finished image, where `partial_images` asked for it."""
+        """Return the files of what came before the finished image, where `partial_images` asked for it."""
         return tuple((self.directory or Path()) / file.path for file in self._partials)
 
     @property
@@ -189,7 +189,7 @@ class ImageGenerationResponse(GenerationResponse):
 
     @property
     def image(self) -> Media:
-        """The first image."""
+        """Return the first image."""
         return self._media()[0]
 
     def save_all(self, directory: str | Path) -> list[Path]:
@@ -200,7 +200,7 @@ class ImageGenerationResponse(GenerationResponse):
 
 
 def shared(result: Result, directory: Path, warnings: tuple[str, ...]) -> dict[str, Any]:  # Any: fields of a response
-    """What every response takes over from a run's record."""
+    """Return what every response takes over from a run's record."""
     return {
         "is_mock": result.provider == "emulator",
         "provider": result.provider,

@@ -48,7 +48,7 @@ class Decoder:
         self._barred = self._child is None
 
     async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
-        """What the video at `path` really is, as `probe` finds it, with a thumbnail beside it if wanted.
+        """Return what the video at `path` really is, as `probe` finds it, with a thumbnail beside it if wanted.
 
         Raises `ArtifactError` as `probe` does, and where the file makes the decoder crash.
         """
@@ -82,7 +82,7 @@ def _born(at_once: int = 1) -> _Child | None:
 
 
 async def _asked_alone(child: _Child, path: Path, *, thumbnail: bool) -> Video:
-    """What a child finds that has nothing else in hand."""
+    """Return what a child finds that has nothing else in hand."""
     try:
         return await child.ask(path, thumbnail=thumbnail)
     except _DiedError as error:
@@ -109,7 +109,7 @@ class _Child:
         self._thread.start()
 
     async def ask(self, path: Path, *, thumbnail: bool) -> Video:
-        """What the child finds; raises `_DiedError` if it dies meanwhile."""
+        """Return what the child finds; raises `_DiedError` if it dies meanwhile."""
         return await asyncio.wrap_future(self._order(path, thumbnail=thumbnail))
 
     def _order(self, path: Path, *, thumbnail: bool) -> Future[Video]:

@@ -30,10 +30,10 @@ class Body(Protocol):
 
     @property
     def length(self) -> int | None:
-        """The announced length in bytes."""
+        """Return the announced length in bytes."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, piece by piece."""
+        """Return the bytes, piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def found(path: Path) -> Stored:
 
 
 def intact(path: Path, pending: Pending) -> Stored | None:
-    """The file at `path` if it is what arrived, else None."""
+    """Return the file at `path` if it is what arrived, else None."""
     try:
         stored = found(path)
     except OSError:
@@ -191,7 +191,7 @@ def sorted_out(b64: str | None, url: str | None) -> tuple[str | None, str | None
 
 
 def _is_strange(text: str, *, is_data: bool) -> bool:
-    """Whether the text stands in the wrong one of the two fields."""
+    """Return whether the text stands in the wrong one of the two fields."""
     if begins_like_a_file(text):
         return not is_data
     if is_data:
@@ -213,7 +213,7 @@ def begins_like_a_file(text: str) -> bool:
 
 
 def _pieces(text: str) -> Iterator[bytes]:
-    """The bytes, piece by piece; raises `ArtifactError` where the text is no base64."""
+    """Yield the bytes, piece by piece; raises `ArtifactError` where the text is no base64."""
     text = text.strip()
     if text[:5].lower() == "data:":
         head, _, text = text.partition(",")

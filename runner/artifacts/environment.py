@@ -17,7 +17,7 @@ _COMMIT = re.compile(r"^[0-9a-f]{40}([0-9a-f]{24})?$")
 
 @functools.cache
 def environment(directory: Path | None = None) -> Environment:
-    """The versions in use, and the commit of the checkout that `directory` (default: where we are) lies in."""
+    """Return the versions in use, and the commit of the checkout that `directory` (default: where we are) lies in."""
     return Environment(
         runner=runner.__version__,
         openai=_version("openai"),
@@ -34,7 +34,7 @@ def _version(distribution: str) -> str:
 
 
 def git_commit(directory: Path) -> str | None:
-    """The commit checked out in `directory` or above it; None outside a checkout."""
+    """Return the commit checked out in `directory` or above it; None outside a checkout."""
     for folder in (directory, *directory.parents):
         if (folder / ".git").exists():
             try:
@@ -45,7 +45,7 @@ def git_commit(directory: Path) -> str | None:
 
 
 def _git_directory(dot_git: Path) -> Path:
-    """The repository itself; in a worktree or submodule `.git` is a file that names it."""
+    """Return the repository itself; in a worktree or submodule `.git` is a file that names it."""
     if dot_git.is_dir():
         return dot_git
     return dot_git.parent / dot_git.read_text().removeprefix("gitdir:").strip()

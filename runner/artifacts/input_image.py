@@ -128,7 +128,7 @@ def _check_end(content: bytes) -> None:
 
 
 def _orientation(image: Image) -> int:
-    """The EXIF note on how the picture is to be turned, 1 to 8; 1 where it has none that makes sense."""
+    """Return the EXIF note on how the picture is to be turned, 1 to 8; 1 where it has none that makes sense."""
     try:
         found = image.getexif().get(_ORIENTATION, 1)
     except (OSError, SyntaxError, ValueError, EOFError, KeyError, TypeError, struct.error):
@@ -137,7 +137,7 @@ def _orientation(image: Image) -> int:
 
 
 def _is_ready(image: Image, content: bytes, *, keep_alpha: bool) -> bool:
-    """Whether a server would show the same as a viewer does."""
+    """Return whether a server would show the same as a viewer does."""
     if image.format not in _SENT or getattr(image, "is_animated", False) or _orientation(image) != 1:
         return False
     if image.format == "PNG" and content[_PNG_DEPTH] > 8:
@@ -152,7 +152,7 @@ def _is_opaque(image: Image) -> bool:
 
 
 def _converted(image: Image, *, keep_alpha: bool) -> Image:
-    """The first frame upright, in RGB, or in RGBA where something is transparent and stays so."""
+    """Return the first frame upright, in RGB, or in RGBA where something is transparent and stays so."""
     from PIL import Image as Pillow
 
     picture, turn = _in_rgb(image), _TURNS.get(_orientation(image))
@@ -199,7 +199,7 @@ def _in_8_bits(image: Image) -> Image:
 
 
 def _profile(image: Image) -> bytes | None:
-    """The embedded colour profile, if it is another than sRGB."""
+    """Return the embedded colour profile, if it is another than sRGB."""
     profile = image.info.get("icc_profile")
     if not isinstance(profile, bytes) or not profile:
         return None
@@ -213,7 +213,7 @@ def _profile(image: Image) -> bytes | None:
 
 
 def _in_srgb(image: Image, profile: bytes) -> Image | None:
-    """The picture in sRGB; None where its profile does not describe it."""
+    """Return the picture in sRGB; None where its profile does not describe it."""
     from PIL import ImageCms
 
     source = image if image.mode in ("RGB", "RGBA", "L", "CMYK") else image.convert("RGB")

@@ -165,7 +165,7 @@ def guessed_extension(path: Path) -> str | None:
 
 
 def _small(image: Image) -> Image | None:
-    """A copy for the thumbnail; None where the colours are of a kind that none can be made of."""
+    """Return a copy for the thumbnail; None where the colours are of a kind that none can be made of."""
     try:
         small = image.copy()
         small.thumbnail((WIDTH, WIDTH * 8))
@@ -193,7 +193,7 @@ _PIECE = 64 * 1024
 
 
 def starts_as_text(path: Path) -> bool:
-    """Whether the file begins like XML."""
+    """Return whether the file begins like XML."""
     with path.open("rb") as file:
         return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<")
 

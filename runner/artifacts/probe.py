@@ -93,7 +93,7 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
 
 
 def _of_pictures(moving: MovingPicture, directory: Path, *, thumbnail: bool) -> Video:
-    """A WebP that moves, which FFmpeg does not play everywhere."""
+    """Return a WebP that moves, which FFmpeg does not play everywhere."""
     video = Video(
         media_type=moving.media_type,
         extension=moving.extension,
@@ -113,7 +113,7 @@ def _of_pictures(moving: MovingPicture, directory: Path, *, thumbnail: bool) -> 
 
 
 def _with_thumbnail(video: Video, small: VideoFrame | str, directory: Path) -> Video:
-    """The video is no less whole without one; a text says why there is no frame for it."""
+    """Return a frame, or say in a text why there is none; the video is no less whole without it."""
     import av
 
     if isinstance(small, str):
@@ -157,7 +157,7 @@ def _is_mp4(path: Path) -> bool:
 
 
 def _describes_itself(container: InputContainer) -> bool:
-    """Whether the header says what FFmpeg would otherwise find out by decoding."""
+    """Return whether the header says what FFmpeg would otherwise find out by decoding."""
     return all(
         _is_known(stream) and stream.width and stream.height and stream.duration and stream.average_rate
         for stream in container.streams.video[:1]
@@ -208,7 +208,7 @@ def _check_size(width: int, height: int) -> None:
 
 
 def _checked_duration(container: InputContainer, stream: VideoStream, path: Path, limit: int) -> Fraction:
-    """How long the picture is; raises `ArtifactError` where the file is cut."""
+    """Return how long the picture is; raises `ArtifactError` where the file is cut."""
     own = stream.duration is not None and stream.time_base is not None
     told = _told(container, stream)
     if told is not None and not 0 <= told <= _MAX_SECONDS:

@@ -31,7 +31,7 @@ class RunStatus(StrEnum):
 
     @property
     def failed(self) -> bool:
-        """Whether the run ended without its artifact and going on will not bring it."""
+        """Return whether the run ended without its artifact and going on will not bring it."""
         return self in (RunStatus.FAILED, RunStatus.EXPIRED, RunStatus.CANCELLED)
 
     @property
@@ -41,17 +41,17 @@ class RunStatus(StrEnum):
 
     @property
     def lost(self) -> bool:
-        """Whether a request left and nobody knows what became of it."""
+        """Return whether a request left and nobody knows what became of it."""
         return self in (RunStatus.SUBMITTING, RunStatus.UNCERTAIN)
 
     @property
     def passing(self) -> bool:
-        """Whether a run goes on from here at once, unless it ends here."""
+        """Return whether a run goes on from here at once, unless it ends here."""
         return self in (RunStatus.COMPLETED, RunStatus.DOWNLOADED)
 
     @property
     def unfinished(self) -> bool:
-        """Whether something is left to go on with."""
+        """Return whether something is left to go on with."""
         return not self.failed and self is not RunStatus.VERIFIED
 
 
@@ -263,19 +263,19 @@ class Result(Record):
     @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
     @property
     def spent_usd(self) -> float | None:
-        """What all attempts together count in US dollars; None if that of one is unknown."""
+        """Return what all attempts together count in US dollars; None if that of one is unknown."""
         counted = [attempt.usd for attempt in self.attempts]
         return None if None in counted else round(sum(usd or 0.0 for usd in counted), 6)
 
     @property
     def begun(self) -> float:
-        """When the run was planned, in Unix seconds."""
+        """Return when the run was planned, in Unix seconds."""
         planned = self.timestamps.get(RunStatus.PLANNED.value)
         return planned.timestamp() if planned else 0.0
 
     @property
     def span(self) -> tuple[dt.datetime | None, dt.datetime | None]:
-        """When its request left, and when it ended; None for what has not come."""
+        """Return when its request left, and when it ended; None for what has not come."""
         ended = None if self.status.unfinished else max(self.timestamps.values(), default=None)
         return self.timestamps.get(RunStatus.SUBMITTING.value), ended
 
@@ -287,21 +287,21 @@ class Result(Record):
 
     @property
     def requested(self) -> bool:
-        """Whether it has ever come to a paid request, or was finished without one."""
+        """Return whether it has ever come to a paid request, or was finished without one."""
         return self.status is not RunStatus.PLANNED or bool(self.attempts)
 
     @property
     def last_change(self) -> float:
-        """When it last changed, in Unix seconds."""
+        """Return when it last changed, in Unix seconds."""
         times = [each for attempt in self.attempts for each in (attempt.started_at, attempt.ended_at) if each]
         return max((each.timestamp() for each in (*self.timestamps.values(), *times)), default=0.0)
 
     @property
     def adopted(self) -> bool:
-        """Whether the run's job is one whose creation nobody saw answered."""
+        """Return whether the run's job is one whose creation nobody saw answered."""
         return any(attempt.adopted for attempt in self.attempts if attempt.job_id == self.job_id)
 
     @property
     def job_ids(self) -> set[str]:
-        """The job that the run has, and those it had before."""
+        """Return the job that the run has, and those it had before."""
         return {job_id for job_id in (self.job_id, *(each.job_id for each in self.attempts)) if job_id}

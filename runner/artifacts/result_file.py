@@ -20,7 +20,7 @@ _MAX_BYTES = 64 * 1024**2
 
 
 def result_bytes(result: Result) -> bytes:
-    """The file's content: indented JSON, as people read it."""
+    """Return the file's content: indented JSON, as people read it."""
     return result.model_dump_json(indent=2).encode() + b"\n"
 
 
@@ -41,7 +41,7 @@ def restore_result(directory: Path, result: Result) -> None:
 
 
 def read_result(directory: Path) -> Result:
-    """The run that `directory` holds; raises `ConfigError` if there is none or it cannot be read."""
+    """Return the run that `directory` holds; raises `ConfigError` if there is none or it cannot be read."""
     content = read_bytes(directory)
     if content is None:
         raise ConfigError(f"{directory} is no run's directory: it has no {NAME}")

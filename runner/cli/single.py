@@ -44,7 +44,7 @@ def run_composed(app: App, config: Config) -> int:
 
 
 def run_saved(run: RunConfig, overrides: Sequence[str], directory: Path) -> int:
-    """The same for a config that nothing composed: `.hydra/` gets the config as it is."""
+    """Return the same for a config that nothing composed: `.hydra/` gets the config as it is."""
     _refuse([*problems_of(run), writable(directory)])
     if run.dry_run:
         return print_price(run, directory)
@@ -86,7 +86,7 @@ def _agree_alone(run: RunConfig, job: HandedOver) -> None:
 
 
 def print_price(run: RunConfig, directory: Path) -> int:
-    """The dry run: what would be sent and what it would cost."""
+    """Return the dry run: what would be sent and what it would cost."""
     from runner.config.varying import varying
     from runner.sweep.table import print_dry_run
 

@@ -85,7 +85,7 @@ def _with_commas(words: list[str]) -> list[str]:
 
 
 def _alike(before: str, word: str) -> bool:
-    """Whether a word is a file of the same kind as the value before it."""
+    """Return whether a word is a file of the same kind as the value before it."""
     return Path(word).suffix != "" and Path(word).suffix == Path(before).suffix
 
 
@@ -129,7 +129,7 @@ _OPTIONS = (_with_options, "this key alone would keep all else of the option tha
 
 
 def _tails(words: Sequence[str]) -> set[int]:
-    """The places of words that belong to the prompt before them, which the shell has split."""
+    """Return the places of words that belong to the prompt before them, which the shell has split."""
     tails: set[int] = set()
     inside = False
     for place, word in enumerate(words):
@@ -142,7 +142,7 @@ def _tails(words: Sequence[str]) -> set[int]:
 
 
 def _typed(words: Sequence[str]) -> str:
-    """The words for the shell, each prompt as one word with its tail."""
+    """Return the words for the shell, each prompt as one word with its tail."""
     tails = _tails(words)
     wholes: list[str] = []
     for place, word in enumerate(words):
@@ -163,7 +163,7 @@ def _key(word: str) -> str:
 
 
 def _is_key(word: str) -> bool:
-    """Whether the config has a section of this name, or a key."""
+    """Return whether the config has a section of this name, or a key."""
     return word.lstrip("+").partition(".")[0] in {*_keys(), "experiment", "hydra"}
 
 

@@ -22,12 +22,12 @@ Command = Callable[[Sequence[str]], int]
 
 
 def is_command(arguments: Sequence[str]) -> bool:
-    """Whether the first argument is a bare word; anything else is Hydra's."""
+    """Return whether the first argument is a bare word; anything else is Hydra's."""
     return bool(arguments) and "=" not in arguments[0] and arguments[0][:1] not in ("-", "+", "~", "")
 
 
 def find(arguments: Sequence[str]) -> Command:
-    """The command's `main`; `ConfigError` that says what was meant if there is none."""
+    """Return the command's `main`; `ConfigError` that says what was meant if there is none."""
     name = arguments[0]
     if name not in COMMANDS:
         raise _no_command(arguments)

@@ -84,7 +84,7 @@ def suggestions(line: str) -> Iterator[str]:
 
 
 def _completed() -> list[str]:
-    """The words whose arguments are completed: Python's, too, if that is how the program is called."""
+    """Return the words whose arguments are completed: Python's, too, if that is how the program is called."""
     called = Path(sys.argv[0]).name
     return [*_NAMES, *(("python", "python3") if called.startswith("__main__") else ())]
 

@@ -47,7 +47,7 @@ def _summaries(root: Path) -> Iterator[Summary]:
 
 
 def _never_begun(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
-    """The runs that a launcher which is not ours never came to: a row for each such sweep."""
+    """Yield the runs that a launcher which is not ours never came to: a row for each such sweep."""
     for sweep in sorted({above for each in found for above in each.directory.parents if above.is_relative_to(root)}):
         if left := never_begun(sweep):
             runs = [each for each in found if each.directory.is_relative_to(sweep)]

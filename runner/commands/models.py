@@ -31,13 +31,13 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def load_models() -> dict[str, ModelConfig]:
-    """Each option of the model group, validated."""
+    """Return each option of the model group, validated."""
     adapter = TypeAdapter[Any](ModelConfig)  # Any: a union is no class
     return {name: adapter.validate_python(option("model", name)) for name in names("model")}
 
 
 def state(offer: Offer, today: dt.date) -> str:
-    """What one offer's end means today."""
+    """Return what one offer's end means today."""
     if offer.retires is None:
         return "no end announced"
     follows = f", then {offer.successor}" if offer.successor else ""
@@ -48,7 +48,7 @@ def state(offer: Offer, today: dt.date) -> str:
 
 
 def price(model: ModelConfig) -> str:
-    """The list price in words; unknown where no source gives one."""
+    """Return the list price in words; unknown where no source gives one."""
     if isinstance(model, VideoModel):
         prices = sorted(set((model.usd_per_second or {}).values()))
         ends = dict.fromkeys(prices[:1] + prices[-1:])

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def differences(saved: Result, config: RunConfig) -> list[str]:
-    """What is no longer as it was when the run was saved: versions, commit, the model's data."""
+    """Return what is no longer as it was when the run was saved: versions, commit, the model's data."""
     now = environment()
     pairs = [(name, getattr(saved.environment, name), getattr(now, name)) for name in type(now).model_fields]
     found = [f"{name} {then or 'none'} → {today or 'none'}" for name, then, today in pairs if then != today]

@@ -53,7 +53,7 @@ def _left_out(reason: LeftOut, count: int) -> str:
 
 
 def _output(directories: Sequence[Path]) -> Path:
-    """The page of one directory lies in it, that of several where the user stands."""
+    """Return where the page goes: of one directory into it, of several to where the user stands."""
     from runner.report.pages import NAME
 
     if len(directories) != 1:

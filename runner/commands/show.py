@@ -85,7 +85,7 @@ def document(sweep: Sweep) -> dict[str, object]:
 
 
 def _place(sweep: Sweep) -> Path:
-    """Where one run's files are, also if it was a sweep of one."""
+    """Return where one run's files are, also if it was a sweep of one."""
     return sweep.runs[0][0] if len(sweep.runs) == 1 else sweep.directory
 
 

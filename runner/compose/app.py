@@ -58,7 +58,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def _no_flag(flag: str) -> ConfigError:
-    """The error for a flag that there is not; a key of the config is typed without its hyphens."""
+    """Return the error for a flag that there is not; a key of the config is typed without its hyphens."""
     from runner.config import known_keys
 
     name, _, value = flag.lstrip("-").partition("=")
@@ -183,7 +183,7 @@ def _own_files(parsed: argparse.Namespace) -> Path:
 
 
 def _options(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The groups and names that overrides choose."""
+    """Yield the groups and names that overrides choose."""
     for override in overrides:
         key, _, names = override.lstrip("+").partition("=")
         yield from ((key, name) for name in names.split(",") if key in GROUPS and name)

@@ -70,7 +70,7 @@ def _lines(params: Mapping[str, Any]) -> list[str]:  # Any: as above
 
 
 def _values(value: object) -> str:
-    """A list's elements are its choices; a text is what one types behind `key=`."""
+    """Return the choices of a value: a list's elements, or what a text says behind `key=`."""
     if isinstance(value, list):
         return ",".join(map(_in_grammar, value))
     return value if isinstance(value, str) else _in_grammar(value)

@@ -50,7 +50,7 @@ class Composed:
 
     @property
     def overrides(self) -> tuple[str, ...]:
-        """What was typed for this run, without what is Hydra's own."""
+        """Return what was typed for this run, without what is Hydra's own."""
         return tuple(self.hydra["overrides"]["task"])
 
 

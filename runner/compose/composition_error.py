@@ -91,7 +91,7 @@ def _typed_as_path(name: str) -> str | None:
 
 
 def _elsewhere(config_loader: ConfigLoader, group: str, name: str) -> str | None:
-    """Where a file of this name lies among the user's own, if Hydra does not look for it there."""
+    """Return where a file of this name lies among the user's own, if Hydra does not look for it there."""
     sources = (Path(source.path) for source in config_loader.get_sources() if source.scheme() == "file")
     found = (misplaced(path, group, name) for path in sources if path != directory())
     return next(filter(None, found), None)
@@ -152,7 +152,7 @@ def _unchosen(key: str, message: str) -> Problem:
 
 
 def _several(lines: str) -> Problem:
-    """The problem of values of which a single run can have one."""
+    """Return the problem of values of which a single run can have one."""
     typed = lines.strip()
     key, _, value = typed.partition("=")
     hint = f"a sweep over them: python -m runner -m {word(typed)}"
@@ -164,7 +164,7 @@ def _several(lines: str) -> Problem:
 
 
 def _unknown_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> Problem:
-    """The key may be fine and only a key inside its value unknown, as in `provider.headers={A: 1}`."""
+    """Return the problem of a key inside a value, as in `provider.headers={A: 1}`; the key itself may be fine."""
     wrong = str(error.full_key or key)
     near = _near_key(key, error, config_loader)
     if near is None and any(f".{name}." in f"{wrong}." for name in ("extra_params", "headers", "headers_env")):
@@ -201,7 +201,7 @@ def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoad
 
 
 def _section_of(name: str, config: DictConfig) -> str | None:
-    """The one section that has a key of this name, or of what it may be called elsewhere."""
+    """Return the one section that has a key of this name, or of what it may be called elsewhere."""
     sections = ("request", "model", "provider", "budget")
     found = [section for section in sections if {name, _MEANT.get(name)} & {*map(str, config.get(section) or ())}]
     return found[0] if len(found) == 1 and name in config[found[0]] else None

@@ -28,7 +28,7 @@ def collected(
     compose: Callable[[list[str]], tuple[T, list[Problem]]],
     problem_of: Callable[[Exception], Problem],
 ) -> tuple[T | None, list[Problem]]:
-    """What `compose` makes of the overrides, and its problems; None if it never made anything.
+    """Return what `compose` makes of the overrides, and its problems; None if it never made anything.
 
     After an error it is asked again without the override that was at fault, only to hear what else is wrong: what is
     made then is for checking, never for running.
@@ -69,7 +69,7 @@ class Diagnosis:
         self._sweep = sweep or self._has_choices()
 
     def refusal(self) -> ConfigError:
-        """The first problem as an error of its own, or all of them as a `PreflightError`; nothing is run."""
+        """Return the first problem as an error of its own, or all of them as a `PreflightError`; nothing is run."""
         first = problem_of(self._error, self._app.loader)
         config, problems = collected(self._overrides, self._compose, self._known)
         later, total = ([], 1) if config is None else self._amounts_to(config)
@@ -100,7 +100,7 @@ class Diagnosis:
         return problem_of(raised, self._app.loader)
 
     def _amounts_to(self, config: DictConfig) -> tuple[list[Finding], int]:
-        """What is wrong with the run or runs of the overrides that can be read, and how many they are."""
+        """Return what is wrong with the run or runs of the overrides that can be read, and how many they are."""
         if self._sweep or config.hydra.mode == RunMode.MULTIRUN:
             return self._of_sweep(config)
         from .examination import examined

@@ -31,7 +31,7 @@ def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]
 
 
 def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
-    """The run of a config without its `hydra` node, which `HydraConfig` holds, and what is wrong with it.
+    """Return the run of a config without its `hydra` node, which `HydraConfig` holds, and what is wrong with it.
 
     Raises `SecretError` if resolving it brings a credential to light.
     """
@@ -48,7 +48,7 @@ def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
 
 
 def overwritten(run: RunConfig, directory: Path) -> Problem | None:
-    """Why the run must not be written to `directory`, which holds another one."""
+    """Return why the run must not be written to `directory`, which holds another one."""
     from runner.ledger import LedgerIndex, fingerprint
 
     with suppress(ConfigError):  # a request that cannot be made is a problem that has been said

@@ -19,7 +19,7 @@ from .secret_guard import refuse_in_config
 
 
 def with_options(container: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: not yet validated
-    """The config with its fallbacks' options filled in; `SecretError` if one of them holds a credential."""
+    """Return the config with its fallbacks' options filled in; `SecretError` if one of them holds a credential."""
     if not container.get("fallbacks") or not GlobalHydra.instance().is_initialized():
         return container
     loader = GlobalHydra.instance().config_loader()

@@ -30,7 +30,7 @@ class HydraRun:
 
     @property
     def overrides(self) -> list[str]:
-        """What was typed for the task."""
+        """Return what was typed for the task."""
         return _lines(self._config.hydra.overrides.task)
 
     def execute(self, task: Task, directory: Path) -> None:

@@ -37,7 +37,7 @@ class Job:
     fingerprint: str = ""
 
     def run(self, label: str = "") -> Run:
-        """The job as the engine takes it."""
+        """Return the job as the engine takes it."""
         return Run(self.num, self.config, self.directory, self.task_overrides, label)
 
     def create_directory(self) -> None:

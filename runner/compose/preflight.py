@@ -31,7 +31,7 @@ class Finding(NamedTuple):
 
 
 def grouped(findings: Iterable[Finding]) -> dict[Problem, list[int]]:
-    """Each problem once, in the order of appearance, with its runs."""
+    """Return each problem once, in the order of appearance, with its runs."""
     groups: dict[Problem, list[int]] = {}
     for run, problem in findings:
         runs = groups.setdefault(problem, [])
@@ -90,18 +90,18 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 
 
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
-    """What is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
+    """Return what is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
     problems = check_choices(config, lambda choice: [*check(choice), *_endpoint(choice.provider, env), *_body(choice)])
     return [*problems, *missing_packages(config.tracking)]
 
 
 def endpoint_problems(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
-    """What keeps a run's endpoint from being asked, whatever is wrong with what was once sent there."""
+    """Return what keeps a run's endpoint from being asked, whatever is wrong with what was once sent there."""
     return _endpoint(config.provider, env)
 
 
 def writable(directory: Path, key: str = "hydra.run.dir") -> Problem | None:
-    """Why `directory`, which `key` names, cannot be made or written, if so."""
+    """Return why `directory`, which `key` names, cannot be made or written, if so."""
     try:
         existing = next((path for path in (directory, *directory.parents) if path.exists()), None)
     except OSError as error:  # a name that is too long, for one
@@ -162,14 +162,14 @@ def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
 
 
 def _unnamable(directory: Path) -> Problem | None:
-    """Why no disk takes a directory of this name, if so: a run that cannot be kept must not be paid."""
+    """Return why no disk takes a directory of this name, if so: a run that cannot be kept must not be paid."""
     if len(os.fsencode(directory.name)) <= _NAME_BYTES:
         return None
     return Problem("hydra.sweep.subdir", f"{directory.name[:80]}… cannot be made: the name is too long")
 
 
 def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Problem | None:
-    """Why the run of fingerprint `work` must not be written to `directory`, if another one lies there.
+    """Return why the run of fingerprint `work` must not be written to `directory`, if another one lies there.
 
     The same run is gone on with, not made again.
     """
@@ -189,7 +189,7 @@ def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Prob
 
 
 def _is_about(directory: Path, work: str) -> bool:
-    """Whether the `result.json` in `directory` tells of the work of this fingerprint."""
+    """Return whether the `result.json` in `directory` tells of the work of this fingerprint."""
     from runner.ledger import fingerprint
 
     with suppress(ConfigError):
@@ -198,7 +198,7 @@ def _is_about(directory: Path, work: str) -> bool:
 
 
 def _rebuilding(directory: Path) -> str:
-    """What builds the ledger anew that has lost the run in `directory`: that of its sweep, or its own."""
+    """Return what builds the ledger anew that has lost the run in `directory`: that of its sweep, or its own."""
     from runner.ledger.book import rebuilding
     from runner.ledger.discover import LEVELS
 

@@ -39,7 +39,7 @@ def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m
 
 
 def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
-    """Why a prompt among the overrides would not be sent, if so: the composed request takes it from a file."""
+    """Return why a prompt among the overrides would not be sent, if so: the composed request takes it from a file."""
     from runner.config import Problem
 
     file = request.get("prompt_file") if isinstance(request, Mapping) else None
@@ -106,12 +106,12 @@ def printed_as_it_is(text: str) -> bool:
 
 
 def _unquoted(text: str) -> str:
-    """A text without the quotes that it stands in as a whole."""
+    """Return a text without the quotes that it stands in as a whole."""
     inner = text[1:-1]
     straight = len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" and text[0] not in inner
     return inner if straight or _curly(text) else text
 
 
 def _curly(text: str) -> bool:
-    """Whether a text stands between quotes that a word processor makes, and no shell knows."""
+    """Return whether a text stands between quotes that a word processor makes, and no shell knows."""
     return len(text) > 2 and text[:1] in "“”„«‘‚" and text[-1:] in "”“»’‘"  # noqa: RUF001 - they are meant

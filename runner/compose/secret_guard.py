@@ -123,7 +123,7 @@ def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
 
 
 def _reason(path: str, value: str, known: Mapping[str, str]) -> str | None:
-    """Why this value at this key may be a credential, if so; ordered from the surest sign."""
+    """Return why this value at this key may be a credential, if so; ordered from the surest sign."""
     name = path.rpartition(".")[2].replace("-", "_")
     if name == "api_key_env" or _names_variables(path):
         named = _ENV_NAME.match(value) and not _holds_key(value) and not _RANDOM.fullmatch(value) and len(value) < 64
@@ -147,7 +147,7 @@ def _reason(path: str, value: str, known: Mapping[str, str]) -> str | None:
 
 
 def _has_more_than_version(url: str) -> bool:
-    """Whether a query or fragment holds anything but an API version, as in ?api-version=2024-10-21."""
+    """Return whether a query or fragment holds anything but an API version, as in ?api-version=2024-10-21."""
     address, _, fragment = url.partition("#")
     pairs = [part.partition("=") for part in re.split("[&;]", address.partition("?")[2]) if part]
     others = any(name.lower() != "api-version" or _is_random(version) for name, _, version in pairs)
@@ -164,7 +164,7 @@ def _holds_key(text: str) -> bool:
 
 
 def _is_random(value: str) -> bool:
-    """Whether no sentence would hold this value by accident: a password may be an ordinary word."""
+    """Return whether no sentence would hold this value by accident: a password may be an ordinary word."""
     return any(not _LONG_WORD.fullmatch(run) for run in _RUN.findall(value))
 
 
@@ -190,6 +190,6 @@ def _inside_braces(path: str, value: str) -> str | None:
 
 
 def _known(env: Mapping[str, str]) -> dict[str, str]:
-    """The values of the environment that are credentials by their variable's name, each with that name."""
+    """Return the values of the environment that are credentials by their variable's name, each with that name."""
     held = ((name, value.strip()) for name, value in env.items() if _HOLDS_SECRET.search(name))
     return {value: name for name, value in held if len(value) >= _SHORTEST_SECRET and _is_random(value)}

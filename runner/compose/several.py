@@ -12,7 +12,7 @@ def asks_for_several(config: DictConfig) -> bool:
 
 
 def sweep_overrides(config: DictConfig) -> list[str]:
-    """What makes a sweep of the run and nothing more: no experiment's sweep beside it."""
+    """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it."""
     from hydra.core.hydra_config import HydraConfig
 
     HydraConfig.instance().set_config(config)

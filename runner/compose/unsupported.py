@@ -17,12 +17,12 @@ _EXPORT = "export the variables before the command, or put them into .env"
 
 
 def unsupported(config: DictConfig) -> list[Problem]:
-    """What cannot be done of what a run's `hydra` node asks for."""
+    """Return what cannot be done of what a run's `hydra` node asks for."""
     return [*not_kept(config.hydra.job), *misplaced(config.hydra.output_subdir)]
 
 
 def misplaced(subdir: str | None) -> list[Problem]:
-    """Why Hydra's files cannot be written to `subdir`, if so."""
+    """Return why Hydra's files cannot be written to `subdir`, if so."""
     if subdir is None or (Path(subdir).parts[:1] not in ((), (NAME,)) and ".." not in Path(subdir).parts):
         return []
     message = f"{subdir} is not a folder of the run's own"
@@ -38,7 +38,7 @@ def outside(directory: Path, sweep: Path) -> list[Problem]:
 
 
 def not_kept(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
-    """What the `hydra.job` node asks for that a process with many runs has not."""
+    """Return what the `hydra.job` node asks for that a process with many runs has not."""
     problems = []
     if job["chdir"]:
         problems.append(Problem("hydra.job.chdir", _NO_CHDIR, "hydra.job.chdir=false; every run has its own directory"))

@@ -76,7 +76,7 @@ def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, A
 
 
 def _value(key: str, value: object) -> object:
-    """The value; tracking pays for nothing, and can be chosen anew by its name."""
+    """Return the value; tracking pays for nothing, and can be chosen anew by its name."""
     return {"kind": value} if key == "tracking" and isinstance(value, str) else value
 
 

@@ -40,11 +40,11 @@ class Budget(Frozen):
 
     @property
     def limited(self) -> bool:
-        """Whether there is anything that must not be passed."""
+        """Return whether there is anything that must not be passed."""
         return self.max_usd is not None or self.max_usd_per_run is not None
 
     def counts(self, provider: ProviderConfig) -> bool:
-        """Whether what this provider does is money."""
+        """Return whether what this provider does is money."""
         return self.count_emulator or not isinstance(provider, EmulatorConfig)
 
     def known(self, usd: float | None) -> float:
@@ -52,12 +52,12 @@ class Budget(Frozen):
         return (self.assume_usd_per_run or 0.0) if usd is None or not math.isfinite(usd) else max(0.0, usd)
 
     def counted(self, provider: ProviderConfig, usd: float | None) -> float | None:
-        """What a price of `usd` counts there in US dollars; None: nobody knows."""
+        """Return what a price of `usd` counts there in US dollars; None: nobody knows."""
         if not self.counts(provider):
             return 0.0
         return self.assume_usd_per_run if usd is None else usd
 
 
 def passes(usd: float, limit: float | None) -> bool:
-    """Whether a sum is above its limit by more than what adding up fractions of a cent leaves."""
+    """Return whether a sum is above its limit by more than what adding up fractions of a cent leaves."""
     return limit is not None and usd > limit + 1e-6

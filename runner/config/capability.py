@@ -201,7 +201,7 @@ _IMAGE_KEYS = {
 
 
 def check_extensions(config: RunConfig) -> Iterator[Problem]:
-    """What the provider's server would leave unread, or read otherwise than it was meant."""
+    """Yield what the provider's server would leave unread, or read otherwise than it was meant."""
     dialect = dialect_of(config.provider)
     for key in sorted(given(config) & config.model.parameters - dialect.extensions):
         yield Problem(f"request.{key}", f"is not a field of this server's API ({spoken(config)})", servers_taking(key))
@@ -239,13 +239,13 @@ def _afterwards(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
 
 
 def given(config: RunConfig) -> frozenset[str]:
-    """The keys beyond OpenAI's API that the request sets."""
+    """Return the keys beyond OpenAI's API that the request sets."""
     request = config.request
     return frozenset(key for key in EXTENSIONS & request.model_fields_set if getattr(request, key) is not None)
 
 
 def spoken(config: RunConfig) -> str:
-    """The name of the dialect that the provider's server speaks."""
+    """Return the name of the dialect that the provider's server speaks."""
     return getattr(config.provider, "dialect", config.provider.kind)
 
 
@@ -301,17 +301,17 @@ def takers(key: str, kind: str) -> str:
 
 
 def servers_taking(key: str) -> str:
-    """Which servers have a field for a key that the model honours; what else can be done."""
+    """Return which servers have a field for a key that the model honours; what else can be done."""
     return f"{providers(lambda dialect: key in dialect.extensions)} can take it; {_LENIENT}"
 
 
 def providers(able: Callable[[Dialect], bool]) -> str:
-    """The compatible servers that are able to do something, as one would choose them."""
+    """Return the compatible servers that are able to do something, as one would choose them."""
     return f"provider={one_of([name for name, dialect in DIALECTS.items() if name != 'plain' and able(dialect)])}"
 
 
 def one_of(words: Sequence[str]) -> str:
-    """The words as alternatives: a, b or c."""
+    """Return the words as alternatives: a, b or c."""
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last
 
@@ -328,7 +328,7 @@ _NAMES = {"remix": "a remix", "edit": "an edit", "extend": "an extension"}
 
 
 def check_source(request: VideoRequest) -> Iterator[Problem]:
-    """What the operation has no place for, or lacks; it would be left out in silence."""
+    """Yield what the operation has no place for, or lacks; it would be left out in silence."""
     if request.video is None:
         if request.operation is not None:
             yield Problem("request.operation", f"{_NAMES[request.operation]} starts from a finished video, and none is "
@@ -344,7 +344,7 @@ def check_source(request: VideoRequest) -> Iterator[Problem]:
 
 
 def check_extension(request: VideoRequest, provider: str) -> Iterator[Problem]:
-    """Whether a video can be extended by so much."""
+    """Yield whether a video can be extended by so much."""
     given = request.duration_seconds
     if request.made_by == "extend" and given is not None and given not in EXTENSION_SECONDS:
         yield Problem("request.duration_seconds", f"Invalid duration for an extension by {provider}: {given} seconds. "

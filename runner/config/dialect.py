@@ -69,7 +69,7 @@ class Dialect:
     lists_by_backend: bool = False
 
     def name(self, key: str) -> str:
-        """What a request key is called there."""
+        """Return what a request key is called there."""
         return self.names.get(key, key)
 
 

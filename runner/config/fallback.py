@@ -16,7 +16,7 @@ _NAMED_BY: dict[Group, str] = {"provider": "kind", "model": "name"}
 
 
 def expanded(container: Mapping[str, Any], option: Option) -> Mapping[str, Any]:  # Any: not yet validated
-    """The config with each name among its fallbacks replaced by that option's keys; unknown names stay.
+    """Return the config with each name among its fallbacks replaced by that option's keys; unknown names stay.
 
     A fallback without a provider keeps the run's, one without a model keeps the run's.
     """
@@ -27,7 +27,7 @@ def expanded(container: Mapping[str, Any], option: Option) -> Mapping[str, Any]:
 
 
 def unknown_options(container: Mapping[str, Any]) -> Iterator[Problem]:  # Any: not yet validated
-    """The names that stand for no option."""
+    """Yield the names that stand for no option."""
     for number, entry in enumerate(container.get("fallbacks") or ()):
         for group in _NAMED_BY:
             name = entry.get(group) if isinstance(entry, Mapping) else None

@@ -64,7 +64,7 @@ def _from_environment(given: object) -> Pairs:
 
 
 def _pairs(given: object) -> Pairs:
-    """The pairs of a mapping without its nulls, each name legal and there once."""
+    """Return the pairs of a mapping without its nulls, each name legal and there once."""
     if isinstance(given, tuple):
         given = dict(given)
     if not isinstance(given, Mapping):

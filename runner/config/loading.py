@@ -40,7 +40,7 @@ _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 
 
 def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]:  # Any: not yet validated
-    """The validated run with its prompt file read in, or None and everything that is wrong with it."""
+    """Return the validated run with its prompt file read in, or None and everything that is wrong with it."""
     prompt_problems, prompt = _read_prompt(container.get("request"))
     file = container["request"]["prompt_file"] if prompt is not None else None
     if prompt is not None:
@@ -87,7 +87,7 @@ def kinds_of(section: str, key: str) -> list[str]:
 
 
 def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: not yet validated
-    """The keys that may stand below `parent` ('' for the top) in this config."""
+    """Return the keys that may stand below `parent` ('' for the top) in this config."""
     if not parent:
         return list(RunConfig.model_fields)
     section: object = container
@@ -115,7 +115,7 @@ def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any:
 
 
 def _at_the_right_level(parent: str, name: str) -> str | None:
-    """What to do with a key that is one elsewhere."""
+    """Return what to do with a key that is one elsewhere."""
     if parent in _VARIANTS and name in RunConfig.model_fields:
         file = f"a file of {parent}/ holds the keys of {parent} alone"
         return (

@@ -69,7 +69,7 @@ def _refuse_passed_over(own: Path, group: str, name: str) -> None:
 
 
 def _looks_like(path: Path, group: str) -> bool:
-    """Whether a file holds keys of this group, and of nothing else."""
+    """Return whether a file holds keys of this group, and of nothing else."""
     import yaml
 
     from runner.text_file import read_text

@@ -40,7 +40,7 @@ class Price:
 
     @property
     def reserved(self) -> float:
-        """What it counts in US dollars until its real cost is known."""
+        """Return what it counts in US dollars until its real cost is known."""
         return round(self.usd * MARGIN, 6) if self.basis == "tokens" else self.usd
 
 
@@ -60,7 +60,7 @@ class Estimate:
 
     @classmethod
     def total(cls, costs: Iterable[float | None], *, rough: bool = False) -> Estimate:
-        """The sum of what is known, marked incomplete if anything is not."""
+        """Return the sum of what is known, marked incomplete if anything is not."""
         known = [*costs]
         return cls(sum(cost for cost in known if cost is not None), complete=None not in known, rough=rough)
 
@@ -127,7 +127,7 @@ def job_cost(config: RunConfig, seconds: object, size: object) -> float | None:
 
 
 def _number(value: object) -> float | None:
-    """A length that a server tells, in seconds; None for what cannot be one."""
+    """Return a length that a server tells, in seconds; None for what cannot be one."""
     try:
         told = float(str(value))
     except ValueError:
@@ -136,7 +136,7 @@ def _number(value: object) -> float | None:
 
 
 def _image(request: ImageRequest, model: ImageModel) -> Price | None:
-    """The list price, if there is one and nothing but text goes in; else what the tokens would cost."""
+    """Return the list price, if there is one and nothing but text goes in; else what the tokens would cost."""
     tokens, listed = model.usd_per_million_tokens, _listed(request, model)
     sketches = _partial_images(request, tokens)
     if listed is not None and sketches is not None and not request.image_list:
@@ -192,7 +192,7 @@ def _area(size: str) -> int:
 
 
 def _input(request: ImageRequest, model: ImageModel, prices: TokenPrice) -> float:
-    """What goes in, in US dollars: the prompt and, by what one takes at most, the images."""
+    """Return what goes in, in US dollars: the prompt and, by what one takes at most, the images."""
     overlays = [image for image in (request.mask_image, request.markup_image) if image is not None]
     each = (model.input_image_tokens or {}).get(request.input_fidelity or "low", 0)
     images = each * (len(request.image_list) + len(overlays)) if request.image_list else 0

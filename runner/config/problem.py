@@ -30,12 +30,12 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
     def as_warning(self) -> Problem:
-        """The same, as something to be shown only."""
+        """Return the same, as something to be shown only."""
         return replace(self, severity="warning")
 
 
 def did_you_mean(given: str, known: Iterable[str]) -> str | None:
-    """The known word nearest to `given`, or the only one that begins with it, if there is any."""
+    """Return the known word nearest to `given`, or the only one that begins with it, if there is any."""
     known = list(known)
     begun = [word for word in known if len(given) > 2 and word.startswith(given)]
     if len(begun) == 1:
@@ -76,7 +76,7 @@ _WITH_UNIT = re.compile(r"\W?(\d+(?:\.\d+)?)\s*[A-Za-z]*")
 
 
 def _to_type(key: str, kind: object, given: object) -> str | None:
-    """What to type in place of a value of the wrong type or form."""
+    """Return what to type in place of a value of the wrong type or form."""
     key = re.sub(r"\.\d+$", "", key)
     text = str(given).lower() if isinstance(given, bool) else str(given)
     if key == "request.size" and (size := _SIZE.fullmatch(text)):

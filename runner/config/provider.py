@@ -51,7 +51,7 @@ class EndpointConfig(Frozen):
 
     @property
     def patience(self) -> float:
-        """Seconds that a job is waited for."""
+        """Return seconds that a job is waited for."""
         return self.deadline_seconds or self.max_poll_attempts * self.poll_interval
 
 
@@ -123,5 +123,5 @@ ProviderConfig = Annotated[
 
 
 def dialect_of(provider: EndpointConfig) -> Dialect:
-    """How the provider's server speaks the protocol."""
+    """Return how the provider's server speaks the protocol."""
     return DIALECTS[provider.dialect] if isinstance(provider, CompatibleConfig | EmulatorConfig) else OPENAI

@@ -136,7 +136,7 @@ class VideoRequest(BaseRequest, VideoSampling):
 
     @property
     def made_by(self) -> Literal["create", "remix", "edit", "extend"]:
-        """The operation that makes the video."""
+        """Return the operation that makes the video."""
         return "create" if self.video is None else self.operation or "remix"
 
 

@@ -56,7 +56,7 @@ class RunConfig(Frozen):
 
     @property
     def sent_model(self) -> str:
-        """What is sent as `model`: the model's name, or the one under which this provider serves it."""
+        """Return what is sent as `model`: the model's name, or the one under which this provider serves it."""
         provider = self.provider
         named = provider.kind in ("azure_openai", "compatible") or (
             provider.kind == "emulator" and provider.dialect != "plain"
@@ -65,7 +65,7 @@ class RunConfig(Frozen):
 
     @property
     def choices(self) -> list[RunConfig]:
-        """All that may be tried, in order; the first is the run itself."""
+        """Return all that may be tried, in order; the first is the run itself."""
         return [self.choice(number) for number in range(len(self.fallbacks) + 1)]
 
 
@@ -73,7 +73,7 @@ Check = Callable[[RunConfig], Iterable[Problem]]
 
 
 def check_choices(config: RunConfig, check: Check) -> list[Problem]:
-    """What `check` has against the run and each of its fallbacks; what all have in common is said once."""
+    """Return what `check` has against the run and each of its fallbacks; what all have in common is said once."""
     problems = list(check(config))
     for number, choice in enumerate(config.choices[1:]):
         problems += [_at(number, problem) for problem in check(choice) if problem not in problems]

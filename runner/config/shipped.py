@@ -15,7 +15,7 @@ _VARIABLE = re.compile(r"\$\{oc\.env:(\w+)(?:,(.*))?\}")
 
 
 def directory() -> Path:
-    """Where `conf/` is: inside the package in a wheel, beside it in a checkout."""
+    """Return where `conf/` is: inside the package in a wheel, beside it in a checkout."""
     package = Path(__file__).parent.parent
     inside = package / "conf"
     return inside if inside.is_dir() else package.parent / "conf"
@@ -23,7 +23,7 @@ def directory() -> Path:
 
 @functools.cache
 def names(group: Group) -> tuple[str, ...]:
-    """The options that a group offers, sorted."""
+    """Return the options that a group offers, sorted."""
     return tuple(sorted(path.stem for path in (directory() / group).glob("*.yaml")))
 
 

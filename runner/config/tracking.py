@@ -49,7 +49,7 @@ Tracking = Annotated[NoTracking | MlflowTracking | WandbTracking, Field(discrimi
 
 
 def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> list[Problem]:
-    """What must be installed first, if anything."""
+    """Return what must be installed first, if anything."""
     lacking = [name for name in _needed(tracking) if not _installed(name)]
     if not lacking:
         return []
@@ -71,6 +71,6 @@ def _default() -> str:
 
 
 def _installed(package: str) -> bool:
-    """Whether it can be imported; a folder of its name, as wandb leaves one, has no origin."""
+    """Return whether it can be imported; a folder of its name, as wandb leaves one, has no origin."""
     spec = find_spec(package)
     return spec is not None and spec.origin is not None

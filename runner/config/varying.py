@@ -26,7 +26,7 @@ class Varying:
 
 
 def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) -> Varying:
-    """The keys in the order in which the user gave them, then what varies without having been named."""
+    """Return the keys in the order in which the user gave them, then what varies without having been named."""
     choices = [_assigned(lines) for lines in overrides]
     named = list(dict.fromkeys(key for choice in choices for key in choice))
     columns = {
@@ -45,7 +45,7 @@ def _assigned(lines: Sequence[str]) -> dict[str, str]:
 
 
 def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
-    """The value that the run has, or for a group (and for a key that is none) the text of the override."""
+    """Return the value that the run has, or for a group (and for a key that is none) the text of the override."""
     section, _, name = key.partition(".")
     holder = getattr(config, section, None) if section in RunConfig.model_fields else None
     if name and hasattr(holder, name):
@@ -57,7 +57,7 @@ def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
 
 
 def _text(value: str | None) -> str | None:
-    """The value of an override whose key loading consumes, as it does a prompt's file; None for no value."""
+    """Return the value of an override whose key loading consumes, as it does a prompt's file; None for no value."""
     if value is None or value == "null":
         return None
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
@@ -79,7 +79,7 @@ def _unnamed(configs: Sequence[RunConfig], named: set[str]) -> Iterator[tuple[st
 
 
 def _is_group(key: str, section: str) -> bool:
-    """Whether `key` chooses the section's option, or an option that may change any section."""
+    """Return whether `key` chooses the section's option, or an option that may change any section."""
     group = key.partition("@")[0]
     return group == section or "/" in key or ("." not in group and group not in RunConfig.model_fields)
 

@@ -109,7 +109,7 @@ def _sweep(results: Sequence[Result], directory: Path, running: str | None) -> I
 
 
 def _shown(results: Sequence[Result]) -> list[int]:
-    """The positions of the runs that are shown: those in trouble before the others."""
+    """Return the positions of the runs that are shown: those in trouble before the others."""
     troubled = [row for row, result in enumerate(results) if result.error is not None]
     return sorted([*dict.fromkeys([*troubled, *range(len(results))])][:_ROWS])
 
@@ -144,7 +144,7 @@ def _places(directory: Path) -> Iterator[Line]:
 
 
 def standing(result: Result, *, running: bool = False) -> str:
-    """What was sent and what is safe; `running`: whether a process is at work on it just now."""
+    """Return what was sent and what is safe; `running`: whether a process is at work on it just now."""
     if result.status.lost:
         waited = "a paid request was sent, and its answer is awaited"
         return waited if running else "a request was sent and its answer was lost: it may have been paid"

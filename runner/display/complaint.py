@@ -32,5 +32,5 @@ def _say(text: str, hint: str | None) -> None:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """The lines of our own text; other line breaks came with what it quotes."""
+    """Return the lines of our own text; other line breaks came with what it quotes."""
     return (clean(line, _LONGEST_LINE) for line in text.split("\n") if line)

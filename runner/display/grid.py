@@ -61,7 +61,7 @@ def grid(heads: Sequence[Head], rows: Sequence[Sequence[str]], columns: int) -> 
 
 
 def _widths(heads: Sequence[Head], table: Sequence[Sequence[str]], columns: int) -> list[int]:
-    """Each column's width: that of its longest name, and of what is left, as much as its longest line wants."""
+    """Return each column's width: that of its longest name, and of what is left, as much as its longest line wants."""
     by_column = list(zip(*table, strict=True))
     wanted = [min(head.most, max(map(width, _lines(cells)))) for head, cells in zip(heads, by_column, strict=True)]
     least = [
@@ -86,7 +86,7 @@ def _names(cells: Iterable[str]) -> list[str]:
 
 
 def _is_name(word: str) -> bool:
-    """Whether a word stays whole: where no blanks stand between words, as in Chinese, it is a sentence."""
+    """Return whether a word stays whole: where no blanks stand between words, as in Chinese, it is a sentence."""
     return width(word) <= _LONGEST_NAME and width(word) == len(word)
 
 
@@ -109,7 +109,7 @@ def _folded(text: str, columns: int) -> Iterator[str]:
 
 
 def _fitting(text: str, columns: int) -> int:
-    """How many letters of a text have room in so many columns; at least one."""
+    """Return how many letters of a text have room in so many columns; at least one."""
     kept = 1
     while kept < len(text) and width(text[: kept + 1]) <= columns:
         kept += 1

@@ -19,7 +19,7 @@ def clean(text: str, limit: int = 200) -> str:
 
 
 def width(text: str) -> int:
-    """How many columns a terminal gives to `text`: none to a combining mark, two to a wide letter."""
+    """Return how many columns a terminal gives to `text`: none to a combining mark, two to a wide letter."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
@@ -44,7 +44,7 @@ def padded(text: str, columns: int, *, right: bool = False) -> str:
 
 
 def flowing(parts: Iterable[str], columns: int) -> list[str]:
-    """The parts with a dot between them, on as many lines as they need; one that is too long is cut."""
+    """Return the parts with a dot between them, on as many lines as they need; one that is too long is cut."""
     lines: list[str] = []
     for part in parts:
         if lines and width(lines[-1]) + 3 + width(part) <= columns:

@@ -88,7 +88,7 @@ class LiveDisplay:
         return self._frame.draw([*rows, *grouped, *overall])
 
     def _rows(self, columns: int, room: int) -> list[Text]:
-        """A line for each of the oldest runs, and one for how many more there are."""
+        """Return a line for each of the oldest runs, and one for how many more there are."""
         if room < 1:
             return []
         active = list(self._tally.active.values())
@@ -110,7 +110,7 @@ class LiveDisplay:
         return text
 
     def _grouped(self, columns: int) -> list[Text]:
-        """The kinds of failures of which not all were printed."""
+        """Return the kinds of failures of which not all were printed."""
         counted = sorted([*self._failures.counts.items()], key=lambda each: -each[1])[:_COUNTED]
         return [
             Text(cut(f"  {count:,} × {clean(self._failures.texts[key])}", columns), style="red")

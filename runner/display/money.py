@@ -34,14 +34,14 @@ def charged(result: Result) -> str:
 
 
 def under(budget: Budget, result: Result) -> Result:
-    """The result with this budget, which may be another than the one that its config was saved with."""
+    """Return the result with this budget, which may be another than the one that its config was saved with."""
     if result.config.budget == budget:
         return result
     return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
 
 
 def how_to_go_on(results: Sequence[Result], directory: Path) -> str | None:
-    """The command that brings the runs further, with a budget that is large enough; None if none does."""
+    """Return the command that brings the runs further, with a budget that is large enough; None if none does."""
     from runner.ledger import go_on, may_pass
     from runner.ledger.budget import rounded_up, spent
 
@@ -96,12 +96,12 @@ def _saved(results: Sequence[Result]) -> Iterator[str]:
 
 
 def _is_rough(result: Result) -> bool:
-    """Whether what the run has cost is known by an estimate from tokens alone."""
+    """Return whether what the run has cost is known by an estimate from tokens alone."""
     return result.cost.actual_usd is None and result.cost.estimated_from == "tokens"
 
 
 def _sent(result: Result) -> bool:
-    """Whether something may have been paid for."""
+    """Return whether something may have been paid for."""
     known = result.job_id or result.artifacts or result.status is RunStatus.UNCERTAIN
     return bool(known) or any(each.usd != 0 for each in result.attempts)
 
@@ -113,6 +113,6 @@ def _costs(result: Result) -> list[float | None]:
 
 
 def _next(result: Result) -> float:
-    """What the request that the run would send now counts."""
+    """Return what the request that the run would send now counts."""
     config = result.config.choice(result.choice)
     return config.budget.counted(config.provider, reserved(config)) or 0.0

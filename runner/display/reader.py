@@ -58,7 +58,7 @@ def reader_may_leave() -> Iterator[None]:
 
 
 def lost_output() -> DiskError | None:
-    """The error for output that could not be written, up to now; a reader that went away is none."""
+    """Return the error for output that could not be written, up to now; a reader that went away is none."""
     with reader_may_leave():
         sys.stdout.flush()
     if not _lost:
@@ -71,7 +71,7 @@ def lost_output() -> DiskError | None:
 
 
 def output_refused(error: OSError) -> bool:
-    """Whether `error` came from printing, of which no more is tried then; a file's error would name the file."""
+    """Return whether `error` came from printing, of which no more is tried then; a file's error would name the file."""
     refused = error.filename is None and error.errno in _FULL | _GONE
     if refused:
         _lose(error)
@@ -105,6 +105,6 @@ def _lose(error: OSError) -> None:
 
 
 def _gone(error: OSError) -> bool:
-    """Whether there is nobody to print to: that is no loss, as it is where a disk does not take the output."""
+    """Return whether there is nobody to print to: that is no loss, as it is where a disk does not take the output."""
     closed_terminal = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
     return error.errno in _GONE or closed_terminal

@@ -52,12 +52,12 @@ class Reasons:
 
 
 def kind(text: str) -> str:
-    """What is left of a text without what has a digit in it."""
+    """Return what is left of a text without what has a digit in it."""
     return _NUMBERED.sub("#", text[:_LONGEST])
 
 
 def groups(results: Sequence[Result]) -> list[Group]:
-    """Why runs did not succeed, the commonest reason first."""
+    """Return why runs did not succeed, the commonest reason first."""
     found: dict[tuple[str, str | None, str], list[tuple[ErrorRecord, int]]] = {}
     for result in results:
         if (error := result.error) is not None:
@@ -81,7 +81,7 @@ def warned(results: Sequence[Result]) -> list[tuple[str, tuple[int, ...]]]:
 
 
 def _common(messages: Sequence[str]) -> str:
-    """The first of messages of one kind, without those of its numbers that others have not."""
+    """Return the first of messages of one kind, without those of its numbers that others have not."""
     first, *others = [_NUMBERED.findall(message[:_LONGEST]) for message in dict.fromkeys(messages)]
     same = iter([all(other[place] == number for other in others) for place, number in enumerate(first)])
     return _NUMBERED.sub(lambda match: match.group() if next(same, True) else "…", messages[0])

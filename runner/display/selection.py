@@ -32,7 +32,7 @@ def observing(runs: Sequence[Run], mode: Progress = "auto") -> Iterator[Observer
 
 
 def _choose(mode: Progress) -> Progress:
-    """What is asked for, but nothing that redraws itself where nothing can be redrawn."""
+    """Return what is asked for, but nothing that redraws itself where nothing can be redrawn."""
     if mode in ("off", "plain"):
         return mode
     terminal = sys.stderr.isatty() and os.environ.get("TERM") not in _DUMB

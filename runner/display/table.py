@@ -53,7 +53,7 @@ class _Column:
         self.columns = min(_MOST, max(self._values, *(width(piece) for piece in _pieces(self.name))))
 
     def head(self) -> list[str]:
-        """The name on as many lines as it needs."""
+        """Return the name on as many lines as it needs."""
         lines = [""]
         for piece in _pieces(self.name):
             if width(lines[-1] + piece) > self.columns and lines[-1]:
@@ -103,7 +103,7 @@ def _text(value: object) -> str:
 
 
 def _told(cells: Sequence[str]) -> list[str]:
-    """The cells from where they begin to differ, if that is far from their beginning."""
+    """Return the cells from where they begin to differ, if that is far from their beginning."""
     told = {cell for cell in cells if cell}
     if len(told) < 2 or max(map(len, told)) <= _MOST:
         return [*cells]
@@ -116,7 +116,7 @@ def _told(cells: Sequence[str]) -> list[str]:
 
 
 def _fitted(parameters: Sequence[_Column], left: int, gap: int) -> list[_Column]:
-    """The first parameters that have room in `left` columns, the widest made narrower."""
+    """Return the first parameters that have room in `left` columns, the widest made narrower."""
     kept = [*parameters]
     while kept and sum(min(_LEAST, each.columns) + gap for each in kept) > left:
         kept.pop()
@@ -141,7 +141,7 @@ def _row(columns: Sequence[_Column], texts: Sequence[str], gap: str) -> str:
 
 
 def _pieces(name: str) -> list[str]:
-    """Where a name may be broken, as in `duration_` and `seconds`."""
+    """Return where a name may be broken, as in `duration_` and `seconds`."""
     return re.findall(r"[^._/@]+[._/@]?|[._/@]", name) or [""]
 
 

@@ -64,12 +64,12 @@ class Tally:
 
     @property
     def seconds(self) -> float:
-        """How long this has gone on."""
+        """Return how long this has gone on."""
         return self._now() - self.began
 
     @property
     def waiting(self) -> int:
-        """How many runs have not begun."""
+        """Return how many runs have not begun."""
         return max(0, self.total - self.ended - len(self.active))
 
     def take(self, event: Event) -> None:
@@ -90,7 +90,7 @@ class Tally:
             known.event = event
 
     def parts(self) -> Iterator[str]:
-        """What is to be said of it, the most important first."""
+        """Yield what is to be said of it, the most important first."""
         yield f"{self.ended:,}/{self.total:,} runs" if self.total > 1 else f"{self.ended}/1 run"
         # Copied, as a display draws in a thread of its own.
         yield from (f"{count:,} {word}" for word, count in [*self._ends.items()] if word != "succeeded")
@@ -139,7 +139,7 @@ class _Money:
         return Estimate.total((_price(run) for run in self._runs), rough=rough)
 
     def taken(self, run: Run) -> tuple[float, float]:
-        """What a run that begins has spent already, and what it counts from now on."""
+        """Return what a run that begins has spent already, and what it counts from now on."""
         if self._free:
             return 0.0, 0.0
         before = 0.0 if run.earlier is None else _spent(run.earlier, run)

@@ -32,7 +32,7 @@ def warn(name: str, message: str, hint: str | None = None) -> Check:
 
 
 def fail(name: str, message: str, hint: str | None = None) -> Check:
-    """A run would fail here."""
+    """Return that a run would fail here."""
     return Check(name, "fail", message, hint)
 
 
@@ -42,11 +42,11 @@ def skip(name: str, message: str) -> Check:
 
 
 def failed(name: str, error: RunnerError) -> Check:
-    """What an error of ours means here."""
+    """Return what an error of ours means here."""
     return Check(name, "fail", error.message, error.hint)
 
 
 def of_problem(name: str, problem: Problem) -> Check:
-    """What a problem of the config means here."""
+    """Return what a problem of the config means here."""
     text = f"{problem.key}: {problem.message}" if problem.key else problem.message
     return Check(name, "fail" if problem.severity == "error" else "warn", text, problem.hint)

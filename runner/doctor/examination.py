@@ -122,7 +122,7 @@ _ADDRESS = frozenset({"provider.base_url", "provider.api_version"})
 
 
 def configured(config: RunConfig) -> Iterator[Check]:
-    """Whether the request is one that the model's data allows."""
+    """Yield whether the request is one that the model's data allows."""
     problems = [*check_config(config), *check_body(config)]
     if not any(problem.severity == "error" for problem in problems):
         model = config.model.deployment or config.model.name
@@ -131,7 +131,7 @@ def configured(config: RunConfig) -> Iterator[Check]:
 
 
 def reachable(config: RunConfig, env: Mapping[str, str]) -> Iterator[Check]:
-    """What is wrong with the address and the credential, as far as can be seen without sending anything."""
+    """Yield what is wrong with the address and the credential, as far as can be seen without sending anything."""
     for problem in check_endpoint(config.provider, env):
         yield of_problem(_topic(problem), problem)
 
@@ -146,7 +146,7 @@ _SIDE = 64
 
 
 def output(directory: Path) -> Check:
-    """Whether `directory`, where a run would go, can be made and has room."""
+    """Return whether `directory`, where a run would go, can be made and has room."""
     problem = writable(directory)
     if problem is not None:
         return of_problem("output", problem)
@@ -160,7 +160,7 @@ def output(directory: Path) -> Check:
 
 
 def decoding() -> Check:
-    """Whether a video can be checked: a tiny one is made and read as every download is."""
+    """Return whether a video can be checked: a tiny one is made and read as every download is."""
     try:
         with TemporaryDirectory() as folder:
             path = Path(folder, "clip.mp4")

@@ -29,14 +29,14 @@ class Host:
 
 
 def host_of(base_url: str) -> Host:
-    """The host of a canonical base URL."""
+    """Return the host of a canonical base URL."""
     parts = urlsplit(base_url)
     port = parts.port or _PORTS[parts.scheme]
     return Host(parts.hostname or "", port, parts.scheme == "https", proxy_of(base_url))
 
 
 async def dns(host: Host) -> Check:
-    """Whether the name resolves."""
+    """Return whether the name resolves."""
     if host.proxy is not None:
         return skip("dns", f"the proxy that {host.proxy.variable} names looks names up")
     try:
@@ -51,7 +51,7 @@ async def dns(host: Host) -> Check:
 
 
 async def tls(host: Host, clock: Callable[[], float]) -> Check:
-    """Whether a connection can be made, and what the certificate is worth."""
+    """Return whether a connection can be made, and what the certificate is worth."""
     if host.proxy is not None:
         return await _through(host.proxy)
     try:
@@ -68,7 +68,7 @@ async def tls(host: Host, clock: Callable[[], float]) -> Check:
 
 
 async def _through(proxy: Proxy) -> Check:
-    """Whether the proxy, which makes the connection, can itself be connected to."""
+    """Return whether the proxy, which makes the connection, can itself be connected to."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(*proxy.place), _SECONDS)
     except (OSError, TimeoutError, UnicodeError) as error:

@@ -21,7 +21,7 @@ _URL_HINT = "check provider.base_url; most servers want it to end in /v1"
 
 
 def verdicts(answers: Answers, config: RunConfig, source: str | None) -> Iterator[Check]:
-    """Each check, in the order in which they build on each other; `source` is where the key comes from."""
+    """Yield each check, in the order in which they build on each other; `source` is where the key comes from."""
     endpoint = _endpoint(answers)
     yield endpoint
     key = skip("key", "as endpoint failed") if endpoint.status == "fail" else _key(answers, source)
@@ -35,7 +35,7 @@ def verdicts(answers: Answers, config: RunConfig, source: str | None) -> Iterato
 
 
 def model_check(config: RunConfig) -> str:
-    """What the check of the model is called: on Azure a run names a deployment."""
+    """Return what the check of the model is called: on Azure a run names a deployment."""
     return "deployment" if config.provider.kind == "azure_openai" else "model"
 
 
@@ -140,12 +140,12 @@ class Answers:
 
     @property
     def replies(self) -> list[Reply]:
-        """All there are."""
+        """Return all there are."""
         return [reply for reply in (self.models, self.model, self.job, self.listed) if reply is not None]
 
     @property
     def names(self) -> list[str]:
-        """The models that the endpoint lists."""
+        """Return the models that the endpoint lists."""
         data = self.models.raw.get("data") if isinstance(self.models.raw, dict) else None
         return [str(item["id"]) for item in data if isinstance(item, dict) and "id" in item
                 ] if isinstance(data, list) else []  # fmt: skip
@@ -171,7 +171,7 @@ async def ask(provider: Examinable, config: RunConfig, clock: Callable[[], float
 
 
 def no_route(reply: Reply) -> bool:
-    """Whether the endpoint has nothing at this path, rather than not what was asked for there."""
+    """Return whether the endpoint has nothing at this path, rather than not what was asked for there."""
     return reply.status in (404, 405) and (reply.raw is None or _NO_ROUTE.fullmatch(reply.said) is not None)
 
 

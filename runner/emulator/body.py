@@ -89,7 +89,7 @@ class Parameters:
         return self._body.fields.get(name) is not None or name in self._body.files
 
     def text(self, name: str, *, longest: int) -> str:
-        """A required string of 1 to `longest` characters."""
+        """Return a required string of 1 to `longest` characters."""
         value = self._string(name)
         if value is None:
             raise missing_parameter(name)
@@ -114,7 +114,7 @@ class Parameters:
         return self._string(name) or default
 
     def whole(self, name: str, low: int, high: int, default: int) -> int:
-        """A whole number from `low` to `high`, or the default; forms carry it as digits."""
+        """Return a whole number from `low` to `high`, or the default; forms carry it as digits."""
         value = self._body.fields.get(name)
         if value is None:
             return default
@@ -127,7 +127,7 @@ class Parameters:
         return value
 
     def flag(self, name: str) -> bool:
-        """A boolean, false when absent; forms carry it as a word."""
+        """Return a boolean, false when absent; forms carry it as a word."""
         value = self._body.fields.get(name)
         if self._body.form and value in ("true", "false"):
             return value == "true"
@@ -136,11 +136,11 @@ class Parameters:
         return bool(value)
 
     def files(self, name: str) -> list[bytes]:
-        """The uploaded files of one name."""
+        """Return the uploaded files of one name."""
         return self._body.files.get(name, [])
 
     def reference(self, name: str) -> dict[str, str]:
-        """An object of strings, such as `{"id": ...}`; empty when absent."""
+        """Return an object of strings, such as `{"id": ...}`; empty when absent."""
         value = self._body.fields.get(name)
         if value is None:
             return {}

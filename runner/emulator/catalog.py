@@ -76,7 +76,7 @@ def is_pro(model: str) -> bool:
 
 
 def video_sizes(model: str) -> tuple[str, ...]:
-    """The sizes that a video model on `/v1` offers."""
+    """Return the sizes that a video model on `/v1` offers."""
     return STANDARD_SIZES + LARGE_SIZES if is_pro(model) else STANDARD_SIZES
 
 

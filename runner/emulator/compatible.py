@@ -31,16 +31,16 @@ class CompatibleSurface(OpenAISurface):
         return dict(refusal.inner) if refusal.inner is not None else {"detail": refusal.message}
 
     def job_id(self) -> str:
-        """An id of the server's form."""
+        """Return an id of the server's form."""
         return self.manner.job_id()
 
     def video_sizes(self, model: str) -> tuple[str, ...]:
-        """The sizes that OpenAI's own operations look for; creating takes any."""
+        """Return the sizes that OpenAI's own operations look for; creating takes any."""
         del model
         return catalog.STANDARD_SIZES + catalog.LARGE_SIZES
 
     def models(self) -> tuple[str, ...]:
-        """What is served: one model, unless the settings name others."""
+        """Return what is served: one model, unless the settings name others."""
         return self.settings.models or ("Wan-AI/Wan2.2-T2V-A14B-Diffusers",)
 
 

@@ -29,7 +29,7 @@ def font(size: int) -> Font:
 
 
 def printable(text: str) -> str:
-    """The text on one line, without accents: the font has basic Latin only, and draws boxes for the rest."""
+    """Return the text on one line, without accents: the font has basic Latin only, and draws boxes for the rest."""
     plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
@@ -52,7 +52,7 @@ def _lights(key: str) -> list[tuple[float, float, float, tuple[float, float, flo
 
 
 def colour_field(size: tuple[int, int], key: str) -> Image.Image:
-    """A smooth field of coloured lights, the same for the same key."""
+    """Return a smooth field of coloured lights, the same for the same key."""
     lights = _lights(key)
     rows = max(2, round(MESH * size[1] / size[0]))
     mesh = Image.new("RGB", (MESH, rows))
@@ -70,7 +70,7 @@ def _mix(lights: list[tuple[float, float, float, tuple[float, float, float]]], x
 
 
 def backdrop(size: tuple[int, int], key: str, reference: Path | None) -> Image.Image:
-    """What lies behind the caption: the reference image when there is one, else a colour field."""
+    """Return what lies behind the caption: the reference image when there is one, else a colour field."""
     if reference is None:
         return colour_field(size, key)
     with Image.open(reference) as image:
@@ -100,7 +100,7 @@ def _pieces(draw: ImageDraw.ImageDraw, word: str, face: Font, width: int) -> lis
 
 
 def caption(size: tuple[int, int], text: str, note: str) -> tuple[Image.Image, Box]:
-    """A transparent layer with the text on a plate, the note below it and the mark; and the plate's box."""
+    """Return a transparent layer with the text on a plate, the note below it and the mark; and the plate's box."""
     layer = Image.new("RGBA", size)
     draw = ImageDraw.Draw(layer)
     unit = max(8, min(size) // 24)

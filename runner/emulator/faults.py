@@ -79,7 +79,7 @@ class Match(_Model):
     """Regular expressions, searched in the request's headers."""
 
     def operations(self) -> frozenset[str] | None:
-        """The named operations, or None for all."""
+        """Return the named operations, or None for all."""
         if self.operation == "image":
             return IMAGE_OPERATIONS
         names = (self.operation,) if isinstance(self.operation, str) else self.operation
@@ -145,7 +145,7 @@ class FaultPlan:
         return any(rule.match.prompt is not None for rule in self._rules)
 
     def pick(self, operation: str, prompt: str | None, headers: Mapping[str, str]) -> Fault | None:
-        """The fault that befalls this request: the header's, else the first rule's that strikes."""
+        """Return the fault that befalls this request: the header's, else the first rule's that strikes."""
         chosen = parse_header(headers[HEADER]) if HEADER in headers else self._choose(operation, prompt, headers)
         if chosen is not None:
             self.injected[chosen.fault] += 1

@@ -71,7 +71,7 @@ def read_order(parameters: Parameters, model: str, rules: ImageRules, *, editing
 
 
 def _partials(parameters: Parameters) -> int:
-    """How many partial images to send; only a stream has any."""
+    """Return how many partial images to send; only a stream has any."""
     number = parameters.whole("partial_images", 0, 3, 0)
     return number if parameters.flag("stream") else 0
 
@@ -120,7 +120,7 @@ def _check_free_size(width: int, height: int) -> None:
 
 
 def order_model(parameters: Parameters) -> str:
-    """The model's name, which is required."""
+    """Return the model's name, which is required."""
     if not parameters.given("model"):
         raise missing_parameter("model")
     return parameters.string("model", "")

@@ -34,7 +34,7 @@ class Picture:
 
 
 def draw(picture: Picture) -> bytes:
-    """The encoded picture; the same picture gives the same bytes."""
+    """Return the encoded picture; the same picture gives the same bytes."""
     if picture.format == "svg":
         return _drawn(picture)
     image = _transparent(picture) if picture.transparent else _opaque(picture)
@@ -44,7 +44,7 @@ def draw(picture: Picture) -> bytes:
 
 
 def sketched(encoded: str, form: Format, step: int) -> str:
-    """A base64 picture as it may have looked while it was made: the earlier the step, the coarser."""
+    """Return a base64 picture as it may have looked while it was made: the earlier the step, the coarser."""
     if form == "svg":
         return encoded
     with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
@@ -80,7 +80,7 @@ def _transparent(picture: Picture) -> Image.Image:
 
 
 def _drawn(picture: Picture) -> bytes:
-    """An SVG of the asked size: the prompt on one of 360 colours."""
+    """Return an SVG of the asked size: the prompt on one of 360 colours."""
     width, height = picture.size
     hue = zlib.crc32(_key(picture).encode()) % 360
     text = f"EMULATED {picture.label}: {picture.prompt}"
@@ -92,7 +92,7 @@ def _drawn(picture: Picture) -> bytes:
 
 
 def _printable(text: str) -> str:
-    """The text without what XML cannot hold."""
+    """Return the text without what XML cannot hold."""
     return "".join(char if char.isprintable() else " " for char in text)
 
 

@@ -26,7 +26,7 @@ DAMAGING = ("truncated", "corrupt", "wrong_length", "slow_body", "stream_cut")
 
 
 def outcome(fault: Fault | None) -> Outcome:
-    """What a fault on a creating operation makes of the job."""
+    """Return what a fault on a creating operation makes of the job."""
     match fault and fault.fault:
         case "stuck":
             return Outcome(stuck=True)

@@ -42,7 +42,7 @@ class Job:
     """What the request asked beyond OpenAI's API, as it was understood."""
 
     def status(self, now: float) -> Status:
-        """The job's status at Unix time `now`; a clock that runs backwards makes it younger, never odd."""
+        """Return the job's status at Unix time `now`; a clock that runs backwards makes it younger, never odd."""
         elapsed = now - self.created
         if self.outcome.stuck or elapsed < self.latency:
             return "queued" if elapsed < self.latency * QUEUED_SHARE else "in_progress"
@@ -63,7 +63,7 @@ class Job:
         return now >= self.created + self.retention
 
     def resource(self, now: float) -> dict[str, object]:
-        """The job as the API's `VideoResource`."""
+        """Return the job as the API's `VideoResource`."""
         status = self.status(now)
         ended = status in ("completed", "failed")
         return {
@@ -83,10 +83,10 @@ class Job:
         }
 
     def word(self, status: Status) -> str | None:
-        """The foreign word that stands in for `status`, if this job has one."""
+        """Return the foreign word that stands in for `status`, if this job has one."""
         moment = "done" if status == "completed" else "running"
         return self.outcome.word if self.outcome.when == moment and status != "queued" else None
 
     def error(self) -> dict[str, object]:
-        """The payload that explains why the job failed."""
+        """Return the payload that explains why the job failed."""
         return {"code": self.outcome.code, "message": self.outcome.message or "The video could not be generated."}

@@ -52,12 +52,12 @@ class Call:
 
     @property
     def parameters(self) -> Parameters:
-        """The body, typed."""
+        """Return the body, typed."""
         return Parameters(self.body)
 
     @property
     def video_id(self) -> str:
-        """The job that the path names."""
+        """Return the job that the path names."""
         return str(self.request.path_params["video_id"])
 
 

@@ -35,7 +35,7 @@ class EmulatorProcess:
 
     @property
     def pid(self) -> int | None:
-        """The child's process id, once started."""
+        """Return the child's process id, once started."""
         return self._child.pid if self._child else None
 
     @property
@@ -45,7 +45,7 @@ class EmulatorProcess:
 
     @property
     def azure_url(self) -> str:
-        """The Azure endpoint, without a path; waits until the child listens."""
+        """Return the Azure endpoint, without a path; waits until the child listens."""
         return self.base_url.removesuffix("/v1")
 
     def start(self) -> Self:
@@ -90,7 +90,7 @@ class EmulatorProcess:
             child.wait()
 
     def ledger(self) -> dict[str, object]:
-        """The oracle of everything that was made and what it cost."""
+        """Return the oracle of everything that was made and what it cost."""
         return read_ledger(self.base_url)
 
     def __enter__(self) -> Self:
@@ -135,7 +135,7 @@ TIMEOUT = 10.0
 
 
 def read_ledger(base_url: str) -> dict[str, object]:
-    """The ledger of the emulator at `base_url` (with or without `/v1`)."""
+    """Return the ledger of the emulator at `base_url` (with or without `/v1`)."""
     from urllib.request import urlopen
 
     with urlopen(base_url.rstrip("/").removesuffix("/v1") + PATH, timeout=TIMEOUT) as answer:  # noqa: S310

@@ -33,7 +33,7 @@ def is_transparent_png(content: bytes) -> bool:
 
 
 def linked_image(reference: dict[str, str], param: str) -> bytes:
-    """The bytes behind `{"image_url": "data:..."}`; the emulator fetches nothing from a network."""
+    """Return the bytes behind `{"image_url": "data:..."}`; the emulator fetches nothing from a network."""
     url = reference.get("image_url", "")
     header, comma, data = url.partition(",")
     if not header.startswith("data:image/") or not header.endswith(";base64") or not comma:

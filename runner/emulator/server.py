@@ -151,5 +151,5 @@ class CuttableProtocol(H11Protocol):
 
 
 def as_app(app: ASGIApp) -> Any:  # Any: see above
-    """The application as uvicorn's Config wants to see it."""
+    """Return the application as uvicorn's Config wants to see it."""
     return app

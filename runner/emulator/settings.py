@@ -59,7 +59,7 @@ class EmulatorSettings(BaseModel):
 
     @property
     def media(self) -> Path:
-        """The folder that rendered files are cached in."""
+        """Return the folder that rendered files are cached in."""
         return self.media_dir or self.state_file.with_name(f"{self.state_file.stem}-media")
 
     def real(self, emulated: float) -> float:

@@ -69,12 +69,12 @@ class State:
         self._db.execute(_INSERT, tuple(values.values()))
 
     def find(self, video_id: str) -> Job | None:
-        """The job with this id, or None when there is none or it was deleted."""
+        """Return the job with this id, or None when there is none or it was deleted."""
         row = self._db.execute(f"{_SELECT} WHERE id = ? AND deleted = 0", (video_id,)).fetchone()
         return _job(row) if row else None
 
     def running(self, now: float) -> int:
-        """How many jobs have not ended at Unix time `now`."""
+        """Return how many jobs have not ended at Unix time `now`."""
         unfinished = "deleted = 0 AND (created + latency > ? OR json_extract(outcome, '$.stuck'))"
         query = f"SELECT COUNT(*) FROM jobs WHERE {unfinished}"  # noqa: S608  (our own words)
         return int(self._db.execute(query, (now,)).fetchone()[0])
@@ -120,7 +120,7 @@ class State:
         self._unflushed.clear()
 
     def ledger(self) -> dict[str, object]:
-        """The oracle: everything that was ever made, and its price in USD, deleted jobs included."""
+        """Return the oracle: everything that was ever made, and its price in USD, deleted jobs included."""
         self.flush()
         jobs = self._rows(
             "SELECT id, operation, model, prompt, seconds, size, usd, created, deleted, parameters FROM jobs"

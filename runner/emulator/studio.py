@@ -41,7 +41,7 @@ class Studio:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def clip(self, job: Job) -> Clip:
-        """What is rendered for a job."""
+        """Return what is rendered for a job."""
         width, height = (int(side) for side in job.size.split("x"))
         rate = {name: value for name in ("fps", "frames") if isinstance(value := job.parameters.get(name), int)}
         clip = Clip(
@@ -56,7 +56,7 @@ class Studio:
             self._submit(clip, "video")
 
     async def file(self, job: Job, variant: Variant) -> Path:
-        """The path of a job's file, once it is rendered."""
+        """Return the path of a job's file, once it is rendered."""
         clip = self.clip(job)
         path = self._path(clip, variant)
         if not path.exists():

@@ -20,7 +20,7 @@ _JWT = re.compile(r"eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}")
 
 
 def is_jwt(text: str) -> bool:
-    """Whether this is a token by its form."""
+    """Return whether this is a token by its form."""
     return _JWT.fullmatch(text) is not None
 
 
@@ -51,7 +51,7 @@ _NO_DEPLOYMENT = (
 
 
 def bearer(headers: Mapping[str, str]) -> str:
-    """The token of an `Authorization: Bearer` header, or an empty string."""
+    """Return the token of an `Authorization: Bearer` header, or an empty string."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
@@ -72,34 +72,34 @@ class Surface(ABC):
 
     @abstractmethod
     def error(self, refusal: Refusal) -> dict[str, object]:
-        """The body of an error answer."""
+        """Return the body of an error answer."""
 
     @abstractmethod
     def video_sizes(self, model: str) -> tuple[str, ...]:
-        """The sizes a video model offers; raises Refusal(404) when there is no such model."""
+        """Return the sizes a video model offers; raises Refusal(404) when there is no such model."""
 
     @abstractmethod
     def image_rules(self, model: str) -> ImageRules:
-        """The limits of an image model; raises Refusal(404) when there is no such model."""
+        """Return the limits of an image model; raises Refusal(404) when there is no such model."""
 
     @abstractmethod
     def filtered(self) -> Refusal:
-        """The refusal of a prompt that the content filter dislikes."""
+        """Return the refusal of a prompt that the content filter dislikes."""
 
     @abstractmethod
     def crowded(self) -> Refusal:
-        """The refusal of one more job when as many run as may."""
+        """Return the refusal of one more job when as many run as may."""
 
     @abstractmethod
     def exceeded(self, most: int, wait: float) -> Refusal:
-        """The refusal of a paid request beyond the `most` of a minute, for another `wait` real seconds."""
+        """Return the refusal of a paid request beyond the `most` of a minute, for another `wait` real seconds."""
 
     @abstractmethod
     def span(self, seconds: float) -> str:
-        """How the x-ratelimit headers write a duration in real seconds."""
+        """Return how the x-ratelimit headers write a duration in real seconds."""
 
     def allowance(self, most: int, remaining: int, reset: float) -> dict[str, str]:
-        """The headers that tell of the limit of paid requests; `reset` is in real seconds."""
+        """Return the headers that tell of the limit of paid requests; `reset` is in real seconds."""
         return {
             "x-ratelimit-limit-requests": str(most),
             "x-ratelimit-remaining-requests": str(remaining),
@@ -107,17 +107,17 @@ class Surface(ABC):
         }
 
     def refused_for(self, most: int, wait: float) -> dict[str, str]:
-        """The headers of a refusal beyond the limit: whole emulated seconds, as servers count."""
+        """Return the headers of a refusal beyond the limit: whole emulated seconds, as servers count."""
         seconds = self.settings.real(math.ceil(wait * self.settings.time_scale))
         return {"retry-after": f"{seconds:g}", **self.allowance(most, 0, wait)}
 
     def job_id(self) -> str:
-        """An id for a new job."""
+        """Return an id for a new job."""
         return f"video_{secrets.token_hex(24)}"
 
     @abstractmethod
     def models(self) -> tuple[str, ...]:
-        """The names that `GET /models` lists."""
+        """Return the names that `GET /models` lists."""
 
 
 class OpenAISurface(Surface):

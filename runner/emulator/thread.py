@@ -40,11 +40,11 @@ class EmulatorThread:
 
     @property
     def azure_url(self) -> str:
-        """The Azure endpoint, without a path."""
+        """Return the Azure endpoint, without a path."""
         return self._url
 
     def ledger(self) -> dict[str, object]:
-        """The oracle of everything that was made and what it cost."""
+        """Return the oracle of everything that was made and what it cost."""
         return read_ledger(self.base_url)
 
     def __enter__(self) -> Self:

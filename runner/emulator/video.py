@@ -53,7 +53,7 @@ class Clip:
         return self.frames or self.seconds * self.fps
 
     def name(self) -> str:
-        """The cached files' common stem."""
+        """Return the cached files' common stem."""
         key = json.dumps([RENDERING, *vars(self).values()])
         return hashlib.sha256(key.encode()).hexdigest()[:32]
 

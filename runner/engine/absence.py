@@ -59,7 +59,7 @@ def _first(error: JobNotFoundError, provider: Provider, clock: Clock) -> Absence
 
 
 def _passed(known: Absence, error: JobNotFoundError, clock: Clock) -> float:
-    """Seconds since the first look: the least that any clock tells that this machine's time cannot move."""
+    """Return seconds since the first look: the least that any clock tells that this machine's time cannot move."""
     told = []
     if known.server_time is not None and error.server_time is not None:
         told.append(error.server_time - known.server_time)
@@ -69,7 +69,7 @@ def _passed(known: Absence, error: JobNotFoundError, clock: Clock) -> float:
 
 
 def _other_account(result: Result, provider: Provider) -> str:
-    """Why the job is asked for where it was not created, for people; empty if nothing says so."""
+    """Return why the job is asked for where it was not created, for people; empty if nothing says so."""
     if result.endpoint != provider.endpoint:
         return f"it was created at {result.endpoint}, and is asked for at {provider.endpoint}"
     made = next((each.credential for each in result.attempts if each.job_id == result.job_id), "")

@@ -143,14 +143,14 @@ def _candidates(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, _Candida
 
 
 def _strangers(free: Iterable[Job], candidates: Mapping[int, _Candidates], known: Sequence[Rival]) -> list[Job]:
-    """The jobs that no request explains that is known: others use the account, too."""
+    """Return the jobs that no request explains that is known: others use the account, too."""
     possible = {job_id for one in candidates.values() for job_id in (*one.fitting, *one.untold)}
     rest = [job for job in free if job.id not in possible]
     return [job for job in rest if not any(rival.may_have_made(job) for rival in known)]
 
 
 def _shared(runs: Sequence[Lost], candidates: Mapping[int, _Candidates], strangers: Sequence[Job]) -> str | None:
-    """Why a job that fits may be a stranger's although it is the only one; None if nothing says so."""
+    """Return why a job that fits may be a stranger's although it is the only one; None if nothing says so."""
     jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
     if not jobs:
         return None
@@ -200,7 +200,7 @@ def _given(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[
 def _bar(
     runs: Sequence[Lost], candidates: Mapping[int, _Candidates], rivals: Sequence[Rival], unknown: str
 ) -> str | None:
-    """Why none of the jobs that fit `runs` may be taken, for what is or may be elsewhere; None if one may."""
+    """Return why none of the jobs that fit `runs` may be taken, for what is or may be elsewhere; None if one may."""
     jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
     if not jobs:
         return None

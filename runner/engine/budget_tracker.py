@@ -55,7 +55,7 @@ def _text(key: str, limit: float | None, spent: float, price: float) -> str:
 
 
 def created_nothing(error: RunnerError) -> bool:
-    """Whether a paid request that met `error` provably cost nothing.
+    """Return whether a paid request that met `error` provably cost nothing.
 
     A filter that strikes without an HTTP status struck in the middle of the work, which may be charged.
     """

@@ -28,12 +28,12 @@ class Capacity:
 
     @property
     def limit(self) -> int:
-        """How many places there are at present, at least 1."""
+        """Return how many places there are at present, at least 1."""
         return int(self._size)
 
     @property
     def held(self) -> int:
-        """How many places are taken; more than `limit` after it fell or others joined."""
+        """Return how many places are taken; more than `limit` after it fell or others joined."""
         return len(self._held)
 
     async def enter(self, holder: Hashable) -> None:
@@ -161,7 +161,7 @@ class Share(Capacity):
 
     @property
     def limit(self) -> int:
-        """How many places there are at present, at least 1."""
+        """Return how many places there are at present, at least 1."""
         return max(1, self._whole.limit - max(1, self._whole.limit // 4))
 
 
@@ -186,7 +186,7 @@ class Pause:
 
     @property
     def left(self) -> float:
-        """Seconds still to wait, 0 if none."""
+        """Return seconds still to wait, 0 if none."""
         return max(0.0, self._until - self._clock.elapsed())
 
     @property
@@ -270,12 +270,12 @@ class StopEvent:
 
     @property
     def is_set(self) -> bool:
-        """Whether submitting has ended."""
+        """Return whether submitting has ended."""
         return self._event.is_set()
 
     @property
     def immediate(self) -> bool:
-        """Whether even a request that was journalled as leaving must not leave."""
+        """Return whether even a request that was journalled as leaving must not leave."""
         return self._immediate
 
     def set(self, *, drain: bool = False) -> None:

@@ -19,16 +19,16 @@ class Clock(Protocol):
     """What tells the time, waits and throws dice."""
 
     def time(self) -> float:
-        """Seconds since 1970, for records only: it may jump."""
+        """Return seconds since 1970, for records only: it may jump."""
 
     def elapsed(self) -> float:
-        """Seconds since some fixed moment; never goes back, and goes on while the machine sleeps."""
+        """Return seconds since some fixed moment; never goes back, and goes on while the machine sleeps."""
 
     def boot(self) -> str | None:
         """Return what names this start of the machine, None if nothing does; `elapsed` goes on within one."""
 
     def random(self) -> float:
-        """A number from 0 (included) to 1 (not included)."""
+        """Return a number from 0 (included) to 1 (not included)."""
 
     async def sleep(self, seconds: float) -> None:
         """Return after `seconds`."""
@@ -80,12 +80,12 @@ class Backoff:
     floor: float = 0
 
     def wait(self, clock: Clock) -> Callable[[RetryCallState], float]:
-        """The wait after each attempt, as tenacity takes it."""
+        """Return the wait after each attempt, as tenacity takes it."""
         longest = wait_exponential(multiplier=self.base, max=self.cap)
         return lambda state: longest(state) * (self.floor + (1 - self.floor) * clock.random())
 
     def seconds(self, failures: int, clock: Clock) -> float:
-        """The wait after so many failures in a row, the first being 1, of something that is no single call."""
+        """Return the wait after so many failures in a row, the first being 1, of something that is no single call."""
         state = RetryCallState(_NONE, None, (), {})
         state.attempt_number = failures
         return self.wait(clock)(state)

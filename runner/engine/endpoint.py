@@ -268,7 +268,7 @@ def _origin(error: RunnerError | None) -> dict[str, Any]:  # Any: keyword argume
 
 
 def stop_note(error: RunnerError) -> str:
-    """What to say once when `error` ends submitting."""
+    """Return what to say once when `error` ends submitting."""
     return f"nothing more is submitted, as every other run there would meet this too: {error}"
 
 
@@ -305,7 +305,7 @@ class Durations:
             self._early[kind] = sorted(known)[len(known) // _SOONER]
 
     def early(self, kind: Hashable) -> float | None:
-        """Seconds before which few such jobs end; None as long as too few are known."""
+        """Return seconds before which few such jobs end; None as long as too few are known."""
         return self._early.get(kind)
 
 
@@ -328,17 +328,17 @@ class EndpointQueue:
 
     @property
     def vacancies(self) -> int:
-        """How many of the waiting runs may begin now."""
+        """Return how many of the waiting runs may begin now."""
         return min(self.config.max_concurrent_jobs - self.workers, len(self.waiting))
 
     def take(self, *, existing: bool = False) -> tuple[int, Run] | None:
-        """The next run, or, of `existing` ones only, the next whose job is at the provider already."""
+        """Return the next run, or, of `existing` ones only, the next whose job is at the provider already."""
         if not existing:
             return self.waiting.popleft() if self.waiting else None
         return next(iter(self._pick(lambda run: run.status.paid, most=1)), None)
 
     def take_lost(self) -> list[tuple[int, Run]]:
-        """All runs of which an earlier process left a request without its answer."""
+        """Return all runs of which an earlier process left a request without its answer."""
         return self._pick(lambda run: run.status.lost, most=len(self.waiting))
 
     def _pick(self, wanted: Callable[[Run], bool], most: int) -> list[tuple[int, Run]]:

@@ -134,7 +134,7 @@ def left_behind(run: Run) -> list[Pending]:
 
 
 def _arrived(run: Run, number: str) -> Path:
-    """Where an unrecorded image lies: under its final name if only the record of that was lost.
+    """Return where an unrecorded image lies: under its final name if only the record of that was lost.
 
     A run that was paid for more than once may have such a file from an earlier answer.
     """
@@ -289,7 +289,7 @@ def _look_at(run: Run, pending: Pending) -> tuple[Stored, Picture]:
 
 
 def _examined(path: Path) -> tuple[Stored | None, Picture]:
-    """What the image is; where a text lies there that spells one, the image takes its place and is told of."""
+    """Return what the image is; where a text lies there that spells one, the image takes its place and is told of."""
     try:
         return None, examine(path)
     except ArtifactError:
@@ -323,7 +323,7 @@ async def _set_aside(
 
 
 def _renamed(directory: Path, pending: Pending) -> Stored | None:
-    """The file that a pending image has, under its `unverified` name; None if there is none."""
+    """Return the file that a pending image has, under its `unverified` name; None if there is none."""
     stem = _stem(pending)
     if not stem.startswith("image-"):
         return None  # no file of an answer's
@@ -343,7 +343,7 @@ def _renamed(directory: Path, pending: Pending) -> Stored | None:
 
 
 def _found(directory: Path, pending: Pending) -> Stored:
-    """What an earlier process has left, which may have got another name already."""
+    """Return what an earlier process has left, which may have got another name already."""
     for path in (directory / pending.path, *sorted(directory.glob(f"{_stem(pending)}.*"))):
         if (stored := intact(path, pending)) is not None:
             return stored

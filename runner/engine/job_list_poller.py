@@ -127,7 +127,7 @@ class JobListPoller:
         return told if self._suffices(told) else None
 
     def _tells_of(self, job_id: str) -> bool:
-        """Whether it is worth while to wait for the list."""
+        """Return whether it is worth while to wait for the list."""
         return (
             self._listed
             and len(self._present) > _CROWD
@@ -149,7 +149,7 @@ class JobListPoller:
             self._waiting.pop(job_id, None)
 
     def _suffices(self, told: Job) -> bool:
-        """Whether nothing would be learned from asking for the job alone: why one failed, lists may not tell."""
+        """Return whether nothing would be learned from asking for the job alone: why one failed, lists may not tell."""
         return not told.status.terminal or (told.status is JobStatus.COMPLETED and self._whole is True)
 
     async def _read(self) -> None:
@@ -183,7 +183,7 @@ class JobListPoller:
         return self._ended
 
     async def _look_for(self, due: set[str], until: float) -> tuple[set[str], bool]:
-        """The jobs among those `due` that no page tells of, and whether every page was answered."""
+        """Return the jobs among those `due` that no page tells of, and whether every page was answered."""
         missing, absent, seen = set(due), set[str](), set[str | None]()
         steps = 4 + len(self._present) // 25
         while missing:

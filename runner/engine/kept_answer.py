@@ -89,7 +89,7 @@ def _read(recorder: RunRecorder, read: Callable[[bytes], T | None]) -> tuple[Att
 
 
 def _kept(recorder: RunRecorder) -> Iterator[tuple[Attempt, Path]]:
-    """The run's open requests, each with the file that holds its answer."""
+    """Yield the run's open requests, each with the file that holds its answer."""
     directory, attempts = recorder.run.directory, unanswered(recorder.result)
     for attempt in reversed(attempts):
         # What a damaged or foreign record says leads to no file elsewhere.

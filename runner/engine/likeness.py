@@ -66,7 +66,7 @@ class Lost:
 
     @property
     def mark(self) -> str | None:
-        """What the request carried to be known by."""
+        """Return what the request carried to be known by."""
         return _mark(self.sent, self.mark_field)
 
     def carried_by(self, job: Job) -> bool | None:
@@ -76,16 +76,16 @@ class Lost:
 
     @property
     def prompt(self) -> str | None:
-        """The prompt, as `listed_prompt` writes it."""
+        """Return the prompt, as `listed_prompt` writes it."""
         return written(self.sent.get("prompt"))
 
     @property
     def listed(self) -> bool:
-        """Whether its request makes a job; images come with the answer or not at all."""
+        """Return whether its request makes a job; images come with the answer or not at all."""
         return self.sent.get("operation") in _VIDEO_OPERATIONS
 
     def around(self, moment: float) -> bool:
-        """Whether the request may have been carried out at `moment` (Unix seconds of the provider's clock)."""
+        """Return whether the request may have been carried out at `moment` (Unix seconds of the provider's clock)."""
         return self.earliest - self.margin <= moment <= self.latest + self.margin
 
     def about(self, job: Job) -> bool:
@@ -102,7 +102,7 @@ class Rival:
     request: Lost
 
     def may_have_made(self, job: Job) -> bool:
-        """Whether nothing speaks against it."""
+        """Return whether nothing speaks against it."""
         return self.request.listed and alike(self.request, job) is not False
 
 
@@ -131,7 +131,7 @@ def _mark(fields: Mapping[str, Any], name: str | None) -> str | None:  # Any: JS
 
 
 def unanswered(result: Result) -> list[Attempt]:
-    """The requests of the run's present choice that nobody knows an answer to."""
+    """Return the requests of the run's present choice that nobody knows an answer to."""
     return [
         attempt
         for attempt in result.attempts
@@ -159,12 +159,12 @@ def lost_request(number: int, result: Result, attempt: Attempt) -> Lost:
 
 
 def listed_prompt(job: Job) -> str | None:
-    """The prompt that a job is listed with, None if with none."""
+    """Return the prompt that a job is listed with, None if with none."""
     return written(job.raw.get("prompt"))
 
 
 def written(prompt: object) -> str | None:
-    """A prompt without what forms and servers change about it on the way: line ends and outer spaces."""
+    """Return a prompt without what forms and servers change about it on the way: line ends and outer spaces."""
     return prompt.replace("\r\n", "\n").strip() if isinstance(prompt, str) else None
 
 
@@ -175,7 +175,7 @@ def contradicts(lost: Lost, job: Job) -> bool:
 
 
 def alike(lost: Lost, job: Job) -> bool | None:
-    """Whether `job` is what `lost` asked for; None if nothing contradicts it and the list does not tell enough.
+    """Return whether `job` is what `lost` asked for; None if nothing contradicts it and the list does not tell enough.
 
     Prompt, time and, for a remix, its source must be told and fit: without them a stranger's job would do as well. A
     prompt that is listed cut is another prompt. Model, size and seconds need only not contradict.

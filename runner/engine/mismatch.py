@@ -69,7 +69,7 @@ def _formats(sent: Mapping[str, Any], artifact: Artifact) -> list[_Pair]:  # Any
 
 
 def _lengths(sent: Mapping[str, Any], artifact: Artifact) -> list[_Pair]:  # Any: JSON
-    """The length where it is asked for as a whole: an extension has its source's, too."""
+    """Return the length where it is asked for as a whole: an extension has its source's, too."""
     try:
         asked = float(sent["seconds"])
     except (KeyError, TypeError, ValueError):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def on_partial(recorder: RunRecorder, threads: Threads) -> OnPartial:
-    """What writes each partial image as `partial-N.png` (by its content) and tells of it.
+    """Return what writes each partial image as `partial-N.png` (by its content) and tells of it.
 
     They stay beside the finished image: each was asked for and paid. One that cannot be kept is warned of, as the
     image that is awaited matters more.
@@ -65,7 +65,7 @@ def _write(b64: str, part: Path) -> Artifact:
 
 
 def image_artifact(name: str, stored: Stored, picture: Picture, revised_prompt: str | None = None) -> Artifact:
-    """The record of an image file."""
+    """Return the record of an image file."""
     return Artifact(
         path=name,
         bytes=stored.bytes,

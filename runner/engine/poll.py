@@ -88,7 +88,7 @@ class _Watch:
         return pause > 0 and self.endpoint.clock.elapsed() + pause > self.deadline
 
     async def _waited(self, wait: float) -> tuple[Job | None, bool]:
-        """What the list tells of the job after `wait` seconds or sooner, and whether the deadline has come.
+        """Return what the list tells of the job after `wait` seconds or sooner, and whether the deadline has come.
 
         With it the job is asked for alone: a list may take its time.
         """
@@ -140,12 +140,12 @@ class _Watch:
         return self.endpoint.clock.elapsed() - self.started
 
     def _age(self, job: Job) -> float:
-        """Seconds since the job was created, which may have been by an earlier process."""
+        """Return seconds since the job was created, which may have been by an earlier process."""
         return max(self._seconds, 0.0 if job.created_at is None else self.endpoint.clock.time() - job.created_at)
 
 
 def next_wait(job: Job, age: float, interval: float, clock: Clock, expected: float = 0) -> float:
-    """Seconds until the job is worth asking for again: the server's wish, else `interval` with some jitter.
+    """Return seconds until the job is worth asking for again: the server's wish, else `interval` with some jitter.
 
     Progress tells when the end is due, else the past, by which it is due no sooner than in `expected` seconds: a poll
     is moved forward to that moment. While it is far, intervals are stretched to half of what is left: up to a second

@@ -42,7 +42,7 @@ async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) 
 
 
 def _images(request: VideoRequest | ImageRequest) -> dict[str, str]:
-    """The request's images by their keys below `request`."""
+    """Return the request's images by their keys below `request`."""
     listed = {f"image_list.{index}": image for index, image in enumerate(request.image_list)}
     overlays = {key: getattr(request, key, None) for key in OVERLAYS.values()}
     return listed | {key: image for key, image in overlays.items() if image is not None}
@@ -55,7 +55,7 @@ def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -
 
 
 async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, image: str, name: str) -> str:
-    """The image as it is sent: as it was given, or the path of a file in the run's directory."""
+    """Return the image as it is sent: as it was given, or the path of a file in the run's directory."""
     config, target = recorder.run.config, recorder.run.directory.absolute() / name
     found = await threads.disk(read, image)
     remote = isinstance(found, Address)
@@ -82,13 +82,13 @@ async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, ima
 
 
 def _fetched_here(config: RunConfig) -> bool:
-    """Whether an image at an address is downloaded by us: an edit uploads it, and not every server fetches."""
+    """Return whether an image at an address is downloaded by us: an edit uploads it, and not every server fetches."""
     request = config.request
     return isinstance(request, ImageRequest) or request.image_fit != "error" or not dialect_of(config.provider).fetches
 
 
 def _made(config: RunConfig, content: bytes) -> bytes | None:
-    """What is sent in place of `content`; None where that is sent itself."""
+    """Return what is sent in place of `content`; None where that is sent itself."""
     request, size = config.request, frame_size(config)
     way: Way | None = None
     if isinstance(request, VideoRequest) and request.image_fit != "error" and size is not None:
@@ -102,7 +102,7 @@ def _made(config: RunConfig, content: bytes) -> bytes | None:
 
 
 async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> bytes:
-    """An input image from its address; raises `ArtifactError`, as nothing was paid yet."""
+    """Return an input image from its address; raises `ArtifactError`, as nothing was paid yet."""
     part = target.with_suffix(".part")
     try:
         async with endpoint.transfer(), endpoint.provider.fetch(address.url, by_user=True) as content:

@@ -146,7 +146,7 @@ class RunRecorder:
         return self.go_on()
 
     def go_on(self) -> Run:
-        """The run as it goes on from what is recorded; a consent to pay again is used up."""
+        """Return the run as it goes on from what is recorded; a consent to pay again is used up."""
         return replace(self.run, earlier=self.result, again=False, resubmit=False, job=None)
 
     async def start_again(self) -> None:
@@ -293,7 +293,7 @@ def _heard(opening: asyncio.Future[None]) -> None:
 
 
 def error_record(error: RunnerError) -> ErrorRecord:
-    """An error as it is written to disk."""
+    """Return an error as it is written to disk."""
     return ErrorRecord(
         type=type(error).__name__,
         code=error.code,
@@ -309,7 +309,7 @@ def _expected(config: RunConfig) -> Cost:
 
 
 def planned(run: Run, now: float) -> Result:
-    """The record of a run that has not begun; `now` in Unix seconds."""
+    """Return the record of a run that has not begun; `now` in Unix seconds."""
     config = run.config
     return Result(
         index=run.index,
@@ -328,13 +328,13 @@ def planned(run: Run, now: float) -> Result:
 
 
 def _handed_on(result: Result, following: Result) -> Result:
-    """The record of a run that falls back: planned again elsewhere, with what was tried and when it began."""
+    """Return the record of a run that falls back: planned again elsewhere, with what was tried and when it began."""
     renewed = _renewed(result, following)
     return renewed.model_copy(update={"choice": result.choice + 1})
 
 
 def _renewed(result: Result, fresh: Result) -> Result:
-    """A fresh record that keeps what must not be forgotten of the earlier one."""
+    """Return a fresh record that keeps what must not be forgotten of the earlier one."""
     kept = {name: getattr(result, name) for name in _LASTING}
     began = {name: result.timestamps[name] for name in [RunStatus.PLANNED.value] if name in result.timestamps}
     return fresh.model_copy(update={**kept, "timestamps": {**fresh.timestamps, **began}})

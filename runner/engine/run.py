@@ -36,12 +36,12 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """How far it had come before."""
+        """Return how far it had come before."""
         return RunStatus.PLANNED if self.earlier is None else self.earlier.status
 
     @property
     def choice(self) -> int:
-        """Which of its config's choices it goes on with: 0 as configured, n its nth fallback."""
+        """Return which of its config's choices it goes on with: 0 as configured, n its nth fallback."""
         return 0 if self.earlier is None else self.earlier.choice
 
     @property
@@ -51,7 +51,7 @@ class Run:
 
     @property
     def open(self) -> bool:
-        """Whether something is left to do."""
+        """Return whether something is left to do."""
         return self.status.unfinished or self.again
 
 
@@ -99,7 +99,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """What the process ends with; the table is in the docs."""
+        """Return what the process ends with; the table is in the docs."""
         if self.interrupted is not None:
             return 128 + self.interrupted
         if isinstance(self.stopped_by, DiskError):

@@ -126,7 +126,7 @@ class Scheduler:
 
     @property
     def _leaving(self) -> bool:
-        """Whether even jobs that exist are left to the provider for now."""
+        """Return whether even jobs that exist are left to the provider for now."""
         return self._signals > 0 or isinstance(self._outcome.stopped_by, DiskError)
 
     async def _execute(self, position: int, run: Run, queue: EndpointQueue, endpoint: Endpoint) -> None:
@@ -200,7 +200,7 @@ class Scheduler:
                 found.queue.waiting.appendleft((found.position, found.run))
 
     def _all_claimed(self) -> OtherRuns:
-        """What is other runs', and every job that belongs to one of these."""
+        """Return what is other runs', and every job that belongs to one of these."""
         results = [recorder.result for recorder in self._recorders if recorder is not None]
         results += [
             run.earlier for queue in self._queues.values() for _, run in queue.waiting if run.earlier is not None

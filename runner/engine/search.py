@@ -62,12 +62,12 @@ class Search:
 
     @property
     def recorders(self) -> Iterator[RunRecorder]:
-        """The records of the runs."""
+        """Return the records of the runs."""
         return (case.recorder for case in self._cases)
 
     @staticmethod
     def takes(recorder: RunRecorder, error: RunnerError) -> bool:
-        """Whether a run that met `error` may be found again: images leave no job to find."""
+        """Return whether a run that met `error` may be found again: images leave no job to find."""
         return isinstance(error, UncertainError) and isinstance(recorder.run.config.request, VideoRequest)
 
     def add(self, position: int, recorder: RunRecorder, queue: EndpointQueue) -> None:
@@ -98,7 +98,7 @@ class Search:
         return bool(pending)
 
     async def _understood(self, case: Case) -> bool:
-        """Whether an answer that was kept unread can be read by now; its job or images are the run's then."""
+        """Return whether an answer that was kept unread can be read by now; its job or images are the run's then."""
         recorder = case.recorder
         if isinstance(recorder.run.config.request, VideoRequest):
             job = await job_of_kept(recorder, self._threads)
@@ -113,7 +113,7 @@ class Search:
 
 
 async def _named(case: Case, claimed: OtherRuns) -> Found:
-    """What is found of the job that the user says is the run's."""
+    """Return what is found of the job that the user says is the run's."""
     recorder, job_id = case.recorder, case.recorder.run.job or ""
     attempt = unanswered(recorder.result)[-1]
     reason, job = f"job {job_id} belongs to another run", None
@@ -133,7 +133,7 @@ async def _named(case: Case, claimed: OtherRuns) -> Found:
 
 
 async def _sought(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
-    """What is found of the runs at one endpoint."""
+    """Return what is found of the runs at one endpoint."""
     if not cases:
         return []
     endpoint = cases[0].queue.endpoint
@@ -178,6 +178,6 @@ async def _left(case: Case, reason: str) -> Found:
 
 
 def _what_was_met(recorder: RunRecorder) -> str:
-    """What the request met in place of an answer, without what earlier searches have found."""
+    """Return what the request met in place of an answer, without what earlier searches have found."""
     met = [attempt.error.message for attempt in recorder.result.attempts[-1:] if attempt.error is not None]
     return met[0] if met else "the process ended before the answer to a paid request came"

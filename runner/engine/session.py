@@ -114,7 +114,7 @@ class _Desk:
 
     @property
     def closed(self) -> bool:
-        """Whether nobody new may come: it is being closed, or submitting there has ended."""
+        """Return whether nobody new may come: it is being closed, or submitting there has ended."""
         failed = self._opening.done() and (self._opening.cancelled() or self._opening.exception() is not None)
         return self._left or failed or (self._opening.done() and self._opening.result().stop_event.is_set)
 

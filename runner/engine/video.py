@@ -161,7 +161,7 @@ async def _kept(recorder: RunRecorder, threads: Threads) -> Pending | None:
 
 
 async def _keep_arrived(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> bool:
-    """Whether the file that an earlier process had downloaded is whole, under either name; it is kept then."""
+    """Return whether the file that an earlier process had downloaded is whole, under either name; it is kept then."""
     for pending in recorder.result.pending:
         for path in (recorder.run.directory / PART, *recorder.run.directory.glob("video.*")):
             stored = await threads.media(intact, path, pending)
@@ -176,7 +176,7 @@ async def _keep_arrived(endpoint: Endpoint, recorder: RunRecorder, threads: Thre
 
 
 async def _checked(recorder: RunRecorder, threads: Threads, stored: Stored) -> tuple[Stored, Video]:
-    """What the video is; where a text lies there that spells one, the video takes its place."""
+    """Return what the video is; where a text lies there that spells one, the video takes its place."""
     request = recorder.run.config.request
     thumbnail = isinstance(request, VideoRequest) and request.thumbnail
     decoded = await threads.media(unwrapped, stored.path)

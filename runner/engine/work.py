@@ -86,7 +86,7 @@ _PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADE
 
 
 def ending(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
-    """The status after `error`, and the error as it is recorded; what was paid stays resumable."""
+    """Return the status after `error`, and the error as it is recorded; what was paid stays resumable."""
     if not isinstance(error, RunnerError):
         return _bug(error, reached)
     return _status(error, reached), error

@@ -91,7 +91,7 @@ class Entry:
 
     @property
     def status(self) -> RunStatus:
-        """How far it has come."""
+        """Return how far it has come."""
         return RunStatus.PLANNED if self.result is None else self.result.status
 
 
@@ -176,14 +176,14 @@ class Ledger:
         return {str(name): from_json(text) for name, text in self._db.execute("SELECT name, json FROM facts")}
 
     def entries(self) -> list[Entry]:
-        """All runs, by number."""
+        """Return all runs, by number."""
         with _reading(self.directory / NAME):
             sections = self._all_sections()
             with closing(self._db.execute(f"{_SELECT} ORDER BY number")) as rows:
                 return [_entry(row, sections) for row in rows]
 
     def job_ids(self) -> set[str]:
-        """Every job that some run has now or had before."""
+        """Return every job that some run has now or had before."""
         return {job_id for entry in self.entries() if entry.result for job_id in entry.result.job_ids}
 
     def verified(self) -> list[tuple[str, int]]:
@@ -199,7 +199,7 @@ class Ledger:
             return _entry(row, self._all_sections())
 
     def ask(self, query: str) -> list[Any]:  # Any: SQLite's rows
-        """What a query finds; raises `LedgerError`."""
+        """Return what a query finds; raises `LedgerError`."""
         with _reading(self.directory / NAME):
             return self._db.execute(query).fetchall()
 
@@ -223,7 +223,7 @@ class Ledger:
             self._db.execute(_INSERT, (*row, f"{entry.fingerprint}#{self._count(entry.fingerprint) + 1}"))
 
     def _count(self, work: str) -> int:
-        """How many runs do the work of this fingerprint."""
+        """Return how many runs do the work of this fingerprint."""
         query = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
         return int(self._db.execute(query, (work, work)).fetchone()[0])
 
@@ -286,7 +286,7 @@ def salvaged(path: Path) -> list[Entry]:
 
 
 def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLite's rows
-    """What a query finds up to the damage, from the front and then from the back."""
+    """Yield what a query finds up to the damage, from the front and then from the back."""
     for order in ("ASC", "DESC"):
         rows = db.execute(f"{query} {order}")
         with suppress(sqlite3.Error):
@@ -363,7 +363,7 @@ def _require_sound(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _without(path: Path) -> str:
-    """What to type where the ledger is lost."""
+    """Return what to type where the ledger is lost."""
     return f"{_ANOTHER}; to build it anew from them: {rebuilding(path.parent)}"
 
 
@@ -413,13 +413,13 @@ def _reading(path: Path) -> Iterator[None]:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    """Whether the file's content is the reason; for text that is not UTF-8, Python gives no code."""
+    """Return whether the file's content is the reason; for text that is not UTF-8, Python gives no code."""
     code: int | None = getattr(error, "sqlite_errorcode", None)
     return isinstance(error, sqlite3.OperationalError) if code is None else code & 0xFF in _BROKEN
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong with a ledger's content, in one line."""
+    """Return what is wrong with a ledger's content, in one line."""
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

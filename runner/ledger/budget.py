@@ -32,12 +32,12 @@ class Sum(NamedTuple):
 
 
 def counted(config: RunConfig) -> float | None:
-    """What the run's present choice counts in US dollars; None if nobody knows."""
+    """Return what the run's present choice counts in US dollars; None if nobody knows."""
     return config.budget.counted(config.provider, reserved(config))
 
 
 def counted_sum(configs: Iterable[RunConfig]) -> Sum:
-    """The runs' sum, each by its first choice."""
+    """Return the runs' sum, each by its first choice."""
     configs = [*configs]
     prices = [counted(config) for config in configs]
     rough = any(usd and is_rough(config) for usd, config in zip(prices, configs, strict=True))
@@ -51,7 +51,7 @@ def is_rough(config: RunConfig) -> bool:
 
 
 def spent(results: Iterable[Result], budget: Budget) -> float:
-    """What the runs' attempts count in US dollars; those of unknown price as `budget` assumes."""
+    """Return what the runs' attempts count in US dollars; those of unknown price as `budget` assumes."""
     attempts = (attempt for result in results for attempt in result.attempts)
     return sum(budget.known(each.usd) for each in attempts)
 
@@ -82,7 +82,7 @@ def check_budget(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: S
 
 
 def rounded_up(usd: float) -> str:
-    """A limit that lets `usd` pass, in whole cents."""
+    """Return a limit that lets `usd` pass, in whole cents."""
     return f"{-(-round(usd * 1e6) // 10_000) / 100:.2f}"
 
 

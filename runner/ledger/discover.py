@@ -39,7 +39,7 @@ class LedgerIndex:
         return None
 
     def runs_of(self, place: Path) -> Mapping[Path, Known]:
-        """Every run of the ledger in `place`, by its directory."""
+        """Return every run of the ledger in `place`, by its directory."""
         return self._of(place) or {}
 
     def _of(self, place: Path) -> Mapping[Path, Known] | None:
@@ -99,7 +99,7 @@ def _first_seen(place: str, seen: set[tuple[int, int]]) -> bool:
 
 
 def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
-    """What the ledgers around `own` tell that were written after `since` (Unix seconds).
+    """Return what the ledgers around `own` tell that were written after `since` (Unix seconds).
 
     They are looked for in `outputs/` of the working directory, in the one that `own` is in, and beside `own`.
     """
@@ -118,7 +118,7 @@ def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
 
 
 def _neighbours(own: Path) -> Iterator[Path]:
-    """Each directory with a ledger around `own`, once, as it is reached first."""
+    """Yield each directory with a ledger around `own`, once, as it is reached first."""
     here = own.resolve()
     seen = {here}
     around = [OUTPUTS, *(place for place in (here, *here.parents) if place.name == OUTPUTS.name)][:2]
@@ -129,7 +129,7 @@ def _neighbours(own: Path) -> Iterator[Path]:
 
 
 def _siblings(own: Path) -> Iterator[Path]:
-    """Where the other runs of a sweep are whose launcher is not ours."""
+    """Return where the other runs of a sweep are whose launcher is not ours."""
     return (path.parent for path in own.absolute().parent.glob(f"*/{NAME}"))
 
 
@@ -141,7 +141,7 @@ def _results(directory: Path, since: float) -> list[Result]:
 
 
 def written_at(directory: Path) -> float:
-    """When the ledger in `directory` was last written, in Unix seconds; 0 if it is gone."""
+    """Return when the ledger in `directory` was last written, in Unix seconds; 0 if it is gone."""
     log = directory / f"{NAME}-wal"
     written = [0.0]
     # Whoever closes the ledger just now removes its log.

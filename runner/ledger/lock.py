@@ -155,7 +155,7 @@ class _Lock:
         return True
 
     def _taken_without_locks(self, error: OSError) -> bool:
-        """Whether nobody who lives has signed the file, on a disk that has no locks."""
+        """Return whether nobody who lives has signed the file, on a disk that has no locks."""
         signed = _signature(self._directory)
         if signed is not None and (is_alive(signed) if is_local(signed) else _beats(self.path, signed)):
             return signed.get("pid") == os.getpid() and self._signed
@@ -164,7 +164,7 @@ class _Lock:
         return True
 
     def _lost(self) -> bool:
-        """Whether the file that is locked is no longer the one of this name."""
+        """Return whether the file that is locked is no longer the one of this name."""
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -209,14 +209,14 @@ def _signature(directory: Path) -> dict[str, Any] | None:  # Any: JSON
 
 
 def _beats(path: Path, signed: dict[str, Any]) -> bool:  # Any: JSON
-    """Whether who signed on another machine gives signs of life; earlier versions gave none."""
+    """Return whether who signed on another machine gives signs of life; earlier versions gave none."""
     with suppress(OSError):
         return not signed.get("machine") or abs(time.time() - path.stat().st_mtime) < _SILENCE
     return False
 
 
 def _held(path: Path, signed: dict[str, Any]) -> bool:  # Any: JSON
-    """Whether a process of this host holds the lock."""
+    """Return whether a process of this host holds the lock."""
     try:
         import fcntl
     except ImportError:  # Windows
@@ -276,7 +276,7 @@ def is_alive(told: Mapping[str, object]) -> bool:
 
 
 def _machine() -> str:
-    """A name for what numbers this process: the boot and, in a container, its own space of pids."""
+    """Return a name for what numbers this process: the boot and, in a container, its own space of pids."""
     parts = [socket.gethostname()]
     with suppress(OSError):
         parts.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip())
@@ -286,7 +286,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> str | None:
-    """When a process started, in the system's own words; None if that cannot be told."""
+    """Return when a process started, in the system's own words; None if that cannot be told."""
     with suppress(OSError, IndexError):
         # The name, in brackets, may hold anything; what follows it has fixed places.
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[19]

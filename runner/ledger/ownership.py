@@ -94,7 +94,7 @@ def _settled(ledger: Ledger, facts: Facts) -> Original | None:
 
 
 def _original(ledger: Ledger, place: Facts) -> Original | None:
-    """The directory that the ledger was copied from; None if it lies where it was, or was moved."""
+    """Return the directory that the ledger was copied from; None if it lies where it was, or was moved."""
     here, there = ledger.directory.resolve() / NAME, Path(str(place["path"]))
     same_file, same_host = place["inode"] == _inode(ledger), place["host"] == socket.gethostname()
     if there == here:
@@ -112,7 +112,7 @@ def _original(ledger: Ledger, place: Facts) -> Original | None:
 
 
 def _id_of(directory: Path) -> str | None:
-    """The name that tells a ledger from others, None if it cannot be read."""
+    """Return the name that tells a ledger from others, None if it cannot be read."""
     with suppress(LedgerError, OSError), Ledger(directory, readonly=True) as ledger:
         place = ledger.known_facts().get("place")
         return str(place["id"]) if isinstance(place, dict) and "id" in place else ""

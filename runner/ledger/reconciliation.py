@@ -133,7 +133,7 @@ def leads_elsewhere(place: Path, directory: str) -> bool:
 
 
 def _told(content: bytes, entry: Entry, directory: Path) -> Result | None:
-    """What `result.json` tells, if it can be read and is about this run."""
+    """Return what `result.json` tells, if it can be read and is about this run."""
     with suppress(ConfigError):
         told = result_of(content, directory / RESULT)
         return told if told.index == entry.number and same_work(told.config, entry.config) else None
@@ -206,7 +206,7 @@ def in_doubt(entry: Entry, directory: Path, reason: str) -> Result:
 
 
 def _first_trace(directory: Path) -> dt.datetime:
-    """When the run's directory was made, as far as its files tell."""
+    """Return when the run's directory was made, as far as its files tell."""
     for path in (directory / ".hydra" / "config.yaml", directory):
         with suppress(OSError):
             return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)

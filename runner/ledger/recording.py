@@ -72,7 +72,7 @@ def _entry(ledger: Ledger, run: Run, work: str) -> Entry:
 
 
 def has_ledger(directory: Path) -> bool:
-    """Whether `directory` holds a ledger."""
+    """Return whether `directory` holds a ledger."""
     return (directory / NAME).is_file()
 
 
@@ -95,7 +95,7 @@ class LedgerStore:
             self._made.add(run.index)
 
     def job_ids(self) -> set[str]:
-        """Every job that some run of these ledgers has now or had before."""
+        """Return every job that some run of these ledgers has now or had before."""
         ledgers = {id(ledger): ledger for ledger in self._ledgers.values()}
         return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
 
@@ -108,7 +108,7 @@ class LedgerStore:
         return [refused.get(place) or self._told(record) for place, record in enumerate(records)]
 
     def _committed(self, records: Sequence[Record]) -> dict[int, Exception]:
-        """The places of the records that no ledger has, and why."""
+        """Return the places of the records that no ledger has, and why."""
         states: dict[Ledger, dict[int, tuple[int, Result]]] = {}
         for place, record in enumerate(records):
             if record.durable or record.result.status is not RunStatus.PLANNED:

@@ -58,7 +58,7 @@ class Reuse:
             return []
 
     def _whole(self, place: Path, number: int) -> tuple[Path, Result] | None:
-        """A run's directory and record if every file is still what it was."""
+        """Return a run's directory and record if every file is still what it was."""
         try:
             with Ledger(place, readonly=True) as ledger:
                 entry = ledger.entry(number)
@@ -102,7 +102,7 @@ def link(run: Run, planned: Result, source: Result) -> Result:
 
 
 def _lacking(run: Run, source: Result) -> Iterator[str]:
-    """What the run asks for beside its file and does not get."""
+    """Yield what the run asks for beside its file and does not get."""
     request = run.config.request
     if isinstance(request, VideoRequest):
         names = [f"remote-{variant}" for variant in request.variants] + ["thumbnail"] * request.thumbnail
@@ -162,7 +162,7 @@ def _place(provider: ProviderConfig) -> str:
 
 
 def _by_content(value: Any) -> Any:  # Any: JSON
-    """The same with each file's hash in place of its record, whose name says nothing about the work."""
+    """Return the same with each file's hash in place of its record, whose name says nothing about the work."""
     if isinstance(value, dict):
         return value.get("sha256") or {key: _by_content(each) for key, each in value.items()}
     return [_by_content(each) for each in value] if isinstance(value, list) else value

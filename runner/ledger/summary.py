@@ -54,7 +54,7 @@ class Summary:
 
     @property
     def command(self) -> str | None:
-        """What goes on with it; None where nothing is left to do, or someone is at it."""
+        """Return what goes on with it; None where nothing is left to do, or someone is at it."""
         return None if self.running else go_on(self.states, self.directory, retryable=self.retryable)
 
 
@@ -91,7 +91,7 @@ def may_pass(kind: str, *, retryable: bool) -> bool:
 
 
 def go_on(states: Mapping[RunStatus, int], directory: Path, *, retryable: bool) -> str | None:
-    """The command that brings runs in these states further, None if none does."""
+    """Return the command that brings runs in these states further, None if none does."""
     left = {status for status, count in states.items() if count}
     resume = f"{RESUME} {word(os.fspath(directory))}"
     if any(status.unfinished and status is not RunStatus.UNCERTAIN for status in left):

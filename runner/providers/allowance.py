@@ -16,12 +16,12 @@ _YEAR = 366 * 86_400.0
 
 
 def exhausted(headers: Mapping[str, str]) -> bool:
-    """Whether no request, or no token for one, remains of what is allowed in a time."""
+    """Return whether no request, or no token for one, remains of what is allowed in a time."""
     return any(_remaining(headers, kind) == 0 for kind in ("requests", "tokens"))
 
 
 def renewal(headers: Mapping[str, str], *, refused: bool = False) -> float | None:
-    """Seconds until something is allowed again, None if something still is or nothing is said.
+    """Return seconds until something is allowed again, None if something still is or nothing is said.
 
     A refusal (`refused`) by itself says that nothing remains of what the headers leave open.
     """
@@ -35,7 +35,7 @@ def renewal(headers: Mapping[str, str], *, refused: bool = False) -> float | Non
 
 
 def duration(text: str) -> float | None:
-    """The seconds that "12ms", "1s", "6m0s" (OpenAI) or "17" (Azure) mean, None for what is no duration."""
+    """Return the seconds that "12ms", "1s", "6m0s" (OpenAI) or "17" (Azure) mean, None for what is no duration."""
     parts = re.findall(_PART, text)
     if parts and "".join(number + unit for number, unit in parts) == text:
         seconds: float | None = sum(float(number) * _SECONDS[unit] for number, unit in parts)

@@ -69,7 +69,7 @@ class Answer:
 
 
 def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
-    """What `response`, whose body was read, says."""
+    """Return what `response`, whose body was read, says."""
     text = redact(response.text)
     raw = read_json(response.text, redact)
     headers = response.headers
@@ -96,7 +96,7 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
 
 
 def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON
-    """The error object in a server's JSON; empty if there is none."""
+    """Return the error object in a server's JSON; empty if there is none."""
     if isinstance(raw, list) and len(raw) == 1:
         raw = raw[0]  # Google wraps it so
     if not isinstance(raw, dict):

@@ -81,7 +81,7 @@ def redactor(*sources: Secretive) -> Callable[[str], str]:
 
 
 def _spellings(secret: str) -> Iterator[str]:
-    """The secret as it is, and as addresses, JSON, pages and base64 (inside a longer text, too) write it."""
+    """Yield the secret as it is, and as addresses, JSON, pages and base64 (inside a longer text, too) write it."""
     yield from (secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], html.escape(secret))
     content = secret.encode()
     for before in range(3):

@@ -58,7 +58,7 @@ class AzureOpenAIProvider(SDKProvider):
             )
 
     def images(self) -> AsyncImages:
-        """The deployments route for a dated version, else the v1 route."""
+        """Return the deployments route for a dated version, else the v1 route."""
         return (self._dated or self._client).images
 
 

@@ -77,7 +77,7 @@ _NO_RESOURCE = rule_for(
 
 
 def azure_refusal(answer: Answer, call: Call) -> ProviderError | None:
-    """The error for a refusal that only Azure has; None for all that it words like OpenAI."""
+    """Return the error for a refusal that only Azure has; None for all that it words like OpenAI."""
     if answer.is_page or not 400 <= answer.status < 500 or answer.status in (408, 425, 429):
         return None
     rule = next((rule for rule in _RULES if rule.covers(answer)), None)

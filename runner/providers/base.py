@@ -28,7 +28,7 @@ class JobStatus(StrEnum):
 
     @property
     def terminal(self) -> bool:
-        """Whether the provider will change nothing any more."""
+        """Return whether the provider will change nothing any more."""
         return self in _TERMINAL
 
 
@@ -148,14 +148,14 @@ class Content(Protocol):
 
     @property
     def media_type(self) -> str | None:
-        """The Content-Type without its parameters."""
+        """Return the Content-Type without its parameters."""
 
     @property
     def length(self) -> int | None:
-        """The Content-Length in bytes, if the server gave one that counts the decoded body."""
+        """Return the Content-Length in bytes, if the server gave one that counts the decoded body."""
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body, piece by piece."""
+        """Return the body, piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ class Examinable(Protocol):
     """Where the credential comes from, for people; None if there is none."""
 
     def model_id(self, config: RunConfig) -> str:
-        """What is sent as `model`."""
+        """Return what is sent as `model`."""
 
     async def ask(self, path: str, action: str, **query: str) -> Reply:
         """GET `path` below the API's root; raises only if nothing was answered or signing failed."""
@@ -225,10 +225,10 @@ class Provider(Protocol):
     """What signs the requests, as `credential_mark` tells it; empty where nothing does."""
 
     def model_id(self, config: RunConfig) -> str:
-        """What is sent as `model`: the model's name, or the deployment's on Azure."""
+        """Return what is sent as `model`: the model's name, or the deployment's on Azure."""
 
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
-        """The request as sent, without file contents: what `result.json` records."""
+        """Return the request as sent, without file contents: what `result.json` records."""
 
     async def submit(self, config: RunConfig) -> Job:
         """Create one video job (paid)."""

@@ -74,7 +74,7 @@ class Body:
 
     @property
     def record(self) -> dict[str, Any]:  # Any: JSON values
-        """The request as JSON, with each file as its name, size and hash."""
+        """Return the request as JSON, with each file as its name, size and hash."""
         files = {name: [file.record for file in group] for name, group in self.files.items()}
         named = {name: group if len(group) > 1 else group[0] for name, group in files.items()}
         target = {} if self.target is None else {"video": self.target}
@@ -82,13 +82,13 @@ class Body:
 
 
 def build(config: RunConfig, model: str) -> Body:
-    """The request that a run makes, with `model` as its model; raises `ConfigError` if it cannot be made."""
+    """Return the request that a run makes, with `model` as its model; raises `ConfigError` if it cannot be made."""
     request = config.request
     return _video(config, request, model) if isinstance(request, VideoRequest) else _image(config, request, model)
 
 
 def check_body(config: RunConfig) -> list[Problem]:
-    """What keeps a run's request from being made as it was asked for."""
+    """Return what keeps a run's request from being made as it was asked for."""
     found = [*_overrides(config.request), *_misfits(config), *_images(config)]
     return [*found, *check_fit(config), *_source(config)]
 
@@ -114,7 +114,7 @@ def _video(config: RunConfig, request: VideoRequest, model: str) -> Body:
 
 
 def _derived(config: RunConfig, request: VideoRequest, extra: Mapping[str, Any], video: str) -> Body:  # Any: as above
-    """A request that starts from a finished video, as JSON: the SDK's forms carry no reference to a job."""
+    """Return a request that starts from a finished video, as JSON: the SDK's forms carry no reference to a job."""
     operation: Operation = "remix"
     fields = {"prompt": request.prompt}
     if request.made_by == "edit":
@@ -219,7 +219,7 @@ _IMAGES = frozenset({"generate", "edit"})
 
 
 def in_dialect(body: Body, dialect: Dialect) -> Body:
-    """The same request, said so that a server of this dialect reads all of it."""
+    """Return the same request, said so that a server of this dialect reads all of it."""
     extra = {dialect.name(key): value for key, value in body.extra.items()}
     if body.fields.get("size") == "auto" and not dialect.takes_auto:
         body = replace(body, fields={key: value for key, value in body.fields.items() if key != "size"})

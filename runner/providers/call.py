@@ -35,12 +35,12 @@ class Place:
 
     @property
     def azure(self) -> bool:
-        """Whether models are deployments here."""
+        """Return whether models are deployments here."""
         return self.provider == "azure_openai"
 
     @property
     def entra(self) -> bool:
-        """Whether requests are signed with tokens of Entra ID that renew themselves."""
+        """Return whether requests are signed with tokens of Entra ID that renew themselves."""
         return self.key_source == ENTRA_SOURCE
 
 
@@ -66,5 +66,5 @@ class Call:
 
     @property
     def details(self) -> dict[str, Any]:  # Any: keyword arguments of the errors
-        """What every error about this call carries."""
+        """Return what every error about this call carries."""
         return {"provider": self.place.provider, "model": self.model, "job_id": self.job_id}

@@ -161,7 +161,7 @@ def hide_queries() -> None:
 
 
 def _quiet(method: object) -> Any:  # Any: a method of any signature; callers see AsyncVideos' own
-    """The method beneath `typing_extensions.deprecated`.
+    """Return the method beneath `typing_extensions.deprecated`.
 
     "The Sora API is scheduled to shut down" is about OpenAI's own server; the protocol lives on at others. A filter
     would be global: `warnings.catch_warnings` is neither thread- nor task-safe, and `filterwarnings` would silence the

@@ -56,7 +56,7 @@ _ECHO = 4
 
 
 def categories(*nodes: object) -> list[str]:
-    """The filters that struck in any of these JSON objects, each once, with its severity."""
+    """Return the filters that struck in any of these JSON objects, each once, with its severity."""
     return list(dict.fromkeys(name for node in nodes for name in _struck(node)))
 
 
@@ -95,7 +95,7 @@ def filtered_reasons(raw: object) -> list[str]:
 
 
 def _without(message: str, prompt: str) -> str:
-    """The message without what it repeats of the prompt."""
+    """Return the message without what it repeats of the prompt."""
     if len(prompt.split()) > 1:
         message = re.sub(re.escape(prompt.strip()), " ", message, flags=re.IGNORECASE)
     words = message.split()

@@ -33,17 +33,17 @@ class Credential(Protocol):
 
     @property
     def header(self) -> Header:
-        """The header that carries it."""
+        """Return the header that carries it."""
 
     @property
     def source(self) -> str:
-        """Where it comes from, for people: the variable's name."""
+        """Return where it comes from, for people: the variable's name."""
 
     async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
-        """What the header holds; None says that there is nothing, or nothing but what the endpoint `refused`."""
+        """Return what the header holds; None says that there is nothing, or nothing but what the endpoint `refused`."""
 
     def secrets(self) -> tuple[str, ...]:
-        """Every word that must not be shown."""
+        """Return every word that must not be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ class EnvironmentCredential:
     secret: SecretStr
 
     async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
-        """The key or token, as its header wants it."""
+        """Return the key or token, as its header wants it."""
         if refused is not None:
             return None
         return SecretStr(f"Bearer {self.secret.get_secret_value()}") if self.header == "Authorization" else self.secret
 
     def secrets(self) -> tuple[str, ...]:
-        """The key or token."""
+        """Return the key or token."""
         return (self.secret.get_secret_value(),)
 
 
@@ -101,7 +101,7 @@ Keyed = OpenAIConfig | AzureOpenAIConfig | CompatibleConfig
 
 
 def resolve(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential:
-    """The credential of a provider's config; raises `ConfigError` naming the variable that is missing."""
+    """Return the credential of a provider's config; raises `ConfigError` naming the variable that is missing."""
     found = find(provider, env)
     if found is None:
         names = " or ".join(variables(provider))
@@ -110,7 +110,7 @@ def resolve(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential:
 
 
 def find(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential | None:
-    """The credential that the environment offers, if any."""
+    """Return the credential that the environment offers, if any."""
     for name in variables(provider):
         text = cleaned(env.get(name, ""))
         if text:
@@ -121,7 +121,7 @@ def find(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential | Non
 
 
 def variables(provider: Keyed) -> tuple[str, ...]:
-    """The names of the variables that may hold the credential, first found first used."""
+    """Return the names of the variables that may hold the credential, first found first used."""
     if not isinstance(provider, AzureOpenAIConfig):
         return () if provider.api_key_env is None else (provider.api_key_env,)
     if provider.auth == "api_key":
@@ -168,7 +168,7 @@ def headers(provider: EndpointConfig, env: Mapping[str, str]) -> ConfiguredHeade
 
 
 def is_token(text: str) -> bool:
-    """Whether this is a JSON web token by its form, as Entra ID issues them."""
+    """Return whether this is a JSON web token by its form, as Entra ID issues them."""
     return _JWT.match(text) is not None
 
 

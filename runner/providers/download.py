@@ -54,18 +54,18 @@ class Download:
 
     @property
     def media_type(self) -> str | None:
-        """The Content-Type without its parameters."""
+        """Return the Content-Type without its parameters."""
         return self._response.headers.get("content-type", "").partition(";")[0].strip().lower() or None
 
     @property
     def length(self) -> int | None:
-        """The Content-Length in bytes, if it counts what `chunks` gives."""
+        """Return the Content-Length in bytes, if it counts what `chunks` gives."""
         text = self._response.headers.get("content-length", "")
         encoded = self._response.headers.get("content-encoding", "identity") != "identity"
         return int(text) if text.isdecimal() and not encoded else None
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, piece by piece; raises a retryable error where it breaks off."""
+        """Yield the body, piece by piece; raises a retryable error where it breaks off."""
         if self._head:
             yield bytes(self._head)
         async for chunk in self._rest():
@@ -169,14 +169,14 @@ def gone(error: RunnerError, response: httpx2.Response) -> RunnerError:
 
 
 def _is_over(response: httpx2.Response) -> bool:
-    """Whether the time that an address carries in its signature has passed where it leads to."""
+    """Return whether the time that an address carries in its signature has passed where it leads to."""
     asked, now = dict(response.url.params), server_time(response.headers)
     ends = [end for name in _TIMES if name in asked and (end := _end(asked, name)) is not None]
     return now is not None and any(now > end + _CLOCKS for end in ends)
 
 
 def _end(asked: Mapping[str, str], name: str) -> float | None:
-    """When the signature's time ends, in Unix seconds; S3 counts from its beginning, Azure writes a date."""
+    """Return when the signature's time ends, in Unix seconds; S3 counts from its beginning, Azure writes a date."""
     if name not in ("X-Amz-Expires", "X-Goog-Expires"):
         return moment(asked[name])
     begun, seconds = date_of(asked.get(name.replace("Expires", "Date"), "")), finite(asked[name])

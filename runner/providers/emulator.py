@@ -51,7 +51,7 @@ _waiting = threading.Lock()
 
 
 def start(config: EmulatorConfig) -> EmulatorProcess:
-    """The running emulator for this config, started if it is not; it ends with this process."""
+    """Return the running emulator for this config, started if it is not; it ends with this process."""
     # A fork has its parent's cache but not its parent's pipes: its id makes it start its own.
     return _start(config.state_file.absolute(), config.latency, config.dialect, os.getpid())
 

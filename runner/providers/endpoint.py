@@ -39,7 +39,7 @@ class Endpoint:
 
 
 def resolve(provider: ProviderConfig) -> Endpoint:
-    """The endpoint of a provider's config; raises `ConfigError` where there is none."""
+    """Return the endpoint of a provider's config; raises `ConfigError` where there is none."""
     match provider:
         case OpenAIConfig():
             base = _openai_base(provider.base_url or OPENAI_URL)
@@ -73,7 +73,7 @@ def split(url: str) -> SplitResult:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether what is sent to `host` never leaves this machine."""
+    """Return whether what is sent to `host` never leaves this machine."""
     name = (host or "").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -93,13 +93,13 @@ def origin(parts: SplitResult) -> str:
 
 
 def api_version(provider: AzureOpenAIConfig) -> str | None:
-    """The version that the user wrote: in `base_url`'s query, else in the config."""
+    """Return the version that the user wrote: in `base_url`'s query, else in the config."""
     query = dict(parse_qsl((provider.base_url or "").partition("?")[2].partition("#")[0]))
     return query.get("api-version") or provider.api_version or None
 
 
 def is_api_version(version: str) -> bool:
-    """Whether Azure could have published an API version of this form."""
+    """Return whether Azure could have published an API version of this form."""
     return _DATED.match(version) is not None or version.lower() in _ROLLING | {"latest"}
 
 
@@ -163,12 +163,12 @@ _SOVEREIGN = {
 
 
 def is_azure(host: str | None) -> bool:
-    """Whether `host` is named as Azure names its AI resources, in any cloud."""
+    """Return whether `host` is named as Azure names its AI resources, in any cloud."""
     return _AZURE_HOST.search(_plain(host)) is not None
 
 
 def cloud_of(host: str | None) -> Cloud:
-    """The cloud of a resource's host; a name that is none of Azure's counts as the public cloud's."""
+    """Return the cloud of a resource's host; a name that is none of Azure's counts as the public cloud's."""
     found = _AZURE_HOST.search(_plain(host))
     return _SOVEREIGN.get(found.group(2), PUBLIC) if found else PUBLIC
 

@@ -77,7 +77,7 @@ class EntraCredential:
         self._asked_at = 0.0
 
     async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
-        """The header with a token that is valid; None if nothing but the `refused` one can be had.
+        """Return the header with a token that is valid; None if nothing but the `refused` one can be had.
 
         Raises `AuthenticationError` if nobody is signed in, `HTTPConnectionError` if Entra ID cannot be reached.
         """
@@ -89,7 +89,7 @@ class EntraCredential:
         return None if token.header == refused else token.header
 
     def secrets(self) -> tuple[str, ...]:
-        """The tokens of late."""
+        """Return the tokens of late."""
         return tuple(self._known)
 
     async def _renewed(self, token: _Token) -> _Token:
@@ -103,7 +103,7 @@ class EntraCredential:
             return token
 
     async def _fetch(self, *, afresh: bool = False) -> _Token:
-        """A new token; whoever asks while one is being fetched shares it, or its failure."""
+        """Return a new token; whoever asks while one is being fetched shares it, or its failure."""
         if self._fetching is None or (self._fetching.done() and not self._just_refused(self._fetching)):
             self._asked_at = self._clock()
             self._fetching = asyncio.create_task(self._fetched(afresh=afresh))
@@ -112,7 +112,7 @@ class EntraCredential:
         return await asyncio.shield(self._fetching)
 
     def _just_refused(self, task: asyncio.Task[_Token]) -> bool:
-        """Whether signing in failed a moment ago: who was under way to ask then needs no answer of its own."""
+        """Return whether signing in failed a moment ago: who was under way to ask then needs no answer of its own."""
         refused = not task.cancelled() and isinstance(task.exception(), AuthenticationError)
         return refused and self._clock() - self._asked_at < _MOMENT_SECONDS
 
@@ -136,7 +136,7 @@ class EntraCredential:
 
 
 def entra_credential(config: AzureOpenAIConfig, given: TokenCredential | None = None) -> EntraCredential:
-    """What signs for a config's resource: the `given` credential, else azure-identity's, made when first used.
+    """Return what signs for a config's resource: the `given` credential, else azure-identity's, made when first used.
 
     Raises `ConfigError` where azure-identity is needed and not installed.
     """
@@ -165,7 +165,7 @@ async def _aside(function: Callable[[], AccessToken]) -> AccessToken:
 
 
 def _failure(error: Exception, scope: str) -> RunnerError:
-    """The error of ours for what azure-identity raised."""
+    """Return the error of ours for what azure-identity raised."""
     said, *attempts = _lines(error)
     code = type(error).__name__
     # By name: a credential that was handed in may come without azure-core.
@@ -181,7 +181,7 @@ def _failure(error: Exception, scope: str) -> RunnerError:
 
 
 def _lines(error: Exception) -> list[str]:
-    """What went wrong, then each way to sign in that was tried, as azure-identity indents them."""
+    """Return what went wrong, then each way to sign in that was tried, as azure-identity indents them."""
     first, *more = str(error).splitlines() or [type(error).__name__]
     tried = [_TWICE.sub(r"\1:", one_line(line, 160)) for line in more if line.startswith("\t")]
     return [one_line(first, 300).rstrip("."), *(f"tried {line}" for line in tried)]
@@ -192,7 +192,7 @@ _MISSING = "entra_id needs azure-identity, which is not installed"
 
 
 def identity(config: AzureOpenAIConfig) -> TokenCredential:
-    """A new credential, which signs in when it is first asked for a token."""
+    """Return a new credential, which signs in when it is first asked for a token."""
     from azure.identity import DefaultAzureCredential, ManagedIdentityCredential
 
     # Without a handler Python prints its warnings, each failed attempt twice; the error says it all.
@@ -204,7 +204,7 @@ def identity(config: AzureOpenAIConfig) -> TokenCredential:
 
 
 def scope_of(config: AzureOpenAIConfig) -> str:
-    """What tokens are asked for."""
+    """Return what tokens are asked for."""
     return config.token_scope or cloud_of(urlsplit(config.base_url or "").hostname).token_scope
 
 
@@ -215,7 +215,7 @@ def require_identity() -> None:
 
 
 def check_identity(config: AzureOpenAIConfig) -> Iterator[Problem]:
-    """What can be said against signing in by Entra ID without doing it."""
+    """Yield what can be said against signing in by Entra ID without doing it."""
     if config.auth != "entra_id":
         for name in ("tenant_id", "client_id", "managed_identity", "token_scope"):
             if getattr(config, name):
@@ -232,7 +232,7 @@ def check_identity(config: AzureOpenAIConfig) -> Iterator[Problem]:
 
 
 def _options(config: AzureOpenAIConfig) -> dict[str, Any]:  # Any: keyword arguments of azure-identity
-    """What leads a sign-in away from its defaults; a key that is absent is read from AZURE_* variables."""
+    """Return what leads a sign-in away from its defaults; a key that is absent is read from AZURE_* variables."""
     options: dict[str, Any] = {}  # Any: as above
     if config.client_id is not None:
         options |= {"managed_identity_client_id": config.client_id, "workload_identity_client_id": config.client_id}

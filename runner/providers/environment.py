@@ -44,7 +44,7 @@ class Proxy:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a proxy's address; raises `ValueError` where it is none."""
+    """Return the parts of a proxy's address; raises `ValueError` where it is none."""
     parts = urlsplit(url)
     _ = parts.port
     if not parts.hostname or any(letter.isspace() for letter in parts.hostname):
@@ -73,7 +73,7 @@ def _with_port(host: str, port: int | None) -> str:
 
 
 def _excepted(host: str, proxies: dict[str, str]) -> bool:
-    """Whether NO_PROXY names a network that holds the address `host`."""
+    """Return whether NO_PROXY names a network that holds the address `host`."""
     try:
         address = ip_address(host)
     except ValueError:
@@ -89,7 +89,7 @@ def _excepted(host: str, proxies: dict[str, str]) -> bool:
 
 
 def _variable(name: str) -> str:
-    """The variable as it is spelled in the environment, lower case first, as it is read."""
+    """Return the variable as it is spelled in the environment, lower case first, as it is read."""
     return next((spelled for spelled in (name, name.upper()) if os.environ.get(spelled)), "the system's proxy settings")
 
 

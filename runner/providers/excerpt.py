@@ -11,7 +11,7 @@ _LONGEST_PAGE = 20_000
 
 
 def excerpt(page: str, limit: int = 160) -> str:
-    """The title and first words of a page, without markup."""
+    """Return the title and first words of a page, without markup."""
     page = page[:_LONGEST_PAGE]
     title = _TITLE.search(page)
     heading = f"{title.group(1)}: " if title else ""

@@ -141,7 +141,7 @@ class Reach:
         return self._home_zone or Zone.PUBLIC
 
     async def _look_home_up(self) -> Zone | None:
-        """Where the home leads; None where its name does not resolve."""
+        """Return where the home leads; None where its name does not resolve."""
         host = self._home.hostname or ""
         spelled = ip_of(host)
         if spelled is not None:

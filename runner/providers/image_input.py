@@ -20,14 +20,14 @@ _HEAD = 16
 
 
 def inputs(request: ImageRequest) -> dict[str, tuple[File, ...]]:
-    """The files of an edit by the API's fields; what lies at an address is a `Remote`."""
+    """Return the files of an edit by the API's fields; what lies at an address is a `Remote`."""
     single = {field: getattr(request, key) for field, key in OVERLAYS.items()}
     overlays = {field: (_input(image),) for field, image in single.items() if image is not None}
     return {"image": tuple(map(_input, request.image_list)), **overlays}
 
 
 def check(config: RunConfig, request: ImageRequest) -> list[Problem]:
-    """What keeps images from being uploaded: unreadable, unencrypted, or an overlay that does not fit."""
+    """Return what keeps images from being uploaded: unreadable, unencrypted, or an overlay that does not fit."""
     given = {f"request.image_list.{index}": image for index, image in enumerate(request.image_list)}
     overlays = {f"request.{key}": getattr(request, key) for key in OVERLAYS.values()}
     given |= {key: image for key, image in overlays.items() if image is not None}
@@ -107,7 +107,7 @@ def frame_size(config: RunConfig) -> tuple[int, int] | None:
 
 
 def check_fit(config: RunConfig) -> Iterator[Problem]:
-    """The images at hand that have another size than the video; `model.validation` decides how grave it is."""
+    """Yield the images at hand that have another size than the video; `model.validation` decides how grave it is."""
     request, size = config.request, frame_size(config)
     if not isinstance(request, VideoRequest) or request.video is not None:
         return

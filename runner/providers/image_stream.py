@@ -69,7 +69,7 @@ async def _tell(raw: Mapping[str, Any], on_partial: OnPartial | None) -> None:  
 
 
 def _counts(index: object) -> TypeGuard[int]:
-    """Whether this is a number that a file can be named by."""
+    """Return whether this is a number that a file can be named by."""
     return isinstance(index, int) and not isinstance(index, bool) and 0 <= index < _MOST_PARTIALS
 
 

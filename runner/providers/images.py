@@ -87,7 +87,7 @@ def image_file(content: bytes, headers: Mapping[str, str]) -> ImageBatch | None:
 
 
 def _is_text_of_file(content: bytes) -> bool:
-    """Whether a body is an image as base64 or a data URL, and nothing else."""
+    """Return whether a body is an image as base64 or a data URL, and nothing else."""
     text = content.strip()
     if text[:5].lower() == b"data:":
         return text[:11].lower() == b"data:image/"  # else a stream of events
@@ -108,7 +108,7 @@ def lacks_images(raw: object) -> bool:
 
 
 def _holds(place: object) -> bool:
-    """Whether something stands in a place for images."""
+    """Return whether something stands in a place for images."""
     if isinstance(place, dict):
         return any(_holds(value) for key, value in place.items() if plain(key) not in _PROMPTS)
     return any(map(_holds, place)) if isinstance(place, list) else bool(place)
@@ -122,7 +122,7 @@ def _is_under_way(raw: Mapping[str, Any]) -> bool:  # Any: JSON
 
 
 def _found(node: object, key: str = "data", depth: int = 0) -> Iterator[GeneratedImage]:
-    """The images in an answer, in their order."""
+    """Yield the images in an answer, in their order."""
     if isinstance(node, str):
         yield from _spelled(node, key, depth)
     elif isinstance(node, list) and depth < _DEEPEST:
@@ -140,7 +140,7 @@ def _found(node: object, key: str = "data", depth: int = 0) -> Iterator[Generate
 
 
 def _spelled(text: str, key: str, depth: int) -> Iterator[GeneratedImage]:
-    """The image that a bare text is, where images stand."""
+    """Yield the image that a bare text is, where images stand."""
     if key not in _HOLDERS or not text:
         return
     if _ADDRESS.match(text) and len(text) < _LONGEST_KEPT and not text.startswith("data:"):
@@ -170,7 +170,7 @@ def _named(values: Mapping[str, Any]) -> Iterator[str]:  # Any: JSON
 
 
 def _light(node: object, key: str = "", depth: int = 0) -> Any:  # Any: JSON
-    """The same without the images' data."""
+    """Return the same without the images' data."""
     if isinstance(node, str):
         heavy = key in _DATA or len(node) > _LONGEST_KEPT or node.startswith("data:image")
         heavy = heavy or (key in _HOLDERS and len(node) > _LONGEST_TEXT)
@@ -184,7 +184,7 @@ def _light(node: object, key: str = "", depth: int = 0) -> Any:  # Any: JSON
 
 
 def _usage(usage: object, images: int) -> ImageUsage | None:
-    """The tokens that a call used; None for numbers that cannot be true, as of gateways that count none."""
+    """Return the tokens that a call used; None for numbers that cannot be true, as of gateways that count none."""
     if not isinstance(usage, dict):
         return None
     details = _details(usage, "input_tokens_details")

@@ -98,7 +98,7 @@ def _kind(response: httpx2.Response) -> str:
 
 
 def _limit(response: httpx2.Response) -> int | None:
-    """How many bytes the body may have; None where whoever writes it to disk counts them."""
+    """Return how many bytes the body may have; None where whoever writes it to disk counts them."""
     request = response.request
     if not response.is_success:
         return MAX_BYTES
@@ -112,7 +112,7 @@ def _limit(response: httpx2.Response) -> int | None:
 
 
 def _decoded(response: httpx2.Response) -> httpx2.AsyncByteStream:
-    """The body without its compression, so that what is counted is what memory would hold."""
+    """Return the body without its compression, so that what is counted is what memory would hold."""
     if response.headers.get("content-encoding", "identity") == "identity" and isinstance(
         response.stream, httpx2.AsyncByteStream
     ):

@@ -114,7 +114,7 @@ class _Level:
         self.values = {plain(key): value for key, value in raw.items() if value not in (None, "", [], {})}
 
     def get(self, names: Iterable[str]) -> Any:  # Any: JSON
-        """The first of these values that is there and not empty."""
+        """Return the first of these values that is there and not empty."""
         for name in names:
             if name in self.values:
                 return self.values[name]
@@ -122,7 +122,7 @@ class _Level:
 
     @cached_property
     def name(self) -> str | None:
-        """The id by which it calls the job; that of a request is none."""
+        """Return the id by which it calls the job; that of a request is none."""
         for key in IDS:
             name = _id(self.values.get(key))
             if name is not None and is_id(name):
@@ -150,7 +150,7 @@ class _Level:
 
     @property
     def rank(self) -> int:
-        """How much it tells of a job, from 0 on: an envelope's success may be the request's own."""
+        """Return how much it tells of a job, from 0 on: an envelope's success may be the request's own."""
         word = self.word
         status = job_status(word or "")
         if status is JobStatus.UNKNOWN:
@@ -232,7 +232,7 @@ def request_id(headers: Mapping[str, str]) -> str | None:
 
 
 def _levels(value: object, job_id: str | None = None, depth: int = 0) -> Iterator[_Level]:
-    """The objects in which an answer may tell of its job, from the outermost on."""
+    """Yield the objects in which an answer may tell of its job, from the outermost on."""
     if isinstance(value, str) and value.lstrip()[:1] == "{":
         # Its strings were redacted as one text, and can spell what no file can hold.
         value = read_json(value, str)
@@ -271,7 +271,7 @@ def _id(value: object) -> str | None:
 
 
 def _merged(levels: Sequence[_Level], level: _Level) -> dict[str, Any]:  # Any: JSON
-    """What the answer says as a whole, the object of the job uppermost."""
+    """Return what the answer says as a whole, the object of the job uppermost."""
     if level is levels[0]:
         return level.raw
     return {**levels[0].raw, **level.raw}
@@ -283,7 +283,7 @@ def _request_named(levels: Sequence[_Level], name: str) -> str | None:
 
 
 def _bad_code(level: _Level) -> bool:
-    """Whether an envelope's code says that the request has failed."""
+    """Return whether an envelope's code says that the request has failed."""
     code = level.get(("code", "errcode", "statuscode", "success"))
     return isinstance(code, str | int) and str(code).strip().lower() not in _GOOD_CODES
 
@@ -314,7 +314,7 @@ def _reason(levels: Sequence[_Level], level: _Level, status: JobStatus) -> tuple
 
 
 def _objects(errors: Iterable[object]) -> Iterator[dict[str, Any]]:  # Any: JSON
-    """The errors that are objects, and what those hold themselves."""
+    """Yield the errors that are objects, and what those hold themselves."""
     for error in errors:
         if isinstance(error, dict):
             yield error
@@ -326,7 +326,7 @@ def _messages(level: _Level) -> list[str]:
 
 
 def _texts(node: object, depth: int = 0) -> Iterator[str]:
-    """What an error says, in words."""
+    """Yield what an error says, in words."""
     if isinstance(node, str):
         if node.strip().lower() not in _NOTHING:
             yield one_line(node, _LONGEST_REASON)
@@ -340,7 +340,7 @@ def _texts(node: object, depth: int = 0) -> Iterator[str]:
 
 
 def _code(errors: Iterable[object], levels: Iterable[_Level]) -> str | None:
-    """The code of an error: its own, else one beside it."""
+    """Return the code of an error: its own, else one beside it."""
     own = (_Level(error).values.get(name) for error in _objects(errors) for name in _ERROR_CODES)
     beside = (level.values.get(name) for level in levels for name in _CODES)
     codes = (str(code) for each in (own, beside) for code in each if isinstance(code, str | int))
@@ -348,7 +348,7 @@ def _code(errors: Iterable[object], levels: Iterable[_Level]) -> str | None:
 
 
 def _says(error: object) -> bool:
-    """Whether an error is more than the word that there is none."""
+    """Return whether an error is more than the word that there is none."""
     return any(_texts(error)) or _code([error], ()) is not None
 
 
@@ -360,7 +360,7 @@ def _percent(value: object) -> float:
 
 
 def _expiry(value: object, created: float | None) -> float | None:
-    """When the file is no longer kept; a moment before the job is a server's way of saying nothing."""
+    """Return when the file is no longer kept; a moment before the job is a server's way of saying nothing."""
     told = moment(value)
     return told if told is not None and told > (BEFORE_ALL_JOBS if created is None else created) else None
 

@@ -36,7 +36,7 @@ def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
 
 
 def _named_by(url: httpx2.URL) -> str | None:
-    """The job's id in an address: behind the word for a collection of jobs, or in the query."""
+    """Return the job's id in an address: behind the word for a collection of jobs, or in the query."""
     told = {plain(name): value for name, value in url.params.items()}
     if (asked := next((told[name] for name in IDS[1:] if told.get(name)), None)) is not None:
         return asked

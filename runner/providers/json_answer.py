@@ -101,7 +101,7 @@ def _clean(value: Any, redact: Callable[[str], str]) -> Any:  # Any: JSON
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The data of each event in `text`, and whatever stands between events."""
+    """Yield the data of each event in `text`, and whatever stands between events."""
     if text.lstrip()[:1] in ("{", "["):
         yield text
         return
@@ -121,7 +121,7 @@ class _Events:
         """Characters that are held."""
 
     def take(self, line: str) -> Iterator[str]:
-        """The data of the event that ends with this line, if one does."""
+        """Yield the data of the event that ends with this line, if one does."""
         name, _, value = line.partition(":")
         if not line or line.isspace():
             yield "\n".join(self._data)
@@ -135,13 +135,13 @@ class _Events:
             self.size += len(line)
 
     def end(self) -> Iterator[str]:
-        """The data of the last event, and whatever stands between events."""
+        """Yield the data of the last event, and whatever stands between events."""
         yield "\n".join(self._data)
         yield "\n".join(self._rest)
 
 
 def _values(text: str) -> Iterator[Any]:  # Any: JSON
-    """The JSON values that follow one another in `text`."""
+    """Yield the JSON values that follow one another in `text`."""
     decoder = json.JSONDecoder(parse_int=_whole_number)
     place = _end_of_gap(text, 0)
     while place < len(text):
@@ -160,7 +160,7 @@ def _end_of_gap(text: str, place: int) -> int:
 
 
 def _begun(text: str, decoder: json.JSONDecoder) -> Iterator[Any]:  # Any: JSON
-    """What came whole of the value that `text` begins and does not end."""
+    """Yield what came whole of the value that `text` begins and does not end."""
     owed: list[str] = []
     cut, closing, end = 0, "", len(text.rstrip())
     for token in _TOKENS.finditer(text) if text[:1] in ("{", "[") else ():

@@ -16,7 +16,7 @@ _PAGE_WRAPPERS = ("data", "result", "response", "output")
 
 
 def read_page(raw: object, limit: int) -> JobPage | None:
-    """The page that `raw` is, the answer to a request for `limit` jobs; None if it is no list."""
+    """Return the page that `raw` is, the answer to a request for `limit` jobs; None if it is no list."""
     told = _told({"data": raw} if isinstance(raw, list) else raw)
     if told is None:
         return None
@@ -29,7 +29,7 @@ def read_page(raw: object, limit: int) -> JobPage | None:
 
 
 def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
-    """The object that holds the list: the answer itself, or what it wraps up."""
+    """Return the object that holds the list: the answer itself, or what it wraps up."""
     if not isinstance(raw, dict):
         return None
     name = next((name for name in _LISTS if name in raw), None)
@@ -40,7 +40,7 @@ def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
 
 
 def unlisted(call: Call) -> BadRequestError:
-    """The error for a server that lists no jobs unless it is told of which backend; nothing was asked."""
+    """Return the error for a server that lists no jobs unless it is told of which backend; nothing was asked."""
     return BadRequestError(
         f"{call.place.host} lists jobs only for a backend that is named: provider.custom_llm_provider=NAME, as openai, "
         "azure or hosted_vllm, also when resuming",

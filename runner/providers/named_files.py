@@ -81,7 +81,7 @@ def _texts(value: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tupl
 
 
 def _json_in(text: str) -> Any:  # Any: JSON
-    """What a text holds that is JSON itself, as some servers write a job's metadata; None for any other text."""
+    """Return what a text holds that is JSON itself, as some servers write a job's metadata; None for any other text."""
     if text.lstrip()[:1] not in ("{", "["):
         return None
     try:
@@ -91,7 +91,7 @@ def _json_in(text: str) -> Any:  # Any: JSON
 
 
 def _score(keys: tuple[str, ...], text: str, *, picture: bool) -> int:
-    """How much `text`, which stands below `keys`, looks like the file's address; 0: not at all."""
+    """Return how much `text`, which stands below `keys`, looks like the file's address; 0: not at all."""
     words = [{word.lower() for word in _WORD.findall(key)} for key in keys]
     everything = frozenset[str]().union(*words)
     wanted, unwanted = (_IMAGE, _VIDEO) if picture else (_VIDEO, _IMAGE)

@@ -39,7 +39,7 @@ _AMBIENT = Problem(
 
 
 def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: float | None = None) -> list[Problem]:
-    """What keeps requests from being sent: address, credential, API version.
+    """Return what keeps requests from being sent: address, credential, API version.
 
     `env` is the environment, `.env` included; `now` is in Unix seconds. No secret is repeated.
     """

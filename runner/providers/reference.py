@@ -52,7 +52,7 @@ class File:
 
     @property
     def record(self) -> dict[str, str | int]:
-        """What tells this image from others, without its content."""
+        """Return what tells this image from others, without its content."""
         return {"file": self.name, "bytes": len(self.content), "sha256": hashlib.sha256(self.content).hexdigest()}
 
 
@@ -69,7 +69,7 @@ class Remote(File):
 
     @property
     def record(self) -> dict[str, str | int]:
-        """Where it comes from."""
+        """Return where it comes from."""
         return {"url": self.url}
 
 
@@ -109,7 +109,7 @@ def media_type(content: bytes) -> str | None:
 
 
 def named(stem: str, content: bytes, origin: str = "the data URL") -> File:
-    """The image that `content` is; raises `ConfigError` if it is of no kind that is taken."""
+    """Return the image that `content` is; raises `ConfigError` if it is of no kind that is taken."""
     kind = media_type(content)
     if kind is None:
         raise ConfigError(f"{origin} is no PNG, JPEG or WebP image", hint="convert it first")
@@ -168,7 +168,7 @@ _ID = "video_"
 
 
 def source_id(config: RunConfig, video: str) -> str:
-    """The id of the job that made `video`; raises `ConfigError` where the run cannot start from it."""
+    """Return the id of the job that made `video`; raises `ConfigError` where the run cannot start from it."""
     if Path(video).is_absolute() and os.path.isdir(video):  # noqa: PTH112 - an id may be longer than a name may be
         return _job_of(config, Path(video), read_result(Path(video)))
     if video.startswith(_PATHS) or (os.sep in video and not video.startswith(_ID)):

@@ -53,7 +53,7 @@ _OF_THE_ADDRESS = frozenset({401, 404, 405, 407, 410})
 
 
 def refusal(answer: Answer, call: Call) -> RunnerError:
-    """The error for an answer that is no success, or no answer of the API's."""
+    """Return the error for an answer that is no success, or no answer of the API's."""
     special = azure_refusal(answer, call) if call.place.azure else None
     if special is None and not about_quota(answer.status, answer.words, answer.said):
         special = worded_refusal(answer, call)
@@ -203,7 +203,7 @@ def _no_model(answer: Answer, call: Call) -> ProviderError:
 
 
 def _absent(answer: Answer, call: Call) -> RunnerError:
-    """A 404 may pass, as while a gateway is redeployed, or come of another key; only plain words are final."""
+    """Return what a 404 means: it may pass, or come of another key; only plain words are final."""
     details = _details(answer, call)
     details["code"] = details["code"] or ("gone" if answer.status == 410 else "not_found")
     if answer.says_gone:

@@ -23,7 +23,7 @@ def create(
     transport: httpx2.AsyncBaseTransport | None = None,
     credential: TokenCredential | None = None,
 ) -> Provider:
-    """The provider that `config` describes, with its credential from `env` (default: the process's environment).
+    """Return the provider that `config` describes, with its credential from `env` (default: the process's environment).
 
     It belongs to the event loop that first uses it. `transport` replaces the network, `credential` what signs for an
     Azure resource: any synchronous credential of azure-identity. Raises `ConfigError` if the credential or the address

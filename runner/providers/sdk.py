@@ -98,15 +98,15 @@ class SDKProvider:
         self._streaming = videos.with_streaming_response
 
     def model_id(self, config: RunConfig) -> str:
-        """What is sent as `model`."""
+        """Return what is sent as `model`."""
         return config.sent_model
 
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
-        """The request as sent, with each file as its name, size and hash."""
+        """Return the request as sent, with each file as its name, size and hash."""
         return self.build(config).record
 
     def build(self, config: RunConfig) -> Body:
-        """The request that a run makes, as the dialect puts it."""
+        """Return the request that a run makes, as the dialect puts it."""
         return in_dialect(build(config, self.model_id(config)), self._dialect)
 
     async def submit(self, config: RunConfig) -> Job:
@@ -257,7 +257,7 @@ class SDKProvider:
         await self._http.aclose()
 
     def images(self) -> AsyncImages:
-        """The resource that image requests go through."""
+        """Return the resource that image requests go through."""
         return self._client.images
 
     async def _hear_time(self, response: httpx2.Response) -> None:
@@ -336,7 +336,7 @@ class SDKProvider:
         return batch
 
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> Download | TextFile:
-        """The file from its route, else from where the answer or the job says that it is."""
+        """Return the file from its route, else from where the answer or the job says that it is."""
         also = named_files(job.raw) if variant == "video" else []
         try:
             named = omit if variant == "video" and not self._dialect.names_variant else variant
@@ -355,7 +355,7 @@ class SDKProvider:
     async def _file(
         self, response: httpx2.Response, call: Call, also: Sequence[str] = (), *, picture: bool, follow: int = 2
     ) -> Download | TextFile:
-        """The file that a success carries, else the one that its JSON or `also` names."""
+        """Return the file that a success carries, else the one that its JSON or `also` names."""
         download = self._download(response, call)
         try:
             message = await download.message()
@@ -409,7 +409,7 @@ class SDKProvider:
         return replace(reply, said=read_answer(response, self._redact).message, error=error)
 
     def _json(self, response: httpx2.Response) -> Any:  # Any: JSON
-        """The last JSON value of the body, as of a stream of events; None if there is none."""
+        """Return the last JSON value of the body, as of a stream of events; None if there is none."""
         return next(reversed(self._documents(response)), None)
 
     def _documents(self, response: httpx2.Response) -> list[Any]:  # Any: JSON
@@ -444,11 +444,11 @@ def _parsed(body: bytes) -> Any:  # Any: JSON
 
 
 def _shortened(message: httpx2.Response) -> httpx2.Response:
-    """The answer as it is shown, without the megabytes that it may hold."""
+    """Return the answer as it is shown, without the megabytes that it may hold."""
     content = message.content[:_SHOWN_BYTES]
     return httpx2.Response(message.status_code, headers=message.headers, content=content, request=message.request)
 
 
 async def _opened(context: Any) -> httpx2.Response:  # Any: the SDK's class for responses that are read later is private
-    """The response of a request whose body is not read yet; its reader closes it."""
+    """Return the response of a request whose body is not read yet; its reader closes it."""
     return cast("httpx2.Response", (await context.__aenter__()).http_response)

@@ -50,7 +50,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 
 
 def translate(error: Exception, call: Call, redact: Redact) -> RunnerError:
-    """The error of ours that `error`, raised by `call`, amounts to."""
+    """Return the error of ours that `error`, raised by `call`, amounts to."""
     if isinstance(error, RunnerError):
         return error
     if isinstance(error, openai.APIStatusError):
@@ -65,7 +65,7 @@ def translate(error: Exception, call: Call, redact: Redact) -> RunnerError:
 
 
 def refused(response: httpx2.Response, call: Call, redact: Redact) -> RunnerError:
-    """The error that an error response stands for; its body was read."""
+    """Return the error that an error response stands for; its body was read."""
     answer = read_answer(response, redact)
     # 408 is sent by gateways too, when the service behind them may long have begun.
     if call.paid and (answer.status >= 500 or answer.status == 408):
@@ -108,12 +108,12 @@ def _broken(error: BaseException, call: Call, redact: Redact) -> RunnerError:
 
 
 def _failed_at_proxy(error: BaseException) -> bool:
-    """Whether the way ended at the proxy; TLS begins behind it."""
+    """Return whether the way ended at the proxy; TLS begins behind it."""
     return not isinstance(error, httpx2.PoolTimeout) and not any(isinstance(e, ssl.SSLError) for e in _causes(error))
 
 
 def _is_wrong_proxy(error: BaseException) -> bool:
-    """Whether this is what a wrong setting leads to: nobody there, or a password that is wanted."""
+    """Return whether this is what a wrong setting leads to: nobody there, or a password that is wanted."""
     nobody = any(isinstance(cause, socket.gaierror | ConnectionRefusedError) for cause in _causes(error))
     return nobody or (isinstance(error, httpx2.ProxyError) and "407" in str(error))
 
@@ -166,7 +166,7 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def stream_failure(error: openai.APIError, call: Call, redact: Redact) -> RunnerError:
-    """What the error event of a stream means: the generation was begun and has failed, as a job fails."""
+    """Return what the error event of a stream means: the generation was begun and has failed, as a job fails."""
     body = kept(error.body, redact) if isinstance(error.body, dict) else {}
     code = body.get("code") or body.get("type")
     said = one_line(redact(error.message))

@@ -153,7 +153,7 @@ def _empty(said: str | None, answer: Answer, call: Call) -> RunnerError:
 
 
 def _is_null(raw: object) -> bool:
-    """Whether an answer has no list for images, but nothing in its place."""
+    """Return whether an answer has no list for images, but nothing in its place."""
     return isinstance(raw, dict) and not any(isinstance(value, list) for value in raw.values())
 
 

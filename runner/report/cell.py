@@ -47,7 +47,7 @@ class Place:
 
 
 def group_of(status: RunStatus, *, busy: bool) -> str:
-    """What a viewer tells runs apart by; `busy`: whether someone is at work on them."""
+    """Return what a viewer tells runs apart by; `busy`: whether someone is at work on them."""
     if status is RunStatus.VERIFIED:
         return "done"
     if status.failed:
@@ -68,7 +68,7 @@ def cell(
     repeatable: bool = True,
     inside: Inside | None = None,
 ) -> dict[str, Any]:  # Any: JSON
-    """The cell of a run.
+    """Return the cell of a run.
 
     Args:
         place: where it stands on the page.
@@ -117,7 +117,7 @@ def cell(
 
 
 def _key(place: Place, result: Result) -> str:
-    """The same on every page and however far the run has come, but another where a directory was used again."""
+    """Return what tells a run from others: the same on every page, but new where its directory was used again."""
     work = repr((dict(result.config.request), result.config.model.name, result.config.replica))
     return f"{place.name}/{hashlib.sha256(work.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
@@ -146,7 +146,7 @@ def _nothing(_: Artifact) -> None:
 
 
 def _media(place: Place, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
-    """The files to look at, the main one first; partial images where there is nothing better."""
+    """Yield the files to look at, the main one first; partial images where there is nothing better."""
     poster = next((each for each in result.artifacts if each.path == POSTER), None)
     others = [each for each in result.artifacts if each is not poster]
     # Before the media, as something is to be seen of every run if not all may be taken in.
@@ -173,7 +173,7 @@ def _address(place: Place, artifact: Artifact) -> str:
 
 
 def address(path: str) -> str:
-    """A relative path as an address; names may hold `#`, `?`, `%` and what is no text."""
+    """Return a relative path as an address; names may hold `#`, `?`, `%` and what is no text."""
     return "/".join(_segment(segment) for segment in path.replace(os.sep, "/").split("/"))
 
 
@@ -191,7 +191,7 @@ class RelativePaths:
         self._inside = os.path.join(self._directory, "")  # noqa: PTH118
 
     def name(self, path: Path) -> str:
-        """What a run in `path` is called from its sweep's directory, as in 09-30-00-x7k2/12.
+        """Return what a run in `path` is called from its sweep's directory, as in 09-30-00-x7k2/12.
 
         From its own or a strange one, by the last two parts of its path, as in 2026-11-23/09-30-00-x7k2.
         """
@@ -202,7 +202,7 @@ class RelativePaths:
         return "/".join(place.split(os.sep)[-2:])  # noqa: PTH206
 
     def relative(self, path: Path) -> str:
-        """The path from here; the whole one where there is no other, as between drives."""
+        """Return the path from here; the whole one where there is no other, as between drives."""
         whole = os.path.join(self._here, path)  # noqa: PTH118
         if whole.startswith(self._inside) and ".." not in whole:
             return whole[len(self._inside) :] or "."

@@ -36,11 +36,11 @@ class ConfigDiff:
 
     @property
     def shared(self) -> Leaves:
-        """The leaves that all configs have equal."""
+        """Return the leaves that all configs have equal."""
         return {key: value for key, value in self._first.items() if key not in self._differing}
 
     def own(self, number: int) -> Leaves:
-        """The other leaves, of one config."""
+        """Return the other leaves, of one config."""
         return {key: value for key, value in self._own[number].items() if key in self._differing}
 
 
@@ -71,7 +71,7 @@ def _differing(one: object, other: object) -> Iterator[str]:
 
 
 def _of(config: RunConfig, fields: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, Any]]:  # Any: JSON
-    """The leaves of some fields of some sections."""
+    """Yield the leaves of some fields of some sections."""
     for section, names in fields.items():
         part = getattr(config, section)
         if not isinstance(part, BaseModel) or "" in names:
@@ -107,7 +107,7 @@ def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:  # Any: JSON
 
 
 def shortened(value: Any) -> Any:  # Any: JSON in, the same JSON out
-    """The same JSON without what is too long to be looked at, as an image in a text."""
+    """Return the same JSON without what is too long to be looked at, as an image in a text."""
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{value[:80]}… ({len(value):,} characters)"
     if isinstance(value, list):

@@ -7,7 +7,7 @@ from typing import Any
 
 
 def finite(value: Any) -> Any:  # Any: JSON in, the same JSON out
-    """The same JSON with null for what is no JSON number: NaN and the infinities."""
+    """Return the same JSON with null for what is no JSON number: NaN and the infinities."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

@@ -39,13 +39,13 @@ class RunUpdate:
 
     @property
     def paying(self) -> bool | None:
-        """Whether a paid request has left whose end nobody knows yet; None if nothing is new about that."""
+        """Return whether a paid request has left whose end nobody knows yet; None if nothing is new about that."""
         if self.event.result is not None or self.event.status is RunStatus.PLANNED:
             return False
         return True if RunStatus.SUBMITTING.value in self.times else None
 
     def upon(self, known: Result) -> Result:
-        """What was known before, with this added."""
+        """Return what was known before, with this added."""
         event = self.event
         if event.result is not None:
             return event.result
@@ -150,7 +150,7 @@ def _known(run: Run) -> Result | None:
 
 
 def _progress(news: RunUpdate) -> str | None:
-    """What is added to the JSON of a run that is under way, which stays as it is while only this changes."""
+    """Return what is added to the JSON of a run that is under way, which stays as it is while only this changes."""
     event = news.event
     if event.result is not None or event.status is RunStatus.PLANNED:
         return None
@@ -271,5 +271,5 @@ class LivePageThread:
 
 
 def pause_after(seconds: float, interval: float) -> float:
-    """How long to wait after a page that took `seconds` to write, at least `interval`; all in seconds."""
+    """Return how long to wait after a page that took `seconds` to write, at least `interval`; all in seconds."""
     return max(interval, min(seconds / _SHARE, LONGEST))

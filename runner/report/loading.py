@@ -42,22 +42,22 @@ class RunRecord:
 
     @property
     def number(self) -> int:
-        """The run's number in its sweep."""
+        """Return the run's number in its sweep."""
         return self.result.index
 
     @property
     def status(self) -> RunStatus:
-        """How far it has come; `RunStatus.VERIFIED` is success, and equal to `"verified"`."""
+        """Return how far it has come; `RunStatus.VERIFIED` is success, and equal to `"verified"`."""
         return self.result.status
 
     @property
     def config(self) -> RunConfig:
-        """The resolved config."""
+        """Return the resolved config."""
         return self.result.config
 
     @property
     def artifacts(self) -> tuple[Path, ...]:
-        """The absolute paths of its files, the generated first; `result.artifacts` has their facts."""
+        """Return the absolute paths of its files, the generated first; `result.artifacts` has their facts."""
         return tuple(self.directory / artifact.path for artifact in self.result.artifacts)
 
     @property
@@ -68,17 +68,17 @@ class RunRecord:
 
     @property
     def latency_seconds(self) -> float | None:
-        """Seconds from the request to the checked file or the failure; None if it has not come to an end."""
+        """Return seconds from the request to the checked file or the failure; None if it has not come to an end."""
         return latency(self.result)
 
     @property
     def job_id(self) -> str | None:
-        """The provider's id of the job."""
+        """Return the provider's id of the job."""
         return self.result.job_id
 
     @property
     def error(self) -> str | None:
-        """Why it did not succeed."""
+        """Return why it did not succeed."""
         return self.result.error.message if self.result.error else None
 
     def _repr_html_(self) -> str:
@@ -101,7 +101,7 @@ class Sweep:
 
     @property
     def totals(self) -> Mapping[str, object]:
-        """How many runs are how far, US dollars estimated and spent, success rate, latencies, retries."""
+        """Return how many runs are how far, US dollars estimated and spent, success rate, latencies, retries."""
         results = [run.result for run in self.runs]
         groups = [group_of(result.status, busy=self.running) for result in results]
         return totals(results, groups, results[0].config.budget.max_usd if results else None)

@@ -31,7 +31,7 @@ Shown = tuple[Path, Result, Mapping[str, Any]]
 
 
 def sweep_html(directory: Path, runs: Sequence[Shown], totals: Mapping[str, object]) -> str:
-    """A grid of the first runs' pictures, and what all amount to."""
+    """Return a grid of the first runs' pictures, and what all amount to."""
     counts = [f"{totals[name]} {name}" for name in _STATES if totals[name]]
     spent = totals.get("spent_usd")
     facts = [f"{len(runs)} runs", *counts, *([f"${spent:.2f} at list price"] if isinstance(spent, float) else [])]
@@ -42,7 +42,7 @@ def sweep_html(directory: Path, runs: Sequence[Shown], totals: Mapping[str, obje
 
 
 def run_html(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
-    """A run's media, large, with its facts below."""
+    """Return a run's media, large, with its facts below."""
     media = "".join(_media(directory, artifact) for artifact in result.artifacts if artifact.path != THUMBNAIL)
     return f"<div>{media}</div>{_caption(directory, result, parameters)}"
 
@@ -53,7 +53,7 @@ def _cell(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str
 
 
 def _picture(directory: Path, result: Result) -> str:
-    """The first picture that is small enough, else nothing."""
+    """Return the first picture that is small enough, or nothing."""
     ordered = sorted(result.artifacts, key=lambda artifact: artifact.path != THUMBNAIL)
     for artifact in ordered:
         if artifact.media_type.startswith("image/") and artifact.bytes <= _SMALL:
@@ -81,7 +81,7 @@ def _caption(directory: Path, result: Result, parameters: Mapping[str, Any]) -> 
 
 
 def _lines(directory: Path, result: Result, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """What is said below a picture, each already HTML. Any: values of a config."""
+    """Yield what is said below a picture, each already HTML. Any: values of a config."""
     yield f"<b>{result.index}</b> {_text(result.status.value)}"
     for key, value in parameters.items():
         yield f"{_text(key.removeprefix('request.'))}={_isolated(str(value))}"
@@ -95,7 +95,7 @@ def _link(path: Path) -> str:
 
 
 def _embedded(directory: Path, artifact: Artifact) -> str | None:
-    """The file as a data URI; None where it is gone or not the run's own."""
+    """Return the file as a data URI; None where it is gone or not the run's own."""
     path = own_file(directory, artifact)
     try:
         return data_address(artifact.media_type, path.read_bytes()) if path else None
@@ -111,5 +111,5 @@ def _text(text: str) -> str:
 
 
 def _isolated(text: str) -> str:
-    """The same, where marks that turn the writing direction end with it."""
+    """Return the same, where marks that turn the writing direction end with it."""
     return f"<bdi>{_text(text)}</bdi>"

@@ -81,7 +81,7 @@ class Shell:
 
 
 def page_data(heading: Heading, cells: Iterable[str], totals: dict[str, object]) -> Iterator[str]:
-    """The data as JSON text in pieces; `cells` are texts made by `encoded_json`."""
+    """Yield the data as JSON text in pieces; `cells` are texts made by `encoded_json`."""
     begin = encoded_json(
         {
             "version": VERSION,
@@ -156,7 +156,7 @@ class Embedding:
         self.left_out: Counter[LeftOut] = Counter()
 
     def take(self, sweep: Path, directory: Path, artifact: Artifact) -> str | None:
-        """The file of a sweep's run as an address that holds it; None if it stays where it is."""
+        """Return the file of a sweep's run as an address that holds it; None if it stays where it is."""
         poster = artifact.path == POSTER
         content = self._read(own_file(directory, artifact, within=sweep), self._room[poster])
         if isinstance(content, LeftOut):
@@ -194,5 +194,5 @@ def own_file(directory: Path, artifact: Artifact, *, within: Path | None = None)
 
 
 def data_address(media_type: str, content: bytes) -> str:
-    """The address of a file that holds the file itself."""
+    """Return the address of a file that holds the file itself."""
     return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

@@ -43,7 +43,7 @@ class Axes:
 
 
 def axes_of(results: Sequence[Result], sweeps: Sequence[int], names: Sequence[str]) -> Axes:
-    """The axes of all runs; `sweeps` has the number of each one's sweep, whose names are `names`."""
+    """Return the axes of all runs; `sweeps` has the number of each one's sweep, whose names are `names`."""
     differing = varying([result.overrides for result in results], [result.config for result in results])
     shown = [(number, key) for number, key in enumerate(differing.keys) if _section(key) not in HOW]
     rows = [*zip(differing.rows, results, strict=True)]
@@ -60,7 +60,7 @@ def _section(key: str) -> str:
 
 
 def _value(key: str, value: object, result: Result) -> object:
-    """The run's value; where its own sweep did not choose the model or the provider, the one that it has."""
+    """Return the run's value; where its own sweep did not choose the model or the provider, the one that it has."""
     if value is None and key in ("model", "provider"):
         return result.config.model.name if key == "model" else result.config.provider.kind
     # An override's own text, in which no key could be told from a value.
@@ -68,7 +68,7 @@ def _value(key: str, value: object, result: Result) -> object:
 
 
 def _held(config: RunConfig, key: str) -> object:
-    """What the config has at a dotted key; None if it has nothing."""
+    """Return what the config has at a dotted key; None if it has nothing."""
     node: Any = config  # Any: what a config may hold
     for name in key.split("."):
         if isinstance(node, BaseModel):
@@ -78,7 +78,7 @@ def _held(config: RunConfig, key: str) -> object:
 
 
 def _axis(key: str, column: Sequence[object]) -> tuple[dict[str, Any], list[int | None]]:  # Any: JSON
-    """The values in the order of the runs; None is no value."""
+    """Return the values in the order of the runs; None is no value."""
     name = key.rpartition(".")[2]
     numbers: dict[str, int] = {}
     values: list[object] = []
@@ -106,7 +106,7 @@ def _plain(value: Any) -> object:  # Any: what a config may hold
 
 
 def _shown(value: object, text: str, others: Sequence[object]) -> object:
-    """A value as a JSON scalar that is short and unlike the others."""
+    """Return a value as a JSON scalar that is short and unlike the others."""
     if isinstance(value, bool | int | float):
         return value if text not in ("NaN", "Infinity", "-Infinity") else text
     full = str(value) if isinstance(value, str) else text
@@ -149,11 +149,11 @@ class PageModel:
         self.flatten = ConfigDiff([result.config for result in results])
 
     def state(self, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3) -> PageState:
-        """The page at this moment; `busy` has the numbers of the sweeps that are at work."""
+        """Return the page at this moment; `busy` has the numbers of the sweeps that are at work."""
         return PageState(self, results, busy, refresh_seconds)
 
     def place(self, position: int) -> Place:
-        """Where the run stands."""
+        """Return where the run stands."""
         number, where, index = self._rows[position]
         return Place(
             sweep=number,
@@ -167,11 +167,11 @@ class PageModel:
         )
 
     def where(self, position: int) -> Path:
-        """The run's directory."""
+        """Return the run's directory."""
         return self._rows[position][1]
 
     def resumed_by(self, position: int) -> Path:
-        """The directory to resume for this run."""
+        """Return the directory to resume for this run."""
         number, where, _ = self._rows[position]
         return self.sweeps[number].resumed_by(where)
 
@@ -190,7 +190,7 @@ class PageState:
 
     @property
     def heading(self) -> Heading:
-        """What the page tells beside its cells."""
+        """Return what the page tells beside its cells."""
         page = self._exhibition
         return Heading(
             title=page.title,
@@ -210,7 +210,7 @@ class PageState:
         )
 
     def totals(self, at_stake: float = 0.0) -> dict[str, object]:
-        """The page's sums; a budget only where every sweep has one.
+        """Return the page's sums; a budget only where every sweep has one.
 
         `at_stake` are the US dollars of requests that no result has yet.
         """
@@ -221,7 +221,7 @@ class PageState:
         return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None, at_stake)
 
     def cells(self, embedding: Embedding | None = None) -> Iterator[Cell]:
-        """All runs, one after the other, with what `embedding` takes in."""
+        """Return all runs, one after the other, with what `embedding` takes in."""
         return (self.cell(position, embedding) for position in range(len(self._results)))
 
     def cell(self, position: int, embedding: Embedding | None = None) -> Cell:
@@ -243,7 +243,7 @@ class PageState:
         return how_to_go_on([result], self._exhibition.resumed_by(position))
 
     def _command(self, number: int, sweep: Sweep) -> str | None:
-        """What goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
+        """Return what goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
         if not sweep.whole:
             return None
         way = sweep.resumed_by(sweep.directory)
@@ -261,6 +261,6 @@ def _title(names: Sequence[str]) -> str:
 
 
 def _numbers(sweep: Sweep) -> Iterable[int]:
-    """The runs' own numbers, or their places where two have the same, as single runs all have."""
+    """Return the runs' own numbers, or their places where two have the same, as single runs all have."""
     own = [result.index for _, result in sweep.runs]
     return own if len({*own}) == len(own) else range(len(own))

@@ -47,16 +47,16 @@ class Sweep:
 
     @property
     def name(self) -> str:
-        """What tells it from others: the last two parts of its path, as in 2026-11-23/09-30-00-x7k2."""
+        """Return what tells it from others: the last two parts of its path, as in 2026-11-23/09-30-00-x7k2."""
         return "/".join(self.directory.absolute().parts[-2:])
 
     @property
     def busy(self) -> bool:
-        """Whether someone is at work on them."""
+        """Return whether someone is at work on them."""
         return self.running is not None
 
     def resumed_by(self, run: Path) -> Path:
-        """The directory to resume for the run in the directory `run`."""
+        """Return the directory to resume for the run in the directory `run`."""
         return self.ways.get(run) or (self.directory if self.whole else shown(run))
 
 
@@ -69,7 +69,7 @@ class Reading:
 
 
 def sweeps_of(directories: Iterable[Path]) -> Reading:
-    """Every sweep at or below the directories once, single runs together at the end.
+    """Return every sweep at or below the directories once, single runs together at the end.
 
     Raises `ConfigError` where there is no run, or where one of the directories is itself a sweep that cannot be read.
     """
@@ -89,7 +89,7 @@ def sweeps_of(directories: Iterable[Path]) -> Reading:
 
 
 def sweep_at(directory: Path) -> Sweep:
-    """The one sweep or run that the directory is; raises `ConfigError`."""
+    """Return the one sweep or run that the directory is; raises `ConfigError`."""
     found = _at(directory)
     if found is None:
         # Runs of the Python API, which leave no ledger, may be looked at together.
@@ -160,7 +160,7 @@ def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[Sweep]:
 
 
 def _at(directory: Path) -> Sweep | None:
-    """The sweep or run that the directory is, if it is one."""
+    """Return the sweep or run that the directory is, if it is one."""
     if has_ledger(directory):
         return _recorded(directory)
     if (directory / NAME).is_file():
@@ -169,7 +169,7 @@ def _at(directory: Path) -> Sweep | None:
 
 
 def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[Sweep]:
-    """Every sweep and run of a directory that is none itself, as `outputs/`."""
+    """Yield every sweep and run of a directory that is none itself, as `outputs/`."""
     for place in _places(directory, {LEDGER, _SWEEP, NAME}):
         try:
             found = _at(place)
@@ -180,7 +180,7 @@ def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[Sweep]:
 
 
 def _places(directory: Path, names: set[str]) -> Iterator[Path]:
-    """The directories at or below that hold one of the files, without what lies below each."""
+    """Yield the directories at or below that hold one of the files, without what lies below each."""
     for place, folders, files in walk(directory):
         if names & {*files}:
             folders.clear()
@@ -188,7 +188,7 @@ def _places(directory: Path, names: set[str]) -> Iterator[Path]:
 
 
 def _alone(directory: Path) -> Sweep:
-    """A run without a ledger of its own: one of a sweep's, or one that has none."""
+    """Return a run without a ledger of its own: one of a sweep's, or one that has none."""
     runs = [(directory, read_result(directory))]
     with suppress(LedgerError):
         known = LedgerIndex().find(directory.resolve())
@@ -212,7 +212,7 @@ def _recorded(directory: Path) -> Sweep:
 
 
 def _scattered(directory: Path) -> Sweep:
-    """A sweep whose launcher is not ours: each run has its own ledger, or has lost it."""
+    """Return the runs of a sweep whose launcher is not ours: each has its own ledger, or has lost it."""
     ledgers = [_recorded(place) for place in shelved(directory)]
     known = {where.resolve() for each in ledgers for where, _ in each.runs}
     alone = [(place, read_result(place)) for place in _places(directory, {NAME}) if place.resolve() not in known]

@@ -44,7 +44,7 @@ def write_results(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[
 
 
 def result_rows(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[Row]:
-    """The rows, their artifacts' paths relative to `directory`."""
+    """Return the rows, their artifacts' paths relative to `directory`."""
     return [*_Rows(directory, runs)]
 
 
@@ -96,7 +96,7 @@ def _times(result: Result) -> Row:
 
 
 def _artifact(result: Result, where: str) -> Row:
-    """The first artifact, and how many there are."""
+    """Return the first artifact, and how many there are."""
     first = result.artifacts[0] if result.artifacts else None
     names = ("bytes", "sha256", "media_type", "width", "height", "duration_seconds", "fps", "revised_prompt")
     facts: Mapping[str, object] = first.model_dump(include={*names}) if first else {}

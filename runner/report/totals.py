@@ -14,7 +14,7 @@ _FREE = "emulator"
 def totals(
     results: Sequence[Result], groups: Sequence[str], budget_usd: float | None, at_stake: float = 0.0
 ) -> dict[str, object]:
-    """The sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds.
+    """Return the sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds.
 
     `at_stake` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
     have cost; `resumed` counts the jobs of earlier processes that later ones brought home, and `resumed_usd` sums their
@@ -44,7 +44,7 @@ def totals(
 
 
 def latency(result: Result) -> float | None:
-    """Seconds from the first request that counts to the end; None if there is no such request or no end yet."""
+    """Return seconds from the first request that counts to the end; None if there is no such request or no end yet."""
     begin, end = result.span
     return round((end - begin).total_seconds(), 3) if begin and end else None
 
@@ -56,5 +56,5 @@ def _sum(amounts: Iterable[float | None]) -> float | None:
 
 
 def _percentile(ordered: Sequence[float], share: float) -> float | None:
-    """The smallest value that at least `share` of all do not exceed."""
+    """Return the smallest value that at least `share` of all do not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None

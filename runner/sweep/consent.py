@@ -86,7 +86,7 @@ def agree_to_new(intents: Iterable[Intent]) -> None:
 
 
 def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
-    """The budget for runs that were begun before: the numbers of those that must not be paid now, and why not.
+    """Return the budget for runs that were begun before: the numbers of those that must not be paid now, and why not.
 
     What exists already is brought home in any case, however much was spent. Nothing is asked: the runs were agreed to
     when they were begun, and what is paid anew was asked for by name.
@@ -104,12 +104,12 @@ def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
 
 
 def payers(runs: Sequence[Run]) -> list[Run]:
-    """The runs that would send a paid request if they went on."""
+    """Return the runs that would send a paid request if they went on."""
     return [run for run in runs if run.open and run.pays]
 
 
 def asks(configs: Sequence[RunConfig], total: Sum, spent: float = 0.0) -> bool:
-    """Whether the sum wants consent: alone, or as what takes the sweep's above the threshold."""
+    """Return whether the sum wants consent: alone, or as what takes the sweep's above the threshold."""
     if not configs or configs[0].budget.max_usd is not None or all(config.yes for config in configs):
         return False
     threshold = configs[0].budget.confirm_above_usd

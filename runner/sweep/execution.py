@@ -115,7 +115,7 @@ def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
 
 
 def _urgency(run: Run) -> tuple[bool, float, int]:
-    """What exists comes before what is new, and first of all what its provider will drop first."""
+    """Return what exists comes before what is new, and first of all what its provider will drop first."""
     earlier = run.earlier
     if earlier is None or not run.status.paid:
         return True, 0.0, run.index
@@ -124,7 +124,7 @@ def _urgency(run: Run) -> tuple[bool, float, int]:
 
 
 def _whole(runs: Sequence[Run], done: Mapping[int, Result], left: Sequence[Run], outcome: Outcome | None) -> Outcome:
-    """The outcome of all runs, in their order: of those done before, now, and of those that were not begun."""
+    """Return the outcome of all runs, in their order: of those done before, now, and of those that were not begun."""
     from runner.engine import Outcome
 
     whole = outcome or Outcome()
@@ -223,7 +223,7 @@ def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[tuple[ProviderConfig
 
 
 def _refused_by(config: RunConfig) -> set[tuple[ProviderConfig, str | None]]:
-    """What `_refusing` would hold, were a run with this config refused."""
+    """Return what `_refusing` would hold, were a run with this config refused."""
     return {(config.provider, None), (config.provider, config.sent_model)}
 
 

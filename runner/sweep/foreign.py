@@ -34,7 +34,7 @@ class NotBegunError(RunnerError):
 
 
 def unkept(budget: Budget) -> list[Problem]:
-    """Why jobs that know nothing of each other cannot keep to `budget`, if so."""
+    """Return why jobs that know nothing of each other cannot keep to `budget`, if so."""
     if budget.max_usd is None:
         return []
     message = "cannot be kept by this hydra/launcher: each of its jobs sees only what it spends itself"
@@ -43,7 +43,7 @@ def unkept(budget: Budget) -> list[Problem]:
 
 
 def begun_otherwise(sweep: Path, runs: Iterable[Path], *, own: bool) -> list[Problem]:
-    """Why a sweep must not go on under this launcher, if so: it would not find its ledgers, and pay again.
+    """Return why a sweep must not go on under this launcher, if so: it would not find its ledgers, and pay again.
 
     Under our `own` the sweep has one ledger, under any other each of its runs.
     """
@@ -61,7 +61,7 @@ def record_plan(sweep: Path, runs: Iterable[Path]) -> None:
 
 
 def never_begun(sweep: Path) -> int:
-    """How many of the planned runs have left nothing; 0 for our own launcher's. Raises `ConfigError`."""
+    """Return how many of the planned runs have left nothing; 0 for our own launcher's. Raises `ConfigError`."""
     path = sweep / PLANNED
     if not path.is_file():
         return 0

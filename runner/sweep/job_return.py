@@ -44,7 +44,7 @@ class LazyJobReturn(JobReturn):
 
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]  # a property where Hydra has a field: that is the point
-        """The task's config, as Hydra passes it to a task function."""
+        """Return the task's config, as Hydra passes it to a task function."""
         config = self._compose(self._job)
         with read_write(config), open_dict(config):
             del config["hydra"]
@@ -69,14 +69,14 @@ class LazyJobReturn(JobReturn):
 
 
 def job_return(job: Job, result: Result | None, error: RunnerError | None, compose: Compose) -> LazyJobReturn:
-    """What came of a job: the objective's number, or the error that its `return_value` raises."""
+    """Return what came of a job: the objective's number, or the error that its `return_value` raises."""
     if result is not None and result.status is RunStatus.VERIFIED:
         return LazyJobReturn(job, compose, JobStatus.COMPLETED, objective_value(result, job.config.objective))
     return LazyJobReturn(job, compose, JobStatus.FAILED, error or failure_of(result))
 
 
 def failure_of(result: Result | None) -> RunnerError:
-    """The error that a result tells of."""
+    """Return the error that a result tells of."""
     if result is None or result.error is None:
         status = "planned" if result is None else result.status.value
         where = f" as {result.job_id}" if result is not None and result.job_id else ""

@@ -127,13 +127,13 @@ class RunnerLauncher(Launcher):
 
 
 def _directories(jobs: Sequence[Job]) -> Callable[[Run], None]:
-    """What makes a run's directory with its `.hydra/`."""
+    """Return what makes a run's directory with its `.hydra/`."""
     by_number = {job.num: job for job in jobs}
     return lambda run: by_number[run.index].create_directory()
 
 
 def known(value: T | None) -> T:
-    """What Hydra's `setup` gave a plugin, whose attributes are None before."""
+    """Return what Hydra's `setup` gave a plugin, whose attributes are None before."""
     if value is None:
         raise RuntimeError("Hydra calls setup() before anything else")
     return value
@@ -147,7 +147,7 @@ def dry_run(jobs: Sequence[Job], note: str = "") -> None:
 
 
 def labels_of(jobs: Sequence[Job]) -> list[str]:
-    """What tells each job from its siblings."""
+    """Return what tells each job from its siblings."""
     differing = varying([job.task_overrides for job in jobs], [job.config for job in jobs])
     return [differing.label(row) for row in range(len(jobs))]
 

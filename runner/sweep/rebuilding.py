@@ -104,7 +104,7 @@ def _remains(directory: Path, place: Path) -> list[Entry]:
 
 
 def _found(directory: Path, remains: list[Entry]) -> tuple[list[Entry], list[Problem]]:
-    """Every run that anything tells of, by number, and what could not be read."""
+    """Return every run that anything tells of, by number, and what could not be read."""
     entries = {entry.number: entry for entry in remains}
     problems: list[Problem] = []
     doubtful: list[Path] = []
@@ -131,7 +131,7 @@ def _found(directory: Path, remains: list[Entry]) -> tuple[list[Entry], list[Pro
 
 
 def _better(known: Entry | None, told: Entry) -> Entry:
-    """The one of two records of a run that was written later."""
+    """Return the one of two records of a run that was written later."""
     if known is None:
         return told
     if told.result is None or not ahead(told.result, known.result):

@@ -122,7 +122,7 @@ def _resume(
 def _copied(
     runs: list[Run], owners: Mapping[Path, Ledger], directory: Path, consent: Consent
 ) -> tuple[set[int], RunnerError | None]:
-    """The numbers of the runs that a copied directory must not pay for, and why; what exists is brought home."""
+    """Return the numbers of the runs that a copied directory must not pay for, and why; what exists is brought home."""
     copies = {ledger: ledger.copy_of for ledger in owners.values() if ledger.copy_of is not None}
     if consent.copied:
         for ledger in copies:
@@ -139,7 +139,7 @@ def _copied(
 def _objections(
     findings: Sequence[Finding], total: int, objection: RunnerError | None, directory: Path, consent: Consent
 ) -> Iterator[RunnerError]:
-    """Why runs were held back, the graver first, with the command that continues with more money."""
+    """Yield why runs were held back, the graver first, with the command that continues with more money."""
     if objection is not None:
         flags = " --retry-failed" * consent.retry_failed + " --resubmit-uncertain" * consent.resubmit_uncertain
         enough, _, _ = (objection.hint or "").partition(" ")
@@ -173,7 +173,7 @@ def _check_adoptions(runs: Sequence[Run], consent: Consent) -> None:
 
 
 def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
-    """What paying for expired runs anew would cost, which nothing does by itself; empty if none has expired."""
+    """Return what paying for expired runs anew would cost, which nothing does by itself; empty if none has expired."""
     places = {run.index: run.directory for run in runs}
     expired = [result for result in results if result.status is RunStatus.EXPIRED]
     if not expired:
@@ -198,7 +198,7 @@ def _print_dry_run(runs: Sequence[Run]) -> None:
 
 
 def _places(directory: Path) -> list[Path]:
-    """Where the ledgers are: the directory itself, or, after a launcher that is not ours, each of its runs."""
+    """Return where the ledgers are: the directory itself, or, after a launcher that is not ours, each of its runs."""
     if has_ledger(directory):
         return [directory]
     known = LedgerIndex().find(directory.resolve())
@@ -265,7 +265,7 @@ def _run(known: Reconciled, entry: Entry, consent: Consent, run: Run) -> Run:
 
 
 def _changed(entry: Entry, overrides: Sequence[str], total: int) -> RunConfig:
-    """The saved config with what may change about it: everything that is not paid."""
+    """Return the saved config with what may change about it: everything that is not paid."""
     config, problems = load(apply(entry.config.model_dump(mode="json"), overrides))
     if config is None:
         raise PreflightError([Finding(None, problem) for problem in problems], total)
@@ -278,7 +278,7 @@ def _changed(entry: Entry, overrides: Sequence[str], total: int) -> RunConfig:
 
 
 def _same_work(config: RunConfig, saved: RunConfig) -> bool:
-    """Whether both would pay for the same, with their fallbacks too."""
+    """Return whether both would pay for the same, with their fallbacks too."""
     if len(config.choices) != len(saved.choices):
         return False
     pairs = zip(config.choices, saved.choices, strict=True)
@@ -296,7 +296,7 @@ def _may_be_retried(result: Result) -> bool:
 
 
 def _findings(runs: Sequence[Run]) -> list[Finding]:
-    """Why runs cannot go on as they are; less stands in the way of a job that exists than of a new one."""
+    """Return why runs cannot go on as they are; less stands in the way of a job that exists than of a new one."""
     findings = []
     for run in runs:
         if run.open:

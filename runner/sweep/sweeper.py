@@ -138,7 +138,7 @@ Batch = list[list[str]]
 
 
 def replicated(batches: Sequence[Batch], jobs: Sequence[Job], size: int | None) -> list[Batch] | None:
-    """The batches with each run as often as it asks for, `size` runs to a batch; None where each asks for one.
+    """Return the batches with each run as often as it asks for, `size` runs to a batch; None where each asks for one.
 
     One run stays one job in one directory, which can be resumed, repeated and priced alone.
     """
@@ -154,7 +154,7 @@ def replicated(batches: Sequence[Batch], jobs: Sequence[Job], size: int | None) 
 
 
 def number_of_videos(config: RunConfig) -> int:
-    """How many videos a run asks for; 1 for images."""
+    """Return how many videos a run asks for; 1 for images."""
     return config.request.number_of_videos if isinstance(config.request, VideoRequest) else 1
 
 

@@ -43,7 +43,7 @@ def run_facts(result: Result, directory: Path, name: str, files: Files) -> Facts
 
 
 def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence[Result]) -> Facts:
-    """The sweep as a whole: what its runs have in common, and what they amount to."""
+    """Return the sweep as a whole: what its runs have in common, and what they amount to."""
     began = [result.begun for result in results]
     ends = [moment for result in results if (moment := _span(result)[1]) is not None]
     return Facts(
@@ -70,12 +70,12 @@ def _plain(value: Any) -> Value:  # Any: JSON
 
 
 def _text(value: str) -> str:
-    """The text as any database takes it: no half of a surrogate pair, no NUL."""
+    """Return the text as any database takes it: no half of a surrogate pair, no NUL."""
     return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def _span(result: Result) -> tuple[float | None, float | None]:
-    """When its request left and when it ended, in Unix seconds."""
+    """Return when its request left and when it ended, in Unix seconds."""
     begin, ended = result.span
     return (begin.timestamp() if begin else result.begun), (ended.timestamp() if ended else None)
 
@@ -114,7 +114,7 @@ def _tags(result: Result, directory: Path) -> Iterator[tuple[str, str | None]]:
 
 
 def _files(result: Result, directory: Path, files: Files) -> Iterator[Path]:
-    """What is uploaded, of what is there."""
+    """Yield what is uploaded, of what is there."""
     if files == "none":
         return
     names = [artifact.path for artifact in result.artifacts if files == "all" or _small(artifact)]

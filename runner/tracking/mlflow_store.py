@@ -115,7 +115,7 @@ class MlflowStore:
             self._client.log_batch(run_id, params=some)
 
     def _found(self, run_id: str | None) -> Run | None:
-        """The run of this id, if it is still there."""
+        """Return the run of this id, if it is still there."""
         from mlflow.exceptions import MlflowException
 
         if run_id is None:

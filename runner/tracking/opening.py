@@ -61,7 +61,7 @@ _sweeps: dict[Path, Tracking] = {}
 
 
 def sweep_tracking(directory: Path) -> Tracking:
-    """The tracking of the sweep in `directory`, the same for each of its batches; `whole_tracking` closes it."""
+    """Return the tracking of the sweep in `directory`, the same for each of its batches; `whole_tracking` closes it."""
     return _sweeps.setdefault(directory, Tracking(directory))
 
 
@@ -76,7 +76,7 @@ def whole_tracking() -> Iterator[None]:
 
 
 def _open(config: MlflowTracking | WandbTracking, asks_server: Callable[[], None]) -> Store:
-    """The store; imports its library, which takes seconds."""
+    """Return the store; imports its library, which takes seconds."""
     if isinstance(config, MlflowTracking):
         from .mlflow_store import MlflowStore
 

@@ -51,7 +51,7 @@ class Store(Protocol):
 
     @property
     def place(self) -> str:
-        """Where it is, without credentials: ids are of no use in another."""
+        """Return where it is, without credentials: ids are of no use in another."""
 
     def begin(self, sweep: Facts, known: str | None) -> str:
         """Begin the sweep's own run, or go on with the one of the `known` id if it is still there; returns its id.
@@ -98,7 +98,7 @@ class Register:
             self._read()
 
     def known(self, number: int) -> Known | None:
-        """The run of this number, if recording it was begun."""
+        """Return the run of this number, if recording it was begun."""
         return self._runs.get(number)
 
     def begin(self, parent: str | None) -> None:

@@ -87,7 +87,7 @@ class Tracker:
             self._warn(interrupted=interrupted)
 
     def _waited(self, thread: threading.Thread) -> bool:
-        """Whether nobody interrupted the waiting."""
+        """Return whether nobody interrupted the waiting."""
         try:
             seen, quiet, patience = -1, 0.0, self._config.patience_seconds
             thread.join(min(_SILENT_SECONDS, patience))
@@ -131,7 +131,7 @@ class Tracker:
                 self._turn.notify()
 
     def _next(self) -> Result | None:
-        """The run that waits longest, None at the end; it stays in the mailbox until it is recorded."""
+        """Return the run that waits longest, None at the end; it stays in the mailbox until it is recorded."""
         with self._turn:
             self._turn.wait_for(lambda: self._waiting or self._closing)
             return next(iter(self._waiting.values()), None)
@@ -197,5 +197,5 @@ class Tracker:
 
 
 def _state(result: Result) -> str:
-    """What is another once more has become of the run."""
+    """Return what is another once more has become of the run."""
     return f"{result.status.value} {max(result.timestamps.values()).isoformat()}"

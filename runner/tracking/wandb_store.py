@@ -133,7 +133,7 @@ def _clear(opened: Any, facts: Facts) -> None:  # Any: wandb's run
 
 
 def _nested(facts: Facts) -> dict[str, Any]:  # Any: a config tree
-    """The parameters by section, as wandb's tables group them."""
+    """Return the parameters by section, as wandb's tables group them."""
     tree: dict[str, Any] = {}  # Any: as above
     for key, value in facts.params.items():
         *path, name = key.split(".")

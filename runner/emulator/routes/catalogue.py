@@ -33,7 +33,7 @@ async def retrieve_model(call: Call) -> Response:
 
 
 async def media(call: Call) -> Response:
-    """A file that an image's or an uploaded video's URL points to."""
+    """Return a file that an image's or an uploaded video's URL points to."""
     name = str(call.request.path_params["name"])
     path = call.emulator.studio.media / name
     if not re.fullmatch(r"[0-9a-f]{32}\.(upload|mp4)", name) or not path.exists():
