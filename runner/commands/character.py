@@ -16,7 +16,7 @@ from runner.errors import ConfigError
 from .parser import Parser
 
 if TYPE_CHECKING:
-    from runner.providers import Casting, Character
+    from runner.providers import Character, SupportsCharacters
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,12 +50,12 @@ def _check(config: RunConfig, options: argparse.Namespace) -> None:
         raise ConfigError(f"there is no video {options.video}", hint="paths are relative to where you stand")
 
 
-async def _with_provider(config: RunConfig, work: Callable[[Casting], Awaitable[Character]]) -> Character:
-    from runner.providers import Casting, create
+async def _with_provider(config: RunConfig, work: Callable[[SupportsCharacters], Awaitable[Character]]) -> Character:
+    from runner.providers import SupportsCharacters, create
 
     provider = create(config.provider)
     try:
-        if not isinstance(provider, Casting):
+        if not isinstance(provider, SupportsCharacters):
             raise ConfigError(f"{config.provider.kind} makes no characters", hint="provider=openai")
         return await work(provider)
     finally:

@@ -16,7 +16,7 @@ from runner.compose.preflight import writable
 from runner.config import Problem, ProviderConfig, RunConfig
 from runner.config import check as check_config
 from runner.errors import AuthenticationError, ConfigError, RunnerError
-from runner.providers import Examinable, Provider, check_body, check_endpoint
+from runner.providers import Provider, SupportsDiagnostics, check_body, check_endpoint
 from runner.providers import create as create_provider
 from runner.providers.endpoint import is_loopback, resolve
 
@@ -90,7 +90,7 @@ async def _service(config: RunConfig, create: Create, clock: Callable[[], float]
             yield check
         return
     try:
-        if not isinstance(provider, Examinable):
+        if not isinstance(provider, SupportsDiagnostics):
             yield skip("endpoint", "this provider cannot be asked for free")
             return
         source = provider.credential_source

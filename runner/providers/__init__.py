@@ -8,10 +8,8 @@ from runner.lazy import names_from
 
 if TYPE_CHECKING:
     from .base import (
-        Casting,
         Character,
         Content,
-        Examinable,
         GeneratedImage,
         ImageBatch,
         ImageUsage,
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
         PartialImage,
         Provider,
         Reply,
+        SupportsCharacters,
+        SupportsDiagnostics,
         Variant,
     )
     from .body import check_body
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from .registry import create
 
 __all__ = [
-    "Casting",
     "Character",
     "Content",
-    "Examinable",
     "GeneratedImage",
     "ImageBatch",
     "ImageUsage",
@@ -43,6 +41,8 @@ __all__ = [
     "PartialImage",
     "Provider",
     "Reply",
+    "SupportsCharacters",
+    "SupportsDiagnostics",
     "Variant",
     "check_body",
     "check_endpoint",
@@ -54,10 +54,10 @@ __getattr__ = names_from(
     __name__,
     {
         "base": (
-            "Casting",
+            "SupportsCharacters",
             "Character",
             "Content",
-            "Examinable",
+            "SupportsDiagnostics",
             "GeneratedImage",
             "ImageBatch",
             "ImageUsage",

@@ -180,7 +180,7 @@ class Character:
 
 
 @runtime_checkable
-class Casting(Protocol):
+class SupportsCharacters(Protocol):
     """What makes characters and finds them again."""
 
     async def create_character(self, video: Path, name: str) -> Character:
@@ -191,7 +191,7 @@ class Casting(Protocol):
 
 
 @runtime_checkable
-class Examinable(Protocol):
+class SupportsDiagnostics(Protocol):
     """What the doctor asks of a provider, beside what the engine does."""
 
     credential_source: str | None

@@ -146,14 +146,14 @@ class Intent(NamedTuple):
         return cls(job.num, job.config, job.directory, job.fingerprint)
 
 
-class Payable(NamedTuple):
+class PlannedCost(NamedTuple):
     """What is left to be paid, and what the same runs count already in US dollars."""
 
     intents: list[Intent]
     spent: float
 
 
-def payable(intents: Iterable[Intent]) -> Payable:
+def payable(intents: Iterable[Intent]) -> PlannedCost:
     """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones."""
     ledgers, reuse = LedgerIndex(), Reuse()
     places: dict[Path, Budget] = {}
@@ -165,7 +165,7 @@ def payable(intents: Iterable[Intent]) -> Payable:
         begun = found is not None and found[1].status is not RunStatus.PLANNED
         if not begun and not (intent.config.reuse and reuse.find(intent.fingerprint, intent.directory)):
             left.append(intent)
-    return Payable(left, sum(_spent(place, budget) for place, budget in places.items()))
+    return PlannedCost(left, sum(_spent(place, budget) for place, budget in places.items()))
 
 
 def _spent(place: Path, budget: Budget) -> float:

@@ -43,7 +43,7 @@ from runner.providers.job import backend_id, is_id
 from runner.shell import word
 from runner.tracking import Tracking
 
-from .consent import Intent, Payable, agree_to_rest, payers
+from .consent import Intent, PlannedCost, agree_to_rest, payers
 from .execution import execute
 from .foreign import NotBegunError, never_begun
 from .table import print_dry_run
@@ -194,7 +194,7 @@ def _print_dry_run(runs: Sequence[Run]) -> None:
     intents = [Intent(run.index, run.config, run.directory, "") for run in left]
     configs = [run.config for run in runs]
     differing = varying([run.overrides for run in runs], configs)
-    print_dry_run([run.index for run in runs], configs, differing, left=Payable(intents, before))
+    print_dry_run([run.index for run in runs], configs, differing, left=PlannedCost(intents, before))
 
 
 def _places(directory: Path) -> list[Path]:

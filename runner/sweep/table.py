@@ -12,7 +12,7 @@ from runner.config.varying import Varying
 from runner.display import clean
 from runner.ledger.budget import check_budget, counted_sum
 
-from .consent import Intent, Payable, asks
+from .consent import Intent, PlannedCost, asks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +28,7 @@ def print_dry_run(
     differing: Varying,
     console: Console | None = None,
     note: str = "",
-    left: Payable | None = None,
+    left: PlannedCost | None = None,
 ) -> None:
     """Print what would be sent and what it would cost; an unknown price is never counted as nothing.
 
@@ -40,7 +40,7 @@ def print_dry_run(
     from runner.display.grid import Head, print_grid
 
     console = console or Console(highlight=False)
-    left = left or Payable([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)
+    left = left or PlannedCost([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)
     paid = {intent.number for intent in left.intents}
     prices = [
         expected_price(config) if number in paid else Price(0.0, "list")
@@ -71,7 +71,7 @@ def _cell(value: object) -> str:
     return "" if value is None else clean(str(value), 120)
 
 
-def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: Payable) -> str:
+def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: PlannedCost) -> str:
     unknown, total = prices.count(None), Estimate.of(prices)
     source = "(estimated from tokens)" if total.rough else "at list price"
     parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{total} {source}"]
@@ -86,7 +86,7 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
     return " · ".join(parts) + " · dry run: nothing was sent or written"
 
 
-def _limits(budget: Budget, left: Payable) -> Iterator[str]:
+def _limits(budget: Budget, left: PlannedCost) -> Iterator[str]:
     configs = [intent.config for intent in left.intents]
     total = counted_sum(configs)
     if budget.max_usd is not None:
