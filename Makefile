@@ -36,14 +36,14 @@ $(VENV)/.installed-test: pyproject.toml
 demo: $(VENV)/.installed   ## install, then make one emulated video
 	@$(BIN)/python -m runner
 
-# Many tests wait, so that there are more processes than cores.
+# Many tests wait, so that there are more processes than cores; files in their order, as the longest has few tests.
 PROCESSES = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
 test: $(VENV)/.installed-test   ## run every test
-	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 QUICK := tests/artifacts tests/display tests/doctor tests/engine tests/ledger tests/providers tests/test_*.py
 quick: $(VENV)/.installed-test   ## the tests of a minute, for every save
-	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(QUICK)
+	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(QUICK)
 
 # With the next Hydra and OmegaConf, in a copy of the environment; what cannot be had is said and passes.
 NEXT := .venv-next
@@ -53,7 +53,7 @@ test-next: $(VENV)/.installed-test   ## what composes, sweeps and resumes, with 
 	@test -x $(NEXT)/bin/python || cp -a $(VENV) $(NEXT)
 	@if $(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check \
 		'hydra-core>=1.4.0rc3,<1.5' 'omegaconf>=2.4.1rc1,<2.5' >$(NEXT)/installing 2>&1; \
-	then $(NEXT)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile $(NEXT_TESTS); \
+	then $(NEXT)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(NEXT_TESTS); \
 	else echo "the next Hydra was not tested: it cannot be installed: $$(tail -n 1 $(NEXT)/installing | cut -c 1-200)"; fi
 
 check: $(VENV)/.installed-test audit   ## lint (ruff's S rules are bandit's), format, types and known vulnerabilities
