@@ -101,23 +101,23 @@ def _rebuilt(kind: type[RunnerError], args: tuple[object, ...], state: dict[str,
 
 
 class ConfigError(RunnerError):
-    """The config, an override or the environment is not usable; nothing was sent."""
+    """Tell that the config, an override or the environment is not usable; nothing was sent."""
 
     exit_code = 2
 
 
 class SecretError(ConfigError):
-    """A credential stands where it would be written to disk."""
+    """Tell that a credential stands where it would be written to disk."""
 
 
 class BudgetError(RunnerError):
-    """A paid request would pass the budget's limit that `code` names, and was not sent."""
+    """Tell that a paid request would pass the budget's limit that `code` names, and was not sent."""
 
     exit_code = 3
 
 
 class ProviderError(RunnerError):
-    """The endpoint answered with an error or could not be reached."""
+    """Tell that the endpoint answered with an error or could not be reached."""
 
     def __init__(
         self, message: str, *, status_code: int | None = None, unsure: bool = False, **details: Any
@@ -142,17 +142,17 @@ class ModelNotFoundError(ProviderError):
 
 
 class QuotaError(ProviderError):
-    """The account's quota or balance is used up."""
+    """Tell that the account's quota or balance is used up."""
 
     shared = True
 
 
 class ContentModerationError(ProviderError):
-    """The provider's filter refused the prompt or the result."""
+    """Tell that the provider's filter refused the prompt or the result."""
 
 
 class BadRequestError(ProviderError):
-    """The provider refused the request as malformed or unsupported."""
+    """Tell that the provider refused the request as malformed or unsupported."""
 
 
 class RateLimitError(ProviderError):
@@ -205,17 +205,17 @@ class JobNotFoundError(ProviderError):
 
 
 class HTTPConnectionError(ProviderError):
-    """The connection could not be made, so the request was provably not sent."""
+    """Tell that the connection could not be made, so the request was provably not sent."""
 
     retryable = True
 
 
 class UnexpectedAnswerError(ProviderError):
-    """The answer is not the API's, as from a proxy, a login page or a wrong path."""
+    """Tell that the answer is not the API's, as from a proxy, a login page or a wrong path."""
 
 
 class UncertainError(RunnerError):
-    """A paid request left and no answer that can be used came: the provider may have created the job.
+    """Tell that a paid request left and no answer that can be used came: the provider may have created the job.
 
     Attributes:
         answer: what came instead, without secrets, until it is kept on disk.
@@ -229,13 +229,13 @@ class UncertainError(RunnerError):
 
 
 class GenerationFailedError(RunnerError):
-    """The provider's job ended as failed; `code` and `message` are the provider's."""
+    """Tell that the provider's job ended as failed; `code` and `message` are the provider's."""
 
     retryable = True
 
 
 class JobTimeoutError(RunnerError, TimeoutError):
-    """The deadline passed while the job was still running at the provider.
+    """Tell that the deadline passed while the job was still running at the provider.
 
     Attributes:
         attempts: how often the job was asked for.
@@ -265,11 +265,11 @@ class JobTimeoutError(RunnerError, TimeoutError):
 
 
 class ExpiredError(RunnerError):
-    """The job was paid, and the provider says that it no longer keeps it or its file."""
+    """Tell that the job was paid, and the provider says that it no longer keeps it or its file."""
 
 
 class ArtifactError(RunnerError):
-    """A downloaded file stayed incomplete or does not decode."""
+    """Tell that a downloaded file stayed incomplete or does not decode."""
 
     exit_code = 4
     retryable = True
@@ -283,6 +283,6 @@ class IncompleteAnswerError(ArtifactError):
 
 
 class DiskError(RunnerError):
-    """The output directory cannot be written or is full; remote jobs are kept."""
+    """Tell that the output directory cannot be written or is full; remote jobs are kept."""
 
     exit_code = 5

@@ -32,7 +32,7 @@ def _secret(value: SecretStr | str | None) -> SecretStr | None:
 
 
 class MockConfig(Frozen):
-    """How the embedded emulator stands in for the provider: no key, no cost, real files.
+    """Describe how the embedded emulator stands in for the provider: no key, no cost, real files.
 
     `latency` is in seconds from a video job's creation to its completion.
     """
@@ -42,7 +42,7 @@ class MockConfig(Frozen):
 
 
 class GenerationConfig(Frozen):
-    """What video and image generation share.
+    """Describe what video and image generation share.
 
     Attributes:
         model: the model's name; on Azure the deployment's, which may be any.
@@ -118,7 +118,7 @@ class VideoGenerationConfig(GenerationConfig):
 
 
 class ImageGenerationConfig(GenerationConfig):
-    """Where images come from; `fallback_configs` as for videos."""
+    """Describe where images come from; `fallback_configs` as for videos."""
 
     timeout: Seconds = 120
     max_poll_attempts: int = Field(default=60, strict=True, ge=1)

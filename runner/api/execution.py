@@ -14,7 +14,7 @@ from runner.config.frozen import Frozen
 
 
 class AttemptMetadata(Frozen):
-    """One provider and model that was tried; several requests to it, as after a 429, are one attempt."""
+    """Describe one provider and model that was tried; several requests to it, as after a 429, are one attempt."""
 
     attempt_number: int
     provider: str
@@ -37,7 +37,7 @@ class AttemptMetadata(Frozen):
 
 
 class ExecutionMetadata(Frozen):
-    """All attempts of one request, in their order.
+    """Describe all attempts of one request, in their order.
 
     Attributes:
         total_attempts: how many places were tried.

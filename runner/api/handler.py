@@ -18,7 +18,7 @@ METHODS = ("generate_video", "generate_video_async", "generate_image", "generate
 
 
 class ProviderHandler(Protocol):
-    """What a provider of your own does; what it cannot do raises `NotImplementedError`.
+    """Generate as a provider of your own; what it cannot do raises `NotImplementedError`.
 
     It gets config and request as they were given (the key by `config.api_key.get_secret_value()`) and builds its
     response by hand. A `RunnerError` of its that is `retryable` lets the next of `fallback_configs` try.

@@ -30,7 +30,7 @@ _log = logging.getLogger("runner")
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the engine is to do, and how its providers are made."""
+    """Describe what the engine is to do, and how its providers are made."""
 
     runs: tuple[Run, ...]
     keys: Keys

@@ -131,7 +131,7 @@ Status = Literal["queued", "processing", "completed", "failed"]
 
 
 class GenerationUpdate(Frozen):
-    """One answer about the work.
+    """Describe one answer about the work.
 
     Attributes:
         request_id: the job's id; images have no job, so that theirs is the request's.
@@ -149,7 +149,7 @@ class GenerationUpdate(Frozen):
 
 
 class VideoGenerationUpdate(GenerationUpdate):
-    """One answer about a video's job.
+    """Describe one answer about a video's job.
 
     Attributes:
         result: None, as the file is not there yet when the job is completed; for updates that are built by hand.
@@ -159,7 +159,7 @@ class VideoGenerationUpdate(GenerationUpdate):
 
 
 class ImageGenerationUpdate(GenerationUpdate):
-    """How far an image request is.
+    """Describe how far an image request is.
 
     Attributes:
         partial_image: a sketch of the image, where `partial_images` asked for some and this one has just come.

@@ -77,7 +77,7 @@ class GenerationRequest(BaseModel):
 
 
 class VideoGenerationRequest(GenerationRequest):
-    """One video; `video` is the id of a finished one to start from (a response's `request_id`)."""
+    """Describe one video; `video` is the id of a finished one to start from (a response's `request_id`)."""
 
     target = VideoRequest
     sent_as = {"seconds": "duration_seconds", "input_reference": "image_list", "video_id": "video"}

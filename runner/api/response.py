@@ -110,7 +110,7 @@ class GenerationResponse(BaseModel):
 
 
 class VideoGenerationResponse(GenerationResponse):
-    """A finished video; `request_id` is the job's id, as a remix takes it.
+    """Describe a finished video; `request_id` is the job's id, as a remix takes it.
 
     Attributes:
         duration: seconds, as measured in the file.

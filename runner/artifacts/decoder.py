@@ -92,7 +92,7 @@ async def _asked_alone(child: _Child, path: Path, *, thumbnail: bool) -> Video:
 
 
 class _DiedError(Exception):
-    """The child has ended before it answered; the message says how."""
+    """Tell that the child has ended before it answered; the message says how."""
 
 
 class _Child:

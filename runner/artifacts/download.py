@@ -38,7 +38,7 @@ class Body(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What lies on disk now, not yet at its final name."""
+    """Describe what lies on disk now, not yet at its final name."""
 
     path: Path
     bytes: int

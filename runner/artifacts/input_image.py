@@ -36,7 +36,7 @@ _PNG_DEPTH = 24
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is known of an input image.
+    """Describe what is known of an input image.
 
     Attributes:
         size: width and height in pixels, upright.

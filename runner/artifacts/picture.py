@@ -52,7 +52,7 @@ _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The facts of an image file, and a small copy for the thumbnail, unless it is drawn by lines.
+    """Describe the facts of an image file, and a small copy for the thumbnail, unless it is drawn by lines.
 
     A drawing that fits any size has no width and height.
     """
@@ -66,7 +66,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class MovingPicture:
-    """The facts of a picture that moves, as far as `small` of its first frame."""
+    """Describe the facts of a picture that moves, as far as `small` of its first frame."""
 
     media_type: str
     extension: str

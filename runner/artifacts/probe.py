@@ -49,7 +49,7 @@ _TEXT = (b"<!doctype", b"<html", b"<?xml", b"{", b"#extm3u")
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """The facts of a video file.
+    """Describe the facts of a video file.
 
     Attributes:
         extension: the name's ending that fits the container, without the dot.

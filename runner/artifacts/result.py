@@ -16,7 +16,7 @@ SCHEMA_VERSION: Literal[1] = 1
 
 
 class RunStatus(StrEnum):
-    """How far a run has come; `VERIFIED` is success."""
+    """Describe how far a run has come; `VERIFIED` is success."""
 
     PLANNED = "planned"
     SUBMITTING = "submitting"

@@ -23,7 +23,7 @@ _QUALITY = 75
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """The file as it was written."""
+    """Describe the file as it was written."""
 
     content: bytes
     width: int

@@ -29,7 +29,7 @@ _RESOLVED_LATER = "${hydra_override_dirname:}"
 
 @dataclass(frozen=True, slots=True)
 class Composed:
-    """A run's config as plain data; sections that runs have in common are the same objects.
+    """Describe a run's config as plain data; sections that runs have in common are the same objects.
 
     Attributes:
         task: the config without its `hydra` node, interpolations unresolved.

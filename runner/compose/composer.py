@@ -33,7 +33,7 @@ _MARKS: Mapping[OverrideType, Literal["", "+", "++"]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """An override that Hydra composes; `key` is None where its place among the others means nothing."""
+    """Describe an override that Hydra composes; `key` is None where its place among the others means nothing."""
 
     own: bool
     """Whether it stands among the task's overrides, and not among Hydra's."""

@@ -45,7 +45,7 @@ class HydraRun:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """What Hydra says of a job that a launcher, not ours, has begun in a process of its own.
+    """Describe what Hydra says of a job that a launcher, not ours, has begun in a process of its own.
 
     Attributes:
         checked: whether the sweep came from our own sweeper, which checks and asks before anything is launched.

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """A problem and the number of the run that has it; None: the sweep as a whole."""
+    """Describe a problem and the number of the run that has it; None: the sweep as a whole."""
 
     run: int | None
     problem: Problem

@@ -6,7 +6,7 @@ from omegaconf import DictConfig, OmegaConf
 
 
 def asks_for_several(config: DictConfig) -> bool:
-    """Whether the request's `number_of_videos` is a whole number above one; others are for the run's own check."""
+    """Return whether `number_of_videos` is a whole number above one; others are for the run's own check."""
     number = OmegaConf.select(config, "request.number_of_videos")
     return isinstance(number, int) and not isinstance(number, bool) and number > 1
 

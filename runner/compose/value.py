@@ -16,7 +16,7 @@ _GROUPS = frozenset({"provider", "model", "request", "experiment", "hydra"})
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One `key=value`.
+    """Describe one `key=value`.
 
     Attributes:
         mark: what is typed before the key: a value may take an old one's place, `+` makes a new key, `++` does either.

@@ -22,7 +22,7 @@ _SOUND = MappingProxyType({"generate_audio": "generate_sound"})
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One way of speaking the protocol.
+    """Describe one way of speaking the protocol.
 
     Attributes:
         extensions: the request keys beyond OpenAI's API that it has a field for.

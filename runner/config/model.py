@@ -43,7 +43,7 @@ class TokenPrice(Frozen):
 
 
 class SizeRules(Frozen):
-    """What an arbitrary WIDTHxHEIGHT must keep to, in pixels; null: no such limit is known."""
+    """Describe what an arbitrary WIDTHxHEIGHT must keep to, in pixels; null: no such limit is known."""
 
     multiple_of: int
     max_ratio: float | None
@@ -54,7 +54,7 @@ class SizeRules(Frozen):
 
 
 class BaseModelConfig(Frozen):
-    """What video and image models share."""
+    """Describe what video and image models share."""
 
     name: Annotated[str, Field(min_length=1)]
     deployment: str | None
@@ -76,7 +76,7 @@ class BaseModelConfig(Frozen):
 
 
 class VideoModel(BaseModelConfig):
-    """A model that makes videos, priced by the second."""
+    """Describe a model that makes videos, priced by the second."""
 
     kind: Literal["video"]
     durations: tuple[int, ...] | None
@@ -92,7 +92,7 @@ class VideoModel(BaseModelConfig):
 
 
 class ImageModel(BaseModelConfig):
-    """A model that makes images, priced by tokens."""
+    """Describe a model that makes images, priced by tokens."""
 
     kind: Literal["image"]
     size_rules: SizeRules | None

@@ -33,7 +33,7 @@ _MOST_TOKENS = 10**9
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a run will cost in US dollars, and how that is known."""
+    """Describe what a run will cost in US dollars, and how that is known."""
 
     usd: float
     basis: Basis
@@ -46,7 +46,7 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A sum in US dollars; whether parts of it are unknown, and whether parts are estimated from tokens."""
+    """Describe a sum in US dollars; whether parts of it are unknown, and whether parts are estimated from tokens."""
 
     usd: float
     complete: bool = True

@@ -27,7 +27,7 @@ RetiredModels = Annotated[Literal["refuse", "warn", "off"], Off]
 
 
 class EndpointConfig(Frozen):
-    """What every provider has: headers, limits, waiting and the treatment of retired models."""
+    """Describe what every provider has: headers, limits, waiting and the treatment of retired models."""
 
     headers: PlainHeaders = ()
     headers_env: HeaderVariables = ()
@@ -67,7 +67,7 @@ class OpenAIConfig(EndpointConfig):
 
 
 class AzureOpenAIConfig(EndpointConfig):
-    """A resource of Azure OpenAI; the model's deployment name is what is sent."""
+    """Describe a resource of Azure OpenAI; the model's deployment name is what is sent."""
 
     kind: Literal["azure_openai"]
     base_url: str | None = None
@@ -104,7 +104,7 @@ class CompatibleConfig(EndpointConfig):
 
 
 class EmulatorConfig(EndpointConfig):
-    """The embedded server: real files, no key, no cost."""
+    """Describe the embedded server: real files, no key, no cost."""
 
     kind: Literal["emulator"]
     dialect: DialectName = "plain"

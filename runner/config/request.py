@@ -70,7 +70,7 @@ def _listed(value: object) -> object:
 
 
 class BaseRequest(Frozen):
-    """What videos and images share."""
+    """Describe what videos and images share."""
 
     prompt: Prompt
     prompt_file: Path | None = None
@@ -97,7 +97,7 @@ class BaseRequest(Frozen):
 
 
 class VideoSampling(Frozen):
-    """The knobs of a diffusion model that makes videos; null leaves each to the server."""
+    """Describe the knobs of a diffusion model that makes videos; null leaves each to the server."""
 
     fps: Count | None = None
     num_frames: Count | None = None
@@ -112,7 +112,7 @@ class VideoSampling(Frozen):
 
 
 class VideoRequest(BaseRequest, VideoSampling):
-    """One video: `seconds` and `size` of the API come from duration, size and aspect ratio."""
+    """Describe one video: `seconds` and `size` of the API come from duration, size and aspect ratio."""
 
     kind: Literal["video"]
     duration_seconds: int | None = Field(None, strict=True, gt=0)
@@ -152,7 +152,7 @@ def _image_of(entry: object) -> object:
 
 
 class ImageRequest(BaseRequest):
-    """One to ten images from one prompt."""
+    """Describe one to ten images from one prompt."""
 
     kind: Literal["image"]
     n: int = Field(1, strict=True, ge=1)

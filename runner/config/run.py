@@ -21,14 +21,14 @@ Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
 
 
 class Fallback(Frozen):
-    """Where a run's request goes, and to which model, when the choices before it failed."""
+    """Describe where a run's request goes, and to which model, when the choices before it failed."""
 
     provider: ProviderConfig
     model: ModelConfig
 
 
 class RunConfig(Frozen):
-    """A provider, a model, a request, and how this invocation behaves."""
+    """Describe a provider, a model, a request, and how this invocation behaves."""
 
     provider: ProviderConfig
     model: ModelConfig

@@ -25,7 +25,7 @@ class NoTracking(Frozen):
 
 
 class MlflowTracking(Frozen):
-    """An MLflow tracking server, or a database or folder of the same form."""
+    """Describe an MLflow tracking server, or a database or folder of the same form."""
 
     kind: Literal["mlflow"]
     tracking_uri: str | None = None
@@ -35,7 +35,7 @@ class MlflowTracking(Frozen):
 
 
 class WandbTracking(Frozen):
-    """A project of Weights & Biases."""
+    """Describe a project of Weights & Biases."""
 
     kind: Literal["wandb"]
     project: str = Field("runner", min_length=1)

@@ -13,7 +13,7 @@ _SECTIONS = ("provider", "model", "request")
 
 @dataclass(frozen=True, slots=True)
 class Varying:
-    """The keys that differ between runs, as one would override them, and each run's values."""
+    """Describe the keys that differ between runs, as one would override them, and each run's values."""
 
     keys: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]  # Any: values of a config

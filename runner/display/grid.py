@@ -19,7 +19,7 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A column's name, and how its cells stand below it: a `whole` one wraps nowhere, as a command to copy."""
+    """Describe a column's name, and how its cells stand below it: a `whole` one wraps nowhere, as a command to copy."""
 
     name: str
     right: bool = False

@@ -26,7 +26,7 @@ _COMMON = 16
 
 
 class Line(NamedTuple):
-    """One line, and the style that a terminal may give it."""
+    """Describe one line, and the style that a terminal may give it."""
 
     text: str
     style: str = ""

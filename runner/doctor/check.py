@@ -13,7 +13,7 @@ Status = Literal["ok", "warn", "fail", "skip"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The outcome of one check; `hint` is what to do next, and `skip` says why nothing was found out."""
+    """Describe the outcome of one check; `hint` is what to do next, and `skip` says why nothing was found out."""
 
     name: str
     status: Status
@@ -22,12 +22,12 @@ class Check:
 
 
 def ok(name: str, message: str) -> Check:
-    """It works."""
+    """Return that a run works in this respect."""
     return Check(name, "ok", message)
 
 
 def warn(name: str, message: str, hint: str | None = None) -> Check:
-    """It works, but."""
+    """Return that a run works, and what its user should know."""
     return Check(name, "warn", message, hint)
 
 
@@ -37,7 +37,7 @@ def fail(name: str, message: str, hint: str | None = None) -> Check:
 
 
 def skip(name: str, message: str) -> Check:
-    """It was not looked at, or cannot be known."""
+    """Return that this was not looked at, or cannot be known."""
     return Check(name, "skip", message)
 
 

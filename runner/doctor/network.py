@@ -20,7 +20,7 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Where an endpoint listens, and the proxy of the environment that stands between."""
+    """Describe where an endpoint listens, and the proxy of the environment that stands between."""
 
     name: str
     port: int

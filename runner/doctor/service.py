@@ -122,7 +122,7 @@ _NO_ROUTE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """The replies of one endpoint; what was not asked, as images have no jobs, is None.
+    """Describe the replies of one endpoint; what was not asked, as images have no jobs, is None.
 
     Attributes:
         name: what is sent as the model.

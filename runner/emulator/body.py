@@ -18,7 +18,7 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 @dataclass(frozen=True)
 class Body:
-    """What a client sent: `fields` as JSON values or form strings, `files` by name without a trailing `[]`."""
+    """Describe what a client sent: `fields` as JSON values or form strings, `files` by name without a trailing `[]`."""
 
     fields: dict[str, object] = field(default_factory=dict)
     files: dict[str, list[bytes]] = field(default_factory=dict)

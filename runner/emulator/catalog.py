@@ -23,7 +23,7 @@ VIDEO_MODELS = (
 
 @dataclass(frozen=True)
 class ImageRules:
-    """What one family of image models accepts, and its prices in USD per million tokens."""
+    """Describe what one family of image models accepts, and its prices in USD per million tokens."""
 
     qualities: tuple[str, ...] = ("low", "medium", "high", "auto")
     sizes: tuple[str, ...] | None = ("1024x1024", "1536x1024", "1024x1536", "auto")

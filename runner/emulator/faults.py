@@ -46,7 +46,7 @@ class _Model(BaseModel):
 
 
 class Fault(_Model):
-    """One thing that goes wrong; each argument is read by the faults named beside it."""
+    """Describe one thing that goes wrong; each argument is read by the faults named beside it."""
 
     fault: FaultName
     retry_after: float | None = None

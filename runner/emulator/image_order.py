@@ -30,7 +30,7 @@ PIXELS = (655_360, 8_294_400)
 
 @dataclass(frozen=True)
 class ImageOrder:
-    """What to draw: everything resolved, `auto` included; `size` in pixels."""
+    """Describe what to draw: everything resolved, `auto` included; `size` in pixels."""
 
     model: str
     prompt: str

@@ -12,7 +12,7 @@ QUEUED_SHARE = 0.1
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job departs from a good end: never ends, fails with a code, or reports a strange status word."""
+    """Describe how a job departs from a good end: never ends, fails with a code, or reports a strange status word."""
 
     stuck: bool = False
     code: str | None = None

@@ -24,7 +24,7 @@ _SHARED = {
 
 @dataclass(frozen=True)
 class Manner:
-    """What one server does in its own way.
+    """Describe what one server does in its own way.
 
     Attributes:
         fields: the fields of a create request that it reads beside prompt, model and size; others are ignored.

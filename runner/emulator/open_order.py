@@ -22,7 +22,7 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 @dataclass(frozen=True)
 class OpenOrder:
-    """What to render; `parameters` is all that was read beside it, `broken` why the model cannot."""
+    """Describe what to render; `parameters` is all that was read beside it, `broken` why the model cannot."""
 
     prompt: str
     model: str

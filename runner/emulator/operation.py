@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Emulator:
-    """What every operation works with; `now` gives Unix time."""
+    """Describe what every operation works with; `now` gives Unix time."""
 
     settings: EmulatorSettings
     state: State
@@ -41,7 +41,7 @@ class Emulator:
 
 @dataclass(frozen=True)
 class Call:
-    """One authorised request on its way through an operation."""
+    """Describe one authorised request on its way through an operation."""
 
     emulator: Emulator
     surface: Surface

@@ -17,7 +17,7 @@ STOP_TIMEOUT = 5.0
 
 
 class EmulatorStartError(Exception):
-    """The child process ended before it listened; the message carries what it said."""
+    """Tell that the child process ended before it listened; the message carries what it said."""
 
 
 class EmulatorProcess:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Refusal(Exception):  # noqa: N818  (an answer of the API, not an error of this program)
-    """One refused request: HTTP status and the four fields of OpenAI's error envelope."""
+    """Describe one refused request: HTTP status and the four fields of OpenAI's error envelope."""
 
     status: int
     message: str

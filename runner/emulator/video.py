@@ -34,7 +34,7 @@ FRAME_RATE = 24
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip to render: `width` and `height` in pixels, `reference` the name of a file in the media folder."""
+    """Describe a clip to render: `width` and `height` in pixels, `reference` the name of a file in the media folder."""
 
     prompt: str
     label: str
@@ -94,7 +94,7 @@ Planes = tuple[Image.Image, Image.Image, Image.Image]
 
 
 class RenderCancelledError(Exception):
-    """The emulator is closing; the clip is rendered again when it is next asked for."""
+    """Tell that the emulator is closing; the clip is rendered again when it is next asked for."""
 
 
 def _planes(image: Image.Image) -> Planes:

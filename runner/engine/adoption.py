@@ -124,7 +124,7 @@ def _own(others: OtherRuns) -> list[Rival]:
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """What a run may have created: `fitting` jobs by their ids, and those that tell too little to say."""
+    """Describe what a run may have created: `fitting` jobs by their ids, and those that tell too little to say."""
 
     fitting: dict[str, Job]
     untold: frozenset[str]
@@ -252,7 +252,7 @@ _AGAIN = Backoff(base=1, cap=20, floor=0.5)
 
 @dataclass(slots=True)
 class Listing:
-    """What was read of a list of jobs.
+    """Describe what was read of a list of jobs.
 
     Attributes:
         jobs: the jobs, newest first where the server keeps to that.

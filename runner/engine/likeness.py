@@ -96,7 +96,7 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class Rival:
-    """A lost request of a run elsewhere; `place` is the directory of its ledger."""
+    """Describe a lost request of a run elsewhere; `place` is the directory of its ledger."""
 
     place: Path
     request: Lost
@@ -243,7 +243,7 @@ def _number(value: object) -> float | None:
 
 @dataclass(frozen=True, slots=True)
 class OtherRuns:
-    """The jobs and the open requests of other runs.
+    """Describe the jobs and the open requests of other runs.
 
     Attributes:
         jobs: ids of jobs that belong to them.

@@ -14,7 +14,7 @@ from runner.errors import BudgetError, ConfigError, DiskError, RunnerError
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One validated config with its own output directory (which exists)."""
+    """Describe one validated config with its own output directory (which exists)."""
 
     index: int
     config: RunConfig

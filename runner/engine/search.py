@@ -33,7 +33,7 @@ Claimed = Callable[[], OtherRuns]
 
 
 class Case(NamedTuple):
-    """A run with a lost request."""
+    """Describe a run with a lost request."""
 
     position: int
     recorder: RunRecorder
@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the search means for a run: `run` goes on if it is there; `error` says why it stays uncertain."""
+    """Describe what the search means for a run: `run` goes on if it is there; `error` says why it stays uncertain."""
 
     position: int
     queue: EndpointQueue

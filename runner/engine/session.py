@@ -95,7 +95,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class _Visit:
-    """What one call brings along."""
+    """Describe what one call brings along."""
 
     observer: Observer
     create: Create

@@ -18,7 +18,7 @@ from .threads import Threads
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How far a run has come.
+    """Describe how far a run has come.
 
     Attributes:
         durable: whether this must survive a power cut.

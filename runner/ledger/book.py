@@ -61,7 +61,7 @@ class TakenOverError(DiskError):
 
 
 class Original(NamedTuple):
-    """The directory that a ledger was copied from; `host` where that is another machine's."""
+    """Describe the directory that a ledger was copied from; `host` where that is another machine's."""
 
     directory: Path
     host: str | None = None
@@ -72,7 +72,7 @@ class Original(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One run as the ledger knows it.
+    """Describe one run as the ledger knows it.
 
     Attributes:
         number: the run's index.

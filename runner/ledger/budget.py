@@ -14,7 +14,7 @@ from runner.errors import BudgetError, ConfigError
 
 
 class Sum(NamedTuple):
-    """What runs would cost by their first choices.
+    """Describe what runs would cost by their first choices.
 
     Attributes:
         usd: of known or assumed price, what counts as money.

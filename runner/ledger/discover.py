@@ -18,7 +18,7 @@ LEVELS = 4
 
 
 class Known(NamedTuple):
-    """One run, as its ledger has it."""
+    """Describe one run, as its ledger has it."""
 
     fingerprint: str
     status: RunStatus

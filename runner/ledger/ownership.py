@@ -58,7 +58,7 @@ def refuse_owner(directory: Path) -> None:
 
 
 class CopyError(ConfigError):
-    """A directory was copied, and its original may have paid for the same runs meanwhile."""
+    """Tell that a directory was copied, and its original may have paid for the same runs meanwhile."""
 
     def __init__(self, directory: Path, original: Original, count: int) -> None:
         runs, them = ("1 run", "it") if count == 1 else (f"{count:,} runs", "them")

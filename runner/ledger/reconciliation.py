@@ -39,7 +39,7 @@ _OWN = re.compile(r"(video|image-|partial-|remote-|input|thumbnail|answer|run\.l
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """A ledger's runs with what their directories know of them.
+    """Describe a ledger's runs with what their directories know of them.
 
     Attributes:
         entries: all runs, by number.

@@ -32,7 +32,7 @@ RESUME = "python -m runner resume"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One sweep or run.
+    """Describe one sweep or run.
 
     Attributes:
         directory: where it lies.

@@ -32,7 +32,7 @@ _DOUBT = re.compile(r"\b(?:or|may|might|maybe|perhaps|possibly|if|key|token|sess
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An error answer, from OpenAI's envelope, FastAPI's `detail`, Azure's inner errors, or a web page."""
+    """Describe an error answer, from OpenAI's envelope, FastAPI's `detail`, Azure's inner errors, or a web page."""
 
     status: int
     message: str

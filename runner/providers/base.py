@@ -16,7 +16,7 @@ Variant = Literal["video", "thumbnail", "spritesheet"]
 
 
 class JobStatus(StrEnum):
-    """A remote job's state, whatever words its server uses; `UNKNOWN` is polled on."""
+    """Describe a remote job's state, whatever words its server uses; `UNKNOWN` is polled on."""
 
     QUEUED = "queued"
     IN_PROGRESS = "in_progress"
@@ -45,7 +45,7 @@ FORBIDDEN = "forbidden_address"
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One answer about a remote unit of work; times are Unix seconds, `progress` is 0 to 100."""
+    """Describe one answer about a remote unit of work; times are Unix seconds, `progress` is 0 to 100."""
 
     id: str
     status: JobStatus
@@ -79,7 +79,7 @@ def outlived(job: Job, server_time: float | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
-    """A part of the list of an endpoint's jobs, newest first.
+    """Describe a part of the list of an endpoint's jobs, newest first.
 
     Attributes:
         jobs: what was listed; the `raw` of each holds its prompt, model, size and seconds where the server tells them.
@@ -94,7 +94,7 @@ class JobPage:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedImage:
-    """One image as it came: base64 text, or an address to fetch it from."""
+    """Describe one image as it came: base64 text, or an address to fetch it from."""
 
     b64: str | None
     url: str | None
@@ -103,7 +103,7 @@ class GeneratedImage:
 
 @dataclass(frozen=True, slots=True)
 class PartialImage:
-    """A sketch of an image that is still being made; `index` counts from 0, `b64` is base64 text."""
+    """Describe a sketch of an image that is still being made; `index` counts from 0, `b64` is base64 text."""
 
     index: int
     b64: str
@@ -129,7 +129,7 @@ class ImageUsage:
 
 @dataclass(frozen=True, slots=True)
 class ImageBatch:
-    """The answer to one image request; `raw` is the JSON without the image data."""
+    """Describe the answer to one image request; `raw` is the JSON without the image data."""
 
     images: tuple[GeneratedImage, ...]
     usage: ImageUsage | None = None

@@ -54,7 +54,7 @@ _IMAGE_EXTRAS = ("negative_prompt", "seed")
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """One request to the API.
+    """Describe one request to the API.
 
     Attributes:
         operation: which of the API's operations it is.

@@ -12,7 +12,7 @@ from .environment import Proxy
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The endpoint that calls go to.
+    """Describe the endpoint that calls go to.
 
     Attributes:
         provider: the provider's kind.
@@ -46,7 +46,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to an endpoint.
+    """Describe one request to an endpoint.
 
     Attributes:
         place: where it goes.

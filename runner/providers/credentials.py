@@ -141,7 +141,7 @@ def cleaned(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredHeaders:
-    """The headers that a config adds to every request to its endpoint, and to no other host.
+    """Describe the headers that a config adds to every request to its endpoint, and to no other host.
 
     Attributes:
         values: each header's name and value.

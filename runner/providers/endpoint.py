@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A canonical endpoint.
+    """Describe a canonical endpoint.
 
     Attributes:
         identity: what it is called in records: independent of the spelling and of the API version.
@@ -144,7 +144,7 @@ _AZURE_HOST = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """One of Azure's clouds.
+    """Describe one of Azure's clouds.
 
     Attributes:
         token_scope: what a token for its AI resources is asked for.

@@ -23,7 +23,7 @@ _PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """A proxy that the environment names; `variable` says where, and `url` may hold a password."""
+    """Describe a proxy that the environment names; `variable` says where, and `url` may hold a password."""
 
     variable: str
     url: str = field(repr=False)

@@ -27,7 +27,7 @@ _MOST_ADDRESSES = 4
 
 
 class Zone(Enum):
-    """Where an IP address leads."""
+    """Describe where an IP address leads."""
 
     PUBLIC = "the internet"
     PRIVATE = "the private network"

@@ -39,7 +39,7 @@ _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """An image whose bytes are at hand."""
+    """Describe an image whose bytes are at hand."""
 
     name: str
     content: bytes = field(repr=False)
@@ -58,7 +58,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Remote(File):
-    """An image that the engine downloads before it is sent; until then it can be described only."""
+    """Describe an image that the engine downloads before it is sent; until then it can be described only."""
 
     url: str
 
@@ -75,7 +75,7 @@ class Remote(File):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An image on another machine."""
+    """Describe an image on another machine."""
 
     url: str
 

@@ -23,7 +23,7 @@ Inside = Callable[[Artifact], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a run stands on its page, however far it has come.
+    """Describe where a run stands on its page, however far it has come.
 
     Attributes:
         sweep: the number of its sweep.

@@ -28,7 +28,7 @@ _TIMES = ("submitting_at", "ended_at")
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """One run and what came of it; a notebook shows its media.
+    """Describe one run and what came of it; a notebook shows its media.
 
     Attributes:
         directory: its own, absolute.

@@ -31,7 +31,7 @@ _JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """What the page tells beside its cells.
+    """Describe what the page tells beside its cells.
 
     Attributes:
         title: of the window, and what notes are kept under.
@@ -134,7 +134,7 @@ _SHOWN = re.compile(r"(image|video|audio)/[a-z0-9.+-]+")
 
 
 class LeftOut(Enum):
-    """Why a file stays a link."""
+    """Describe why a file stays a link."""
 
     LARGE = "too large for one file inside"
     CROWDED = "the files before took the room"

@@ -177,7 +177,7 @@ class PageModel:
 
 
 class PageState:
-    """What is known of an exhibition's runs at one moment."""
+    """What is known of a page's runs at one moment."""
 
     def __init__(
         self, exhibition: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int

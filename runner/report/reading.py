@@ -62,7 +62,7 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found in directories, and why the rest could not be read."""
+    """Describe what was found in directories, and why the rest could not be read."""
 
     sweeps: list[Sweep]
     unreadable: list[ConfigError]

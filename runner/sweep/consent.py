@@ -133,7 +133,7 @@ def _ways(total: Sum, spent: float) -> str:
 
 
 class Intent(NamedTuple):
-    """A run that someone means to make."""
+    """Describe a run that someone means to make."""
 
     number: int
     config: RunConfig
@@ -147,7 +147,7 @@ class Intent(NamedTuple):
 
 
 class PlannedCost(NamedTuple):
-    """What is left to be paid, and what the same runs count already in US dollars."""
+    """Describe what is left to be paid, and what the same runs count already in US dollars."""
 
     intents: list[Intent]
     spent: float

@@ -20,7 +20,7 @@ PLANNED = "planned.json"
 
 
 class NotBegunError(RunnerError):
-    """A sweep has runs that only its launcher can begin."""
+    """Tell that a sweep has runs that only its launcher can begin."""
 
     exit_code = 4
 

@@ -25,7 +25,7 @@ Compose = Callable[[Job], DictConfig]
 
 
 class NotFinishedError(RunnerError):
-    """The run was not submitted, or was left at the provider; going on with the sweep will bring its file."""
+    """Tell that the run was not submitted, or was left at the provider; going on with the sweep will bring its file."""
 
     exit_code: ClassVar[int] = 4
 

@@ -64,7 +64,7 @@ class _HeldError(ConfigError):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """What may be paid anew."""
+    """Describe what may be paid anew."""
 
     retry_failed: bool = False
     resubmit_uncertain: bool = False

@@ -21,7 +21,7 @@ _PAUSE = 1.0
 
 @dataclass(slots=True)
 class _Page:
-    """What one run's file was told last, and what it was not told yet."""
+    """Describe what one run's file was told last, and what it was not told yet."""
 
     path: Path
     last: str = ""

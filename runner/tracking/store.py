@@ -14,7 +14,7 @@ Value = str | int | float | bool
 
 
 class End(Enum):
-    """How a run, or a sweep's own, ended."""
+    """Describe how a run, or a sweep's own, ended."""
 
     DONE = "done"
     FAILED = "failed"
@@ -25,7 +25,7 @@ class End(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is recorded of a run, or of a sweep as a whole.
+    """Describe what is recorded of a run, or of a sweep as a whole.
 
     Attributes:
         params: its resolved config, dotted keys to plain values.
@@ -73,7 +73,7 @@ NAME = "tracking.jsonl"
 
 
 class Known(NamedTuple):
-    """A recorded run.
+    """Describe a recorded run.
 
     Attributes:
         id: the store's.
