@@ -280,6 +280,15 @@ class Result(Record):
         return self.timestamps.get(RunStatus.SUBMITTING.value), ended
 
     @property
+    def latency_seconds(self) -> float | None:
+        """Return seconds from the request that counts to the checked file or the failure; None before its end.
+
+        Downloading and checking are in it, and the time in which nobody looked; none of a run that sent nothing.
+        """
+        begin, end = self.span
+        return round((end - begin).total_seconds(), 3) if begin and end else None
+
+    @property
     def brought_home(self) -> Attempt | None:
         """The request of an earlier process whose work a later one brought home, instead of paying for it again."""
         made = [attempt for attempt in self.attempts if attempt.job_id == self.job_id] or self.attempts

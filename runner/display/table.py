@@ -150,5 +150,4 @@ def _style(result: Result) -> str:
 
 
 def _seconds(result: Result) -> str:
-    begin, end = result.span
-    return f"{(end - begin).total_seconds():.1f}" if begin and end else ""
+    return "" if result.latency_seconds is None else f"{result.latency_seconds:.1f}"

@@ -15,8 +15,6 @@ from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.artifacts.thumbnail import NAME as POSTER
 from runner.display.closing import standing
 
-from .totals import latency
-
 Inside = Callable[[Artifact], str | None]
 """The `data:` address of a run's file, or None where it stays beside the page."""
 
@@ -101,7 +99,7 @@ def cell(
         "deployment": result.deployment or config.model.deployment,
         "job_id": result.job_id,
         **_money(result),
-        "latency_seconds": latency(result),
+        "latency_seconds": result.latency_seconds,
         "times": {
             name: time.isoformat(timespec="milliseconds")
             for name, time in result.timestamps.items()

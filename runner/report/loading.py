@@ -18,7 +18,7 @@ from .cell import group_of
 from .notebook import run_html, sweep_html
 from .reading import Found, sweeps_of
 from .results import result_rows
-from .totals import latency, totals
+from .totals import totals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ class RunRecord:
     @property
     def latency_seconds(self) -> float | None:
         """Return seconds from the request to the checked file or the failure; None if it has not come to an end."""
-        return latency(self.result)
+        return self.result.latency_seconds
 
     @property
     def job_id(self) -> str | None:

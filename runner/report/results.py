@@ -17,7 +17,6 @@ from runner.config.varying import varying
 
 from .finite import finite
 from .parquet import write_parquet
-from .totals import latency
 
 CSV = "results.csv"
 JSONL = "results.jsonl"
@@ -91,7 +90,7 @@ def _times(result: Result) -> Row:
     return {
         "submitting_at": begin.isoformat() if begin else None,
         "ended_at": end.isoformat() if begin and end else None,
-        "seconds": latency(result),
+        "seconds": result.latency_seconds,
     }
 
 

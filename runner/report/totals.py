@@ -23,7 +23,8 @@ def totals(
     counts = Counter(groups)
     ended = counts["done"] + counts["failed"]
     brought_home = [attempt for each in results if (attempt := each.brought_home) is not None]
-    latencies = sorted(seconds for each in results if each.status is RunStatus.VERIFIED and (seconds := latency(each)))
+    verified = [each for each in results if each.status is RunStatus.VERIFIED]
+    latencies = sorted(each.latency_seconds for each in verified if each.latency_seconds)
     return {
         "runs": len(results),
         **{group: counts[group] for group in ("done", "failed", "uncertain", "running", "pending")},
@@ -41,12 +42,6 @@ def totals(
         "resumed": len(brought_home),
         "resumed_usd": _sum(attempt.usd for attempt in brought_home) or 0.0,
     }
-
-
-def latency(result: Result) -> float | None:
-    """Return seconds from the first request that counts to the end; None if there is no such request or no end yet."""
-    begin, end = result.span
-    return round((end - begin).total_seconds(), 3) if begin and end else None
 
 
 def _sum(amounts: Iterable[float | None]) -> float | None:

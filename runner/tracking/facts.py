@@ -15,7 +15,7 @@ from runner.config import RunConfig
 from runner.config.tracking import Files
 from runner.report.cell import group_of
 from runner.report.config_diff import HOW, ConfigDiff
-from runner.report.totals import latency, totals
+from runner.report.totals import totals
 
 from .store import End, Facts, Value
 
@@ -87,7 +87,7 @@ def _metrics(result: Result) -> Iterator[tuple[str, float]]:
         "actual_usd": result.cost.actual_usd,
         "spent_usd": result.spent_usd,
         "saved_usd": result.saved_usd,
-        "latency_seconds": latency(result),
+        "latency_seconds": result.latency_seconds,
         "attempts": len(result.attempts),
         "polls": result.polls,
         **{name: getattr(artifact, name, None) for name in _MEASURES},

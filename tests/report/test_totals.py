@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from runner.artifacts.result import Attempt, Cost
-from runner.report.totals import latency, totals
+from runner.report.totals import totals
 
 BEGIN = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -25,8 +25,8 @@ def test_latencies_are_those_of_finished_work(result):
 
 
 def test_a_run_under_way_has_no_latency_yet(result):
-    assert [latency(result(status=status)) for status in ("submitted", "planned", "uncertain")] == [None] * 3
-    assert latency(result(status="failed")) == 5.0
+    assert [result(status=status).latency_seconds for status in ("submitted", "planned", "uncertain")] == [None] * 3
+    assert result(status="failed").latency_seconds == 5.0
 
 
 def test_money_is_summed_as_far_as_it_is_known(result):
