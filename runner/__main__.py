@@ -8,7 +8,7 @@ import sys
 def main() -> None:
     """Run the command line and exit with its code."""
     from runner.app import run  # after the interpreter has found us: `--help` must stay quick
-    from runner.display.reader import open_streams
+    from runner.display.output import open_streams
 
     open_streams()
     sys.exit(run(sys.argv[1:]))

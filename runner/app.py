@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import __version__
-from runner.display.reader import lost_output, output_refused
+from runner.display.output import lost_output, output_refused
 from runner.errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:

@@ -62,7 +62,7 @@ def _never_begun(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
 
 
 def _print(found: Sequence[Summary]) -> None:
-    from runner.display.grid import Head, print_grid
+    from runner.display.table import Head, print_grid
 
     heads = [
         Head("age", right=True),

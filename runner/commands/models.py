@@ -61,7 +61,7 @@ def price(model: ModelConfig) -> str:
 
 
 def _print_table(models: dict[str, ModelConfig], today: dt.date) -> None:
-    from runner.display.grid import Head, print_grid
+    from runner.display.table import Head, print_grid
 
     heads = [Head(name) for name in ("model", "makes", "sizes", "list price", "offered by")]
     rows = []

@@ -21,14 +21,13 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from runner.config.own_files import GROUPS, refuse_own_files
+from runner.compose.loader import GROUPS, refuse_own_files
 from runner.config.shipped import directory
 from runner.errors import ConfigError
 
 from .directory_name import started
-from .loader import GuardedLoader
+from .loader import GuardedLoader, Repository
 from .secret_guard import refuse_in_config
-from .user_files import Repository
 
 Config = DictConfig
 """What is composed; whoever only hands it on needs to know no more."""

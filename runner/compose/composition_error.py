@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
@@ -13,16 +12,12 @@ from hydra.errors import MissingConfigException, OverrideParseException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.compose.loader import GROUPS, misplaced
 from runner.config import Problem, did_you_mean, known_keys
 from runner.config.loading import kinds_of
-from runner.config.own_files import GROUPS, misplaced
 from runner.config.shipped import directory
 from runner.errors import RunnerError
 from runner.shell import line, word
-
-if TYPE_CHECKING:
-    pass
-
 
 _OVERRIDDEN = re.compile(r"(?:Could not override|No earlier Group Default for) '(?P<key>[^']+)'")
 _DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")

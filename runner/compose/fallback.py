@@ -12,7 +12,7 @@ from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from runner.config.fallback import expanded
+from runner.config.loading import expanded
 from runner.config.shipped import Group
 
 from .secret_guard import refuse_in_config

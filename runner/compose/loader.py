@@ -1,16 +1,27 @@
-"""Hydra's config loader, but nothing that it composes is passed on before it was looked at."""
+"""Find and read config for Hydra: files as users save them, with the guards, and those of a user's own that it would pass over."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import io
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
-from hydra.plugins.config_source import ConfigSource
+from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+
+from runner.config.shipped import directory as shipped
+from runner.errors import ConfigError
+from runner.shell import line
+from runner.text_file import read_text
 
 
 class GuardedLoader(ConfigLoader):
@@ -74,3 +85,173 @@ class GuardedLoader(ConfigLoader):
     def compute_defaults_list(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Any:
         """Return the defaults list that the overrides lead to."""
         return self._loader.compute_defaults_list(config_name, overrides, run_mode)
+
+
+_HEADER = re.compile(r"\s*#\s*@(\w+)\s+(\S+)\s*")
+
+
+class Repository(ConfigRepository):
+    """Where Hydra looks for config; of each directory the files are read as users save them."""
+
+    def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
+        """Take the sources of a search path, as Hydra does whenever that changes."""
+        super().initialize_sources(config_search_path)
+        self.sources = [
+            UserFiles(source.provider, source.full_path()) if source.scheme() == "file" else source
+            for source in self.sources
+        ]
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Repository:  # Any: as the copy module has it
+        """Share the sources, of which Hydra only changes which they are; copying all they hold would take 20 ms."""
+        return copy.copy(self)
+
+
+class UserFiles(ConfigSource):
+    """A directory of YAML files."""
+
+    @staticmethod
+    def scheme() -> str:
+        """Return what its addresses begin with."""
+        return "file"
+
+    def load_config(self, config_path: str) -> ConfigResult:
+        """Read a file as Hydra does; raises `ConfigError` where it is no UTF-8 text."""
+        path = self._place(_with_ending(config_path))
+        if not path.is_file():
+            raise ConfigLoadError(f"Config not found : {path}")
+        text = read_text(path)
+        return ConfigResult(
+            self.provider, self.full_path(), OmegaConf.load(_Text(text, str(path))), _header(text, path)
+        )
+
+    def available(self) -> bool:
+        """Return whether the directory is there."""
+        return self.is_group("")
+
+    def is_group(self, config_path: str) -> bool:
+        """Return whether there is a directory of this name."""
+        return self._place(config_path).is_dir()
+
+    def is_config(self, config_path: str) -> bool:
+        """Return whether there is a file of this name."""
+        return self._place(_with_ending(config_path)).is_file()
+
+    def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
+        """Return the names of the directories and files in a directory, or of one kind of them."""
+        found = {path for path in self._place(config_path).iterdir() if path.name not in ("__pycache__", "__init__.py")}
+        groups = {path.name for path in found if path.is_dir()}
+        configs = {path.stem for path in found if path.suffix == ".yaml" and path.is_file()}
+        return sorted(
+            (groups if results_filter is not ObjectType.CONFIG else set())
+            | (configs if results_filter is not ObjectType.GROUP else set())
+        )
+
+    def _place(self, name: str) -> Path:
+        return Path(os.path.realpath(os.path.join(self.path, name)))  # noqa: PTH118 - as Hydra does, text for text
+
+
+class _Text(io.StringIO):
+    """A text with the name that YAML's errors tell."""
+
+    def __init__(self, text: str, name: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
+def _with_ending(name: str) -> str:
+    return name if name.endswith(".yaml") else f"{name}.yaml"
+
+
+def _header(text: str, path: Path) -> dict[str, str | None]:
+    """Return what the comments before anything else say, as in `# @package _global_`; raises `ConfigError`."""
+    header: dict[str, str | None] = {"package": None}
+    for line in text.splitlines():
+        found = _HEADER.fullmatch(line)
+        if found is not None:
+            header[found[1]] = found[2]
+        elif line.strip():
+            if line.lstrip("# \t").startswith("@") and line.lstrip().startswith("#"):
+                raise ConfigError(f"{path}: cannot be read: {line.strip()[:80]!r}", hint="# @package _global_")
+            break
+    return header
+
+
+GROUPS = ("provider", "model", "request", "experiment", "tracking", "hydra")
+_UNSHADOWED = ("config.yaml", "hydra/default.yaml")
+
+
+def refuse_own_files(own: Path, options: Iterable[tuple[str, str]]) -> None:
+    """Raise `ConfigError` for files below `own` that would be passed over, or would switch off checks.
+
+    `options` are the groups and names that the command line chooses.
+    """
+    if own.resolve() == shipped().resolve():
+        return
+    for name in _UNSHADOWED:
+        if (own / name).is_file():
+            raise ConfigError(
+                f"{shown(own / name)} has the name of a shipped file that runs and sweeps rely on; nothing was sent",
+                hint="give a primary config a name of its own that begins with 'defaults: [config, _self_]', and type "
+                "--config-name NAME",
+            )
+    for group in GROUPS:
+        if unread := sorted((own / group).glob("*.yml")):
+            raise ConfigError(
+                f"{shown(unread[0])} would not be read: config files end in .yaml; nothing was sent",
+                hint=line(["mv", shown(unread[0]), shown(unread[0].with_suffix(".yaml"))]),
+            )
+    for group, name in options:
+        _refuse_passed_over(own, group, name)
+
+
+def misplaced(own: Path, group: str, name: str) -> str | None:
+    """Return what to type where a file below `own` may be this option and lies where Hydra does not look for it."""
+    for path in _named(own, group, name):
+        place = own / group / f"{name}.yaml"
+        if path.parent == place.parent:
+            return f"config files end in .yaml: {line(['mv', shown(path), shown(place)])}"
+        if path.parent.name == group and path.suffix == ".yaml":
+            return f"{shown(path)} is read with {line(['--config-dir', shown(path.parent.parent)])}"
+        return f"{shown(path)} lies in another place: {line(['mv', shown(path), shown(place)])}"
+    return None
+
+
+def shown(path: Path) -> str:
+    """Return a path as one types it where one stands."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _refuse_passed_over(own: Path, group: str, name: str) -> None:
+    """Raise `ConfigError` where a shipped option would be taken although a file of the user's looks like it."""
+    if (own / group / f"{name}.yaml").is_file() or not (shipped() / group / f"{name}.yaml").is_file():
+        return
+    for path in (own / f"{name}.yaml", own / f"{group}s" / f"{name}.yaml"):
+        if path.is_file() and _looks_like(path, group):
+            raise ConfigError(
+                f"{group}={name} would be the shipped one, and {shown(path)} would not be read; nothing was sent",
+                hint=misplaced(own, group, name),
+            )
+
+
+def _looks_like(path: Path, group: str) -> bool:
+    """Return whether a file holds keys of this group, and of nothing else."""
+    import yaml
+
+    from runner.text_file import read_text
+
+    from .loading import section_keys
+
+    try:
+        content = yaml.safe_load(read_text(path))
+    except (OSError, ConfigError, yaml.YAMLError):
+        return False
+    keys = {str(key) for key in content} - {"defaults"} if isinstance(content, dict) else set()
+    return bool(keys) and keys <= section_keys(group)
+
+
+def _named(own: Path, group: str, name: str) -> Iterator[Path]:
+    """Files of this name that are not far from where they belong, the nearest first."""
+    others = {*GROUPS} - {group}
+    for pattern in ("{}.yaml", "{}.yml", "*/{}.yaml", "*/{}.yml", "*/*/{}.yaml", "*/*/{}.yml"):
+        yield from sorted(path for path in own.glob(pattern.format(name)) if path.parent.name not in others)

@@ -9,7 +9,6 @@ from runner.lazy import names_from
 if TYPE_CHECKING:
     from .budget import Budget
     from .capability import check
-    from .defaults import sent_size
     from .dialect import Dialect
     from .loading import known_keys, load, without_own_keys
     from .model import ImageModel, ModelConfig, VideoModel
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
         dialect_of,
     )
     from .request import ImageRequest, RequestConfig, VideoRequest
-    from .run import RunConfig
+    from .run import RunConfig, sent_size
 
 __all__ = [
     "AzureOpenAIConfig",
@@ -65,7 +64,6 @@ __getattr__ = names_from(
     {
         "budget": ("Budget",),
         "capability": ("check",),
-        "defaults": ("sent_size",),
         "dialect": ("Dialect",),
         "loading": ("known_keys", "load", "without_own_keys"),
         "model": ("ImageModel", "ModelConfig", "VideoModel"),
@@ -81,6 +79,6 @@ __getattr__ = names_from(
             "dialect_of",
         ),
         "request": ("ImageRequest", "RequestConfig", "VideoRequest"),
-        "run": ("RunConfig",),
+        "run": ("RunConfig", "sent_size"),
     },
 )

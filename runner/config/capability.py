@@ -5,13 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from .defaults import sent_size, video_seconds
 from .dialect import DIALECTS, EXTENSIONS, Dialect
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .problem import Problem
 from .provider import AzureOpenAIConfig, OpenAIConfig, dialect_of
 from .request import ImageRequest, VideoRequest
-from .run import RunConfig
+from .run import RunConfig, sent_size, video_seconds
 from .shipped import names, option
 
 _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "duration_seconds", "image_list", "n",

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from .defaults import sent_size
 from .model import ImageModel, TokenPrice, VideoModel
 from .provider import CompatibleConfig
 from .request import ImageRequest, VideoRequest
-from .run import RunConfig
+from .run import RunConfig, sent_size
 
 PARTIAL_IMAGE_TOKENS = 100
 """Output tokens of each partial image, from OpenAI's guide to image generation."""

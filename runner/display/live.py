@@ -17,7 +17,7 @@ from rich.text import Text
 from runner.engine.run import Event, Run
 
 from .line import clean, cut, elapsed, flowing, in_ascii, padded, width
-from .reader import errors_may_be_unread
+from .output import errors_may_be_unread
 from .reason import Reasons
 from .tally import Active, Now, Tally
 

@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from runner.config import Dialect, ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
 from runner.config.capability import check_source
-from runner.config.defaults import sent_size, video_seconds, video_size
 from runner.config.dialect import EXTENSIONS
+from runner.config.run import sent_size, video_seconds, video_size
 from runner.errors import ConfigError
 
 from . import image_input, reference

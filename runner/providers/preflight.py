@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, parse_qsl
 
 from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
-from runner.config.headers import value_problem
+from runner.config.provider import value_problem
 
 from .credentials import EnvironmentCredential, Keyed, cleaned, find, is_token, variables
 from .endpoint import (

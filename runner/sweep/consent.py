@@ -12,7 +12,7 @@ from runner.artifacts.result import RunStatus
 from runner.compose.job import Job
 from runner.config import Budget, Problem, RunConfig
 from runner.config.budget import passes
-from runner.config.prompt_lines import prompts_in
+from runner.config.request import prompts_in
 from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError

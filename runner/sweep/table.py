@@ -37,7 +37,7 @@ def print_dry_run(
     """
     from rich.console import Console
 
-    from runner.display.grid import Head, print_grid
+    from runner.display.table import Head, print_grid
 
     console = console or Console(highlight=False)
     left = left or PlannedCost([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)

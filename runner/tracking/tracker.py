@@ -10,7 +10,7 @@ from runner.artifacts.result import Result, RunStatus
 from runner.config import Problem
 from runner.config.tracking import MlflowTracking, WandbTracking
 from runner.display import clean, print_problems
-from runner.display.reader import say
+from runner.display.output import say
 from runner.engine.run import Event, Run
 from runner.shell import word
 

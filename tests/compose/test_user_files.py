@@ -12,7 +12,7 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from runner.compose.app import initialize
-from runner.compose.user_files import Repository
+from runner.compose.loader import Repository
 from runner.config.shipped import directory
 from runner.errors import ConfigError
 

@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from runner.config.prompt_lines import prompts_in
+from runner.config.request import prompts_in
 
 SUBJECTS = [
     "a red fox", "an old lighthouse at dusk", "two cats on a roof, snow", "a violin maker", "a paper boat at sea",

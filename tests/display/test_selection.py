@@ -12,7 +12,7 @@ from runner.artifacts.result import RunStatus
 from runner.display import observing
 from runner.engine.run import Event
 
-ASKS = "from runner.display.selection import _choose; print(_choose({!r}))"
+ASKS = "from runner.display.plain import _choose; print(_choose({!r}))"
 
 
 def test_off_is_silent_and_a_pipe_gets_plain_lines(story, capsys):

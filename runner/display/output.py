@@ -1,4 +1,4 @@
-"""Standard input and output: closed, narrow, read by somebody who goes away as `| head` does, or on a full disk."""
+"""Write to the terminal or a pipe, and show errors and problems: what happened, what is safe, what to type next."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from runner.errors import DiskError
+from runner.errors import DiskError, RunnerError
 
-from .line import in_ascii
+from .line import clean, in_ascii
+
+if TYPE_CHECKING:
+    from runner.config import Problem
 
 _GONE = frozenset({errno.EBADF, errno.EPIPE})
 _FULL = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
@@ -108,3 +111,29 @@ def _gone(error: OSError) -> bool:
     """Return whether there is nobody to print to: that is no loss, as it is where a disk does not take the output."""
     closed_terminal = error.errno == errno.EIO and stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
     return error.errno in _GONE or closed_terminal
+
+
+_LONGEST_LINE = 4000
+"""Messages quote what a server or a file said."""
+
+
+def print_error(error: RunnerError) -> None:
+    """Say the error on standard error, its hint on the lines below."""
+    _say(f"error: {error.message}", error.hint)
+
+
+def print_problems(problems: Iterable[Problem]) -> None:
+    """One line each on standard error; the hint stands below."""
+    for problem in problems:
+        text = f"{problem.key}: {problem.message}" if problem.key else problem.message
+        _say(f"{problem.severity}: {text}", problem.hint)
+
+
+def _say(text: str, hint: str | None) -> None:
+    for line in (*_lines(text), *(f"  {line}" for line in _lines(hint or ""))):
+        say(line)
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Return the lines of our own text; other line breaks came with what it quotes."""
+    return (clean(line, _LONGEST_LINE) for line in text.split("\n") if line)
