@@ -27,8 +27,8 @@ def references(request: GenerationRequest, directory: Path) -> dict[str, object]
     ]
     given: dict[str, object] = {"image_list": images} if images else {}
     if isinstance(request, ImageGenerationRequest):
-        overlays = {"mask": request.mask_image, "markup": request.markup_image}
-        present = {name: image for name, image in overlays.items() if image is not None}
+        masks = {"mask": request.mask_image, "markup": request.markup_image}
+        present = {name: image for name, image in masks.items() if image is not None}
         given |= {f"{name}_image": _placed(image, directory / name) for name, image in present.items()}
     return given
 

@@ -1,4 +1,4 @@
-"""Find and read config for Hydra: files as users save them, with the guards, and those of a user's own that it would pass over."""
+"""Find and read config files for Hydra, as users save them, and refuse those of a user that it would pass over."""
 
 from __future__ import annotations
 
@@ -165,13 +165,13 @@ def _with_ending(name: str) -> str:
 def _header(text: str, path: Path) -> dict[str, str | None]:
     """Return what the comments before anything else say, as in `# @package _global_`; raises `ConfigError`."""
     header: dict[str, str | None] = {"package": None}
-    for line in text.splitlines():
-        found = _HEADER.fullmatch(line)
+    for row in text.splitlines():
+        found = _HEADER.fullmatch(row)
         if found is not None:
             header[found[1]] = found[2]
-        elif line.strip():
-            if line.lstrip("# \t").startswith("@") and line.lstrip().startswith("#"):
-                raise ConfigError(f"{path}: cannot be read: {line.strip()[:80]!r}", hint="# @package _global_")
+        elif row.strip():
+            if row.lstrip("# \t").startswith("@") and row.lstrip().startswith("#"):
+                raise ConfigError(f"{path}: cannot be read: {row.strip()[:80]!r}", hint="# @package _global_")
             break
     return header
 
@@ -238,9 +238,7 @@ def _looks_like(path: Path, group: str) -> bool:
     """Return whether a file holds keys of this group, and of nothing else."""
     import yaml
 
-    from runner.text_file import read_text
-
-    from .loading import section_keys
+    from runner.config.loading import section_keys
 
     try:
         content = yaml.safe_load(read_text(path))

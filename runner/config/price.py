@@ -192,9 +192,9 @@ def _area(size: str) -> int:
 
 def _input(request: ImageRequest, model: ImageModel, prices: TokenPrice) -> float:
     """Return what goes in, in US dollars: the prompt and, by what one takes at most, the images."""
-    overlays = [image for image in (request.mask_image, request.markup_image) if image is not None]
+    masks = [image for image in (request.mask_image, request.markup_image) if image is not None]
     each = (model.input_image_tokens or {}).get(request.input_fidelity or "low", 0)
-    images = each * (len(request.image_list) + len(overlays)) if request.image_list else 0
+    images = each * (len(request.image_list) + len(masks)) if request.image_list else 0
     text = len(request.prompt.encode("utf-8", "replace")) / _CHARACTERS_PER_TOKEN
     return (text * prices.text_in + images * prices.image_in) / 1e6
 

@@ -1,4 +1,4 @@
-"""Hold one run: composed, validated, immutable, with its fallbacks checked; and the length and size that it is sent with."""
+"""Hold one run: composed, validated, immutable; with the length and size that it is sent with."""
 
 from __future__ import annotations
 

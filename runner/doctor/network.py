@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from runner.providers.environment import Proxy, proxy_of, tls_context
+from runner.providers.endpoint import Proxy, proxy_of, tls_context
 
 from .check import Check, fail, ok, skip, warn
 

@@ -14,8 +14,8 @@ from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
 
 from runner.errors import JobNotFoundError, RunnerError, UnexpectedAnswerError
 from runner.providers.base import Job, JobPage
-from runner.providers.excerpt import one_line
 from runner.providers.job import backend_id
+from runner.providers.json_answer import one_line
 
 from .clock import Backoff
 from .endpoint import Endpoint

@@ -9,7 +9,7 @@ from runner.artifacts.download import download
 from runner.artifacts.input_image import MAX_INPUT_BYTES, Way, as_sent
 from runner.config import ImageRequest, RunConfig, VideoRequest, dialect_of
 from runner.errors import ArtifactError, ConfigError, DiskError, RunnerError
-from runner.providers.image_input import OVERLAYS, check, check_fit, frame_size
+from runner.providers.body import MASKS, check_fit, check_images, frame_size
 from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint
@@ -44,14 +44,14 @@ async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) 
 def _images(request: VideoRequest | ImageRequest) -> dict[str, str]:
     """Return the request's images by their keys below `request`."""
     listed = {f"image_list.{index}": image for index, image in enumerate(request.image_list)}
-    overlays = {key: getattr(request, key, None) for key in OVERLAYS.values()}
-    return listed | {key: image for key, image in overlays.items() if image is not None}
+    masks = {key: getattr(request, key, None) for key in MASKS.values()}
+    return listed | {key: image for key, image in masks.items() if image is not None}
 
 
 def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -> VideoRequest | ImageRequest:
     listed = tuple(image for key, image in images.items() if key.startswith("image_list."))
-    overlays = {key: image for key, image in images.items() if not key.startswith("image_list.")}
-    return request.model_copy(update={"image_list": listed, **overlays})
+    masks = {key: image for key, image in images.items() if not key.startswith("image_list.")}
+    return request.model_copy(update={"image_list": listed, **masks})
 
 
 async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, image: str, name: str) -> str:
@@ -122,6 +122,6 @@ async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> byte
 def _check(config: RunConfig) -> None:
     """Judge what was only known once it was here."""
     request = config.request
-    for problem in check(config, request) if isinstance(request, ImageRequest) else check_fit(config):
+    for problem in check_images(config, request) if isinstance(request, ImageRequest) else check_fit(config):
         if problem.severity == "error":
             raise ArtifactError(f"{problem.key} {problem.message}; nothing was sent", hint=problem.hint)

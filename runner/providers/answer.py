@@ -10,9 +10,8 @@ from typing import Any
 import httpx2
 
 from .allowance import exhausted, retry_after, server_time
-from .excerpt import excerpt, one_line
 from .job import request_id
-from .json_answer import read_json
+from .json_answer import excerpt, one_line, read_json
 
 _LONGEST = 10_000
 """Characters of a message that are searched; gateways wrap what their backends said in much of their own."""

@@ -1,4 +1,4 @@
-"""Make the API's request from a run's config, as the server's dialect reads it: fields, files, extensions."""
+"""Make the request of a run as the dialect of its server reads it: fields, input images that fit, extensions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,142 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from runner.config import Dialect, ImageRequest, Problem, RunConfig, VideoRequest, dialect_of
+from runner.artifacts.input_image import Look
+from runner.config import Dialect, ImageRequest, Problem, RunConfig, VideoModel, VideoRequest, dialect_of, sent_size
 from runner.config.capability import check_source
 from runner.config.dialect import EXTENSIONS
-from runner.config.run import sent_size, video_seconds, video_size
+from runner.config.run import video_seconds, video_size
 from runner.errors import ConfigError
 
-from . import image_input, reference
-from .image_input import check_fit
-from .reference import Address, File, source_id
+from . import reference
+from .endpoint import is_loopback, split
+from .reference import Address, File, Remote, source_id
+
+MASKS = {"mask": "mask_image", "markup": "markup_image"}
+"""The API's fields for what is laid over the first image, and the request's keys."""
+
+# What tells a file's type; its pixels are looked at apart.
+_HEAD = 16
+
+
+def input_images(request: ImageRequest) -> dict[str, tuple[File, ...]]:
+    """Return the files of an edit by the API's fields; what lies at an address is a `Remote`."""
+    single = {field: getattr(request, key) for field, key in MASKS.items()}
+    masks = {field: (_input(image),) for field, image in single.items() if image is not None}
+    return {"image": tuple(map(_input, request.image_list)), **masks}
+
+
+def check_images(config: RunConfig, request: ImageRequest) -> list[Problem]:
+    """Return what keeps images from being uploaded: unreadable, unencrypted, or a mask that does not fit."""
+    given = {f"request.image_list.{index}": image for index, image in enumerate(request.image_list)}
+    masks = {f"request.{key}": getattr(request, key) for key in MASKS.values()}
+    given |= {key: image for key, image in masks.items() if image is not None}
+    decoded = config.model.validation != "off"
+    found = [
+        problem for key, image in given.items() for problem in unreadable(key, image, fetched=True, decoded=decoded)
+    ]
+    if found or not decoded:
+        return found
+    misfits = [problem for key, image in masks.items() if image for problem in _misfit(key, image, request)]
+    return misfits if config.model.validation == "strict" else [problem.as_warning() for problem in misfits]
+
+
+def unreadable(key: str, image: str, *, fetched: bool, decoded: bool) -> Iterator[Problem]:
+    """Return why an image cannot be sent: it is not there or none or, if it is `decoded`, cut, damaged or too large.
+
+    An address that is `fetched` by us must be an encrypted one.
+    """
+    try:
+        found = reference.read(image, _HEAD)
+        if isinstance(found, File) and decoded:
+            reference.look_at(image)
+        elif isinstance(found, Address) and fetched:
+            _check_address(found.url)
+    except ConfigError as error:
+        yield Problem(key, error.message, error.hint)
+
+
+def _input(image: str) -> File:
+    found = reference.read(image)
+    return Remote("image", b"", "", found.url) if isinstance(found, Address) else found
+
+
+def _check_address(url: str) -> None:
+    try:
+        parts = split(url)
+    except ValueError as error:
+        raise ConfigError(f"the address {error}") from None
+    if parts.scheme != "https" and not is_loopback(parts.hostname):
+        raise ConfigError(f"would be downloaded unencrypted from {parts.hostname}", hint="https://, or a local path")
+
+
+def _misfit(key: str, mask: str, request: ImageRequest) -> Iterator[Problem]:
+    top = reference.look_at(mask)
+    under = reference.look_at(request.image_list[0]) if request.image_list else None
+    wrong = None if top is None else misfit(top, under)  # what lies at an address is known only once it is here
+    if wrong is not None:
+        yield Problem(key, wrong)
+
+
+def misfit(mask: Look, image: Look | None) -> str | None:
+    """Return what is wrong with a mask for `image` (None: not known yet); both as they are upright."""
+    if mask.format != "PNG":
+        return f"must be a PNG, and is {mask.format}"
+    if not mask.transparent:
+        return "has no transparent parts: its alpha channel says what to change"
+    if image is None or mask.size == image.size:
+        return None
+    (width, height), turned = image.size, ", upright" if image.turned else ""
+    sizes = f"it is {mask.size[0]}x{mask.size[1]}, the image {width}x{height}{turned}"
+    return f"must be as large as the first image: {sizes}"
+
+
+def frame_size(config: RunConfig) -> tuple[int, int] | None:
+    """Width and height that an input image is to have; None where the server takes any."""
+    request, model = config.request, config.model
+    if not isinstance(request, VideoRequest) or not isinstance(model, VideoModel):
+        return None
+    # A model with listed sizes demands the very one; the others scale what they get by themselves.
+    if model.sizes is None and request.image_fit == "error":
+        return None
+    size = sent_size(request, model) or (model.default_size if model.sizes is not None else None)
+    if size is None or "x" not in size:
+        return None
+    width, height = map(int, size.split("x"))
+    return width, height
+
+
+def check_fit(config: RunConfig) -> Iterator[Problem]:
+    """Yield the images at hand that have another size than the video; `model.validation` decides how grave it is."""
+    request, size = config.request, frame_size(config)
+    if not isinstance(request, VideoRequest) or request.video is not None:
+        return
+    if request.image_fit != "error":
+        if request.image_list and size is None:
+            yield Problem("request.image_fit", f"{request.image_fit} needs to know the video's size",
+                          "request.size=WIDTHxHEIGHT")  # fmt: skip
+        return
+    if size is not None and config.model.validation != "off":
+        for index, image in enumerate(request.image_list):
+            problem = _size_misfit(f"request.image_list.{index}", image, size)
+            if problem is not None:
+                yield problem.as_warning() if config.model.validation == "warn" else problem
+
+
+def _size_misfit(key: str, image: str, size: tuple[int, int]) -> Problem | None:
+    try:
+        given = reference.look_at(image)
+    except ConfigError:
+        return None  # said where the image is read
+    if given is None or given.size == size:
+        return None
+    turned = " (upright, as its EXIF note turns it)" if given.turned else ""
+    message = (
+        f"is {given.size[0]}x{given.size[1]}{turned}, and the video is to be {size[0]}x{size[1]}: "
+        "the API wants the same size"
+    )
+    return Problem(key, message, "request.image_fit=crop or pad, or the request.size of the image")
+
 
 Operation = Literal["create", "remix", "edit_video", "extend", "generate", "edit"]
 
@@ -150,7 +277,7 @@ def _image(config: RunConfig, request: ImageRequest, model: str) -> Body:
         return Body("generate", given, extra=extra)
     # The API's edit has these too; the SDK's has no parameter for them.
     extra = {**{name: value for name, value in optional.items() if value is not None}, **extra}
-    return Body("edit", given, image_input.inputs(request), extra)
+    return Body("edit", given, input_images(request), extra)
 
 
 def _honoured(config: RunConfig, names: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
@@ -187,8 +314,8 @@ def _misfits(config: RunConfig) -> Iterator[Problem]:
                           "run cannot", "request.number_of_videos=1, and replica=0,1,2 in a sweep")  # fmt: skip
     elif not request.image_list:
         # With validation on, the model's own check speaks of masks and markup.
-        overlays = ("mask_image", "markup_image") if config.model.validation == "off" else ()
-        for name in (*overlays, "input_fidelity"):
+        masks = ("mask_image", "markup_image") if config.model.validation == "off" else ()
+        for name in (*masks, "input_fidelity"):
             if getattr(request, name) is not None:
                 yield Problem(f"request.{name}", "is for editing, and there is no image to edit",
                               "request.image_list=[PATH]")  # fmt: skip
@@ -204,14 +331,14 @@ def _source(config: RunConfig) -> Iterator[Problem]:
 
 def _images(config: RunConfig) -> Iterator[Problem]:
     if isinstance(config.request, ImageRequest):
-        yield from image_input.check(config, config.request)
+        yield from check_images(config, config.request)
         return
     # A server that fetches an address itself may have its own ways to be sure of it.
     fetched = config.request.image_fit != "error" or not dialect_of(config.provider).fetches
     decoded = config.model.validation != "off"
     for index, image in enumerate(config.request.image_list):
         key = f"request.image_list.{index}"
-        yield from image_input.unreadable(key, image, fetched=fetched, decoded=decoded)
+        yield from unreadable(key, image, fetched=fetched, decoded=decoded)
 
 
 _PACK = "extra_params"

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from .credentials import ENTRA_SOURCE
-from .environment import Proxy
+from .endpoint import Proxy
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,9 @@ from runner.errors import (
 
 from .allowance import date_of, finite, moment, server_time
 from .base import Job
-from .client import ADDRESSES
-from .endpoint import origin
-from .environment import Proxy, proxy_of
+from .client import ADDRESSES, PLAIN
+from .endpoint import Proxy, origin, proxy_of
 from .file_address import Reach, joined, look_up
-from .intake import PLAIN
 
 Translate = Callable[[Exception], RunnerError]
 MakeClient = Callable[[Proxy | None], httpx2.AsyncClient]

@@ -23,7 +23,7 @@ from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError,
 
 from .credentials import ENTRA_SOURCE, Header
 from .endpoint import PUBLIC, cloud_of
-from .excerpt import one_line
+from .json_answer import one_line
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, TokenCredential

@@ -1,4 +1,4 @@
-"""Read a server's JSON about jobs leniently: states and ids, in all their spellings."""
+"""Read a server's JSON about jobs leniently: states, ids and lists of them, in all their spellings."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, NoReturn
+
+import httpx2
+
+from runner.errors import BadRequestError, UnexpectedAnswerError
 
 from .allowance import finite, moment, number, renewal
-from .base import BEFORE_ALL_JOBS, Job, JobStatus
+from .base import BEFORE_ALL_JOBS, Job, JobPage, JobStatus
+from .call import Call
 from .content_filter import categories, filtered_reasons, says_taken
-from .excerpt import one_line
-from .json_answer import plain, read_json
+from .json_answer import one_line, plain, read_json
 
 _WORDS = {
     JobStatus.QUEUED: "queued queueing queuing inqueue enqueued pending notstart notstarted created submitted "
@@ -368,3 +372,97 @@ def _expiry(value: object, created: float | None) -> float | None:
 def _poll_after(headers: Mapping[str, str]) -> float | None:
     milliseconds = finite(headers.get("openai-poll-after-ms"))
     return None if milliseconds is None else min(_LONGEST_PAUSE, max(0.0, milliseconds / 1000))
+
+
+_ADDRESS_HEADERS = ("location", "operation-location", "azure-asyncoperation", "content-location")
+_COLLECTIONS = frozenset({
+    "video", "videos", "job", "jobs", "task", "tasks", "generation", "generations", "prediction", "predictions",
+    "operation", "operations", "request", "requests", "query", "result", "results",
+})  # fmt: skip
+_VIEWS = frozenset({"status", "result", "state"})
+"""What an address may end with behind the job's id."""
+
+
+def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
+    """Return the job that an answer to a paid request names by its address alone, as in `Location: /v1/videos/ID`.
+
+    None for every other address: of a page to sign in, of the same request elsewhere, of the job `source` that the
+    request started from.
+    """
+    asked = {source, *response.request.url.path.split("/")}
+    for name in _ADDRESS_HEADERS:
+        try:
+            url = response.request.url.join(response.headers.get(name, ""))
+        except httpx2.InvalidURL:
+            continue
+        job_id = _named_by(url)
+        if job_id is not None and job_id not in asked and is_id(job_id):
+            return Job(job_id, JobStatus.QUEUED, "", request_id=request_id(response.headers), raw={"id": job_id})
+    return None
+
+
+def _named_by(url: httpx2.URL) -> str | None:
+    """Return the job's id in an address: behind the word for a collection of jobs, or in the query."""
+    told = {plain(name): value for name, value in url.params.items()}
+    if (asked := next((told[name] for name in IDS[1:] if told.get(name)), None)) is not None:
+        return asked
+    parts = [part for part in url.path.split("/") if part]
+    if parts and plain(parts[-1]) in _VIEWS:
+        parts.pop()
+    if len(parts) > 1 and plain(parts[-2]) in _COLLECTIONS:
+        return parts[-1]
+    return None
+
+
+_LISTS = ("data", "items", "videos", "jobs", "tasks", "results", "list", "records")
+_PAGE_WRAPPERS = ("data", "result", "response", "output")
+
+
+def read_page(raw: object, limit: int) -> JobPage | None:
+    """Return the page that `raw` is, the answer to a request for `limit` jobs; None if it is no list."""
+    told = _told({"data": raw} if isinstance(raw, list) else raw)
+    if told is None:
+        return None
+    items = next(told[name] for name in _LISTS if name in told) or []
+    jobs = tuple(job for item in items if (job := _job(item)) is not None)
+    last = told.get("last_id") or (jobs[-1].id if jobs else None)
+    more = told.get("has_more")
+    follows = more if isinstance(more, bool) else len(items) >= limit
+    return JobPage(jobs, follows and isinstance(last, str), last if isinstance(last, str) else None)
+
+
+def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
+    """Return the object that holds the list: the answer itself, or what it wraps up."""
+    if not isinstance(raw, dict):
+        return None
+    name = next((name for name in _LISTS if name in raw), None)
+    if name is not None and (raw[name] is None or isinstance(raw[name], list)):
+        return raw
+    inner = [_told(raw[name]) for name in _PAGE_WRAPPERS if isinstance(raw.get(name), dict)]
+    return next((told for told in inner if told is not None), None)
+
+
+def unlisted(call: Call) -> BadRequestError:
+    """Return the error for a server that lists no jobs unless it is told of which backend; nothing was asked."""
+    return BadRequestError(
+        f"{call.place.host} lists jobs only for a backend that is named: provider.custom_llm_provider=NAME, as openai, "
+        "azure or hosted_vllm, also when resuming",
+        hint="or look for the job where the gateway's backend keeps its own",
+        **call.details,
+    )
+
+
+def no_list(status: int, call: Call) -> NoReturn:
+    """Raise the error for JSON that is no list of jobs."""
+    raise UnexpectedAnswerError(
+        f"{call.place.host} answered {status}, but with no list of jobs",
+        hint=f"is provider.base_url right? now {call.place.endpoint}",
+        status_code=status,
+        **call.details,
+    )
+
+
+def _job(item: object) -> Job | None:
+    job = read_job(item, {})
+    # A job in a state that nobody tells is a job all the same.
+    return job if job is None or job.raw_status else replace(job, status=JobStatus.UNKNOWN)

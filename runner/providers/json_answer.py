@@ -1,8 +1,9 @@
-"""A server's JSON as plain data that can be kept: without secrets, and without what no file can hold."""
+"""Make a server's JSON plain data that can be kept, without secrets, and its words fit for one line."""
 
 from __future__ import annotations
 
 import codecs
+import html
 import json
 import math
 import re
@@ -263,3 +264,23 @@ def _digits(value: int) -> str:
 def whole(text: str) -> str:
     """Return `text` as it can be written as UTF-8: JSON's escapes may spell half a character."""
     return text if text.isascii() else text.encode(errors="replace").decode()
+
+
+_MARKUP = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
+_LONGEST_PAGE = 20_000
+
+
+def excerpt(page: str, limit: int = 160) -> str:
+    """Return the title and first words of a page, without markup."""
+    page = page[:_LONGEST_PAGE]
+    title = _TITLE.search(page)
+    heading = f"{title.group(1)}: " if title else ""
+    return one_line(html.unescape(heading + _MARKUP.sub(" ", page)), limit).removesuffix(":")
+
+
+def one_line(text: str, limit: int = 600) -> str:
+    """`text` without line breaks and control characters, cut to `limit` characters."""
+    printable = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
+    joined = " ".join(printable.split())
+    return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"

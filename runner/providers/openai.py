@@ -1,4 +1,4 @@
-"""OpenAI, and any server that speaks its API exactly."""
+"""OpenAI, and servers that speak its protocol exactly or in their own way: vLLM-Omni, SGLang, a LiteLLM gateway."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import httpx2
 
-from runner.config import OpenAIConfig
+from runner.config import CompatibleConfig, OpenAIConfig
 
 from . import credentials, endpoint
 from .sdk import SDKProvider
@@ -22,6 +22,23 @@ class OpenAIProvider(SDKProvider):
             config,
             endpoint.resolve(config),
             credentials.resolve(config, env),
+            name=config.kind,
+            headers=credentials.headers(config, env),
+            transport=transport,
+        )
+
+
+class CompatibleProvider(SDKProvider):
+    """What differs is the dialect's; the key, where there is one, travels as `Authorization: Bearer`."""
+
+    def __init__(
+        self, config: CompatibleConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
+    ) -> None:
+        credential = credentials.NoCredential() if config.api_key_env is None else credentials.resolve(config, env)
+        super().__init__(
+            config,
+            endpoint.resolve(config),
+            credential,
             name=config.kind,
             headers=credentials.headers(config, env),
             transport=transport,

@@ -17,6 +17,7 @@ from .endpoint import (
     AZURE_EXAMPLE,
     OPENAI_HOST,
     api_version,
+    check_environment,
     cloud_of,
     is_api_version,
     is_azure,
@@ -25,7 +26,6 @@ from .endpoint import (
     split,
 )
 from .entra import check_identity
-from .environment import check_environment
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
 _QUOTES = "\"'`"

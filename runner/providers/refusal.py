@@ -24,11 +24,10 @@ from runner.errors import (
 
 from .allowance import about_jobs, about_quota, about_rate, too_large
 from .answer import Answer, error_of
-from .azure_refusal import azure_refusal
 from .base import PAGE
 from .call import Call
 from .content_filter import categories, code_of_filter, words_of_filter
-from .refusal_rule import worded_refusal
+from .refusal_rule import azure_refusal, worded_refusal
 
 _NO_MODEL = frozenset({
     "deploymentnotfound", "deployment_not_found", "model_not_found", "modelnotfound", "invalid_model", "unknown_model",

@@ -43,7 +43,7 @@ def create(
 
             return AzureOpenAIProvider(config, environment, transport, credential)
         case CompatibleConfig():
-            from .compatible import CompatibleProvider
+            from .openai import CompatibleProvider
 
             return CompatibleProvider(config, environment, transport)
         case EmulatorConfig():

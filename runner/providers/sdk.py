@@ -30,26 +30,29 @@ from runner.errors import (
 
 from .allowance import moment, server_time
 from .answer import read_answer
-from .auth import CredentialAuth, redactor
 from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build, in_dialect
 from .call import Call, Place
-from .client import AmbientHeaders, QuietVideos, file_client, http_client, sdk_client
+from .client import (
+    PLAIN,
+    AmbientHeaders,
+    CredentialAuth,
+    Intake,
+    QuietVideos,
+    file_client,
+    http_client,
+    received,
+    redactor,
+    sdk_client,
+)
 from .credentials import ConfiguredHeaders, Credential, credential_mark
 from .download import Download, FileClient, TextFile, gone, late, redirected
-from .endpoint import Endpoint
-from .environment import proxy_of
-from .file_address import host_of
-from .image_stream import is_stream, read_stream
-from .images import MOST_EXTRA, image_file, read_all_images
-from .intake import PLAIN, Intake, received
-from .job import read_created, read_failed, read_job
-from .job_address import job_at
+from .endpoint import Endpoint, proxy_of
+from .file_address import holds_file, host_of, named_files
+from .images import MOST_EXTRA, image_file, is_stream, read_all_images, read_stream
+from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
 from .json_answer import read_documents
-from .listing import no_list, read_page, unlisted
-from .named_files import holds_file, named_files
-from .translation import PROXY, refused, translate, uncertain, unreadable
-from .unread import kept_content, no_use
+from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
 
 _ASK_SECONDS = 20.0
 _ABOUT_US = (401, 429)

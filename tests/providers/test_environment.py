@@ -10,7 +10,7 @@ import pytest
 
 from runner.errors import ConfigError, HTTPConnectionError
 from runner.providers import check_endpoint, create
-from runner.providers.environment import check_environment, proxy_of
+from runner.providers.endpoint import check_environment, proxy_of
 
 HERE, THERE = "http://127.0.0.1:8000/v1", "https://gpu.example/v1"
 SECRET = "hunter2hunter2"
@@ -74,12 +74,12 @@ def test_a_proxy_that_is_none_is_refused_by_its_variable(monkeypatch, value):
 
 
 def test_a_socks_proxy_needs_its_package(monkeypatch):
-    from runner.providers import environment
+    from runner.providers import endpoint
 
     monkeypatch.setenv("HTTPS_PROXY", f"socks5h://me:{SECRET}@proxy.example:1080")
-    monkeypatch.setattr(environment, "find_spec", lambda _name: None)
+    monkeypatch.setattr(endpoint, "find_spec", lambda _name: None)
     assert problems(THERE) == [("HTTPS_PROXY", "error")]
-    monkeypatch.setattr(environment, "find_spec", lambda _name: object())
+    monkeypatch.setattr(endpoint, "find_spec", lambda _name: object())
     assert problems(THERE) == []
 
 
@@ -120,9 +120,9 @@ def test_a_directory_of_authorities_that_is_missing_is_named(monkeypatch, tmp_pa
     ],
 )
 def test_nothing_of_it_is_a_traceback_where_nothing_was_checked_before(monkeypatch, config_of, variable, value):
-    from runner.providers import environment
+    from runner.providers import endpoint
 
-    monkeypatch.setattr(environment, "find_spec", lambda _name: None)
+    monkeypatch.setattr(endpoint, "find_spec", lambda _name: None)
     monkeypatch.setenv(variable, value)
     provider = config_of({"base_url": THERE}).provider
     with pytest.raises(ConfigError, match=variable):

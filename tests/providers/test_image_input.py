@@ -40,14 +40,14 @@ def file(tmp_path):
 
 @pytest.mark.parametrize("key", ["mask_image", "markup_image"])
 @pytest.mark.parametrize("where", ["file", "data"])
-def test_an_overlay_that_fits_is_taken(config_of, file, key, where):
-    overlay, image = picture(), picture(mode="RGB", form="JPEG")
-    given = [file("a.png", overlay), file("b.jpg", image)] if where == "file" else [data_url(overlay), data_url(image)]
+def test_a_mask_that_fits_is_taken(config_of, file, key, where):
+    mask, image = picture(), picture(mode="RGB", form="JPEG")
+    given = [file("a.png", mask), file("b.jpg", image)] if where == "file" else [data_url(mask), data_url(image)]
     assert found(config_of, image_list=[given[1]], **{key: given[0]}) == []
 
 
 @pytest.mark.parametrize(
-    ("overlay", "said"),
+    ("mask", "said"),
     [
         (picture(size=(48, 64)), "must be as large as the first image: it is 48x64, the image 64x48"),
         (picture(mode="RGB"), "has no transparent parts: its alpha channel says what to change"),
@@ -57,8 +57,8 @@ def test_an_overlay_that_fits_is_taken(config_of, file, key, where):
     ],
 )
 @pytest.mark.parametrize("key", ["mask_image", "markup_image"])
-def test_one_that_does_not_is_refused_with_the_reason(config_of, file, key, overlay, said):
-    (problem,) = found(config_of, image_list=[file("b.png", picture())], **{key: file("a.png", overlay)})
+def test_one_that_does_not_is_refused_with_the_reason(config_of, file, key, mask, said):
+    (problem,) = found(config_of, image_list=[file("b.png", picture())], **{key: file("a.png", mask)})
     assert problem.startswith(f"error request.{key} {said}")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import ServerError, UncertainError, UnexpectedAnswerError
 from runner.providers.base import Job, JobStatus
-from runner.providers.intake import MAX_BYTES
+from runner.providers.client import MAX_BYTES
 
 MEGABYTE = 1024**2
 IMAGE = {"kind": "image", "name": "gpt-image-2"}

@@ -19,8 +19,7 @@ from runner.errors import (
     UnexpectedAnswerError,
 )
 from runner.providers import JobPage, JobStatus, create
-from runner.providers.job import backend_id
-from runner.providers.listing import read_page
+from runner.providers.job import backend_id, read_page
 
 ENV = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "k-1", "LITELLM_API_KEY": "sk-2"}
 ONE = {"id": "video_1", "status": "queued"}

@@ -9,7 +9,7 @@ import pytest
 
 from runner.errors import ExpiredError, RateLimitError, RunnerError, ServerError
 from runner.providers.base import Job, JobStatus
-from runner.providers.named_files import named_files
+from runner.providers.file_address import named_files
 
 HOST = "https://files.example"
 VIDEO = f"{HOST}/v.mp4"

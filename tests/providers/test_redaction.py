@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from runner.errors import RunnerError
-from runner.providers.auth import redactor
+from runner.providers.client import redactor
 from runner.providers.credentials import EnvironmentCredential
 from runner.providers.entra import EntraCredential
 

@@ -16,7 +16,7 @@ from runner.emulator.images import Picture, draw, sketched
 from runner.emulator.operation import Call
 from runner.emulator.refusal import Refusal, missing_parameter
 
-OVERLAYS = ("mask", "markup")
+MASKS = ("mask", "markup")
 MASK_FORMAT_CODE = "invalid_mask_image_format"
 
 
@@ -49,17 +49,17 @@ async def edit(call: Call) -> Response:
 
 def _check_inputs(call: Call, inputs: tuple[bytes, ...]) -> list[tuple[int, int]]:
     sizes = [reference.image_size(content, "image") for content in inputs]
-    for name in OVERLAYS:
-        for overlay in call.parameters.files(name):
-            _check_overlay(overlay, name, sizes[0])
+    for name in MASKS:
+        for mask in call.parameters.files(name):
+            _check_mask(mask, name, sizes[0])
     return sizes
 
 
-def _check_overlay(overlay: bytes, name: str, size: tuple[int, int]) -> None:
-    if reference.image_size(overlay, name) != size:
+def _check_mask(mask: bytes, name: str, size: tuple[int, int]) -> None:
+    if reference.image_size(mask, name) != size:
         message = f"The {name} must have the same dimensions as the image."
         raise Refusal(400, message, param=name, code=MASK_FORMAT_CODE)
-    if not reference.is_transparent_png(overlay):
+    if not reference.is_transparent_png(mask):
         raise Refusal(400, f"The {name} must be a PNG with an alpha channel.", param=name, code=MASK_FORMAT_CODE)
 
 
