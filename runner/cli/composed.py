@@ -10,13 +10,14 @@ from runner.compose.composing import composing
 from runner.compose.examination import validated
 from runner.compose.prompt_guard import refuse_broken_prompts
 from runner.config import RunConfig
+from runner.display import print_problems
 from runner.errors import ConfigError
 
 from .slips import refuse_slips
 
 
 def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
-    """Return the validated config and the directory that its run would write to; raises `ConfigError`."""
+    """Return the validated config and the directory of its run, having said warnings; raises `ConfigError`."""
     parsed = parse(arguments)
     refuse_slips(parsed.overrides)
     refuse_broken_prompts(parsed.overrides)
@@ -24,4 +25,6 @@ def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
         config = app.single()
         if config is None:
             raise ConfigError("one config is looked at, and this is a sweep", hint="one value for each key, no -m")
-        return validated(config)
+        run, directory, warnings = validated(config)
+    print_problems(warnings)
+    return run, directory

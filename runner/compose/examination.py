@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -22,9 +24,7 @@ from .unsupported import unsupported
 
 def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
     """The run (None if its config is not valid), its directory, and all that is wrong apart from what lies there."""
-    HydraConfig.instance().set_config(config)
-    run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    directory = Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
+    run, directory, problems = _read(config)
     problems += unsupported(config)
     problems += [*(problems_of(run) if run is not None else []), *filter(None, [writable(directory)])]
     return run, directory, problems
@@ -41,10 +41,21 @@ def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
     refuse_in_config(named)
     hydra = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
     used_by = [{str(key): value for key, value in each.items()} for each in (written, hydra) if isinstance(each, dict)]
-    run, problems = load(with_options(without_own_keys(named, *used_by)))
-    typed = HydraConfig.get().overrides.task
+    return load_resolved(named, HydraConfig.get().overrides.task, *used_by)
+
+
+def load_resolved(
+    resolved: Mapping[str, Any],  # Any: not yet validated, here and below
+    typed: Sequence[str],
+    *written: Mapping[str, Any],
+) -> tuple[RunConfig | None, list[Problem]]:
+    """Return the run of resolved values, and what is wrong with it.
+
+    `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own.
+    """
+    run, problems = load(with_options(without_own_keys(resolved, *written)))
     kept = check_kept(run, typed) if run is not None else ()
-    return run, [*problems, *unheard(typed, named.get("request")), *kept]
+    return run, [*problems, *unheard(typed, resolved.get("request")), *kept]
 
 
 def overwritten(run: RunConfig, directory: Path) -> Problem | None:
@@ -56,10 +67,15 @@ def overwritten(run: RunConfig, directory: Path) -> Problem | None:
     return None
 
 
-def validated(config: DictConfig) -> tuple[RunConfig, Path]:
-    """Return the run and its directory, or raise `PreflightError` for a config that is not valid."""
+def validated(config: DictConfig) -> tuple[RunConfig, Path, list[Problem]]:
+    """Return the run, its directory and the warnings, or raise `PreflightError` for a config that is not valid."""
+    run, directory, problems = _read(config)
+    if run is None or any(problem.severity == "error" for problem in problems):
+        raise PreflightError([Finding(0, problem) for problem in problems], total=1)
+    return run, directory, problems
+
+
+def _read(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
     HydraConfig.instance().set_config(config)
     run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
-    if run is None or problems:
-        raise PreflightError([Finding(0, problem) for problem in problems], total=1)
-    return run, Path(os.path.abspath(str(config.hydra.run.dir)))  # noqa: PTH100 - a directory that is not there yet
+    return run, Path(os.path.abspath(str(config.hydra.run.dir))), problems  # noqa: PTH100 - it may not be there yet

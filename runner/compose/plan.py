@@ -13,18 +13,16 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.config import Problem, RunConfig, load, without_own_keys
-from runner.config.capability import check_kept
+from runner.config import Problem, RunConfig
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import fingerprint
 
 from .composer import Composer
 from .composition_error import problem_of
 from .diagnosis import collected
-from .fallback import with_options
+from .examination import load_resolved
 from .job import Job
 from .preflight import Finding
-from .prompt_guard import unheard
 from .secret_guard import ConfigGuard
 from .unsupported import misplaced, not_kept, outside
 
@@ -71,14 +69,12 @@ class Planner:
     def _job(self, num: int, overrides: Sequence[str]) -> tuple[Job | None, list[Problem]]:
         compose = self._composer.composed(overrides, num)
         found = compose()
-        config, problems = load(with_options(without_own_keys(found.resolved, found.task, {"hydra": found.hydra})))
+        config, problems = load_resolved(found.resolved, found.overrides, found.task, {"hydra": found.hydra})
         problems += not_kept(found.job)
         problems += outside(found.directory, found.sweep)
         problems += misplaced(found.output_subdir)
-        problems += unheard(found.overrides, found.resolved.get("request"))
         if config is None:
             return None, problems
-        problems += check_kept(config, found.overrides)
         shared = self._shared(config)
         return Job(num, tuple(overrides), found.overrides, shared, found.directory, found.output_subdir,
                    compose, _fingerprint(shared)), problems  # fmt: skip

@@ -63,3 +63,10 @@ def test_help_says_what_it_does_and_imports_nothing_heavy(cli):
         "print([name for name in ('openai', 'httpx2', 'azure', 'av', 'rich') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_what_is_only_worth_a_warning_is_said_and_refuses_nothing(cli):
+    done = cli("doctor", "--json", "request.video=video_1", "request.duration_seconds=8")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["ok"] is True
+    assert "warning: request.video: a remix keeps its source's length and size and model; not sent: " in done.err

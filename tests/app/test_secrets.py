@@ -68,3 +68,15 @@ def test_a_credential_that_only_resolving_brings_to_light_is_refused(cli, flags,
     done = cli(*flags, *overrides, **variables)
     done.refused("request.prompt" if "PLAIN" in variables else "provider.base_url")
     assert "sk-abc" not in done.out + done.err
+
+
+@pytest.mark.parametrize("flags", [[], ["-m", "replica=0,1"]])
+@pytest.mark.parametrize("team", ["sk-abcdefghijklmnopqrst", None])
+def test_so_is_one_in_an_option_that_a_fallback_names(cli, tmp_path_factory, flags, team):
+    option = tmp_path_factory.mktemp("own") / "provider" / "mine.yaml"
+    option.parent.mkdir()
+    option.write_text("defaults: [openai]\nheaders: {X-Team: '${oc.env:%s}'}\n" % ("TEAM" if team else "TEAM_KEY"))
+    own = ("--config-dir", str(option.parents[1]), "fallbacks=[{provider: mine}]")
+    done = cli(*flags, *own, TEAM=team or "", TEAM_KEY="a")
+    done.refused("provider.headers.X-Team")
+    assert "sk-abc" not in done.out + done.err
