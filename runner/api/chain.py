@@ -8,15 +8,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from runner.errors import (
-    ArtifactError,
-    ConfigError,
-    GenerationFailedError,
-    JobNotFoundError,
-    JobTimeoutError,
-    RunnerError,
-    UncertainError,
-)
+from runner.engine.work import gives_way
+from runner.errors import ConfigError, RunnerError
 
 from .config import GenerationConfig
 from .execution import AttemptMetadata, ExecutionMetadata
@@ -36,40 +29,36 @@ def flattened(config: C) -> Iterator[C]:
         yield from flattened(fallback)
 
 
-def gives_way(error: RunnerError) -> bool:
-    """Return whether another place may be asked after `error`: nothing that was paid may still come."""
-    if not error.retryable or isinstance(error, ArtifactError | UncertainError | JobNotFoundError):
-        return False
-    return error.job_id is None or isinstance(error, GenerationFailedError | JobTimeoutError)
-
-
 async def along_async(
     config: C,
-    engine: Callable[[C], Awaitable[R]],
+    engine: Callable[[C, bool], Awaitable[R]],
     own: Callable[[ProviderHandler, C], Awaitable[R]],
     kind: type[R],
 ) -> R:
-    """Return the first response of the chain; one without providers of the program's own is the engine's as it is."""
+    """Return the first response of the chain; one without providers of the program's own is the engine's as it is.
+
+    `engine` is also told whether the chain goes on after the config that it gets.
+    """
     chain = [(choice, handler_of(choice)) for choice in flattened(config)]
     if all(handler is None for _, handler in chain):
-        return await engine(config)
+        return await engine(config, False)
     tries = _Tries(len(chain))
     for choice, handler in chain:
         with tries.next(choice):
-            made = await (engine(_alone(choice)) if handler is None else own(handler, choice))
+            made = await (engine(_alone(choice), tries.left) if handler is None else own(handler, choice))
             return tries.finished(made, kind)
     raise AssertionError("the last try returns or raises")
 
 
-def along(config: C, engine: Callable[[C], R], own: Callable[[ProviderHandler, C], R], kind: type[R]) -> R:
+def along(config: C, engine: Callable[[C, bool], R], own: Callable[[ProviderHandler, C], R], kind: type[R]) -> R:
     """Return the same as `along_async`, waiting for it."""
     chain = [(choice, handler_of(choice)) for choice in flattened(config)]
     if all(handler is None for _, handler in chain):
-        return engine(config)
+        return engine(config, False)
     tries = _Tries(len(chain))
     for choice, handler in chain:
         with tries.next(choice):
-            made = engine(_alone(choice)) if handler is None else own(handler, choice)
+            made = engine(_alone(choice), tries.left) if handler is None else own(handler, choice)
             return tries.finished(made, kind)
     raise AssertionError("the last try returns or raises")
 
@@ -80,7 +69,11 @@ class _Tries:
     def __init__(self, length: int) -> None:
         self._length = length
         self._attempts: list[AttemptMetadata] = []
-        self._started = _now()
+
+    @property
+    def left(self) -> bool:
+        """Return whether another config comes after the one that is tried."""
+        return len(self._attempts) + 1 < self._length
 
     @contextmanager
     def next(self, choice: GenerationConfig) -> Iterator[None]:

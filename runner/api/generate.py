@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 
 from runner.artifacts.result import Result, RunStatus
 from runner.engine import Session
+from runner.engine.work import gives_way
 from runner.errors import RunnerError
 
 from .answer import failure, image_response, video_response
-from .chain import along, along_async, gives_way
+from .chain import along, along_async
 from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
 from .folder import Folder
 from .order import Order, order
@@ -51,7 +52,7 @@ async def generate_video_async(
     """
     return await along_async(
         config,
-        lambda choice: _video(choice, request, on_progress, output_dir),
+        lambda choice, followed: _video(choice, request, on_progress, output_dir, followed=followed),
         lambda handler, choice: handler.generate_video_async(choice, request, on_progress=on_progress),
         VideoGenerationResponse,
     )
@@ -71,7 +72,7 @@ def generate_video(
     """
     return along(
         config,
-        lambda choice: _waited(lambda: _video(choice, request, on_progress, output_dir)),
+        lambda choice, followed: _waited(lambda: _video(choice, request, on_progress, output_dir, followed=followed)),
         lambda handler, choice: handler.generate_video(choice, request, on_progress=on_progress),
         VideoGenerationResponse,
     )
@@ -87,7 +88,7 @@ async def generate_image_async(
     """Generate or edit images without blocking the event loop; otherwise as `generate_video_async`."""
     return await along_async(
         config,
-        lambda choice: _images(choice, request, on_progress, output_dir),
+        lambda choice, followed: _images(choice, request, on_progress, output_dir, followed=followed),
         lambda handler, choice: handler.generate_image_async(choice, request, on_progress=on_progress),
         ImageGenerationResponse,
     )
@@ -103,7 +104,7 @@ def generate_image(
     """Generate or edit images and wait for them; otherwise as `generate_video`."""
     return along(
         config,
-        lambda choice: _waited(lambda: _images(choice, request, on_progress, output_dir)),
+        lambda choice, followed: _waited(lambda: _images(choice, request, on_progress, output_dir, followed=followed)),
         lambda handler, choice: handler.generate_image(choice, request, on_progress=on_progress),
         ImageGenerationResponse,
     )
@@ -114,8 +115,10 @@ async def _video(
     request: VideoGenerationRequest,
     on_progress: ProgressCallback | None,
     output_dir: str | Path | None,
+    *,
+    followed: bool,
 ) -> VideoGenerationResponse:
-    done = await _carry_out(config, request, Progress(on_progress, _request_id()), output_dir)
+    done = await _carry_out(config, request, Progress(on_progress, _request_id()), output_dir, followed)
     return video_response(done.results, done.order.runs, done.folder, done.warnings)
 
 
@@ -124,9 +127,11 @@ async def _images(
     request: ImageGenerationRequest,
     on_progress: ImageProgressCallback | None,
     output_dir: str | Path | None,
+    *,
+    followed: bool,
 ) -> ImageGenerationResponse:
     request_id = _request_id()
-    done = await _carry_out(config, request, Progress(on_progress, request_id), output_dir)
+    done = await _carry_out(config, request, Progress(on_progress, request_id), output_dir, followed)
     return image_response(done.results[0], done.order.runs[0], done.folder, done.warnings, request_id)
 
 
@@ -139,9 +144,13 @@ class _Done:
 
 
 async def _carry_out(
-    config: GenerationConfig, request: GenerationRequest, progress: Progress, output_dir: str | Path | None
+    config: GenerationConfig,
+    request: GenerationRequest,
+    progress: Progress,
+    output_dir: str | Path | None,
+    followed: bool,
 ) -> _Done:
-    folder, made = await asyncio.to_thread(_prepare, config, request, output_dir)
+    folder, made = await asyncio.to_thread(_prepare, config, request, output_dir, followed)
     try:
         ends = await _ends(made, progress)
         await progress.finish()
@@ -171,14 +180,14 @@ async def _ends(made: Order, progress: Progress) -> list[tuple[Result, RunnerErr
 
 
 def _prepare(
-    config: GenerationConfig, request: GenerationRequest, output_dir: str | Path | None
+    config: GenerationConfig, request: GenerationRequest, output_dir: str | Path | None, followed: bool
 ) -> tuple[Folder, Order]:
     import runner.providers.sdk  # noqa: F401 - takes half a second, which must not be the event loop's
 
     parent = config.output_dir if output_dir is None else Path(output_dir)
     folder = Folder(parent)
     try:
-        return folder, order(config, request, folder.path)
+        return folder, order(config, request, folder.path, followed=followed)
     except BaseException:
         folder.discard()
         raise

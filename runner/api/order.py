@@ -43,8 +43,11 @@ class Order:
         return create(provider, self.keys.environment(provider))
 
 
-def order(config: GenerationConfig, request: GenerationRequest, directory: Path) -> Order:
-    """Everything that can be known before something is sent; blocks. Raises `ConfigError` with all that is wrong."""
+def order(config: GenerationConfig, request: GenerationRequest, directory: Path, *, followed: bool = False) -> Order:
+    """Everything that can be known before something is sent; blocks. Raises `ConfigError` with all that is wrong.
+
+    `followed`: whether the caller has another choice to try after this one.
+    """
     keys = Keys()
     kind: Kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
     choices, notes = _choices(config, kind, keys)
@@ -61,7 +64,7 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path)
     warnings = tuple(dict.fromkeys([*notes, *map(str, problems)]))
     for warning in warnings:
         _log.warning("%s", warning)
-    return Order(tuple(_runs(replicas, directory)), keys, warnings)
+    return Order(tuple(_runs(replicas, directory, followed=followed)), keys, warnings)
 
 
 def _choices(config: GenerationConfig, kind: Kind, keys: Keys) -> tuple[list[Fallback], list[str]]:
@@ -97,11 +100,11 @@ def _replicas(run: RunConfig) -> list[RunConfig]:
     return [run.model_copy(update={"request": one, "replica": n}) for n in range(request.number_of_videos)]
 
 
-def _runs(replicas: Sequence[RunConfig], directory: Path) -> Iterable[Run]:
+def _runs(replicas: Sequence[RunConfig], directory: Path, *, followed: bool) -> Iterable[Run]:
     for number, run in enumerate(replicas):
         place = directory if len(replicas) == 1 else directory / str(number)
         place.mkdir(exist_ok=True)
-        yield Run(number, run, place)
+        yield Run(number, run, place, followed=followed)
 
 
 def _problems(choice: RunConfig, keys: Keys) -> Iterable[Problem]:

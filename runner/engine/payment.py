@@ -59,7 +59,7 @@ async def pay(
     """Send the paid request and `keep` its answer while the request still counts as in flight.
 
     Raises `StoppedError` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run
-    that has a fallback left does not wait: what was provably not created here can be asked for there.
+    that has another choice left does not wait: what was provably not created here can be asked for there.
     """
 
     async def when_allowed() -> U:
@@ -70,7 +70,7 @@ async def pay(
                     endpoint.check_model(recorder.run.config.sent_model)
                     return await _once(endpoint, recorder, send, keep)
             except RateLimitError as error:
-                if recorder.run.config.fallbacks:
+                if recorder.run.next_exists:
                     raise
                 await refusals.bear(error)
             except AuthenticationError as error:
@@ -124,7 +124,7 @@ def _reaching(endpoint: Endpoint, recorder: RunRecorder) -> AsyncRetrying:
 
     def tries() -> int:
         reached = TRIES if endpoint.answered else FIRST_TRIES
-        return 1 if recorder.run.config.fallbacks else reached
+        return 1 if recorder.run.next_exists else reached
 
     async def step_back(state: RetryCallState) -> None:
         error = state.outcome and state.outcome.exception()
@@ -166,7 +166,7 @@ async def _once(
 
 
 async def _announce(endpoint: Endpoint, recorder: RunRecorder) -> Attempt:
-    """RunRecorder `submitting` durably: whoever finds it later knows that money may have been spent."""
+    """Record `submitting` durably: whoever finds it later knows that money may have been spent."""
     await recorder.open()
     require_space(recorder.run.directory)
     attempt = recorder.begin_attempt()

@@ -33,6 +33,8 @@ class Run:
 
     job: str | None = None
     """The job that the user says a lost request of it has made."""
+    followed: bool = False
+    """Whether its caller has a choice of its own to try after this run's."""
 
     @property
     def status(self) -> RunStatus:
@@ -43,6 +45,11 @@ class Run:
     def choice(self) -> int:
         """Return which of its config's choices it goes on with: 0 as configured, n its nth fallback."""
         return 0 if self.earlier is None else self.earlier.choice
+
+    @property
+    def next_exists(self) -> bool:
+        """Return whether something else can be tried, so that a refusal or an unreachable host is not waited out."""
+        return self.followed or bool(self.config.fallbacks)
 
     @property
     def pays(self) -> bool:

@@ -13,6 +13,8 @@ from runner.errors import (
     BudgetError,
     DiskError,
     ExpiredError,
+    GenerationFailedError,
+    JobNotFoundError,
     JobTimeoutError,
     RateLimitError,
     RunnerError,
@@ -67,13 +69,23 @@ async def _bring_on(endpoint: Endpoint, recorder: RunRecorder, threads: Threads)
     await (make_video if video else make_images)(endpoint, recorder, threads)
 
 
+def gives_way(error: RunnerError) -> bool:
+    """Return whether another choice may be tried after `error`: nothing that was paid may still come.
+
+    A job that exists and may still deliver is never given up for a download's sake, nor is a request whose answer was
+    lost. The deadline is the user's own: after it the job is left to itself.
+    """
+    if not error.retryable or isinstance(error, ArtifactError | UncertainError | JobNotFoundError):
+        return False
+    return error.job_id is None or isinstance(error, GenerationFailedError | JobTimeoutError)
+
+
 def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> RunConfig | None:
     """What to try after `error` ended the run at `status`; None if nothing is left or it might pay for a video twice.
 
-    A job that exists and may still deliver is never given up for a download's sake, nor is a request whose answer was
-    lost. The deadline is the user's own: after it the job is left to itself, its id kept in the attempt.
+    The id of a job that is left to itself is kept in its attempt.
     """
-    if not config.fallbacks or not error.retryable or isinstance(error, ArtifactError | UncertainError):
+    if not config.fallbacks or not gives_way(error):
         return None
     if status in (RunStatus.FAILED, RunStatus.CANCELLED) or isinstance(error, JobTimeoutError):
         return config.choice(1)

@@ -178,6 +178,18 @@ async def test_after_the_engines_error_it_is_asked(own, make_emulator, video_at,
     assert emulator.ledger()["jobs"] == 1
 
 
+def test_the_engine_waits_for_nothing_where_the_chain_goes_on(
+    make_emulator, emulator, config, video_at, request_, tmp_path
+):
+    register_provider("my-provider", Handler(GenerationFailedError("bad luck")))
+    rules = [{"match": {"operation": "create"}, "nth": 1, "fault": "rate_limit", "retry_after": 30}]
+    busy = make_emulator(rules=rules, state_file=tmp_path / "busy.sqlite3")
+    chain = mine(fallback_configs=[video_at(busy, fallback_configs=[config])])
+    attempts = generate_video(chain, request_).execution_metadata.attempts
+    assert [each.error_type for each in attempts] == ["GenerationFailedError", "RateLimitError", None]
+    assert (busy.ledger()["jobs"], emulator.ledger()["jobs"]) == (0, 1)
+
+
 def test_it_is_not_asked_where_something_paid_may_still_come(own, make_emulator, video_at, request_, tmp_path):
     emulator = make_emulator(rules=[{"match": {"operation": "create"}, "fault": "drop_after_commit"}])
     with pytest.raises(UncertainError):

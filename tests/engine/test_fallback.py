@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from runner.artifacts import RunStatus
@@ -71,6 +73,14 @@ def test_what_was_provably_not_created_is_not_waited_for(engine, both, provider,
     assert outcome.exit_code == 0
     assert engine.seconds < 60
     assert (len(provider.sent), len(second.sent)) == (1, 1)
+
+
+@pytest.mark.parametrize("error", [RateLimitError("slow down", retry_after=9), HTTPConnectionError("refused")])
+def test_nor_is_it_where_the_caller_has_another_choice(engine, provider, runs, error):
+    provider.on_submit.append(error)
+    outcome = engine([replace(run, followed=True) for run in runs(1)])
+    assert outcome.errors == [error]
+    assert (outcome.results[0].status, len(provider.sent)) == (RunStatus.FAILED, 1)
 
 
 def test_the_last_choice_waits_as_ever(engine, both, provider, second, chained):
