@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -12,11 +13,16 @@ from pathlib import Path
 
 from runner.commands.catalog import COMMANDS
 from runner.compose.app import opened, parse
+from runner.compose.loader import GROUPS
 from runner.errors import ConfigError
 
 _NAMES = ("runner", "mediarunner")
 _OF_DIRECTORIES = frozenset({"ls", "repeat", "report", "resume", "show"})
-_OF_OVERRIDES = frozenset({"doctor"})
+_ARGUMENTS_BEFORE_OVERRIDES = {"doctor": 0, "character": 2, "repeat": 1, "resume": 1}
+"""How many words come before the overrides of a command that takes some."""
+_OF_SAVED_RUNS = frozenset({"repeat", "resume"})
+_CHARACTER_ACTIONS = ("create", "show")
+_DIRECTORY_FLAGS = ("--config-dir", "-cd", "--config-path", "-cp")
 
 # A word may hold = and :, which bash takes for ends of words: what stands before them is cut from what it is offered.
 _BASH = """\
@@ -73,14 +79,34 @@ def suggestions(line: str) -> Iterator[str]:
     word = words.pop() if words and not line.endswith(" ") else ""
     if not words:
         yield from (command for command in COMMANDS if command.startswith(word))
-    elif words[0] in COMMANDS and words[0] not in _OF_OVERRIDES:
-        if words[0] in _OF_DIRECTORIES:
-            yield from _directories(word)
+    elif words[0] in COMMANDS:
+        yield from _of_command(words[0], words[1:], word)
         return
-    if words[-1:] and words[-1] in ("--config-dir", "-cd", "--config-path", "-cp"):
+    yield from _of_config(words, word)
+
+
+def _of_command(command: str, words: Sequence[str], word: str) -> Iterator[str]:
+    given = [each for each in words if not each.startswith("-")]
+    if len(given) >= _ARGUMENTS_BEFORE_OVERRIDES.get(command, sys.maxsize):
+        saved = command in _OF_SAVED_RUNS
+        found = _of_config(words if command == "doctor" else _from_first_override(words), word)
+        # What is saved was made of groups and has none to choose from.
+        yield from (each for each in found if not saved or each.partition("=")[0] not in GROUPS)
+    elif command in _OF_DIRECTORIES:
         yield from _directories(word)
-        return
-    yield from _of_hydra([each for each in words if each not in _OF_OVERRIDES], word)
+    elif command == "character" and not given:
+        yield from (action for action in _CHARACTER_ACTIONS if action.startswith(word))
+
+
+def _from_first_override(words: Sequence[str]) -> list[str]:
+    return list(itertools.dropwhile(lambda each: "=" not in each and each not in _DIRECTORY_FLAGS, words))
+
+
+def _of_config(words: Sequence[str], word: str) -> Iterator[str]:
+    if words[-1:] and words[-1] in _DIRECTORY_FLAGS:
+        yield from _directories(word)
+    else:
+        yield from _of_hydra(words, word)
 
 
 def _completed() -> list[str]:

@@ -57,6 +57,25 @@ def test_groups_options_and_keys_are_offered_whatever_is_wrong_before(before, ca
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("command", ["repeat", "resume"])
+def test_keys_and_no_groups_are_offered_after_the_directory_of_what_is_saved(command):
+    assert offered(f"runner {command} outputs/2026 request.dur") == {"request.duration_seconds="}
+    assert offered(f"runner {command} outputs/2026 request.seed=1 provider.poll_i") == {"provider.poll_interval="}
+    assert offered(f"runner {command} outputs/2026 dry_run=") == offered("runner dry_run=")
+    assert "dry_run=" in offered(f"runner {command} outputs/2026 ")
+    assert offered(f"runner {command} outputs/2026 ") & {"provider=", "model=", "request="} == set()
+
+
+def test_overrides_are_offered_after_what_makes_a_character():
+    assert offered("runner character ") == {"create", "show"}
+    assert offered("runner character sh") == {"show"}
+    assert offered("runner character create ") == set()
+    for action in ("create boat.mp4", "create boat.mp4 --name Boat", "show char_1"):
+        assert offered(f"runner character {action} provider=az") == {"provider=azure_openai"}
+    assert offered("runner character show char_1 --config-dir ow") == {"own/"}
+    assert "request=ours" in offered("runner character show char_1 --config-dir own request=")
+
+
 def test_options_of_ones_own_are_offered(here):
     assert offered("runner --config-dir ow") == {"own/"}
     assert "request=ours" in offered("runner --config-dir own request=")
