@@ -11,7 +11,7 @@ from runner.emulator.compatible import invalid
 from runner.emulator.manner import FLAGS, OBJECTS, REAL, WHOLE, Manner
 from runner.emulator.refusal import Refusal
 
-from .video import FRAME_RATE
+from .clip import FRAME_RATE
 
 DEFAULT_SIZE = "832x480"
 STEP = 16

@@ -13,9 +13,9 @@ from pathlib import Path
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from .clip import SUFFIXES, Clip, Variant
 from .job import Job
 from .settings import EmulatorSettings
-from .video import SUFFIXES, Clip, Variant
 
 
 def _render(clip: Clip, media: Path, variant: Variant, closing: threading.Event) -> Path:

@@ -47,7 +47,7 @@ def create(
 
             return CompatibleProvider(config, environment, transport)
         case EmulatorConfig():
-            from .emulator import start
+            from .emulator_process import start
 
             # Before the import of the SDK, which takes as long as the emulator's start.
             start(config)

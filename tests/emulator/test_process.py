@@ -36,6 +36,11 @@ def spawn(code: str, *arguments: str, **options) -> subprocess.Popen[str]:
     )
 
 
+def test_it_answers_before_the_codecs_are_loaded():
+    found = spawn("import sys, runner.emulator.app; print('av' in sys.modules)")
+    assert found.communicate(timeout=60) == ("False\n", "")
+
+
 @pytest.fixture
 def settings(tmp_path) -> EmulatorSettings:
     return EmulatorSettings(state_file=tmp_path / "state.sqlite3", latency=0)

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from runner.emulator import EmulatorProcess, EmulatorSettings
-from runner.emulator.video import SUFFIXES, Clip, RenderCancelledError, render
+from runner.emulator.clip import SUFFIXES, Clip
+from runner.emulator.video import RenderCancelledError, render
 
 PROMPT = "A timelapse of a city skyline from dawn to dusk"
 

@@ -8,7 +8,7 @@ import pytest
 from runner.config import EmulatorConfig
 from runner.errors import ConfigError, DiskError
 from runner.providers import JobStatus, create
-from runner.providers.emulator import start
+from runner.providers.emulator_process import start
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from typing import cast
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, injection, reference
+from runner.emulator.clip import MEDIA_TYPES
 from runner.emulator.compatible import CompatibleSurface
 from runner.emulator.job import Job, Outcome
 from runner.emulator.manner import managed_id, managed_parts
@@ -17,7 +18,6 @@ from runner.emulator.operation import Call
 from runner.emulator.refusal import Refusal
 from runner.emulator.routes import videos
 from runner.emulator.studio import FileAnswer
-from runner.emulator.video import MEDIA_TYPES
 
 _KNOWN = 10_000
 """Jobs among which one is looked for that a gateway listed under another id."""
