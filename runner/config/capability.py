@@ -65,12 +65,12 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     yield from _aspect_ratio(request, model)
     yield from _size(request, model)
     yield from _unsupported(request, model)
-    yield from check_extensions(config)
+    yield from _check_fields(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         if request.video is None:
             yield from _duration(request, model, config.provider.kind)
             yield from _needed(request.image_list, model)
-        yield from check_extension(request, config.provider.kind)
+        yield from _check_added_seconds(request, config.provider.kind)
         yield from _references(request.image_list, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)
@@ -141,7 +141,7 @@ def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> It
         value = getattr(request, name)
         if value != type(request).model_fields[name].default:
             yield Problem(f"request.{name}", f"is not something {model.name} can honour",
-                          takers(name, request.kind))  # fmt: skip
+                          _takers(name, request.kind))  # fmt: skip
 
 
 def _needed(images: tuple[str, ...], model: VideoModel) -> Iterator[Problem]:
@@ -190,7 +190,7 @@ def _combination(request: ImageRequest) -> Iterator[Problem]:
                       "request.n=1; -m replica=0,1 makes two at once")  # fmt: skip
 
 
-_IMAGE_KEYS = {
+IMAGE_FIELDS = {
     "quality": "quality", "style": "style", "background": "background", "moderation": "moderation",
     "output_format": "output_format", "output_compression": "output_compression", "complexity": "complexity",
     "input_fidelity": "input_fidelity", "partial_images": "stream", "safety_identifier": "safety_identifier",
@@ -199,51 +199,53 @@ _IMAGE_KEYS = {
 """What an image request's keys are called on the wire."""
 
 
-def check_extensions(config: RunConfig) -> Iterator[Problem]:
+def _check_fields(config: RunConfig) -> Iterator[Problem]:
     """Yield what the provider's server would leave unread, or read otherwise than it was meant."""
-    dialect = dialect_of(config.provider)
-    for key in sorted(given(config) & config.model.parameters - dialect.extensions):
-        yield Problem(f"request.{key}", f"is not a field of this server's API ({spoken(config)})", servers_taking(key))
+    dialect, dialect_name = dialect_of(config.provider), _dialect_name(config)
+    for key in sorted(_keys_beyond(config) & config.model.parameters - dialect.extensions):
+        yield Problem(f"request.{key}", f"is not a field of this server's API ({dialect_name})",
+                      _servers_taking(key))  # fmt: skip
     request = config.request
     for key, most in dialect.limits.items():
         value = getattr(request, key, None)
         if value is not None and value > most:
-            yield Problem(f"request.{key}", f"{value:g} is too much for this server ({spoken(config)})",
+            yield Problem(f"request.{key}", f"{value:g} is too much for this server ({dialect_name})",
                           f"at most {most:g}")  # fmt: skip
-    for key in sorted(given(config)):
+    for key in sorted(_keys_beyond(config)):
         if dialect.name(key) != key and dialect.name(key) in request.extra_params:
             yield Problem(f"request.extra_params.{dialect.name(key)}", f"is given twice: request.{key} is set too")
     if isinstance(request, ImageRequest):
-        yield from _image_fields(request, dialect, spoken(config))
+        yield from _image_fields(request, dialect, dialect_name)
     elif isinstance(request, VideoRequest):
         if request.num_frames is not None and request.duration_seconds is not None:
             yield Problem("request.num_frames", "and request.duration_seconds both say how long the video is",
                           "request.duration_seconds=null")  # fmt: skip
         yield from _unnamed_length(config, request, dialect)
-        yield from _beyond_creating(request, dialect, spoken(config))
+        yield from _beyond_creating(request, dialect, dialect_name)
         yield from _afterwards(config, dialect)
 
 
 def _afterwards(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     """Say what cannot be done with a job once it is there."""
     if config.delete_remote and not dialect.deletes:
-        yield Problem("delete_remote", f"this server has no way to delete a video ({spoken(config)})",
+        yield Problem("delete_remote", f"this server has no way to delete a video ({_dialect_name(config)})",
                       "delete_remote=false; delete it where the gateway's backend keeps its own")  # fmt: skip
     field = getattr(config.provider, "mark_field", None)
     if field is not None and not dialect.tells_mark:
         message = (
-            f"this server's list tells no {field} ({spoken(config)}): none is sent, and lost jobs are sought without"
+            f"this server's list tells no {field} ({_dialect_name(config)}): none is sent, "
+            "and lost jobs are sought without"
         )
         yield Problem("provider.mark_field", message, "provider.mark_field=null", severity="warning")
 
 
-def given(config: RunConfig) -> frozenset[str]:
+def _keys_beyond(config: RunConfig) -> frozenset[str]:
     """Return the keys beyond OpenAI's API that the request sets."""
     request = config.request
     return frozenset(key for key in EXTENSIONS & request.model_fields_set if getattr(request, key) is not None)
 
 
-def spoken(config: RunConfig) -> str:
+def _dialect_name(config: RunConfig) -> str:
     """Return the name of the dialect that the provider's server speaks."""
     return getattr(config.provider, "dialect", config.provider.kind)
 
@@ -253,63 +255,63 @@ def _unnamed_length(config: RunConfig, request: VideoRequest, dialect: Dialect) 
     seconds = video_seconds(config)
     if request.video is None and request.duration_seconds is None and seconds is not None:
         yield Problem("request.duration_seconds", f"null makes {dialect.unnamed_length} "
-                      f"({spoken(config)}); {seconds} seconds are sent, as model.default_duration says",
+                      f"({_dialect_name(config)}); {seconds} seconds are sent, as model.default_duration says",
                       "request.duration_seconds=N, or request.num_frames=N", severity="warning")  # fmt: skip
 
 
-def _image_fields(request: ImageRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
+def _image_fields(request: ImageRequest, dialect: Dialect, dialect_name: str) -> Iterator[Problem]:
     """Name what the server would leave unread; what new images' own `extra_params` carry is read."""
     editing = bool(request.image_list)
     fields = dialect.edit_fields if editing else dialect.image_fields
     if fields is None:
         return
     making = "edits images" if editing else "makes images"
-    for key, name in _IMAGE_KEYS.items():
+    for key, name in IMAGE_FIELDS.items():
         if getattr(request, key) is not None and name not in fields:
-            yield Problem(f"request.{key}", f"is no field that this server reads where it {making} ({spoken})",
+            yield Problem(f"request.{key}", f"is no field that this server reads where it {making} ({dialect_name})",
                           f"request.{key}=null")  # fmt: skip
     for key in sorted(request.extra_params.keys() - fields) if editing else ():
         yield Problem(f"request.extra_params.{key}", f"is no field that this server reads where it {making}, and there "
-                      f"is none for others ({spoken})", "remove it")  # fmt: skip
+                      f"is none for others ({dialect_name})", "remove it")  # fmt: skip
 
 
-def _beyond_creating(request: VideoRequest, dialect: Dialect, spoken: str) -> Iterator[Problem]:
+def _beyond_creating(request: VideoRequest, dialect: Dialect, dialect_name: str) -> Iterator[Problem]:
     made_by = request.made_by
     if made_by not in dialect.video_operations:
         only = "makes new videos only" if dialect.video_operations == {"create"} else f"cannot {made_by} videos"
-        able = providers(lambda other: made_by in other.video_operations)
-        yield Problem("request.video", f"this server {only} ({spoken})", f"{able} can {made_by}, as can openai")
+        able = _providers(lambda other: made_by in other.video_operations)
+        yield Problem("request.video", f"this server {only} ({dialect_name})", f"{able} can {made_by}, as can openai")
     for variant in request.variants:
         if variant not in dialect.variants:
-            yield Problem("request.variants", f"this server gives no {variant} of a video ({spoken})",
+            yield Problem("request.variants", f"this server gives no {variant} of a video ({dialect_name})",
                           "request.variants=[]; request.thumbnail=true makes a thumbnail here")  # fmt: skip
 
 
 _LENIENT = "remove it, or model.validation=warn to run without it"
 
 
-def takers(key: str, kind: str) -> str:
+def _takers(key: str, kind: str) -> str:
     """Which models honour a request key, of what kind of request, and on which servers; what else can be done."""
     models = [name for name in names("model") if _honours(name, key, kind)]
-    servers = providers(lambda dialect: key in dialect.extensions) if key in EXTENSIONS else ""
+    servers = _providers(lambda dialect: key in dialect.extensions) if key in EXTENSIONS else ""
     if models and (servers or key not in EXTENSIONS):
-        return f"model={one_of(models)}{f' on {servers}' if servers else ''} can take it; {_LENIENT}"
+        return f"model={_one_of(models)}{f' on {servers}' if servers else ''} can take it; {_LENIENT}"
     if servers:
         return f"{servers} can take it, for a model whose model.parameters name it; {_LENIENT}"
     return f"no model of conf/ takes it; {_LENIENT}"
 
 
-def servers_taking(key: str) -> str:
+def _servers_taking(key: str) -> str:
     """Return which servers have a field for a key that the model honours; what else can be done."""
-    return f"{providers(lambda dialect: key in dialect.extensions)} can take it; {_LENIENT}"
+    return f"{_providers(lambda dialect: key in dialect.extensions)} can take it; {_LENIENT}"
 
 
-def providers(able: Callable[[Dialect], bool]) -> str:
+def _providers(able: Callable[[Dialect], bool]) -> str:
     """Return the compatible servers that are able to do something, as one would choose them."""
-    return f"provider={one_of([name for name, dialect in DIALECTS.items() if name != 'plain' and able(dialect)])}"
+    return f"provider={_one_of([name for name, dialect in DIALECTS.items() if name != 'plain' and able(dialect)])}"
 
 
-def one_of(words: Sequence[str]) -> str:
+def _one_of(words: Sequence[str]) -> str:
     """Return the words as alternatives: a, b or c."""
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last
@@ -342,8 +344,8 @@ def check_source(request: VideoRequest) -> Iterator[Problem]:
                       f"one of {_seconds()}")  # fmt: skip
 
 
-def check_extension(request: VideoRequest, provider: str) -> Iterator[Problem]:
-    """Yield whether a video can be extended by so much."""
+def _check_added_seconds(request: VideoRequest, provider: str) -> Iterator[Problem]:
+    """Yield what speaks against extending a video by so much."""
     given = request.duration_seconds
     if request.made_by == "extend" and given is not None and given not in EXTENSION_SECONDS:
         yield Problem("request.duration_seconds", f"Invalid duration for an extension by {provider}: {given} seconds. "

@@ -46,6 +46,7 @@ class Dialect:
         tells_mark: whether a listed job may tell `user` or `metadata` again.
         lists_by_backend: whether jobs are listed only for a backend that the request names (`custom_llm_provider`), and
             under other ids than their creation's.
+        gateway: whether it passes requests on to other servers, whose models and prices count.
     """
 
     extensions: frozenset[str] = EXTENSIONS
@@ -67,6 +68,7 @@ class Dialect:
     deletes: bool = True
     tells_mark: bool = True
     lists_by_backend: bool = False
+    gateway: bool = False
 
     def name(self, key: str) -> str:
         """Return what a request key is called there."""
@@ -155,6 +157,7 @@ _LITELLM = Dialect(
     unnamed_length="a single frame where vLLM-Omni is behind this server",
     deletes=False,
     lists_by_backend=True,
+    gateway=True,
 )
 
 DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .model import ImageModel, TokenPrice, VideoModel
-from .provider import CompatibleConfig
+from .provider import CompatibleConfig, dialect_of
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_size
 
@@ -86,7 +86,7 @@ def reserved(config: RunConfig) -> float | None:
 def expected_price(config: RunConfig) -> Price | None:
     """Return what one run will cost, or None where no source tells."""
     request, model, provider = config.request, config.model, config.provider
-    if isinstance(provider, CompatibleConfig) and provider.dialect != "litellm":
+    if isinstance(provider, CompatibleConfig) and not dialect_of(provider).gateway:
         return None  # what a server of one's own costs, the list of a model's maker does not tell
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         listed = _video(request, model)

@@ -98,6 +98,13 @@ class BaseRequest(Frozen):
         return value
 
 
+Count = Annotated[int, Field(strict=True, ge=1)]
+"""One or more."""
+
+Scale = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+"""Zero or more."""
+
+
 class VideoSampling(Frozen):
     """Describe the knobs of a diffusion model that makes videos; null leaves each to the server."""
 
@@ -173,13 +180,6 @@ class ImageRequest(BaseRequest):
 
 
 RequestConfig = Annotated[VideoRequest | ImageRequest, Field(discriminator="kind")]
-
-
-Count = Annotated[int, Field(strict=True, ge=1)]
-"""One or more."""
-
-Scale = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-"""Zero or more."""
 
 
 _FEWEST_LINES, _LONGEST_LINE = 6, 160

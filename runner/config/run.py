@@ -119,5 +119,5 @@ def video_size(config: RunConfig) -> str | None:
 def _differs(config: RunConfig, model: VideoModel) -> bool:
     """Return whether the server's own choice is another; at a gateway it is for models of servers of one's own."""
     dialect = dialect_of(config.provider)
-    own = not dialect.lists_by_backend or _OWN_SERVERS & model.offers.keys()
+    own = not dialect.gateway or _OWN_SERVERS & model.offers.keys()
     return dialect.unnamed_length is not None and bool(own)

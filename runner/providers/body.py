@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from runner.artifacts.input_image import Look
 from runner.config import Dialect, ImageRequest, Problem, RunConfig, VideoModel, VideoRequest, dialect_of, sent_size
-from runner.config.capability import check_source
+from runner.config.capability import IMAGE_FIELDS, check_source
 from runner.config.dialect import EXTENSIONS
 from runner.config.run import video_seconds, video_size
 from runner.errors import ConfigError
@@ -158,21 +158,10 @@ _IMAGE_KEYS = {
     "model": "model.name or model.deployment",
     "n": "request.n",
     "size": "request.size or request.aspect_ratio",
-    "quality": "request.quality",
-    "style": "request.style",
-    "background": "request.background",
-    "output_format": "request.output_format",
-    "output_compression": "request.output_compression",
-    "moderation": "request.moderation",
-    "input_fidelity": "request.input_fidelity",
     "image": "request.image_list",
-    "mask": "request.mask_image",
-    "markup": "request.markup_image",
-    "complexity": "request.complexity",
     "partial_images": "request.partial_images",
-    "safety_identifier": "request.safety_identifier",
     "response_format": "the runner, which reads base64 and addresses alike",
-    "stream": "request.partial_images",
+    **{field: f"request.{key}" for key, field in IMAGE_FIELDS.items()},
 }
 # Keys without a field in OpenAI's API, sent where the model honours them and the server has a field for them.
 _VIDEO_EXTRAS = tuple(sorted(EXTENSIONS))

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from pydantic import ValidationError
 
-from runner.config import RunConfig
+from runner.config import ImageRequest, RunConfig, VideoRequest
+from runner.config.request import VideoSampling
 
 
 def messages(problems) -> str:
@@ -124,3 +128,13 @@ def test_a_key_where_a_variable_name_belongs_is_not_repeated(refused):
     problems = refused("provider=openai", "provider.api_key_env=sk-verysecretverysecret")
     assert "provider.api_key_env" in messages(problems)
     assert "verysecret" not in messages(problems)
+
+
+@pytest.mark.parametrize("model", [VideoSampling, VideoRequest, ImageRequest, RunConfig])
+def test_models_are_whole_when_they_are_imported(model):
+    code = (
+        f"from {model.__module__} import {model.__name__} as model; "
+        "print(model.__pydantic_complete__, model.__pydantic_fields_complete__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True True\n"
