@@ -6,10 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from runner.api.config import ImageGenerationConfig, MockConfig, VideoGenerationConfig
-    from runner.api.execution import AttemptMetadata, ExecutionMetadata
+    from runner.api.config import (
+        ImageGenerationConfig,
+        MockConfig,
+        ProviderHandler,
+        VideoGenerationConfig,
+        register_provider,
+    )
     from runner.api.generate import generate_image, generate_image_async, generate_video, generate_video_async
-    from runner.api.handler import ProviderHandler, register_provider
     from runner.api.media import Media, MediaContent, MediaType
     from runner.api.progress import (
         ImageGenerationUpdate,
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
         Resolution,
         VideoGenerationRequest,
     )
-    from runner.api.response import ImageGenerationResponse, VideoGenerationResponse
+    from runner.api.response import AttemptMetadata, ExecutionMetadata, ImageGenerationResponse, VideoGenerationResponse
     from runner.errors import (
         ArtifactError,
         AuthenticationError,
@@ -108,10 +112,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "runner.api.config": ("ImageGenerationConfig", "MockConfig", "VideoGenerationConfig"),
-    "runner.api.execution": ("AttemptMetadata", "ExecutionMetadata"),
+    "runner.api.config": (
+        "ImageGenerationConfig",
+        "MockConfig",
+        "ProviderHandler",
+        "VideoGenerationConfig",
+        "register_provider",
+    ),
     "runner.api.generate": ("generate_image", "generate_image_async", "generate_video", "generate_video_async"),
-    "runner.api.handler": ("ProviderHandler", "register_provider"),
     "runner.api.media": ("Media", "MediaContent", "MediaType"),
     "runner.api.request": (
         "AspectRatio",
@@ -120,7 +128,12 @@ _HOMES = {
         "Resolution",
         "VideoGenerationRequest",
     ),
-    "runner.api.response": ("ImageGenerationResponse", "VideoGenerationResponse"),
+    "runner.api.response": (
+        "AttemptMetadata",
+        "ExecutionMetadata",
+        "ImageGenerationResponse",
+        "VideoGenerationResponse",
+    ),
     "runner.api.progress": (
         "ImageGenerationUpdate",
         "ImageProgressCallback",

@@ -8,13 +8,11 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from runner.engine.work import gives_way
+from runner.engine.scheduler import gives_way
 from runner.errors import ConfigError, RunnerError
 
-from .config import GenerationConfig
-from .execution import AttemptMetadata, ExecutionMetadata
-from .handler import ProviderHandler, handler_of
-from .response import GenerationResponse
+from .config import GenerationConfig, ProviderHandler, handler_of
+from .response import AttemptMetadata, ExecutionMetadata, GenerationResponse
 
 C = TypeVar("C", bound=GenerationConfig)
 R = TypeVar("R", bound=GenerationResponse)

@@ -1,27 +1,125 @@
-"""Where a program's requests go: provider, model, credential, patience and what is tried next."""
+"""Say where a program's requests go: provider, model, credential, what is tried next, and providers of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol, Self
 from urllib.parse import parse_qs, urlsplit
 
 from pydantic import (
     AfterValidator,
     Field,
     SecretStr,
+    TypeAdapter,
     ValidationInfo,
     field_serializer,
     field_validator,
     model_validator,
 )
 
+from runner.config import CompatibleConfig, EmulatorConfig, ModelConfig, ProviderConfig
+from runner.config.dialect import EXTENSIONS
 from runner.config.frozen import Frozen, Seconds
 from runner.config.model import Validation
+from runner.config.problem import did_you_mean
+from runner.config.shipped import names, option
+from runner.errors import ConfigError
 
-from .handler import spelled_provider
-from .names import checked_model, refuse_unknown
+from .request import checked_model, refuse_unknown
+
+if TYPE_CHECKING:
+    from .progress import ImageProgressCallback, ProgressCallback
+    from .request import ImageGenerationRequest, VideoGenerationRequest
+    from .response import ImageGenerationResponse, VideoGenerationResponse
+
+
+METHODS = ("generate_video", "generate_video_async", "generate_image", "generate_image_async")
+
+
+class ProviderHandler(Protocol):
+    """Generate as a provider of your own; what it cannot do raises `NotImplementedError`.
+
+    It gets config and request as they were given (the key by `config.api_key.get_secret_value()`) and builds its
+    response by hand. A `RunnerError` of its that is `retryable` lets the next of `fallback_configs` try.
+    """
+
+    def generate_video(
+        self,
+        config: VideoGenerationConfig,
+        request: VideoGenerationRequest,
+        on_progress: ProgressCallback | None = None,
+    ) -> VideoGenerationResponse:
+        """Generate a video and wait for it."""
+        ...
+
+    async def generate_video_async(
+        self,
+        config: VideoGenerationConfig,
+        request: VideoGenerationRequest,
+        on_progress: ProgressCallback | None = None,
+    ) -> VideoGenerationResponse:
+        """Generate a video without blocking the event loop."""
+        ...
+
+    def generate_image(
+        self,
+        config: ImageGenerationConfig,
+        request: ImageGenerationRequest,
+        on_progress: ImageProgressCallback | None = None,
+    ) -> ImageGenerationResponse:
+        """Generate images and wait for them."""
+        ...
+
+    async def generate_image_async(
+        self,
+        config: ImageGenerationConfig,
+        request: ImageGenerationRequest,
+        on_progress: ImageProgressCallback | None = None,
+    ) -> ImageGenerationResponse:
+        """Generate images without blocking the event loop."""
+        ...
+
+
+_handlers: dict[str, ProviderHandler] = {}
+
+
+def register_provider(provider: str, handler: ProviderHandler) -> None:
+    """Let `provider` in a config stand for `handler`, in this process; the name of a shipped one is taken over.
+
+    The handler's calls are its own: no ledger, no directory, no retry. Raises `ConfigError` if it is none.
+    """
+    if not provider.strip():
+        raise ConfigError("a provider needs a name", hint="register_provider('my-provider', MyHandler())")
+    if isinstance(handler, type):
+        raise ConfigError(
+            f"{handler.__name__} is a class", hint=f"register_provider({provider!r}, {handler.__name__}())"
+        )
+    if not any(callable(getattr(handler, name, None)) for name in METHODS):
+        raise ConfigError(f"{type(handler).__name__} has none of the methods {', '.join(METHODS)}")
+    _handlers[spelled_provider(provider)] = handler
+
+
+def spelled_provider(name: str) -> str:
+    """Return a provider's name; a shipped one may be written with hyphens."""
+    shipped = name.replace("-", "_")
+    return shipped if shipped in names("provider") else name
+
+
+def handler_of(config: GenerationConfig) -> ProviderHandler | None:
+    """Return whose calls the config asks for; None: the engine's, as with a mock. Raises `ConfigError` for nobody's."""
+    handler = None if config.mocked else _handlers.get(config.provider)
+    if handler is None and not config.mocked and config.provider not in names("provider"):
+        known = [*names("provider"), *sorted(_handlers)]
+        near = did_you_mean(config.provider, known)
+        raise ConfigError(
+            f"Unsupported provider: {config.provider}{f'; did you mean {near}?' if near else ''} ({', '.join(known)})",
+            hint="one of your own is made known by register_provider(name, handler)",
+            provider=config.provider,
+            model=config.model,
+        )
+    return handler
+
 
 AZURE_API_VERSION = "2024-05-01-preview"
 """Azure's API version where none is given; no request depends on it."""
@@ -124,3 +222,45 @@ class ImageGenerationConfig(GenerationConfig):
     max_poll_attempts: int = Field(default=60, strict=True, ge=1)
     poll_interval: Seconds = 2
     fallback_configs: Sequence[Self] | None = None
+
+
+Kind = Literal["video", "image"]
+
+_adapter: TypeAdapter[ModelConfig] = TypeAdapter(ModelConfig)
+
+_RULES: dict[Kind, str] = {"video": "sora-2", "image": "gpt-image-2.6-flare"}
+"""Whose rules hold for a name that no model file describes: Sora 2's, and the newest GPT image model's."""
+
+# Nothing is known of a deployment's price or end.
+_UNKNOWN: dict[Kind, dict[str, Any]] = {  # Any: values of a model's keys
+    "video": {"usd_per_second": None, "offers": {}},
+    "image": {"usd_per_image": None, "usd_per_million_tokens": None, "offers": {}},
+}
+# An open model makes what its server lets it make.
+_OPEN: dict[str, Any] = {  # Any: as above
+    "durations": None, "sizes": None, "parameters": [*EXTENSIONS, "video"], "max_prompt_length": None,
+}  # fmt: skip
+
+
+def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig) -> tuple[ModelConfig, str | None]:
+    """The model that `config` names, and what should be said about it; raises `ConfigError` for the other kind."""
+    name = config.model.removeprefix("openai/") if config.provider == "openai" else config.model
+    described = option("model", config.underlying_model or name)
+    data = described or option("model", _RULES[kind]) or {}
+    if data["kind"] != kind:
+        article, call = ("an", "generate_image") if data["kind"] == "image" else ("a", "generate_video")
+        raise ConfigError(f"{data['name']} is {article} {data['kind']} model", hint=f"{call}(…)", model=name)
+    data["validation"] = config.validation
+    if config.underlying_model not in (None, name):
+        data["deployment"] = name
+    if described is not None:
+        return _adapter.validate_python(data), None
+    open_model = isinstance(provider, CompatibleConfig) and kind == "video"
+    data |= _UNKNOWN[kind] | (_OPEN if open_model else {})
+    if not isinstance(provider, EmulatorConfig):
+        data["name"] = name
+    rules = "any size and duration is sent" if open_model else f"it gets the rules of {_RULES[kind]}"
+    return _adapter.validate_python(data), (
+        f"no model file describes {name}; {rules} and its price is unknown "
+        f"(underlying_model={_RULES[kind]!r} would say what it is, validation='off' lifts the rules)"
+    )

@@ -16,17 +16,16 @@ from typing import Any, TypeVar
 
 from runner.artifacts.result import Result, RunStatus
 from runner.engine import Session
-from runner.engine.work import gives_way
+from runner.engine.scheduler import gives_way
 from runner.errors import RunnerError
 
-from .answer import failure, image_response, video_response
 from .chain import along, along_async
 from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
-from .folder import Folder
+from .media import Folder
 from .order import Order, order
 from .progress import ImageProgressCallback, Progress, ProgressCallback
 from .request import GenerationRequest, ImageGenerationRequest, VideoGenerationRequest
-from .response import ImageGenerationResponse, VideoGenerationResponse
+from .response import ImageGenerationResponse, VideoGenerationResponse, failure, image_response, video_response
 
 T = TypeVar("T")
 

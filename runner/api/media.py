@@ -1,10 +1,15 @@
-"""A generated file: its bytes, with what they are and where they lie."""
+"""Give a generated file: its bytes, what they are, the directory where they lie and how long that stays."""
 
 from __future__ import annotations
 
 import base64
+import os
+import secrets
 import shutil
+import tempfile
+import weakref
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, SupportsIndex, overload
 
@@ -15,7 +20,44 @@ from runner.artifacts.atomic import disk_errors
 from runner.errors import RunnerError
 from runner.providers.reference import from_base64
 
-from .folder import Folder
+
+class Folder:
+    """A new directory: below `parent` for good, else a temporary one that goes with the last who refers to it."""
+
+    def __init__(self, parent: Path | None) -> None:
+        self._finalizer: weakref.finalize[[Path, int], Folder] | None = None
+        if parent is None:
+            with disk_errors(Path(tempfile.gettempdir())):
+                self.path = Path(tempfile.mkdtemp(prefix="runner-"))
+            self._finalizer = weakref.finalize(self, _remove, self.path, os.getpid())
+        else:
+            self.path = parent.expanduser().absolute() / _name()
+            with disk_errors(self.path):
+                self.path.mkdir(parents=True)
+
+    def keep(self) -> None:
+        """Let a temporary directory stay: something in it is not finished."""
+        if self._finalizer is not None:
+            self._finalizer.detach()
+
+    def remove(self) -> None:
+        """Delete a temporary directory now."""
+        if self._finalizer is not None:
+            self._finalizer()
+
+    def discard(self) -> None:
+        """Delete the directory, wherever it is: nothing was sent, so that nothing in it matters."""
+        self.keep()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _remove(path: Path, owner: int) -> None:
+    if os.getpid() == owner:  # a fork that ends must not take its parent's files along
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _name() -> str:
+    return f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
 
 
 class MediaContent(TypedDict):

@@ -17,7 +17,7 @@ from runner.errors import ConfigError
 from runner.providers.endpoint import OPENAI_HOST
 
 from .config import AZURE_API_VERSION, GenerationConfig, MockConfig
-from .folder import Folder
+from .media import Folder
 
 _adapter: TypeAdapter[ProviderConfig] = TypeAdapter(ProviderConfig)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -11,10 +11,36 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
 from runner.config.dialect import EXTENSIONS
+from runner.config.problem import did_you_mean
 from runner.config.request import BaseRequest, ImageRequest, VideoRequest
+from runner.config.shipped import names
 
 from .media import MediaContent
-from .names import refuse_unknown
+
+
+def refuse_unknown(given: object, known: Iterable[str]) -> None:
+    """Raise `ValueError` naming every keyword that no field has; a misspelt one would cost the full price."""
+    if not isinstance(given, Mapping):
+        return
+    fields = list(known)
+    unknown = [_unknown(str(name), fields) for name in given if name not in fields]
+    if unknown:
+        raise ValueError("; ".join(unknown))
+
+
+def checked_model(name: str) -> str:
+    """Return the name of a model that `conf/model/` describes; `ValueError` if there is none."""
+    known = names("model")
+    if name not in known:
+        near = did_you_mean(name, known)
+        raise ValueError(f"{name!r} is no model{f'; did you mean {near}?' if near else ''} ({', '.join(known)})")
+    return name
+
+
+def _unknown(name: str, known: Iterable[str]) -> str:
+    near = did_you_mean(name, known)
+    return f"{name!r} is no field{f'; did you mean {near!r}?' if near else ''}"
+
 
 Role = Literal["reference", "first_frame", "last_frame", "asset", "style"]
 

@@ -1,8 +1,11 @@
-"""What a call gives back: the files, where they lie, and what is known about them."""
+"""Make of the engine's record of a run the response or the error that the caller gets, and what was tried for it."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from math import gcd
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, cast
 
@@ -13,15 +16,102 @@ from pydantic import (
     SerializationInfo,
     SerializerFunctionWrapHandler,
     model_serializer,
+    model_validator,
 )
 
-from runner.artifacts.result import Artifact, Cost, Result
+from runner.artifacts.result import Artifact, Attempt, Cost, Result, RunStatus
+from runner.config.frozen import Frozen
+from runner.engine import Run
 from runner.errors import RunnerError
 
-from .execution import ExecutionMetadata, execution
-from .folder import Folder
-from .media import Media, MediaType, as_json, copy, write
-from .names import refuse_unknown
+from .media import Folder, Media, MediaType, as_json, copy, write
+from .request import refuse_unknown
+
+
+class AttemptMetadata(Frozen):
+    """Describe one provider and model that was tried; several requests to it, as after a 429, are one attempt."""
+
+    attempt_number: int
+    provider: str
+    model: str
+    """What was sent as the model."""
+    started_at: dt.datetime
+    ended_at: dt.datetime | None = None
+    status: Literal["success", "failed", "skipped", "processing"]
+    """success or failed; the others are for attempts that are built by hand."""
+    error_type: str | None = None
+    error_message: str | None = None
+    is_retryable: bool | None = None
+    request_id: str | None = None
+    """The job's id, where there was one."""
+
+    @property
+    def elapsed_seconds(self) -> float | None:
+        """Return seconds from the paid request to the end, None while there is none."""
+        return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
+
+
+class ExecutionMetadata(Frozen):
+    """Describe all attempts of one request, in their order.
+
+    Attributes:
+        total_attempts: how many places were tried.
+        successful_attempt: the number of the attempt that succeeded, counted from 1.
+        fallback_triggered: whether more than the first choice was tried.
+    """
+
+    attempts: tuple[AttemptMetadata, ...]
+    configs_in_chain: int = 1
+    total_attempts: int = 0
+    successful_attempt: int | None = None
+    fallback_triggered: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _counted(cls, given: Any) -> Any:  # Any: not yet validated
+        """Count the attempts, unless it is said how many there were."""
+        attempts = given.get("attempts") if isinstance(given, dict) else None
+        if not isinstance(attempts, list | tuple) or not all(isinstance(each, AttemptMetadata) for each in attempts):
+            return given
+        succeeded = next((each.attempt_number for each in attempts if each.status == "success"), None)
+        counted = {"total_attempts": len(attempts), "successful_attempt": succeeded}
+        return {**counted, "fallback_triggered": len(attempts) > 1, **given}
+
+    @property
+    def total_elapsed_seconds(self) -> float:
+        """Return seconds from the first attempt's start to the last one's end."""
+        ends = [each.ended_at for each in self.attempts if each.ended_at is not None]
+        return (max(ends) - self.attempts[0].started_at).total_seconds() if ends else 0.0
+
+
+def execution(result: Result) -> ExecutionMetadata:
+    """Return what a run's record says about its attempts."""
+    groups = [list(group) for _, group in groupby(result.attempts, key=lambda attempt: attempt.choice)]
+    attempts = tuple(_attempt(number, group, result) for number, group in enumerate(groups, 1))
+    return ExecutionMetadata(attempts=attempts, configs_in_chain=1 + len(result.config.fallbacks))
+
+
+def _attempt(number: int, requests: Sequence[Attempt], result: Result) -> AttemptMetadata:
+    first, last = requests[0], requests[-1]
+    present = last.choice == result.choice
+    error = result.error if present and result.error is not None else last.error
+    done = present and result.status is RunStatus.VERIFIED
+    return AttemptMetadata(
+        attempt_number=number,
+        provider=last.provider,
+        model=last.model,
+        started_at=first.started_at,
+        ended_at=_ended(result) if present else last.ended_at,
+        status="success" if done else "failed",
+        error_type=None if done or error is None else error.type,
+        error_message=None if done or error is None else error.message,
+        is_retryable=None if done or error is None else error.retryable,
+        request_id=last.job_id,
+    )
+
+
+def _ended(result: Result) -> dt.datetime | None:
+    return max(result.timestamps.values(), default=None)
 
 
 class GenerationResponse(BaseModel):
@@ -216,3 +306,70 @@ def shared(result: Result, directory: Path, warnings: tuple[str, ...]) -> dict[s
         },
         "execution_metadata": execution(result),
     }
+
+
+def video_response(
+    results: Sequence[Result], runs: Sequence[Run], folder: Folder, warnings: tuple[str, ...]
+) -> VideoGenerationResponse:
+    """Return the first video, which knows the others; runs that did not succeed are left out."""
+    made = [each for each in zip(results, runs, strict=True) if each[0].status is RunStatus.VERIFIED]
+    first, *others = [_video(result, run, folder, warnings) for result, run in made]
+    return first.model_copy(update={"others": tuple(others)}) if others else first
+
+
+def _video(result: Result, run: Run, folder: Folder, warnings: tuple[str, ...]) -> VideoGenerationResponse:
+    file = next(artifact for artifact in result.artifacts if artifact.path.startswith("video."))
+    return VideoGenerationResponse(
+        request_id=result.job_id or "",
+        content_type=file.media_type,
+        duration=file.duration_seconds,
+        resolution=f"{file.width}x{file.height}" if file.width and file.height else None,
+        aspect_ratio=run.config.request.aspect_ratio or _ratio(file),
+        audio_url=_audio_url(result),
+        **shared(result, run.directory, warnings),
+    ).held(folder, (file,))
+
+
+def image_response(
+    result: Result, run: Run, folder: Folder, warnings: tuple[str, ...], request_id: str
+) -> ImageGenerationResponse:
+    """Return the images that one request made."""
+    files = tuple(artifact for artifact in result.artifacts if artifact.path.startswith("image-"))
+    raw = result.raw_response or {}
+    return (
+        ImageGenerationResponse(
+            request_id=request_id,
+            content_type=files[0].media_type,
+            revised_prompt=next((file.revised_prompt for file in files if file.revised_prompt), None),
+            usage=raw.get("usage"),
+            **shared(result, run.directory, warnings),
+        )
+        .sketched(result.partial_images)
+        .held(folder, files)
+    )
+
+
+def failure(result: Result, error: RunnerError | None) -> RunnerError:
+    """Return why a run did not succeed, with all that its record knows."""
+    if error is None:
+        error = RunnerError(f"the run was not finished: it is {result.status.value}")
+    for warning in result.warnings:
+        error.add_note(warning)
+    error.provider = error.provider or result.provider
+    error.model = error.model or result.deployment or result.model
+    error.job_id = error.job_id or result.job_id
+    error.request_id = error.request_id or error.job_id or result.request_id
+    error.raw_response = error.raw_response or result.raw_response
+    return error
+
+
+def _audio_url(result: Result) -> str | None:
+    address = (result.raw_response or {}).get("audio_url")
+    return address if isinstance(address, str) else None
+
+
+def _ratio(file: Artifact) -> str | None:
+    if not file.width or not file.height:
+        return None
+    common = gcd(file.width, file.height)
+    return f"{file.width // common}:{file.height // common}"

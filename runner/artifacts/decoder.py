@@ -18,8 +18,8 @@ from typing import Any
 from runner.child import start
 from runner.errors import ArtifactError
 
+from .picture import Thumbnail
 from .probe import Video, probe
-from .thumbnail import Thumbnail
 
 _log = logging.getLogger("runner")
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from runner.errors import ArtifactError, DiskError
 
 from .atomic import TOO_LARGE
-from .picture import MovingPicture, moving_picture
-from .thumbnail import Thumbnail, small_frame, write_frame, write_thumbnail
+from .picture import MovingPicture, Thumbnail, moving_picture, small_frame, write_frame, write_thumbnail
 
 if TYPE_CHECKING:
     from av.container import InputContainer

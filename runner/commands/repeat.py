@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from runner.artifacts.environment import environment
-from runner.artifacts.result import Result
+from runner.artifacts.result import Result, environment
 from runner.artifacts.result_file import read_result
 from runner.cli.slips import refuse_slips
 from runner.compose.directory_name import started

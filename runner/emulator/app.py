@@ -14,16 +14,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from runner.emulator.compatible import CompatibleSurface
 from runner.emulator.faults import FaultPlan, Rule, load_rules
-from runner.emulator.limits import Limits
+from runner.emulator.manner import CompatibleSurface
 from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.refusal import Refusal
 from runner.emulator.routes import catalogue, compatible, images, jobs, open_images, videos
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.state import State
+from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
-from runner.emulator.surface import AzureSurface, OpenAISurface, Surface
+from runner.emulator.surface import AzureSurface, OpenAISurface, Refusal, Surface
 
 Table = Sequence[tuple[str, str, str, Handler]]
 

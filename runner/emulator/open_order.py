@@ -7,9 +7,8 @@ import re
 from dataclasses import dataclass
 
 from runner.emulator.body import Body
-from runner.emulator.compatible import invalid
-from runner.emulator.manner import FLAGS, OBJECTS, REAL, WHOLE, Manner
-from runner.emulator.refusal import Refusal
+from runner.emulator.manner import FLAGS, OBJECTS, REAL, WHOLE, Manner, invalid
+from runner.emulator.surface import Refusal
 
 from .clip import FRAME_RATE
 

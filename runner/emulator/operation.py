@@ -12,15 +12,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from runner.emulator import injection
+from runner.emulator import faults
 from runner.emulator.body import Body, read_body
 from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
-from runner.emulator.limits import Limits
-from runner.emulator.refusal import Refusal
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.state import State
+from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
-from runner.emulator.surface import Surface
+from runner.emulator.surface import Refusal, Surface
 
 from .body import Parameters
 
@@ -92,8 +90,8 @@ class Operation:
         except Exception:
             logger.exception("%s failed", self._route)
             response = self._refuse(Refusal(500, "The emulator failed; its log says why.", "server_error"))
-        if fault is not None and fault.fault in injection.DAMAGING:
-            send = injection.Damage(fault, scope, receive, send, self._emulator.settings.real)
+        if fault is not None and fault.fault in faults.DAMAGING:
+            send = faults.Damage(fault, scope, receive, send, self._emulator.settings.real)
         await response(scope, receive, send)
 
     def _refuse(self, refusal: Refusal) -> Response:
@@ -120,10 +118,10 @@ class Operation:
         if fault.fault == "slow":
             await asyncio.sleep(self._emulator.settings.real(fault.seconds))
         elif fault.fault == "drop_before_commit":
-            await injection.drop(scope, receive)
+            await faults.drop(scope, receive)
             return True
         elif fault.fault == "stalled" and not fault.commit:
-            await injection.gone(receive)
+            await faults.gone(receive)
             return True
         return False
 
@@ -138,14 +136,14 @@ class Operation:
             return await self._handler(call)
         if call.fault.commit:
             response = await self._handler(call)
-            return injection.replaced(call.fault, self._surface) or response
-        return injection.replaced(call.fault, self._surface) or await self._handler(call)
+            return faults.replaced(call.fault, self._surface) or response
+        return faults.replaced(call.fault, self._surface) or await self._handler(call)
 
     async def _withheld(self, fault: Fault, scope: Scope, receive: Receive) -> bool:
         if fault.fault == "drop_after_commit":
-            await injection.drop(scope, receive)
+            await faults.drop(scope, receive)
         elif fault.fault == "stalled":
-            await injection.gone(receive)
+            await faults.gone(receive)
         else:
             return False
         return True

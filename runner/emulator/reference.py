@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from runner.emulator.refusal import Refusal
+from runner.emulator.surface import Refusal
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 FRAME_RATE = 24

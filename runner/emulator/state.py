@@ -1,15 +1,18 @@
-"""The emulator's memory: one SQLite file that survives kill -9 and may be shared by several emulators."""
+"""Remember jobs in one SQLite file that survives kill -9, and say what an endpoint allows at once."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
+from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-from runner.emulator.job import Job, Outcome
+from .job import Job, Outcome
+from .settings import EmulatorSettings
+from .surface import Surface
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
@@ -142,3 +145,35 @@ class State:
         with closing(self._db.execute(query + " ORDER BY seq")) as cursor:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+_MINUTE = 60.0
+
+
+class Limits:
+    """Counts one emulator's paid requests and asks its state for the running jobs; no limit is the default."""
+
+    def __init__(self, settings: EmulatorSettings, state: State, now: Callable[[], float]) -> None:
+        self._settings = settings
+        self._state = state
+        self._now = now
+        self._served: deque[float] = deque()
+
+    def check_jobs(self, surface: Surface) -> None:
+        """Raise Refusal(429) if as many jobs run as may."""
+        most = self._settings.max_running_jobs
+        if most is not None and self._state.running(self._now()) >= most:
+            raise surface.crowded()
+
+    def count_request(self, surface: Surface) -> dict[str, str]:
+        """Count a paid request and give the headers of its answer; raises Refusal(429) if the minute's are used up."""
+        most = self._settings.requests_per_minute
+        if most is None:
+            return {}
+        now, minute = self._now(), self._settings.real(_MINUTE)
+        while self._served and self._served[0] <= now - minute:
+            self._served.popleft()
+        if len(self._served) >= most:
+            raise surface.exceeded(most, self._served[0] + minute - now)
+        self._served.append(now)
+        return surface.allowance(most, most - len(self._served), self._served[0] + minute - now)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored, decode, found, intact, keep_text, sorted_out, unwrapped
+from runner.artifacts.picture import NAME as THUMBNAIL
 from runner.artifacts.picture import Picture, examine, guessed_extension
 from runner.artifacts.result import Artifact, Pending, RunStatus
-from runner.artifacts.thumbnail import NAME as THUMBNAIL
 from runner.config import ImageRequest, RunConfig, actual_cost
 from runner.errors import ArtifactError, DiskError, ExpiredError, IncompleteAnswerError, RunnerError
 from runner.providers.base import GeneratedImage, ImageBatch
@@ -18,7 +18,6 @@ from runner.providers.images import MOST_EXTRA
 
 from .collect import collect
 from .endpoint import Endpoint
-from .held_answer import HeldAnswer
 from .kept_answer import write_answer
 from .mismatch import warn_of_mismatch
 from .partials import add_thumbnail, image_artifact, on_partial
@@ -26,7 +25,7 @@ from .payment import pay, settled
 from .preparation import prepared
 from .recorder import RunRecorder
 from .run import Run
-from .threads import Threads
+from .store import HeldAnswer, Threads
 
 UNVERIFIED = "unverified"
 """The extension of what came and could not be checked."""

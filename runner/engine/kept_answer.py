@@ -15,10 +15,9 @@ from runner.providers.job import read_created
 from runner.providers.json_answer import read_documents
 
 from .clock import Clock
-from .held_answer import HeldAnswer
 from .likeness import unanswered
 from .recorder import RunRecorder
-from .threads import Threads
+from .store import HeldAnswer, Threads
 
 T = TypeVar("T", Job, ImageBatch)
 

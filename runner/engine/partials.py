@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, decode, keep_text
-from runner.artifacts.picture import Picture, examine
+from runner.artifacts.picture import NAME, Picture, Thumbnail, examine, write_thumbnail
 from runner.artifacts.result import Artifact
-from runner.artifacts.thumbnail import NAME, Thumbnail, write_thumbnail
 from runner.config import ImageRequest
 from runner.errors import ArtifactError, DiskError
 from runner.providers.base import OnPartial, PartialImage
 
 from .recorder import RunRecorder
-from .threads import Threads
+from .store import Threads
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -14,7 +14,7 @@ from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint
 from .recorder import RunRecorder
-from .threads import Threads
+from .store import Threads
 
 
 async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunConfig:

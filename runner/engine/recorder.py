@@ -12,18 +12,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
-from runner.artifacts.environment import environment
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, Usage
+from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, Usage, environment
 from runner.config import RunConfig, expected_price, reserved
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 
 from .budget_tracker import BudgetTracker, created_nothing
 from .clock import Clock
-from .held_answer import HeldAnswer
 from .run import Event, Observer, Run
-from .store import Record, RecordWriter
+from .store import HeldAnswer, Record, RecordWriter
 
 T = TypeVar("T")
 

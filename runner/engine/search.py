@@ -21,7 +21,7 @@ from .likeness import OtherRuns, contradicts, lost_request, unanswered
 from .payment import settled
 from .recorder import RunRecorder
 from .run import Run
-from .threads import Threads
+from .store import Threads
 
 _CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
 _ADOPTION = ", with --adopt RUN=JOB_ID takes over a job that you know to be this run's"

@@ -19,9 +19,8 @@ from .endpoint import Endpoint, close_client
 from .payment import settled
 from .recorder import RunRecorder
 from .run import Observer, Run
-from .store import RecordWriter, ResultFiles
-from .threads import Threads
-from .work import next_choice, work
+from .scheduler import next_choice, work
+from .store import RecordWriter, ResultFiles, Threads
 
 Create = Callable[[ProviderConfig], Provider]
 Owner = Callable[[ProviderConfig], Hashable]

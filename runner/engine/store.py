@@ -1,19 +1,65 @@
-"""Keep runs' records durably: the interface, the one that writes `result.json` alone, and what groups records."""
+"""Keep records of runs durably, and blocking work off the event loop: a few threads, and a process that decodes."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
+from runner.artifacts.decoder import Decoder
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import write_result
+from runner.errors import DiskError
 
+from .clock import Clock
 from .run import Run
-from .threads import Threads
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Threads:
+    """One each for records and directories, which queue behind nothing else; pools for files and media; the decoder."""
+
+    def __init__(self) -> None:
+        self.decoder = Decoder()
+        self._records = ThreadPoolExecutor(1, thread_name_prefix="runner-records")
+        # More than one would take the interpreter from the first requests, and gain nothing.
+        self._directories = ThreadPoolExecutor(1, thread_name_prefix="runner-directories")
+        # Several that wait for the disk at once take hardly longer than one; decoding wants a core each.
+        self._disk = ThreadPoolExecutor(4, thread_name_prefix="runner-disk")
+        self._media = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="runner-media")
+
+    def records(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function that keeps records."""
+        return _called(self._records, function, *args, **kwargs)
+
+    def directories(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function that makes a directory, behind those asked for before."""
+        return _called(self._directories, function, *args, **kwargs)
+
+    def disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function that waits for the disk."""
+        return _called(self._disk, function, *args, **kwargs)
+
+    def media(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function that decodes or encodes."""
+        return _called(self._media, function, *args, **kwargs)
+
+    def close(self) -> None:
+        """Drop what has not begun and wait for what has."""
+        for pool in (self._records, self._directories, self._disk, self._media):
+            pool.shutdown(wait=True, cancel_futures=True)
+        self.decoder.close()
+
+
+def _called(pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+    return asyncio.get_running_loop().run_in_executor(pool, lambda: function(*args, **kwargs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +105,6 @@ def _replaced(record: Record) -> Exception | None:
         return error
     return None
 
-
-T = TypeVar("T")
 
 _Waiting = tuple[Record, "asyncio.Future[None]"]
 
@@ -135,3 +179,49 @@ def _settle(kept: asyncio.Future[None], error: BaseException | None) -> None:
         kept.set_result(None)
     else:
         kept.set_exception(error)
+
+
+HELD_SECONDS = 300.0
+"""How long an answer is held: who is told of a full disk has this time to free some of it."""
+
+_FIRST_WAIT, _LONGEST_WAIT = 1.0, 10.0
+"""Seconds between two tries."""
+
+
+class HeldAnswer:
+    """Writes the pieces of one answer; they share one stretch of patience.
+
+    `tell` hears what happens, `what` names the answer.
+    """
+
+    def __init__(self, what: str, clock: Clock, tell: Callable[[str], object]) -> None:
+        self._what = what
+        self._clock = clock
+        self._tell = tell
+        self._until: float | None = None
+
+    async def write(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Await `write`, again and again while it raises `DiskError`; raises the last one after `HELD_SECONDS`."""
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                done = await write()
+            except DiskError as error:
+                if self._over(error):
+                    raise
+            else:
+                if wait > _FIRST_WAIT:
+                    self._tell(f"{self._what} could be written after all")
+                return done
+            await self._clock.sleep(wait)
+            wait = min(_LONGEST_WAIT, wait * 2)
+
+    def _over(self, error: DiskError) -> bool:
+        now = self._clock.elapsed()
+        if self._until is None:
+            self._until = now + HELD_SECONDS
+            self._tell(
+                f"{self._what} is held in memory, as it could not be written: {error}; free some space within "
+                f"{HELD_SECONDS:.0f} s, and do not end this process"
+            )
+        return now >= self._until

@@ -35,7 +35,7 @@ from .payment import pay, settled
 from .poll import poll
 from .preparation import prepared
 from .recorder import RunRecorder
-from .threads import Threads
+from .store import Threads
 
 PART = "video.mp4.part"
 """The name of a download until it is checked."""

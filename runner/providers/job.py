@@ -7,9 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, lru_cache
-from typing import Any, NoReturn
-
-import httpx2
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.errors import BadRequestError, UnexpectedAnswerError
 
@@ -18,6 +16,9 @@ from .base import BEFORE_ALL_JOBS, Job, JobPage, JobStatus
 from .call import Call
 from .content_filter import categories, filtered_reasons, says_taken
 from .json_answer import one_line, plain, read_json
+
+if TYPE_CHECKING:
+    import httpx2
 
 _WORDS = {
     JobStatus.QUEUED: "queued queueing queuing inqueue enqueued pending notstart notstarted created submitted "
@@ -389,6 +390,8 @@ def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
     None for every other address: of a page to sign in, of the same request elsewhere, of the job `source` that the
     request started from.
     """
+    import httpx2  # reading a record must not cost what sending does
+
     asked = {source, *response.request.url.path.split("/")}
     for name in _ADDRESS_HEADERS:
         try:

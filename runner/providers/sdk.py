@@ -49,7 +49,8 @@ from .credentials import ConfiguredHeaders, Credential, credential_mark
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import Endpoint, proxy_of
 from .file_address import holds_file, host_of, named_files
-from .images import MOST_EXTRA, image_file, is_stream, read_all_images, read_stream
+from .image_stream import is_stream, read_stream
+from .images import MOST_EXTRA, image_file, read_all_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
 from .json_answer import read_documents
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result, RunStatus
-from runner.artifacts.thumbnail import NAME as POSTER
 from runner.display.closing import standing
 
 Inside = Callable[[Artifact], str | None]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runner.artifacts.picture import NAME as THUMBNAIL
 from runner.artifacts.result import Artifact, Result
-from runner.artifacts.thumbnail import NAME as THUMBNAIL
 
 from .page import data_address, own_file
 

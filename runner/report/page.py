@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifacts.atomic import disk_errors
+from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
-from runner.artifacts.thumbnail import NAME as POSTER
 
 from .finite import finite
 

@@ -1,5 +1,5 @@
 """Recording runs where teams already look: MLflow, Weights & Biases."""
 
-from .opening import Tracking, sweep_tracking, whole_tracking
+from .tracker import Tracking, sweep_tracking, whole_tracking
 
 __all__ = ["Tracking", "sweep_tracking", "whole_tracking"]

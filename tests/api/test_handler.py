@@ -21,7 +21,7 @@ from runner import (
     generate_video_async,
     register_provider,
 )
-from runner.api import handler as registry
+from runner.api import config as registry
 
 ADDRESS = "https://example.com/video.mp4"
 REQUEST = VideoGenerationRequest(prompt="A boat")

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.api.folder import Folder
-from runner.api.media import Media, write
+from runner.api.media import Folder, Media, write
 from runner.errors import RunnerError
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.thread import EmulatorThread
 
 QUICK = ("provider.latency=0.05", "provider.poll_interval=0.05")
 """What makes the emulator's default of two seconds bearable in tests."""

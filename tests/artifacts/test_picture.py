@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 
 from runner.artifacts.download import decode, sorted_out
-from runner.artifacts.picture import examine
-from runner.artifacts.thumbnail import write_thumbnail
+from runner.artifacts.picture import examine, write_thumbnail
 from runner.errors import ArtifactError
 
 

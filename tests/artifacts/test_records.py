@@ -7,8 +7,8 @@ import pytest
 
 import runner.artifacts
 from runner.artifacts import read_result
-from runner.artifacts.environment import environment, git_commit
 from runner.artifacts.redaction import redacted
+from runner.artifacts.result import environment, git_commit
 from runner.errors import ConfigError
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -41,7 +41,7 @@ def test_credentials_are_taken_out_of_a_servers_json():
 
 def test_versions_are_found_without_importing_what_they_are_of():
     program = (
-        "import sys; from runner.artifacts.environment import environment;"
+        "import sys; from runner.artifacts.result import environment;"
         "print(environment().openai, 'openai' in sys.modules)"
     )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()

@@ -6,7 +6,7 @@ import av
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from runner.artifacts.thumbnail import small_frame, write_frame
+from runner.artifacts.picture import small_frame, write_frame
 
 COLOURS = ["crimson", "gold", "seagreen", "royalblue", "orchid", "white", "black", "sienna"]
 BT709, FULL = 1, 2

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from runner.emulator.faults import Rule
+from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.thread import EmulatorThread
 from runner.report.page import Shell, encoded_json
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")

@@ -13,8 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.thread import EmulatorThread
 
 
 def after(**time):

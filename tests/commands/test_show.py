@@ -14,7 +14,7 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result import RunStatus
-from runner.emulator.thread import EmulatorThread
+from runner.emulator.server import EmulatorThread
 from runner.ledger import Ledger, recording
 
 

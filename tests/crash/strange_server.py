@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 from strange_manners import DAY, MANNERS, Json, JSONResponse, Paid, choose
 from witness import Killer, Trap
 
-from runner.emulator.injection import TRANSPORT, drop
+from runner.emulator.faults import TRANSPORT, drop
 from runner.emulator.server import Server, base_url, listen
 from runner.emulator.settings import EmulatorSettings
 

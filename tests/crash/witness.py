@@ -13,10 +13,10 @@ from typing import Literal
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runner.emulator import injection
+from runner.emulator import faults
 from runner.emulator.faults import Rule
+from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.thread import EmulatorThread
 
 Request = Literal["paid", "poll", "list", "content"]
 Phase = Literal["asked", "read", "committed", "half", "answered"]
@@ -117,7 +117,7 @@ class Trap:
                 await self._app(scope, receive, send)
             case "asked":
                 await self._killer.kill()
-                await injection.drop(scope, receive)
+                await faults.drop(scope, receive)
             case "read":
                 served = await _read(receive)
                 await self._killer.kill()
@@ -125,7 +125,7 @@ class Trap:
             case "committed":
                 await self._app(scope, receive, _nowhere)
                 await self._killer.kill()
-                await injection.drop(scope, receive)
+                await faults.drop(scope, receive)
             case "half" | "answered":
                 await self._app(scope, receive, _Cut(self._killer, send, half=phase == "half"))
 

@@ -47,7 +47,7 @@ def clip(tmp_path_factory) -> bytes:
 
 @pytest.fixture(autouse=True)
 def simulated(monkeypatch) -> None:
-    monkeypatch.setattr("runner.engine.threads.Decoder", SimulatedDecoder)
+    monkeypatch.setattr("runner.engine.store.Decoder", SimulatedDecoder)
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from runner.engine.endpoint import Endpoint
 from runner.engine.poll import poll
 from runner.engine.recorder import RunRecorder
 from runner.engine.run import Run
-from runner.engine.store import RecordWriter, ResultFiles
-from runner.engine.threads import Threads
+from runner.engine.store import RecordWriter, ResultFiles, Threads
 from runner.errors import JobNotFoundError, RunnerError
 from runner.providers import Job, JobPage, JobStatus
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts import RunStatus
-from runner.engine.absence import SECONDS
 from runner.engine.collect import TRIES
+from runner.engine.poll import ABSENT_SECONDS
 from runner.engine.recorder import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
 from runner.ledger.book import Entry
@@ -65,7 +65,7 @@ def test_a_job_that_stays_away_parks_its_run_and_no_other(engine, provider, runs
     result = stored(lost)
     assert isinstance(outcome.errors[0], JobNotFoundError)
     assert (result.job_id, result.absence.looks, result.spent_usd) == ("video_0", 1, pytest.approx(0.4))
-    assert SECONDS <= engine.seconds <= SECONDS + 30
+    assert ABSENT_SECONDS <= engine.seconds <= ABSENT_SECONDS + 30
     assert len(provider.sent) == 2
 
 

@@ -11,8 +11,7 @@ import pytest
 from runner.artifacts.result import RunStatus
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.recorder import RunRecorder, planned
-from runner.engine.store import Record, RecordWriter
-from runner.engine.threads import Threads
+from runner.engine.store import Record, RecordWriter, Threads
 from runner.errors import DiskError
 
 

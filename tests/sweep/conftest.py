@@ -16,7 +16,7 @@ import pytest
 from runner.app import run
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
-from runner.emulator.thread import EmulatorThread
+from runner.emulator.server import EmulatorThread
 from runner.ledger import Ledger
 
 Sweep = Callable[..., int]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.app import run
-from runner.emulator.thread import EmulatorThread
+from runner.emulator.server import EmulatorThread
 from runner.errors import RunnerError
 
 TWO = "request.duration_seconds=4,8"

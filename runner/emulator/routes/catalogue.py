@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator.operation import Call, Emulator
-from runner.emulator.refusal import Refusal, model_not_found
 from runner.emulator.studio import FileAnswer
+from runner.emulator.surface import Refusal, model_not_found
 
 CREATED = 1_759_708_800
 """Unix time that every model claims: the day sora-2 came out."""

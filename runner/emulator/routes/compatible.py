@@ -8,16 +8,15 @@ from typing import cast
 
 from starlette.responses import JSONResponse, Response
 
-from runner.emulator import catalog, injection, reference
+from runner.emulator import catalog, faults, reference
 from runner.emulator.clip import MEDIA_TYPES
-from runner.emulator.compatible import CompatibleSurface
 from runner.emulator.job import Job, Outcome
-from runner.emulator.manner import managed_id, managed_parts
+from runner.emulator.manner import CompatibleSurface, managed_id, managed_parts
 from runner.emulator.open_order import OpenOrder, read_order
 from runner.emulator.operation import Call
-from runner.emulator.refusal import Refusal
 from runner.emulator.routes import videos
 from runner.emulator.studio import FileAnswer
+from runner.emulator.surface import Refusal
 
 _KNOWN = 10_000
 """Jobs among which one is looked for that a gateway listed under another id."""
@@ -67,7 +66,7 @@ async def create(call: Call) -> Response:
 
 
 def _outcome(call: Call, order: OpenOrder) -> Outcome:
-    found = injection.outcome(call.fault)
+    found = faults.outcome(call.fault)
     if order.broken is None or found.code:
         return found
     code = "invalid_size" if "divisible" in order.broken else "internal_error"

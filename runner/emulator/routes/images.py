@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from runner.emulator import catalog, reference
+from runner.emulator.body import ImageOrder, order_model, read_order
 from runner.emulator.catalog import ImageRules
-from runner.emulator.image_order import ImageOrder, order_model, read_order
 from runner.emulator.images import Picture, draw, sketched
 from runner.emulator.operation import Call
-from runner.emulator.refusal import Refusal, missing_parameter
+from runner.emulator.surface import Refusal, missing_parameter
 
 MASKS = ("mask", "markup")
 MASK_FORMAT_CODE = "invalid_mask_image_format"

@@ -7,10 +7,10 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
-from runner.emulator import catalog, injection, reference
+from runner.emulator import catalog, faults, reference
 from runner.emulator.job import Job
 from runner.emulator.operation import Call
-from runner.emulator.refusal import Refusal, missing_parameter, video_not_found
+from runner.emulator.surface import Refusal, missing_parameter, video_not_found
 
 NAME_LIMIT = 80
 
@@ -30,7 +30,7 @@ def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extr
         seconds=seconds,
         size=size,
         usd=round(billed * catalog.video_price(model, size), 6),
-        outcome=injection.outcome(call.fault),
+        outcome=faults.outcome(call.fault),
         source=extra.get("source"),
         reference=extra.get("reference"),
     )

@@ -9,10 +9,10 @@ from typing import cast
 
 from starlette.responses import JSONResponse, Response
 
-from runner.emulator.compatible import CompatibleSurface, invalid
 from runner.emulator.images import Format, Picture, draw
+from runner.emulator.manner import CompatibleSurface, invalid
 from runner.emulator.operation import Call
-from runner.emulator.refusal import Refusal
+from runner.emulator.surface import Refusal
 
 FORMATS = ("png", "webp", "jpeg")
 MOST = 10

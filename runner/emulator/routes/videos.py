@@ -7,8 +7,8 @@ from starlette.responses import JSONResponse, Response
 from runner.emulator.clip import MEDIA_TYPES, Variant
 from runner.emulator.job import Job, Status
 from runner.emulator.operation import Call
-from runner.emulator.refusal import Refusal, invalid_value, video_not_found
 from runner.emulator.studio import FileAnswer
+from runner.emulator.surface import Refusal, invalid_value, video_not_found
 
 PAGE = 20
 PAGE_LIMIT = 100
