@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,15 @@ from runner.artifacts.result import RunStatus
 from runner.compose.app import App, Config
 from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
-from runner.compose.hydra_run import HandedOver, HydraRun, handed_over
+from runner.compose.hydra_run import HydraRun, handed_over
+from runner.compose.plan import new_run
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config import Problem, RunConfig
 from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
-from runner.sweep.consent import Intent, agree, agree_to_new, agree_to_prompts, payable
+from runner.sweep.consent import agree, agree_to_new, agree_to_prompts, payable
 from runner.sweep.foreign import unkept
 from runner.tracking import Tracking
 
@@ -28,29 +30,31 @@ if TYPE_CHECKING:
 def run_composed(app: App, config: Config) -> int:
     """Check everything, then let Hydra make the directory and call the engine; returns the exit code."""
     alone = HydraRun(app.loader, config)
-    run, directory, problems = examined(config)
-    _refuse([*problems, overwritten(run, directory) if run is not None else None])
+    found, directory, problems = examined(config)
+    run = None if found is None else new_run(0, found, directory, alone.overrides)
+    _refuse([*problems, overwritten(run) if run is not None else None])
     if run is None:
         raise RunnerError("a config without problems did not load")
-    agree_to_prompts([(run, alone.overrides)])
-    if run.dry_run:
-        return print_price(run, directory)
-    agree_to_new([Intent(0, run, directory, fingerprint(run))])
-    task = _Task(run, alone.overrides)
+    agree_to_prompts([run])
+    if run.config.dry_run:
+        return print_price(run)
+    _agree(run)
+    task = _Task(run)
     alone.execute(task, directory)
     if task.outcome is None:
         raise task.error or RunnerError(f"{directory} has no outcome")
     return task.outcome.exit_code
 
 
-def run_saved(run: RunConfig, overrides: Sequence[str], directory: Path) -> int:
+def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> int:
     """Return the same for a config that nothing composed: `.hydra/` gets the config as it is."""
-    _refuse([*problems_of(run), writable(directory)])
-    if run.dry_run:
-        return print_price(run, directory)
-    agree_to_new([Intent(0, run, directory, fingerprint(run))])
-    Documents(run.model_dump(mode="json"), overrides).write(directory / ".hydra")
-    return _execute(run, overrides, directory).exit_code
+    _refuse([*problems_of(config), writable(directory)])
+    run = new_run(0, config, directory, overrides)
+    if config.dry_run:
+        return print_price(run)
+    _agree(run)
+    Documents(config.model_dump(mode="json"), overrides).write(directory / ".hydra")
+    return _execute(run).exit_code
 
 
 def run_foreign(config: Config) -> float | None:
@@ -59,48 +63,53 @@ def run_foreign(config: Config) -> float | None:
     from runner.sweep.objective import objective_value
 
     job = handed_over()
-    run, problems = loaded(config)
+    found, problems = loaded(config)
     try:
-        _refuse([*problems, *([*unkept(run.budget), *problems_of(run)] if run is not None else [])])
+        _refuse([*problems, *([*unkept(found.budget), *problems_of(found)] if found is not None else [])])
     except PreflightError as error:
         # Jobs before this one may have been sent, so that this is a failed run and no refused sweep.
-        raise RunnerError(f"run {job.number} is refused: {error.message.partition(chr(10))[2]}") from error
-    if run is None:
+        raise RunnerError(f"run {job.index} is refused: {error.message.partition(chr(10))[2]}") from error
+    if found is None:
         raise RunnerError("a config without problems did not load")
-    _agree_alone(run, job)
-    outcome = _execute(run, job.overrides, job.directory, index=job.number)
+    run = new_run(job.index, found, job.directory, job.overrides)
+    _agree_alone(run, asked=job.checked)
+    outcome = _execute(run)
     if outcome.interrupted is not None:
         raise SystemExit(128 + outcome.interrupted)
     result = outcome.results[0]
     if result.status is not RunStatus.VERIFIED:
         raise outcome.errors[0] or failure_of(result)
-    return objective_value(result, run.objective)
+    return objective_value(result, run.config.objective)
 
 
-def _agree_alone(run: RunConfig, job: HandedOver) -> None:
-    """Ask what one job of many may cost, unless our own sweeper has asked about all of them."""
+def _agree(run: Run) -> None:
+    """Ask what the run may cost; raises `ConfigError`, too, if its request cannot be made though nothing said so."""
+    if not run.fingerprint:
+        fingerprint(run.config)
+    agree_to_new([run])
+
+
+def _agree_alone(run: Run, *, asked: bool) -> None:
+    """Ask what one job of many may cost, unless our own sweeper has `asked` about all of them."""
     try:
-        agree([run.model_copy(update={"yes": run.yes or job.checked})], numbers=[job.number])
+        agree([replace(run, config=run.config.model_copy(update={"yes": run.config.yes or asked}))])
     except ConfigError as error:
-        raise RunnerError(f"run {job.number} is refused: {error.message}", hint=error.hint) from error
+        raise RunnerError(f"run {run.index} is refused: {error.message}", hint=error.hint) from error
 
 
-def print_price(run: RunConfig, directory: Path) -> int:
-    """Return the dry run: what would be sent and what it would cost."""
-    from runner.config.varying import varying
+def print_price(run: Run) -> int:
+    """Print what would be sent and what it would cost; returns 0."""
     from runner.sweep.table import print_dry_run
 
-    left = payable([Intent(0, run, directory, fingerprint(run))])
-    print_dry_run([0], [run], varying([[]], [run]), left=left)
+    print_dry_run([run], left=payable([run]))
     return 0
 
 
 class _Task:
     """The task function of a single run; it returns the objective's number, as Hydra's callbacks expect."""
 
-    def __init__(self, run: RunConfig, overrides: Sequence[str]) -> None:
+    def __init__(self, run: Run) -> None:
         self._run = run
-        self._overrides = overrides
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
 
@@ -108,25 +117,24 @@ class _Task:
         from runner.sweep.objective import objective_value
 
         try:
-            self.outcome = _execute(self._run, self._overrides, directory)
+            self.outcome = _execute(replace(self._run, directory=directory))
         except Exception as error:
             self.error = error
             raise
         failure = self.outcome.errors[0]
         if failure is not None:
             raise failure
-        return objective_value(self.outcome.results[0], self._run.objective)
+        return objective_value(self.outcome.results[0], self._run.config.objective)
 
 
-def _execute(run: RunConfig, overrides: Sequence[str], directory: Path, index: int = 0) -> Outcome:
+def _execute(run: Run) -> Outcome:
     from runner.sweep.execution import execute
 
-    place = _shown(directory)
+    place = _shown(run.directory)
     with Tracking(place) as tracking, recording(place) as ledger:
         before = reconcile(ledger)
         print_problems(before.problems)
-        alone = Run(index, run, place, tuple(overrides))
-        runs = entered(ledger, [alone], [fingerprint(run)], known=before)
+        runs = entered(ledger, [replace(run, directory=place)], known=before)
         return execute(runs, {place: ledger}, directory=place, observers=[tracking.observer(runs)])
 
 

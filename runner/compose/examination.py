@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
@@ -20,6 +20,9 @@ from .preflight import Finding, PreflightError, occupied, problems_of, writable
 from .prompt_guard import unheard
 from .secret_guard import refuse_in_config
 from .unsupported import unsupported
+
+if TYPE_CHECKING:
+    from runner.engine.run import Run
 
 
 def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
@@ -58,12 +61,13 @@ def load_resolved(
     return run, [*problems, *unheard(typed, resolved.get("request")), *kept]
 
 
-def overwritten(run: RunConfig, directory: Path) -> Problem | None:
-    """Return why the run must not be written to `directory`, which holds another one."""
-    from runner.ledger import LedgerIndex, fingerprint
+def overwritten(run: Run) -> Problem | None:
+    """Return why the run must not be written to its directory, which holds another one."""
+    from runner.ledger import LedgerIndex
 
-    with suppress(ConfigError):  # a request that cannot be made is a problem that has been said
-        return occupied(directory, fingerprint(run), LedgerIndex(), "hydra.run.dir")
+    if run.fingerprint:  # a request that cannot be made is a problem that has been said
+        with suppress(ConfigError):  # a ledger that cannot be read says so when consent is asked for
+            return occupied(run.directory, run.fingerprint, LedgerIndex(), "hydra.run.dir")
     return None
 
 

@@ -45,13 +45,13 @@ class HydraRun:
 
 @dataclass(frozen=True, slots=True)
 class HandedOver:
-    """Describe what Hydra says of a job that a launcher, not ours, has begun in a process of its own.
+    """Describe what Hydra says of a run that a launcher, not ours, has begun in a process of its own.
 
     Attributes:
         checked: whether the sweep came from our own sweeper, which checks and asks before anything is launched.
     """
 
-    number: int
+    index: int
     overrides: list[str]
     directory: Path
     checked: bool

@@ -1,10 +1,12 @@
-"""From override lists to planned jobs: each composed once, resolved while HydraConfig is set to it, validated."""
+"""From override lists to planned runs: each composed once, resolved while HydraConfig is set to it, validated."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
@@ -13,15 +15,18 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.artifacts.atomic import disk_errors
 from runner.config import Problem, RunConfig
+from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import fingerprint
 
+from .choice import Composed
 from .composer import Composer
 from .composition_error import problem_of
 from .diagnosis import collected
+from .documents import Documents
 from .examination import load_resolved
-from .job import Job
 from .preflight import Finding
 from .secret_guard import ConfigGuard
 from .unsupported import misplaced, not_kept, outside
@@ -29,17 +34,44 @@ from .unsupported import misplaced, not_kept, outside
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 
 
+@dataclass(frozen=True, slots=True)
+class Composition:
+    """Describe what only Hydra wants to know of a planned run.
+
+    Attributes:
+        config: composes its whole config again, as callbacks and `JobReturn` see it.
+        composed: gives what its `.hydra/` files hold.
+        output_subdir: where these go, relative to the run's directory; None: nowhere.
+    """
+
+    config: Callable[[], DictConfig]
+    composed: Callable[[], Composed]
+    output_subdir: str | None
+
+    def create_directory(self, directory: Path) -> None:
+        """Make the run's directory with its `.hydra/` files; raises `DiskError`."""
+        with disk_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        if self.output_subdir is not None:
+            found = self.composed()
+            Documents(found.task, found.overrides, found.hydra).write(directory / self.output_subdir)
+
+
 @dataclass(slots=True)
 class Plan:
-    """The jobs that could be composed, if need be without what is wrong with them, and what is wrong with any."""
+    """The runs that could be composed, if need be without what is wrong with them, and what is wrong with any.
 
-    jobs: list[Job] = field(default_factory=list)
+    `compositions` has what Hydra wants to know of each run, by its index.
+    """
+
+    runs: list[Run] = field(default_factory=list)
+    compositions: dict[int, Composition] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     total: int = 0
 
 
 class Planner:
-    """Plans the jobs of one sweep."""
+    """Plans the runs of one sweep."""
 
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = config_loader
@@ -47,14 +79,15 @@ class Planner:
         self._interned: dict[tuple[str, str], Any] = {}  # Any: provider and model configs
 
     def plan(self, batch: Sequence[Sequence[str]], first: int = 0) -> Plan:
-        """Compose, resolve and validate every job; errors become findings, never exceptions."""
+        """Compose, resolve and validate every run; errors become findings, never exceptions."""
         setup_globals()
         plan = Plan(total=len(batch))
-        for num, overrides in enumerate(batch, first):
-            job, problems = collected(overrides, functools.partial(self._job, num), self._problems)
-            plan.findings += [Finding(num, problem) for problem in problems]
-            if job is not None:
-                plan.jobs.append(job)
+        for index, overrides in enumerate(batch, first):
+            found, problems = collected(overrides, functools.partial(self._planned, index), self._problems)
+            plan.findings += [Finding(index, problem) for problem in problems]
+            if found is not None:
+                run, plan.compositions[index] = found
+                plan.runs.append(run)
         return plan
 
     def _problems(self, error: Exception) -> Problem:
@@ -62,22 +95,18 @@ class Planner:
             raise error
         return problem_of(error, self._loader)
 
-    def compose(self, job: Job) -> DictConfig:
-        """Return the job's config again, as its callbacks and `JobReturn` see it."""
-        return self._composer.config(job.overrides, job.num, job.directory)
-
-    def _job(self, num: int, overrides: Sequence[str]) -> tuple[Job | None, list[Problem]]:
-        compose = self._composer.composed(overrides, num)
-        found = compose()
+    def _planned(self, index: int, overrides: Sequence[str]) -> tuple[tuple[Run, Composition] | None, list[Problem]]:
+        composed = self._composer.composed(overrides, index)
+        found = composed()
         config, problems = load_resolved(found.resolved, found.overrides, found.task, {"hydra": found.hydra})
         problems += not_kept(found.job)
         problems += outside(found.directory, found.sweep)
         problems += misplaced(found.output_subdir)
         if config is None:
             return None, problems
-        shared = self._shared(config)
-        return Job(num, tuple(overrides), found.overrides, shared, found.directory, found.output_subdir,
-                   compose, _fingerprint(shared)), problems  # fmt: skip
+        run = new_run(index, self._shared(config), found.directory, found.overrides)
+        whole = functools.partial(self._composer.config, tuple(overrides), index, run.directory)
+        return (run, Composition(whole, composed, found.output_subdir)), problems
 
     def _shared(self, config: RunConfig) -> RunConfig:
         """Return the same config, holding the provider and model objects of earlier runs where they are equal."""
@@ -88,8 +117,9 @@ class Planner:
         )
 
 
-def _fingerprint(config: RunConfig) -> str:
-    try:
-        return fingerprint(config)
-    except ConfigError:
-        return ""
+def new_run(index: int, config: RunConfig, directory: Path, overrides: Sequence[str]) -> Run:
+    """Return a run that is planned, with its fingerprint: every input file is read for it, and only here."""
+    work = ""
+    with suppress(ConfigError):
+        work = fingerprint(config)
+    return Run(index, config, directory, tuple(overrides), fingerprint=work)

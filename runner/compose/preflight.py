@@ -17,9 +17,9 @@ from runner.errors import ConfigError
 from runner.shell import word
 
 if TYPE_CHECKING:
+    from runner.engine.run import Run
     from runner.ledger import LedgerIndex
 
-    from .job import Job
     from .plan import Plan
 
 
@@ -78,10 +78,10 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     `repeats` allows the same work twice with a warning: an optimiser that asks again wants another sample.
     """
     broken = {run for run, problem in plan.findings if problem.severity == "error"}
-    # A job with problems was composed without what is wrong, only to be checked: it may look like another.
-    sound = [job for job in plan.jobs if job.num not in broken]
+    # A run with problems was composed without what is wrong, only to be checked: it may look like another.
+    sound = [run for run in plan.runs if run.index not in broken]
     together = [*_places(sound), *_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound)]
-    findings = [*plan.findings, *_checked(plan.jobs, env), *together]
+    findings = [*plan.findings, *_checked(plan.runs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
             sorted(findings, key=lambda finding: -1 if finding.run is None else finding.run), plan.total
@@ -113,10 +113,10 @@ def writable(directory: Path, key: str = "hydra.run.dir") -> Problem | None:
     return None
 
 
-def _checked(jobs: Sequence[Job], env: Mapping[str, str]) -> Iterator[Finding]:
+def _checked(runs: Sequence[Run], env: Mapping[str, str]) -> Iterator[Finding]:
     environment = dict(env)
     endpoints: dict[int, list[Problem]] = {}
-    for job in jobs:
+    for run in runs:
 
         def problems(choice: RunConfig) -> list[Problem]:
             # The planner shares equal provider configs, so that one sweep has few of them.
@@ -125,7 +125,7 @@ def _checked(jobs: Sequence[Job], env: Mapping[str, str]) -> Iterator[Finding]:
                 known = endpoints[id(choice.provider)] = _endpoint(choice.provider, environment)
             return [*check(choice), *known, *_body(choice)]
 
-        yield from (Finding(job.num, problem) for problem in check_choices(job.config, problems))
+        yield from (Finding(run.index, problem) for problem in check_choices(run.config, problems))
 
 
 def _endpoint(provider: ProviderConfig, env: Mapping[str, str]) -> list[Problem]:
@@ -140,25 +140,25 @@ def _body(config: RunConfig) -> list[Problem]:
     return check_body(config)
 
 
-def _places(jobs: Sequence[Job]) -> Iterator[Finding]:
+def _places(runs: Sequence[Run]) -> Iterator[Finding]:
     from runner.ledger import LedgerIndex
 
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}
     ledgers = LedgerIndex()
-    for job in jobs:
-        first = taken.setdefault(job.directory, job.num)
-        if first != job.num:
-            message = f"would write into the same directory as run {first}: {job.directory}"
-            yield Finding(job.num, Problem("hydra.sweep.subdir", message, "hydra.sweep.subdir='${hydra.job.num}'"))
-        parent = job.directory.parent
+    for run in runs:
+        first = taken.setdefault(run.directory, run.index)
+        if first != run.index:
+            message = f"would write into the same directory as run {first}: {run.directory}"
+            yield Finding(run.index, Problem("hydra.sweep.subdir", message, "hydra.sweep.subdir='${hydra.job.num}'"))
+        parent = run.directory.parent
         if parent not in parents:
             parents[parent] = writable(parent, "hydra.sweep.dir")
-        problem = parents[parent] or _unnamable(job.directory)
-        problem = problem or occupied(job.directory, job.fingerprint, ledgers, "hydra.sweep.dir")
+        problem = parents[parent] or _unnamable(run.directory)
+        problem = problem or occupied(run.directory, run.fingerprint, ledgers, "hydra.sweep.dir")
         if problem is not None:
-            yield Finding(job.num, problem)
-    yield from _strangers([job.directory for job in jobs], ledgers)
+            yield Finding(run.index, problem)
+    yield from _strangers([run.directory for run in runs], ledgers)
 
 
 def _unnamable(directory: Path) -> Problem | None:
@@ -221,27 +221,27 @@ def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Fi
             yield Finding(None, Problem("hydra.sweep.dir", message, hint))
 
 
-def _budgets(jobs: Sequence[Job]) -> Iterator[Finding]:
-    for job in jobs:
-        if job.config.budget != jobs[0].config.budget:
-            message = f"is not that of run {jobs[0].num}, and one budget is for the whole sweep"
-            yield Finding(job.num, Problem("budget", message, "leave budget.* out of what is swept"))
+def _budgets(runs: Sequence[Run]) -> Iterator[Finding]:
+    for run in runs:
+        if run.config.budget != runs[0].config.budget:
+            message = f"is not that of run {runs[0].index}, and one budget is for the whole sweep"
+            yield Finding(run.index, Problem("budget", message, "leave budget.* out of what is swept"))
 
 
-def _tracking(jobs: Sequence[Job]) -> Iterator[Finding]:
-    for tracking in dict.fromkeys(job.config.tracking for job in jobs):
+def _tracking(runs: Sequence[Run]) -> Iterator[Finding]:
+    for tracking in dict.fromkeys(run.config.tracking for run in runs):
         yield from (Finding(None, problem) for problem in missing_packages(tracking))
-    for job in jobs:
-        if job.config.tracking != jobs[0].config.tracking:
-            message = f"is not that of run {jobs[0].num}, and a sweep is tracked in one place"
-            yield Finding(job.num, Problem("tracking", message, "leave tracking out of what is swept"))
+    for run in runs:
+        if run.config.tracking != runs[0].config.tracking:
+            message = f"is not that of run {runs[0].index}, and a sweep is tracked in one place"
+            yield Finding(run.index, Problem("tracking", message, "leave tracking out of what is swept"))
 
 
-def _duplicates(jobs: Sequence[Job], *, repeats: bool) -> Iterator[Finding]:
+def _duplicates(runs: Sequence[Run], *, repeats: bool) -> Iterator[Finding]:
     seen: dict[str, int] = {}
-    for job in jobs:
-        first = seen.setdefault(job.fingerprint or f"run {job.num}", job.num)
-        if first == job.num:
+    for run in runs:
+        first = seen.setdefault(run.fingerprint or f"run {run.index}", run.index)
+        if first == run.index:
             continue
         if repeats:
             yield Finding(
@@ -250,5 +250,5 @@ def _duplicates(jobs: Sequence[Job], *, repeats: bool) -> Iterator[Finding]:
         else:
             message = f"would do and pay the same work as run {first}"
             yield Finding(
-                job.num, Problem("", message, "remove the repeated value, or ask for repetitions by replica=0,1,2")
+                run.index, Problem("", message, "remove the repeated value, or ask for repetitions by replica=0,1,2")
             )

@@ -14,14 +14,19 @@ from runner.errors import BudgetError, ConfigError, DiskError, RunnerError
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Describe one validated config with its own output directory (which exists)."""
+    """Describe one run: a validated config with its own output directory, and how far it has come."""
 
     index: int
+    """Its number among its siblings, from 0."""
     config: RunConfig
     directory: Path
     overrides: tuple[str, ...] = ()
+    """What was typed for it, without Hydra's own."""
     label: str = ""
     """What tells this run from its siblings, for people."""
+    fingerprint: str = ""
+    """Of its paid work; the same work asked for again by an optimiser has `#2`, … after it in the ledger. It is empty
+    where the request cannot be made."""
     earlier: Result | None = None
     """What became of it so far, where it is gone on with; `config` is then the choice that it has come to."""
     again: bool = False

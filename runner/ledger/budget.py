@@ -10,6 +10,7 @@ from runner.config import Budget, Estimate, RunConfig
 from runner.config.budget import passes
 from runner.config.price import MARGIN, expected_price, reserved
 from runner.config.problem import ranges
+from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError
 
 
@@ -56,25 +57,24 @@ def spent(results: Iterable[Result], budget: Budget) -> float:
     return sum(budget.known(each.usd) for each in attempts)
 
 
-def check_budget(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence[int] | None = None) -> None:
+def check_budget(runs: Sequence[Run], *, spent: float = 0.0) -> None:
     """Raise what keeps the runs from beginning: `BudgetError` for a limit, `ConfigError` for an unknown price.
 
-    `spent` is what earlier runs of the same sweep count, in US dollars; `numbers` are the runs' own, else 0, 1, 2, …
+    `spent` is what earlier runs of the same sweep count, in US dollars.
     """
-    if not configs:
+    if not runs:
         return
-    own = range(len(configs)) if numbers is None else numbers
-    budget = configs[0].budget
+    budget = runs[0].config.budget
     if budget.limited:
-        _refuse_unknown(configs, own)
-    _refuse_dear(configs, own)
-    planned = counted_sum(configs)
+        _refuse_unknown(runs)
+    _refuse_dear(runs)
+    planned = counted_sum(run.config for run in runs)
     total = spent + planned.usd
     if passes(total, budget.max_usd):
         already = f" on top of {Estimate(spent)} that is spent or at risk, {Estimate(total)} in all" if spent else ""
         nothing = "nothing was sent for them" if spent else "nothing was sent or written"
         raise BudgetError(
-            f"{_runs(len(configs))} would cost {planned._replace(unknown=0)}{already}, above "
+            f"{_runs(len(runs))} would cost {planned._replace(unknown=0)}{already}, above "
             f"budget.max_usd={budget.max_usd:g}; {nothing}",
             hint=f"budget.max_usd={rounded_up(total)} is enough, if nothing has to be paid again",
             code="budget.max_usd",
@@ -86,41 +86,36 @@ def rounded_up(usd: float) -> str:
     return f"{-(-round(usd * 1e6) // 10_000) / 100:.2f}"
 
 
-def _refuse_unknown(configs: Sequence[RunConfig], numbers: Sequence[int]) -> None:
-    unknown = [
-        number
-        for number, config in zip(numbers, configs, strict=True)
-        if any(counted(choice) is None for choice in config.choices)
-    ]
+def _refuse_unknown(runs: Sequence[Run]) -> None:
+    unknown = [run.index for run in runs if any(counted(choice) is None for choice in run.config.choices)]
     if unknown:
         raise ConfigError(
-            f"no budget can be kept, as no source gives a price for {_named(unknown, len(configs))}; "
+            f"no budget can be kept, as no source gives a price for {_named(unknown, len(runs))}; "
             "nothing was sent or written",
             hint="budget.assume_usd_per_run=0.50 counts each such request as that many dollars, 0 as free",
         )
 
 
-def _refuse_dear(configs: Sequence[RunConfig], numbers: Sequence[int]) -> None:
-    limit = configs[0].budget.max_usd_per_run
-    priced = [(number, counted(config) or 0.0) for number, config in zip(numbers, configs, strict=True)]
-    dear = {number: usd for number, usd in priced if passes(usd, limit)}
+def _refuse_dear(runs: Sequence[Run]) -> None:
+    limit = runs[0].config.budget.max_usd_per_run
+    priced = [(run, counted(run.config) or 0.0) for run in runs]
+    dear = [(run, usd) for run, usd in priced if passes(usd, limit)]
     if dear:
-        usd = max(dear.values())
-        most = Sum(
-            usd, 0, any(is_rough(config) for number, config in zip(numbers, configs, strict=True) if number in dear)
-        )
+        usd = max(usd for _, usd in dear)
+        named = _named([run.index for run, _ in dear], len(runs))
+        most = Sum(usd, 0, any(is_rough(run.config) for run, _ in dear))
         raise BudgetError(
-            f"{_named([*dear], len(configs))} would cost {'up to ' if len(dear) > 1 else ''}{most}, above "
+            f"{named} would cost {'up to ' if len(dear) > 1 else ''}{most}, above "
             f"budget.max_usd_per_run={limit:g}; nothing was sent or written",
             hint=f"budget.max_usd_per_run={rounded_up(usd)} is enough, if nothing has to be paid again",
             code="budget.max_usd_per_run",
         )
 
 
-def _named(numbers: Sequence[int], total: int) -> str:
+def _named(indexes: Sequence[int], total: int) -> str:
     if total == 1:
         return "the run"
-    return f"run{'s' * (len(numbers) > 1)} {ranges(numbers)}"
+    return f"run{'s' * (len(indexes) > 1)} {ranges(indexes)}"
 
 
 def _runs(count: int) -> str:

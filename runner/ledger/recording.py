@@ -33,7 +33,6 @@ def recording(directory: Path) -> Iterator[Ledger]:
 def entered(
     ledger: Ledger,
     runs: Sequence[Run],
-    fingerprints: Sequence[str],
     *,
     known: Reconciled | None = None,
     more: bool = False,
@@ -43,7 +42,7 @@ def entered(
     `known` are the ledger's runs where they are read already; with `more`, they are earlier batches of the same
     sweep. Those that a rebuilt ledger does not know are added. Raises `ConfigError` if it has others.
     """
-    works = {run.index: work for run, work in zip(runs, fingerprints, strict=True)}
+    works = {run.index: run.fingerprint for run in runs}
     known = known or Reconciled([] if more else ledger.entries())
     had = {} if more else {entry.number: entry for entry in known.entries}
     if any(works.get(number) != entry.fingerprint for number, entry in had.items()):
@@ -53,14 +52,14 @@ def entered(
             "the command with another directory and reuse=true, which pays for nothing that is there",
         )
     if new := [run for run in runs if run.index not in had]:
-        ledger.add(_entry(ledger, run, works[run.index]) for run in new)
+        ledger.add(_entry(ledger, run) for run in new)
     going = [known.taken_up(run, had[run.index]) if run.index in had else run for run in runs]
     if ledger.copy_of is not None and (paying := sum(run.open and run.pays for run in going)):
         raise CopyError(ledger.directory, ledger.copy_of, paying)
     return going
 
 
-def _entry(ledger: Ledger, run: Run, work: str) -> Entry:
+def _entry(ledger: Ledger, run: Run) -> Entry:
     try:
         directory = run_directory(os.path.relpath(run.directory, ledger.directory))
     except ValueError as error:
@@ -68,7 +67,7 @@ def _entry(ledger: Ledger, run: Run, work: str) -> Entry:
             f"run {run.index} would be written to {run.directory}, outside of {ledger.directory}; nothing was sent",
             hint="hydra.sweep.subdir='${hydra.job.num}'",
         ) from error
-    return Entry(run.index, directory, work, run.config, run.overrides, run.label)
+    return Entry(run.index, directory, run.fingerprint, run.config, run.overrides, run.label)
 
 
 def has_ledger(directory: Path) -> bool:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
-from runner.compose.job import Job
 from runner.config import Budget, Problem, RunConfig
 from runner.config.budget import passes
 from runner.config.request import prompts_in
@@ -17,7 +16,7 @@ from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger import Ledger, LedgerIndex, Reuse
-from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up, spent
+from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
 from runner.ledger.budget import spent as spent_by
 from runner.shell import word
 
@@ -25,13 +24,14 @@ _PROMPT_FILE = re.compile(r"\+*request\.prompt_file=")
 _ONE_PROMPT = "yes=true sends it as one prompt"
 
 
-def agree(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence[int] | None = None) -> None:
+def agree(runs: Sequence[Run], *, spent: float = 0.0) -> None:
     """Return if these runs may begin; asks on a terminal where their sum wants consent.
 
-    `spent` is what the sweep's other runs count already, in US dollars, and `numbers` are the runs' own. Raises
-    `BudgetError` where a limit would be passed, `ConfigError` for an unknown price under a limit or without consent.
+    `spent` is what the sweep's other runs count already, in US dollars. Raises `BudgetError` where a limit would be
+    passed, `ConfigError` for an unknown price under a limit or without consent.
     """
-    check_budget(configs, spent=spent, numbers=numbers)
+    check_budget(runs, spent=spent)
+    configs = [run.config for run in runs]
     total = counted_sum(configs)
     if not asks(configs, total, spent):
         return
@@ -39,19 +39,19 @@ def agree(configs: Sequence[RunConfig], *, spent: float = 0.0, numbers: Sequence
     _ask(_what(configs, total), "Start?", _ways(total, spent), unasked=above)
 
 
-def agree_to_prompts(runs: Iterable[tuple[RunConfig, Sequence[str]]]) -> None:
-    """Return if a prompt of many short lines is meant as one; asks on a terminal; `runs` come with their overrides.
+def agree_to_prompts(runs: Iterable[Run]) -> None:
+    """Return if a prompt of many short lines is meant as one; asks on a terminal.
 
     Raises `ConfigError` without consent. A dry run is only warned.
     """
-    for config, overrides in runs:
-        count = 1 if config.yes else prompts_in(config.request.prompt)
+    for run in runs:
+        count = 1 if run.config.yes else prompts_in(run.config.request.prompt)
         if count == 1:
             continue
-        file = next((line.partition("=")[2].strip("'\"") for line in overrides if _PROMPT_FILE.match(line)), None)
+        file = next((line.partition("=")[2].strip("'\"") for line in run.overrides if _PROMPT_FILE.match(line)), None)
         what = f"request.prompt_file={file}" if file else "request.prompt"
         said = f"{what} has {count} short lines that would be sent as one prompt"
-        if config.dry_run:
+        if run.config.dry_run:
             print_problems([Problem("", said, _apart(file), severity="warning")])
         else:
             _ask(said, "Is it one prompt?", f"{_ONE_PROMPT}; {_apart(file)}")
@@ -79,10 +79,10 @@ def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
         raise ConfigError("not started; nothing was sent", hint=ways)
 
 
-def agree_to_new(intents: Iterable[Intent]) -> None:
-    """The same for runs as they were planned, of which some may be done already or need not be paid."""
-    left, before = payable(intents)
-    agree([each.config for each in left], spent=before, numbers=[each.number for each in left])
+def agree_to_new(runs: Iterable[Run]) -> None:
+    """Do the same for runs as they were planned, of which some may be done already or need not be paid."""
+    left, before = payable(runs)
+    agree(left, spent=before)
 
 
 def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
@@ -95,11 +95,10 @@ def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
     if not paying:
         return set(), None
     before = spent_by((run.earlier for run in runs if run.earlier is not None), paying[0].config.budget)
-    numbers = [run.index for run in paying]
     try:
-        check_budget([run.config for run in paying], spent=before, numbers=numbers)
+        check_budget(paying, spent=before)
     except (BudgetError, ConfigError) as error:
-        return set(numbers), error
+        return {run.index for run in paying}, error
     return set(), None
 
 
@@ -132,42 +131,28 @@ def _ways(total: Sum, spent: float) -> str:
     return f"yes=true starts; budget.max_usd={limit} starts and keeps to it; dry_run=true shows the prices"
 
 
-class Intent(NamedTuple):
-    """Describe a run that someone means to make."""
-
-    number: int
-    config: RunConfig
-    directory: Path
-    fingerprint: str
-
-    @classmethod
-    def of(cls, job: Job) -> Intent:
-        """Return what a planned job is about."""
-        return cls(job.num, job.config, job.directory, job.fingerprint)
-
-
 class PlannedCost(NamedTuple):
-    """Describe what is left to be paid, and what the same runs count already in US dollars."""
+    """Describe the runs that are left to be paid, and what their ledgers count already in US dollars."""
 
-    intents: list[Intent]
+    runs: list[Run]
     spent: float
 
 
-def payable(intents: Iterable[Intent]) -> PlannedCost:
+def payable(runs: Iterable[Run]) -> PlannedCost:
     """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones."""
     ledgers, reuse = LedgerIndex(), Reuse()
     places: dict[Path, Budget] = {}
     left = []
-    for intent in intents:
-        found = ledgers.find(intent.directory)
+    for run in runs:
+        found = ledgers.find(run.directory)
         if found is not None:
-            places[found[0]] = intent.config.budget
+            places[found[0]] = run.config.budget
         begun = found is not None and found[1].status is not RunStatus.PLANNED
-        if not begun and not (intent.config.reuse and reuse.find(intent.fingerprint, intent.directory)):
-            left.append(intent)
+        if not begun and not (run.config.reuse and reuse.find(run.fingerprint, run.directory)):
+            left.append(run)
     return PlannedCost(left, sum(_spent(place, budget) for place, budget in places.items()))
 
 
 def _spent(place: Path, budget: Budget) -> float:
     with Ledger(place, readonly=True) as ledger:
-        return spent((entry.result for entry in ledger.entries() if entry.result is not None), budget)
+        return spent_by((entry.result for entry in ledger.entries() if entry.result is not None), budget)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,8 @@ from runner.display.money import under
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
-from runner.errors import BudgetError, ConfigError, DiskError, ModelNotFoundError
-from runner.ledger import Ledger, LedgerStore, Reuse, fingerprint, jobs_elsewhere, link
+from runner.errors import BudgetError, DiskError, ModelNotFoundError
+from runner.ledger import Ledger, LedgerStore, Reuse, jobs_elsewhere, link
 from runner.ledger.budget import spent
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
@@ -247,13 +246,14 @@ def _all_of(observers: Sequence[Observer]) -> Observer:
 def reuse(
     runs: Sequence[Run], ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
 ) -> dict[int, Result]:
-    """The records of the runs that are finished by what others have made, by their number; raises `DiskError`."""
+    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
     known, done = Reuse(), {}
     for run in runs:
-        if not run.config.reuse or run.directory not in ledgers or (run.earlier and run.earlier.attempts):
+        # What fell back is another work than its fingerprint tells.
+        begun = run.earlier is not None and bool(run.earlier.attempts or run.choice)
+        if not run.config.reuse or run.directory not in ledgers or begun:
             continue
-        work = _work(run)
-        source = None if work is None else known.find(work, run.directory)
+        source = known.find(run.fingerprint.partition("#")[0], run.directory)
         if source is not None:
             store.open(run)
             done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
@@ -262,12 +262,6 @@ def reuse(
             _tell(run, result, observer)
     print_problems(dict.fromkeys(known.problems))
     return done
-
-
-def _work(run: Run) -> str | None:
-    with suppress(ConfigError):  # an input that is gone is no reason to leave the other runs where they are
-        return fingerprint(run.config)
-    return None
 
 
 def _tell(run: Run, result: Result, observer: Observer) -> None:

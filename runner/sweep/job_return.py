@@ -13,7 +13,7 @@ from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from runner.artifacts.result import Result, RunStatus
-from runner.compose.job import Job
+from runner.engine.run import Run
 from runner.errors import RunnerError
 from runner.ledger.summary import error_kind
 
@@ -21,7 +21,8 @@ from .objective import objective_value
 
 _GRAVEST_FIRST = (5, 3, 1, 2, 4)
 
-Compose = Callable[[Job], DictConfig]
+Compose = Callable[[], DictConfig]
+"""Composes a run's whole config, the `hydra` node included."""
 
 
 class NotFinishedError(RunnerError):
@@ -33,10 +34,10 @@ class NotFinishedError(RunnerError):
 class LazyJobReturn(JobReturn):
     """A `JobReturn` whose `cfg` and `hydra_cfg` are composed again on access."""
 
-    def __init__(self, job: Job, compose: Compose, status: JobStatus, value: float | RunnerError | None) -> None:
-        self._job = job
+    def __init__(self, run: Run, compose: Compose, status: JobStatus, value: float | RunnerError | None) -> None:
+        self._index = run.index
         self._compose = compose
-        self.overrides = list(job.task_overrides)
+        self.overrides = list(run.overrides)
         self.working_dir = str(Path.cwd())
         self.task_name = JobRuntime.instance().get("name")
         self.status = status
@@ -45,7 +46,7 @@ class LazyJobReturn(JobReturn):
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]  # a property where Hydra has a field: that is the point
         """Return the task's config, as Hydra passes it to a task function."""
-        config = self._compose(self._job)
+        config = self._compose()
         with read_write(config), open_dict(config):
             del config["hydra"]
         return config
@@ -53,7 +54,7 @@ class LazyJobReturn(JobReturn):
     @property
     def hydra_cfg(self) -> DictConfig:  # type: ignore[override]  # as above
         """Hydra's own config, under the key `hydra`."""
-        config = self._compose(self._job)
+        config = self._compose()
         OmegaConf.set_readonly(config.hydra, True)
         return copy.deepcopy(OmegaConf.masked_copy(config, "hydra"))
 
@@ -63,16 +64,16 @@ class LazyJobReturn(JobReturn):
         return JobReturn, (*fields, self._value)
 
     def __repr__(self) -> str:
-        return f"<JobReturn of run {self._job.num}: {self.status.name}>"
+        return f"<JobReturn of run {self._index}: {self.status.name}>"
 
     __hash__ = None  # type: ignore[assignment]  # as JobReturn
 
 
-def job_return(job: Job, result: Result | None, error: RunnerError | None, compose: Compose) -> LazyJobReturn:
-    """Return what came of a job: the objective's number, or the error that its `return_value` raises."""
+def job_return(run: Run, result: Result | None, error: RunnerError | None, compose: Compose) -> LazyJobReturn:
+    """Return what came of a run: the objective's number, or the error that its `return_value` raises."""
     if result is not None and result.status is RunStatus.VERIFIED:
-        return LazyJobReturn(job, compose, JobStatus.COMPLETED, objective_value(result, job.config.objective))
-    return LazyJobReturn(job, compose, JobStatus.FAILED, error or failure_of(result))
+        return LazyJobReturn(run, compose, JobStatus.COMPLETED, objective_value(result, run.config.objective))
+    return LazyJobReturn(run, compose, JobStatus.FAILED, error or failure_of(result))
 
 
 def failure_of(result: Result | None) -> RunnerError:

@@ -1,10 +1,11 @@
-"""Hydra's launcher: hands every job of a batch to the engine at once, in this process."""
+"""Hydra's launcher: hands every run of a batch to the engine at once, in this process."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,8 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from runner.artifacts.result import Result, RunStatus
-from runner.compose.job import Job
-from runner.compose.plan import Plan, Planner
+from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
 from runner.config import Problem
 from runner.config.varying import varying
@@ -28,16 +28,16 @@ from runner.ledger import NOTHING, entered, reconcile, recording
 from runner.ledger.budget import spent
 from runner.tracking import sweep_tracking
 
-from .consent import Intent, agree, agree_to_prompts, payable
+from .consent import agree, agree_to_prompts, payable
 from .execution import execute
-from .job_return import Compose, job_return
+from .job_return import job_return
 from .table import print_dry_run
 
 T = TypeVar("T")
 
 
 class RunnerLauncher(Launcher):
-    """Runs the jobs that `RunnerSweeper` planned, or plans and checks the batches of any other sweeper itself."""
+    """Executes the runs that `RunnerSweeper` planned, or plans and checks the batches of any other sweeper itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,24 +55,24 @@ class RunnerLauncher(Launcher):
 
     @property
     def planner(self) -> Planner:
-        """Plans this sweep's jobs."""
+        """Plans this sweep's runs."""
         if self._planner is None:
             self._planner = Planner(known(self.hydra_context).config_loader, known(self.config))
         return self._planner
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Plan, check and run a batch of another sweeper; its jobs run at the same time."""
+        """Plan, check and run a batch of another sweeper; its runs go on at the same time."""
         setup_globals()
         plan = self.planner.plan(job_overrides, initial_job_idx)
         print_problems(self._preflight(plan))
         if not self._earlier:
-            agree_to_prompts((job.config, job.task_overrides) for job in plan.jobs)
-        if any(job.config.dry_run for job in plan.jobs):
-            dry_run(plan.jobs, "the sweeper chooses later runs by the results of these")
+            agree_to_prompts(plan.runs)
+        if any(run.config.dry_run for run in plan.runs):
+            dry_run(plan.runs, "the sweeper chooses later runs by the results of these")
             raise SystemExit(0)
-        before = spent((result for _, result in self._earlier), plan.jobs[0].config.budget)
-        agree([job.config for job in plan.jobs], spent=before, numbers=[job.num for job in plan.jobs])
-        return self.launch_planned(plan.jobs, more=True)
+        before = spent((result for _, result in self._earlier), plan.runs[0].config.budget)
+        agree(plan.runs, spent=before)
+        return self.launch_planned(plan, more=True)
 
     def _preflight(self, plan: Plan) -> list[Problem]:
         try:
@@ -85,10 +85,8 @@ class RunnerLauncher(Launcher):
             message = f"a batch is refused, of which nothing was sent; {earlier} earlier runs are in {place}:\n{found}"
             raise RunnerError(message) from error
 
-    def launch_planned(
-        self, jobs: Sequence[Job], batch_size: int | None = None, *, more: bool = False
-    ) -> list[JobReturn]:
-        """Run jobs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt.
+    def launch_planned(self, plan: Plan, batch_size: int | None = None, *, more: bool = False) -> list[JobReturn]:
+        """Execute runs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt.
 
         `more`: whether the sweeper may come with others after these.
         """
@@ -96,40 +94,32 @@ class RunnerLauncher(Launcher):
         sweep_dir = Path(str(config.hydra.sweep.dir))
         _configure_logging(config)
         with recording(sweep_dir) as ledger:
-            labels = labels_of(jobs)
-            new = [job.run(label) for job, label in zip(jobs, labels, strict=True)]
+            new = labelled(plan.runs)
             # The runs of earlier batches were made by this process.
             before = NOTHING if self._earlier else reconcile(ledger)
             print_problems(before.problems)
-            fingerprints = [job.fingerprint for job in jobs]
-            runs = entered(ledger, new, fingerprints, known=before, more=bool(self._earlier))
+            runs = entered(ledger, new, known=before, more=bool(self._earlier))
             outcome = execute(
                 runs,
-                dict.fromkeys((job.directory for job in jobs), ledger),
-                _directories(jobs),
+                dict.fromkeys((run.directory for run in runs), ledger),
+                lambda run: plan.compositions[run.index].create_directory(run.directory),
                 directory=sweep_dir,
                 batch_size=batch_size,
-                observers=[*self._observers(jobs), sweep_tracking(sweep_dir).observer(runs)],
+                observers=[*self._observers(plan), sweep_tracking(sweep_dir).observer(runs)],
                 earlier=self._earlier,
                 more=more,
             )
-        self._earlier += [(job.directory, result) for job, result in zip(jobs, outcome.results, strict=False)]
+        self._earlier += [(run.directory, result) for run, result in zip(runs, outcome.results, strict=False)]
         if outcome.interrupted is not None:
             raise SystemExit(128 + outcome.interrupted)
-        ends = zip_longest(jobs, outcome.results, outcome.errors)
-        return [job_return(job, result, error, self.planner.compose) for job, result, error in ends]
+        ends = zip_longest(plan.runs, outcome.results, outcome.errors)
+        return [job_return(run, result, error, plan.compositions[run.index].config) for run, result, error in ends]
 
-    def _observers(self, jobs: Sequence[Job]) -> list[Observer]:
+    def _observers(self, plan: Plan) -> list[Observer]:
         callbacks = known(self.hydra_context).callbacks
         if not callbacks.callbacks:
             return []
-        return [JobCallbacks(callbacks, jobs, self.planner.compose, known(self.task_function))]
-
-
-def _directories(jobs: Sequence[Job]) -> Callable[[Run], None]:
-    """Return what makes a run's directory with its `.hydra/`."""
-    by_number = {job.num: job for job in jobs}
-    return lambda run: by_number[run.index].create_directory()
+        return [JobCallbacks(callbacks, plan, known(self.task_function))]
 
 
 def known(value: T | None) -> T:
@@ -139,17 +129,15 @@ def known(value: T | None) -> T:
     return value
 
 
-def dry_run(jobs: Sequence[Job], note: str = "") -> None:
-    """Print what the jobs would send and cost."""
-    configs, left = [job.config for job in jobs], payable(map(Intent.of, jobs))
-    differing = varying([job.task_overrides for job in jobs], configs)
-    print_dry_run([job.num for job in jobs], configs, differing, note=note, left=left)
+def dry_run(runs: Sequence[Run], note: str = "") -> None:
+    """Print what the runs would send and cost."""
+    print_dry_run(runs, note=note, left=payable(runs))
 
 
-def labels_of(jobs: Sequence[Job]) -> list[str]:
-    """Return what tells each job from its siblings."""
-    differing = varying([job.task_overrides for job in jobs], [job.config for job in jobs])
-    return [differing.label(row) for row in range(len(jobs))]
+def labelled(runs: Sequence[Run]) -> list[Run]:
+    """Return the runs with what tells each from its siblings."""
+    differing = varying([run.overrides for run in runs], [run.config for run in runs])
+    return [replace(run, label=differing.label(row)) for row, run in enumerate(runs)]
 
 
 def _configure_logging(config: DictConfig) -> None:
@@ -173,39 +161,40 @@ def _configure_logging(config: DictConfig) -> None:
 class JobCallbacks:
     """An observer that calls `on_job_start` when a run is submitted and `on_job_end` when it has ended.
 
-    Each job has a shallow copy of every callback, so that what one stores on itself between the two calls is its
-    job's; what they all refer to, such as a list or a client, stays shared, also with `on_multirun_end`.
-    HydraConfig is set to the job around each call.
+    Each run has a shallow copy of every callback, so that what one stores on itself between the two calls is its
+    run's; what they all refer to, such as a list or a client, stays shared, also with `on_multirun_end`.
+    HydraConfig is set to the run around each call.
     """
 
     def __init__(
-        self, callbacks: Any, jobs: Sequence[Job], compose: Compose, task_function: TaskFunction
+        self, callbacks: Any, plan: Plan, task_function: TaskFunction
     ) -> None:  # Any: Hydra's callbacks have no public name
         self._originals = callbacks
-        self._jobs = {job.num: job for job in jobs}
-        self._compose = compose
+        # As they were planned: what is executed may go on with another's overrides.
+        self._runs = {run.index: run for run in plan.runs}
+        self._compositions: Mapping[int, Composition] = plan.compositions
         self._task_function = task_function
         self._active: dict[int, Any] = {}  # Any: as above
 
     def __call__(self, event: Event) -> None:
         """Call what is due at this event."""
-        num = event.run.index
+        index = event.run.index
         if event.result is None:
-            if event.status is not RunStatus.PLANNED and num not in self._active:
-                self._start(self._jobs[num])
-        elif num in self._active:
-            self._end(self._jobs[num], event)
+            if event.status is not RunStatus.PLANNED and index not in self._active:
+                self._start(index)
+        elif index in self._active:
+            self._end(index, event.result)
 
-    def _start(self, job: Job) -> None:
-        own = self._active[job.num] = copy.copy(self._originals)
+    def _start(self, index: int) -> None:
+        own = self._active[index] = copy.copy(self._originals)
         own.callbacks = [copy.copy(callback) for callback in self._originals.callbacks]
-        with _hydra_config(self._compose(job)) as config:
+        with _hydra_config(self._compositions[index].config()) as config:
             own.on_job_start(config=config, task_function=self._task_function)
 
-    def _end(self, job: Job, event: Event) -> None:
-        own = self._active.pop(job.num)
-        with _hydra_config(self._compose(job)) as config:
-            own.on_job_end(config=config, job_return=job_return(job, event.result, None, self._compose))
+    def _end(self, index: int, result: Result) -> None:
+        own, compose = self._active.pop(index), self._compositions[index].config
+        with _hydra_config(compose()) as config:
+            own.on_job_end(config=config, job_return=job_return(self._runs[index], result, None, compose))
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from runner.compose.value import apply
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
 from runner.config.problem import ranges
 from runner.config.request import RequestConfig
-from runner.config.varying import varying
 from runner.display import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
@@ -43,7 +42,7 @@ from runner.providers.job import backend_id, is_id
 from runner.shell import word
 from runner.tracking import Tracking
 
-from .consent import Intent, PlannedCost, agree_to_rest, payers
+from .consent import PlannedCost, agree_to_rest, payers
 from .execution import execute
 from .foreign import NotBegunError, never_begun
 from .table import print_dry_run
@@ -191,10 +190,7 @@ def _print_dry_run(runs: Sequence[Run]) -> None:
     """What going on would pay; what exists is brought home for nothing."""
     left = payers(runs)
     before = spent((run.earlier for run in runs if run.earlier is not None), runs[0].config.budget)
-    intents = [Intent(run.index, run.config, run.directory, "") for run in left]
-    configs = [run.config for run in runs]
-    differing = varying([run.overrides for run in runs], configs)
-    print_dry_run([run.index for run in runs], configs, differing, left=PlannedCost(intents, before))
+    print_dry_run(runs, left=PlannedCost(left, before))
 
 
 def _places(directory: Path) -> list[Path]:
@@ -232,9 +228,10 @@ def _places(directory: Path) -> list[Path]:
 def _begin_ledger(directory: Path) -> None:
     """Make the ledger of a run that was made without one, as by the Python API."""
     result = read_result(directory)
-    run = Run(result.index, result.config, directory, tuple(result.overrides))
+    work = fingerprint(result.config)
+    run = Run(result.index, result.config, directory, tuple(result.overrides), fingerprint=work)
     with recording(directory) as ledger:
-        entered(ledger, [run], [fingerprint(result.config)])
+        entered(ledger, [run])
         ledger.save(run.index, result)
 
 
@@ -245,9 +242,9 @@ def _runs(
     found = [(ledger, known, entry) for ledger, known in reconciled.items() for entry in known.entries]
     for ledger, known, entry in found:
         config = _changed(entry, overrides, len(found)) if overrides else entry.config
-        run = _run(
-            known, entry, consent, Run(entry.number, config, ledger.directory / entry.directory, label=entry.label)
-        )
+        place = ledger.directory / entry.directory
+        began = Run(entry.number, config, place, label=entry.label, fingerprint=entry.fingerprint)
+        run = _run(known, entry, consent, began)
         runs.append(run)
         owners[run.directory] = ledger
     return sorted(runs, key=lambda run: run.index), owners

@@ -17,16 +17,16 @@ from omegaconf import DictConfig, OmegaConf
 from runner.artifacts.atomic import disk_errors
 from runner.compose.axes import points
 from runner.compose.composition_error import problem_of
-from runner.compose.job import Job
 from runner.compose.plan import Planner
 from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.config import Problem, RunConfig, VideoRequest
 from runner.display import print_closing, print_error, print_problems
+from runner.engine.run import Run
 from runner.report.pages import keep_page
 from runner.report.reading import runs_in
 from runner.report.results import write_results
 
-from .consent import Intent, agree_to_new, agree_to_prompts
+from .consent import agree_to_new, agree_to_prompts
 from .foreign import begun_otherwise, record_plan, unkept
 from .launcher import RunnerLauncher, dry_run, known
 
@@ -59,7 +59,7 @@ class RunnerSweeper(Sweeper):
         batches = self._batches(arguments)
         planner = own.planner if own else Planner(known(self.hydra_context).config_loader, known(self.config))
         plan = planner.plan([overrides for batch in batches for overrides in batch])
-        more = replicated(batches, plan.jobs, self.max_batch_size)
+        more = replicated(batches, plan.runs, self.max_batch_size)
         if more is not None:
             batches = more
             plan = planner.plan([overrides for batch in batches for overrides in batch])
@@ -67,20 +67,20 @@ class RunnerSweeper(Sweeper):
             problem = Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
             raise PreflightError([Finding(None, problem)], 0)
         if own is None:
-            budgets = dict.fromkeys(job.config.budget for job in plan.jobs)
+            budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
-        plan.findings += [Finding(None, problem) for problem in self._begun_otherwise(plan.jobs, own=own is not None)]
+        plan.findings += [Finding(None, problem) for problem in self._begun_otherwise(plan.runs, own=own is not None)]
         print_problems(preflight(plan))
-        agree_to_prompts((job.config, job.task_overrides) for job in plan.jobs)
-        if any(job.config.dry_run for job in plan.jobs):
-            dry_run(plan.jobs)
+        agree_to_prompts(plan.runs)
+        if any(run.config.dry_run for run in plan.runs):
+            dry_run(plan.runs)
             return []
-        agree_to_new(map(Intent.of, plan.jobs))
+        agree_to_new(plan.runs)
         directory = self._prepare()
         if own is None:
-            record_plan(directory, [job.directory for job in plan.jobs])
-            return _launch_elsewhere(launcher, batches, plan.jobs, directory)
-        returns = own.launch_planned(plan.jobs, self.max_batch_size)
+            record_plan(directory, [run.directory for run in plan.runs])
+            return _launch_elsewhere(launcher, batches, plan.runs, directory)
+        returns = own.launch_planned(plan, self.max_batch_size)
         size = self.max_batch_size or len(returns)
         return [returns[start : start + size] for start in range(0, len(returns), size)]
 
@@ -98,9 +98,9 @@ class RunnerSweeper(Sweeper):
         size = self.max_batch_size or len(found) or 1
         return [found[start : start + size] for start in range(0, len(found), size)]
 
-    def _begun_otherwise(self, jobs: Sequence[Job], *, own: bool) -> list[Problem]:
+    def _begun_otherwise(self, runs: Sequence[Run], *, own: bool) -> list[Problem]:
         sweep = Path(str(known(self.config).hydra.sweep.dir))
-        return begun_otherwise(sweep, [job.directory for job in jobs], own=own)
+        return begun_otherwise(sweep, [run.directory for run in runs], own=own)
 
     def _prepare(self) -> Path:
         config = known(self.config)
@@ -112,7 +112,7 @@ class RunnerSweeper(Sweeper):
 
 
 def _launch_elsewhere(
-    launcher: Launcher, batches: Sequence[Sequence[Sequence[str]]], jobs: Sequence[Job], directory: Path
+    launcher: Launcher, batches: Sequence[Sequence[Sequence[str]]], runs: Sequence[Run], directory: Path
 ) -> list[Sequence[JobReturn]]:
     """Through another launcher, whose jobs each run the task function on their own."""
     returns: list[Sequence[JobReturn]] = []
@@ -121,11 +121,11 @@ def _launch_elsewhere(
         returns.append(launcher.launch(batch, initial_job_idx=first))
         first += len(batch)
     # A job that was killed may have left its ledger alone, and with it what may have been paid.
-    found, unreadable = runs_in(job.directory for job in jobs)
+    found, unreadable = runs_in(run.directory for run in runs)
     for error in unreadable:
         print_error(error)
     problems = write_results(directory, found)
-    if found and jobs[0].config.gallery:
+    if found and runs[0].config.gallery:
         problems += keep_page(directory)
     print_problems(problems)
     print_closing([result for _, result in found], directory)
@@ -137,20 +137,20 @@ _KEYS = ("request.number_of_videos", "replica")
 Batch = list[list[str]]
 
 
-def replicated(batches: Sequence[Batch], jobs: Sequence[Job], size: int | None) -> list[Batch] | None:
+def replicated(batches: Sequence[Batch], runs: Sequence[Run], size: int | None) -> list[Batch] | None:
     """Return the batches with each run as often as it asks for, `size` runs to a batch; None where each asks for one.
 
     One run stays one job in one directory, which can be resumed, repeated and priced alone.
     """
-    asked = {job.num: job.config for job in jobs if number_of_videos(job.config) > 1}
+    asked = {run.index: run.config for run in runs if number_of_videos(run.config) > 1}
     if not asked:
         return None
-    runs = []
-    for num, overrides in enumerate(overrides for batch in batches for overrides in batch):
-        config = asked.get(num)
-        runs += [list(overrides)] if config is None else _copies(overrides, config)
-    rest = iter(runs)
-    return [[*islice(rest, size)] for _ in range(-(-len(runs) // size))] if size else [runs]
+    copies = []
+    for index, overrides in enumerate(overrides for batch in batches for overrides in batch):
+        config = asked.get(index)
+        copies += [list(overrides)] if config is None else _copies(overrides, config)
+    rest = iter(copies)
+    return [[*islice(rest, size)] for _ in range(-(-len(copies) // size))] if size else [copies]
 
 
 def number_of_videos(config: RunConfig) -> int:

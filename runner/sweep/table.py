@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.config import Budget, Estimate, Price, RunConfig, expected_price
 from runner.config.price import MARGIN
-from runner.config.varying import Varying
+from runner.config.varying import varying
 from runner.display import clean
+from runner.engine.run import Run
 from runner.ledger.budget import check_budget, counted_sum
 
-from .consent import Intent, PlannedCost, asks
+from .consent import PlannedCost, asks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,12 +23,7 @@ _MOST_ROWS = 60
 
 
 def print_dry_run(
-    numbers: Sequence[int],
-    configs: Sequence[RunConfig],
-    differing: Varying,
-    console: Console | None = None,
-    note: str = "",
-    left: PlannedCost | None = None,
+    runs: Sequence[Run], console: Console | None = None, note: str = "", left: PlannedCost | None = None
 ) -> None:
     """Print what would be sent and what it would cost; an unknown price is never counted as nothing.
 
@@ -40,26 +35,26 @@ def print_dry_run(
     from runner.display.table import Head, print_grid
 
     console = console or Console(highlight=False)
-    left = left or PlannedCost([Intent(n, c, Path(), "") for n, c in zip(numbers, configs, strict=True)], 0.0)
-    paid = {intent.number for intent in left.intents}
-    prices = [
-        expected_price(config) if number in paid else Price(0.0, "list")
-        for number, config in zip(numbers, configs, strict=True)
-    ]
+    left = left or PlannedCost([*runs], 0.0)
+    paid = {run.index for run in left.runs}
+    configs = [run.config for run in runs]
+    differing = varying([run.overrides for run in runs], configs)
+    prices = [expected_price(run.config) if run.index in paid else Price(0.0, "list") for run in runs]
     names = [key.removeprefix("request.") for key in differing.keys] or ["model"]
     heads = [Head("run", right=True), *(Head(name, most=_MOST_COLUMNS) for name in names), Head("price", right=True)]
     rows = []
-    for row in _shown(len(configs)):
+    for row in _shown(len(runs)):
         if row is None:
             rows.append((["…", *("" for _ in heads[1:])], ""))
             continue
         cells = [_cell(value) for value in differing.rows[row]] or [configs[row].model.name]
-        cost = str(Estimate.of([prices[row]])) if numbers[row] in paid else "none: is there"
-        rows.append(([str(numbers[row]), *cells, cost], ""))
+        index = runs[row].index
+        cost = str(Estimate.of([prices[row]])) if index in paid else "none: is there"
+        rows.append(([str(index), *cells, cost], ""))
     print_grid(heads, rows, console)
     for line in filter(None, (_summary(configs, prices, left), note)):
         console.print(line, markup=False, soft_wrap=True)
-    check_budget([each.config for each in left.intents], spent=left.spent, numbers=[*paid])
+    check_budget(left.runs, spent=left.spent)
 
 
 def _shown(count: int) -> list[int | None]:
@@ -87,7 +82,7 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
 
 
 def _limits(budget: Budget, left: PlannedCost) -> Iterator[str]:
-    configs = [intent.config for intent in left.intents]
+    configs = [run.config for run in left.runs]
     total = counted_sum(configs)
     if budget.max_usd is not None:
         margin = f", with a margin of {MARGIN - 1:.0%} on estimates" if total.rough else ""

@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder, recording(Path(folder)) as ledger:
         runs = _runs(Path(folder), options.runs)
         start = time.perf_counter()
-        entered(ledger, runs, [f"{run.index:064x}" for run in runs])
+        entered(ledger, runs)
         print(f"entering {options.runs} runs: {1000 * (time.perf_counter() - start) / options.runs:.2f} ms each")
         _measure(ledger, runs, options.saves)
 
@@ -76,7 +76,10 @@ def _submitted(run: Run) -> Result:
 
 def _runs(place: Path, count: int) -> list[Run]:
     config = _config()
-    runs = [Run(number, config, place / str(number), (f"replica={number}",)) for number in range(count)]
+    runs = [
+        Run(index, config, place / str(index), (f"replica={index}",), fingerprint=f"{index:064x}")
+        for index in range(count)
+    ]
     for run in runs:
         run.directory.mkdir()
     return runs

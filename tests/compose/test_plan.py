@@ -1,4 +1,4 @@
-"""A planned job is what Hydra's own launcher would have made of the same overrides."""
+"""A planned run is what Hydra's own launcher would have made of the same overrides."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_leaves_what_hydra_leaves(
 
     plan = planner.plan([overrides], first=5)
     assert plan.findings == []
-    (job,) = plan.jobs
-    assert job.directory == directory
-    job.create_directory()
+    (run,), (composition,) = plan.runs, plan.compositions.values()
+    assert run.directory == directory
+    composition.create_directory(directory)
 
     assert read(here) == expected
-    ours = job_return(job, None, None, planner.compose)
+    ours = job_return(run, None, None, composition.config)
     assert ours.overrides == theirs.overrides
     assert ours.working_dir == theirs.working_dir
     assert OmegaConf.to_yaml(ours.cfg) == OmegaConf.to_yaml(theirs.cfg)
@@ -57,8 +57,8 @@ def test_leaves_what_hydra_leaves(
 def test_a_fallback_that_jobs_share_takes_each_job_s_own_provider(planner: Planner) -> None:
     plan = planner.plan([["fallbacks=[{model: sora-2-pro}]", f"provider.timeout={n}"] for n in range(1, 21)])
     assert plan.findings == []
-    assert [job.config.fallbacks[0].provider.timeout for job in plan.jobs] == list(range(1, 21))
-    assert all(job.config.fallbacks[0].provider == job.config.provider for job in plan.jobs)
+    assert [run.config.fallbacks[0].provider.timeout for run in plan.runs] == list(range(1, 21))
+    assert all(run.config.fallbacks[0].provider == run.config.provider for run in plan.runs)
 
 
 @pytest.mark.parametrize("missing", ["hydra.sweep=???", "hydra.sweep.dir=???"])
@@ -70,7 +70,7 @@ def test_a_missing_place_is_a_finding(planner: Planner, missing: str) -> None:
 
 def test_resolves_the_config_while_hydra_is_set_to_the_job(planner: Planner) -> None:
     plan = planner.plan([["request.prompt='take ${hydra:job.num}'"]] * 2, first=3)
-    assert [job.config.request.prompt for job in plan.jobs] == ["take 3", "take 4"]
+    assert [run.config.request.prompt for run in plan.runs] == ["take 3", "take 4"]
 
 
 def test_collects_every_jobs_problems_instead_of_stopping_at_the_first(planner: Planner) -> None:
@@ -91,7 +91,7 @@ def test_collects_every_jobs_problems_instead_of_stopping_at_the_first(planner: 
     ]
     plan = planner.plan(jobs)
     said = {finding.run: f"{finding.problem}" for finding in plan.findings}
-    assert [job.num for job in plan.jobs if job.num not in said] == [2]
+    assert [run.index for run in plan.runs if run.index not in said] == [2]
     assert [*said] == [0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]
     assert said[0] == "request.duration_secs: is no key here (did you mean request.duration_seconds?)"
     assert "'sora2' is no option" in said[1]
@@ -119,7 +119,7 @@ def test_a_credential_in_a_swept_config_file_is_refused(
     (leaky / "leaky.yaml").write_text("kind: openai\napi_key: sk-0123456789abcdefghij\n")
     jobs = [[f"hydra.searchpath=[file://{tmp_path}]", "provider=leaky"]]
     plan = Planner(loader, master).plan(jobs)
-    assert plan.jobs == []
+    assert plan.runs == []
     (finding,) = plan.findings
     assert "provider.api_key" in str(finding.problem)
     assert "sk-0123456789" not in str(finding.problem)
@@ -129,13 +129,13 @@ def test_no_omegaconf_object_outlives_its_run(planner: Planner) -> None:
     planner.plan([["request.seed=1"]])
     before = configs_alive()
     plan = planner.plan([[f"request.seed={seed}"] for seed in range(50)])
-    assert len(plan.jobs) == 50
+    assert len(plan.runs) == 50
     assert configs_alive() - before < 10
 
 
 def test_runs_share_equal_provider_and_model_objects(planner: Planner) -> None:
     plan = planner.plan([["request.seed=1"], ["request.seed=2"], ["model=sora-2-pro"]])
-    first, second, third = (job.config for job in plan.jobs)
+    first, second, third = (run.config for run in plan.runs)
     assert first.provider is second.provider is third.provider
     assert first.model is second.model
     assert third.model is not first.model
@@ -144,8 +144,8 @@ def test_runs_share_equal_provider_and_model_objects(planner: Planner) -> None:
 def test_a_pickled_job_return_holds_everything(planner: Planner) -> None:
     import pickle
 
-    (job,) = planner.plan([["request.seed=1"]]).jobs
-    thawed = pickle.loads(pickle.dumps(job_return(job, None, None, planner.compose)))
+    plan = planner.plan([["request.seed=1"]])
+    thawed = pickle.loads(pickle.dumps(job_return(plan.runs[0], None, None, plan.compositions[0].config)))
     assert thawed.cfg.request.seed == 1
     assert thawed.hydra_cfg.hydra.job.num == 0
     with pytest.raises(NotFinishedError, match="planned"):

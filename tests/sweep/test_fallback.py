@@ -9,7 +9,6 @@ from rich.console import Console
 
 from runner.app import run
 from runner.compose.preflight import preflight
-from runner.config.varying import varying
 from runner.sweep.table import print_dry_run
 
 EMULATED = "fallbacks=[{provider: {kind: emulator, latency: 0.05, poll_interval: 0.05}}]"
@@ -45,12 +44,12 @@ def test_fallbacks_are_checked_before_anything_is_sent(sweep, here, emulator, ca
 
 def test_runs_share_their_fallbacks(planner):
     plan = planner.plan([["fallbacks=[{model: sora-2-pro}]", f"replica={number}"] for number in range(3)])
-    assert len({id(job.config.fallbacks) for job in plan.jobs}) == 1
+    assert len({id(run.config.fallbacks) for run in plan.runs}) == 1
     assert preflight(plan, env={}) == []
 
 
 def test_the_dry_run_prices_the_first_choice_and_notes_the_worst_case(planner):
-    (job,) = planner.plan([["fallbacks=[{model: sora-2-pro}]", "request.duration_seconds=4"]]).jobs
+    runs = planner.plan([["fallbacks=[{model: sora-2-pro}]", "request.duration_seconds=4"]]).runs
     text = io.StringIO()
-    print_dry_run([0], [job.config], varying([[]], [job.config]), Console(file=text, width=300))
+    print_dry_run(runs, Console(file=text, width=300))
     assert "$0.40 at list price · $1.60 if every fallback is needed" in text.getvalue()

@@ -14,8 +14,8 @@ from runner.sweep.run_log import RunLog
 
 @pytest.fixture
 def run(planner: Planner, tmp_path: Path) -> Run:
-    (job,) = planner.plan([["provider=emulator"]]).jobs
-    return Run(0, job.config, tmp_path)
+    (found,) = planner.plan([["provider=emulator"]]).runs
+    return Run(0, found.config, tmp_path)
 
 
 def written(run: Run) -> list[str]:

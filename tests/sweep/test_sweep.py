@@ -209,10 +209,10 @@ def test_a_dry_run_of_another_sweeper_shows_its_first_batch(sweep, here: Path, e
 
 
 def test_the_exit_code_is_the_gravest(planner) -> None:
-    (job,) = planner.plan([["replica=0"]]).jobs
+    plan = planner.plan([["replica=0"]])
 
     def ended(status: JobStatus, value: float | RunnerError) -> LazyJobReturn:
-        return LazyJobReturn(job, planner.compose, status, value)
+        return LazyJobReturn(plan.runs[0], plan.compositions[0].config, status, value)
 
     good, bad = ended(JobStatus.COMPLETED, 1.0), ended(JobStatus.FAILED, GenerationFailedError("no"))
     assert exit_code(None) == 0

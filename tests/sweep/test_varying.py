@@ -9,7 +9,7 @@ from runner.config.varying import Varying, varying
 def differing(planner: Planner, *jobs: list[str]) -> Varying:
     plan = planner.plan(jobs)
     assert plan.findings == []
-    return varying([job.task_overrides for job in plan.jobs], [job.config for job in plan.jobs])
+    return varying([run.overrides for run in plan.runs], [run.config for run in plan.runs])
 
 
 def test_keys_come_in_the_order_in_which_they_were_given(planner: Planner) -> None:
@@ -33,7 +33,7 @@ def test_what_varies_without_having_been_named_follows(planner: Planner) -> None
         planner, *([f"request.duration_seconds={n}", "request.prompt='${hydra:job.num}th'"] for n in (4, 8))
     )
     assert found.keys == ("request.duration_seconds", "request.prompt")
-    configs = [job.config for job in planner.plan([["request.prompt=a"], ["request.prompt=b"]]).jobs]
+    configs = [run.config for run in planner.plan([["request.prompt=a"], ["request.prompt=b"]]).runs]
     assert varying([[], []], configs).keys == ("request.prompt",)
 
 
