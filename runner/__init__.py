@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         UncertainError,
         UnexpectedAnswerError,
     )
-    from runner.report.loading import RunRecord, Sweep, load_sweep
+    from runner.results.loading import RunRecord, Sweep, load_sweep
 
 __version__ = "0.1.0"
 
@@ -140,7 +140,7 @@ _HOMES = {
         "ProgressCallback",
         "VideoGenerationUpdate",
     ),
-    "runner.report.loading": ("RunRecord", "Sweep", "load_sweep"),
+    "runner.results.loading": ("RunRecord", "Sweep", "load_sweep"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

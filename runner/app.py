@@ -118,7 +118,7 @@ def _single(app: App, config: Config) -> int:
 def _sweep(app: App, *more: str) -> int:
     from runner.compose.composing import composing
     from runner.display import print_problems
-    from runner.report.pages import whole_pages
+    from runner.report.live_page import whole_pages
     from runner.sweep.job_return import exit_code
     from runner.tracking import whole_tracking
 

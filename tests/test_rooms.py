@@ -9,7 +9,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "runner"
 ORDER = (
     *("lazy", "errors", "text_file", "shell", "child", "emulator", "config", "artifacts", "providers", "engine"),
-    *("ledger", "display", "api", "compose", "report", "tracking", "doctor", "sweep", "cli", "commands", "app"),
+    *("ledger", "results", "display", "api", "compose", "report", "tracking", "doctor", "sweep", "cli", "commands"),
+    "app",
 )
 """From the lowest room to the highest; single files are rooms of their own."""
 

@@ -59,8 +59,8 @@ def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> i
 
 def run_foreign(config: Config) -> float | None:
     """One job of a launcher that is not ours, in the directory that Hydra made; raises if it does not succeed."""
+    from runner.results.totals import objective_value
     from runner.sweep.job_return import failure_of
-    from runner.sweep.objective import objective_value
 
     job = handed_over()
     found, problems = loaded(config)
@@ -114,7 +114,7 @@ class _Task:
         self.error: Exception | None = None
 
     def __call__(self, directory: Path) -> float | None:
-        from runner.sweep.objective import objective_value
+        from runner.results.totals import objective_value
 
         try:
             self.outcome = _execute(replace(self._run, directory=directory))

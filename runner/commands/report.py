@@ -23,9 +23,9 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     for each in parsed.dirs:
         refuse_file(each, "report")
+    from runner.report.live_page import write_page
     from runner.report.page import Embedding
-    from runner.report.pages import write_page
-    from runner.report.reading import sweeps_of
+    from runner.results.reading import sweeps_of
 
     output = parsed.output or _output(parsed.dirs)
     if not output.parent.is_dir():
@@ -54,7 +54,7 @@ def _left_out(reason: LeftOut, count: int) -> str:
 
 def _output(directories: Sequence[Path]) -> Path:
     """Return where the page goes: of one directory into it, of several to where the user stands."""
-    from runner.report.pages import NAME
+    from runner.report.live_page import NAME
 
     if len(directories) != 1:
         return _SEVERAL

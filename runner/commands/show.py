@@ -16,7 +16,7 @@ from .parser import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result
-    from runner.report.reading import Sweep
+    from runner.results.reading import Sweep
 
 _DOCUMENT = """with --json, one document:
   version        1; grows with any change that would break a reader
@@ -43,8 +43,8 @@ def main(arguments: Sequence[str]) -> int:
     if not parsed.dir.is_dir():
         raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
     from runner.display import print_closing, print_error, reader_may_leave
-    from runner.report.finite import finite
-    from runner.report.reading import sweep_at
+    from runner.results.files import finite
+    from runner.results.reading import sweep_at
     from runner.sweep.foreign import NotBegunError, never_begun
 
     sweep = sweep_at(parsed.dir)
@@ -61,9 +61,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def document(sweep: Sweep) -> dict[str, object]:
     """Everything that is known, for programs; `--help` tells what each key means."""
-    from runner.display.money import how_to_go_on
-    from runner.report.pages import NAME
-    from runner.report.results import CSV, JSONL, result_rows
+    from runner.report.live_page import NAME
+    from runner.results.files import CSV, JSONL, result_rows
+    from runner.results.money import how_to_go_on
     from runner.sweep.foreign import never_begun
 
     files = {"csv": CSV, "jsonl": JSONL, "page": NAME}

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from runner.artifacts.result import Artifact, Result
 from runner.config.problem import ranges
+from runner.results.money import how_to_go_on, money
 from runner.shell import word
 
 from .line import clean
-from .money import how_to_go_on, money
 from .reason import groups, warned
 from .table import Line, table
 

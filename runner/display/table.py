@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result import Result
-from runner.config.varying import varying
+from runner.results.money import charged
+from runner.results.varying import varying
 
 from .line import clean, padded, width
-from .money import charged
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.display.closing import standing
+from runner.results.totals import group_of
 
 Inside = Callable[[Artifact], str | None]
 """The `data:` address of a run's file, or None where it stays beside the page."""
@@ -42,19 +43,6 @@ class Place:
     own: Mapping[str, Any]  # Any: JSON
     directory: str
     typed: str
-
-
-def group_of(status: RunStatus, *, busy: bool) -> str:
-    """Return what a viewer tells runs apart by; `busy`: whether someone is at work on them."""
-    if status is RunStatus.VERIFIED:
-        return "done"
-    if status.failed:
-        return "failed"
-    if status is RunStatus.PLANNED:
-        return "pending"
-    if status is not RunStatus.UNCERTAIN and busy:
-        return "running"
-    return "uncertain" if status.lost else "pending"
 
 
 def cell(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
 import json
-import re
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +17,8 @@ from typing import Any
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
-
-from .finite import finite
+from runner.results.files import finite
+from runner.results.notebook import data_address, own_file
 
 VERSION = 1
 """Of the data in the page; `page/store.js` reads it."""
@@ -130,8 +128,6 @@ EACH = 4_000_000
 TOTAL = 60_000_000
 """Bytes of all of them together; in the page they are a third more."""
 
-_SHOWN = re.compile(r"(image|video|audio)/[a-z0-9.+-]+")
-
 
 class LeftOut(Enum):
     """Describe why a file stays a link."""
@@ -175,24 +171,3 @@ class Embedding:
             return LeftOut.CROWDED if size > room else path.read_bytes()
         except OSError:
             return LeftOut.MISSING
-
-
-def own_file(directory: Path, artifact: Artifact, *, within: Path | None = None) -> Path | None:
-    """The media file of a run; None if it is gone, is no media, or lies elsewhere, as outside of its sweep's directory.
-
-    A directory may come from anyone: neither its records nor a link in it take another file into a page.
-    """
-    if not _SHOWN.fullmatch(artifact.media_type):
-        return None
-    try:
-        path = (directory / artifact.path).resolve()
-        places = [place.resolve() for place in (directory, within or directory)]
-        inside = all(path.is_relative_to(place) for place in places) and path.is_file()
-    except (OSError, ValueError):  # ValueError: a name with a NUL
-        return None
-    return path if inside else None
-
-
-def data_address(media_type: str, content: bytes) -> str:
-    """Return the address of a file that holds the file itself."""
-    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

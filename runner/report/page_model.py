@@ -15,16 +15,16 @@ from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
 from runner.config import Budget, RunConfig
-from runner.config.varying import varying
-from runner.display.money import how_to_go_on, under
 from runner.ledger.summary import RESUME
+from runner.results.money import how_to_go_on, under
+from runner.results.reading import Sweep
+from runner.results.totals import group_of, totals
+from runner.results.varying import varying
 from runner.shell import word
 
-from .cell import Place, RelativePaths, address, cell, group_of
+from .cell import Place, RelativePaths, address, cell
 from .config_diff import HOW, ConfigDiff
 from .page import Embedding, Heading
-from .reading import Sweep
-from .totals import totals
 
 _LONGEST = 200
 """Characters of a value that an axis names."""

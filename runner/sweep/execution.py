@@ -12,7 +12,6 @@ from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
 from runner.config import ProviderConfig, RunConfig
 from runner.display import observing, print_closing, print_error, print_problems, reader_may_leave
-from runner.display.money import under
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
@@ -21,7 +20,8 @@ from runner.ledger import Ledger, LedgerStore, Reuse, jobs_elsewhere, link
 from runner.ledger.budget import spent
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
-from runner.report.results import write_results
+from runner.results.files import write_results
+from runner.results.money import under
 
 from .job_return import failure_of
 from .run_log import RunLog

@@ -16,8 +16,7 @@ from runner.artifacts.result import Result, RunStatus
 from runner.engine.run import Run
 from runner.errors import RunnerError
 from runner.ledger.summary import error_kind
-
-from .objective import objective_value
+from runner.results.totals import objective_value
 
 _GRAVEST_FIRST = (5, 3, 1, 2, 4)
 

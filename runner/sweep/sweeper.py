@@ -22,9 +22,9 @@ from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.config import Problem, RunConfig, VideoRequest
 from runner.display import print_closing, print_error, print_problems
 from runner.engine.run import Run
-from runner.report.pages import keep_page
-from runner.report.reading import runs_in
-from runner.report.results import write_results
+from runner.report.live_page import keep_page
+from runner.results.files import write_results
+from runner.results.reading import runs_in
 
 from .consent import agree_to_new, agree_to_prompts
 from .foreign import begun_otherwise, record_plan, unkept

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from runner.config import Budget, Estimate, Price, RunConfig, expected_price
 from runner.config.price import MARGIN
-from runner.config.varying import varying
 from runner.display import clean
 from runner.engine.run import Run
 from runner.ledger.budget import check_budget, counted_sum
+from runner.results.varying import varying
 
 from .consent import PlannedCost, asks
 

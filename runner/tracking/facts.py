@@ -13,9 +13,8 @@ from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
 from runner.config.tracking import Files
-from runner.report.cell import group_of
 from runner.report.config_diff import HOW, ConfigDiff
-from runner.report.totals import totals
+from runner.results.totals import group_of, totals
 
 from .store import End, Facts, Value
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
 from runner.display import print_closing
-from runner.display.money import how_to_go_on, money
+from runner.results.money import how_to_go_on, money
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 

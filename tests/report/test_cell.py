@@ -8,9 +8,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
-from runner.report.cell import RelativePaths, address, group_of
+from runner.report.cell import RelativePaths, address
 from runner.report.page_model import PageModel
-from runner.report.reading import Sweep
+from runner.results.reading import Sweep
+from runner.results.totals import group_of
 
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
 BROKE = ErrorRecord(type="BudgetError", code="budget.max_usd", message="no money", hint=None, retryable=False)

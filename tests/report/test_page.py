@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from runner.errors import DiskError
+from runner.report.live_page import write_page
 from runner.report.page import Shell, encoded_json
-from runner.report.pages import write_page
-from runner.report.reading import Sweep
+from runner.results.reading import Sweep
 
 HOSTILE = [
     "</script><script>alert(1)</script>",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.report.parquet import PARQUET, write_parquet
+from runner.results.files import PARQUET, write_parquet
 
 pytest.importorskip("pyarrow", reason="pip install 'mediarunner[parquet]'")
 

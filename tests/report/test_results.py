@@ -12,10 +12,9 @@ import pytest
 from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result, RunStatus
 from runner.config import RunConfig
 from runner.config.run import Objective
-from runner.report.parquet import PARQUET
-from runner.report.results import CSV, JSONL, write_results
+from runner.results.files import CSV, JSONL, PARQUET, write_results
+from runner.results.totals import objective_value
 from runner.sweep.job_return import NotFinishedError, failure_of
-from runner.sweep.objective import objective_value
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
 

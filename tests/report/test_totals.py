@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from runner.artifacts.result import Attempt, Cost
-from runner.report.totals import totals
+from runner.results.totals import totals
 
 BEGIN = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 

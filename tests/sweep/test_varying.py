@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.compose.plan import Planner
-from runner.config.varying import Varying, varying
+from runner.results.varying import Varying, varying
 
 
 def differing(planner: Planner, *jobs: list[str]) -> Varying:

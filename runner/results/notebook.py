@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,7 @@ from typing import Any
 from runner.artifacts.picture import NAME as THUMBNAIL
 from runner.artifacts.result import Artifact, Result
 
-from .page import data_address, own_file
-
+_MEDIA = re.compile(r"(image|video|audio)/[a-z0-9.+-]+")
 _SHOWN = 60
 """Runs of a sweep whose pictures are shown; their bytes are kept in the notebook's file."""
 
@@ -113,3 +114,24 @@ def _text(text: str) -> str:
 def _isolated(text: str) -> str:
     """Return the same, where marks that turn the writing direction end with it."""
     return f"<bdi>{_text(text)}</bdi>"
+
+
+def own_file(directory: Path, artifact: Artifact, *, within: Path | None = None) -> Path | None:
+    """The media file of a run; None if it is gone, is no media, or lies elsewhere, as outside of its sweep's directory.
+
+    A directory may come from anyone: neither its records nor a link in it take another file into a page.
+    """
+    if not _MEDIA.fullmatch(artifact.media_type):
+        return None
+    try:
+        path = (directory / artifact.path).resolve()
+        places = [place.resolve() for place in (directory, within or directory)]
+        inside = all(path.is_relative_to(place) for place in places) and path.is_file()
+    except (OSError, ValueError):  # ValueError: a name with a NUL
+        return None
+    return path if inside else None
+
+
+def data_address(media_type: str, content: bytes) -> str:
+    """Return the address of a file that holds the file itself."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

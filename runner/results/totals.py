@@ -1,4 +1,4 @@
-"""What a page's runs amount to: how many are how far, what they cost, how long they took, what was saved."""
+"""Sum up runs: how many are how far, what they cost, how long they took, and the number that an optimiser gets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from runner.artifacts.result import Result, RunStatus
+from runner.config.run import Objective
 
 _FREE = "emulator"
+
+
+def group_of(status: RunStatus, *, busy: bool) -> str:
+    """Return what a viewer tells runs apart by; `busy`: whether someone is at work on them."""
+    if status is RunStatus.VERIFIED:
+        return "done"
+    if status.failed:
+        return "failed"
+    if status is RunStatus.PLANNED:
+        return "pending"
+    if status is not RunStatus.UNCERTAIN and busy:
+        return "running"
+    return "uncertain" if status.lost else "pending"
 
 
 def totals(
@@ -53,3 +67,20 @@ def _sum(amounts: Iterable[float | None]) -> float | None:
 def _percentile(ordered: Sequence[float], share: float) -> float | None:
     """Return the smallest value that at least `share` of all do not exceed."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def objective_value(result: Result, objective: Objective) -> float | None:
+    """Return the cost in USD, latency or duration in seconds, or file size in bytes; None where the run does not tell.
+
+    The latency is what `results.csv` and the page show: from the request to the checked file, its download included.
+    """
+    match objective:
+        case "cost":
+            actual = result.cost.actual_usd
+            return result.cost.estimated_usd if actual is None else actual
+        case "latency":
+            return result.latency_seconds
+        case "duration":
+            return result.artifacts[0].duration_seconds if result.artifacts else None
+        case "file_size":
+            return float(result.artifacts[0].bytes) if result.artifacts else None

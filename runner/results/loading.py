@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config import RunConfig
-from runner.config.varying import varying
 from runner.errors import ConfigError
+from runner.results.varying import varying
 
-from .cell import group_of
+from .files import result_rows
 from .notebook import run_html, sweep_html
 from .reading import Found, sweeps_of
-from .results import result_rows
-from .totals import totals
+from .totals import group_of, totals
 
 if TYPE_CHECKING:
     import pandas as pd
