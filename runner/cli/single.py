@@ -134,7 +134,7 @@ def _execute(run: Run) -> Outcome:
     with Tracking(place) as tracking, recording(place) as ledger:
         before = reconcile(ledger)
         print_problems(before.problems)
-        runs = entered(ledger, [replace(run, directory=place)], known=before)
+        runs = entered(ledger, [replace(run, directory=place)], before.runs)
         return execute(runs, {place: ledger}, directory=place, observers=[tracking.observer(runs)])
 
 

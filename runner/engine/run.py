@@ -28,7 +28,8 @@ class Run:
     """Of its paid work; the same work asked for again by an optimiser has `#2`, … after it in the ledger. It is empty
     where the request cannot be made."""
     earlier: Result | None = None
-    """What became of it so far, where it is gone on with; `config` is then the choice that it has come to."""
+    """What became of it so far. The ledger gives it with the `config` that was planned; where it is gone on with,
+    `config` is the choice that it has come to."""
     again: bool = False
     """Whether it is tried again although it has failed."""
     resubmit: bool = False

@@ -1,6 +1,6 @@
 """What is known of runs, durably: how far each has come, what it paid, and how to go on."""
 
-from .book import Entry, Ledger, LedgerError, rebuilding
+from .book import Ledger, LedgerError, rebuilding
 from .discover import OUTPUTS, LedgerIndex, jobs_elsewhere, shelved
 from .lock import LockedError
 from .ownership import CopyError, keep_copy
@@ -13,7 +13,6 @@ __all__ = [
     "NOTHING",
     "OUTPUTS",
     "CopyError",
-    "Entry",
     "Ledger",
     "LedgerError",
     "LedgerIndex",

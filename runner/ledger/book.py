@@ -10,7 +10,6 @@ import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +19,7 @@ from pydantic_core import from_json
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.result import Result, RunStatus
 from runner.config import RunConfig
+from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.shell import word
 
@@ -70,31 +70,6 @@ class Original(NamedTuple):
         return f"{self.directory} on {self.host}" if self.host else str(self.directory)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """Describe one run as the ledger knows it.
-
-    Attributes:
-        number: the run's index.
-        directory: relative to the ledger's.
-        fingerprint: of the run's paid work; the same work asked for again by an optimiser has `#2`, … after it.
-        result: None if the run was never begun.
-    """
-
-    number: int
-    directory: str
-    fingerprint: str
-    config: RunConfig
-    overrides: tuple[str, ...] = ()
-    label: str = ""
-    result: Result | None = None
-
-    @property
-    def status(self) -> RunStatus:
-        """Return how far it has come."""
-        return RunStatus.PLANNED if self.result is None else self.result.status
-
-
 class Ledger:
     """One open ledger; every write is one transaction that is on disk when the call returns.
 
@@ -102,10 +77,13 @@ class Ledger:
     `DiskError`, reading `LedgerError`.
     """
 
-    def __init__(self, directory: Path, *, readonly: bool = False) -> None:
-        """Open the ledger of `directory`, or begin one; raises `LedgerError` where there is none to read."""
+    def __init__(self, directory: Path, *, readonly: bool = False, file: Path | None = None) -> None:
+        """Open the ledger of `directory`, or begin one; raises `LedgerError` where there is none to read.
+
+        `file` is where it lies as long as it is not finished, if not in its place.
+        """
         self.directory = directory
-        path = directory / NAME
+        self._path = path = file or directory / NAME
         if readonly and not path.is_file():
             raise LedgerError(f"{directory} has no {NAME}", hint="python -m runner ls")
         self.token = ""
@@ -133,30 +111,30 @@ class Ledger:
                 self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Record new runs, all or none."""
-        with self._turn, _writing(self.directory / NAME), self._transaction():
+    def add(self, runs: Iterable[Run]) -> None:
+        """Record new runs as they are planned, all or none; raises `ConfigError` for one that lies elsewhere."""
+        with self._turn, _writing(self._path), self._transaction():
             self._sections.clear()  # what an addition that failed has stored is gone with it
-            for entry in entries:
-                self._insert(entry)
+            for run in runs:
+                self._insert(run)
 
-    def save(self, number: int, result: Result) -> None:
+    def save(self, index: int, result: Result) -> None:
         """Record how far a run has come."""
-        self.save_all([(number, result)])
+        self.save_all([(index, result)])
 
     def save_all(self, states: Iterable[tuple[int, Result]]) -> None:
         """Record how far some runs have come, all or none, with one flush."""
         rows = [
-            (result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), number)
-            for number, result in states
+            (result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), index)
+            for index, result in states
         ]
-        with self._turn, _writing(self.directory / NAME), self._transaction():
+        with self._turn, _writing(self._path), self._transaction():
             self._db.executemany(_UPDATE, rows)
 
     @contextmanager
     def facts(self) -> Iterator[dict[str, Any]]:  # Any: JSON
         """Change what the ledger tells of itself, in one transaction with reading it."""
-        with self._turn, _writing(self.directory / NAME), self._transaction():
+        with self._turn, _writing(self._path), self._transaction():
             self._db.execute(_FACTS)
             known = self._facts()
             before = {name: json.dumps(value) for name, value in known.items()}
@@ -168,59 +146,69 @@ class Ledger:
 
     def known_facts(self) -> dict[str, Any]:  # Any: JSON
         """Return what the ledger tells of itself; raises `LedgerError`."""
-        with _reading(self.directory / NAME):
+        with _reading(self._path):
             there = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone()
             return self._facts() if there else {}
 
     def _facts(self) -> dict[str, Any]:  # Any: JSON
         return {str(name): from_json(text) for name, text in self._db.execute("SELECT name, json FROM facts")}
 
-    def entries(self) -> list[Entry]:
-        """Return all runs, by number."""
-        with _reading(self.directory / NAME):
+    def runs(self) -> list[Run]:
+        """Return all runs, by index, each as it was planned and with what became of it."""
+        with _reading(self._path):
             sections = self._all_sections()
             with closing(self._db.execute(f"{_SELECT} ORDER BY number")) as rows:
-                return [_entry(row, sections) for row in rows]
+                return [_run(row, sections, self.directory) for row in rows]
 
     def job_ids(self) -> set[str]:
         """Return every job that some run has now or had before."""
-        return {job_id for entry in self.entries() if entry.result for job_id in entry.result.job_ids}
+        return {job_id for run in self.runs() if run.earlier for job_id in run.earlier.job_ids}
 
     def verified(self) -> list[tuple[str, int]]:
-        """Fingerprint and number of every finished run; the repetitions of one work have one fingerprint."""
-        with _reading(self.directory / NAME):
+        """Return fingerprint and index of every finished run; the repetitions of one work have one fingerprint."""
+        with _reading(self._path):
             rows = self._db.execute("SELECT fingerprint, number FROM runs WHERE status = ?", (RunStatus.VERIFIED,))
-            return [(work.partition("#")[0], number) for work, number in rows]
+            return [(work.partition("#")[0], index) for work, index in rows]
 
-    def entry(self, number: int) -> Entry:
-        """One run."""
-        with _reading(self.directory / NAME):
-            row = self._db.execute(f"{_SELECT} WHERE number = ?", (number,)).fetchone()
-            return _entry(row, self._all_sections())
+    def run(self, index: int) -> Run:
+        """Return one run."""
+        with _reading(self._path):
+            row = self._db.execute(f"{_SELECT} WHERE number = ?", (index,)).fetchone()
+            return _run(row, self._all_sections(), self.directory)
 
     def ask(self, query: str) -> list[Any]:  # Any: SQLite's rows
         """Return what a query finds; raises `LedgerError`."""
-        with _reading(self.directory / NAME):
+        with _reading(self._path):
             return self._db.execute(query).fetchall()
 
     def _all_sections(self) -> dict[int, Any]:  # Any: JSON
         return {number: from_json(text) for number, text in self._db.execute("SELECT * FROM sections")}
 
-    def _insert(self, entry: Entry) -> None:
-        shared = [self._section(getattr(entry.config, name)) for name in _SHARED]
-        own = entry.config.model_dump_json(exclude={*_SHARED})
+    def _insert(self, run: Run) -> None:
+        shared = [self._section(getattr(run.config, name)) for name in _SHARED]
+        own = run.config.model_dump_json(exclude={*_SHARED})
         row = (
-            entry.number,
-            entry.directory,
+            run.index,
+            self._stored(run),
             RunStatus.PLANNED,
             json.dumps([shared, own]),
-            json.dumps(entry.overrides),
-            entry.label,
+            json.dumps(run.overrides),
+            run.label,
         )
         try:
-            self._db.execute(_INSERT, (*row, entry.fingerprint))
+            self._db.execute(_INSERT, (*row, run.fingerprint))
         except sqlite3.IntegrityError:
-            self._db.execute(_INSERT, (*row, f"{entry.fingerprint}#{self._count(entry.fingerprint) + 1}"))
+            self._db.execute(_INSERT, (*row, f"{run.fingerprint}#{self._count(run.fingerprint) + 1}"))
+
+    def _stored(self, run: Run) -> str:
+        """Return the run's directory, relative to the ledger's."""
+        try:
+            return run_directory(os.path.relpath(run.directory, self.directory))
+        except ValueError as error:
+            raise ConfigError(
+                f"run {run.index} would be written to {run.directory}, outside of {self.directory}; nothing was sent",
+                hint="hydra.sweep.subdir='${hydra.job.num}'",
+            ) from error
 
     def _count(self, work: str) -> int:
         """Return how many runs do the work of this fingerprint."""
@@ -253,7 +241,7 @@ class Ledger:
         """Raise `TakenOverError` unless the ledger is still this process's: nothing may be paid by it any more."""
         if not self.token:
             return
-        path = self.directory / NAME
+        path = self._path
         try:
             there = path.stat().st_ino == self._inode
         except FileNotFoundError:
@@ -270,9 +258,9 @@ class Ledger:
             )
 
 
-def salvaged(path: Path) -> list[Entry]:
-    """Return the runs that can still be read of a damaged ledger, from both of its ends."""
-    found: dict[int, Entry] = {}
+def salvaged(path: Path, directory: Path) -> list[Run]:
+    """Return the runs that can still be read of a damaged ledger of `directory`, from both of its ends."""
+    found: dict[int, Run] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db:
         _distrust(db)
         sections: dict[int, Any] = {}  # Any: JSON
@@ -281,7 +269,7 @@ def salvaged(path: Path) -> list[Entry]:
                 sections[number] = from_json(text)
         for row in _rows_of(db, f"{_SELECT} ORDER BY number"):
             with suppress(*_UNREADABLE):
-                found[row[0]] = _entry(row, sections)
+                found[row[0]] = _run(row, sections, directory)
     return [*found.values()]
 
 
@@ -428,16 +416,17 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def _entry(row: tuple[Any, ...], sections: Mapping[int, Any]) -> Entry:  # Any: SQLite's row, JSON
-    number, directory, fingerprint, packed, overrides, label, text = row
+def _run(row: tuple[Any, ...], sections: Mapping[int, Any], place: Path) -> Run:  # Any: SQLite's row, JSON
+    index, directory, fingerprint, packed, overrides, label, text = row
     shared, own = from_json(packed)
     container = {**from_json(own), **{name: sections[key] for name, key in zip(_SHARED, shared, strict=True)}}
     config, lines = RunConfig.model_validate(container), tuple(str(line) for line in from_json(overrides))
     result = None
     if text is not None:
-        known = {**from_json(text), "config": config, "overrides": [*lines], "index": number}
+        known = {**from_json(text), "config": config, "overrides": [*lines], "index": index}
         result = Result.model_validate(known)
-    return Entry(number, run_directory(directory), str(fingerprint), config, lines, str(label), result)
+    own = place / run_directory(directory)
+    return Run(index, config, own, lines, str(label), str(fingerprint), earlier=result)
 
 
 def run_directory(told: object) -> str:

@@ -137,7 +137,7 @@ def _results(directory: Path, since: float) -> list[Result]:
     if written_at(directory) < since:
         return []
     with Ledger(directory, readonly=True) as ledger:
-        return [entry.result for entry in ledger.entries() if entry.result is not None]
+        return [run.earlier for run in ledger.runs() if run.earlier is not None]
 
 
 def written_at(directory: Path) -> float:

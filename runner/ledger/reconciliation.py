@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
@@ -25,7 +26,7 @@ from runner.engine.run import Run
 from runner.errors import ConfigError, UncertainError
 from runner.providers.body import build
 
-from .book import NAME, Entry, Ledger, LedgerError, rebuilding
+from .book import NAME, Ledger, LedgerError, rebuilding
 from .budget import counted
 from .discover import LEVELS
 
@@ -42,18 +43,12 @@ class Reconciled:
     """Describe a ledger's runs with what their directories know of them.
 
     Attributes:
-        entries: all runs, by number.
+        runs: all of them, by index.
         problems: what was taken over, for people.
-        recorded: numbers of the runs whose `result.json` says what the ledger says.
     """
 
-    entries: list[Entry]
+    runs: list[Run]
     problems: tuple[Problem, ...] = ()
-    recorded: frozenset[int] = frozenset()
-
-    def taken_up(self, run: Run, entry: Entry) -> Run:
-        """Return the run as it goes on from its entry."""
-        return replace(gone_on(run, entry), recorded=entry.number in self.recorded)
 
 
 NOTHING = Reconciled([])
@@ -62,26 +57,19 @@ NOTHING = Reconciled([])
 
 def reconcile(ledger: Ledger) -> Reconciled:
     """Compare each run with its directory, and record in the ledger what it has lost."""
-    found = [_compared(ledger.directory, entry) for entry in ledger.entries()]
-    if lost := [(each.entry.number, each.entry.result) for each in found if each.change and each.entry.result]:
+    found = [_compared(run, ledger.directory) for run in ledger.runs()]
+    if lost := [(run.index, run.earlier) for run, change in found if change and run.earlier]:
         ledger.save_all(lost)
-    return Reconciled(
-        entries=[each.entry for each in found],
-        problems=(*_problems(ledger.directory, found),),
-        # What leads elsewhere is not written again.
-        recorded=frozenset(
-            each.entry.number for each in found if each.same or leads_elsewhere(ledger.directory, each.entry.directory)
-        ),
-    )
+    return Reconciled([run for run, _ in found], (*_problems(ledger.directory, found),))
 
 
-def gone_on(run: Run, known: Entry) -> Run:
-    """Return the run at the choice that it has come to, with what became of it.
+def gone_on(run: Run, known: Run) -> Run:
+    """Return a run at the choice that it has come to, with what became of it by what the ledger `known` of it.
 
     Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
     """
-    saved = replace(run, config=known.config, overrides=known.overrides)
-    earlier = known.result or planned(saved, time.time())
+    saved = replace(known, directory=run.directory, label=run.label)
+    earlier = known.earlier or planned(saved, time.time())
     if earlier.status is RunStatus.EXPIRED and earlier.job_id is not None:
         # Looked for once more: a 404 that was taken for the end may have come of another key, or have passed.
         earlier.status = RunStatus.SUBMITTED
@@ -93,30 +81,29 @@ def gone_on(run: Run, known: Entry) -> Run:
     return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """One run after the comparison; `change` says what the ledger did not have, `same` that the file says the same."""
+class _Compared(NamedTuple):
+    """Describe a run after the comparison; `change` says what the ledger did not have."""
 
-    entry: Entry
+    run: Run
     change: str = ""
-    same: bool = False
 
 
-def _compared(place: Path, entry: Entry) -> _Compared:
-    directory = place / entry.directory
+def _compared(run: Run, place: Path) -> _Compared:
     try:
-        content = read_bytes(directory)
+        content = read_bytes(run.directory)
     except ConfigError:
         content = b""
-    if entry.result is not None and content == result_bytes(entry.result):
-        return _Compared(entry, same=True)
-    told = None if content is None else _told(content, entry, directory)
+    if run.earlier is not None and content == result_bytes(run.earlier):
+        return _Compared(replace(run, recorded=True))
+    # What leads elsewhere is not written again.
+    run = replace(run, recorded=leads_elsewhere(place, run.directory))
+    told = None if content is None else _told(content, run)
     if told is not None:
-        return _Compared(replace(entry, result=told), "file") if ahead(told, entry.result) else _Compared(entry)
-    if entry.result is not None and entry.result.requested:
-        return _Compared(entry)
-    reason = _doubt(directory, content, entry.config)
-    return _Compared(replace(entry, result=in_doubt(entry, directory, reason)), "doubt") if reason else _Compared(entry)
+        return _Compared(replace(run, earlier=told), "file") if ahead(told, run.earlier) else _Compared(run)
+    if run.earlier is not None and run.earlier.requested:
+        return _Compared(run)
+    reason = _doubt(run.directory, content, run.config)
+    return _Compared(replace(run, earlier=in_doubt(run, reason)), "doubt") if reason else _Compared(run)
 
 
 def linked_files(directory: Path) -> list[str]:
@@ -126,17 +113,20 @@ def linked_files(directory: Path) -> list[str]:
     return []
 
 
-def leads_elsewhere(place: Path, directory: str) -> bool:
-    """Return whether a run's directory is a link or lies behind one: a foreign one must not lead to other files."""
-    parts = Path(directory).parts
+def leads_elsewhere(place: Path, directory: Path) -> bool:
+    """Return whether a run's directory is a link below `place`, its ledger's, or lies behind one.
+
+    A foreign one must not lead to other files.
+    """
+    parts = directory.relative_to(place).parts
     return any(place.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts) + 1))
 
 
-def _told(content: bytes, entry: Entry, directory: Path) -> Result | None:
+def _told(content: bytes, run: Run) -> Result | None:
     """Return what `result.json` tells, if it can be read and is about this run."""
     with suppress(ConfigError):
-        told = result_of(content, directory / RESULT)
-        return told if told.index == entry.number and same_work(told.config, entry.config) else None
+        told = result_of(content, run.directory / RESULT)
+        return told if told.index == run.index and same_work(told.config, run.config) else None
     return None
 
 
@@ -177,11 +167,10 @@ def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
     return []
 
 
-def in_doubt(entry: Entry, directory: Path, reason: str) -> Result:
+def in_doubt(run: Run, reason: str) -> Result:
     """Return the record of a run that may have been paid, though nothing tells of its request."""
-    config, began = entry.config, _first_trace(directory)
-    run = Run(entry.number, config, directory, entry.overrides, entry.label)
-    result = entry.result or planned(run, began.timestamp())
+    config, began = run.config, _first_trace(run.directory)
+    result = run.earlier or planned(run, began.timestamp())
     with suppress(ConfigError):
         result.request_sent = redacted(build(config, config.sent_model).record)
     error = ErrorRecord(
@@ -220,25 +209,25 @@ def _problems(place: Path, found: Sequence[_Compared]) -> Iterator[Problem]:
         "counted as spent, and not sent again",
     }
     for change, text in texts.items():
-        if numbers := [each.entry.number for each in found if each.change == change]:
-            several = len(numbers) > 1
+        if indexes := [each.run.index for each in found if each.change == change]:
+            several = len(indexes) > 1
             message = text.format(
-                runs=f"run{'s' * several} {ranges(numbers)}",
+                runs=f"run{'s' * several} {ranges(indexes)}",
                 its="their directories" if several else "its directory",
                 holds="hold" if several else "holds",
             )
             yield Problem("", message, "the ledger was damaged, or is an old copy", "warning")
 
 
-def refuse_unknown(place: Path, entries: Sequence[Entry]) -> None:
-    """Raise `LedgerError` where runs have a `result.json` and the ledger in `place` does not have them."""
-    numbers = {entry.number for entry in entries}
+def refuse_unknown(place: Path, runs: Sequence[Run]) -> None:
+    """Raise `LedgerError` where runs have a `result.json` and the ledger in `place`, which has `runs`, lacks them."""
+    indexes = {run.index for run in runs}
     lost = []
-    for directory in _unknown(place, [entry.directory for entry in entries]):
+    for directory in _unknown(place, [run.directory.relative_to(place) for run in runs]):
         with suppress(ConfigError):
             told = read_result(directory)
             # A copy of a run that is known is a copy, and no run that was lost.
-            lost += [told] if told.index not in numbers else []
+            lost += [told] if told.index not in indexes else []
     if lost:
         jobs = sum(told.job_id is not None for told in lost)
         what = f"run{'s' * (len(lost) > 1)} {ranges(sorted(told.index for told in lost))}"
@@ -248,8 +237,11 @@ def refuse_unknown(place: Path, entries: Sequence[Entry]) -> None:
         )
 
 
-def _unknown(place: Path, known: Sequence[str]) -> Iterator[Path]:
-    """Directories with a `result.json` where runs could be, and none of the ledger's is."""
+def _unknown(place: Path, known: Sequence[Path]) -> Iterator[Path]:
+    """Yield the directories with a `result.json` where runs could be, and none of the ledger's is.
+
+    `known` are the directories of the ledger's, relative to `place`.
+    """
     if not known:
         yield from run_directories(place)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +14,10 @@ from runner.engine.store import Record
 from runner.errors import ConfigError
 from runner.shell import word
 
-from .book import NAME, Entry, Ledger, run_directory
+from .book import NAME, Ledger
 from .lock import locked
 from .ownership import CopyError, owned
-from .reconciliation import Reconciled
+from .reconciliation import gone_on
 
 
 @contextmanager
@@ -30,44 +29,26 @@ def recording(directory: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def entered(
-    ledger: Ledger,
-    runs: Sequence[Run],
-    *,
-    known: Reconciled | None = None,
-    more: bool = False,
-) -> list[Run]:
-    """Record new runs, or find what became of them if the ledger has them already.
+def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run]) -> list[Run]:
+    """Record new runs, or go on with them if the ledger has them already.
 
-    `known` are the ledger's runs where they are read already; with `more`, they are earlier batches of the same
-    sweep. Those that a rebuilt ledger does not know are added. Raises `ConfigError` if it has others.
+    `known` are the ledger's runs that these must be, none for another batch of the same sweep. Those that a rebuilt
+    ledger does not know are added. Raises `ConfigError` if it has others.
     """
     works = {run.index: run.fingerprint for run in runs}
-    known = known or Reconciled([] if more else ledger.entries())
-    had = {} if more else {entry.number: entry for entry in known.entries}
-    if any(works.get(number) != entry.fingerprint for number, entry in had.items()):
+    had = {run.index: run for run in known}
+    if any(works.get(index) != run.fingerprint for index, run in had.items()):
         raise ConfigError(
             f"{ledger.directory} holds other runs",
             hint=f"python -m runner resume {word(str(ledger.directory))} goes on with those; for others, give "
             "the command with another directory and reuse=true, which pays for nothing that is there",
         )
     if new := [run for run in runs if run.index not in had]:
-        ledger.add(_entry(ledger, run) for run in new)
-    going = [known.taken_up(run, had[run.index]) if run.index in had else run for run in runs]
+        ledger.add(new)
+    going = [gone_on(run, had[run.index]) if run.index in had else run for run in runs]
     if ledger.copy_of is not None and (paying := sum(run.open and run.pays for run in going)):
         raise CopyError(ledger.directory, ledger.copy_of, paying)
     return going
-
-
-def _entry(ledger: Ledger, run: Run) -> Entry:
-    try:
-        directory = run_directory(os.path.relpath(run.directory, ledger.directory))
-    except ValueError as error:
-        raise ConfigError(
-            f"run {run.index} would be written to {run.directory}, outside of {ledger.directory}; nothing was sent",
-            hint="hydra.sweep.subdir='${hydra.job.num}'",
-        ) from error
-    return Entry(run.index, directory, run.fingerprint, run.config, run.overrides, run.label)
 
 
 def has_ledger(directory: Path) -> bool:

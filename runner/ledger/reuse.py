@@ -34,8 +34,8 @@ class Reuse:
 
     def find(self, work: str, but: Path) -> Result | None:
         """The finished run that did the work of this fingerprint, if its files are whole; never the one in `but`."""
-        for place, number in self._known().get(work, ()):
-            found = self._whole(place, number)
+        for place, index in self._known().get(work, ()):
+            found = self._whole(place, index)
             if found is not None and found[0].resolve() != but.resolve():
                 return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
         return None
@@ -44,8 +44,8 @@ class Reuse:
         if self._places is None:
             self._places = {}
             for place in shelved(self._root):
-                for work, number in self._finished(place):
-                    self._places.setdefault(work, []).append((place, number))
+                for work, index in self._finished(place):
+                    self._places.setdefault(work, []).append((place, index))
         return self._places
 
     def _finished(self, place: Path) -> list[tuple[str, int]]:
@@ -57,21 +57,21 @@ class Reuse:
             self._leave_out(place, error)
             return []
 
-    def _whole(self, place: Path, number: int) -> tuple[Path, Result] | None:
+    def _whole(self, place: Path, index: int) -> tuple[Path, Result] | None:
         """Return a run's directory and record if every file is still what it was."""
         try:
             with Ledger(place, readonly=True) as ledger:
-                entry = ledger.entry(number)
+                run = ledger.run(index)
         except LedgerError as error:
             self._leave_out(place, error)
             return None
-        directory = place / entry.directory
-        if entry.result is None:
+        if run.earlier is None:
             return None
-        if not entry.result.artifacts:
-            self._leave_out(place, f"the record of run {number} names no file of its own")
+        if not run.earlier.artifacts:
+            self._leave_out(place, f"the record of run {index} names no file of its own")
             return None
-        return (directory, entry.result) if all(_same(directory, each) for each in entry.result.artifacts) else None
+        whole = all(_same(run.directory, each) for each in run.earlier.artifacts)
+        return (run.directory, run.earlier) if whole else None
 
     def _leave_out(self, place: Path, error: LedgerError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))

@@ -12,7 +12,6 @@ from pathlib import Path
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
-from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.ledger import Ledger, LedgerError, LedgerIndex, has_ledger, shelved
 from runner.ledger.book import NAME as LEDGER
@@ -201,13 +200,7 @@ def _alone(directory: Path) -> Sweep:
 def _recorded(directory: Path) -> Sweep:
     now = time.time()
     with Ledger(directory, readonly=True) as ledger:
-        runs = [
-            (
-                directory / entry.directory,
-                entry.result or planned(Run(entry.number, entry.config, directory, entry.overrides), now),
-            )
-            for entry in ledger.entries()
-        ]
+        runs = [(run.directory, run.earlier or planned(run, now)) for run in ledger.runs()]
     return Sweep(directory, runs, running=at_work(directory))
 
 

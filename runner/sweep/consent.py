@@ -155,4 +155,4 @@ def payable(runs: Iterable[Run]) -> PlannedCost:
 
 def _spent(place: Path, budget: Budget) -> float:
     with Ledger(place, readonly=True) as ledger:
-        return spent_by((entry.result for entry in ledger.entries() if entry.result is not None), budget)
+        return spent_by((run.earlier for run in ledger.runs() if run.earlier is not None), budget)

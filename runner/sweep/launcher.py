@@ -98,7 +98,7 @@ class RunnerLauncher(Launcher):
             # The runs of earlier batches were made by this process.
             before = NOTHING if self._earlier else reconcile(ledger)
             print_problems(before.problems)
-            runs = entered(ledger, new, known=before, more=bool(self._earlier))
+            runs = entered(ledger, new, before.runs)
             outcome = execute(
                 runs,
                 dict.fromkeys((run.directory for run in runs), ledger),

@@ -18,8 +18,9 @@ from runner.artifacts.result_file import read_result
 from runner.compose.documents import read_saved
 from runner.config import Problem, RunConfig, load
 from runner.display import print_problems
+from runner.engine.run import Run
 from runner.errors import ConfigError
-from runner.ledger import Entry, Ledger, LedgerIndex, fingerprint, has_ledger
+from runner.ledger import Ledger, LedgerIndex, fingerprint, has_ledger
 from runner.ledger.book import NAME, salvaged
 from runner.ledger.lock import locked
 from runner.ledger.ownership import refuse_owner
@@ -52,19 +53,19 @@ def rebuild(directory: Path, say: Callable[[str], object]) -> int:
         shutil.rmtree(place, ignore_errors=True)
         with disk_errors(place):
             (place / "old").mkdir(parents=True)
-        entries, problems = _found(directory, _remains(directory, place / "old"))
-        if not entries:
+        runs, problems = _found(directory, _remains(directory, place / "old"))
+        if not runs:
             raise ConfigError(
                 f"{directory} holds no {RESULT} and no ledger that can be read", hint="python -m runner ls"
             )
-        with Ledger(place) as ledger:
-            ledger.add(entries)
-            ledger.save_all((entry.number, entry.result) for entry in entries if entry.result is not None)
+        with Ledger(directory, file=place / NAME) as ledger:
+            ledger.add(runs)
+            ledger.save_all((run.index, run.earlier) for run in runs if run.earlier is not None)
         kept = _set_aside(directory)
         publish(place / NAME, directory / NAME)
     print_problems(problems)
-    states = Counter(entry.status.value for entry in entries)
-    say(f"{directory / NAME} was built anew; {len(entries):,} runs: {_counted(states)}; nothing was sent")
+    states = Counter(run.status.value for run in runs)
+    say(f"{directory / NAME} was built anew; {len(runs):,} runs: {_counted(states)}; nothing was sent")
     if kept is not None:
         say(f"the damaged one is kept as {kept}")
     say(f"python -m runner resume {word(os.fspath(directory))} goes on with these runs")
@@ -89,8 +90,8 @@ def _counted(states: Counter[str]) -> str:
     return ", ".join(f"{count:,} {status}" for status, count in states.items())
 
 
-def _remains(directory: Path, place: Path) -> list[Entry]:
-    """What can still be read of the damaged ledger, or of the one that was set aside last, from a copy in `place`."""
+def _remains(directory: Path, place: Path) -> list[Run]:
+    """Return what can still be read of the damaged ledger, or of the one set aside last, from a copy in `place`."""
     aside = sorted(path for path in directory.glob(f"{NAME}.damaged-*") if not path.name.endswith(_SIDE_FILES))
     sources = [path for path in (directory / NAME, *aside[-1:]) if path.is_file() and not path.is_symlink()]
     for source in sources[:1]:
@@ -99,13 +100,13 @@ def _remains(directory: Path, place: Path) -> list[Entry]:
                 file = source.with_name(f"{source.name}{ending}")
                 if file.is_file() and not file.is_symlink():
                     shutil.copyfile(file, place / f"{NAME}{ending}")
-        return salvaged(place / NAME)
+        return salvaged(place / NAME, directory)
     return []
 
 
-def _found(directory: Path, remains: list[Entry]) -> tuple[list[Entry], list[Problem]]:
-    """Return every run that anything tells of, by number, and what could not be read."""
-    entries = {entry.number: entry for entry in remains}
+def _found(directory: Path, remains: list[Run]) -> tuple[list[Run], list[Problem]]:
+    """Return every run that anything tells of, by index, and what could not be read."""
+    runs = {run.index: run for run in remains}
     problems: list[Problem] = []
     doubtful: list[Path] = []
     for place in sorted({*run_directories(directory, frozenset({RESULT, ".hydra"}))}):
@@ -115,33 +116,33 @@ def _found(directory: Path, remains: list[Entry]) -> tuple[list[Entry], list[Pro
             problems += [Problem("", str(error), severity="warning")] if (place / RESULT).exists() else []
             doubtful.append(place)
             continue
-        name = os.path.relpath(place, directory)
         if not 0 <= told.index < _MOST_RUNS:
             message = f"{place} was left out: no run has the number that its {RESULT} tells"
             problems.append(Problem("", message, severity="warning"))
             continue
         # The file lies there; what a damaged ledger says of the same place is another run's, or wrong.
-        entries = {number: each for number, each in entries.items() if number == told.index or each.directory != name}
-        entries[told.index] = _better(entries.get(told.index), _entry(told, name))
-    known = {entry.directory for entry in entries.values() if entry.result is not None}
+        runs = {index: each for index, each in runs.items() if index == told.index or each.directory != place}
+        runs[told.index] = _better(runs.get(told.index), _run(told, place))
+    known = {run.directory for run in runs.values() if run.earlier is not None}
     for place in doubtful:
-        if os.path.relpath(place, directory) not in known:
-            problems += _add_doubtful(entries, directory, place)
-    return sorted(entries.values(), key=lambda entry: entry.number), problems
+        if place not in known:
+            problems += _add_doubtful(runs, directory, place)
+    return sorted(runs.values(), key=lambda run: run.index), problems
 
 
-def _better(known: Entry | None, told: Entry) -> Entry:
+def _better(known: Run | None, told: Run) -> Run:
     """Return the one of two records of a run that was written later."""
     if known is None:
         return told
-    if told.result is None or not ahead(told.result, known.result):
+    if told.earlier is None or not ahead(told.earlier, known.earlier):
         return known
     same = same_work(told.config, known.config)
-    return replace(known, directory=told.directory, result=told.result) if same else told
+    return replace(known, directory=told.directory, earlier=told.earlier) if same else told
 
 
-def _entry(told: Result, directory: str) -> Entry:
-    return Entry(told.index, directory, _work(told.config), told.config, tuple(told.overrides), result=told)
+def _run(told: Result, directory: Path) -> Run:
+    work = _work(told.config)
+    return Run(told.index, told.config, directory, tuple(told.overrides), fingerprint=work, earlier=told)
 
 
 def _work(config: RunConfig) -> str:
@@ -152,10 +153,9 @@ def _work(config: RunConfig) -> str:
         return f"unknown-{config.request.kind}-{os.urandom(8).hex()}"
 
 
-def _add_doubtful(entries: dict[int, Entry], directory: Path, place: Path) -> Iterator[Problem]:
+def _add_doubtful(runs: dict[int, Run], directory: Path, place: Path) -> Iterator[Problem]:
     """Take a run for uncertain whose directory was made and has no record: its request may have left."""
-    name = os.path.relpath(place, directory)
-    known = next((entry for entry in entries.values() if os.path.normpath(entry.directory) == name), None)
+    known = next((run for run in runs.values() if run.directory == place), None)
     if known is None:
         config = _saved_config(place)
         if config is None:
@@ -163,9 +163,10 @@ def _add_doubtful(entries: dict[int, Entry], directory: Path, place: Path) -> It
                 "", f"{place} was left out: neither its {RESULT} nor its {_HYDRA} can be read", None, "warning"
             )
             return
-        free = int(name) if name.isdecimal() and int(name) not in entries else max(entries, default=-1) + 1
-        known = Entry(free, name, _work(config), config)
-    entries[known.number] = replace(known, result=in_doubt(known, place, f"its directory has no {RESULT} to read"))
+        name = os.path.relpath(place, directory)
+        free = int(name) if name.isdecimal() and int(name) not in runs else max(runs, default=-1) + 1
+        known = Run(free, config, place, fingerprint=_work(config))
+    runs[known.index] = replace(known, earlier=in_doubt(known, f"its directory has no {RESULT} to read"))
 
 
 def _saved_config(place: Path) -> RunConfig | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -21,12 +20,12 @@ from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import (
     CopyError,
-    Entry,
     Ledger,
     LedgerIndex,
     Reconciled,
     entered,
     fingerprint,
+    gone_on,
     has_ledger,
     keep_copy,
     may_pass,
@@ -90,7 +89,7 @@ def _resume(
         ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
         found = {ledger: reconcile(ledger) for ledger in ledgers}
         for ledger, known in found.items():
-            refuse_unknown(ledger.directory, known.entries)
+            refuse_unknown(ledger.directory, known.runs)
             print_problems(known.problems)
         runs, owners = _runs(found, consent, overrides)
         if not runs:
@@ -101,7 +100,7 @@ def _resume(
             _print_dry_run(runs)
             return 0
         copied, copy_error = _copied(runs, owners, directory, consent)
-        findings = [*_links(runs, owners), *_findings(runs), *_changed_inputs(runs, ledgers)]
+        findings = [*_links(runs, owners), *_findings(runs), *_changed_inputs(runs)]
         if not any(run.open for run in runs):
             say("nothing to do")
         unaffordable, objection = agree_to_rest(runs)
@@ -231,7 +230,7 @@ def _begin_ledger(directory: Path) -> None:
     work = fingerprint(result.config)
     run = Run(result.index, result.config, directory, tuple(result.overrides), fingerprint=work)
     with recording(directory) as ledger:
-        entered(ledger, [run])
+        entered(ledger, [run], ledger.runs())
         ledger.save(run.index, result)
 
 
@@ -239,36 +238,34 @@ def _runs(
     reconciled: Mapping[Ledger, Reconciled], consent: Consent, overrides: Sequence[str]
 ) -> tuple[list[Run], dict[Path, Ledger]]:
     runs, owners = [], {}
-    found = [(ledger, known, entry) for ledger, known in reconciled.items() for entry in known.entries]
-    for ledger, known, entry in found:
-        config = _changed(entry, overrides, len(found)) if overrides else entry.config
-        place = ledger.directory / entry.directory
-        began = Run(entry.number, config, place, label=entry.label, fingerprint=entry.fingerprint)
-        run = _run(known, entry, consent, began)
+    found = [(ledger, run) for ledger, known in reconciled.items() for run in known.runs]
+    for ledger, known in found:
+        config = _changed(known, overrides, len(found)) if overrides else known.config
+        run = _run(replace(known, config=config), known, consent)
         runs.append(run)
         owners[run.directory] = ledger
     return sorted(runs, key=lambda run: run.index), owners
 
 
-def _run(known: Reconciled, entry: Entry, consent: Consent, run: Run) -> Run:
-    result = entry.result
+def _run(run: Run, known: Run, consent: Consent) -> Run:
+    result = known.earlier
     return replace(
-        known.taken_up(run, entry),
+        gone_on(run, known),
         again=consent.retry_failed and result is not None and _may_be_retried(result),
-        job=dict(consent.adopt).get(entry.number),
+        job=dict(consent.adopt).get(run.index),
         # Of what is lost from now on, the user knows nothing yet.
         resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
     )
 
 
-def _changed(entry: Entry, overrides: Sequence[str], total: int) -> RunConfig:
+def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:
     """Return the saved config with what may change about it: everything that is not paid."""
-    config, problems = load(apply(entry.config.model_dump(mode="json"), overrides))
+    config, problems = load(apply(run.config.model_dump(mode="json"), overrides))
     if config is None:
         raise PreflightError([Finding(None, problem) for problem in problems], total)
-    if not _same_work(config, entry.config):
+    if not _same_work(config, run.config):
         raise ConfigError(
-            f"{' '.join(overrides)} would change what run {entry.number} is paid for",
+            f"{' '.join(overrides)} would change what run {run.index} is paid for",
             hint="resume goes on with the same work; start a new run, or: python -m runner repeat RUN_DIR key=value",
         )
     return config
@@ -308,7 +305,7 @@ def _links(runs: Sequence[Run], owners: Mapping[Path, Ledger]) -> Iterator[Findi
         if not run.open:
             continue
         place = owners[run.directory].directory
-        linked = [run.directory] if leads_elsewhere(place, os.path.relpath(run.directory, place)) else []
+        linked = [run.directory] if leads_elsewhere(place, run.directory) else []
         linked += [run.directory / name for name in linked_files(run.directory)]
         if linked:
             yield Finding(run.index, Problem("", f"{linked[0]} is a link, and would be written through", "remove it"))
@@ -318,13 +315,12 @@ def _names_files(request: RequestConfig) -> bool:
     return any(getattr(request, name, None) for name in ("image_list", "mask_image", "markup_image"))
 
 
-def _changed_inputs(runs: Sequence[Run], ledgers: Sequence[Ledger]) -> Iterator[Finding]:
+def _changed_inputs(runs: Sequence[Run]) -> Iterator[Finding]:
     """Runs that would now be paid for something else than they were planned for: a file that they name is another."""
-    works = dict(row for ledger in ledgers for row in ledger.ask("SELECT number, fingerprint FROM runs"))
     for run in runs:
         if run.open and run.pays and _names_files(run.config.request):
             with suppress(ConfigError):  # one that is gone has been said
-                if fingerprint(run.earlier.config if run.earlier else run.config) != works[run.index].partition("#")[0]:
+                if fingerprint(run.earlier.config if run.earlier else run.config) != run.fingerprint.partition("#")[0]:
                     message = "an input file is no longer the one that the run was planned with"
                     yield Finding(run.index, Problem("request.image_list", message, "put it back, or start a new run"))
 

@@ -16,7 +16,7 @@ from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
 from runner.config import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
-from runner.ledger import Entry, Ledger, fingerprint, recording
+from runner.ledger import Ledger, fingerprint, recording
 
 BEGAN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint=None, retryable=True)
@@ -33,9 +33,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shelve(here: Path, loaded: Callable[..., RunConfig]) -> Callable[..., Path]:
     """Write the ledger of a sweep: one run for each state, `usd` for each request."""
 
-    def record(entry: Entry, status: str, usd: float | None, error: ErrorRecord | None) -> Result:
+    def record(run: Run, status: str, usd: float | None, error: ErrorRecord | None) -> Result:
         paid = Attempt(number=1, started_at=BEGAN, usd=usd)
-        known = planned(Run(entry.number, entry.config, Path("0")), BEGAN.timestamp())
+        known = planned(run, BEGAN.timestamp())
         return known.model_copy(update={"status": RunStatus(status), "attempts": [paid], "error": error})
 
     def write(name: str, states: Sequence[str], *, provider: str = "openai", age: float = 0, usd: float | None = 0.4,
@@ -46,10 +46,10 @@ def shelve(here: Path, loaded: Callable[..., RunConfig]) -> Callable[..., Path]:
         with Ledger(place) as ledger:
             for number, status in enumerate(states):
                 replica = config.model_copy(update={"replica": number})
-                entry = Entry(number, str(number), fingerprint(replica), replica)
-                ledger.add([entry])
+                made = Run(number, replica, place / str(number), fingerprint=fingerprint(replica))
+                ledger.add([made])
                 if status != "planned":
-                    ledger.save(number, record(entry, status, usd, error))
+                    ledger.save(number, record(made, status, usd, error))
         changed = (place / "ledger.sqlite3").stat().st_mtime - age
         os.utime(place / "ledger.sqlite3", (changed, changed))
         return place

@@ -36,7 +36,7 @@ def content(place: Path) -> list[object]:
     """What the files say; SQLite counts in its own how often it was opened."""
     files = sorted(path for path in place.rglob("*") if path.is_file() and path.name != "ledger.sqlite3")
     with Ledger(place, readonly=True) as ledger:
-        return [*((path, path.read_bytes()) for path in files), *ledger.entries()]
+        return [*((path, path.read_bytes()) for path in files), *ledger.runs()]
 
 
 def test_it_explains_itself(capsys):

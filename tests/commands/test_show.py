@@ -113,8 +113,7 @@ def test_its_help_names_every_key_of_the_document(swept, document, capsys):
 def test_a_sweep_that_someone_is_at_work_on_is_shown_without_a_command(swept, shown, document):
     swept("replica=0,1")
     with Ledger(Path("outputs/sweep")) as ledger:
-        entry = ledger.entry(1)
-        ledger.save(1, entry.result.model_copy(update={"status": RunStatus.SUBMITTED}))
+        ledger.save(1, ledger.run(1).earlier.model_copy(update={"status": RunStatus.SUBMITTED}))
     with recording(Path("outputs/sweep")):
         text = shown("outputs/sweep")
         told = document("outputs/sweep")

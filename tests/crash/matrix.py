@@ -286,7 +286,7 @@ def summary(stories: Sequence[Story]) -> str:
 def _statuses(directory: Path) -> list[str]:
     try:
         with Ledger(directory, readonly=True) as ledger:
-            return [entry.status.value for entry in ledger.entries()]
+            return [run.status.value for run in ledger.runs()]
     except LedgerError:
         return []
 

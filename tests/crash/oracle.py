@@ -152,20 +152,20 @@ class Books:
         if not self.results:
             return
         with Ledger(self.directory, readonly=True) as ledger:
-            entries = ledger.entries()
-        for entry in entries:
-            place = self.directory / entry.directory
+            runs = ledger.runs()
+        for run in runs:
+            place = run.directory
             result = self.results.get(place)
             if result is None:
-                if entry.result is not None:
-                    yield f"{place} has no result.json, yet the ledger says {entry.status}"
-            elif entry.status.value == "planned" == result["status"]:
+                if run.earlier is not None:
+                    yield f"{place} has no result.json, yet the ledger says {run.status}"
+            elif run.status.value == "planned" == result["status"]:
                 # What was never begun says in its record what would be sent; the ledger need not.
                 continue
-            elif entry.result is None:
+            elif run.earlier is None:
                 yield f"{place}: result.json says {result['status']}, the ledger knows of no beginning"
-            elif entry.result != read_result(place):
-                yield f"{place}: result.json and the ledger differ ({result['status']}, {entry.status})"
+            elif run.earlier != read_result(place):
+                yield f"{place}: result.json and the ledger differ ({result['status']}, {run.status})"
 
 
 def _job_ids(result: Mapping[str, Any]) -> set[str]:

@@ -18,7 +18,7 @@ from runner.config import RunConfig, load
 from runner.config.shipped import directory
 from runner.engine.recorder import planned
 from runner.engine.run import Run
-from runner.ledger import Entry, Ledger, fingerprint
+from runner.ledger import Ledger, fingerprint
 
 NOW = 1_795_000_000.0
 
@@ -55,8 +55,7 @@ def video(loaded: Callable[..., RunConfig]) -> RunConfig:
 def result_of() -> Callable[..., Result]:
     """A run's record at a state."""
 
-    def make(entry: Entry, status: str = "verified", **facts: Any) -> Result:
-        run = Run(entry.number, entry.config, Path(entry.directory), entry.overrides, entry.label)
+    def make(run: Run, status: str = "verified", **facts: Any) -> Result:
         return planned(run, NOW).model_copy(update={"status": RunStatus(status), **facts})
 
     return make
@@ -71,9 +70,9 @@ def shelve(result_of: Callable[..., Result]) -> Callable[..., None]:
         with Ledger(directory) as ledger:
             for number, status in enumerate(states):
                 replica = config.model_copy(update={"replica": number})
-                entry = Entry(number, str(number), fingerprint(replica), replica)
-                ledger.add([entry])
+                run = Run(number, replica, directory / str(number), fingerprint=fingerprint(replica))
+                ledger.add([run])
                 if status != "planned":
-                    ledger.save(number, result_of(entry, status, **facts))
+                    ledger.save(number, result_of(run, status, **facts))
 
     return write

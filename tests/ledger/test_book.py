@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,110 +16,115 @@ from runner.artifacts.result import Attempt, ErrorRecord, Pending, Result, RunSt
 from runner.config import OpenAIConfig, RunConfig
 from runner.config.budget import Budget
 from runner.config.run import Fallback
+from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
-from runner.ledger import Entry, Ledger, LedgerError, fingerprint
+from runner.ledger import Ledger, LedgerError, fingerprint
 from runner.ledger.book import salvaged
 
 NAME = "ledger.sqlite3"
 
 
 @pytest.fixture
-def entries(video: RunConfig):
-    def make(count: int, first: int = 0) -> list[Entry]:
-        configs = [video.model_copy(update={"replica": number}) for number in range(first, first + count)]
-        return [Entry(config.replica, str(config.replica), fingerprint(config), config) for config in configs]
+def runs(video: RunConfig, tmp_path: Path):
+    def make(count: int, place: Path = tmp_path) -> list[Run]:
+        configs = [video.model_copy(update={"replica": number}) for number in range(count)]
+        return [planned_in(place, number, config) for number, config in enumerate(configs)]
 
     return make
+
+
+def planned_in(place: Path, index: int, config: RunConfig, **facts) -> Run:
+    return Run(index, config, place / str(index), **{"fingerprint": fingerprint(config), **facts})
 
 
 def files(directory: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in directory.iterdir()}
 
 
-def test_writes_are_synchronous_and_end_in_one_plain_file(tmp_path, entries, result_of):
+def test_writes_are_synchronous_and_end_in_one_plain_file(tmp_path, runs, result_of):
     with Ledger(tmp_path) as ledger:
         assert ledger.ask("PRAGMA synchronous") == [(2,)]
         assert ledger.ask("PRAGMA journal_mode") == [("wal",)]
-        (entry,) = entries(1)
-        ledger.add([entry])
-        ledger.save(0, result_of(entry))
+        (run,) = runs(1)
+        ledger.add([run])
+        ledger.save(0, result_of(run))
     assert [*files(tmp_path)] == [NAME]
     with Ledger(tmp_path, readonly=True) as ledger:
         assert ledger.ask("PRAGMA journal_mode") == [("delete",)]
-        assert [each.status for each in ledger.entries()] == [RunStatus.VERIFIED]
+        assert [each.status for each in ledger.runs()] == [RunStatus.VERIFIED]
 
 
-def test_what_was_saved_is_there_though_nothing_was_closed(tmp_path, entries, result_of):
+def test_what_was_saved_is_there_though_nothing_was_closed(tmp_path, runs, result_of):
     """A copy of the files is what the next process finds after a kill."""
     place, copy = tmp_path / "place", tmp_path / "copy"
     place.mkdir()
     copy.mkdir()
     with Ledger(place) as ledger:
-        (entry,) = entries(1)
-        ledger.add([entry])
-        ledger.save(0, result_of(entry, "submitted", job_id="video_1"))
+        (run,) = runs(1, place)
+        ledger.add([run])
+        ledger.save(0, result_of(run, "submitted", job_id="video_1"))
         for path in place.iterdir():
             (copy / path.name).write_bytes(path.read_bytes())
     with Ledger(copy) as ledger:
-        assert ledger.entry(0).result.job_id == "video_1"
+        assert ledger.run(0).earlier.job_id == "video_1"
 
 
-def test_reading_writes_nothing(tmp_path, entries):
+def test_reading_writes_nothing(tmp_path, runs):
     with Ledger(tmp_path) as ledger:
-        ledger.add(entries(3))
+        ledger.add(runs(3))
     before = files(tmp_path)
     with Ledger(tmp_path, readonly=True) as ledger:
-        assert len(ledger.entries()) == 3
+        assert len(ledger.runs()) == 3
         with pytest.raises(LedgerError, match="readonly"):
             ledger.ask("DELETE FROM runs")
     assert files(tmp_path) == before
 
 
-def test_a_reader_sees_what_a_writer_has_saved_so_far(tmp_path, entries, result_of):
+def test_a_reader_sees_what_a_writer_has_saved_so_far(tmp_path, runs, result_of):
     with Ledger(tmp_path) as writer:
-        (entry,) = entries(1)
-        writer.add([entry])
+        (run,) = runs(1)
+        writer.add([run])
         with Ledger(tmp_path, readonly=True) as reader:
-            writer.save(0, result_of(entry, "submitting"))
-            assert reader.entry(0).status is RunStatus.SUBMITTING
+            writer.save(0, result_of(run, "submitting"))
+            assert reader.run(0).status is RunStatus.SUBMITTING
 
 
-def test_runs_are_added_all_or_none(tmp_path, entries):
-    first, second, third = entries(3)
+def test_runs_are_added_all_or_none(tmp_path, runs):
+    first, second, third = runs(3)
     with Ledger(tmp_path) as ledger:
         with pytest.raises(DiskError):
-            ledger.add([first, second, Entry(9, first.directory, third.fingerprint, third.config)])
-        assert ledger.entries() == []
+            ledger.add([first, second, replace(third, index=9, directory=first.directory)])
+        assert ledger.runs() == []
         ledger.add([first, second])
-        assert ledger.entries() == [first, second]
+        assert ledger.runs() == [first, second]
 
 
-def test_the_same_work_again_is_numbered(tmp_path, entries):
-    (entry,) = entries(1)
-    again = [Entry(number, str(number), entry.fingerprint, entry.config) for number in range(3)]
+def test_the_same_work_again_is_numbered(tmp_path, runs):
+    (run,) = runs(1)
+    again = [planned_in(tmp_path, index, run.config) for index in range(3)]
     with Ledger(tmp_path) as ledger:
         ledger.add(again[:2])
         ledger.add(again[2:])
-        work = entry.fingerprint
-        assert [each.fingerprint for each in ledger.entries()] == [work, f"{work}#2", f"{work}#3"]
+        work = run.fingerprint
+        assert [each.fingerprint for each in ledger.runs()] == [work, f"{work}#2", f"{work}#3"]
         assert ledger.verified() == []
 
 
-def test_repetitions_are_known_as_the_same_work(tmp_path, entries, result_of):
-    (entry,) = entries(1)
+def test_repetitions_are_known_as_the_same_work(tmp_path, runs, result_of):
+    (run,) = runs(1)
     with Ledger(tmp_path) as ledger:
-        ledger.add([Entry(number, str(number), entry.fingerprint, entry.config) for number in range(2)])
-        ledger.save(1, result_of(entry))
-        assert ledger.verified() == [(entry.fingerprint, 1)]
+        ledger.add([planned_in(tmp_path, index, run.config) for index in range(2)])
+        ledger.save(1, result_of(run))
+        assert ledger.verified() == [(run.fingerprint, 1)]
 
 
-def test_jobs_of_now_and_before_are_known(tmp_path, entries, result_of):
-    (entry,) = entries(1)
-    planned = result_of(entry)
+def test_jobs_of_now_and_before_are_known(tmp_path, runs, result_of):
+    (run,) = runs(1)
+    planned = result_of(run)
     began = planned.timestamps["planned"]
     attempts = [Attempt(number=n, started_at=began, job_id=job) for n, job in enumerate(["video_1", None, "video_2"])]
     with Ledger(tmp_path) as ledger:
-        ledger.add([entry])
+        ledger.add([run])
         assert ledger.job_ids() == set()
         ledger.save(0, planned.model_copy(update={"job_id": "video_2", "attempts": attempts}))
         assert ledger.job_ids() == {"video_1", "video_2"}
@@ -161,26 +167,26 @@ def test_where_there_is_none_none_is_made_by_looking(tmp_path):
         "UPDATE runs SET result = '{}'",
     ],
 )
-def test_a_ledger_whose_content_makes_no_sense_is_said(tmp_path, entries, damage):
+def test_a_ledger_whose_content_makes_no_sense_is_said(tmp_path, runs, damage):
     with Ledger(tmp_path) as ledger:
-        ledger.add(entries(1))
+        ledger.add(runs(1))
         ledger._db.execute(damage)
         with pytest.raises(LedgerError, match="cannot be read") as told:
-            ledger.entries()
+            ledger.runs()
         assert "--rebuild" in told.value.hint
 
 
-def test_a_part_that_is_broken_costs_only_the_runs_that_have_it(tmp_path, entries, loaded):
+def test_a_part_that_is_broken_costs_only_the_runs_that_have_it(tmp_path, runs, loaded):
     other = loaded("model=sora-2-pro")
     with Ledger(tmp_path) as ledger:
-        ledger.add([*entries(3), Entry(3, "3", fingerprint(other), other)])
+        ledger.add([*runs(3), planned_in(tmp_path, 3, other)])
     with sqlite3.connect(tmp_path / NAME) as db:
         db.execute("UPDATE sections SET json = '{\"ki' WHERE json LIKE '%sora-2-pro%'")
-    assert [entry.number for entry in salvaged(tmp_path / NAME)] == [0, 1, 2]
+    assert [run.index for run in salvaged(tmp_path / NAME, tmp_path)] == [0, 1, 2]
 
 
-def test_a_full_disk_is_a_disk_error_and_what_was_written_stays(tmp_path, entries, result_of):
-    first, second = entries(2)
+def test_a_full_disk_is_a_disk_error_and_what_was_written_stays(tmp_path, runs, result_of):
+    first, second = runs(2)
     with Ledger(tmp_path) as ledger:
         ledger.add([first, second])
         ledger.save(0, result_of(first, "submitted", job_id="video_1"))
@@ -190,10 +196,10 @@ def test_a_full_disk_is_a_disk_error_and_what_was_written_stays(tmp_path, entrie
         with pytest.raises(DiskError, match="full"):
             ledger.save(1, result_of(second, **long))
         with pytest.raises(DiskError, match="full"):
-            ledger.add([Entry(2, "2", "f" * 64, first.config, ("x" * 100_000,))])
+            ledger.add([planned_in(tmp_path, 2, first.config, fingerprint="f" * 64, overrides=("x" * 100_000,))])
         ledger._db.execute("PRAGMA max_page_count = 100000")
         ledger.save(1, result_of(second, **long))
-        assert [each.status for each in ledger.entries()] == [RunStatus.SUBMITTED, RunStatus.VERIFIED]
+        assert [each.status for each in ledger.runs()] == [RunStatus.SUBMITTED, RunStatus.VERIFIED]
 
 
 def test_a_directory_that_cannot_be_written_is_a_disk_error(tmp_path):
@@ -201,15 +207,15 @@ def test_a_directory_that_cannot_be_written_is_a_disk_error(tmp_path):
         Ledger(tmp_path / "nowhere")
 
 
-def test_threads_may_save_at_the_same_time(tmp_path, entries, result_of):
-    runs = entries(20)
+def test_threads_may_save_at_the_same_time(tmp_path, runs, result_of):
+    many = runs(20)
     with Ledger(tmp_path) as ledger:
-        ledger.add(runs)
+        ledger.add(many)
         with ThreadPoolExecutor(8) as threads:
-            results = [result_of(run, job_id=f"video_{run.number}") for run in runs]
-            saves = [threads.submit(ledger.save, run.number, told) for run, told in zip(runs, results, strict=True)]
-            assert [save.result() for save in saves] == [None] * len(runs)
-        assert ledger.job_ids() == {f"video_{run.number}" for run in runs}
+            results = [result_of(run, job_id=f"video_{run.index}") for run in many]
+            saves = [threads.submit(ledger.save, run.index, told) for run, told in zip(many, results, strict=True)]
+            assert [save.result() for save in saves] == [None] * len(many)
+        assert ledger.job_ids() == {f"video_{run.index}" for run in many}
 
 
 NOW = "2026-11-23T09:30:00Z"
@@ -240,20 +246,20 @@ def changed(base: RunConfig, number: int, prompt: str, max_usd: float | None, *,
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(text, usd, st.booleans(), st.none() | facts, st.lists(text, max_size=2), text), max_size=5))
 def test_what_is_read_is_what_was_written(tmp_path_factory, video, result_of, drawn):
+    place = tmp_path_factory.mktemp("ledger")
     written = []
     for number, (prompt, max_usd, fallback, told, overrides, label) in enumerate(drawn):
         config = changed(video, number, prompt, max_usd, fallback=fallback)
-        entry = Entry(number, str(number), f"{number:064}", config, tuple(overrides), label)
-        result = None if told is None else Result.model_validate({**result_of(entry).model_dump(), **told})
-        written.append(Entry(*(getattr(entry, name) for name in Entry.__slots__[:-1]), result))
-    place = tmp_path_factory.mktemp("ledger")
+        run = Run(number, config, place / str(number), tuple(overrides), label, f"{number:064}")
+        result = None if told is None else Result.model_validate({**result_of(run).model_dump(), **told})
+        written.append(replace(run, earlier=result))
     with Ledger(place) as ledger:
         ledger.add(written)
-        for entry in written:
-            if entry.result is not None:
-                ledger.save(entry.number, entry.result)
+        for run in written:
+            if run.earlier is not None:
+                ledger.save(run.index, run.earlier)
     with Ledger(place, readonly=True) as ledger:
-        assert ledger.entries() == written
+        assert ledger.runs() == written
 
 
 SHIPPED = [
@@ -270,27 +276,25 @@ def test_two_hundred_runs_of_all_kinds_come_back_as_they_were(tmp_path, loaded, 
     kinds = [loaded(*overrides) for overrides in SHIPPED]
     configs = [kinds[number % len(kinds)].model_copy(update={"replica": number}) for number in range(200)]
     named = [(n, config, (f"replica={n}",), f"#{n}") for n, config in enumerate(configs)]
-    written = [Entry(n, str(n), fingerprint(config), config, lines, label) for n, config, lines, label in named]
+    written = [planned_in(tmp_path, n, config, overrides=lines, label=label) for n, config, lines, label in named]
     with Ledger(tmp_path) as ledger:
         ledger.add(written)
-        for entry in written:
-            ledger.save(entry.number, result_of(entry))
+        for run in written:
+            ledger.save(run.index, result_of(run))
         assert ledger.ask("SELECT count(*) FROM sections")[0][0] <= 3 * len(kinds), "each part is stored once"
     with Ledger(tmp_path, readonly=True) as ledger:
-        read = ledger.entries()
+        read = ledger.runs()
     assert [each.config for each in read] == configs
-    assert [each.result for each in read] == [result_of(entry) for entry in written]
+    assert [each.earlier for each in read] == [result_of(run) for run in written]
 
 
-def test_where_nothing_can_be_written_a_log_that_was_left_is_read_all_the_same(
-    tmp_path, entries, result_of, monkeypatch
-):
-    (entry,) = entries(1)
+def test_where_nothing_can_be_written_a_log_that_was_left_is_read_all_the_same(tmp_path, runs, result_of, monkeypatch):
+    (run,) = runs(1)
     left = tmp_path / "left"
     left.mkdir()
     with Ledger(tmp_path) as ledger:
-        ledger.add([entry])
-        ledger.save(0, result_of(entry, "submitted", job_id="video_1"))
+        ledger.add([run])
+        ledger.save(0, result_of(run, "submitted", job_id="video_1"))
         for name in (NAME, f"{NAME}-wal"):
             (left / name).write_bytes((tmp_path / name).read_bytes())
 
@@ -302,7 +306,7 @@ def test_where_nothing_can_be_written_a_log_that_was_left_is_read_all_the_same(
     monkeypatch.setattr("runner.ledger.book._opened", unwritable)
     before = files(left)
     with Ledger(left, readonly=True) as ledger:
-        assert ledger.entry(0).result.job_id == "video_1"
+        assert ledger.run(0).earlier.job_id == "video_1"
         with pytest.raises(LedgerError, match="readonly"):
             ledger.ask("DELETE FROM runs")
     assert files(left) == before

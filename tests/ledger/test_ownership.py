@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
-from runner.ledger import Entry, LockedError, fingerprint, recording
+from runner.ledger import LockedError, fingerprint, recording
 from runner.ledger import lock as lock_module
 from runner.ledger.book import NAME, Ledger, TakenOverError
 from runner.ledger.lock import at_work, locked, this_process
@@ -87,31 +88,31 @@ def test_a_lock_file_that_is_removed_is_made_again(place, monkeypatch):
 
 
 def test_a_process_whose_ledger_was_taken_over_writes_nothing_more(place, video, result_of):
-    entry = Entry(0, "0", fingerprint(video), video)
+    run = Run(0, video, place / "0", fingerprint=fingerprint(video))
     with recording(place) as ledger:
-        ledger.add([entry])
+        ledger.add([run])
         with closing(sqlite3.connect(place / NAME)) as db:
             db.execute("UPDATE facts SET json = json_set(json, '$.token', 'another') WHERE name = 'owner'")
             db.commit()
         with pytest.raises(TakenOverError, match="taken over") as told:
-            ledger.save(0, result_of(entry, "submitting"))
+            ledger.save(0, result_of(run, "submitting"))
         assert isinstance(told.value, DiskError)
-        assert ledger.entry(0).result is None
+        assert ledger.run(0).earlier is None
     with Ledger(place, readonly=True) as ledger:
         assert ledger.known_facts()["owner"]["token"] == "another", "what is another's stays"
 
 
 @pytest.mark.parametrize("replace", [False, True])
 def test_a_process_whose_ledger_file_is_gone_pays_nothing_more(place, video, result_of, replace):
-    entry = Entry(0, "0", fingerprint(video), video)
+    run = Run(0, video, place / "0", fingerprint=fingerprint(video))
     with recording(place) as ledger:
-        ledger.add([entry])
+        ledger.add([run])
         copy = shutil.copyfile(place / NAME, place / "copy")
         (place / NAME).unlink()
         if replace:
             copy.rename(place / NAME)
         with pytest.raises(TakenOverError, match="removed or replaced"):
-            ledger.save(0, result_of(entry, "submitting"))
+            ledger.save(0, result_of(run, "submitting"))
 
 
 def test_the_owner_that_ended_leaves_nothing(place):
@@ -131,7 +132,7 @@ def test_a_ledger_of_before_is_taken_over_as_it_is(place, video):
         assert ledger.known_facts() == {}
     with recording(place) as ledger:
         assert ledger.copy_of is None
-        ledger.add([Entry(0, "0", fingerprint(video), video)])
+        ledger.add([Run(0, video, place / "0", fingerprint=fingerprint(video))])
     with closing(sqlite3.connect(place / NAME)) as db:
         assert db.execute("PRAGMA user_version").fetchone() == (1,), "earlier versions can go on with it"
 

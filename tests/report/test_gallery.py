@@ -285,7 +285,7 @@ class Killed(Callback):
             place = Path(config.hydra.runtime.output_dir)
             with Ledger(place) as ledger:
                 lost = {"status": RunStatus.SUBMITTING, "job_id": None, "artifacts": []}
-                ledger.save(1, ledger.entry(1).result.model_copy(update=lost))
+                ledger.save(1, ledger.run(1).earlier.model_copy(update=lost))
             (place / "result.json").unlink()
 
 

@@ -57,13 +57,13 @@ def rewind(here: Path) -> Callable[..., Result]:
 
     def back(number: int, status: str, *, place: Path = here / "out", keep: bool = False, **facts: Any) -> Result:
         with Ledger(place) as ledger:
-            entry = ledger.entry(number)
+            saved = ledger.run(number)
             kept = {} if keep else {"artifacts": []}
-            result = entry.result.model_copy(update={"status": RunStatus(status), "error": None, **kept, **facts})
+            result = saved.earlier.model_copy(update={"status": RunStatus(status), "error": None, **kept, **facts})
             if status in ("submitting", "uncertain"):
                 result.job_id = result.attempts[-1].job_id = result.attempts[-1].ended_at = None
             ledger.save(number, result)
-        directory = place / entry.directory
+        directory = saved.directory
         for path in [] if keep else [*directory.glob("video*"), *directory.glob("thumbnail*")]:
             path.unlink()
         write_result(directory, result)

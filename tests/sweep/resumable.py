@@ -12,11 +12,11 @@ from runner.ledger import Ledger
 def states(directory: Path) -> list[str]:
     """Each run's status, which ledger and `result.json` agree on."""
     with Ledger(directory, readonly=True) as ledger:
-        entries = ledger.entries()
-    for entry in entries:
-        if entry.result is not None:
-            assert read_result(directory / entry.directory) == entry.result
-    return [entry.status.value for entry in entries]
+        runs = ledger.runs()
+    for each in runs:
+        if each.earlier is not None:
+            assert read_result(each.directory) == each.earlier
+    return [each.status.value for each in runs]
 
 
 def created(emulator) -> int:

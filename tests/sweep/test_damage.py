@@ -177,9 +177,9 @@ def test_what_is_spent_survives_and_the_ledger_s_own_rows_fill_what_files_do_not
         db.commit()
     assert again("--rebuild") == 0
     with Ledger(here / "out", readonly=True) as rebuilt:
-        entries = {entry.number: entry for entry in rebuilt.entries()}
-    assert [entries[n].status.value for n in range(3)] == ["verified", "submitted", "submitting"]
-    assert sum(attempt.usd for n in range(3) for attempt in entries[n].result.attempts) == pytest.approx(spent)
+        runs = {run.index: run for run in rebuilt.runs()}
+    assert [runs[n].status.value for n in range(3)] == ["verified", "submitted", "submitting"]
+    assert sum(attempt.usd for n in range(3) for attempt in runs[n].earlier.attempts) == pytest.approx(spent)
 
 
 def test_a_run_without_a_record_counts_as_uncertain_where_its_directory_was_made(sweep, here, emulator, capsys):

@@ -44,7 +44,7 @@ def test_finished_work_is_linked_and_costs_nothing(first, reused, here, emulator
     assert (result.reused_from, result.job_id) == ("outputs/first/0", first.job_id)
     assert "reuse saved $0.40" in capsys.readouterr().out
     with Ledger(here / "outputs/second", readonly=True) as ledger:
-        assert ledger.entry(0).result == result
+        assert ledger.run(0).earlier == result
     assert not [*here.rglob("*.part")]
 
 
