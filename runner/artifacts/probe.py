@@ -92,7 +92,7 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
 
 
 def _of_pictures(moving: MovingPicture, directory: Path, *, thumbnail: bool) -> Video:
-    """Return a WebP that moves, which FFmpeg does not play everywhere."""
+    """Return what a WebP that moves is; FFmpeg does not play it everywhere."""
     video = Video(
         media_type=moving.media_type,
         extension=moving.extension,
@@ -112,7 +112,7 @@ def _of_pictures(moving: MovingPicture, directory: Path, *, thumbnail: bool) -> 
 
 
 def _with_thumbnail(video: Video, small: VideoFrame | str, directory: Path) -> Video:
-    """Return a frame, or say in a text why there is none; the video is no less whole without it."""
+    """Return the video with its frame `small` as a thumbnail, or with why there is none; it is whole without it."""
     import av
 
     if isinstance(small, str):

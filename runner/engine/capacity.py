@@ -22,7 +22,7 @@ class Capacity:
         self._size = float(most)
         self._held: set[Hashable] = set()
         self._waiting: deque[tuple[Hashable, asyncio.Future[None]]] = deque()
-        self._stop_submitting = stop_event
+        self._stop_event = stop_event
         if stop_event is not None:
             stop_event.on_set(self._dismiss)
 
@@ -38,8 +38,8 @@ class Capacity:
 
     async def enter(self, holder: Hashable) -> None:
         """Wait for a free place and take it for `holder`; raises `StoppedError` if submitting ends before."""
-        if self._stop_submitting is not None:
-            self._stop_submitting.check()
+        if self._stop_event is not None:
+            self._stop_event.check()
         if not self._waiting and self.held < self.limit:
             self._held.add(holder)
             return
@@ -275,11 +275,11 @@ class StopEvent:
 
     @property
     def immediate(self) -> bool:
-        """Return whether even a request that was journalled as leaving must not leave."""
+        """Return whether even a request that was recorded as leaving must not leave."""
         return self._immediate
 
     def set(self, *, drain: bool = False) -> None:
-        """End submitting; with `drain`, what was journalled as leaving still leaves."""
+        """End submitting; with `drain`, what was recorded as leaving still leaves."""
         self._immediate = self._immediate or not drain
         self._event.set()
         for listener in self._listeners:

@@ -170,7 +170,7 @@ class Scheduler:
         self._searching: asyncio.Task[list[Found]] | None = None
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
-        self._halted = False
+        self._stopped = False
 
     async def run(self) -> Outcome:
         """Execute everything; returns when every run has ended or, after an interrupt, was put down safely."""
@@ -272,7 +272,7 @@ class Scheduler:
         """
         following = next_choice(recorder.run.config, recorder.result.status, error)
         waits = isinstance(self._outcome.stopped_by, BudgetError)
-        if following is None or (self._halted and not waits):
+        if following is None or (self._stopped and not waits):
             return None
         queue = self._queues.get(following.provider)
         if queue is None:
@@ -353,7 +353,7 @@ class Scheduler:
         return f"nothing more is submitted: {error}"
 
     def _stop_submitting(self, *, drain: bool = False) -> None:
-        self._halted = True
+        self._stopped = True
         for queue in self._queues.values():
             if queue.endpoint is not None:
                 queue.endpoint.stop_event.set(drain=drain)

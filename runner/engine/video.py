@@ -266,7 +266,7 @@ def refused_for_good(code: str | None) -> bool:
     return word.startswith(_REFUSED) or "badrequest" in word or "invalidrequest" in word
 
 
-_TRIES = 2
+_VARIANT_TRIES = 2
 """A finished video does not wait a minute for its pictures."""
 
 
@@ -287,7 +287,7 @@ async def _add(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job:
         return endpoint.provider.content(job, variant)
 
     stored, picture = await collect(
-        endpoint, recorder, opened, part, lambda stored: threads.media(examine, stored.path), tries=_TRIES
+        endpoint, recorder, opened, part, lambda stored: threads.media(examine, stored.path), tries=_VARIANT_TRIES
     )
     final = part.with_suffix(f".{picture.extension}")
     try:
@@ -298,7 +298,7 @@ async def _add(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job:
     recorder.add(image_artifact(final.name, stored, picture))
 
 
-_SECONDS = 30.0
+_DELETE_SECONDS = 30.0
 
 
 async def remove_remote(endpoint: Endpoint, recorder: RunRecorder, job_id: str) -> None:
@@ -318,9 +318,9 @@ async def remove_remote(endpoint: Endpoint, recorder: RunRecorder, job_id: str) 
     recorder.mark(RunStatus.VERIFIED)
     await recorder.write(durable=True)
     try:
-        async with endpoint.transfer(), asyncio.timeout(_SECONDS):
+        async with endpoint.transfer(), asyncio.timeout(_DELETE_SECONDS):
             await endpoint.provider.delete(job_id)
         recorder.result.remote_deleted = True
     except (RunnerError, TimeoutError) as error:
-        reason = str(error) or f"no answer within {_SECONDS:.0f} s"
+        reason = str(error) or f"no answer within {_DELETE_SECONDS:.0f} s"
         recorder.warn(f"job {job_id} was not deleted at the provider: {reason}")

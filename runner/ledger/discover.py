@@ -65,7 +65,7 @@ OUTPUTS = Path("outputs")
 
 
 def shelved(root: Path) -> Iterator[Path]:
-    """Return the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
+    """Yield the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 
     `root` itself may be a run's directory and that of all others too. Results may lie behind a link.
     """

@@ -255,7 +255,7 @@ def _unknown(place: Path, known: Sequence[Path]) -> Iterator[Path]:
 
 
 def run_directories(place: Path, names: frozenset[str] = frozenset({RESULT})) -> Iterator[Path]:
-    """Return the directories at or below `place` that hold one of the names and no ledger of their own."""
+    """Yield the directories at or below `place` that hold one of the names and no ledger of their own."""
     for folder, folders, files in os.walk(place):
         depth = len(Path(folder).relative_to(place).parts)
         if depth and NAME in files:

@@ -1,4 +1,4 @@
-"""Read what a server tells of how much it allows, and numbers and moments in its headers."""
+"""Read what a server tells of how much it allows, and numbers and moments in its headers and its JSON."""
 
 from __future__ import annotations
 
@@ -71,16 +71,15 @@ def retry_after(headers: Mapping[str, str], said: str = "") -> float | None:
 
 
 def wait_of(text: str) -> float | None:
-    """Return the seconds from now that a header means: a number, "6m0s", an HTTP or ISO date, Unix seconds.
+    """Return the seconds from now that a header means: a number, "6m0s", an HTTP or ISO date, a Unix time.
 
     None for what is none of these.
     """
     text, now = text.strip(), time.time()
     number = finite(text)
     if number is not None:
-        since_1970 = number / 1000 if number > _MILLISECONDS else number
-        ahead = since_1970 - now
-        return max(0.0, ahead if abs(ahead) <= _YEAR else number)
+        told = moment(number)
+        return max(0.0, number if told is None or abs(told - now) > _YEAR else told - now)
     if (seconds := duration(text)) is not None:
         return seconds
     date = date_of(text)
@@ -182,10 +181,6 @@ _REQUESTED = _any(r"\blimit:? ?([\d,]{1,20}).{0,60}?\brequested:? ?([\d,]{1,20})
 _NUMBER, _UNIT = r"\d{1,9}(?:\.\d{1,9})?", r"(?:ms|milli|s|m|h|d)[a-z]*(?![a-z])"
 _SPOKEN = rf"({_NUMBER}) ?({_UNIT})"
 _AGAIN = _any(rf"(?:again|retry|wait)(?: your request)?,? (?:in |after |for |at least )*((?:{_NUMBER} ?{_UNIT}[ ,]*)+)")
-_MILLISECONDS = 1e11
-"""Greater numbers of seconds since 1970 are milliseconds."""
-
-
 _LATEST = 4_102_444_800.0
 """The year 2100 in Unix seconds. What is later counts in other units."""
 

@@ -48,7 +48,7 @@ def check_images(config: RunConfig, request: ImageRequest) -> list[Problem]:
 
 
 def unreadable(key: str, image: str, *, fetched: bool, decoded: bool) -> Iterator[Problem]:
-    """Return why an image cannot be sent: it is not there or none or, if it is `decoded`, cut, damaged or too large.
+    """Yield why an image cannot be sent: it is not there or none or, if it is `decoded`, cut, damaged or too large.
 
     An address that is `fetched` by us must be an encrypted one.
     """

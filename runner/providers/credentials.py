@@ -176,6 +176,3 @@ def _header(provider: Keyed, name: str, text: str) -> Header:
     if not isinstance(provider, AzureOpenAIConfig) or provider.auth == "token" or name == AZURE_TOKEN_ENV:
         return "Authorization"
     return "Authorization" if provider.auth == "auto" and is_token(text) else "api-key"
-
-
-# Servers without keys take any word, as in EMPTY or x: those are no secrets, and messages are full of them.

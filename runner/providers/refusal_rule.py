@@ -134,7 +134,7 @@ def worded_refusal(answer: Answer, call: Call) -> ProviderError | None:
         return None
     if _GATEWAY_KEY.covers(answer):
         return _GATEWAY_KEY.error(answer, call)
-    # OtherRuns a message may quote a prompt that speaks of blocked users.
+    # Elsewhere a message may quote a prompt that speaks of blocked users.
     forbidden = answer.status in (401, 403, 451)
     rule = next((rule for rule in _FORBIDDEN if answer.words & rule.words or (forbidden and rule.covers(answer))), None)
     return None if rule is None else rule.error(answer, call)
