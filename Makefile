@@ -38,22 +38,25 @@ demo: $(VENV)/.installed   ## install, then make one emulated video
 
 # Many tests wait, so that there are more processes than cores; files in their order, as the longest has few tests.
 PROCESSES = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
+PYTEST = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.installed-test   ## run every test
-	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python $(PYTEST)
 
 QUICK := tests/artifacts tests/display tests/doctor tests/engine tests/ledger tests/providers tests/test_*.py
 quick: $(VENV)/.installed-test   ## the tests of a minute, for every save
-	@$(BIN)/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(QUICK)
+	@$(BIN)/python $(PYTEST) $(QUICK)
 
 # With the next Hydra and OmegaConf, in a copy of the environment; what cannot be had is said and passes.
 NEXT := .venv-next
 NEXT_TESTS := tests/compose tests/sweep/test_sweep.py tests/sweep/test_replicas.py tests/app/test_earlier_sweeps.py \
 	tests/app/test_own_config.py tests/commands/test_resume.py
+# A copy of before pyproject.toml changed lacks what that names: it is made anew.
 test-next: $(VENV)/.installed-test   ## what composes, sweeps and resumes, with the pre-releases of Hydra and OmegaConf
-	@test -x $(NEXT)/bin/python || cp -a $(VENV) $(NEXT)
+	@test -x $(NEXT)/bin/python && test ! pyproject.toml -nt $(NEXT)/.copied || \
+		{ rm -rf $(NEXT) && cp -a $(VENV) $(NEXT) && touch $(NEXT)/.copied; }
 	@if $(NEXT)/bin/python -m pip install --quiet --disable-pip-version-check \
 		'hydra-core>=1.4.0rc3,<1.5' 'omegaconf>=2.4.1rc1,<2.5' >$(NEXT)/installing 2>&1; \
-	then $(NEXT)/bin/python -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder $(NEXT_TESTS); \
+	then $(NEXT)/bin/python $(PYTEST) $(NEXT_TESTS); \
 	else echo "the next Hydra was not tested: it cannot be installed: $$(tail -n 1 $(NEXT)/installing | cut -c 1-200)"; fi
 
 check: $(VENV)/.installed-test audit   ## lint (ruff's S rules are bandit's), format, types and known vulnerabilities
@@ -87,7 +90,7 @@ soak-strange: RUNS = 20
 soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd manners, killed, damaged and resumed: SEEDS=9 FIRST=7
 	@nice $(BIN)/python tests/crash/soak_strange.py --seeds $(SEEDS) --first $(FIRST) --runs $(RUNS)
 
-screenshots: $(VENV)/.installed-test   ## the README's pictures of the gallery, anew from an emulated sweep
+screenshots: $(VENV)/.installed-test   ## the README's pictures of the page, anew from an emulated sweep
 	@$(BIN)/python tests/browser/screenshots.py
 
 clean:   ## remove the virtual environment and the caches; outputs/ stays

@@ -268,6 +268,10 @@ class ExpiredError(RunnerError):
     """Tell that the job was paid, and the provider says that it no longer keeps it or its file."""
 
 
+TOO_LARGE = "too_large"
+"""The `code` for a file beyond what anything generates: asking for it again is of no use."""
+
+
 class ArtifactError(RunnerError):
     """Tell that a downloaded file stayed incomplete or does not decode."""
 

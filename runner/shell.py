@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 _PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)
 _ACTIVE = re.compile(r'["$`]|\\(?=[\\"$`\n]|\Z)')
@@ -24,3 +25,14 @@ def word(text: str) -> str:
 def line(words: Iterable[str]) -> str:
     """Return a command of these words."""
     return " ".join(map(word, words))
+
+
+def command(name: str, directory: Path, *more: str) -> str:
+    """Return a command of the runner on a directory, as in `python -m runner resume DIR`."""
+    return line(["python", "-m", "runner", name, str(directory), *more])
+
+
+def shown(path: Path) -> Path:
+    """Return a path as one types it where one stands: relative, if it lies below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

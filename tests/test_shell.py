@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.shell import line, word
+from runner.shell import command, line, shown, word
 
 texts = st.text(alphabet=st.characters(exclude_categories=("Cs",), exclude_characters="\0"))
 biting = st.text(alphabet=st.sampled_from("\\\\\\${}'\"`!#&|;<>*?~ \n\ta="))
@@ -43,3 +44,14 @@ def test_quotes_are_as_few_as_possible(text, typed):
 def test_no_earlier_command_is_called_up(text):
     typed = word(f"!{text}")
     assert not typed.startswith('"')
+
+
+def test_a_command_names_its_directory_as_the_shell_wants_it():
+    assert command("resume", Path("out", "a b"), "--rebuild") == "python -m runner resume 'out/a b' --rebuild"
+
+
+def test_a_path_is_shown_from_where_one_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert shown(tmp_path / "out") == Path("out")
+    assert shown(tmp_path) == Path()
+    assert shown(tmp_path.parent) == tmp_path.parent

@@ -96,10 +96,6 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
-TOO_LARGE = "too_large"
-"""The error's code for a file beyond what anything generates: asking for it again is of no use."""
-
-
 MIN_FREE_BYTES = 64 * 1024 * 1024
 """A long 1080p clip, its `.part` and the records beside it."""
 

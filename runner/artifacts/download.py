@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote_to_bytes
 
-from runner.errors import ArtifactError
+from runner.errors import TOO_LARGE, ArtifactError
 
-from .atomic import TOO_LARGE, discard, disk_errors
+from .atomic import discard, disk_errors
 from .result import Pending
 
 MAX_BYTES = 8 * 1024**3

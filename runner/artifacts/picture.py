@@ -12,9 +12,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import ArtifactError
+from runner.errors import TOO_LARGE, ArtifactError
 
-from .atomic import TOO_LARGE, write_bytes
+from .atomic import write_bytes
 
 if TYPE_CHECKING:
     from av.video import VideoFrame

@@ -7,9 +7,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import ArtifactError, DiskError
+from runner.errors import TOO_LARGE, ArtifactError, DiskError
 
-from .atomic import TOO_LARGE
 from .picture import MovingPicture, Thumbnail, moving_picture, small_frame, write_frame, write_thumbnail
 
 if TYPE_CHECKING:

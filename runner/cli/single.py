@@ -19,6 +19,7 @@ from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
+from runner.shell import shown
 from runner.sweep.consent import agree, agree_to_new, agree_to_prompts, payable
 from runner.sweep.foreign import unkept
 from runner.tracking import Tracking
@@ -130,18 +131,12 @@ class _Task:
 def _execute(run: Run) -> Outcome:
     from runner.sweep.execution import execute
 
-    place = _shown(run.directory)
+    place = shown(run.directory)  # the runner never changes directory
     with Tracking(place) as tracking, recording(place) as ledger:
         before = reconcile(ledger)
         print_problems(before.problems)
         runs = entered(ledger, [replace(run, directory=place)], before.runs)
         return execute(runs, {place: ledger}, directory=place, observers=[tracking.observer(runs)])
-
-
-def _shown(directory: Path) -> Path:
-    """Relative to where the user stands, if it lies below; the runner never changes directory."""
-    here = Path.cwd()
-    return directory.relative_to(here) if directory.is_relative_to(here) else directory
 
 
 def _refuse(problems: Sequence[Problem | None]) -> None:

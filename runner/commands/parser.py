@@ -10,7 +10,7 @@ from typing import NoReturn
 from runner.artifacts.result_file import NAME
 from runner.config import did_you_mean
 from runner.errors import ConfigError
-from runner.shell import word
+from runner.shell import command
 
 _UNKNOWN = re.compile(r"unrecognized arguments: (?P<first>\S+)")
 _FLAG = re.compile(r"--[\w-]+")
@@ -35,9 +35,11 @@ class Parser(argparse.ArgumentParser):
 _NAMES_THEM = "python -m runner ls names the runs and sweeps that are there"
 
 
-def refuse_file(path: Path, command: str) -> None:
+def refuse_file(path: Path, name: str) -> None:
     """Raise `ConfigError` for a file, with the command on the directory that it lies in."""
+    from runner.ledger import has_ledger  # help needs none
+
     if path.is_file():
-        holds_run = any((path.parent / name).is_file() for name in (NAME, "ledger.sqlite3"))
-        hint = f"its directory: python -m runner {command} {word(str(path.parent))}" if holds_run else _NAMES_THEM
-        raise ConfigError(f"{path} is a file; {command} takes a directory", hint=hint)
+        holds_run = (path.parent / NAME).is_file() or has_ledger(path.parent)
+        hint = f"its directory: {command(name, path.parent)}" if holds_run else _NAMES_THEM
+        raise ConfigError(f"{path} is a file; {name} takes a directory", hint=hint)

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from runner.artifacts.result import Result, environment
-from runner.artifacts.result_file import read_result
+from runner.artifacts.result_file import NAME, read_result
 from runner.cli.slips import refuse_slips
 from runner.compose.directory_name import started
 from runner.compose.preflight import Finding, PreflightError
@@ -18,7 +18,7 @@ from runner.compose.value import apply
 from runner.config import ModelConfig, RunConfig, load
 from runner.config.shipped import option
 from runner.errors import ConfigError
-from runner.shell import word
+from runner.shell import command
 
 from .parser import Parser, refuse_file
 
@@ -27,9 +27,9 @@ def main(arguments: Sequence[str]) -> int:
     """Run it in a new directory and say what differs now; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.run_dir, "repeat")
-    command = f"python -m runner repeat {word(str(parsed.run_dir))}"
-    refuse_slips(parsed.overrides, command=command, saved=True)
-    refuse_broken_prompts(parsed.overrides, command=command)
+    typed = command("repeat", parsed.run_dir)
+    refuse_slips(parsed.overrides, command=typed, saved=True)
+    refuse_broken_prompts(parsed.overrides, command=typed)
     result = _saved(parsed.run_dir)
     config = _config(result, parsed.overrides)
     for difference in differences(result, config):
@@ -62,13 +62,11 @@ def _model_differences(config: RunConfig) -> list[str]:
 
 
 def _saved(directory: Path) -> Result:
-    if (directory / "multirun.yaml").exists() or (directory / "0" / "result.json").exists():
-        hint = f"name one of its runs: python -m runner repeat {word(str(directory / '0'))}"
+    if (directory / "multirun.yaml").exists() or (directory / "0" / NAME).exists():
+        hint = f"name one of its runs: {command('repeat', directory / '0')}"
         raise ConfigError(f"{directory} is a sweep", hint=hint)
-    if not (directory / "result.json").is_file():
-        raise ConfigError(
-            f"{directory} is no run's directory: it has no result.json", hint="python -m runner ls names them"
-        )
+    if not (directory / NAME).is_file():
+        raise ConfigError(f"{directory} is no run's directory: it has no {NAME}", hint="python -m runner ls names them")
     return read_result(directory)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.cli.slips import refuse_slips
 from runner.compose.prompt_guard import refuse_broken_prompts
-from runner.shell import word
+from runner.shell import command
 
 from .parser import Parser, refuse_file
 
@@ -17,9 +17,9 @@ def main(arguments: Sequence[str]) -> int:
     """Resume, and return the exit code of the whole sweep."""
     parsed = _parser().parse_intermixed_args(arguments)
     refuse_file(parsed.dir, "resume")
-    command = f"python -m runner resume {word(str(parsed.dir))}"
-    refuse_slips(parsed.overrides, command=command, saved=True)
-    refuse_broken_prompts(parsed.overrides, command=command)
+    typed = command("resume", parsed.dir)
+    refuse_slips(parsed.overrides, command=typed, saved=True)
+    refuse_broken_prompts(parsed.overrides, command=typed)
     if parsed.rebuild:
         from runner.sweep.rebuilding import rebuild
 

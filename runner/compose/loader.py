@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.config.shipped import directory as shipped
 from runner.errors import ConfigError
-from runner.shell import line
+from runner.shell import line, shown
 from runner.text_file import read_text
 
 
@@ -198,7 +198,7 @@ def refuse_own_files(own: Path, options: Iterable[tuple[str, str]]) -> None:
         if unread := sorted((own / group).glob("*.yml")):
             raise ConfigError(
                 f"{shown(unread[0])} would not be read: config files end in .yaml; nothing was sent",
-                hint=line(["mv", shown(unread[0]), shown(unread[0].with_suffix(".yaml"))]),
+                hint=line(["mv", *map(str, (shown(unread[0]), shown(unread[0].with_suffix(".yaml"))))]),
             )
     for group, name in options:
         _refuse_passed_over(own, group, name)
@@ -209,17 +209,11 @@ def misplaced(own: Path, group: str, name: str) -> str | None:
     for path in _named(own, group, name):
         place = own / group / f"{name}.yaml"
         if path.parent == place.parent:
-            return f"config files end in .yaml: {line(['mv', shown(path), shown(place)])}"
+            return f"config files end in .yaml: {line(['mv', str(shown(path)), str(shown(place))])}"
         if path.parent.name == group and path.suffix == ".yaml":
-            return f"{shown(path)} is read with {line(['--config-dir', shown(path.parent.parent)])}"
-        return f"{shown(path)} lies in another place: {line(['mv', shown(path), shown(place)])}"
+            return f"{shown(path)} is read with {line(['--config-dir', str(shown(path.parent.parent))])}"
+        return f"{shown(path)} lies in another place: {line(['mv', str(shown(path)), str(shown(place))])}"
     return None
-
-
-def shown(path: Path) -> str:
-    """Return a path as one types it where one stands."""
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def _refuse_passed_over(own: Path, group: str, name: str) -> None:

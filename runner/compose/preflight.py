@@ -14,7 +14,7 @@ from runner.config.problem import ranges
 from runner.config.run import check_choices
 from runner.config.tracking import missing_packages
 from runner.errors import ConfigError
-from runner.shell import word
+from runner.shell import command
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
@@ -215,7 +215,7 @@ def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Fi
         if others:
             message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
             hint = (
-                f"python -m runner resume {word(str(place))}, or choose another hydra.sweep.dir, "
+                f"{command('resume', place)}, or choose another hydra.sweep.dir, "
                 "with reuse=true for what is there already"
             )
             yield Finding(None, Problem("hydra.sweep.dir", message, hint))

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.artifacts.result import Artifact, Result
 from runner.config.problem import ranges
 from runner.results.money import how_to_go_on, money
-from runner.shell import word
+from runner.shell import command
 
 from .line import clean
 from .reason import groups, warned
@@ -73,7 +73,7 @@ def _single(result: Result, directory: Path, resumed_by: Path, running: str | No
     if not result.artifacts:
         yield Line(f"  details: {directory / 'result.json'}")
     else:
-        yield Line(f"{money([result])}  ·  python -m runner repeat {word(str(directory))}")
+        yield Line(f"{money([result])}  ·  {command('repeat', directory)}")
 
 
 def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:

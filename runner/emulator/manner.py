@@ -18,7 +18,6 @@ WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "widt
 REAL = frozenset({"fps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"})
 FLAGS = frozenset({"generate_sound", "enhance_prompt"})
 OBJECTS = frozenset({"lora", "extra_params", "image_reference"})
-TEXTS = frozenset({"negative_prompt", "aspect_ratio", "quality", "reference_url", "resolution"})
 
 _SHARED = {
     "seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "fps", "guidance_scale",

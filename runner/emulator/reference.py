@@ -12,7 +12,6 @@ from PIL import Image, UnidentifiedImageError
 from runner.emulator.surface import Refusal
 
 IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
-FRAME_RATE = 24
 
 
 def image_size(content: bytes, param: str) -> tuple[int, int]:

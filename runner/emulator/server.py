@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
@@ -151,11 +151,6 @@ class CuttableProtocol(H11Protocol):
 
         wrapped: Any = app
         self.app = wrapped
-
-
-def as_app(app: ASGIApp) -> Any:  # Any: see above
-    """Return the application as uvicorn's Config wants to see it."""
-    return app
 
 
 class EmulatorThread:

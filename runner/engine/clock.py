@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from tenacity import RetryCallState, Retrying, wait_exponential
+from tenacity import RetryCallState
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -64,8 +64,8 @@ class RealClock:
         await asyncio.sleep(seconds)
 
 
-_NONE = Retrying()
-"""To which retrying a wait belongs, as tenacity asks, where it belongs to none."""
+_DOUBLINGS = 60
+"""Beyond every cap, and before numbers that overflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +81,9 @@ class Backoff:
 
     def wait(self, clock: Clock) -> Callable[[RetryCallState], float]:
         """Return the wait after each attempt, as tenacity takes it."""
-        longest = wait_exponential(multiplier=self.base, max=self.cap)
-        return lambda state: longest(state) * (self.floor + (1 - self.floor) * clock.random())
+        return lambda state: self.seconds(state.attempt_number, clock)
 
     def seconds(self, failures: int, clock: Clock) -> float:
         """Return the wait after so many failures in a row, the first being 1, of something that is no single call."""
-        state = RetryCallState(_NONE, None, (), {})
-        state.attempt_number = failures
-        return self.wait(clock)(state)
+        longest = min(self.base * 2.0 ** min(failures - 1, _DOUBLINGS), self.cap)
+        return longest * (self.floor + (1 - self.floor) * clock.random())

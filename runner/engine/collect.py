@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
-from runner.artifacts.atomic import TOO_LARGE, discard
+from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, download
-from runner.errors import ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
+from runner.errors import TOO_LARGE, ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
 from runner.providers.base import FORBIDDEN, Content
 
 from .clock import Backoff

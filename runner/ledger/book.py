@@ -21,7 +21,7 @@ from runner.artifacts.result import Result, RunStatus
 from runner.config import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
-from runner.shell import word
+from runner.shell import command, shown
 
 NAME = "ledger.sqlite3"
 VERSION = 1
@@ -357,9 +357,7 @@ def _without(path: Path) -> str:
 
 def rebuilding(place: Path) -> str:
     """Return the command that builds the ledger in `place` anew."""
-    here = Path.cwd()
-    shown = place.relative_to(here) if place.is_relative_to(here) else place
-    return f"python -m runner resume {word(os.fspath(shown))} --rebuild"
+    return command("resume", shown(place), "--rebuild")
 
 
 def _begin(path: Path) -> None:

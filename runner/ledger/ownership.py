@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import ConfigError
-from runner.shell import word
+from runner.shell import command
 
 from .book import NAME, Ledger, LedgerError, Original
 from .lock import LockedError, is_alive, is_local, named, this_process
@@ -62,11 +62,10 @@ class CopyError(ConfigError):
 
     def __init__(self, directory: Path, original: Original, count: int) -> None:
         runs, them = ("1 run", "it") if count == 1 else (f"{count:,} runs", "them")
-        here, there = word(os.fspath(directory)), word(os.fspath(original.directory))
         super().__init__(
             f"{directory} is a copy of {original}, which may have paid for {runs} since; nothing was sent for {them}",
-            hint=f"python -m runner resume {there} goes on in the original{' there' if original.host else ''}\n"
-            f"python -m runner resume {here} --copied pays for {them} here, too",
+            hint=f"{command('resume', original.directory)} goes on in the original{' there' if original.host else ''}\n"
+            f"{command('resume', directory, '--copied')} pays for {them} here, too",
         )
 
 

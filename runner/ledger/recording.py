@@ -12,7 +12,7 @@ from runner.artifacts.result_file import write_result
 from runner.engine.run import Run
 from runner.engine.store import Record
 from runner.errors import ConfigError
-from runner.shell import word
+from runner.shell import command
 
 from .book import NAME, Ledger
 from .lock import locked
@@ -40,7 +40,7 @@ def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run]) -> list[R
     if any(works.get(index) != run.fingerprint for index, run in had.items()):
         raise ConfigError(
             f"{ledger.directory} holds other runs",
-            hint=f"python -m runner resume {word(str(ledger.directory))} goes on with those; for others, give "
+            hint=f"{command('resume', ledger.directory)} goes on with those; for others, give "
             "the command with another directory and reuse=true, which pays for nothing that is there",
         )
     if new := [run for run in runs if run.index not in had]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from pathlib import Path
 import runner.errors
 from runner.artifacts.result import RunStatus
 from runner.errors import RunnerError, UnexpectedAnswerError
-from runner.shell import word
+from runner.shell import command
 
 from .book import NAME, Ledger, LedgerError
 from .discover import written_at
@@ -27,7 +26,6 @@ AND json_extract(sections.json, '$.kind') != 'emulator'"""
 _FAILURES = """
 SELECT DISTINCT json_extract(result, '$.error.type'), json_extract(result, '$.error.retryable') FROM runs
 WHERE status IN ('failed', 'expired', 'cancelled') AND json_extract(result, '$.error.type') IS NOT NULL"""
-RESUME = "python -m runner resume"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ def may_pass(kind: str, *, retryable: bool) -> bool:
 def go_on(states: Mapping[RunStatus, int], directory: Path, *, retryable: bool) -> str | None:
     """Return the command that brings runs in these states further, None if none does."""
     left = {status for status, count in states.items() if count}
-    resume = f"{RESUME} {word(os.fspath(directory))}"
+    resume = command("resume", directory)
     if any(status.unfinished and status is not RunStatus.UNCERTAIN for status in left):
         return resume
     if RunStatus.UNCERTAIN in left:

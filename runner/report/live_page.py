@@ -21,7 +21,7 @@ from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.ledger.budget import counted
 from runner.results.reading import Sweep
-from runner.shell import word
+from runner.shell import command
 
 from .page import Shell, encoded_json, page_data
 from .page_model import PageModel, PageState
@@ -84,7 +84,7 @@ def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
 
 def not_written(directory: Path, error: Exception) -> Problem:
     """That a sweep's page is not up to date, and why."""
-    again = f"python -m runner report {word(str(directory))}"
+    again = command("report", directory)
     hint = f"no run is touched by that; {again} makes the page again"
     return Problem("", f"{directory / NAME} is not up to date: {error}", hint, "warning")
 

@@ -15,12 +15,11 @@ from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
 from runner.config import Budget, RunConfig
-from runner.ledger.summary import RESUME
 from runner.results.money import how_to_go_on, under
 from runner.results.reading import Sweep
 from runner.results.totals import group_of, totals
 from runner.results.varying import varying
-from runner.shell import word
+from runner.shell import command, word
 
 from .cell import Place, RelativePaths, address, cell
 from .config_diff import HOW, ConfigDiff
@@ -248,7 +247,7 @@ class PageState:
             return None
         way = sweep.resumed_by(sweep.directory)
         if number in self._busy:  # for whoever finds it stopped
-            return f"{RESUME} {word(str(way))}"
+            return command("resume", way)
         pairs = zip(self._exhibition.owners, self._results, strict=True)
         own = [result for owner, result in pairs if owner == number]
         if any(result.error is not None and result.error.type == "BudgetError" for result in own):

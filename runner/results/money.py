@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config import Budget, Estimate, reserved
-from runner.shell import word
+from runner.shell import command
 
 _FREE = "emulator"
 
@@ -59,7 +59,7 @@ def how_to_go_on(results: Sequence[Result], directory: Path) -> str | None:
     if "budget.max_usd_per_run" in keys:
         needed = max(spent([r], budget) + _next(r) for key, r in short if key == "budget.max_usd_per_run")
         limits.append(f"budget.max_usd_per_run={rounded_up(needed)}")
-    return f"python -m runner resume {word(str(directory))} {' '.join(limits)}"
+    return f"{command('resume', directory)} {' '.join(limits)}"
 
 
 def _paid(results: Sequence[Result]) -> Iterator[str]:

@@ -17,7 +17,7 @@ from runner.ledger import Ledger, LedgerError, LedgerIndex, has_ledger, shelved
 from runner.ledger.book import NAME as LEDGER
 from runner.ledger.discover import walk
 from runner.ledger.lock import at_work
-from runner.shell import word
+from runner.shell import command, shown
 
 Found = tuple[Path, Result]
 """A run's directory and what is known of it."""
@@ -96,7 +96,7 @@ def sweep_at(directory: Path) -> Sweep:
         if len(below.sweeps) != 1 or below.unreadable:
             raise ConfigError(
                 f"{directory} is neither a run nor a sweep, but holds some",
-                hint=f"python -m runner ls {word(os.fspath(directory))} names them",
+                hint=f"{command('ls', directory)} names them",
             )
         (found,) = below.sweeps
     if not found.runs:
@@ -116,12 +116,6 @@ def runs_in(directories: Iterable[Path]) -> tuple[list[Found], list[ConfigError]
         else:
             found += known.runs if known else []
     return found, unreadable
-
-
-def shown(directory: Path) -> Path:
-    """Relative to where the user stands, if it lies below."""
-    here = Path.cwd()
-    return directory.relative_to(here) if directory.is_relative_to(here) else directory
 
 
 def _without_runs(sweeps: Sequence[Sweep]) -> ConfigError:

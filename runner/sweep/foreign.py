@@ -13,7 +13,7 @@ from runner.config import Budget, Problem
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import has_ledger
 from runner.ledger.book import NAME as LEDGER
-from runner.shell import word
+from runner.shell import command, word
 
 PLANNED = "planned.json"
 """In the sweep's directory: those of its runs, relative to it; each has a ledger of its own from when it is begun."""
@@ -51,7 +51,7 @@ def begun_otherwise(sweep: Path, runs: Iterable[Path], *, own: bool) -> list[Pro
     if not any(os.path.isfile(place / LEDGER) for place in places):  # noqa: PTH113 - too long a name is none
         return []
     what = "was begun under another hydra/launcher" + ", or its runs were resumed one by one" * own
-    hint = f"python -m runner resume {word(str(sweep))}, or choose another hydra.sweep.dir"
+    hint = f"{command('resume', sweep)}, or choose another hydra.sweep.dir"
     return [Problem("hydra.sweep.dir", f"{sweep} {what}", hint)]
 
 

@@ -25,7 +25,7 @@ from runner.ledger.book import NAME, salvaged
 from runner.ledger.lock import locked
 from runner.ledger.ownership import refuse_owner
 from runner.ledger.reconciliation import ahead, in_doubt, run_directories, same_work
-from runner.shell import word
+from runner.shell import command
 
 from .foreign import PLANNED
 
@@ -68,7 +68,7 @@ def rebuild(directory: Path, say: Callable[[str], object]) -> int:
     say(f"{directory / NAME} was built anew; {len(runs):,} runs: {_counted(states)}; nothing was sent")
     if kept is not None:
         say(f"the damaged one is kept as {kept}")
-    say(f"python -m runner resume {word(os.fspath(directory))} goes on with these runs")
+    say(f"{command('resume', directory)} goes on with these runs")
     if (directory / "multirun.yaml").is_file():
         say("runs of the sweep that never began are not among them: the sweep's own command, given again, adds those")
     return 0
@@ -79,7 +79,7 @@ def _refuse(directory: Path) -> None:
     if not directory.is_dir():
         raise ConfigError(f"there is no directory {directory}", hint="python -m runner ls")
     if (directory / PLANNED).is_file():
-        hint = f"python -m runner resume {word(os.fspath(directory))} names one that is damaged"
+        hint = f"{command('resume', directory)} names one that is damaged"
         raise ConfigError(f"each run of {directory} has a ledger of its own; each is built anew alone", hint=hint)
     known = None if has_ledger(directory) else LedgerIndex().find(directory.resolve())
     if known is not None:

@@ -36,9 +36,9 @@ from runner.ledger import (
     shelved,
 )
 from runner.ledger.budget import spent
-from runner.ledger.reconciliation import leads_elsewhere, linked_files
+from runner.ledger.reconciliation import leads_elsewhere, linked_files, same_work
 from runner.providers.job import backend_id, is_id
-from runner.shell import word
+from runner.shell import command, shown
 from runner.tracking import Tracking
 
 from .consent import PlannedCost, agree_to_rest, payers
@@ -141,7 +141,7 @@ def _objections(
     if objection is not None:
         flags = " --retry-failed" * consent.retry_failed + " --resubmit-uncertain" * consent.resubmit_uncertain
         enough, _, _ = (objection.hint or "").partition(" ")
-        objection.hint = f"python -m runner resume {word(str(directory))} {enough}{flags}"
+        objection.hint = f"{command('resume', directory)} {enough}{flags}"
         yield objection
     if findings:
         yield _HeldError(findings, total)
@@ -177,11 +177,11 @@ def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
     if not expired:
         return ""
     numbers = ranges([result.index for result in expired])
-    first = word(str(_shown(places[expired[0].index])))
+    first = command("repeat", shown(places[expired[0].index]))
     price = Estimate.total(result.cost.estimated_usd for result in expired)
     return (
         f"expired: run{'s' * (len(expired) > 1)} {numbers}; --retry-failed does not pay for "
-        f"{'them' if len(expired) > 1 else 'it'} again, which would cost {price}: python -m runner repeat {first}"
+        f"{'them' if len(expired) > 1 else 'it'} again, which would cost {price}: {first}"
     )
 
 
@@ -199,7 +199,7 @@ def _places(directory: Path) -> list[Path]:
     known = LedgerIndex().find(directory.resolve())
     if known is not None:
         named = "this directory" if directory.resolve() == Path.cwd() else directory
-        hint = f"python -m runner resume {word(str(_shown(known[0])))}"
+        hint = command("resume", shown(known[0]))
         raise ConfigError(f"{named} is one run of a sweep", hint=hint)
     if (directory / NAME).is_file():
         _begin_ledger(directory)
@@ -211,14 +211,12 @@ def _places(directory: Path) -> list[Path]:
         raise NotBegunError(directory, left)
     below = {path.parent for path in directory.glob("*/ledger.sqlite3")}
     if below and not alone:
-        raise ConfigError(
-            f"{directory} holds {len(below)} sweeps or runs", hint=f"python -m runner ls {word(str(directory))}"
-        )
+        raise ConfigError(f"{directory} holds {len(below)} sweeps or runs", hint=command("ls", directory))
     if alone:
         raise ConfigError(
             f"{directory} has no ledger; {len(alone)} of its runs have a {NAME}, from which it can be built anew",
             hint=f"{rebuilding(directory)}\nor, each run alone:\n"
-            + "\n".join(f"python -m runner resume {word(str(run))}" for run in alone[:_NAMED])
+            + "\n".join(command("resume", run) for run in alone[:_NAMED])
             + f"\nand so on for {len(alone) - _NAMED} more" * (len(alone) > _NAMED),
         )
     raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
@@ -263,7 +261,7 @@ def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:
     config, problems = load(apply(run.config.model_dump(mode="json"), overrides))
     if config is None:
         raise PreflightError([Finding(None, problem) for problem in problems], total)
-    if not _same_work(config, run.config):
+    if not _paid_alike(config, run.config):
         raise ConfigError(
             f"{' '.join(overrides)} would change what run {run.index} is paid for",
             hint="resume goes on with the same work; start a new run, or: python -m runner repeat RUN_DIR key=value",
@@ -271,17 +269,13 @@ def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:
     return config
 
 
-def _same_work(config: RunConfig, saved: RunConfig) -> bool:
+def _paid_alike(config: RunConfig, saved: RunConfig) -> bool:
     """Return whether both would pay for the same, with their fallbacks too."""
     if len(config.choices) != len(saved.choices):
         return False
     pairs = zip(config.choices, saved.choices, strict=True)
     # What is plainly equal is not built: a file that it names may be gone, which is no matter of the overrides.
-    return all(_work(one) == _work(other) or fingerprint(one) == fingerprint(other) for one, other in pairs)
-
-
-def _work(config: RunConfig) -> tuple[object, ...]:
-    return config.provider, config.model, config.request, config.replica
+    return all(same_work(one, other) or fingerprint(one) == fingerprint(other) for one, other in pairs)
 
 
 def _may_be_retried(result: Result) -> bool:
@@ -331,8 +325,3 @@ def _restore(run: Run) -> None:
     if (hydra / "config.yaml").exists() or hydra.is_symlink() or (run.recorded and run.directory.is_symlink()):
         return
     Documents(run.config.model_dump(mode="json"), run.overrides).write(hydra)
-
-
-def _shown(directory: Path) -> Path:
-    here = Path.cwd()
-    return directory.relative_to(here) if directory.is_relative_to(here) else directory

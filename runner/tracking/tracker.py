@@ -16,7 +16,7 @@ from runner.config.tracking import MlflowTracking, NoTracking, WandbTracking
 from runner.display import clean, print_problems
 from runner.display.output import say
 from runner.engine.run import Event, Observer, Run
-from runner.shell import word
+from runner.shell import command
 
 from .facts import run_facts, sweep_facts, without_credentials
 from .store import Facts, Known, Register, Store
@@ -119,7 +119,7 @@ class Tracker:
         else:
             reason, slow = f"it did not get on for {patience:g} s", True
         message = f"{self._config.kind} has not recorded everything: {reason}; runs and their files are not affected"
-        again = f"python -m runner resume {word(str(self._directory))}"
+        again = command("resume", self._directory)
         longer = f" tracking.patience_seconds={patience * _LONGER:g}" * slow
         print_problems([Problem("tracking", message, f"{again}{longer} sends the rest", "warning")])
 

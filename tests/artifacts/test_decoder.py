@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.atomic import TOO_LARGE
 from runner.artifacts.decoder import Decoder
 from runner.artifacts.probe import probe
-from runner.errors import ArtifactError
+from runner.errors import TOO_LARGE, ArtifactError
 
 READY = "import sys, os; print('{}', flush=True); line = sys.stdin.readline()\n"
 

@@ -12,11 +12,10 @@ import zlib
 import pytest
 from PIL import Image
 
-from runner.artifacts.atomic import TOO_LARGE
 from runner.artifacts.download import decode
 from runner.artifacts.picture import MAX_PIXELS, examine
 from runner.artifacts.probe import probe
-from runner.errors import ArtifactError
+from runner.errors import TOO_LARGE, ArtifactError
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="6" height="4">{}</svg>'
 
