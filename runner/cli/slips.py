@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runner.compose.prompt_guard import PROMPT_KEYS, printed_as_it_is, quoted
+from runner.compose.prompt_guard import PROMPT_KEYS, ends_prompt, printed_as_it_is, quoted
 from runner.compose.secret_guard import refuse_in_arguments
 from runner.config import did_you_mean
 from runner.config.shipped import Group, names
@@ -136,6 +136,8 @@ def _tails(words: Sequence[str]) -> set[int]:
         is_key_of_next = place + 1 < len(words) and words[place + 1].startswith("=")
         if "=" in word:
             inside = _key(word) in PROMPT_KEYS
+        elif ends_prompt(word):
+            inside = False
         elif inside and not is_key_of_next:
             tails.add(place)
     return tails

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.compose.loader import GROUPS, misplaced
+from runner.compose.prompt_guard import quoted
 from runner.config import Problem, did_you_mean, known_keys
 from runner.config.loading import kinds_of
 from runner.config.shipped import directory
@@ -152,7 +153,7 @@ def _several(lines: str) -> Problem:
     key, _, value = typed.partition("=")
     hint = f"a sweep over them: python -m runner -m {word(typed)}"
     if key.endswith("prompt"):
-        hint += "; one text: " + word(f"{key}='{value}'")
+        hint += "; one text: " + quoted(key, value)
     elif key.endswith("_list"):
         hint += "; one list: " + word(f"{key}=[{value}]")
     return Problem(key, f"{value[:80]} would be several runs", hint)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
 _NO_NAME = re.compile(r"(?<!\\)(?:\\\\)*\$\{(?![A-Za-z_.$])[^}]*\}?")
 """What looks like an interpolation, and names no key of any config: a price, for one."""
+_DELETION = re.compile(r"~[A-Za-z_][\w./@-]*")
+"""`~key`; a price of ~5 dollars is none."""
 _LONGEST = 1000
 """Characters of a command that somebody copies from a terminal; beyond, a file is the better place."""
 PROMPT_KEYS = frozenset({"request.prompt", "request.negative_prompt"})
@@ -29,13 +31,18 @@ def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m
         key, found, text = override.partition("=")
         if not found or key.lstrip("+") not in PROMPT_KEYS:
             continue
-        tail = list(itertools.takewhile(lambda each: "=" not in each and each[:1] != "~", overrides[place + 1 :]))
+        tail = list(itertools.takewhile(lambda each: not ends_prompt(each), overrides[place + 1 :]))
         whole = " ".join([text, *tail])
         reason = _split(whole) if tail else _misread(override, text)
         if reason:
             rest = [*overrides[:place], *overrides[place + 1 + len(tail) :]]
             said = _hint(key, _unquoted(whole), f"{command} {line(rest)}".strip())
             raise ConfigError(f"{key}: {reason}: {whole[:80]!r}", hint=said)
+
+
+def ends_prompt(word: str) -> bool:
+    """Return whether a word is an override, and no part of a prompt before it that the shell has split."""
+    return "=" in word or _DELETION.fullmatch(word) is not None
 
 
 def unheard(overrides: Sequence[str], request: object) -> list[Problem]:

@@ -14,7 +14,8 @@ def asks_for_several(config: DictConfig) -> bool:
 def sweep_overrides(config: DictConfig) -> list[str]:
     """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it."""
     from hydra.core.hydra_config import HydraConfig
+    from hydra.core.override_parser.types import Quote, QuotedString
 
     HydraConfig.instance().set_config(config)
-    directory = str(config.hydra.run.dir).replace("\\", "\\\\").replace("'", "\\'")
-    return [f"hydra.sweep.dir='{directory}'", "hydra.sweeper.params=null"]
+    directory = QuotedString(str(config.hydra.run.dir), Quote.single).with_quotes()
+    return [f"hydra.sweep.dir={directory}", "hydra.sweeper.params=null"]

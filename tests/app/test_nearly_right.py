@@ -9,6 +9,7 @@ from PIL import Image
 
 from runner.app import run
 from runner.commands.catalog import COMMANDS
+from runner.compose.prompt_guard import quoted
 
 NEARLY = [
     (["request.prompt=A", "red", "fox"], "A red fox"),
@@ -54,6 +55,7 @@ NEARLY = [
     (["request.duration_seconds=4,8"], "python -m runner -m request.duration_seconds=4,8"),
     (["request.duration_seconds=range(4,13,4)"], "-m 'request.duration_seconds=range(4,13,4)'"),
     (["request.prompt=fox,cat"], "\"request.prompt='fox,cat'\""),
+    (["request.prompt='fox','cat'"], "one text: " + quoted("request.prompt", "'fox','cat'")),
     (["-m", "request.duration_seconds=4,", "8"], "-m request.duration_seconds=4,8"),
     (["-m", "request.duration_seconds=4", "8"], "-m request.duration_seconds=4,8"),
     (["request.prompt_file=~/prompt.txt"], f"request.prompt_file={Path.home()}/prompt.txt"),

@@ -21,6 +21,7 @@ FOX = "\"request.prompt='A red fox'\""
         ("request.prompt: A red fox", FOX),
         ("request.prompt = A red fox dry_run = true", f"{FOX} dry_run=true"),
         ("request.prompt= A red fox", FOX),
+        ("request.prompt = A red fox ~budget", f"{FOX} '~budget'"),
         ("request.duration_seconds=4, 8", "request.duration_seconds=4,8"),
         ("request.duration_seconds=4 8 12", "request.duration_seconds=4,8,12"),
         ("request.duration_seconds=4 ,8 model=sora-2", "request.duration_seconds=4,8 model=sora-2"),

@@ -43,8 +43,8 @@ def test_replicas_of_replicas_are_all_different(sweep, here: Path) -> None:
 
 def test_one_run_becomes_a_sweep_in_its_own_directory(sweep, here: Path, emulator) -> None:
     overrides = arguments(emulator, "unused", ())[:-1]
-    assert run([*overrides, "request.number_of_videos=3", "hydra.run.dir='my\\' \"dir'"]) == 0
-    assert told(here / "my' \"dir") == [(0, 0, 1), (1, 1, 1), (2, 2, 1)]
+    assert run([*overrides, "request.number_of_videos=3", "hydra.run.dir='my\\' \"d\\ir'"]) == 0
+    assert told(here / "my' \"d\\ir") == [(0, 0, 1), (1, 1, 1), (2, 2, 1)]
     assert not (here / "unused").exists()
 
 
