@@ -1,12 +1,10 @@
-"""The command line as a user types it: a real process in an empty directory."""
+"""The command line as a user types it: a process of its own in an empty directory."""
 
 from __future__ import annotations
 
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.command_line import command_line
 
 QUICK = ("provider.latency=0.05", "provider.poll_interval=0.05")
 """What makes the emulator's default of two seconds bearable in tests."""
@@ -67,17 +66,7 @@ def cli(tmp_path) -> Cli:
 
     def call(*arguments: str, **variables: str) -> Done:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("OPENAI_", "AZURE_", "HYDRA_"))}
-        command = [sys.executable, "-W", "error", "-m", "runner", *arguments]
-        done = subprocess.run(
-            command,
-            cwd=tmp_path,
-            env={**environment, "COLUMNS": "120", **variables},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+        done = command_line(arguments, tmp_path, {**environment, "COLUMNS": "120", **variables}, strict=True)
         return Done(done.returncode, done.stdout, done.stderr, tmp_path)
 
     return call

@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ from runner.emulator.faults import Rule
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 from runner.report.page import Shell, encoded_json
+from tests.command_line import command_line
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LOCAL = ("file:", "data:", "blob:", "about:")
@@ -151,8 +150,7 @@ def sweep(place: Path, name: str, overrides: Sequence[str], **settings: Any) -> 
 def command(place: Path, *arguments: str, codes: Sequence[int] = (0,)) -> str:
     """What a command line prints: a process of its own, as the browser's event loop is running in this one."""
     environment = {**os.environ, "OPENAI_API_KEY": "an-emulated-key"}
-    typed = [sys.executable, "-m", "runner", *arguments]
-    done = subprocess.run(typed, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    done = command_line(arguments, place, environment)
     assert done.returncode in codes, done.stderr
     return done.stdout
 
