@@ -62,7 +62,7 @@ def task(config: Config) -> float | None:
 def _dispatch(arguments: list[str]) -> int:
     from runner.cli.dotenv import load_dotenv
     from runner.commands.catalog import find, is_command
-    from runner.compose.secret_guard import refuse_in_arguments
+    from runner.compose.guards import refuse_in_arguments
 
     _require_directory()
     load_dotenv()
@@ -83,9 +83,8 @@ def _require_directory() -> None:
 
 def _drive_hydra(arguments: Sequence[str]) -> int:
     from runner.cli.slips import refuse_slips
-    from runner.compose.app import opened, parse
-    from runner.compose.composing import composing
-    from runner.compose.prompt_guard import refuse_broken_prompts
+    from runner.compose.app import composing, opened, parse
+    from runner.compose.guards import refuse_broken_prompts
 
     parsed = parse(arguments)
     if parsed.shell_completion:
@@ -105,8 +104,7 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 
 def _single(app: App, config: Config) -> int:
     from runner.cli.single import run_composed
-    from runner.compose.composing import composing
-    from runner.compose.several import asks_for_several, sweep_overrides
+    from runner.compose.app import asks_for_several, composing, sweep_overrides
 
     with composing(app):
         several = asks_for_several(config)
@@ -116,7 +114,7 @@ def _single(app: App, config: Config) -> int:
 
 
 def _sweep(app: App, *more: str) -> int:
-    from runner.compose.composing import composing
+    from runner.compose.app import composing
     from runner.display import print_problems
     from runner.report.live_page import whole_pages
     from runner.sweep.job_return import exit_code

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.compose.app import opened, parse
-from runner.compose.composing import composing
+from runner.compose.app import composing, opened, parse
 from runner.compose.examination import validated
-from runner.compose.prompt_guard import refuse_broken_prompts
+from runner.compose.guards import refuse_broken_prompts
 from runner.config import RunConfig
 from runner.display import print_problems
 from runner.errors import ConfigError

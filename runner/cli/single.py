@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifacts.result import RunStatus
-from runner.compose.app import App, Config
+from runner.compose.app import App, Config, HydraRun, handed_over
 from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
-from runner.compose.hydra_run import HydraRun, handed_over
 from runner.compose.plan import new_run
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config import Problem, RunConfig

@@ -6,8 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runner.compose.prompt_guard import PROMPT_KEYS, ends_prompt, printed_as_it_is, quoted
-from runner.compose.secret_guard import refuse_in_arguments
+from runner.compose.guards import PROMPT_KEYS, ends_prompt, printed_as_it_is, quoted, refuse_in_arguments
 from runner.config import did_you_mean
 from runner.config.shipped import Group, names
 from runner.errors import ConfigError

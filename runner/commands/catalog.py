@@ -37,7 +37,7 @@ def find(arguments: Sequence[str]) -> Command:
 
 def _no_command(arguments: Sequence[str]) -> ConfigError:
     from runner.cli.slips import meant, refuse_mended
-    from runner.compose.prompt_guard import quoted
+    from runner.compose.guards import quoted
 
     refuse_mended(arguments)
     name = arguments[0]

@@ -11,10 +11,10 @@ from pydantic import TypeAdapter
 from runner.artifacts.result import Result, environment
 from runner.artifacts.result_file import NAME, read_result
 from runner.cli.slips import refuse_slips
-from runner.compose.directory_name import started
+from runner.compose.app import started
+from runner.compose.choice import apply
+from runner.compose.guards import refuse_broken_prompts
 from runner.compose.preflight import Finding, PreflightError
-from runner.compose.prompt_guard import refuse_broken_prompts
-from runner.compose.value import apply
 from runner.config import ModelConfig, RunConfig, load
 from runner.config.shipped import option
 from runner.errors import ConfigError

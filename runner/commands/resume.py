@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.cli.slips import refuse_slips
-from runner.compose.prompt_guard import refuse_broken_prompts
+from runner.compose.guards import refuse_broken_prompts
 from runner.shell import command
 
 from .parser import Parser, refuse_file

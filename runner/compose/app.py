@@ -1,33 +1,47 @@
-"""Drives Hydra: `hydra.main` composes up to three times, writes before it checks and exits 1 for everything."""
+"""Drive Hydra: `hydra.main` composes up to three times, writes before it checks and exits 1 for everything."""
 
 from __future__ import annotations
 
 import argparse
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import hydra
 from hydra import initialize_config_dir
+from hydra._internal.callbacks import Callbacks
 from hydra._internal.utils import get_args_parser
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import run_job
 from hydra.errors import MissingConfigException
-from hydra.types import RunMode
+from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from runner.compose.loader import GROUPS, refuse_own_files
+from runner.artifacts.atomic import disk_errors
 from runner.config.shipped import directory
 from runner.errors import ConfigError
 
-from .directory_name import started
-from .loader import GuardedLoader, Repository
-from .secret_guard import refuse_in_config
+from .guards import refuse_in_config
+from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files
+
+_ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
+
+
+def started() -> str:
+    """DATE/TIME and four random characters, as in 2026-11-23/09-30-00-x7k2 (local time)."""
+    suffix = "".join(secrets.choice(_ALPHABET) for _ in range(4))
+    return f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S}-{suffix}"
+
 
 Config = DictConfig
 """What is composed; whoever only hands it on needs to know no more."""
@@ -211,3 +225,99 @@ def _require_checks(config: DictConfig) -> None:
             hint="begin a primary config of your own with 'defaults: [config, _self_]', or name '- hydra: default' in "
             "its defaults list, before _self_; or type hydra/sweeper=runner",
         )
+
+
+def asks_for_several(config: DictConfig) -> bool:
+    """Return whether `number_of_videos` is a whole number above one; others are for the run's own check."""
+    number = OmegaConf.select(config, "request.number_of_videos")
+    return isinstance(number, int) and not isinstance(number, bool) and number > 1
+
+
+def sweep_overrides(config: DictConfig) -> list[str]:
+    """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    HydraConfig.instance().set_config(config)
+    directory = QuotedString(str(config.hydra.run.dir), Quote.single).with_quotes()
+    return [f"hydra.sweep.dir={directory}", "hydra.sweeper.params=null"]
+
+
+Task = Callable[[Path], float | None]
+
+
+class HydraRun:
+    """A single run, with what a user's config wants to be called at its beginning and end."""
+
+    def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
+        """Make the callbacks, before anything of the config is resolved: they may register resolvers."""
+        self._loader = loader
+        self._config = config
+        self._callbacks = Callbacks(config)
+
+    @property
+    def overrides(self) -> list[str]:
+        """Return what was typed for the task."""
+        return _lines(self._config.hydra.overrides.task)
+
+    def execute(self, task: Task, directory: Path) -> None:
+        """Make the directory and call the task with it, which keeps what it raises; raises `DiskError`."""
+        name = self._config.hydra.job.config_name
+        self._callbacks.on_run_start(config=self._config, config_name=name)
+        context = HydraContext(config_loader=self._loader, callbacks=self._callbacks)
+        with disk_errors(directory):
+            done = run_job(lambda _config: task(_output_dir()), self._config, "hydra.run.dir", None, context)
+        self._callbacks.on_run_end(config=self._config, config_name=name, job_return=done)
+
+
+@dataclass(frozen=True, slots=True)
+class HandedOver:
+    """Describe what Hydra says of a run that a launcher, not ours, has begun in a process of its own.
+
+    Attributes:
+        checked: whether the sweep came from our own sweeper, which checks and asks before anything is launched.
+    """
+
+    index: int
+    overrides: list[str]
+    directory: Path
+    checked: bool
+
+
+def handed_over() -> HandedOver:
+    """Return what the launcher's job is about."""
+    hydra = HydraConfig.get()
+    checked = "RunnerSweeper" in str(hydra.sweeper["_target_"])
+    return HandedOver(hydra.job.num, _lines(hydra.overrides.task), _output_dir(), checked)
+
+
+def _lines(overrides: Any) -> list[str]:  # Any: a list of OmegaConf's, whatever Hydra says
+    """Return overrides as they were typed, interpolations and all."""
+    lines = OmegaConf.to_container(overrides, resolve=False)
+    return [str(line) for line in lines] if isinstance(lines, list) else []
+
+
+def _output_dir() -> Path:
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+@contextmanager
+def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool = False) -> Iterator[None]:
+    """Turn their exceptions into a `ConfigError` that names the key, or, of the `overrides`, every key at fault.
+
+    `overrides` are those typed where the app composes its own config. A `sweep` is one by its command line; a config
+    can make one of any.
+    """
+    from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
+    from yaml import YAMLError
+
+    try:
+        yield
+    except YAMLError as error:
+        where = " ".join(str(error).split())
+        raise ConfigError(f"a config file cannot be read: {where}", hint="mend its YAML") from error
+    except (HydraException, OmegaConfBaseException) as error:
+        from .composition_error import Diagnosis
+
+        raise Diagnosis(app, overrides, error, sweep=sweep).refusal() from error

@@ -21,8 +21,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from .choice import Choice, Composed, composed, placed, plain
-from .value import Value
+from .choice import Choice, Composed, Value, composed, placed, plain
 
 _MARKS: Mapping[OverrideType, Literal["", "+", "++"]] = {
     OverrideType.CHANGE: "",

@@ -1,28 +1,93 @@
-"""A single run's composed config, resolved, loaded and checked, with nothing sent or written."""
+"""Resolve, load and check the composed config of one run, with nothing sent or written."""
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import MissingConfigException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from runner.artifacts.result_file import NAME
 from runner.config import Problem, RunConfig, load, without_own_keys
 from runner.config.capability import check_kept
+from runner.config.loading import expanded
+from runner.config.shipped import Group
 from runner.errors import ConfigError
 
-from .fallback import with_options
+from .guards import refuse_in_config, unheard
 from .preflight import Finding, PreflightError, occupied, problems_of, writable
-from .prompt_guard import unheard
-from .secret_guard import refuse_in_config
-from .unsupported import unsupported
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
+
+
+_NO_CHDIR = "cannot be true: all runs share one process, which has one working directory"
+_NO_ENV_SET = "all runs share one process, and the values would be written to disk"
+_EXPORT = "export the variables before the command, or put them into .env"
+
+
+def unsupported(config: DictConfig) -> list[Problem]:
+    """Return what cannot be done of what a run's `hydra` node asks for."""
+    return [*not_kept(config.hydra.job), *misplaced(config.hydra.output_subdir)]
+
+
+def misplaced(subdir: str | None) -> list[Problem]:
+    """Return why Hydra's files cannot be written to `subdir`, if so."""
+    if subdir is None or (Path(subdir).parts[:1] not in ((), (NAME,)) and ".." not in Path(subdir).parts):
+        return []
+    message = f"{subdir} is not a folder of the run's own"
+    return [Problem("hydra.output_subdir", message, "hydra.output_subdir=.hydra, or null for none")]
+
+
+def outside(directory: Path, sweep: Path) -> list[Problem]:
+    """Return why a run is not written to `directory`, if that is not below its `sweep`'s: names may come of prompts."""
+    if directory != sweep and directory.is_relative_to(sweep):
+        return []
+    message = f"{str(directory)[:200]} is no directory below the sweep's, {sweep}"
+    return [Problem("hydra.sweep.subdir", message, "hydra.sweep.subdir='${hydra.job.num}'")]
+
+
+def not_kept(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
+    """Return what the `hydra.job` node asks for that a process with many runs has not."""
+    problems = []
+    if job["chdir"]:
+        problems.append(Problem("hydra.job.chdir", _NO_CHDIR, "hydra.job.chdir=false; every run has its own directory"))
+    if job["env_set"]:
+        names = ", ".join(sorted(map(str, job["env_set"])))
+        problems.append(Problem("hydra.job.env_set", f"cannot be set ({names}): {_NO_ENV_SET}", _EXPORT))
+    return problems
+
+
+def with_options(container: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: not yet validated
+    """Return the config with its fallbacks' options filled in; `SecretError` if one of them holds a credential."""
+    if not container.get("fallbacks") or not GlobalHydra.instance().is_initialized():
+        return container
+    loader = GlobalHydra.instance().config_loader()
+    return expanded(container, lambda group, name: _option(loader, group, name))
+
+
+@functools.lru_cache(maxsize=64)
+def _option(loader: ConfigLoader, group: Group, name: str) -> Mapping[str, Any] | None:  # Any: not yet validated
+    if name not in loader.get_group_options(group):
+        return None
+    try:
+        config = loader.load_configuration(None, [f"+{group}={name}"], RunMode.RUN)
+    except MissingConfigException:
+        return None
+    # As a run's own sections are: as written, which names a credential's variable, and with what that brings to light.
+    refuse_in_config({group: OmegaConf.to_container(config[group])})
+    found = OmegaConf.to_container(config[group], resolve=True)
+    refuse_in_config({group: found})
+    return {str(key): value for key, value in found.items()} if isinstance(found, dict) else None
 
 
 def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:

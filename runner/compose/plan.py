@@ -23,13 +23,11 @@ from runner.ledger import fingerprint
 
 from .choice import Composed
 from .composer import Composer
-from .composition_error import problem_of
-from .diagnosis import collected
+from .composition_error import collected, problem_of
 from .documents import Documents
-from .examination import load_resolved
+from .examination import load_resolved, misplaced, not_kept, outside
+from .guards import ConfigGuard
 from .preflight import Finding
-from .secret_guard import ConfigGuard
-from .unsupported import misplaced, not_kept, outside
 
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 

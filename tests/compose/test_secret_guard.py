@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.compose.secret_guard import ConfigGuard, refuse_in_arguments, refuse_in_config
+from runner.compose.guards import ConfigGuard, refuse_in_arguments, refuse_in_config
 from runner.errors import SecretError
 
 KEY = "sk-proj-abcdefghijklmnopqrstuvwxyz"

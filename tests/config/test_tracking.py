@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.compose.value import apply
+from runner.compose.choice import apply
 from runner.config.shipped import directory
 from runner.config.tracking import missing_packages
 
