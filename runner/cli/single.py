@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 from runner.artifacts.result import RunStatus
 from runner.compose.app import App, Config, HydraRun, handed_over
 from runner.compose.documents import Documents
-from runner.compose.examination import examined, loaded, overwritten
-from runner.compose.plan import new_run
+from runner.compose.plan import examined, loaded, new_run, overwritten
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config import Problem, RunConfig
 from runner.display import print_problems

@@ -12,7 +12,7 @@ from runner.artifacts.result import Result, environment
 from runner.artifacts.result_file import NAME, read_result
 from runner.cli.slips import refuse_slips
 from runner.compose.app import started
-from runner.compose.choice import apply
+from runner.compose.composer import apply
 from runner.compose.guards import refuse_broken_prompts
 from runner.compose.preflight import Finding, PreflightError
 from runner.config import ModelConfig, RunConfig, load

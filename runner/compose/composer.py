@@ -7,21 +7,297 @@ composed by Hydra alone, which also says why it refuses an override.
 
 from __future__ import annotations
 
+import copy
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from .choice import Choice, Composed, Value, composed, placed, plain
+from runner.errors import ConfigError
+
+from .guards import unheard
+
+Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
+_GROUPS = frozenset({"provider", "model", "request", "experiment", "hydra"})
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """Describe one `key=value`.
+
+    Attributes:
+        mark: what is typed before the key: a value may take an old one's place, `+` makes a new key, `++` does either.
+    """
+
+    path: tuple[str, ...]
+    value: Any  # Any: as Plain
+    mark: Literal["", "+", "++"] = ""
+
+    def fits(self, config: Mapping[str, Any]) -> bool:  # Any: as Plain
+        """Return whether setting it gives what Hydra's merging gives; if not, Hydra may still take it or refuse it."""
+        node: object = config
+        for part in self.path:
+            if not isinstance(node, dict):
+                return False
+            if part not in node:
+                return bool(self.mark) and all(self.path)
+            node = node[part]
+        # Mappings are merged, and a plus refuses what is there.
+        return not isinstance(node, dict) and (self.mark != "+" or node is None)
+
+
+def with_value(config: Mapping[str, Any], path: Sequence[str], value: object) -> Plain:  # Any: as Plain
+    """Return a config with the value at `path`, sharing all else with the old one, which stays as it is."""
+    key, *rest = path
+    if not rest:
+        return {**config, key: value}
+    below = config.get(key, {})
+    return {**config, key: with_value(below if isinstance(below, dict) else {}, rest, value)}
+
+
+def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:  # Any: as Plain
+    """Return a config with each `key=value` set; `ConfigError` for what is no single value."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    changed = dict(container)
+    try:
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+    except HydraException as error:
+        raise ConfigError(f"an override cannot be read: {str(error).splitlines()[0]}", hint="key=value") from error
+    for override in parsed:
+        line = override.input_line or override.key_or_group
+        if override.is_sweep_override() or override.is_delete() or override.package is not None:
+            raise ConfigError(f"{line}: resume and repeat take single values only", hint="one key=value each")
+        if override.key_or_group in _GROUPS:
+            raise ConfigError(
+                f"{line}: a saved config has no groups left to choose from",
+                hint="change single values, as in model.deployment=NAME, or start a new run with this choice",
+            )
+        path = override.key_or_group.split(".")
+        _refuse_below_value(changed, path)
+        changed = with_value(changed, path, _value(override.key_or_group, override.value()))
+    for problem in unheard(overrides, changed.get("request")):
+        raise ConfigError(f"{problem.key}: {problem.message}", hint=problem.hint)
+    return changed
+
+
+def _value(key: str, value: object) -> object:
+    """Return the value; tracking pays for nothing, and can be chosen anew by its name."""
+    return {"kind": value} if key == "tracking" and isinstance(value, str) else value
+
+
+def _refuse_below_value(config: Mapping[str, Any], path: Sequence[str]) -> None:  # Any: as Plain
+    node: object = config
+    for part in path[:-1]:
+        node = node.get(part, {}) if isinstance(node, Mapping) else node
+        if not isinstance(node, Mapping):
+            raise ConfigError(f"{'.'.join(path)}: {part} holds a value, not keys")
+
+
+_FROM_ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
+"""A text whose interpolations read the environment and nothing else."""
+_SAME_FOR_ALL = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
+"""A directory that no run's own values are part of."""
+_NUMBER = "${hydra.job.num}"
+_RESOLVED_LATER = "${hydra_override_dirname:}"
+"""What `hydra.job.override_dirname` is from Hydra 1.4 on; before, a text that differs from run to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """Describe a run's config as plain data; sections that runs have in common are the same objects.
+
+    Attributes:
+        task: the config without its `hydra` node, interpolations unresolved.
+        resolved: the same, resolved.
+        hydra: the `hydra` node, interpolations unresolved.
+        job: of `hydra.job` what one process cannot keep to, resolved: `chdir` and `env_set`.
+        output_subdir: where Hydra's files go, below `directory`; None: nowhere.
+        sweep: the directory that `directory` is to lie in.
+    """
+
+    task: Plain
+    resolved: Plain
+    hydra: Plain
+    job: Plain
+    output_subdir: str | None
+    directory: Path
+    sweep: Path
+
+    @property
+    def overrides(self) -> tuple[str, ...]:
+        """Return what was typed for this run, without what is Hydra's own."""
+        return tuple(self.hydra["overrides"]["task"])
+
+
+def composed(config: DictConfig, number: int) -> Composed:
+    """Return what a config, which then is the run's of this number, amounts to; raises OmegaConf's errors."""
+    with _current(config, number) as (directory, sweep):
+        whole = plain(config)
+        hydra = whole.pop("hydra")
+        # A task sees no `hydra` node, only `${hydra:…}`.
+        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        resolved = cast("Plain", OmegaConf.to_container(task, resolve=True))
+        job = {"chdir": config.hydra.job.chdir, "env_set": dict(config.hydra.job.env_set)}
+        subdir = config.hydra.output_subdir
+    return Composed(whole, resolved, hydra, job, subdir, directory, sweep)
+
+
+@contextmanager
+def _current(config: DictConfig, number: int) -> Iterator[tuple[Path, Path]]:
+    """Let `${hydra:…}` see this run; give its directory, as `hydra.core.utils.run_job` finds it, and the sweep's."""
+    instance = HydraConfig.instance()
+    before = instance.cfg
+    config.hydra.job.id, config.hydra.job.num = str(number), number
+    instance.set_config(config)
+    try:
+        sweep = str(config.hydra.sweep.dir)
+        directory = _absolute(os.path.join(sweep, str(config.hydra.sweep.subdir)))  # noqa: PTH118 - as Hydra does
+        placed(config, directory)
+        instance.set_config(config)
+        yield directory, _absolute(sweep)
+    finally:
+        instance.cfg = before
+
+
+def placed(config: DictConfig, directory: Path) -> None:
+    """Say in a run's config where it writes."""
+    with read_write(config.hydra.runtime), open_dict(config.hydra.runtime):
+        config.hydra.runtime.output_dir = str(directory)
+
+
+def plain(config: DictConfig) -> Plain:
+    """Return a config as plain data: interpolations unresolved, enums by name."""
+    return cast("Plain", OmegaConf.to_container(config, resolve=False, enum_to_str=True))
+
+
+class Choice:
+    """What Hydra composed of the overrides that choose.
+
+    Attributes:
+        task: the config without its `hydra` node, interpolations unresolved.
+        resolved: the same, resolved; None where its values may depend on the run.
+    """
+
+    def __init__(self, config: DictConfig, own: int) -> None:
+        """`own` is how many of the task overrides in the config are the choice's."""
+        self._config = config
+        self.task = plain(config)
+        self._hydra: Plain = self.task.pop("hydra")
+        lines = self._hydra["overrides"]["task"]
+        self._inherited: list[str] = lines[: len(lines) - own]
+        self.resolved = self._resolve()
+
+    def unfit(self, values: Sequence[Value]) -> Sequence[Value]:
+        """Return the first value that cannot be set, if there is one; each may need one before it."""
+        task = self.task
+        for value in values:
+            if not value.fits(task):
+                return [value]
+            task = with_value(task, value.path, value.value)
+        return []
+
+    def with_values(self, values: Sequence[Value], lines: Sequence[str], number: int) -> Composed:
+        """Return a run of a choice that is resolved; `lines` are its own overrides, the chosen ones among them."""
+        task, resolved = self.task, self.resolved or {}
+        for value in values:
+            task, resolved = (with_value(tree, value.path, value.value) for tree in (task, resolved))
+        known, sweep = self._hydra, self._sweep
+        subdir = number if known["sweep"]["subdir"] == _NUMBER else known["sweep"]["subdir"]
+        directory = _absolute(os.path.join(sweep, str(subdir)))  # noqa: PTH118 - as Hydra does
+        hydra = {
+            **known,
+            "overrides": {**known["overrides"], "task": [*self._inherited, *lines]},
+            "job": {**known["job"], "id": str(number), "num": number, **self._dirname(lines)},
+            "runtime": {**known["runtime"], "output_dir": str(directory)},
+        }
+        job = {key: known["job"][key] for key in ("chdir", "env_set")}
+        return Composed(task, resolved, hydra, job, known["output_subdir"], directory, _absolute(sweep))
+
+    def config(self, values: Sequence[Value], lines: Sequence[str]) -> DictConfig:
+        """Return a run's whole config, the `hydra` node included, as an object of its own."""
+        config = copy.deepcopy(self._config)
+        for value in values:
+            OmegaConf.update(config, ".".join(value.path), value.value, force_add=bool(value.mark))
+        config.hydra.overrides.task = [*self._inherited, *lines]
+        for key, text in self._dirname(lines).items():
+            config.hydra.job[key] = text
+        return config
+
+    def _dirname(self, lines: Sequence[str]) -> Plain:
+        """Return `hydra.job.override_dirname`, where Hydra makes a text of it."""
+        if self._hydra["job"]["override_dirname"] == _RESOLVED_LATER:
+            return {}
+        style = self._dirname_style
+        kept = sorted(line for line in lines if _key(line) not in style["exclude_keys"])
+        return {"override_dirname": style["item_sep"].join(kept).replace("=", style["kv_sep"])}
+
+    @cached_property
+    def _dirname_style(self) -> Plain:
+        return cast("Plain", OmegaConf.to_container(self._config.hydra.job.config.override_dirname, resolve=True))
+
+    @cached_property
+    def _sweep(self) -> str:
+        return str(self._config.hydra.sweep.dir)
+
+    def _resolve(self) -> Plain | None:
+        """Return the task resolved, None where its values may depend on the run, or have types of their own."""
+        job, sweep = self._hydra["job"], self._hydra["sweep"]
+        fixed = [self._hydra["output_subdir"], job["chdir"], job["env_set"], job["config"]["override_dirname"]]
+        if not (
+            all(map(_FROM_ENVIRONMENT.fullmatch, _interpolating(self.task)))
+            and not any(_interpolating(fixed))
+            and isinstance(sweep, dict)
+            and _SAME_FOR_ALL.fullmatch(str(sweep["dir"]))
+            and (sweep["subdir"] == _NUMBER or not any(_interpolating(sweep["subdir"])))
+            and "???" not in (sweep["dir"], sweep["subdir"])
+            and not _typed(self._config, self.task)
+        ):
+            return None
+        task = OmegaConf.masked_copy(self._config, [*self.task])
+        try:
+            return cast("Plain", OmegaConf.to_container(task, resolve=True))
+        except OmegaConfBaseException:
+            return None  # a run may set what cannot be resolved
+
+
+def _interpolating(value: object) -> Iterator[str]:
+    """Yield every text that holds an interpolation."""
+    if isinstance(value, str):
+        if "${" in value:
+            yield value
+    elif isinstance(value, dict | list):
+        for child in value.values() if isinstance(value, dict) else value:
+            yield from _interpolating(child)
+
+
+def _typed(config: DictConfig, shown: Plain) -> bool:
+    """Return whether a mapping, shown as plain data, has a structured config in it, which checks what is set."""
+    below = [key for key, value in shown.items() if isinstance(value, dict)]
+    return any(OmegaConf.get_type(config, key) is not dict or _typed(config[key], shown[key]) for key in below)
+
+
+def _key(line: str) -> str:
+    return re.split("[=@]", line.lstrip("+~"), maxsplit=1)[0].strip()
+
+
+def _absolute(path: str) -> Path:
+    return Path(os.path.abspath(path))  # noqa: PTH100 - a directory that is not there yet, text for text as Hydra's
+
 
 _MARKS: Mapping[OverrideType, Literal["", "+", "++"]] = {
     OverrideType.CHANGE: "",

@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
 
-from .choice import Plain
+from .composer import Plain
 
 _NUMBER = re.compile(r"[-+]?[0-9._]*[0-9][0-9._]*(?:[eE][-+]?[0-9]+)?")
 """Texts that OmegaConf reads as numbers, of which YAML 1.1 knows fewer."""

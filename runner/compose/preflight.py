@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from runner.artifacts.result_file import NAME, read_result
 from runner.config import Problem, ProviderConfig, RunConfig, check
 from runner.config.problem import ranges
-from runner.config.run import check_choices
-from runner.config.tracking import missing_packages
+from runner.config.run import check_choices, missing_packages
 from runner.errors import ConfigError
 from runner.shell import command
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from runner.lazy import names_from
 
 if TYPE_CHECKING:
-    from .budget import Budget
     from .capability import check
     from .dialect import Dialect
     from .loading import known_keys, load, without_own_keys
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
         dialect_of,
     )
     from .request import ImageRequest, RequestConfig, VideoRequest
-    from .run import RunConfig, sent_size
+    from .run import Budget, RunConfig, sent_size
 
 __all__ = [
     "AzureOpenAIConfig",
@@ -62,13 +61,30 @@ __all__ = [
 __getattr__ = names_from(
     __name__,
     {
-        "budget": ("Budget",),
         "capability": ("check",),
         "dialect": ("Dialect",),
-        "loading": ("known_keys", "load", "without_own_keys"),
-        "model": ("ImageModel", "ModelConfig", "VideoModel"),
-        "price": ("Estimate", "Price", "actual_cost", "estimate", "expected_price", "reserved"),
-        "problem": ("Problem", "did_you_mean"),
+        "loading": (
+            "known_keys",
+            "load",
+            "without_own_keys",
+        ),
+        "model": (
+            "ImageModel",
+            "ModelConfig",
+            "VideoModel",
+        ),
+        "price": (
+            "Estimate",
+            "Price",
+            "actual_cost",
+            "estimate",
+            "expected_price",
+            "reserved",
+        ),
+        "problem": (
+            "Problem",
+            "did_you_mean",
+        ),
         "provider": (
             "AzureOpenAIConfig",
             "CompatibleConfig",
@@ -78,7 +94,15 @@ __getattr__ = names_from(
             "ProviderConfig",
             "dialect_of",
         ),
-        "request": ("ImageRequest", "RequestConfig", "VideoRequest"),
-        "run": ("RunConfig", "sent_size"),
+        "request": (
+            "ImageRequest",
+            "RequestConfig",
+            "VideoRequest",
+        ),
+        "run": (
+            "Budget",
+            "RunConfig",
+            "sent_size",
+        ),
     },
 )

@@ -16,9 +16,8 @@ from .model import ImageModel, VideoModel
 from .problem import Problem, did_you_mean, from_validation_error
 from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig
 from .request import ImageRequest, VideoRequest
-from .run import RunConfig
+from .run import MlflowTracking, NoTracking, RunConfig, WandbTracking
 from .shipped import Group, names, option
-from .tracking import MlflowTracking, NoTracking, WandbTracking
 
 Option = Callable[[Group, str], Mapping[str, Any] | None]  # Any: not yet validated
 """An option's keys by its group and name, None if there is none."""

@@ -1,20 +1,138 @@
-"""Hold one run: composed, validated, immutable; with the length and size that it is sent with."""
+"""Hold one run, composed, validated and immutable: its budget, its tracking, and the length and size that it sends."""
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from .budget import Budget
-from .frozen import Frozen, Off
+from .frozen import Frozen, Off, Seconds
 from .model import ModelConfig, VideoModel
 from .problem import Problem
-from .provider import ProviderConfig, dialect_of
+from .provider import EmulatorConfig, ProviderConfig, dialect_of
 from .request import ImageRequest, RequestConfig, VideoRequest
-from .tracking import NoTracking, Tracking
+
+Files = Literal["all", "small", "none"]
+"""What is uploaded: everything, result.json and thumbnails, or nothing."""
+
+_DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
+
+
+class NoTracking(Frozen):
+    """Runs are recorded in their directories alone."""
+
+    kind: Literal["none"] = "none"
+
+
+class MlflowTracking(Frozen):
+    """Describe an MLflow tracking server, or a database or folder of the same form."""
+
+    kind: Literal["mlflow"]
+    tracking_uri: str | None = None
+    experiment: str = Field("runner", min_length=1)
+    files: Files = "all"
+    patience_seconds: Seconds = 30
+
+
+class WandbTracking(Frozen):
+    """Describe a project of Weights & Biases."""
+
+    kind: Literal["wandb"]
+    project: str = Field("runner", min_length=1)
+    entity: str | None = None
+    mode: Literal["online", "offline"] | None = None
+    files: Files = "small"
+    patience_seconds: Seconds = 30
+
+
+Tracking = Annotated[NoTracking | MlflowTracking | WandbTracking, Field(discriminator="kind")]
+
+
+def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> list[Problem]:
+    """Return what must be installed first, if anything."""
+    lacking = [name for name in _needed(tracking) if not _installed(name)]
+    if not lacking:
+        return []
+    message = f"{tracking.kind} needs what is not installed here: {', '.join(lacking)}"
+    return [Problem("tracking", message, f"pip install 'mediarunner[{tracking.kind}]', or tracking=none")]
+
+
+def _needed(tracking: NoTracking | MlflowTracking | WandbTracking) -> tuple[str, ...]:
+    if not isinstance(tracking, MlflowTracking):
+        return () if isinstance(tracking, NoTracking) else ("wandb",)
+    uri = tracking.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _default()
+    driver = uri.partition(":")[0].partition("+")[0]
+    return ("mlflow", "sqlalchemy", "alembic") if driver in _DATABASES else ("mlflow",)
+
+
+def _default() -> str:
+    """MLflow's own: a database, unless it has recorded in files here before."""
+    return "file:mlruns" if any(Path("mlruns").glob("[0-9]*/meta.yaml")) else "sqlite:"
+
+
+def _installed(package: str) -> bool:
+    """Return whether it can be imported; a folder of its name, as wandb leaves one, has no origin."""
+    spec = find_spec(package)
+    return spec is not None and spec.origin is not None
+
+
+def _no_switch(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("it is an amount of US dollars")  # noqa: TRY004 - pydantic collects ValueErrors only
+    return value
+
+
+Usd = Annotated[float, BeforeValidator(_no_switch), Field(ge=0)]
+"""US dollars, finite and not negative."""
+
+
+class Budget(Frozen):
+    """Limits in US dollars; None: no limit.
+
+    Attributes:
+        max_usd: what the sweep, or the single run, may cost altogether, uncertain and failed requests counted.
+        max_usd_per_run: the same for each run with its repetitions and fallbacks.
+        confirm_above_usd: without `max_usd`, a sum above this is asked about before the start; None: never.
+        assume_usd_per_run: what a request counts whose price is unknown.
+        count_emulator: whether emulated work counts as if it were paid.
+    """
+
+    max_usd: Usd | None = None
+    max_usd_per_run: Usd | None = None
+    confirm_above_usd: Usd | None = 20
+    assume_usd_per_run: Usd | None = None
+    count_emulator: bool = False
+
+    @property
+    def limited(self) -> bool:
+        """Return whether there is anything that must not be passed."""
+        return self.max_usd is not None or self.max_usd_per_run is not None
+
+    def counts(self, provider: ProviderConfig) -> bool:
+        """Return whether what this provider does is money."""
+        return self.count_emulator or not isinstance(provider, EmulatorConfig)
+
+    def known(self, usd: float | None) -> float:
+        """Return what an attempt counts in US dollars, whose price may be unknown; no record gives money back."""
+        return (self.assume_usd_per_run or 0.0) if usd is None or not math.isfinite(usd) else max(0.0, usd)
+
+    def counted(self, provider: ProviderConfig, usd: float | None) -> float | None:
+        """Return what a price of `usd` counts there in US dollars; None: nobody knows."""
+        if not self.counts(provider):
+            return 0.0
+        return self.assume_usd_per_run if usd is None else usd
+
+
+def passes(usd: float, limit: float | None) -> bool:
+    """Return whether a sum is above its limit by more than what adding up fractions of a cent leaves."""
+    return limit is not None and usd > limit + 1e-6
+
 
 Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.config import Estimate
-from runner.config.budget import Budget, passes
+from runner.config.run import Budget, passes
 from runner.errors import BudgetError, ConfigError, ContentModerationError, ProviderError, RunnerError
 
 from .capacity import StoppedError

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
 from runner.config import Budget, Problem, RunConfig
-from runner.config.budget import passes
 from runner.config.request import prompts_in
+from runner.config.run import passes
 from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError

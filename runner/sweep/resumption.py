@@ -9,7 +9,7 @@ from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
-from runner.compose.choice import apply
+from runner.compose.composer import apply
 from runner.compose.documents import Documents
 from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load

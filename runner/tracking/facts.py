@@ -12,7 +12,7 @@ from typing import Any
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
-from runner.config.tracking import Files
+from runner.config.run import Files
 from runner.report.config_diff import HOW, ConfigDiff
 from runner.results.totals import group_of, totals
 

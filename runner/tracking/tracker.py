@@ -12,7 +12,7 @@ from typing import Self
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config import Problem
-from runner.config.tracking import MlflowTracking, NoTracking, WandbTracking
+from runner.config.run import MlflowTracking, NoTracking, WandbTracking
 from runner.display import clean, print_problems
 from runner.display.output import say
 from runner.engine.run import Event, Observer, Run

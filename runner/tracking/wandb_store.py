@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config.tracking import WandbTracking
+from runner.config.run import WandbTracking
 
 from .store import End, Facts
 

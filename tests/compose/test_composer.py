@@ -17,8 +17,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.compose.choice import Composed, composed
-from runner.compose.composer import Composer
+from runner.compose.composer import Composed, Composer, composed
 
 SHAPES = [
     [],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.config import Budget
-from runner.config.budget import passes
+from runner.config.run import passes
 
 EMULATED = ("provider=emulator",)
 PAID = ("provider=openai", "provider.retired_models=off")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.compose.choice import apply
+from runner.compose.composer import apply
+from runner.config.run import missing_packages
 from runner.config.shipped import directory
-from runner.config.tracking import missing_packages
 
 OPTIONS = sorted(path.stem for path in (directory() / "tracking").glob("*.yaml"))
 

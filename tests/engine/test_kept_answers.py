@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from runner.artifacts.result import Attempt
-from runner.config.budget import Budget
+from runner.config.run import Budget
 from runner.engine.budget_tracker import BudgetTracker
 from runner.errors import UncertainError
 from runner.providers.base import GeneratedImage, ImageBatch, ImageUsage

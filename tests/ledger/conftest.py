@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
-from runner.compose.choice import apply
+from runner.compose.composer import apply
 from runner.config import RunConfig, load
 from runner.config.shipped import directory
 from runner.engine.recorder import planned

@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 
 from runner.artifacts.result import Attempt, ErrorRecord, Pending, Result, RunStatus
 from runner.config import OpenAIConfig, RunConfig
-from runner.config.budget import Budget
-from runner.config.run import Fallback
+from runner.config.run import Budget, Fallback
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.ledger import Ledger, LedgerError, fingerprint

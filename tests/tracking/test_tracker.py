@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
-from runner.config.tracking import MlflowTracking
+from runner.config.run import MlflowTracking
 from runner.engine.run import Event, Run
 from runner.tracking.facts import params, run_facts, sweep_facts, without_credentials
 from runner.tracking.store import NAME, End, Facts, Known, Register
