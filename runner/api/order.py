@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runner.config import Problem, ProviderConfig, RequestConfig, RunConfig, VideoRequest, check
+from runner.config import Problem, ProviderConfig, RequestConfig, RunConfig, check
 from runner.config.capability import check_kept
 from runner.config.problem import from_validation_error
 from runner.config.run import Fallback, check_choices
@@ -91,12 +91,12 @@ def _request(request: GenerationRequest, kind: Kind, inputs: Path) -> RequestCon
 
 
 def _replicas(run: RunConfig) -> list[RunConfig]:
-    """As many runs as videos are asked for: the API makes one a job."""
-    request = run.request
-    if not isinstance(request, VideoRequest) or request.number_of_videos == 1:
+    """Return as many runs as videos are asked for: the API makes one a job."""
+    count = run.number_of_videos
+    if count == 1:
         return [run]
-    one = request.model_copy(update={"number_of_videos": 1})
-    return [run.model_copy(update={"request": one, "replica": n}) for n in range(request.number_of_videos)]
+    one = run.request.model_copy(update={"number_of_videos": 1})
+    return [run.model_copy(update={"request": one, "replica": n}) for n in range(count)]
 
 
 def _runs(replicas: Sequence[RunConfig], directory: Path, *, followed: bool) -> Iterable[Run]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.artifacts.result import RunStatus
-from runner.compose.app import App, Config, HydraRun, handed_over
+from runner.compose.app import App, Config, HydraRun, asked_before, launched_index, launched_run
 from runner.compose.documents import Documents
 from runner.compose.plan import examined, loaded, new_run, overwritten
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
@@ -61,17 +61,17 @@ def run_foreign(config: Config) -> float | None:
     from runner.results.totals import objective_value
     from runner.sweep.job_return import failure_of
 
-    job = handed_over()
     found, problems = loaded(config)
     try:
         _refuse([*problems, *([*unkept(found.budget), *problems_of(found)] if found is not None else [])])
     except PreflightError as error:
         # Jobs before this one may have been sent, so that this is a failed run and no refused sweep.
-        raise RunnerError(f"run {job.index} is refused: {error.message.partition(chr(10))[2]}") from error
+        raise RunnerError(f"run {launched_index()} is refused: {error.message.partition(chr(10))[2]}") from error
     if found is None:
         raise RunnerError("a config without problems did not load")
-    run = new_run(job.index, found, job.directory, job.overrides)
-    _agree_alone(run, asked=job.checked)
+    run = launched_run(found)
+    _require_request(run)
+    _agree_alone(run, asked=asked_before())
     outcome = _execute(run)
     if outcome.interrupted is not None:
         raise SystemExit(128 + outcome.interrupted)
@@ -82,9 +82,8 @@ def run_foreign(config: Config) -> float | None:
 
 
 def _agree(run: Run) -> None:
-    """Ask what the run may cost; raises `ConfigError`, too, if its request cannot be made though nothing said so."""
-    if not run.fingerprint:
-        fingerprint(run.config)
+    """Ask what the run may cost."""
+    _require_request(run)
     agree_to_new([run])
 
 
@@ -94,6 +93,12 @@ def _agree_alone(run: Run, *, asked: bool) -> None:
         agree([replace(run, config=run.config.model_copy(update={"yes": run.config.yes or asked}))])
     except ConfigError as error:
         raise RunnerError(f"run {run.index} is refused: {error.message}", hint=error.hint) from error
+
+
+def _require_request(run: Run) -> None:
+    """Raise `ConfigError` if the run's request cannot be made, though no check has said so."""
+    if not run.fingerprint:
+        fingerprint(run.config)
 
 
 def print_price(run: Run) -> int:

@@ -8,10 +8,9 @@ import secrets
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from hydra import initialize_config_dir
@@ -33,6 +32,10 @@ from runner.errors import ConfigError
 
 from .guards import refuse_in_config
 from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files
+
+if TYPE_CHECKING:
+    from runner.config import RunConfig
+    from runner.engine.run import Run
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
@@ -270,25 +273,21 @@ class HydraRun:
         self._callbacks.on_run_end(config=self._config, config_name=name, job_return=done)
 
 
-@dataclass(frozen=True, slots=True)
-class HandedOver:
-    """Describe what Hydra says of a run that a launcher, not ours, has begun in a process of its own.
-
-    Attributes:
-        checked: whether the sweep came from our own sweeper, which checks and asks before anything is launched.
-    """
-
-    index: int
-    overrides: list[str]
-    directory: Path
-    checked: bool
+def launched_index() -> int:
+    """Return the index of the run that a launcher, not ours, has begun in a process of its own."""
+    return int(HydraConfig.get().job.num)
 
 
-def handed_over() -> HandedOver:
-    """Return what the launcher's job is about."""
-    hydra = HydraConfig.get()
-    checked = "RunnerSweeper" in str(hydra.sweeper["_target_"])
-    return HandedOver(hydra.job.num, _lines(hydra.overrides.task), _output_dir(), checked)
+def launched_run(config: RunConfig) -> Run:
+    """Return that run, of which `config` was loaded."""
+    from .plan import new_run
+
+    return new_run(launched_index(), config, _output_dir(), _lines(HydraConfig.get().overrides.task))
+
+
+def asked_before() -> bool:
+    """Return whether that run is our own sweeper's, which checks and asks before anything is launched."""
+    return "RunnerSweeper" in str(HydraConfig.get().sweeper["_target_"])
 
 
 def _lines(overrides: Any) -> list[str]:  # Any: a list of OmegaConf's, whatever Hydra says

@@ -112,7 +112,7 @@ _FROM_ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
 """A text whose interpolations read the environment and nothing else."""
 _SAME_FOR_ALL = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
 """A directory that no run's own values are part of."""
-_NUMBER = "${hydra.job.num}"
+_INDEX = "${hydra.job.num}"
 _RESOLVED_LATER = "${hydra_override_dirname:}"
 """What `hydra.job.override_dirname` is from Hydra 1.4 on; before, a text that differs from run to run."""
 
@@ -144,9 +144,9 @@ class Composed:
         return tuple(self.hydra["overrides"]["task"])
 
 
-def composed(config: DictConfig, number: int) -> Composed:
-    """Return what a config, which then is the run's of this number, amounts to; raises OmegaConf's errors."""
-    with _current(config, number) as (directory, sweep):
+def composed(config: DictConfig, index: int) -> Composed:
+    """Return what a config, which then is the run's of this index, amounts to; raises OmegaConf's errors."""
+    with _current(config, index) as (directory, sweep):
         whole = plain(config)
         hydra = whole.pop("hydra")
         # A task sees no `hydra` node, only `${hydra:…}`.
@@ -158,11 +158,11 @@ def composed(config: DictConfig, number: int) -> Composed:
 
 
 @contextmanager
-def _current(config: DictConfig, number: int) -> Iterator[tuple[Path, Path]]:
+def _current(config: DictConfig, index: int) -> Iterator[tuple[Path, Path]]:
     """Let `${hydra:…}` see this run; give its directory, as `hydra.core.utils.run_job` finds it, and the sweep's."""
     instance = HydraConfig.instance()
     before = instance.cfg
-    config.hydra.job.id, config.hydra.job.num = str(number), number
+    config.hydra.job.id, config.hydra.job.num = str(index), index
     instance.set_config(config)
     try:
         sweep = str(config.hydra.sweep.dir)
@@ -211,18 +211,18 @@ class Choice:
             task = with_value(task, value.path, value.value)
         return []
 
-    def with_values(self, values: Sequence[Value], lines: Sequence[str], number: int) -> Composed:
+    def with_values(self, values: Sequence[Value], lines: Sequence[str], index: int) -> Composed:
         """Return a run of a choice that is resolved; `lines` are its own overrides, the chosen ones among them."""
         task, resolved = self.task, self.resolved or {}
         for value in values:
             task, resolved = (with_value(tree, value.path, value.value) for tree in (task, resolved))
         known, sweep = self._hydra, self._sweep
-        subdir = number if known["sweep"]["subdir"] == _NUMBER else known["sweep"]["subdir"]
+        subdir = index if known["sweep"]["subdir"] == _INDEX else known["sweep"]["subdir"]
         directory = _absolute(os.path.join(sweep, str(subdir)))  # noqa: PTH118 - as Hydra does
         hydra = {
             **known,
             "overrides": {**known["overrides"], "task": [*self._inherited, *lines]},
-            "job": {**known["job"], "id": str(number), "num": number, **self._dirname(lines)},
+            "job": {**known["job"], "id": str(index), "num": index, **self._dirname(lines)},
             "runtime": {**known["runtime"], "output_dir": str(directory)},
         }
         job = {key: known["job"][key] for key in ("chdir", "env_set")}
@@ -263,7 +263,7 @@ class Choice:
             and not any(_interpolating(fixed))
             and isinstance(sweep, dict)
             and _SAME_FOR_ALL.fullmatch(str(sweep["dir"]))
-            and (sweep["subdir"] == _NUMBER or not any(_interpolating(sweep["subdir"])))
+            and (sweep["subdir"] == _INDEX or not any(_interpolating(sweep["subdir"])))
             and "???" not in (sweep["dir"], sweep["subdir"])
             and not _typed(self._config, self.task)
         ):
@@ -348,7 +348,7 @@ class Composer:
         with suppress(OmegaConfBaseException):
             str(master.hydra.sweep.dir)  # what time it is, which all choices take from the sweep, is found out now
 
-    def composed(self, overrides: Sequence[str], number: int) -> Callable[[], Composed]:
+    def composed(self, overrides: Sequence[str], index: int) -> Callable[[], Composed]:
         """Return what gives, each time it is called, what a run's config amounts to, and keeps little of it.
 
         Raises what Hydra and OmegaConf raise.
@@ -357,17 +357,17 @@ class Composer:
         if not isinstance(found, DictConfig):
             choice, values, lines = found
             if choice.resolved is not None:
-                return functools.partial(choice.with_values, values, lines, number)
+                return functools.partial(choice.with_values, values, lines, index)
             found = choice.config(values, lines)
-        run = composed(found, number)
+        run = composed(found, index)
         self._look_at(run.resolved)
         return lambda: run
 
-    def config(self, overrides: Sequence[str], number: int, directory: Path) -> DictConfig:
+    def config(self, overrides: Sequence[str], index: int, directory: Path) -> DictConfig:
         """Return the whole config of a run that was composed before, as Hydra's launchers have it."""
         found = self._found(overrides)
         config = found if isinstance(found, DictConfig) else found[0].config(*found[1:])
-        config.hydra.job.id, config.hydra.job.num = str(number), number
+        config.hydra.job.id, config.hydra.job.num = str(index), index
         placed(config, directory)
         return config
 

@@ -21,9 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result_file import NAME
-from runner.config import Problem, RunConfig, load, without_own_keys
+from runner.config import Problem, RunConfig, load, shipped, without_own_keys
 from runner.config.capability import check_kept
-from runner.config.loading import expanded
 from runner.config.shipped import Group
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
@@ -72,12 +71,14 @@ def not_kept(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
     return problems
 
 
-def with_options(container: Mapping[str, Any]) -> Mapping[str, Any]:  # Any: not yet validated
-    """Return the config with its fallbacks' options filled in; `SecretError` if one of them holds a credential."""
-    if not container.get("fallbacks") or not GlobalHydra.instance().is_initialized():
-        return container
-    loader = GlobalHydra.instance().config_loader()
-    return expanded(container, lambda group, name: _option(loader, group, name))
+def option(group: Group, name: str) -> Mapping[str, Any] | None:  # Any: not yet validated
+    """Return a fallback's option, looked up where Hydra finds its config groups: --config-dir included.
+
+    None if there is none; raises `SecretError` if it holds a credential.
+    """
+    hydra = GlobalHydra.instance()
+    found = _option(hydra.config_loader(), group, name) if hydra.is_initialized() else None
+    return shipped.option(group, name) if found is None else found
 
 
 @functools.lru_cache(maxsize=64)
@@ -126,7 +127,7 @@ def load_resolved(
 
     `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own.
     """
-    run, problems = load(with_options(without_own_keys(resolved, *written)))
+    run, problems = load(without_own_keys(resolved, *written), option)
     kept = check_kept(run, typed) if run is not None else ()
     return run, [*problems, *unheard(typed, resolved.get("request")), *kept]
 

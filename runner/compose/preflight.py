@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Finding(NamedTuple):
-    """Describe a problem and the number of the run that has it; None: the sweep as a whole."""
+    """Describe a problem and the index of the run that has it; None: the sweep as a whole."""
 
     run: int | None
     problem: Problem

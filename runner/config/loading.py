@@ -83,8 +83,14 @@ _adapter = TypeAdapter(RunConfig)
 _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 
 
-def load(container: Mapping[str, Any]) -> tuple[RunConfig | None, list[Problem]]:  # Any: not yet validated
-    """Return the validated run with its prompt file read in, or None and everything that is wrong with it."""
+def load(
+    container: Mapping[str, Any],  # Any: not yet validated
+    option: Option = option,
+) -> tuple[RunConfig | None, list[Problem]]:
+    """Return the validated run with its prompt file read in, or None and everything that is wrong with it.
+
+    `option` looks up the names among its fallbacks.
+    """
     prompt_problems, prompt = _read_prompt(container.get("request"))
     file = container["request"]["prompt_file"] if prompt is not None else None
     if prompt is not None:

@@ -182,6 +182,11 @@ class RunConfig(Frozen):
         return (self.model.deployment if named else None) or self.model.name
 
     @property
+    def number_of_videos(self) -> int:
+        """Return how many videos it asks for, each of which becomes a run of its own; 1 for images."""
+        return self.request.number_of_videos if self.request.kind == "video" else 1
+
+    @property
     def choices(self) -> list[RunConfig]:
         """Return all that may be tried, in order; the first is the run itself."""
         return [self.choice(number) for number in range(len(self.fallbacks) + 1)]

@@ -69,7 +69,7 @@ def execute(
         directory: the sweep's, or the run's own where there is one run and no sweep.
         batch_size: runs at a time.
         observers: see every event before the display does.
-        held: numbers of runs that are left as they are.
+        held: indexes of runs that are left as they are.
         earlier: a sweep's runs of former calls, which the results files keep.
         more: whether the sweep may go on with others when these have ended.
     """

@@ -69,7 +69,7 @@ class Consent:
     copied: bool = False
     """Whether a copy of a directory may pay for what its original may have paid for meanwhile."""
     adopt: tuple[tuple[int, str], ...] = ()
-    """Runs whose answer was lost, by number, each with the job that the user says is its own."""
+    """Runs whose answer was lost, by index, each with the job that the user says is its own."""
 
 
 def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object]) -> int:
@@ -120,7 +120,7 @@ def _resume(
 def _copied(
     runs: list[Run], owners: Mapping[Path, Ledger], directory: Path, consent: Consent
 ) -> tuple[set[int], RunnerError | None]:
-    """Return the numbers of the runs that a copied directory must not pay for, and why; what exists is brought home."""
+    """Return the indexes of the runs that a copied directory must not pay for, and why; what exists is brought home."""
     copies = {ledger: ledger.copy_of for ledger in owners.values() if ledger.copy_of is not None}
     if consent.copied:
         for ledger in copies:
@@ -149,24 +149,24 @@ def _objections(
 
 def _check_adoptions(runs: Sequence[Run], consent: Consent) -> None:
     """Raise `ConfigError` unless each job that the user names can become that run's."""
-    numbers, jobs = [number for number, _ in consent.adopt], [backend_id(job_id) for _, job_id in consent.adopt]
-    if len(set(numbers)) < len(numbers) or len(set(jobs)) < len(jobs):
+    indexes, jobs = [index for index, _ in consent.adopt], [backend_id(job_id) for _, job_id in consent.adopt]
+    if len(set(indexes)) < len(indexes) or len(set(jobs)) < len(jobs):
         raise ConfigError("--adopt names a run or a job twice; nothing was sent", hint="one job for each run")
     known = {run.index: run for run in runs}
     owners = {backend_id(job): run.index for run in runs if run.earlier is not None for job in run.earlier.job_ids}
-    for number, job_id in consent.adopt:
-        run = known.get(number)
+    for index, job_id in consent.adopt:
+        run = known.get(index)
         if run is None:
-            problem = f"there is no run {number}"
+            problem = f"there is no run {index}"
         elif not run.status.lost or not isinstance(run.config.request, VideoRequest):
-            problem = f"run {number} is {run.status}, and only a video whose answer was lost can take a job over"
+            problem = f"run {index} is {run.status}, and only a video whose answer was lost can take a job over"
         elif backend_id(job_id) in owners:
             problem = f"job {job_id} belongs to run {owners[backend_id(job_id)]}"
         elif not is_id(job_id):
             problem = f"{job_id!r} cannot be a job's id"
         else:
             continue
-        message = f"--adopt {number}={job_id}: {problem}; nothing was sent"
+        message = f"--adopt {index}={job_id}: {problem}; nothing was sent"
         raise ConfigError(message, hint="python -m runner show DIR tells of each run")
 
 
@@ -176,11 +176,11 @@ def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
     expired = [result for result in results if result.status is RunStatus.EXPIRED]
     if not expired:
         return ""
-    numbers = ranges([result.index for result in expired])
+    indexes = ranges([result.index for result in expired])
     first = command("repeat", shown(places[expired[0].index]))
     price = Estimate.total(result.cost.estimated_usd for result in expired)
     return (
-        f"expired: run{'s' * (len(expired) > 1)} {numbers}; --retry-failed does not pay for "
+        f"expired: run{'s' * (len(expired) > 1)} {indexes}; --retry-failed does not pay for "
         f"{'them' if len(expired) > 1 else 'it'} again, which would cost {price}: {first}"
     )
 

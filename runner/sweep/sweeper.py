@@ -19,7 +19,7 @@ from runner.compose.axes import points
 from runner.compose.composition_error import problem_of
 from runner.compose.plan import Planner
 from runner.compose.preflight import Finding, PreflightError, preflight
-from runner.config import Problem, RunConfig, VideoRequest
+from runner.config import Problem, RunConfig
 from runner.display import print_closing, print_error, print_problems
 from runner.engine.run import Run
 from runner.report.live_page import keep_page
@@ -142,7 +142,7 @@ def replicated(batches: Sequence[Batch], runs: Sequence[Run], size: int | None) 
 
     One run stays one job in one directory, which can be resumed, repeated and priced alone.
     """
-    asked = {run.index: run.config for run in runs if number_of_videos(run.config) > 1}
+    asked = {run.index: run.config for run in runs if run.config.number_of_videos > 1}
     if not asked:
         return None
     copies = []
@@ -153,13 +153,8 @@ def replicated(batches: Sequence[Batch], runs: Sequence[Run], size: int | None) 
     return [[*islice(rest, size)] for _ in range(-(-len(copies) // size))] if size else [copies]
 
 
-def number_of_videos(config: RunConfig) -> int:
-    """Return how many videos a run asks for; 1 for images."""
-    return config.request.number_of_videos if isinstance(config.request, VideoRequest) else 1
-
-
 def _copies(overrides: Sequence[str], config: RunConfig) -> Batch:
     kept = [line for line in overrides if line.lstrip("+").partition("=")[0] not in _KEYS]
-    number = number_of_videos(config)
-    first = config.replica * number
-    return [[*kept, f"++{_KEYS[0]}=1", f"++{_KEYS[1]}={first + n}"] for n in range(number)]
+    count = config.number_of_videos
+    first = config.replica * count
+    return [[*kept, f"++{_KEYS[0]}=1", f"++{_KEYS[1]}={first + n}"] for n in range(count)]

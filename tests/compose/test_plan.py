@@ -61,6 +61,14 @@ def test_a_fallback_that_jobs_share_takes_each_job_s_own_provider(planner: Plann
     assert all(run.config.fallbacks[0].provider == run.config.provider for run in plan.runs)
 
 
+def test_a_fallback_without_a_provider_has_the_run_s_own_to_the_key(planner: Planner, monkeypatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://elsewhere.example/v1")
+    plan = planner.plan([["fallbacks=[{model: sora-2-pro}]", "provider=openai", "~provider.base_url"]])
+    assert plan.findings == []
+    (config,) = (run.config for run in plan.runs)
+    assert (config.provider.base_url, config.fallbacks[0].provider) == (None, config.provider)
+
+
 @pytest.mark.parametrize("missing", ["hydra.sweep=???", "hydra.sweep.dir=???"])
 def test_a_missing_place_is_a_finding(planner: Planner, missing: str) -> None:
     plan = planner.plan([[missing, "replica=0"], ["replica=1"]])
