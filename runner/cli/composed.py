@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.compose.app import composing, opened, parse
+from runner.compose.examination import validated
 from runner.compose.guards import refuse_broken_prompts
-from runner.compose.plan import validated
 from runner.config import RunConfig
 from runner.display import print_problems
 from runner.errors import ConfigError

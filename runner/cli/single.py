@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from runner.artifacts.result import RunStatus
 from runner.compose.app import App, Config, HydraRun, asked_before, launched_index, launched_run
 from runner.compose.documents import Documents
-from runner.compose.plan import examined, loaded, new_run, overwritten
+from runner.compose.examination import examined, loaded, overwritten
+from runner.compose.plan import new_run
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config import Problem, RunConfig
 from runner.display import print_problems

@@ -307,7 +307,7 @@ class Diagnosis:
         """Return what is wrong with the run or runs of the overrides that can be read, and how many they are."""
         if self._sweep or config.hydra.mode == RunMode.MULTIRUN:
             return self._of_sweep(config)
-        from .plan import examined
+        from .examination import examined
 
         try:
             _, _, problems = examined(config)
