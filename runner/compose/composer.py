@@ -327,6 +327,10 @@ class _Chosen:
         )
 
 
+_UNKNOWN_KEY = "Could not override "
+"""How Hydra begins what it says of a key, whatever value is given to it."""
+
+
 class Composer:
     """Composes the runs of one sweep, each equal to `config_loader.load_sweep_config(master, overrides)`."""
 
@@ -392,7 +396,9 @@ class Composer:
         choice = self._choice(tuple(chosen), own)
         unfit = values if choice is None else choice.unfit(values)
         if choice is None or unfit:
-            return self._alone(overrides, (tuple(chosen), *((each.path, type(each.value)) for each in unfit)))
+            return self._alone(
+                overrides, (tuple(chosen), *((each.mark, each.path, type(each.value)) for each in unfit))
+            )
         return choice, values, lines
 
     def _kind(self, line: str) -> Value | _Chosen | None:
@@ -448,6 +454,9 @@ class Composer:
             try:
                 return self._load(overrides)
             except HydraException as error:
+                text = str(error)
+                if not text.startswith(_UNKNOWN_KEY) and any(line in text for line in overrides):
+                    raise  # it says what is wrong with this value, and another one is another mistake
                 self._refused[reason] = error
         raise self._refused[reason].with_traceback(None)
 

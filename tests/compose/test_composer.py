@@ -182,6 +182,16 @@ def test_a_key_that_is_refused_is_not_composed_for_every_run(loader, master, mon
     assert len(loads) == 2
 
 
+def test_each_value_that_is_refused_is_named_itself(loader: ConfigLoader, master: DictConfig) -> None:
+    composer = Composer(loader, master)
+    for line in ("++request.extra_params=[0]", "request.extra_params=[true]", "request.extra_params=[5,6]"):
+        with pytest.raises(HydraException) as own:
+            composer.composed([line], 0)
+        with pytest.raises(HydraException) as alone:
+            Composer(loader, master).composed([line], 0)
+        assert str(own.value) == str(alone.value)
+
+
 def test_what_is_composed_and_what_is_set_is_looked_at(loader: ConfigLoader, master: DictConfig) -> None:
     seen = []
     composer = Composer(loader, master, inspect=seen.append)
