@@ -19,8 +19,7 @@ from runner.errors import ConfigError
 from runner.providers.base import Provider
 
 from .chain import flattened
-from .config import GenerationConfig, Kind, model_config
-from .provider import Keys, provider_config
+from .config import GenerationConfig, Keys, Kind, model_config, provider_config
 from .reference import references
 from .request import GenerationRequest, ImageGenerationRequest
 

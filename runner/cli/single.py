@@ -104,7 +104,7 @@ def _require_request(run: Run) -> None:
 
 def print_price(run: Run) -> int:
     """Print what would be sent and what it would cost; returns 0."""
-    from runner.sweep.table import print_dry_run
+    from runner.sweep.consent import print_dry_run
 
     print_dry_run([run], left=payable([run]))
     return 0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from runner.config import RunConfig, dialect_of
 from runner.errors import ConfigError
 
-from .parser import Parser
+from .catalog import Parser
 
 if TYPE_CHECKING:
     from runner.providers import Character, SupportsCharacters

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from runner.config import RunConfig
 
-from .parser import Parser
+from .catalog import Parser
 
 if TYPE_CHECKING:
     from runner.doctor import Check

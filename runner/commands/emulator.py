@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from runner.emulator.settings import HOST, Dialect, EmulatorSettings
 
-from .parser import Parser
+from .catalog import Parser
 
 DESCRIPTION = "Serve an emulated videos and images API on this machine. It needs no account and costs nothing."
 EXAMPLES = """examples:

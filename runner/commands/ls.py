@@ -15,7 +15,7 @@ from runner.errors import ConfigError
 from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, shelved, summary
 from runner.sweep.foreign import never_begun
 
-from .parser import Parser, refuse_file
+from .catalog import Parser, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:

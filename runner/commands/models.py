@@ -13,7 +13,7 @@ from runner.config import ModelConfig, VideoModel
 from runner.config.model import Offer
 from runner.config.shipped import names, option
 
-from .parser import Parser
+from .catalog import Parser
 
 SOON = dt.timedelta(days=90)
 """A retirement within this time is said to be near."""

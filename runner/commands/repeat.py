@@ -20,7 +20,7 @@ from runner.config.shipped import option
 from runner.errors import ConfigError
 from runner.shell import command
 
-from .parser import Parser, refuse_file
+from .catalog import Parser, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:

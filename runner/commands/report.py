@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from runner.display import clean, print_error, reader_may_leave
 from runner.errors import ConfigError
 
-from .parser import Parser, refuse_file
+from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.report.page import LeftOut

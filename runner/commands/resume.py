@@ -10,7 +10,7 @@ from runner.cli.slips import refuse_slips
 from runner.compose.guards import refuse_broken_prompts
 from runner.shell import command
 
-from .parser import Parser, refuse_file
+from .catalog import Parser, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
-from .parser import Parser, refuse_file
+from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result

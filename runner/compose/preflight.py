@@ -172,7 +172,7 @@ def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Prob
 
     The same run is gone on with, not made again.
     """
-    from runner.ledger.reconciliation import paid_files
+    from runner.ledger.recording import paid_files
 
     known = ledgers.find(directory)
     if known is not None and known[1].fingerprint == work:
@@ -198,8 +198,8 @@ def _is_about(directory: Path, work: str) -> bool:
 
 def _rebuilding(directory: Path) -> str:
     """Return what builds the ledger anew that has lost the run in `directory`: that of its sweep, or its own."""
-    from runner.ledger.book import rebuilding
     from runner.ledger.discover import LEVELS
+    from runner.ledger.ledger import rebuilding
 
     around = (place for place in directory.parents[:LEVELS] if (place / "multirun.yaml").is_file())
     return rebuilding(next(around, directory))

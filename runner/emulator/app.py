@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from runner.emulator.faults import FaultPlan, Rule, load_rules
 from runner.emulator.manner import CompatibleSurface
 from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.routes import catalogue, compatible, images, jobs, open_images, videos
+from runner.emulator.routes import catalogue, compatible, images, jobs, videos
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
@@ -45,7 +45,7 @@ COMPATIBLE: Table = (
     ("GET", "/videos", "list", compatible.list_videos),
     ("DELETE", "/videos/{video_id}", "delete", compatible.delete),
 )
-OPEN_IMAGES: Table = (("POST", "/images/generations", "image_generate", open_images.generate),)
+OPEN_IMAGES: Table = (("POST", "/images/generations", "image_generate", compatible.generate),)
 IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),
     ("POST", "/images/edits", "image_edit", images.edit),

@@ -1,12 +1,19 @@
 """What is known of runs, durably: how far each has come, what it paid, and how to go on."""
 
-from .book import Ledger, LedgerError, rebuilding
-from .discover import OUTPUTS, LedgerIndex, jobs_elsewhere, shelved
-from .lock import LockedError
-from .ownership import CopyError, keep_copy
-from .reconciliation import NOTHING, Reconciled, gone_on, reconcile, refuse_unknown
-from .recording import LedgerStore, entered, has_ledger, recording
-from .reuse import Reuse, fingerprint, link
+from .discover import OUTPUTS, LedgerIndex, Reuse, fingerprint, jobs_elsewhere, link, shelved
+from .ledger import Ledger, LedgerError, rebuilding
+from .lock import CopyError, LockedError, keep_copy
+from .recording import (
+    NOTHING,
+    LedgerStore,
+    Reconciled,
+    entered,
+    gone_on,
+    has_ledger,
+    reconcile,
+    recording,
+    refuse_unknown,
+)
 from .summary import Summary, go_on, may_pass, summary
 
 __all__ = [

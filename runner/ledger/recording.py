@@ -1,23 +1,270 @@
-"""Keep the engine's records in the ledger, durably, and from there in `result.json` for people."""
+"""Keep the engine's records in the ledger and in `result.json`, and take over what only files know."""
 
 from __future__ import annotations
 
+import datetime as dt
+import os
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result import Result, RunStatus
-from runner.artifacts.result_file import write_result
+from runner.artifacts.redaction import redacted
+from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
+from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of, write_result
+from runner.config import Problem, RunConfig
+from runner.config.problem import ranges
+from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record
-from runner.errors import ConfigError
+from runner.errors import ConfigError, UncertainError
+from runner.providers.body import build
 from runner.shell import command
 
-from .book import NAME, Ledger
-from .lock import locked
-from .ownership import CopyError, owned
-from .reconciliation import gone_on
+from .budget import counted
+from .discover import LEVELS
+from .ledger import NAME, Ledger, LedgerError, rebuilding
+from .lock import CopyError, locked, owned
+
+_PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
+"""Names of files that only a paid request brings."""
+
+
+_OWN = re.compile(r"(video|image-|partial-|remote-|input|thumbnail|answer|run\.log|\.?result\.json|\.hydra)")
+"""How names begin that a run gives to what it writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """Describe a ledger's runs with what their directories know of them.
+
+    Attributes:
+        runs: all of them, by index.
+        problems: what was taken over, for people.
+    """
+
+    runs: list[Run]
+    problems: tuple[Problem, ...] = ()
+
+
+NOTHING = Reconciled([])
+"""What there is to compare before anything was recorded."""
+
+
+def reconcile(ledger: Ledger) -> Reconciled:
+    """Compare each run with its directory, and record in the ledger what it has lost."""
+    found = [_compared(run, ledger.directory) for run in ledger.runs()]
+    if lost := [(run.index, run.earlier) for run, change in found if change and run.earlier]:
+        ledger.save_all(lost)
+    return Reconciled([run for run, _ in found], (*_problems(ledger.directory, found),))
+
+
+def gone_on(run: Run, known: Run) -> Run:
+    """Return a run at the choice that it has come to, with what became of it by what the ledger `known` of it.
+
+    Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
+    """
+    saved = replace(known, directory=run.directory, label=run.label)
+    earlier = known.earlier or planned(saved, time.time())
+    if earlier.status is RunStatus.EXPIRED and earlier.job_id is not None:
+        # Looked for once more: a 404 that was taken for the end may have come of another key, or have passed.
+        earlier.status = RunStatus.SUBMITTED
+    if earlier.status.paid or earlier.status.lost:
+        earlier.resumed += 1
+        for attempt in earlier.attempts:
+            attempt.inherited = True
+    config = run.config if len(run.config.fallbacks) == len(known.config.fallbacks) else known.config
+    return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
+
+
+class _Compared(NamedTuple):
+    """Describe a run after the comparison; `change` says what the ledger did not have."""
+
+    run: Run
+    change: str = ""
+
+
+def _compared(run: Run, place: Path) -> _Compared:
+    try:
+        content = read_bytes(run.directory)
+    except ConfigError:
+        content = b""
+    if run.earlier is not None and content == result_bytes(run.earlier):
+        return _Compared(replace(run, recorded=True))
+    # What leads elsewhere is not written again.
+    run = replace(run, recorded=leads_elsewhere(place, run.directory))
+    told = None if content is None else _told(content, run)
+    if told is not None:
+        return _Compared(replace(run, earlier=told), "file") if ahead(told, run.earlier) else _Compared(run)
+    if run.earlier is not None and run.earlier.requested:
+        return _Compared(run)
+    reason = _doubt(run.directory, content, run.config)
+    return _Compared(replace(run, earlier=in_doubt(run, reason)), "doubt") if reason else _Compared(run)
+
+
+def linked_files(directory: Path) -> list[str]:
+    """Names of a run's own files in whose place its directory holds a link."""
+    with suppress(OSError), os.scandir(directory) as found:
+        return sorted(each.name for each in found if each.is_symlink() and _OWN.match(each.name))
+    return []
+
+
+def leads_elsewhere(place: Path, directory: Path) -> bool:
+    """Return whether a run's directory is a link below `place`, its ledger's, or lies behind one.
+
+    A foreign one must not lead to other files.
+    """
+    parts = directory.relative_to(place).parts
+    return any(place.joinpath(*parts[:count]).is_symlink() for count in range(1, len(parts) + 1))
+
+
+def _told(content: bytes, run: Run) -> Result | None:
+    """Return what `result.json` tells, if it can be read and is about this run."""
+    with suppress(ConfigError):
+        told = result_of(content, run.directory / RESULT)
+        return told if told.index == run.index and same_work(told.config, run.config) else None
+    return None
+
+
+def same_work(one: RunConfig, other: RunConfig) -> bool:
+    """Return whether two configs ask for the same, as far as can be told without reading the files that they name."""
+    pairs = ((config.provider, config.model, config.request, config.replica) for config in (one, other))
+    return one == other or next(pairs) == next(pairs)
+
+
+def ahead(told: Result, known: Result | None) -> bool:
+    """Return whether a run's `result.json` knows something that was recorded after what the ledger knows."""
+    if not told.requested and (known is None or not known.requested):
+        return False
+    if known is None:
+        return True
+    if told.status is known.status is RunStatus.PLANNED and len(told.attempts) <= len(known.attempts):
+        return False  # a run that had no turn is said to be planned without a record
+    return (told.revision, told.last_change) > (known.revision, known.last_change)
+
+
+def _doubt(directory: Path, content: bytes | None, config: RunConfig) -> str:
+    """Why a run may have been paid that the ledger takes for one that was never begun; empty if nothing says so."""
+    if content is not None:
+        return f"its {RESULT} cannot be read, or is another run's"
+    files = paid_files(directory, reuse=config.reuse)
+    return f"its directory holds {', '.join(files[:3])}" if files else ""
+
+
+def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
+    """Names of files in a run's directory that only a paid request brings.
+
+    With `reuse`, a file with a second name is left out: it was linked from the run that paid for it.
+    """
+    with suppress(OSError), os.scandir(directory) as found:
+        return sorted(
+            each.name for each in found if _PAID.fullmatch(each.name) and not (reuse and each.stat().st_nlink > 1)
+        )
+    return []
+
+
+def in_doubt(run: Run, reason: str) -> Result:
+    """Return the record of a run that may have been paid, though nothing tells of its request."""
+    config, began = run.config, _first_trace(run.directory)
+    result = run.earlier or planned(run, began.timestamp())
+    with suppress(ConfigError):
+        result.request_sent = redacted(build(config, config.sent_model).record)
+    error = ErrorRecord(
+        type=UncertainError.__name__,
+        code=None,
+        message=f"the ledger has lost what became of this run, and {reason}",
+        hint="it counts as spent and is not repeated; the provider's jobs, or its bill, tell whether it was paid",
+        retryable=False,
+    )
+    attempt = Attempt(
+        number=1,
+        provider=result.provider,
+        model=config.sent_model,
+        started_at=began,
+        error=error,
+        usd=counted(config),
+        inherited=True,
+    )
+    times = {**result.timestamps, RunStatus.SUBMITTING.value: began, RunStatus.UNCERTAIN.value: began}
+    changes = {"status": RunStatus.UNCERTAIN, "attempts": [attempt], "error": error, "timestamps": times}
+    return result.model_copy(update={**changes, "revision": result.revision + 1})
+
+
+def _first_trace(directory: Path) -> dt.datetime:
+    """Return when the run's directory was made, as far as its files tell."""
+    for path in (directory / ".hydra" / "config.yaml", directory):
+        with suppress(OSError):
+            return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC)
+    return dt.datetime.now(dt.UTC)
+
+
+def _problems(place: Path, found: Sequence[_Compared]) -> Iterator[Problem]:
+    texts = {
+        "file": f"{place / NAME} is older than the runs' own {RESULT}: what these know was taken over for {{runs}}",
+        "doubt": f"{place / NAME} says that {{runs}} did not begin, but {{its}} {{holds}} results: "
+        "counted as spent, and not sent again",
+    }
+    for change, text in texts.items():
+        if indexes := [each.run.index for each in found if each.change == change]:
+            several = len(indexes) > 1
+            message = text.format(
+                runs=f"run{'s' * several} {ranges(indexes)}",
+                its="their directories" if several else "its directory",
+                holds="hold" if several else "holds",
+            )
+            yield Problem("", message, "the ledger was damaged, or is an old copy", "warning")
+
+
+def refuse_unknown(place: Path, runs: Sequence[Run]) -> None:
+    """Raise `LedgerError` where runs have a `result.json` and the ledger in `place`, which has `runs`, lacks them."""
+    indexes = {run.index for run in runs}
+    lost = []
+    for directory in _unknown(place, [run.directory.relative_to(place) for run in runs]):
+        with suppress(ConfigError):
+            told = read_result(directory)
+            # A copy of a run that is known is a copy, and no run that was lost.
+            lost += [told] if told.index not in indexes else []
+    if lost:
+        jobs = sum(told.job_id is not None for told in lost)
+        what = f"run{'s' * (len(lost) > 1)} {ranges(sorted(told.index for told in lost))}"
+        raise LedgerError(
+            f"{place / NAME} has lost {what}: each has a {RESULT}, {jobs} of them with a job; nothing was sent",
+            hint=rebuilding(place),
+        )
+
+
+def _unknown(place: Path, known: Sequence[Path]) -> Iterator[Path]:
+    """Yield the directories with a `result.json` where runs could be, and none of the ledger's is.
+
+    `known` are the directories of the ledger's, relative to `place`.
+    """
+    if not known:
+        yield from run_directories(place)
+        return
+    names = {os.path.normpath(directory) for directory in known}
+    for folder in sorted({os.path.dirname(name) for name in names if name != os.curdir}):  # noqa: PTH120 - plain text
+        with suppress(OSError), os.scandir(place / folder) as found:
+            for each in found:
+                directory = place / folder / each.name
+                if os.path.join(folder, each.name) not in names and (directory / RESULT).is_file():  # noqa: PTH118 - plain text
+                    yield from [] if (directory / NAME).is_file() else [directory]
+
+
+def run_directories(place: Path, names: frozenset[str] = frozenset({RESULT})) -> Iterator[Path]:
+    """Yield the directories at or below `place` that hold one of the names and no ledger of their own."""
+    for folder, folders, files in os.walk(place):
+        depth = len(Path(folder).relative_to(place).parts)
+        if depth and NAME in files:
+            folders.clear()
+        elif names & {*files, *folders}:
+            folders.clear()
+            yield Path(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if depth < LEVELS else []
 
 
 @contextmanager

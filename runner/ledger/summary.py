@@ -12,8 +12,8 @@ from runner.artifacts.result import RunStatus
 from runner.errors import RunnerError, UnexpectedAnswerError
 from runner.shell import command
 
-from .book import NAME, Ledger, LedgerError
 from .discover import written_at
+from .ledger import NAME, Ledger, LedgerError
 from .lock import at_work
 
 # Without the arrow operators, which the SQLite of older systems lacks.

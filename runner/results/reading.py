@@ -14,8 +14,8 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
 from runner.ledger import Ledger, LedgerError, LedgerIndex, has_ledger, shelved
-from runner.ledger.book import NAME as LEDGER
 from runner.ledger.discover import walk
+from runner.ledger.ledger import NAME as LEDGER
 from runner.ledger.lock import at_work
 from runner.shell import command, shown
 

@@ -1,24 +1,30 @@
-"""Say what a sweep will cost, and ask before anything is paid."""
+"""Say what runs will cost, in one line or as the table of `dry_run=true`, and ask before anything is paid."""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result import RunStatus
-from runner.config import Budget, Problem, RunConfig
+from runner.config import Budget, Estimate, Price, Problem, RunConfig, expected_price
+from runner.config.price import MARGIN
 from runner.config.request import prompts_in
 from runner.config.run import passes
-from runner.display import print_problems
+from runner.display import clean, print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger import Ledger, LedgerIndex, Reuse
 from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
 from runner.ledger.budget import spent as spent_by
+from runner.results.varying import varying
 from runner.shell import word
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 _PROMPT_FILE = re.compile(r"\+*request\.prompt_file=")
 _ONE_PROMPT = "yes=true sends it as one prompt"
@@ -156,3 +162,77 @@ def payable(runs: Iterable[Run]) -> PlannedCost:
 def _spent(place: Path, budget: Budget) -> float:
     with Ledger(place, readonly=True) as ledger:
         return spent_by((run.earlier for run in ledger.runs() if run.earlier is not None), budget)
+
+
+_MOST_COLUMNS = 60
+_MOST_ROWS = 60
+"""Of more runs, the first and last halves of this are shown."""
+
+
+def print_dry_run(
+    runs: Sequence[Run], console: Console | None = None, note: str = "", left: PlannedCost | None = None
+) -> None:
+    """Print what would be sent and what it would cost; an unknown price is never counted as nothing.
+
+    Raises what would keep the runs from beginning, after the table: `BudgetError`, or `ConfigError` for an unknown
+    price. `left` are the runs that will be paid, where others are done already or reused.
+    """
+    from rich.console import Console
+
+    from runner.display.table import Head, print_grid
+
+    console = console or Console(highlight=False)
+    left = left or PlannedCost([*runs], 0.0)
+    paid = {run.index for run in left.runs}
+    configs = [run.config for run in runs]
+    differing = varying([run.overrides for run in runs], configs)
+    prices = [expected_price(run.config) if run.index in paid else Price(0.0, "list") for run in runs]
+    names = [key.removeprefix("request.") for key in differing.keys] or ["model"]
+    heads = [Head("run", right=True), *(Head(name, most=_MOST_COLUMNS) for name in names), Head("price", right=True)]
+    rows = []
+    for row in _shown(len(runs)):
+        if row is None:
+            rows.append((["…", *("" for _ in heads[1:])], ""))
+            continue
+        cells = [_cell(value) for value in differing.rows[row]] or [configs[row].model.name]
+        index = runs[row].index
+        cost = str(Estimate.of([prices[row]])) if index in paid else "none: is there"
+        rows.append(([str(index), *cells, cost], ""))
+    print_grid(heads, rows, console)
+    for line in filter(None, (_summary(configs, prices, left), note)):
+        console.print(line, markup=False, soft_wrap=True)
+    check_budget(left.runs, spent=left.spent)
+
+
+def _shown(count: int) -> list[int | None]:
+    half = _MOST_ROWS // 2
+    return [*range(count)] if count <= _MOST_ROWS else [*range(half), None, *range(count - half, count)]
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else clean(str(value), 120)
+
+
+def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: PlannedCost) -> str:
+    unknown, total = prices.count(None), Estimate.of(prices)
+    source = "(estimated from tokens)" if total.rough else "at list price"
+    parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{total} {source}"]
+    if unknown and unknown < len(prices):
+        parts.append(f"{unknown:,} of unknown price")
+    if any(config.fallbacks for config in configs):
+        worst = Estimate.of(expected_price(choice) for config in configs for choice in config.choices)
+        parts.append(f"{worst} if every fallback is needed and what failed is charged, too")
+    if all(config.provider.kind == "emulator" for config in configs):
+        parts.append("on the emulator: free" + ", but counted" * configs[0].budget.count_emulator)
+    parts += _limits(configs[0].budget, left)
+    return " · ".join(parts) + " · dry run: nothing was sent or written"
+
+
+def _limits(budget: Budget, left: PlannedCost) -> Iterator[str]:
+    configs = [run.config for run in left.runs]
+    total = counted_sum(configs)
+    if budget.max_usd is not None:
+        margin = f", with a margin of {MARGIN - 1:.0%} on estimates" if total.rough else ""
+        yield f"{Estimate(left.spent + total.usd, rough=total.rough)} of {Estimate(budget.max_usd)} budget{margin}"
+    if asks(configs, total, left.spent):
+        yield f"asks before it starts, as that is above {Estimate(budget.confirm_above_usd or 0.0)} (yes=true answers)"

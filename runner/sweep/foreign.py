@@ -12,7 +12,7 @@ from runner.artifacts.result_file import NAME as RESULT
 from runner.config import Budget, Problem
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import has_ledger
-from runner.ledger.book import NAME as LEDGER
+from runner.ledger.ledger import NAME as LEDGER
 from runner.shell import command, word
 
 PLANNED = "planned.json"

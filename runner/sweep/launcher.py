@@ -28,10 +28,9 @@ from runner.ledger.budget import spent
 from runner.results.varying import varying
 from runner.tracking import sweep_tracking
 
-from .consent import agree, agree_to_prompts, payable
+from .consent import agree, agree_to_prompts, payable, print_dry_run
 from .execution import execute
 from .job_return import job_return
-from .table import print_dry_run
 
 T = TypeVar("T")
 

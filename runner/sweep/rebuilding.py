@@ -21,10 +21,9 @@ from runner.display import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.ledger import Ledger, LedgerIndex, fingerprint, has_ledger
-from runner.ledger.book import NAME, salvaged
-from runner.ledger.lock import locked
-from runner.ledger.ownership import refuse_owner
-from runner.ledger.reconciliation import ahead, in_doubt, run_directories, same_work
+from runner.ledger.ledger import NAME, salvaged
+from runner.ledger.lock import locked, refuse_owner
+from runner.ledger.recording import ahead, in_doubt, run_directories, same_work
 from runner.shell import command
 
 from .foreign import PLANNED

@@ -36,15 +36,14 @@ from runner.ledger import (
     shelved,
 )
 from runner.ledger.budget import spent
-from runner.ledger.reconciliation import leads_elsewhere, linked_files, same_work
+from runner.ledger.recording import leads_elsewhere, linked_files, same_work
 from runner.providers.job import backend_id, is_id
 from runner.shell import command, shown
 from runner.tracking import Tracking
 
-from .consent import PlannedCost, agree_to_rest, payers
+from .consent import PlannedCost, agree_to_rest, payers, print_dry_run
 from .execution import execute
 from .foreign import NotBegunError, never_begun
-from .table import print_dry_run
 
 _NAMED = 3
 """How many runs of a sweep without its ledger are named."""

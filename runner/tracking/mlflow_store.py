@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from .facts import without_credentials
-from .store import End, Facts
+from .store import End, Facts, without_credentials
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

@@ -1,14 +1,23 @@
-"""Rely on a store that keeps runs, and find what it has of them in `tracking.jsonl`."""
+"""Rely on a store that keeps runs: what it is told of them, and what `tracking.jsonl` knows that it has."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
+
+from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
+from runner.config import RunConfig
+from runner.config.run import Files
+from runner.report.config_diff import HOW, ConfigDiff
+from runner.results.totals import group_of, totals
 
 Value = str | int | float | bool
 
@@ -129,3 +138,141 @@ class Register:
                     self.parent, self._runs = (line["parent"], {}) if here else (None, {})
                 elif here:
                     self._runs[int(line["run"])] = Known(str(line["id"]), str(line["state"]))
+
+
+_FREE = "emulator"
+_MONEY = ("actual_usd", "spent_usd")
+"""What was paid, which at the emulator is nothing; its list prices are estimates."""
+
+_EMPTY: tuple[object, ...] = (None, "", [], {})
+_MEASURES = ("bytes", "duration_seconds", "fps", "width", "height")
+
+
+def run_facts(result: Result, directory: Path, name: str, files: Files) -> Facts:
+    """One run; `directory` is its own, `name` what it is called."""
+    began, ended = _span(result)
+    return Facts(
+        name=_text(name),
+        params=params(result.config),
+        metrics=dict(_metrics(result)),
+        tags={f"runner.{key}": _text(value) if value else None for key, value in _tags(result, directory)},
+        files=tuple(_files(result, directory, files)),
+        end=_end(result.status),
+        began=began,
+        ended=ended,
+    )
+
+
+def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence[Result]) -> Facts:
+    """Return the sweep as a whole: what its runs have in common, and what they amount to."""
+    began = [result.begun for result in results]
+    ends = [moment for result in results if (moment := _span(result)[1]) is not None]
+    return Facts(
+        name=_text(directory.name),
+        params=params(*configs),
+        metrics=dict(_sums(results)),
+        tags={"runner.directory": _text(str(directory)), "runner.runs": str(len(configs))},
+        end=_overall([result.status for result in results], len(configs)),
+        began=min(began, default=None),
+        ended=max(ends, default=None),
+    )
+
+
+def params(*configs: RunConfig) -> dict[str, Value]:
+    """The leaves that the configs have in common by their dotted keys, credential-like ones masked; no empty ones."""
+    found = ConfigDiff(configs).shared.items()
+    return {key: _plain(value) for key, value in found if value not in _EMPTY and key.partition(".")[0] not in HOW}
+
+
+def _plain(value: Any) -> Value:  # Any: JSON
+    if isinstance(value, bool | int | float):
+        return value
+    return _text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _text(value: str) -> str:
+    """Return the text as any database takes it: no half of a surrogate pair, no NUL."""
+    return value.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
+
+
+def _span(result: Result) -> tuple[float | None, float | None]:
+    """Return when its request left and when it ended, in Unix seconds."""
+    begin, ended = result.span
+    return (begin.timestamp() if begin else result.begun), (ended.timestamp() if ended else None)
+
+
+def _metrics(result: Result) -> Iterator[tuple[str, float]]:
+    artifact = result.artifacts[0] if result.artifacts else None
+    found: dict[str, float | None] = {
+        "estimated_usd": result.cost.estimated_usd,
+        "actual_usd": result.cost.actual_usd,
+        "spent_usd": result.spent_usd,
+        "saved_usd": result.saved_usd,
+        "latency_seconds": result.latency_seconds,
+        "attempts": len(result.attempts),
+        "polls": result.polls,
+        **{name: getattr(artifact, name, None) for name in _MEASURES},
+        **(dict.fromkeys(_MONEY) if result.provider == _FREE else {}),
+    }
+    yield from ((key, float(value)) for key, value in found.items() if value is not None and math.isfinite(value))
+
+
+def _tags(result: Result, directory: Path) -> Iterator[tuple[str, str | None]]:
+    first = result.artifacts[0] if result.artifacts else None
+    yield "status", result.status.value
+    yield "number", str(result.index)
+    yield "provider", result.provider
+    yield "model", result.model
+    yield "deployment", result.deployment
+    yield "job_id", result.job_id
+    yield "sha256", first.sha256 if first else None
+    yield "reused_from", result.reused_from
+    yield "directory", str(directory)
+    error = result.error
+    yield "error_type", error.type if error else None
+    yield "error_code", error.code if error else None
+    yield "error", error.message if error else None
+
+
+def _files(result: Result, directory: Path, files: Files) -> Iterator[Path]:
+    """Yield what is uploaded, of what is there."""
+    if files == "none":
+        return
+    names = [artifact.path for artifact in result.artifacts if files == "all" or _small(artifact)]
+    yield from (directory / name for name in [*dict.fromkeys(names), RESULT] if (directory / name).is_file())
+
+
+def _small(artifact: Artifact) -> bool:
+    return Path(artifact.path).stem.endswith("thumbnail")
+
+
+def _end(status: RunStatus) -> End:
+    if status is RunStatus.CANCELLED:
+        return End.CANCELLED
+    if status.unfinished:
+        return End.OPEN
+    return End.FAILED if status.failed else End.DONE
+
+
+def _overall(statuses: Sequence[RunStatus], expected: int) -> End:
+    if len(statuses) < expected or any(status.unfinished for status in statuses):
+        return End.OPEN
+    return End.FAILED if any(status.failed for status in statuses) else End.DONE
+
+
+def _sums(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
+    sums = totals(results, [group_of(result.status, busy=False) for result in results], None)
+    paid = totals([result for result in results if result.provider != _FREE], [], None)
+    sums |= {key: paid[key] for key in _MONEY}
+    yield from ((key, float(value)) for key, value in sums.items() if isinstance(value, int | float))
+
+
+_USER = re.compile(r"://\S*@")
+"""Up to the last @: a password may hold one, and a slash, too."""
+
+_KEY = re.compile(r"([?&][\w-]*(?:key|token|secret|password|sig)=)[^&\s]+", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """The text with what may be a credential masked in each address in it, as the libraries' errors quote them."""
+    return _KEY.sub(r"\1***", _USER.sub("://***@", text))

@@ -18,8 +18,7 @@ from runner.display.output import say
 from runner.engine.run import Event, Observer, Run
 from runner.shell import command
 
-from .facts import run_facts, sweep_facts, without_credentials
-from .store import Facts, Known, Register, Store
+from .store import Facts, Known, Register, Store, run_facts, sweep_facts, without_credentials
 
 _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""

@@ -136,7 +136,7 @@ def test_images_on_azure_get_no_api_version_as_it_would_choose_another_route():
 
 
 def test_a_config_that_was_copied_from_azure_keeps_working_elsewhere():
-    from runner.api.provider import Keys, provider_config
+    from runner.api.config import Keys, provider_config
 
     azure = VideoGenerationConfig(provider="azure_openai", model="sora-2", base_url="https://r.openai.azure.com")
     other_runs = azure.model_copy(update={"provider": "openai", "base_url": "http://127.0.0.1:1/v1"})
@@ -155,7 +155,7 @@ def test_a_misspelt_role_or_key_of_an_image_is_refused():
 
 
 async def test_headers_are_sent_and_a_secret_one_is_read_from_its_variable(monkeypatch):
-    from runner.api.provider import Keys, provider_config
+    from runner.api.config import Keys, provider_config
     from runner.providers.credentials import headers
 
     monkeypatch.setenv("APIM", "apim-3f9a77c1d2e84b55")

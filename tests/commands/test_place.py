@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.commands.parser import refuse_file
+from runner.commands.catalog import refuse_file
 from runner.errors import ConfigError
 
 

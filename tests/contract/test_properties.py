@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from runner.config import RunConfig, check, load
 from runner.config.dialect import DIALECTS
 from runner.emulator.body import Body
-from runner.emulator.manner import MANNERS
-from runner.emulator.open_order import read_order
+from runner.emulator.manner import MANNERS, read_order
 from runner.providers import check_body, create
 from runner.providers.body import build, in_dialect
 

@@ -11,7 +11,7 @@ from runner.engine.collect import TRIES
 from runner.engine.poll import ABSENT_SECONDS
 from runner.engine.recorder import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
-from runner.ledger.reconciliation import gone_on
+from runner.ledger.recording import gone_on
 from runner.providers import Job, JobStatus
 
 from .simulation import EPOCH

@@ -19,7 +19,7 @@ from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.ledger import LockedError, fingerprint, recording
 from runner.ledger import lock as lock_module
-from runner.ledger.book import NAME, Ledger, TakenOverError
+from runner.ledger.ledger import NAME, Ledger, TakenOverError
 from runner.ledger.lock import at_work, locked, this_process
 
 HOLDER = """

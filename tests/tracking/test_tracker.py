@@ -13,8 +13,7 @@ import pytest
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
 from runner.config.run import MlflowTracking
 from runner.engine.run import Event, Run
-from runner.tracking.facts import params, run_facts, sweep_facts, without_credentials
-from runner.tracking.store import NAME, End, Facts, Known, Register
+from runner.tracking.store import NAME, End, Facts, Known, Register, params, run_facts, sweep_facts, without_credentials
 from runner.tracking.tracker import Tracker
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)

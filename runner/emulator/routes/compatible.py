@@ -1,8 +1,10 @@
-"""Operations on video jobs as compatible servers carry them out."""
+"""Carry out operations on videos and images as compatible servers do."""
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import re
 from dataclasses import replace
 from typing import cast
 
@@ -10,13 +12,14 @@ from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, faults, reference
 from runner.emulator.clip import MEDIA_TYPES
+from runner.emulator.images import Format, Picture, draw
 from runner.emulator.job import Job, Outcome
-from runner.emulator.manner import CompatibleSurface, managed_id, managed_parts
-from runner.emulator.open_order import OpenOrder, read_order
+from runner.emulator.manner import CompatibleSurface, OpenOrder, invalid, managed_id, managed_parts, read_order
 from runner.emulator.operation import Call
-from runner.emulator.routes import videos
 from runner.emulator.studio import FileAnswer
 from runner.emulator.surface import Refusal
+
+from . import videos
 
 _KNOWN = 10_000
 """Jobs among which one is looked for that a gateway listed under another id."""
@@ -173,3 +176,58 @@ async def delete(call: Call) -> Response:
     job = _job(call)
     call.emulator.state.delete(job.id)
     return JSONResponse({"id": job.id, "object": "video.deleted", "deleted": True})
+
+
+FORMATS = ("png", "webp", "jpeg")
+MOST = 10
+LONGEST_SIDE = 4096
+
+
+async def generate(call: Call) -> Response:
+    """`POST /images/generations`."""
+    manner = cast("CompatibleSurface", call.surface).manner
+    fields = call.body.fields
+    prompt = fields.get("prompt")
+    if not isinstance(prompt, str):
+        raise invalid("prompt", "Field required", "missing")
+    model = str(fields.get("model") or call.surface.models()[0])
+    answer = fields.get("response_format") or ("url" if manner.images_by_url else "b64_json")
+    if answer == "url" and not manner.images_by_url:
+        raise Refusal(400, "Only response_format 'b64_json' is supported now.")
+    count, size, form = _count(fields.get("n")), _size(fields.get("size")), _format(fields.get("output_format"))
+    pictures = [Picture(prompt, model, size, number, form) for number in range(count)]
+    files = await asyncio.to_thread(lambda: [draw(picture) for picture in pictures])
+    now = call.emulator.now()
+    call.emulator.state.add_images(
+        created=now, operation=call.operation, model=model, prompt=prompt, count=count, usd=0.0
+    )
+    return JSONResponse({"created": int(now), "data": [_item(call, file, by_url=answer == "url") for file in files]})
+
+
+def _item(call: Call, file: bytes, *, by_url: bool) -> dict[str, object]:
+    if by_url:
+        return {"url": str(call.request.url_for("media", name=call.emulator.studio.keep(file))), "revised_prompt": None}
+    return {"b64_json": base64.b64encode(file).decode(), "revised_prompt": None}
+
+
+def _count(given: object) -> int:
+    if given is None:
+        return 1
+    if not isinstance(given, int) or not 1 <= given <= MOST:
+        raise invalid("n", f"Input should be from 1 to {MOST}")
+    return given
+
+
+def _size(given: object) -> tuple[int, int]:
+    if given in (None, ""):
+        return 1024, 1024
+    found = re.fullmatch(r"([1-9]\d{1,3})x([1-9]\d{1,3})", str(given))
+    if found is None or max(int(found[1]), int(found[2])) > LONGEST_SIDE:
+        raise Refusal(400, f"Invalid size format: '{given}'. Expected format: 'WIDTHxHEIGHT'.")
+    return int(found[1]), int(found[2])
+
+
+def _format(given: object) -> Format:
+    if given not in (None, *FORMATS):
+        raise invalid("output_format", f"Input should be one of {', '.join(FORMATS)}")
+    return cast("Format", given or "png")
