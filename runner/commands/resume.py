@@ -67,7 +67,7 @@ def _parser() -> Parser:
         "--adopt",
         action="append",
         default=[],
-        type=_adoption,
+        type=_run_and_job,
         metavar="RUN=JOB_ID",
         help="take over a job that you know to be an uncertain run's, after a look whether it can be; may be repeated",
     )
@@ -80,7 +80,7 @@ def _parser() -> Parser:
     return parser
 
 
-def _adoption(text: str) -> tuple[int, str]:
+def _run_and_job(text: str) -> tuple[int, str]:
     number, _, job_id = text.partition("=")
     if not number.isdecimal() or not job_id:
         raise argparse.ArgumentTypeError(f"{text!r} is no RUN=JOB_ID, as in 3=video_68f0c2")

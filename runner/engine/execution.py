@@ -13,7 +13,7 @@ from runner.providers.base import Provider
 
 from .budget_tracker import BudgetTracker
 from .clock import Clock, RealClock
-from .likeness import OtherRuns
+from .matching import OtherRuns
 from .run import Observer, Outcome, Run
 from .scheduler import Scheduler
 from .search import Claimed

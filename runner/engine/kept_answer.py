@@ -15,7 +15,7 @@ from runner.providers.job import read_created
 from runner.providers.json_answer import read_documents
 
 from .clock import Clock
-from .likeness import unanswered
+from .matching import unanswered
 from .recorder import RunRecorder
 from .store import HeldAnswer, Threads
 

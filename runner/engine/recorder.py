@@ -154,7 +154,7 @@ class RunRecorder:
         self.result = _renewed(self.result, planned(self.run, self._clock.time()))
         await self.reach(RunStatus.PLANNED)
 
-    async def adopt(self, job: Job) -> None:
+    async def reattach(self, job: Job) -> None:
         """Take over a job that one of this run's lost requests has made."""
         self.result.error = None
         await self._own(job)

@@ -30,7 +30,7 @@ from .capacity import StoppedError
 from .clock import Clock
 from .endpoint import Endpoint, EndpointQueue, close_client, endpoint_queues, stop_note
 from .image import finish_images, make_images
-from .likeness import OtherRuns, unanswered
+from .matching import OtherRuns, unanswered
 from .payment import settled
 from .recorder import RunRecorder
 from .run import Observer, Outcome, Run

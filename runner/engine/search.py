@@ -13,18 +13,18 @@ from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job
 from runner.providers.job import backend_id
 
-from .adoption import Findings, look_for, patiently
 from .endpoint import EndpointQueue
 from .image import keep_images, left_behind
 from .kept_answer import images_of_kept, job_of_kept
-from .likeness import OtherRuns, contradicts, lost_request, unanswered
+from .matching import OtherRuns, contradicts, lost_request, unanswered
 from .payment import settled
+from .reattachment import Findings, look_for, patiently
 from .recorder import RunRecorder
 from .run import Run
 from .store import Threads
 
 _CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
-_ADOPTION = ", with --adopt RUN=JOB_ID takes over a job that you know to be this run's"
+_HOW_TO_ADOPT = ", with --adopt RUN=JOB_ID takes over a job that you know to be this run's"
 
 _UNASKED = "its endpoint could not be asked"
 
@@ -103,7 +103,7 @@ class Search:
         if isinstance(recorder.run.config.request, VideoRequest):
             job = await job_of_kept(recorder, self._threads)
             if job is not None:
-                await settled(recorder.adopt(job))
+                await settled(recorder.reattach(job))
             return job is not None
         batch = await images_of_kept(recorder, self._threads)
         if batch is None or case.queue.endpoint is None:
@@ -146,7 +146,7 @@ async def _sought(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
     found = []
     for case in cases:
         own = {number: attempt for number, (other, attempt) in enumerate(requests) if other is case}
-        jobs = {number: findings.adopted[number] for number in own if number in findings.adopted}
+        jobs = {number: findings.reattached[number] for number in own if number in findings.reattached}
         for number, job in jobs.items():
             own[number].job_id, own[number].adopted = job.id, True
         reason = next((findings.reasons[number] for number in own if number in findings.reasons), None)
@@ -157,7 +157,7 @@ async def _sought(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
 async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Found:
     position, recorder, queue = case
     if jobs:
-        await recorder.adopt(jobs[-1])
+        await recorder.reattach(jobs[-1])
     elif recorder.run.resubmit:
         await recorder.start_again()
     else:
@@ -170,8 +170,8 @@ async def _left(case: Case, reason: str) -> Found:
     position, recorder, queue = case
     kept = next((attempt.answer for attempt in reversed(recorder.result.attempts) if attempt.answer), None)
     again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
-    adoption = _ADOPTION if isinstance(recorder.run.config.request, VideoRequest) else ""
-    error = UncertainError(f"{_what_was_met(recorder)}; {reason}", hint=f"{again}{_CONSENT}{adoption}")
+    how_to_adopt = _HOW_TO_ADOPT if isinstance(recorder.run.config.request, VideoRequest) else ""
+    error = UncertainError(f"{_what_was_met(recorder)}; {reason}", hint=f"{again}{_CONSENT}{how_to_adopt}")
     recorder.fail(RunStatus.UNCERTAIN, error)
     await recorder.end()
     return Found(position, queue, None, error)

@@ -28,7 +28,7 @@ from runner.providers.json_answer import plain
 
 from .collect import TRIES, collect
 from .endpoint import Endpoint
-from .likeness import marked
+from .matching import marked
 from .mismatch import warn_of_mismatch
 from .partials import image_artifact, record_thumbnail
 from .payment import pay, settled

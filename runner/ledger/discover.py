@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.config import Problem, ProviderConfig, RunConfig, VideoRequest, estimate
-from runner.engine.likeness import OtherRuns, unanswered
+from runner.engine.matching import OtherRuns, unanswered
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.body import build

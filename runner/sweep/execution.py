@@ -33,7 +33,7 @@ from .job_return import failure_of
 if TYPE_CHECKING:
     from runner.engine import Outcome
     from runner.engine.budget_tracker import BudgetTracker
-    from runner.engine.likeness import OtherRuns
+    from runner.engine.matching import OtherRuns
 
 
 NAME = "runner.log"

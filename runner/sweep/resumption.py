@@ -94,7 +94,7 @@ def _resume(
         if not runs:
             message = f"{directory} was left before any of its runs was planned; nothing was sent"
             raise ConfigError(message, hint="give the same command again")
-        _check_adoptions(runs, consent)
+        _check_adopted_jobs(runs, consent)
         if any(run.config.dry_run for run in runs):
             _print_dry_run(runs)
             return 0
@@ -146,7 +146,7 @@ def _objections(
         yield _HeldError(findings, total)
 
 
-def _check_adoptions(runs: Sequence[Run], consent: Consent) -> None:
+def _check_adopted_jobs(runs: Sequence[Run], consent: Consent) -> None:
     """Raise `ConfigError` unless each job that the user names can become that run's."""
     indexes, jobs = [index for index, _ in consent.adopt], [backend_id(job_id) for _, job_id in consent.adopt]
     if len(set(indexes)) < len(indexes) or len(set(jobs)) < len(jobs):

@@ -14,7 +14,7 @@ import pytest
 from runner.config import RunConfig
 from runner.engine import Event, Outcome, Run, execute
 from runner.engine.budget_tracker import BudgetTracker
-from runner.engine.likeness import OtherRuns
+from runner.engine.matching import OtherRuns
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import ResultFiles
 

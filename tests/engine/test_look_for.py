@@ -11,10 +11,10 @@ import pytest
 from runner.artifacts import RunStatus
 from runner.emulator.job import Job as EmulatedJob
 from runner.emulator.state import State
-from runner.engine.adoption import MAX_PAGES, TRIES, look_for
 from runner.engine.clock import RealClock
 from runner.engine.endpoint import Endpoint
-from runner.engine.likeness import AROUND, Lost, OtherRuns
+from runner.engine.matching import AROUND, Lost, OtherRuns
+from runner.engine.reattachment import MAX_PAGES, TRIES, look_for
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
 from runner.providers import Job, JobPage, JobStatus, create
 from runner.providers.job import backend_id
@@ -52,7 +52,7 @@ def look(provider, clock):
 
 
 def ids(findings) -> dict[int, str]:
-    return {index: found.id for index, found in findings.adopted.items()}
+    return {index: found.id for index, found in findings.reattached.items()}
 
 
 MINE = job(7, age=990, prompt=SENT["prompt"])
@@ -67,7 +67,7 @@ def test_the_list_is_read_no_further_back_than_the_earliest_request(look, provid
 
 
 def test_nothing_is_asked_where_nothing_was_lost(look, provider):
-    assert look().adopted == {}
+    assert look().reattached == {}
     assert provider.listed == []
 
 
@@ -80,7 +80,7 @@ def test_a_server_that_repeats_its_first_page_is_not_asked_for_ever(look, provid
     page = JobPage((job(1, age=10), MINE), more=True, last="video_7")
     provider.on_jobs.extend([page] * 10)
     found = look(lost())
-    assert found.adopted == {}
+    assert found.reattached == {}
     assert found.reasons[0] == "only the newest 2 jobs could be listed, and the run's may be an older one"
     assert len(provider.listed) == 2
 
@@ -203,10 +203,10 @@ async def test_a_gateway_s_backend_finds_a_lost_job_and_takes_no_other_run_s(ope
     known = await endpoint.provider.submit(config())
     gone = await lose(endpoint, config())
     found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
-    (job,) = found.adopted.values()
+    (job,) = found.reattached.values()
     assert backend_id(job.id) == backend_id(server.ledger()["created"][1]["id"])
     both = await look_for(endpoint, [gone], OtherRuns())
-    assert both.adopted == {}, "one of two jobs that fit is another's, and nobody knows which"
+    assert both.reattached == {}, "one of two jobs that fit is another's, and nobody knows which"
 
 
 async def test_a_gateway_s_other_runs_keep_their_jobs_though_it_lists_them_under_other_ids(opened):
@@ -215,14 +215,14 @@ async def test_a_gateway_s_other_runs_keep_their_jobs_though_it_lists_them_under
     known = await endpoint.provider.submit(config())
     gone = await lose(endpoint, config())
     found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
-    assert (found.adopted, found.reasons) == ({}, {0: "no job matches among 1 listed, 1 of other runs"})
+    assert (found.reattached, found.reasons) == ({}, {0: "no job matches among 1 listed, 1 of other runs"})
     assert server.ledger()["jobs"] == 1
 
 
 async def test_a_request_that_never_arrived_finds_nothing(opened):
     endpoint, config, server = opened(rules=[{**LOSE, "fault": "drop_before_commit"}])
     found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
-    assert (found.adopted, found.reasons) == ({}, {0: "no job matches among 0 listed"})
+    assert (found.reattached, found.reasons) == ({}, {0: "no job matches among 0 listed"})
     assert server.ledger()["jobs"] == 0
 
 
@@ -232,7 +232,7 @@ async def test_replicas_find_as_many_jobs_as_were_made(opened):
     gone = [await lose(endpoint, config(), index) for index in range(3)]
     found = await look_for(endpoint, gone, OtherRuns())
     assert set(ids(found).values()) == {made["id"] for made in server.ledger()["created"]}
-    assert (len(found.adopted), len(found.reasons)) == (2, 1)
+    assert (len(found.reattached), len(found.reasons)) == (2, 1)
 
 
 async def test_a_lost_remix_is_told_from_another_video_of_the_same_prompt(opened):
@@ -250,7 +250,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
     endpoint, config, server = opened(rules=[LOSE], latency=0)
     gone = await lose(endpoint, config())
     await endpoint.provider.delete(server.ledger()["created"][0]["id"])
-    assert (await look_for(endpoint, [gone], OtherRuns())).adopted == {}
+    assert (await look_for(endpoint, [gone], OtherRuns())).reattached == {}
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
 async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, preset, said):
     endpoint, config, _ = opened(preset, rules=[LOSE])
     found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
-    assert found.adopted == {}
+    assert found.reattached == {}
     assert said in found.reasons[0]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord
-from runner.engine.likeness import OtherRuns
+from runner.engine.matching import OtherRuns
 from runner.ledger import jobs_elsewhere, shelved
 from runner.ledger.discover import written_at
 

@@ -95,7 +95,7 @@ class Lost:
 
 
 @dataclass(frozen=True, slots=True)
-class Rival:
+class OtherRequest:
     """Describe a lost request of a run elsewhere; `place` is the directory of its ledger."""
 
     place: Path
@@ -103,7 +103,7 @@ class Rival:
 
     def may_have_made(self, job: Job) -> bool:
         """Return whether nothing speaks against it."""
-        return self.request.listed and alike(self.request, job) is not False
+        return self.request.listed and matches(self.request, job) is not False
 
 
 def marked(config: RunConfig, result: Result) -> RunConfig:
@@ -174,7 +174,7 @@ def contradicts(lost: Lost, job: Job) -> bool:
     return False in told
 
 
-def alike(lost: Lost, job: Job) -> bool | None:
+def matches(lost: Lost, job: Job) -> bool | None:
     """Return whether `job` is what `lost` asked for; None if nothing contradicts it and the list does not tell enough.
 
     Prompt, time and, for a remix, its source must be told and fit: without them a stranger's job would do as well. A

@@ -19,7 +19,7 @@ from runner.providers.json_answer import one_line
 
 from .clock import Backoff
 from .endpoint import Endpoint
-from .likeness import AROUND, MARGIN, Lost, OtherRuns, Rival, alike, listed_prompt, lost_request, unanswered
+from .matching import AROUND, MARGIN, Lost, OtherRequest, OtherRuns, listed_prompt, lost_request, matches, unanswered
 
 _IMAGE = "images are kept as no jobs, so that there is no list to find them in"
 
@@ -31,7 +31,7 @@ _NAMED = 3
 class Findings:
     """What became of lost requests, by the run's index: each has either a job of its own, or a reason for people."""
 
-    adopted: dict[int, Job] = field(default_factory=dict)
+    reattached: dict[int, Job] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
 
 
@@ -39,16 +39,16 @@ async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: OtherRuns) 
     """Look for lost requests in the endpoint's list of jobs, of which some belong to `others`.
 
     Nothing is paid, and no error is raised: a list that cannot be read is a reason among others. Where the list ends
-    too early to say that a match is the only one, nobody adopts it.
+    too early to say that a match is the only one, no run is reattached to it.
     """
     sought = [one.earliest for one in lost if one.listed]
     if not sought:
-        return match(lost, (), others)
+        return assign_jobs(lost, (), others)
     listing = await read_list(endpoint, min(sought) - AROUND)
-    return match(lost, listing.jobs, others, complete_since=listing.complete_since, shortfall=listing.shortfall)
+    return assign_jobs(lost, listing.jobs, others, complete_since=listing.complete_since, shortfall=listing.shortfall)
 
 
-def match(
+def assign_jobs(
     lost: Sequence[Lost],
     jobs: Iterable[Job],
     others: OtherRuns,
@@ -59,10 +59,10 @@ def match(
     """Give lost requests the jobs that can only be theirs.
 
     Runs that sent the very same request may have each other's jobs. With more jobs than such runs, one of them is a
-    stranger's, and nobody knows which: none is adopted. Nor is one that might belong to runs whose requests differ in
-    what no list shows, as a seed. What an open request elsewhere may have made is nobody's, however alike the two are:
-    its own process may be about to claim it. And where jobs of the same model and time are nobody's that is known, the
-    account has other users: any job may be one of theirs. A job that carries a request's mark is that request's.
+    stranger's, and nobody knows which: none is assigned. Nor is a job that might belong to runs whose requests differ
+    in what no list shows, as a seed. A job that another process's open request may have made is not assigned either,
+    however well it fits: that process may be about to claim it. Jobs of the same model and time that no known request
+    explains show that the account has other users: any job may be theirs. A job with a request's mark is assigned to it.
 
     Args:
         lost: the runs, each with its own index.
@@ -74,27 +74,27 @@ def match(
     listed = {job.id: job for job in jobs}
     taken = others.backend_ids
     free = {job_id: job for job_id, job in listed.items() if backend_id(job_id) not in taken}
-    rivals = _rivals(others)
-    findings = Findings(adopted=_marked(lost, free.values()))
-    free = {job_id: job for job_id, job in free.items() if job not in findings.adopted.values()}
-    sought = [one for one in lost if one.listed and one.index not in findings.adopted]
+    other_requests = _other_requests(others)
+    findings = Findings(reattached=_carrying_marks(lost, free.values()))
+    free = {job_id: job for job_id, job in free.items() if job not in findings.reattached.values()}
+    sought = [one for one in lost if one.listed and one.index not in findings.reattached]
     candidates = _candidates(sought, free.values())
-    strangers = _strangers(free.values(), candidates, [*rivals, *_own(others)])
+    strangers = _unexplained(free.values(), candidates, [*other_requests, *_own(others)])
     findings.reasons.update({one.index: _IMAGE for one in lost if not one.listed})
     for runs in _groups(sought, candidates):
         short = any(one.earliest - MARGIN <= complete_since for one in runs)
-        bar = shortfall if short else _bar(runs, candidates, rivals, others.unknown)
-        bar = bar or _shared(runs, candidates, strangers)
-        given = {} if bar else _given(runs, candidates)
-        findings.adopted.update(given)
+        doubt = shortfall if short else _doubt_from_others(runs, candidates, other_requests, others.unknown)
+        doubt = doubt or _doubt_from_strangers(runs, candidates, strangers)
+        given = {} if doubt else _assigned(runs, candidates)
+        findings.reattached.update(given)
         for one in runs:
             if one.index not in given:
                 reason = _reason(candidates[one.index], len(listed), len(listed) - len(free), shared=bool(given))
-                findings.reasons[one.index] = bar or reason
+                findings.reasons[one.index] = doubt or reason
     return findings
 
 
-def _marked(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]:
+def _carrying_marks(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]:
     """The jobs that carry a lost request's mark, which is nobody else's: a run's requests get them in their order."""
     left = sorted(free, key=lambda job: (job.created_at or 0, job.id))
     given: dict[int, Job] = {}
@@ -106,17 +106,17 @@ def _marked(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]:
     return given
 
 
-def _rivals(others: OtherRuns) -> list[Rival]:
+def _other_requests(others: OtherRuns) -> list[OtherRequest]:
     return [
-        Rival(place, lost_request(number, result, attempt))
+        OtherRequest(place, lost_request(number, result, attempt))
         for place, result in others.open
         for number, attempt in enumerate(unanswered(result))
     ]
 
 
-def _own(others: OtherRuns) -> list[Rival]:
+def _own(others: OtherRuns) -> list[OtherRequest]:
     return [
-        Rival(Path(), lost_request(number, result, attempt))
+        OtherRequest(Path(), lost_request(number, result, attempt))
         for result in others.own
         for number, attempt in enumerate(unanswered(result))
     ]
@@ -136,20 +136,24 @@ def _candidates(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, _Candida
         by_prompt[listed_prompt(job)].append(job)
     found = {}
     for one in lost:
-        verdicts = [(job, alike(one, job)) for job in (*by_prompt[one.prompt], *by_prompt[None])]
-        fitting = {job.id: job for job, verdict in verdicts if verdict}
-        found[one.index] = _Candidates(fitting, frozenset(job.id for job, verdict in verdicts if verdict is None))
+        told = [(job, matches(one, job)) for job in (*by_prompt[one.prompt], *by_prompt[None])]
+        fitting = {job.id: job for job, fits in told if fits}
+        found[one.index] = _Candidates(fitting, frozenset(job.id for job, fits in told if fits is None))
     return found
 
 
-def _strangers(free: Iterable[Job], candidates: Mapping[int, _Candidates], known: Sequence[Rival]) -> list[Job]:
+def _unexplained(
+    free: Iterable[Job], candidates: Mapping[int, _Candidates], known: Sequence[OtherRequest]
+) -> list[Job]:
     """Return the jobs that no request explains that is known: others use the account, too."""
     possible = {job_id for one in candidates.values() for job_id in (*one.fitting, *one.untold)}
     rest = [job for job in free if job.id not in possible]
-    return [job for job in rest if not any(rival.may_have_made(job) for rival in known)]
+    return [job for job in rest if not any(request.may_have_made(job) for request in known)]
 
 
-def _shared(runs: Sequence[Lost], candidates: Mapping[int, _Candidates], strangers: Sequence[Job]) -> str | None:
+def _doubt_from_strangers(
+    runs: Sequence[Lost], candidates: Mapping[int, _Candidates], strangers: Sequence[Job]
+) -> str | None:
     """Return why a job that fits may be a stranger's although it is the only one; None if nothing says so."""
     jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
     if not jobs:
@@ -167,38 +171,38 @@ def _shared(runs: Sequence[Lost], candidates: Mapping[int, _Candidates], strange
 
 def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iterator[list[Lost]]:
     """Runs that have candidates in common, directly or through others."""
-    suitors = defaultdict(list)
+    matching = defaultdict(list)
     for one in lost:
         for job_id in candidates[one.index].fitting:
-            suitors[job_id].append(one)
+            matching[job_id].append(one)
     left = {one.index: one for one in lost}
     while left:
         _, first = left.popitem()
         runs = [first]
         for one in runs:
-            # What joins is looked at in turn; a job's suitors join once.
+            # What joins is looked at in turn; the requests that match a job join once.
             for job_id in candidates[one.index].fitting:
-                runs += [other for other in suitors.pop(job_id, ()) if left.pop(other.index, None) is not None]
+                runs += [other for other in matching.pop(job_id, ()) if left.pop(other.index, None) is not None]
         yield runs
 
 
-def _given(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[int, Job]:
+def _assigned(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[int, Job]:
     """The candidates of `runs`, which must have sent the same request, in the order of time; none if one is left."""
     if any(one.sent != runs[0].sent for one in runs):
         return {}
     jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
     given, free = {}, sorted(runs, key=lambda one: (one.latest, one.index))
     for job_id, job in sorted(jobs.items(), key=lambda item: (item[1].created_at or 0, item[0])):
-        taker = next((one for one in free if job_id in candidates[one.index].fitting), None)
-        if taker is None:
+        receiver = next((one for one in free if job_id in candidates[one.index].fitting), None)
+        if receiver is None:
             return {}
-        free.remove(taker)
-        given[taker.index] = job
+        free.remove(receiver)
+        given[receiver.index] = job
     return given
 
 
-def _bar(
-    runs: Sequence[Lost], candidates: Mapping[int, _Candidates], rivals: Sequence[Rival], unknown: str
+def _doubt_from_others(
+    runs: Sequence[Lost], candidates: Mapping[int, _Candidates], other_requests: Sequence[OtherRequest], unknown: str
 ) -> str | None:
     """Return why none of the jobs that fit `runs` may be taken, for what is or may be elsewhere; None if one may."""
     jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
@@ -207,8 +211,8 @@ def _bar(
     if unknown:
         return f"{_matching(jobs)}, and may be of a run elsewhere: {unknown}"
     # One job that is another's leaves the others in doubt too: with it gone, a stranger's would seem the only one.
-    pairs = itertools.product(rivals, jobs.values())
-    place = next((rival.place for rival, job in pairs if rival.may_have_made(job)), None)
+    pairs = itertools.product(other_requests, jobs.values())
+    place = next((request.place for request, job in pairs if request.may_have_made(job)), None)
     if place is None:
         return None
     return f"{_matching(jobs)}, but may be of a request in {place} whose answer was lost too"
