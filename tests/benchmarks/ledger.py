@@ -42,7 +42,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder, recording(Path(folder)) as ledger:
         runs = _runs(Path(folder), options.runs)
         start = time.perf_counter()
-        entered(ledger, runs)
+        entered(ledger, runs, ())
         print(f"entering {options.runs} runs: {1000 * (time.perf_counter() - start) / options.runs:.2f} ms each")
         _measure(ledger, runs, options.saves)
 
