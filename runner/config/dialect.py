@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal
-
-DialectName = Literal["plain", "vllm_omni", "sglang", "litellm"]
+from typing import TYPE_CHECKING, Literal
 
 _SAMPLING = frozenset({
     "seed", "negative_prompt", "fps", "num_frames", "num_inference_steps", "guidance_scale", "guidance_scale_2",
@@ -160,6 +158,15 @@ _LITELLM = Dialect(
     gateway=True,
 )
 
-DIALECTS: Mapping[DialectName, Dialect] = MappingProxyType(
+DIALECTS: Mapping[str, Dialect] = MappingProxyType(
     {"plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM}
 )
+"""The dialects by their names: a new compatible server is one entry here and one file in `conf/provider/`."""
+
+OWN_SERVERS = frozenset(name for name, each in DIALECTS.items() if each.unnamed_length is not None and not each.gateway)
+"""Servers that run open weights, and make something of their own where a request names no length."""
+
+if TYPE_CHECKING:
+    DialectName = str
+else:
+    DialectName = Literal[tuple(DIALECTS)]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from .dialect import OWN_SERVERS
 from .frozen import Frozen, Off
 from .request import Size
 
@@ -18,8 +19,11 @@ Tokens = Annotated[int, Field(gt=0)]
 Validation = Annotated[Literal["strict", "warn", "off"], Off]
 
 
-Offerer = Literal["openai", "azure_openai", "vllm_omni", "sglang"]
-"""A provider that publishes what it offers, or the dialect of servers that run open weights."""
+if TYPE_CHECKING:
+    Offerer = str
+else:
+    # A provider that publishes what it offers, or the dialect of servers that run open weights.
+    Offerer = Literal[("openai", "azure_openai", *sorted(OWN_SERVERS))]
 
 
 class Offer(Frozen):

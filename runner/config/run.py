@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from .dialect import OWN_SERVERS
 from .frozen import Frozen, Off, Seconds
 from .model import ModelConfig, VideoModel
 from .problem import Problem
@@ -211,7 +212,6 @@ def _at(number: int, problem: Problem) -> Problem:
 
 
 _SIZES = frozenset({"width", "height", "aspect_ratio", "short_edge", "resolution"})
-_OWN_SERVERS = frozenset({"vllm_omni", "sglang"})
 _LENGTHS = frozenset({"num_frames"})
 
 
@@ -242,5 +242,5 @@ def video_size(config: RunConfig) -> str | None:
 def _differs(config: RunConfig, model: VideoModel) -> bool:
     """Return whether the server's own choice is another; at a gateway it is for models of servers of one's own."""
     dialect = dialect_of(config.provider)
-    own = not dialect.gateway or _OWN_SERVERS & model.offers.keys()
+    own = not dialect.gateway or OWN_SERVERS & model.offers.keys()
     return dialect.unnamed_length is not None and bool(own)

@@ -43,7 +43,8 @@ def _start(state_file: Path, latency: float, dialect: DialectName, owner: int) -
         raise DiskError(
             f"{state_file.parent} cannot be made: {error.strerror}", hint="provider.state_file=PATH"
         ) from error
-    process = EmulatorProcess(EmulatorSettings(state_file=state_file, latency=latency, dialect=dialect)).start()
+    chosen = EmulatorSettings.model_validate({"state_file": state_file, "latency": latency, "dialect": dialect})
+    process = EmulatorProcess(chosen).start()
     atexit.register(_stop, process, owner)
     return process
 
