@@ -54,9 +54,9 @@ def task(config: Config) -> float | None:
 
     Returns the number that `objective` chooses; raises a `RunnerError` if the run did not succeed.
     """
-    from runner.cli.single import run_foreign
+    from runner.cli.single import run_under_external_launcher
 
-    return run_foreign(config)
+    return run_under_external_launcher(config)
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -274,7 +274,7 @@ def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig)
 
 _provider_adapter: TypeAdapter[ProviderConfig] = TypeAdapter(ProviderConfig)
 
-_PATIENCE = ("timeout", "max_poll_attempts", "poll_interval")
+_TIMEOUTS = ("timeout", "max_poll_attempts", "poll_interval")
 
 
 class Keys:
@@ -323,7 +323,7 @@ def _endpoint(config: GenerationConfig, given: dict[str, Any]) -> dict[str, Any]
     said = {"base_url": config.base_url, "api_version": version}
     given |= {name: value for name, value in said.items() if value is not None}
     given |= {"headers": {**given["headers"], **config.headers}, "headers_env": config.headers_env}
-    given |= _patience(config, everything=given["kind"] in ("openai", "azure_openai"))
+    given |= _timeouts(config, everything=given["kind"] in ("openai", "azure_openai"))
     if given["kind"] == "openai" and OPENAI_HOST not in (given["base_url"] or OPENAI_HOST):
         # Another server has its own models, whatever they are called.
         given["retired_models"] = "off"
@@ -339,7 +339,7 @@ def _emulator(config: GenerationConfig, option_keys: Mapping[str, Any]) -> dict[
         "dialect": option_keys.get("dialect", "plain"),
         "latency": (config.mocked or MockConfig()).latency,
         "state_file": _state_folder(os.getpid()).path / "state.sqlite3",
-        **_patience(config, everything=False),
+        **_timeouts(config, everything=False),
     }
 
 
@@ -349,9 +349,9 @@ def _state_folder(_owner: int) -> Folder:
     return Folder(None)
 
 
-def _patience(config: GenerationConfig, *, everything: bool) -> dict[str, Any]:  # Any: not yet validated
+def _timeouts(config: GenerationConfig, *, everything: bool) -> dict[str, Any]:  # Any: not yet validated
     """Return how long to wait: what was said, and with `everything` the defaults of `config`, too."""
-    given = {name: getattr(config, name) for name in _PATIENCE if everything or name in config.model_fields_set}
+    given = {name: getattr(config, name) for name in _TIMEOUTS if everything or name in config.model_fields_set}
     if "timeout" in given:
         attempts = max(1, math.ceil(config.timeout / given.get("poll_interval", config.poll_interval)))
         given["max_poll_attempts"] = min(given.get("max_poll_attempts", attempts), attempts)

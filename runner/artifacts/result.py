@@ -294,7 +294,7 @@ class Result(Record):
         return round((end - begin).total_seconds(), 3) if begin and end else None
 
     @property
-    def brought_home(self) -> Attempt | None:
+    def collected(self) -> Attempt | None:
         """The request of an earlier process whose work a later one brought home, instead of paying for it again."""
         made = [attempt for attempt in self.attempts if attempt.job_id == self.job_id] or self.attempts
         return made[-1] if made and made[-1].inherited and self.status is RunStatus.VERIFIED else None

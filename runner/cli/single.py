@@ -20,7 +20,7 @@ from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
 from runner.shell import shown
 from runner.sweep.consent import agree, agree_to_new, agree_to_prompts, payable
-from runner.sweep.foreign import unkept
+from runner.sweep.external_launcher import unkept
 from runner.tracking import Tracking
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> i
     return _execute(run).exit_code
 
 
-def run_foreign(config: Config) -> float | None:
+def run_under_external_launcher(config: Config) -> float | None:
     """One job of a launcher that is not ours, in the directory that Hydra made; raises if it does not succeed."""
     from runner.results.totals import objective_value
     from runner.sweep.job_return import failure_of

@@ -74,8 +74,10 @@ def _with_commas(words: list[str]) -> list[str]:
     tails = _tails(words)
     mended: list[str] = []
     for place, word in enumerate(words):
-        goes_on = bool(mended) and "=" in mended[-1] and "=" not in word and place not in tails
-        if goes_on and (mended[-1].endswith(",") or word[:1].isdigit() or word[:1] == "," or _alike(mended[-1], word)):
+        continues = bool(mended) and "=" in mended[-1] and "=" not in word and place not in tails
+        if continues and (
+            mended[-1].endswith(",") or word[:1].isdigit() or word[:1] == "," or _alike(mended[-1], word)
+        ):
             comma = "" if mended[-1].endswith(",") or word[:1] == "," else ","
             mended[-1] += comma + word
         else:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from runner.artifacts.result import RunStatus
 from runner.config import Estimate
-from runner.display import clean, print_error, reader_may_leave
+from runner.display import clean, print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
-from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, shelved, summary
-from runner.sweep.foreign import never_begun
+from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, find_ledgers, summary
+from runner.sweep.external_launcher import not_started
 
 from .catalog import Parser, refuse_file
 
@@ -26,8 +26,8 @@ def main(arguments: Sequence[str]) -> int:
         hint = "python -m runner makes outputs/ with a first video"
         raise ConfigError(f"there is no directory {parsed.outputs}", hint=hint)
     found = [*_summaries(parsed.outputs)]
-    found = sorted([*found, *_never_begun(parsed.outputs, found)], key=lambda each: each.changed)
-    with reader_may_leave():
+    found = sorted([*found, *_not_started(parsed.outputs, found)], key=lambda each: each.changed)
+    with tolerate_broken_pipe():
         if parsed.json:
             print(json.dumps([_plain(each) for each in found], indent=2))
         elif found:
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _summaries(root: Path) -> Iterator[Summary]:
-    for directory in shelved(root):
+    for directory in find_ledgers(root):
         try:
             with Ledger(directory, readonly=True) as ledger:
                 yield summary(ledger)
@@ -46,10 +46,10 @@ def _summaries(root: Path) -> Iterator[Summary]:
             print_error(error)
 
 
-def _never_begun(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
+def _not_started(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
     """Yield the runs that a launcher which is not ours never came to: a row for each such sweep."""
     for sweep in sorted({above for each in found for above in each.directory.parents if above.is_relative_to(root)}):
-        if left := never_begun(sweep):
+        if left := not_started(sweep):
             runs = [each for each in found if each.directory.is_relative_to(sweep)]
             yield Summary(
                 directory=sweep,

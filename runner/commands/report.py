@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.display import clean, print_error, reader_may_leave
+from runner.display import clean, print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
 
 from .catalog import Parser, refuse_file
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     limits = {"each": round(parsed.embed_mb * 1e6), "total": round(parsed.embed_total_mb * 1e6)}
     embedding = Embedding([result for _, result in runs], **limits) if parsed.single_file else None
     write_page(output, found.sweeps, embedding)
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         print(f"{clean(str(output), 400)}  ({len(runs):,} run{'s' * (len(runs) != 1)})")
         for reason, count in embedding.left_out.items() if embedding else ():
             print(f"  {_left_out(reason, count)}")

@@ -42,20 +42,20 @@ def main(arguments: Sequence[str]) -> int:
     refuse_file(parsed.dir, "show")
     if not parsed.dir.is_dir():
         raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
-    from runner.display import print_closing, print_error, reader_may_leave
+    from runner.display import print_closing, print_error, tolerate_broken_pipe
     from runner.results.files import finite
     from runner.results.reading import sweep_at
-    from runner.sweep.foreign import NotBegunError, never_begun
+    from runner.sweep.external_launcher import NotStartedError, not_started
 
     sweep = sweep_at(parsed.dir)
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         if parsed.json:
             print(json.dumps(finite(document(sweep)), indent=2, default=str, allow_nan=False))
             return 0
         place, results = _place(sweep), [result for _, result in sweep.runs]
         print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running)
-    if left := never_begun(sweep.directory):
-        print_error(NotBegunError(sweep.directory, left))
+    if left := not_started(sweep.directory):
+        print_error(NotStartedError(sweep.directory, left))
     return 0
 
 
@@ -63,8 +63,8 @@ def document(sweep: Sweep) -> dict[str, object]:
     """Everything that is known, for programs; `--help` tells what each key means."""
     from runner.report.live_page import NAME
     from runner.results.files import CSV, JSONL, result_rows
-    from runner.results.money import how_to_go_on
-    from runner.sweep.foreign import never_begun
+    from runner.results.money import resume_command_for
+    from runner.sweep.external_launcher import not_started
 
     files = {"csv": CSV, "jsonl": JSONL, "page": NAME}
     results = [result for _, result in sweep.runs]
@@ -73,8 +73,8 @@ def document(sweep: Sweep) -> dict[str, object]:
         "directory": os.fspath(sweep.directory),
         "running": sweep.running,
         "runs": dict(Counter(result.status.value for result in results)),
-        "never_begun": never_begun(sweep.directory),
-        "command": None if sweep.running else how_to_go_on(results, sweep.resumed_by(_place(sweep))),
+        "never_begun": not_started(sweep.directory),
+        "command": None if sweep.running else resume_command_for(results, sweep.resumed_by(_place(sweep))),
         **_money(results),
         "failures": _failures(results),
         "files": {

@@ -141,7 +141,7 @@ def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> It
         value = getattr(request, name)
         if value != type(request).model_fields[name].default:
             yield Problem(f"request.{name}", f"is not something {model.name} can honour",
-                          _takers(name, request.kind))  # fmt: skip
+                          _supported_by(name, request.kind))  # fmt: skip
 
 
 def _needed(images: tuple[str, ...], model: VideoModel) -> Iterator[Problem]:
@@ -290,7 +290,7 @@ def _beyond_creating(request: VideoRequest, dialect: Dialect, dialect_name: str)
 _LENIENT = "remove it, or model.validation=warn to run without it"
 
 
-def _takers(key: str, kind: str) -> str:
+def _supported_by(key: str, kind: str) -> str:
     """Which models honour a request key, of what kind of request, and on which servers; what else can be done."""
     models = [name for name in names("model") if _honours(name, key, kind)]
     servers = _providers(lambda dialect: key in dialect.extensions) if key in EXTENSIONS else ""

@@ -142,7 +142,7 @@ class EndpointConfig(Frozen):
         return self
 
     @property
-    def patience(self) -> float:
+    def job_timeout(self) -> float:
         """Return seconds that a job is waited for."""
         return self.deadline_seconds or self.max_poll_attempts * self.poll_interval
 

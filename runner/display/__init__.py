@@ -9,10 +9,10 @@ from runner.lazy import names_from
 if TYPE_CHECKING:
     from .closing import print_closing
     from .line import clean
-    from .output import print_error, print_problems, reader_may_leave
+    from .output import print_error, print_problems, tolerate_broken_pipe
     from .plain import observing
 
-__all__ = ["clean", "observing", "print_closing", "print_error", "print_problems", "reader_may_leave"]
+__all__ = ["clean", "observing", "print_closing", "print_error", "print_problems", "tolerate_broken_pipe"]
 
 # The entry asks for the output alone, and an error for one function.
 __getattr__ = names_from(
@@ -23,7 +23,7 @@ __getattr__ = names_from(
         "output": (
             "print_error",
             "print_problems",
-            "reader_may_leave",
+            "tolerate_broken_pipe",
         ),
         "plain": ("observing",),
     },

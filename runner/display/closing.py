@@ -10,7 +10,7 @@ from pathlib import Path
 
 from runner.artifacts.result import Artifact, Result
 from runner.config.problem import ranges
-from runner.results.money import how_to_go_on, money
+from runner.results.money import money, resume_command_for
 from runner.shell import command
 
 from .line import clean
@@ -68,7 +68,7 @@ def _single(result: Result, directory: Path, resumed_by: Path, running: str | No
         yield Line(f"{result.status}: {clean(result.error.message, 400)}", "red")
         yield from (Line(f"  {line}") for line in (result.error.hint or "").splitlines())
     elif result.status.unfinished:
-        yield Line(f"{result.status}: {standing(result, running=bool(running))}", "yellow")
+        yield Line(f"{result.status}: {status_text(result, running=bool(running))}", "yellow")
     yield from _next([result], resumed_by, running)
     if not result.artifacts:
         yield Line(f"  details: {directory / 'result.json'}")
@@ -79,7 +79,7 @@ def _single(result: Result, directory: Path, resumed_by: Path, running: str | No
 def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
     if running:
         yield Line(f"  running: {running}")
-    elif command := how_to_go_on(results, directory):
+    elif command := resume_command_for(results, directory):
         yield Line(f"  {command}", "bold")
 
 
@@ -143,7 +143,7 @@ def _places(directory: Path) -> Iterator[Line]:
         yield Line(f"{directory / PAGE}  (side by side, in a browser)")
 
 
-def standing(result: Result, *, running: bool = False) -> str:
+def status_text(result: Result, *, running: bool = False) -> str:
     """Return what was sent and what is safe; `running`: whether a process is at work on it just now."""
     if result.status.lost:
         waited = "a paid request was sent, and its answer is awaited"

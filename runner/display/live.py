@@ -17,7 +17,7 @@ from rich.text import Text
 from runner.engine.run import Event, Run
 
 from .line import clean, cut, elapsed, flowing, in_ascii, padded, width
-from .output import errors_may_be_unread
+from .output import tolerate_closed_stderr
 from .reason import Reasons
 from .tally import Active, Now, Tally
 
@@ -60,7 +60,7 @@ class LiveDisplay:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with errors_may_be_unread():
+        with tolerate_closed_stderr():
             self._live.__exit__(kind, error, trace)
 
     def __call__(self, event: Event) -> None:
@@ -75,7 +75,7 @@ class LiveDisplay:
         count = reasons.count(text, event.run.index)[1]
         reasons.printed += count <= _IN_FULL
         if count <= _IN_FULL and reasons.printed <= _PRINTED:
-            with errors_may_be_unread():
+            with tolerate_closed_stderr():
                 self._console.print(Text(f"[{event.run.index}] {clean(text, 400)}", style=style))
 
     def _render(self) -> Text:

@@ -51,7 +51,7 @@ def _replaced(error: UnicodeError) -> tuple[str, int]:
 
 
 @contextmanager
-def reader_may_leave() -> Iterator[None]:
+def tolerate_broken_pipe() -> Iterator[None]:
     """Go on as if everything had been read; `lost_output` tells at the end whether something could not be written."""
     try:
         yield
@@ -62,7 +62,7 @@ def reader_may_leave() -> Iterator[None]:
 
 def lost_output() -> DiskError | None:
     """Return the error for output that could not be written, up to now; a reader that went away is none."""
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         sys.stdout.flush()
     if not _lost:
         return None
@@ -83,20 +83,20 @@ def output_refused(error: OSError) -> bool:
 
 def say(line: str) -> None:
     """Print a line on standard error; where nobody reads it, what is under way goes on."""
-    with errors_may_be_unread():
+    with tolerate_closed_stderr():
         print(line, file=sys.stderr, flush=True)
 
 
 @contextmanager
-def errors_may_be_unread() -> Iterator[None]:
+def tolerate_closed_stderr() -> Iterator[None]:
     """Go on where standard error cannot be written; nothing more is printed there then."""
     try:
         yield
     except OSError:
-        forget_reader(sys.stderr)
+        discard_output(sys.stderr)
 
 
-def forget_reader(stream: TextIO | None = None) -> None:
+def discard_output(stream: TextIO | None = None) -> None:
     """Send what is still to be printed nowhere, so that Python does not complain about it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
 
@@ -104,7 +104,7 @@ def forget_reader(stream: TextIO | None = None) -> None:
 def _lose(error: OSError) -> None:
     if not _gone(error):
         _lost.append(error)
-    forget_reader()
+    discard_output()
 
 
 def _gone(error: OSError) -> bool:

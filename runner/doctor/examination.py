@@ -22,7 +22,7 @@ from runner.providers.endpoint import is_loopback, resolve
 
 from .check import Check, fail, failed, of_problem, ok, skip
 from .network import Host, dns, host_of, tls
-from .service import ask, model_check, verdicts
+from .service import ask, checks_of, model_check
 
 Create = Callable[[ProviderConfig], Provider]
 
@@ -96,7 +96,7 @@ async def _service(config: RunConfig, create: Create, clock: Callable[[], float]
         source = provider.credential_source
         answers = await ask(provider, config, clock)
         yield ok("credential", source or "none is configured")
-        for check in verdicts(answers, config, source):
+        for check in checks_of(answers, config, source):
             yield check
     except RunnerError as error:
         for check in _broken(config, error):

@@ -20,7 +20,7 @@ _EXACT = ("openai", "emulator")
 _URL_HINT = "check provider.base_url; most servers want it to end in /v1"
 
 
-def verdicts(answers: Answers, config: RunConfig, source: str | None) -> Iterator[Check]:
+def checks_of(answers: Answers, config: RunConfig, source: str | None) -> Iterator[Check]:
     """Yield each check, in the order in which they build on each other; `source` is where the key comes from."""
     endpoint = _endpoint(answers)
     yield endpoint

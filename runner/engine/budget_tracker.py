@@ -6,7 +6,7 @@ from runner.config import Estimate
 from runner.config.run import Budget, passes
 from runner.errors import BudgetError, ConfigError, ContentModerationError, ProviderError, RunnerError
 
-from .capacity import StoppedError
+from .limiter import StoppedError
 
 SWEEP = "budget.max_usd"
 RUN = "budget.max_usd_per_run"

@@ -23,9 +23,9 @@ from runner.errors import (
 )
 from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
-from .capacity import Capacity, JobPlaces, Pause, Share, StopEvent, StoppedError, SubmissionPause
 from .clock import Clock
 from .job_list_poller import JobListPoller
+from .limiter import AdaptiveLimiter, JobPlaces, PartialLimiter, Pause, StopEvent, StoppedError, SubmissionPause
 from .mismatch import Doubles
 from .run import Run
 
@@ -68,9 +68,9 @@ class Endpoint:
         self.stop_event = StopEvent()
         requests = config.max_concurrent_requests
         self.places = JobPlaces(config.max_concurrent_jobs, self.stop_event)
-        self._paid = Capacity(requests, self.stop_event)
-        self._requests = Capacity(requests)
-        self._transfers = Share(self._requests)
+        self._paid = AdaptiveLimiter(requests, self.stop_event)
+        self._requests = AdaptiveLimiter(requests)
+        self._transfers = PartialLimiter(self._requests)
         self.submissions = SubmissionPause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
         self.job_list_poller = JobListPoller(
@@ -135,7 +135,7 @@ class Endpoint:
     async def _readable(self) -> None:
         """Wait until no pause is left; raises `RateLimitError` if that would take longer than a job is waited for."""
         while (wait := self.reads.left) > 0:
-            if wait > self.config.patience:
+            if wait > self.config.job_timeout:
                 raise self._too_long(wait)
             await self.clock.sleep(wait)
 
@@ -221,13 +221,14 @@ class Endpoint:
     def beyond_deadline(self, error: RateLimitError) -> RateLimitError | None:
         """Return the error for a refusal whose wait passes the time that a run is waited for; None if it does not."""
         wait = max(self.submissions.left, self.reads.left)
-        return self._too_long(wait, error) if max(wait, self.submissions.seconds) > self.config.patience else None
+        return self._too_long(wait, error) if max(wait, self.submissions.seconds) > self.config.job_timeout else None
 
     def _too_long(self, wait: float, refused: RateLimitError | None = None) -> RateLimitError:
         last = refused or self.submissions.error or self.reads.error
         said = last or f"{self.provider.endpoint} allows no more requests for now"
         error = RateLimitError(
-            f"{said}; {wait:,.0f} s more would pass the deadline of {self.config.patience:,.0f} s, so nothing was sent",
+            f"{said}; {wait:,.0f} s more would pass the deadline of {self.config.job_timeout:,.0f} s, "
+            "so nothing was sent",
             hint="resume it later; provider.deadline_seconds=N waits longer",
             retry_after=wait,
             **_origin(last),
@@ -240,16 +241,16 @@ class Endpoint:
         needed = (self.places, self._paid, self._requests)
         while True:
             while (wait := self._submission_wait()) > 0:
-                if (paused := max(self.submissions.left, self.reads.left)) > self.config.patience:
+                if (paused := max(self.submissions.left, self.reads.left)) > self.config.job_timeout:
                     self.stop(self._too_long(paused))
                 await self.stop_event.sleep(wait, self.clock)
-            for capacity in needed:
-                await capacity.enter(run)
+            for limiter in needed:
+                await limiter.enter(run)
             # A 429 or the end of submitting may have come in between. Who waits for its end holds nothing.
             if not self.stop_event.is_set and self._submission_wait() <= 0:
                 return
-            for capacity in needed:
-                capacity.leave(run)
+            for limiter in needed:
+                limiter.leave(run)
 
     def _submission_wait(self) -> float:
         self.stop_event.check()

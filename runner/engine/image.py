@@ -90,7 +90,7 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -
     if first is not None and first.small is not None and not _has_thumbnail(recorder):
         await add_thumbnail(recorder, threads, first.small)
     if problems:
-        raise _verdict(recorder, left, problems)
+        raise _error_of_missing(recorder, left, problems)
     recorder.mark(RunStatus.VERIFIED)
 
 
@@ -98,7 +98,7 @@ def _has_thumbnail(recorder: RunRecorder) -> bool:
     return any(artifact.path == THUMBNAIL for artifact in recorder.result.artifacts)
 
 
-def _verdict(recorder: RunRecorder, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
+def _error_of_missing(recorder: RunRecorder, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
     """What it means that images of a paid answer are missing; the run fails only where looking again is of no use."""
     here = sum(artifact.path.startswith("image-") for artifact in recorder.result.artifacts)
     among = f"{here} of {here + len(left)} images are here; " if here else ""

@@ -24,10 +24,10 @@ from runner.errors import (
 )
 from runner.providers.base import ImageBatch, Job
 
-from .capacity import StoppedError
 from .clock import Backoff
 from .endpoint import Endpoint
 from .kept_answer import keep_answer
+from .limiter import StoppedError
 from .recorder import RunRecorder
 
 T = TypeVar("T", bound=Job | ImageBatch)
@@ -101,7 +101,7 @@ class _Refusals:
         if beyond is not None:
             raise beyond
         waited = endpoint.clock.elapsed() - self._began
-        if self._count >= _MOST_REFUSALS and waited > endpoint.config.patience:
+        if self._count >= _MOST_REFUSALS and waited > endpoint.config.job_timeout:
             # Its siblings pass: a firewall may answer so to what this run asks for.
             raise error
 

@@ -53,7 +53,7 @@ def given_up(absence: Absence | None) -> bool:
     return absence is not None and absence.looks >= _LOOKS and absence.seconds >= _HOURS * 3600
 
 
-def patience(result: Result, provider: Provider) -> float:
+def absence_timeout(result: Result, provider: Provider) -> float:
     """Return the seconds for which an absent job is asked for: none where it was given up, or another account asks."""
     return 0.0 if given_up(result.absence) or _other_account(result, provider) else ABSENT_SECONDS
 
@@ -137,8 +137,8 @@ _GONE = 3
 async def poll(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Job:
     """Return the job once it has ended; raises `JobTimeoutError` when the deadline passes before.
 
-    The deadline is the config's `patience`. A job is always asked for once after it has passed, so that a laptop that
-    slept through it still collects what is there. Meanwhile the run counts among the jobs at the provider.
+    The deadline is the config's `job_timeout`. A job is always asked for once after the deadline: a laptop may have
+    slept through it, and the file may be there. Meanwhile the run counts among the jobs at the provider.
 
     Raises `JobNotFoundError` once the job has not been found for a minute; `ExpiredError` if the server says that it no
     longer keeps the job, or if that has not been found for hours.
@@ -160,7 +160,7 @@ class _Watch:
         self.failures = 0
         self.missing_since: float | None = None
         self.started = self.heard_at = endpoint.clock.elapsed()
-        self.deadline = self.started + endpoint.config.patience
+        self.deadline = self.started + endpoint.config.job_timeout
 
     async def end(self) -> Job:
         """Return the job once it has ended."""
@@ -218,7 +218,7 @@ class _Watch:
         """Return how long to wait before the job is asked for again; raise what ends the run for now."""
         now = self.endpoint.clock.elapsed()
         self.missing_since = now if self.missing_since is None else self.missing_since
-        left = self.missing_since + patience(self.recorder.result, self.endpoint.provider) - now
+        left = self.missing_since + absence_timeout(self.recorder.result, self.endpoint.provider) - now
         if last or left <= 0:
             # Not at the first look: a gateway whose clock is a day ahead says so of each job that it misses.
             if outlived(self.job, error.server_time):

@@ -62,7 +62,7 @@ def assign_jobs(
     stranger's, and nobody knows which: none is assigned. Nor is a job that might belong to runs whose requests differ
     in what no list shows, as a seed. A job that another process's open request may have made is not assigned either,
     however well it fits: that process may be about to claim it. Jobs of the same model and time that no known request
-    explains show that the account has other users: any job may be theirs. A job with a request's mark is assigned to it.
+    explains show that the account has other users: any job may be theirs. A job with a request's mark is its.
 
     Args:
         lost: the runs, each with its own index.

@@ -141,9 +141,9 @@ class RunRecorder:
         self.result = _handed_on(self.result, planned(self.run, self._clock.time()))
         with suppress(DiskError):
             await self._write_in_any_case(durable=True)
-        return self.go_on()
+        return self.resumed()
 
-    def go_on(self) -> Run:
+    def resumed(self) -> Run:
         """Return the run as it goes on from what is recorded; a consent to pay again is used up."""
         return replace(self.run, earlier=self.result, again=False, resubmit=False, job=None)
 
@@ -234,7 +234,7 @@ class RunRecorder:
             _log.warning("[%s] %s", self.run.index, error)
         self.tell(note=note, result=self.result)
 
-    def put_down(self, note: str) -> None:
+    def suspend(self, note: str) -> None:
         """Leave the run as it stands, without another wait."""
         if self.result.status is RunStatus.SUBMITTING:
             self.mark(RunStatus.UNCERTAIN)

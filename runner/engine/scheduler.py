@@ -26,10 +26,10 @@ from runner.errors import (
 from runner.providers.base import Provider
 
 from .budget_tracker import SWEEP, BudgetTracker
-from .capacity import StoppedError
 from .clock import Clock
 from .endpoint import Endpoint, EndpointQueue, close_client, endpoint_queues, stop_note
 from .image import finish_images, make_images
+from .limiter import StoppedError
 from .matching import OtherRuns, unanswered
 from .payment import settled
 from .recorder import RunRecorder
@@ -51,10 +51,10 @@ async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> R
     except StoppedError:
         raise
     except asyncio.CancelledError:
-        recorder.put_down("interrupted")
+        recorder.suspend("interrupted")
         raise
     except Exception as error:  # noqa: BLE001 - a bug met by one run must not stop its siblings
-        status, reason = ending(error, recorder.result.status)
+        status, reason = final_status(error, recorder.result.status)
         recorder.fail(status, reason)
         return reason
     finally:
@@ -107,7 +107,7 @@ _log = logging.getLogger("runner")
 _PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED})
 
 
-def ending(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
+def final_status(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
     """Return the status after `error`, and the error as it is recorded; what was paid stays resumable."""
     if not isinstance(error, RunnerError):
         return _bug(error, reached)
@@ -182,7 +182,7 @@ class Scheduler:
             await self._work_off()
             await self._recover()
             await self._work_off()
-            await self._put_down_the_rest()
+            await self._suspend_the_rest()
         finally:
             await self._close()
         self._outcome.results = [recorder.result for recorder in self._recorders if recorder is not None]
@@ -358,7 +358,7 @@ class Scheduler:
             if queue.endpoint is not None:
                 queue.endpoint.stop_event.set(drain=drain)
 
-    async def _put_down_the_rest(self) -> None:
+    async def _suspend_the_rest(self) -> None:
         """Record the runs that never had their turn."""
         for queue in self._queues.values():
             if queue.endpoint is not None:

@@ -80,7 +80,7 @@ class Search:
         cases: dict[int, list[Case]] = defaultdict(list)
         for case in self._cases:
             if await self._arrived(case.recorder) or await self._understood(case):
-                found.append(Found(case.position, case.queue, case.recorder.go_on()))
+                found.append(Found(case.position, case.queue, case.recorder.resumed()))
             else:
                 cases[id(case.queue)].append(case)
         for group in cases.values():
@@ -162,7 +162,7 @@ async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Foun
         await recorder.start_again()
     else:
         return await _left(case, reason or _UNASKED)
-    return Found(position, queue, recorder.go_on())
+    return Found(position, queue, recorder.resumed())
 
 
 async def _left(case: Case, reason: str) -> Found:

@@ -13,9 +13,9 @@ from runner.errors import RunnerError
 from runner.providers.base import Provider
 
 from .budget_tracker import BudgetTracker
-from .capacity import StoppedError
 from .clock import Clock, RealClock
 from .endpoint import Endpoint, close_client
+from .limiter import StoppedError
 from .payment import settled
 from .recorder import RunRecorder
 from .run import Observer, Run

@@ -189,7 +189,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 10.0
 
 
 class HeldAnswer:
-    """Writes the pieces of one answer; they share one stretch of patience.
+    """Writes the pieces of one answer; one time limit holds for all of them.
 
     `tell` hears what happens, `what` names the answer.
     """

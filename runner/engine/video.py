@@ -88,7 +88,7 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, j
 
 async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> RunnerError:
     """Record that the job ended without its file; the error that says why."""
-    status, error = verdict(job, endpoint.provider.name, recorder.result.model, recorder.run.config.request.prompt)
+    status, error = error_of_job(job, endpoint.provider.name, recorder.result.model, recorder.run.config.request.prompt)
     recorder.fail(status, error)  # with its reason: a process that is killed now has told it
     await recorder.reach(status)
     return error
@@ -233,7 +233,7 @@ _REFUSED = (
 """What codes of a request begin with that would fail again, in lower case and without separators."""
 
 
-def verdict(job: Job, provider: str, model: str, prompt: str = "") -> tuple[RunStatus, RunnerError]:
+def error_of_job(job: Job, provider: str, model: str, prompt: str = "") -> tuple[RunStatus, RunnerError]:
     """Return the run's status and error for a job that ended without its file; `prompt` is what was asked for."""
     said = job.error_message or "the provider gives no reason"
     hint = None

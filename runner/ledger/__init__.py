@@ -1,6 +1,6 @@
 """What is known of runs, durably: how far each has come, what it paid, and how to go on."""
 
-from .discover import OUTPUTS, LedgerIndex, Reuse, fingerprint, jobs_elsewhere, link, shelved
+from .discover import OUTPUTS, LedgerIndex, Reuse, find_ledgers, fingerprint, jobs_elsewhere, link
 from .ledger import Ledger, LedgerError, rebuilding
 from .lock import CopyError, LockedError, keep_copy
 from .recording import (
@@ -8,13 +8,13 @@ from .recording import (
     LedgerStore,
     Reconciled,
     entered,
-    gone_on,
     has_ledger,
     reconcile,
     recording,
     refuse_unknown,
+    resumed_run,
 )
-from .summary import Summary, go_on, may_pass, summary
+from .summary import Summary, may_pass, resume_command, summary
 
 __all__ = [
     "NOTHING",
@@ -29,9 +29,8 @@ __all__ = [
     "Reuse",
     "Summary",
     "entered",
+    "find_ledgers",
     "fingerprint",
-    "go_on",
-    "gone_on",
     "has_ledger",
     "jobs_elsewhere",
     "keep_copy",
@@ -41,6 +40,7 @@ __all__ = [
     "reconcile",
     "recording",
     "refuse_unknown",
-    "shelved",
+    "resume_command",
+    "resumed_run",
     "summary",
 ]

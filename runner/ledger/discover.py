@@ -74,7 +74,7 @@ OUTPUTS = Path("outputs")
 """Where runs go unless they are told otherwise."""
 
 
-def shelved(root: Path) -> Iterator[Path]:
+def find_ledgers(root: Path) -> Iterator[Path]:
     """Yield the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 
     `root` itself may be a run's directory and that of all others too. Results may lie behind a link.
@@ -132,7 +132,7 @@ def _neighbours(own: Path) -> Iterator[Path]:
     here = own.resolve()
     seen = {here}
     around = [OUTPUTS, *(place for place in (here, *here.parents) if place.name == OUTPUTS.name)][:2]
-    for directory in (*(place for root in around for place in shelved(root)), *_siblings(own)):
+    for directory in (*(place for root in around for place in find_ledgers(root)), *_siblings(own)):
         if directory.resolve() not in seen:
             seen.add(directory.resolve())
             yield directory
@@ -182,7 +182,7 @@ class Reuse:
     def _known(self) -> dict[str, list[tuple[Path, int]]]:
         if self._places is None:
             self._places = {}
-            for place in shelved(self._root):
+            for place in find_ledgers(self._root):
                 for work, index in self._finished(place):
                     self._places.setdefault(work, []).append((place, index))
         return self._places

@@ -64,7 +64,7 @@ def reconcile(ledger: Ledger) -> Reconciled:
     return Reconciled([run for run, _ in found], (*_problems(ledger.directory, found),))
 
 
-def gone_on(run: Run, known: Run) -> Run:
+def resumed_run(run: Run, known: Run) -> Run:
     """Return a run at the choice that it has come to, with what became of it by what the ledger `known` of it.
 
     Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
@@ -292,7 +292,7 @@ def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run]) -> list[R
         )
     if new := [run for run in runs if run.index not in had]:
         ledger.add(new)
-    going = [gone_on(run, had[run.index]) if run.index in had else run for run in runs]
+    going = [resumed_run(run, had[run.index]) if run.index in had else run for run in runs]
     if ledger.copy_of is not None and (paying := sum(run.open and run.pays for run in going)):
         raise CopyError(ledger.directory, ledger.copy_of, paying)
     return going

@@ -53,7 +53,7 @@ class Summary:
     @property
     def command(self) -> str | None:
         """Return what goes on with it; None where nothing is left to do, or someone is at it."""
-        return None if self.running else go_on(self.states, self.directory, retryable=self.retryable)
+        return None if self.running else resume_command(self.states, self.directory, retryable=self.retryable)
 
 
 def summary(ledger: Ledger) -> Summary:
@@ -88,7 +88,7 @@ def may_pass(kind: str, *, retryable: bool) -> bool:
     return retryable or error.shared or issubclass(error, UnexpectedAnswerError)
 
 
-def go_on(states: Mapping[RunStatus, int], directory: Path, *, retryable: bool) -> str | None:
+def resume_command(states: Mapping[RunStatus, int], directory: Path, *, retryable: bool) -> str | None:
     """Return the command that brings runs in these states further, None if none does."""
     left = {status for status, count in states.items() if count}
     resume = command("resume", directory)

@@ -41,7 +41,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 """The headers by which a download asks for its body as it is; everything else is read into memory."""
 
 
-class Intake:
+class ResponseHook:
     """An HTTP client's hook for responses, before their bodies are read; `answered` says whether there was one."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
@@ -62,10 +62,10 @@ class Intake:
 
 
 class TimedTransport(httpx2.AsyncBaseTransport):
-    """Another transport, whose requests have their read timeout for all: connecting, sending, and the whole answer.
+    """Bound each request of another transport by its read timeout: connecting, sending, and the whole answer.
 
-    The timeouts of HTTP clients are for each piece. `Intake` bounds the body, except of files, which may take long
-    while they make progress.
+    The timeouts of HTTP clients are for each piece. `ResponseHook` bounds the body. Files are exempt: they may
+    take long while they make progress.
     """
 
     def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
@@ -277,7 +277,7 @@ def http_client(
     config: EndpointConfig,
     endpoint: Endpoint,
     auth: CredentialAuth,
-    intake: Intake,
+    response_hook: ResponseHook,
     transport: httpx2.AsyncBaseTransport | None,
 ) -> httpx2.AsyncClient:
     """The one connection pool of an endpoint; it never follows a redirect by itself, which could take a key along."""
@@ -299,14 +299,17 @@ def http_client(
         auth=auth,
         timeout=_timeout(config),
         follow_redirects=False,
-        event_hooks={"request": [_in_one_piece], "response": [intake]},
+        event_hooks={"request": [_in_one_piece], "response": [response_hook]},
         transport=TimedTransport(transport),
         trust_env=False,
     )
 
 
 def file_client(
-    config: EndpointConfig, intake: Intake, proxy: Proxy | None, transport: httpx2.AsyncBaseTransport | None
+    config: EndpointConfig,
+    response_hook: ResponseHook,
+    proxy: Proxy | None,
+    transport: httpx2.AsyncBaseTransport | None,
 ) -> httpx2.AsyncClient:
     """Return a client for files on other hosts: it has no key and no headers.
 
@@ -323,7 +326,7 @@ def file_client(
     return httpx2.AsyncClient(
         timeout=_timeout(config),
         follow_redirects=False,
-        event_hooks={"response": [intake]},
+        event_hooks={"response": [response_hook]},
         transport=TimedTransport(transport),
         trust_env=False,
     )

@@ -285,10 +285,10 @@ def _score(keys: tuple[str, ...], text: str, *, picture: bool) -> int:
     plain = keys == ("url",)
     if not _is_address(text, relative=bool(last & (_FILE | wanted)), anyhow=plain):
         return 0
-    ending = PurePosixPath(unquote(urlsplit(text).path)).suffix[1:].lower()
-    if ending in (_IMAGE_ENDINGS if picture else _VIDEO_ENDINGS):
+    suffix = PurePosixPath(unquote(urlsplit(text).path)).suffix[1:].lower()
+    if suffix in (_IMAGE_ENDINGS if picture else _VIDEO_ENDINGS):
         return said + 8
-    if ending in _OTHER_ENDINGS | _VIDEO_ENDINGS | _IMAGE_ENDINGS or everything & unwanted:
+    if suffix in _OTHER_ENDINGS | _VIDEO_ENDINGS | _IMAGE_ENDINGS or everything & unwanted:
         return int(plain)  # the one key that a server documents
     return said
 

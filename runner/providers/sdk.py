@@ -37,8 +37,8 @@ from .client import (
     PLAIN,
     AmbientHeaders,
     CredentialAuth,
-    Intake,
     QuietVideos,
+    ResponseHook,
     file_client,
     http_client,
     received,
@@ -85,14 +85,14 @@ class SDKProvider:
         self._dialect: Dialect = dialect_of(config)
         self._backend: str | None = getattr(config, "custom_llm_provider", None)
         self._redact = redactor(credential, headers, AmbientHeaders())
-        self._intake = Intake(self._redact)
-        self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._intake, transport)
+        self._response_hook = ResponseHook(self._redact)
+        self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._response_hook, transport)
         self._http.event_hooks["response"].append(self._hear_time)
         self.server_ahead: float | None = None
         self._client = sdk_client(config, endpoint, self._http)
         self._files = FileClient(
             self._http,
-            lambda proxy: file_client(config, Intake(self._redact), proxy, transport),
+            lambda proxy: file_client(config, ResponseHook(self._redact), proxy, transport),
             lambda: str(self._client.base_url).rstrip("/"),
             resolve=transport is None,
         )
@@ -434,7 +434,7 @@ class SDKProvider:
 
     def _known(self, error: RunnerError, call: Call) -> RunnerError:
         """Tell a proxy that never worked, which is a wrong setting, from one that is away for a while."""
-        if error.code == PROXY and call.paid and not self._intake.answered:
+        if error.code == PROXY and call.paid and not self._response_hook.answered:
             return ConfigError(error.message, hint=error.hint, code=PROXY)
         return error
 

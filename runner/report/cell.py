@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result, RunStatus
-from runner.display.closing import standing
+from runner.display.closing import status_text
 from runner.results.totals import group_of
 
 Inside = Callable[[Artifact], str | None]
@@ -50,7 +50,7 @@ def cell(
     result: Result,
     *,
     busy: bool,
-    going_on: str | None = None,
+    resume: str | None = None,
     repeatable: bool = True,
     inside: Inside | None = None,
 ) -> dict[str, Any]:  # Any: JSON
@@ -60,7 +60,7 @@ def cell(
         place: where it stands on the page.
         result: how far it has come.
         busy: whether someone is at work on it.
-        going_on: the command that brings it further.
+        resume: the command that brings it further.
         repeatable: whether its directory holds what `repeat` needs.
         inside: takes its files into the page.
     """
@@ -77,7 +77,7 @@ def cell(
         "group": group,
         "reason": reason,
         "hint": hint,
-        "continue": going_on,
+        "continue": resume,
         "repeat": f"python -m runner repeat {place.typed}" if repeatable else None,
         "directory": address(place.directory),
         "prompt": result.config.request.prompt,
@@ -112,7 +112,7 @@ def _reason(result: Result, group: str, *, busy: bool) -> tuple[str | None, str 
     if result.error is not None and group != "done":
         return result.error.message, result.error.hint
     if group == "uncertain" or (group == "pending" and not busy):
-        return standing(result), None
+        return status_text(result), None
     return None, None
 
 

@@ -43,11 +43,11 @@ def write_page(path: Path, sweeps: Sequence[Sweep], embedding: Embedding | None 
     from .page_model import PageModel
 
     results = [result for sweep in sweeps for _, result in sweep.runs]
-    exhibition = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
-    state = exhibition.state(results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
+    page_model = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
+    state = page_model.state(results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
     cells = (encoded_json(cell) for cell in state.cells(embedding))
     # Under a name of its own before it is whole: the sweep may be writing its page, too.
-    Shell(exhibition.title).write(path, page_data(state.heading, cells, state.totals()), part=f".{os.getpid()}.tmp")
+    Shell(page_model.title).write(path, page_data(state.heading, cells, state.totals()), part=f".{os.getpid()}.tmp")
 
 
 def keep_page(directory: Path) -> list[Problem]:
@@ -142,26 +142,26 @@ class LivePage:
         now = time.time()
         found = [*earlier, *((run.directory, _known(run) or planned(run, now)) for run in runs)]
         self._path = directory / NAME
-        self._exhibition = PageModel([Sweep(directory, found)], directory, [runs[0].config.budget])
-        self._shell = Shell(self._exhibition.title)
+        self._page_model = PageModel([Sweep(directory, found)], directory, [runs[0].config.budget])
+        self._shell = Shell(self._page_model.title)
         self._before = len(earlier)
         self._positions = {run.index: position for position, run in enumerate(runs, len(earlier))}
         self._results = [result for _, result in found]
         self._written = -math.inf
         self._texts: dict[int, str] = {}
         self._progress: dict[int, str | None] = {}
-        self._at_stake: dict[int, float] = {}
+        self._reserved: dict[int, float] = {}
 
-    def renew(self, news: Mapping[int, RunUpdate], interval: float) -> None:
+    def renew(self, updates: Mapping[int, RunUpdate], interval: float) -> None:
         """Write the page while runs are under way, if there is something new to say.
 
         `interval` is about how long the page will stay, in seconds.
         """
         said = time.monotonic() - self._written < HEARTBEAT
-        for index, each in news.items():
+        for index, each in updates.items():
             position, progress = self._positions[index], _progress(each)
             self._note(position, each.upon(self._results[position]))
-            self._stake(position, each)
+            self._reserve(position, each)
             said = said and position in self._texts and progress == self._progress.get(position)
             self._progress[position] = progress
         if not said:
@@ -175,7 +175,7 @@ class LivePage:
         done = {position for position, result in enumerate(self._results) if result.status is RunStatus.VERIFIED}
         self._texts = {position: text for position, text in self._texts.items() if position in done}
         self._progress.clear()
-        self._at_stake.clear()
+        self._reserved.clear()
         self._write(set() if complete else {0})
 
     def _note(self, position: int, result: Result) -> None:
@@ -183,17 +183,17 @@ class LivePage:
             self._results[position] = result
             self._texts.pop(position, None)
 
-    def _stake(self, position: int, news: RunUpdate) -> None:
+    def _reserve(self, position: int, update: RunUpdate) -> None:
         """Take note of what a run counts while its paid request is under way, of which events tell no price."""
-        if news.paying:
-            self._at_stake[position] = counted(news.event.run.config) or 0.0
-        elif news.paying is False:
-            self._at_stake.pop(position, None)
+        if update.paying:
+            self._reserved[position] = counted(update.event.run.config) or 0.0
+        elif update.paying is False:
+            self._reserved.pop(position, None)
 
     def _write(self, busy: set[int], refresh: int = _REFRESH) -> None:
-        page = self._exhibition.state(self._results, busy, refresh)
+        page = self._page_model.state(self._results, busy, refresh)
         cells = (self._cell(page, position) for position in range(len(self._results)))
-        self._shell.write(self._path, page_data(page.heading, cells, page.totals(sum(self._at_stake.values()))))
+        self._shell.write(self._path, page_data(page.heading, cells, page.totals(sum(self._reserved.values()))))
         self._written = time.monotonic()
 
     def _cell(self, page: PageState, position: int) -> str:
@@ -213,9 +213,9 @@ def _known(run: Run) -> Result | None:
     return earlier.model_copy(update=kept)
 
 
-def _progress(news: RunUpdate) -> str | None:
+def _progress(update: RunUpdate) -> str | None:
     """Return what is added to the JSON of a run that is under way, which stays as it is while only this changes."""
-    event = news.event
+    event = update.event
     if event.result is not None or event.status is RunStatus.PLANNED:
         return None
     return encoded_json({"progress": round(event.progress), "remote_status": event.remote_status})[1:]
@@ -259,12 +259,12 @@ class LivePageThread:
         self._earlier = earlier
         self._interval = self._pause = interval
         self._clock = clock
-        self._news: dict[int, RunUpdate] = {}
+        self._updates: dict[int, RunUpdate] = {}
         self._turn = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="gallery", daemon=True)
+        self._thread = threading.Thread(target=self._keep, name="live-page", daemon=True)
         self._started = False
-        self._album: LivePage | None = None
+        self._page: LivePage | None = None
         self._error: Exception | None = None
 
     def __enter__(self) -> Self:
@@ -280,10 +280,10 @@ class LivePageThread:
         if not self._wanted:
             return
         with self._turn:
-            news = self._news.get(event.run.index)
-            if news is None:
-                news = self._news[event.run.index] = RunUpdate(event)
-            news.take(event, self._clock())
+            update = self._updates.get(event.run.index)
+            if update is None:
+                update = self._updates[event.run.index] = RunUpdate(event)
+            update.take(event, self._clock())
         if not self._started and event.status not in _BEFORE_JOBS:
             self._started = True
             with suppress(RuntimeError):  # no thread is to be had: then there is the last page only
@@ -297,7 +297,7 @@ class LivePageThread:
         if not self._wanted:
             return []
         self._leave()
-        self._guarded(lambda album: album.end(results, complete=complete))
+        self._guarded(lambda page: page.end(results, complete=complete))
         if not complete:
             leave_open(self._directory)
         return [] if self._error is None else [not_written(self._directory, self._error)]
@@ -311,12 +311,12 @@ class LivePageThread:
         while not self._stop.wait(self._pause):
             self._guarded(self._renew)
 
-    def _renew(self, album: LivePage) -> None:
+    def _renew(self, page: LivePage) -> None:
         began = time.perf_counter()
         with self._turn:
-            news, self._news = self._news, {}
+            updates, self._updates = self._updates, {}
         try:
-            album.renew(news, self._pause)
+            page.renew(updates, self._pause)
         finally:
             self._pause = pause_after(time.perf_counter() - began, self._interval)
 
@@ -329,9 +329,9 @@ class LivePageThread:
             self._error = None
 
     def _opened(self) -> LivePage:
-        if self._album is None:
-            self._album = LivePage(self._directory, self._runs, self._earlier)
-        return self._album
+        if self._page is None:
+            self._page = LivePage(self._directory, self._runs, self._earlier)
+        return self._page
 
 
 def pause_after(seconds: float, interval: float) -> float:

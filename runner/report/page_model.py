@@ -15,7 +15,7 @@ from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
 from runner.config import Budget, RunConfig
-from runner.results.money import how_to_go_on, under
+from runner.results.money import resume_command_for, under
 from runner.results.reading import Sweep
 from runner.results.totals import group_of, totals
 from runner.results.varying import varying
@@ -134,7 +134,7 @@ class PageModel:
         self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
         self.budgets = budgets
         self.title = _title([str(sweep.directory) for sweep in sweeps])
-        self.standpoint = RelativePaths(directory)
+        self.relative_paths = RelativePaths(directory)
         self._here = RelativePaths(Path())
         self._sweep = functools.cache(RelativePaths)
         self._rows = [
@@ -161,7 +161,7 @@ class PageModel:
             at=self.axes.places[position],
             label=self.axes.labels[position],
             own=self.flatten.own(position),
-            directory=self.standpoint.relative(where),
+            directory=self.relative_paths.relative(where),
             typed=word(self._here.relative(where)),
         )
 
@@ -179,24 +179,24 @@ class PageState:
     """What is known of a page's runs at one moment."""
 
     def __init__(
-        self, exhibition: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
+        self, page_model: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
     ) -> None:
-        self._exhibition = exhibition
+        self._page_model = page_model
         self._results = results
         self._busy = busy
         self._refresh_seconds = refresh_seconds
-        self._commands = [self._command(number, sweep) for number, sweep in enumerate(exhibition.sweeps)]
+        self._commands = [self._command(number, sweep) for number, sweep in enumerate(page_model.sweeps)]
 
     @property
     def heading(self) -> Heading:
         """Return what the page tells beside its cells."""
-        page = self._exhibition
+        page = self._page_model
         return Heading(
             title=page.title,
             complete=not self._busy,
             sweeps=[
                 {
-                    "directory": address(page.standpoint.relative(sweep.directory)),
+                    "directory": address(page.relative_paths.relative(sweep.directory)),
                     "name": sweep.name,
                     "resume": command,
                     "budget_usd": budget.max_usd,
@@ -208,16 +208,16 @@ class PageState:
             refresh_seconds=self._refresh_seconds,
         )
 
-    def totals(self, at_stake: float = 0.0) -> dict[str, object]:
+    def totals(self, reserved: float = 0.0) -> dict[str, object]:
         """Return the page's sums; a budget only where every sweep has one.
 
-        `at_stake` are the US dollars of requests that no result has yet.
+        `reserved` are the US dollars of requests that no result has yet.
         """
-        pairs = zip(self._exhibition.owners, self._results, strict=True)
+        pairs = zip(self._page_model.owners, self._results, strict=True)
         groups = [group_of(result.status, busy=owner in self._busy) for owner, result in pairs]
-        limits = [budget.max_usd for budget in self._exhibition.budgets]
+        limits = [budget.max_usd for budget in self._page_model.budgets]
         known = [limit for limit in limits if limit is not None]
-        return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None, at_stake)
+        return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None, reserved)
 
     def cells(self, embedding: Embedding | None = None) -> Iterator[Cell]:
         """Return all runs, one after the other, with what `embedding` takes in."""
@@ -225,21 +225,21 @@ class PageState:
 
     def cell(self, position: int, embedding: Embedding | None = None) -> Cell:
         """One run."""
-        result, owner = self._results[position], self._exhibition.owners[position]
+        result, owner = self._results[position], self._page_model.owners[position]
         busy = owner in self._busy
-        place = self._exhibition.place(position)
-        going_on = None if busy else self._going_on(position, result, owner)
-        where = self._exhibition.where(position)
-        sweep = self._exhibition.sweeps[owner].directory
+        place = self._page_model.place(position)
+        resume = None if busy else self._resume_command(position, result, owner)
+        where = self._page_model.where(position)
+        sweep = self._page_model.sweeps[owner].directory
         inside = functools.partial(embedding.take, sweep, where) if embedding else None
         # A run that was never begun may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
-        return cell(place, result, busy=busy, going_on=going_on, repeatable=begun, inside=inside)
+        return cell(place, result, busy=busy, resume=resume, repeatable=begun, inside=inside)
 
-    def _going_on(self, position: int, result: Result, owner: int) -> str | None:
+    def _resume_command(self, position: int, result: Result, owner: int) -> str | None:
         if result.error is not None and result.error.type == "BudgetError" and self._commands[owner]:
             return self._commands[owner]
-        return how_to_go_on([result], self._exhibition.resumed_by(position))
+        return resume_command_for([result], self._page_model.resumed_by(position))
 
     def _command(self, number: int, sweep: Sweep) -> str | None:
         """Return what goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
@@ -248,11 +248,11 @@ class PageState:
         way = sweep.resumed_by(sweep.directory)
         if number in self._busy:  # for whoever finds it stopped
             return command("resume", way)
-        pairs = zip(self._exhibition.owners, self._results, strict=True)
+        pairs = zip(self._page_model.owners, self._results, strict=True)
         own = [result for owner, result in pairs if owner == number]
         if any(result.error is not None and result.error.type == "BudgetError" for result in own):
-            own = [under(self._exhibition.budgets[number], result) for result in own]
-        return how_to_go_on(own, way) if own else None
+            own = [under(self._page_model.budgets[number], result) for result in own]
+        return resume_command_for(own, way) if own else None
 
 
 def _title(names: Sequence[str]) -> str:

@@ -40,16 +40,16 @@ def under(budget: Budget, result: Result) -> Result:
     return result.model_copy(update={"config": result.config.model_copy(update={"budget": budget})})
 
 
-def how_to_go_on(results: Sequence[Result], directory: Path) -> str | None:
+def resume_command_for(results: Sequence[Result], directory: Path) -> str | None:
     """Return the command that brings the runs further, with a budget that is large enough; None if none does."""
-    from runner.ledger import go_on, may_pass
+    from runner.ledger import may_pass, resume_command
     from runner.ledger.budget import rounded_up, spent
 
     short = [(r.error.code, r) for r in results if r.error is not None and r.error.type == "BudgetError"]
     if not short:
         failures = [r.error for r in results if r.status.failed and r.error is not None]
         retryable = any(may_pass(error.type, retryable=error.retryable) for error in failures)
-        return go_on(Counter(r.status for r in results), directory, retryable=retryable)
+        return resume_command(Counter(r.status for r in results), directory, retryable=retryable)
 
     budget = results[0].config.budget
     keys, limits = {key for key, _ in short}, []

@@ -13,7 +13,7 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
-from runner.ledger import Ledger, LedgerError, LedgerIndex, has_ledger, shelved
+from runner.ledger import Ledger, LedgerError, LedgerIndex, find_ledgers, has_ledger
 from runner.ledger.discover import walk
 from runner.ledger.ledger import NAME as LEDGER
 from runner.ledger.lock import at_work
@@ -92,7 +92,7 @@ def sweep_at(directory: Path) -> Sweep:
     found = _at(directory)
     if found is None:
         # Runs of the Python API, which leave no ledger, may be looked at together.
-        below = sweeps_of([directory]) if next(shelved(directory), None) is None else Reading([], [])
+        below = sweeps_of([directory]) if next(find_ledgers(directory), None) is None else Reading([], [])
         if len(below.sweeps) != 1 or below.unreadable:
             raise ConfigError(
                 f"{directory} is neither a run nor a sweep, but holds some",
@@ -200,7 +200,7 @@ def _recorded(directory: Path) -> Sweep:
 
 def _scattered(directory: Path) -> Sweep:
     """Return the runs of a sweep whose launcher is not ours: each has its own ledger, or has lost it."""
-    ledgers = [_recorded(place) for place in shelved(directory)]
+    ledgers = [_recorded(place) for place in find_ledgers(directory)]
     known = {where.resolve() for each in ledgers for where, _ in each.runs}
     alone = [(place, read_result(place)) for place in _places(directory, {NAME}) if place.resolve() not in known]
     runs = sorted([*(run for each in ledgers for run in each.runs), *alone], key=lambda run: run[1].index)

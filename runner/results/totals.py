@@ -26,24 +26,24 @@ def group_of(status: RunStatus, *, busy: bool) -> str:
 
 
 def totals(
-    results: Sequence[Result], groups: Sequence[str], budget_usd: float | None, at_stake: float = 0.0
+    results: Sequence[Result], groups: Sequence[str], budget_usd: float | None, reserved: float = 0.0
 ) -> dict[str, object]:
     """Return the sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds.
 
-    `at_stake` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
+    `reserved` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
     have cost; `resumed` counts the jobs of earlier processes that later ones brought home, and `resumed_usd` sums their
     prices, which were not paid again.
     """
     counts = Counter(groups)
     ended = counts["done"] + counts["failed"]
-    brought_home = [attempt for each in results if (attempt := each.brought_home) is not None]
+    collected = [attempt for each in results if (attempt := each.collected) is not None]
     verified = [each for each in results if each.status is RunStatus.VERIFIED]
     latencies = sorted(each.latency_seconds for each in verified if each.latency_seconds)
     return {
         "runs": len(results),
         **{group: counts[group] for group in ("done", "failed", "uncertain", "running", "pending")},
         "estimated_usd": _sum(each.cost.estimated_usd for each in results),
-        "spent_usd": _sum([*(each.spent_usd for each in results), *([at_stake] if at_stake else [])]),
+        "spent_usd": _sum([*(each.spent_usd for each in results), *([reserved] if reserved else [])]),
         "actual_usd": _sum(each.cost.actual_usd for each in results),
         "budget_usd": budget_usd,
         "emulated": all(each.provider == _FREE for each in results),
@@ -53,8 +53,8 @@ def totals(
         "retries": sum(max(0, len(each.attempts) - 1) for each in results),
         "reused": sum(each.reused_from is not None for each in results),
         "saved_usd": _sum(each.saved_usd for each in results) or 0.0,
-        "resumed": len(brought_home),
-        "resumed_usd": _sum(attempt.usd for attempt in brought_home) or 0.0,
+        "resumed": len(collected),
+        "resumed_usd": _sum(attempt.usd for attempt in collected) or 0.0,
     }
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Self
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
 from runner.config import ProviderConfig, RunConfig
-from runner.display import clean, observing, print_closing, print_error, print_problems, reader_may_leave
+from runner.display import clean, observing, print_closing, print_error, print_problems, tolerate_broken_pipe
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
@@ -185,11 +185,11 @@ def execute(
     store = LedgerStore(ledgers, make)
     alone = len(runs) == 1 and runs[0].directory == directory
     with (
-        LivePageThread(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as gallery,
+        LivePageThread(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as live_page,
         observing(runs, runs[0].config.progress) as display,
         RunLog() as log,
     ):
-        observer = _all_of([log, *observers, gallery, display])
+        observer = _all_of([log, *observers, live_page, display])
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
         _restore([run for run in runs if run.index in done], store)
         done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
@@ -204,9 +204,9 @@ def execute(
             print_problems(write_results(directory, everything))
         except DiskError as error:
             whole.stopped_by = whole.stopped_by or error
-    print_problems(gallery.close(whole.results, complete=not more or whole.interrupted is not None))
+    print_problems(live_page.close(whole.results, complete=not more or whole.interrupted is not None))
     _say_what_stopped(whole)
-    with reader_may_leave():
+    with tolerate_broken_pipe():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
         shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]

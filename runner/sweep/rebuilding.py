@@ -26,7 +26,7 @@ from runner.ledger.lock import locked, refuse_owner
 from runner.ledger.recording import ahead, in_doubt, run_directories, same_work
 from runner.shell import command
 
-from .foreign import PLANNED
+from .external_launcher import PLANNED
 
 _PLACE = ".rebuild"
 """Where the new ledger is made, in the directory that it is for."""
@@ -95,10 +95,10 @@ def _remains(directory: Path, place: Path) -> list[Run]:
     sources = [path for path in (directory / NAME, *aside[-1:]) if path.is_file() and not path.is_symlink()]
     for source in sources[:1]:
         with disk_errors(place):
-            for ending in ("", "-wal", "-journal"):
-                file = source.with_name(f"{source.name}{ending}")
+            for suffix in ("", "-wal", "-journal"):
+                file = source.with_name(f"{source.name}{suffix}")
                 if file.is_file() and not file.is_symlink():
-                    shutil.copyfile(file, place / f"{NAME}{ending}")
+                    shutil.copyfile(file, place / f"{NAME}{suffix}")
         return salvaged(place / NAME, directory)
     return []
 
@@ -187,11 +187,11 @@ def _set_aside(directory: Path) -> Path | None:
 
 
 def _move_log(path: Path, kept: Path) -> None:
-    for ending in _SIDE_FILES:
-        side = path.with_name(f"{path.name}{ending}")
+    for suffix in _SIDE_FILES:
+        side = path.with_name(f"{path.name}{suffix}")
         if os.path.lexists(side):
             with disk_errors(side):
-                side.rename(kept.with_name(f"{kept.name}{ending}"))
+                side.rename(kept.with_name(f"{kept.name}{suffix}"))
 
 
 def _stamp() -> str:

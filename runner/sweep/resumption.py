@@ -24,8 +24,8 @@ from runner.ledger import (
     LedgerIndex,
     Reconciled,
     entered,
+    find_ledgers,
     fingerprint,
-    gone_on,
     has_ledger,
     keep_copy,
     may_pass,
@@ -33,7 +33,7 @@ from runner.ledger import (
     reconcile,
     recording,
     refuse_unknown,
-    shelved,
+    resumed_run,
 )
 from runner.ledger.budget import spent
 from runner.ledger.recording import leads_elsewhere, linked_files, same_work
@@ -43,7 +43,7 @@ from runner.tracking import Tracking
 
 from .consent import PlannedCost, agree_to_rest, payers, print_dry_run
 from .execution import execute
-from .foreign import NotBegunError, never_begun
+from .external_launcher import NotStartedError, not_started
 
 _NAMED = 3
 """How many runs of a sweep without its ledger are named."""
@@ -111,9 +111,9 @@ def _resume(
         outcome.stopped_by = outcome.stopped_by or error
     if consent.retry_failed and (note := _not_paid_again(runs, outcome.results)):
         say(note)
-    if left := never_begun(directory):
-        print_error(NotBegunError(directory, left))
-    return outcome.exit_code or (NotBegunError.exit_code if left else 0)
+    if left := not_started(directory):
+        print_error(NotStartedError(directory, left))
+    return outcome.exit_code or (NotStartedError.exit_code if left else 0)
 
 
 def _copied(
@@ -204,10 +204,10 @@ def _places(directory: Path) -> list[Path]:
         _begin_ledger(directory)
         return [directory]
     alone = sorted(path.parent for path in directory.glob(f"*/{NAME}") if not has_ledger(path.parent))
-    if (directory / "multirun.yaml").is_file() and not alone and (runs := [*shelved(directory)]):
+    if (directory / "multirun.yaml").is_file() and not alone and (runs := [*find_ledgers(directory)]):
         return runs
-    if left := never_begun(directory):
-        raise NotBegunError(directory, left)
+    if left := not_started(directory):
+        raise NotStartedError(directory, left)
     below = {path.parent for path in directory.glob("*/ledger.sqlite3")}
     if below and not alone:
         raise ConfigError(f"{directory} holds {len(below)} sweeps or runs", hint=command("ls", directory))
@@ -247,7 +247,7 @@ def _runs(
 def _run(run: Run, known: Run, consent: Consent) -> Run:
     result = known.earlier
     return replace(
-        gone_on(run, known),
+        resumed_run(run, known),
         again=consent.retry_failed and result is not None and _may_be_retried(result),
         job=dict(consent.adopt).get(run.index),
         # Of what is lost from now on, the user knows nothing yet.

@@ -27,7 +27,7 @@ from runner.results.files import write_results
 from runner.results.reading import runs_in
 
 from .consent import agree_to_new, agree_to_prompts
-from .foreign import begun_otherwise, record_plan, unkept
+from .external_launcher import other_launcher_problems, record_plan, unkept
 from .launcher import RunnerLauncher, dry_run, known
 
 
@@ -69,7 +69,9 @@ class RunnerSweeper(Sweeper):
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
-        plan.findings += [Finding(None, problem) for problem in self._begun_otherwise(plan.runs, own=own is not None)]
+        plan.findings += [
+            Finding(None, problem) for problem in self._other_launcher_problems(plan.runs, own=own is not None)
+        ]
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
         if any(run.config.dry_run for run in plan.runs):
@@ -98,9 +100,9 @@ class RunnerSweeper(Sweeper):
         size = self.max_batch_size or len(found) or 1
         return [found[start : start + size] for start in range(0, len(found), size)]
 
-    def _begun_otherwise(self, runs: Sequence[Run], *, own: bool) -> list[Problem]:
+    def _other_launcher_problems(self, runs: Sequence[Run], *, own: bool) -> list[Problem]:
         sweep = Path(str(known(self.config).hydra.sweep.dir))
-        return begun_otherwise(sweep, [run.directory for run in runs], own=own)
+        return other_launcher_problems(sweep, [run.directory for run in runs], own=own)
 
     def _prepare(self) -> Path:
         config = known(self.config)

@@ -92,23 +92,23 @@ class Tracker:
     def _waited(self, thread: threading.Thread) -> bool:
         """Return whether nobody interrupted the waiting."""
         try:
-            seen, quiet, patience = -1, 0.0, self._config.patience_seconds
-            thread.join(min(_SILENT_SECONDS, patience))
-            if thread.is_alive() and patience > _SILENT_SECONDS:
+            seen, quiet, timeout = -1, 0.0, self._config.patience_seconds
+            thread.join(min(_SILENT_SECONDS, timeout))
+            if thread.is_alive() and timeout > _SILENT_SECONDS:
                 say(f"waiting for {self._config.kind}: {len(self._waiting):,} to record; Ctrl-C leaves them to resume")
             while thread.is_alive():
                 if seen != self._steps:
                     seen, quiet = self._steps, 0.0
-                elif quiet >= (patience * _LONGER if self._opening else patience):
+                elif quiet >= (timeout * _LONGER if self._opening else timeout):
                     break
-                thread.join(patience)
-                quiet += patience
+                thread.join(timeout)
+                quiet += timeout
         except KeyboardInterrupt:
             return False
         return True
 
     def _warn(self, *, interrupted: bool) -> None:
-        patience, slow = self._config.patience_seconds, False
+        timeout, slow = self._config.patience_seconds, False
         if interrupted:
             reason = "interrupted"
         elif self._failure is not None:
@@ -116,10 +116,10 @@ class Tracker:
             reason = f"{type(self._failure).__name__}: {clean(without_credentials(said), 200)}"
             slow = isinstance(self._failure, TimeoutError)
         else:
-            reason, slow = f"it did not get on for {patience:g} s", True
+            reason, slow = f"it did not get on for {timeout:g} s", True
         message = f"{self._config.kind} has not recorded everything: {reason}; runs and their files are not affected"
         again = command("resume", self._directory)
-        longer = f" tracking.patience_seconds={patience * _LONGER:g}" * slow
+        longer = f" tracking.patience_seconds={timeout * _LONGER:g}" * slow
         print_problems([Problem("tracking", message, f"{again}{longer} sends the rest", "warning")])
 
     def _start(self) -> None:

@@ -17,13 +17,13 @@ from runner import (
 SECRET = "sk-0123456789abcdefghij"
 
 
-def patience(config):
+def timeouts(config):
     return config.timeout, config.max_poll_attempts, config.poll_interval
 
 
 def test_the_defaults_are_those_of_the_specification():
-    assert patience(VideoGenerationConfig(provider="openai", model="sora-2")) == (600, 120, 5)
-    assert patience(ImageGenerationConfig(provider="openai", model="gpt-image-2")) == (120, 60, 2)
+    assert timeouts(VideoGenerationConfig(provider="openai", model="sora-2")) == (600, 120, 5)
+    assert timeouts(ImageGenerationConfig(provider="openai", model="gpt-image-2")) == (120, 60, 2)
 
 
 @pytest.mark.parametrize("key", [SECRET, SecretStr(SECRET)])

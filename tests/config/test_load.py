@@ -51,7 +51,7 @@ def test_a_deadline_is_more_than_no_time_at_all(refused):
 
 @pytest.mark.parametrize(("override", "seconds"), [("null", 600), ("90", 90)])
 def test_a_job_is_waited_for_as_long_as_its_polls_take_or_as_said(loaded, override, seconds):
-    assert loaded("provider=openai", f"provider.deadline_seconds={override}").provider.patience == seconds
+    assert loaded("provider=openai", f"provider.deadline_seconds={override}").provider.job_timeout == seconds
 
 
 def test_an_unquoted_ratio_is_explained(refused):

@@ -116,7 +116,7 @@ class Case:
         with self._witness:
             self._source = self._finished_video() if SOURCE in " ".join(self._scenario.arguments) else None
             self._first()
-            self._go_on()
+            self._resume()
             self._judge()
         return self.story
 
@@ -126,7 +126,7 @@ class Case:
         if end.code not in (KILLED, DONE):
             self._blame(f"the first process ended with {end.code}", end)
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         for _ in range(ROUNDS + len(self._kills)):
             end = self._process(["resume", self._scenario.directory])
             if end.code == REFUSED and not _statuses(self.directory) and not self._books().created:

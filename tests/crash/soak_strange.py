@@ -47,7 +47,7 @@ CONSENTING = 0.3
 """How probable it is that what is uncertain in the end is knowingly paid for again."""
 SPEED = 30.0
 """How fast time passes for the runner."""
-PATIENCE = 120.0
+TIMEOUT = 120.0
 """Seconds, real ones, after which a process waits for ever."""
 ODD = 5
 """Odd manners that one server has at most."""
@@ -126,10 +126,10 @@ class Life:
         """Be executed, killed, damaged and resumed; then be judged."""
         self._write_experiments()
         with self.server:
-            self._go_on(self._command())
+            self._resume(self._command())
             for _ in range(ROUNDS - 1 if self._choice.kills or self._choice.damages else 0):
                 self._damage_something()
-                self._go_on(list(RESUME))
+                self._resume(list(RESUME))
             self.server.faults = ()
             self._settle()
             self._outcome.verdict = self.verdict()
@@ -173,7 +173,7 @@ class Life:
             *("hydra.sweep.dir=sweep", "progress=plain", "yes=true"),
         ]
 
-    def _go_on(self, arguments: list[str]) -> End:
+    def _resume(self, arguments: list[str]) -> End:
         """Execute a process that may be killed; where it refuses, do what it says."""
         end = self._as_told(self._process(arguments, kill=self._kills()), kill=self._kills())
         if end.code in (0, 1, 3, 4):
@@ -251,7 +251,7 @@ class Life:
         self._outcome.kills += end.code == KILLED and not watchdog.stop()
         watchdog.stop()
         if watchdog.bit:
-            self._outcome.wrong.append(f"HUNG: {arguments[0]} did not end within {PATIENCE:.0f} s")
+            self._outcome.wrong.append(f"HUNG: {arguments[0]} did not end within {TIMEOUT:.0f} s")
         elif end.code not in (KILLED, 0, 1, 2, 3, 4) or "Traceback" in end.output or "internal error" in end.output:
             self._outcome.wrong.append(
                 f"CRASHED: {' '.join(arguments[:2])} ended with {end.code}: {_worst(end.output)}"
@@ -284,7 +284,7 @@ class _Watchdog:
         self._timer: threading.Timer | None = None
 
     def watch(self, pid: int) -> None:
-        self._timer = threading.Timer(PATIENCE, self._bite, [pid])
+        self._timer = threading.Timer(TIMEOUT, self._bite, [pid])
         self._timer.daemon = True
         self._timer.start()
 

@@ -30,7 +30,7 @@ from runner.emulator.settings import EmulatorSettings
 LATENCY = (0.02, 0.2)
 """Seconds that a job takes."""
 MOMENT = 0.02
-PATIENCE = 500
+TIMEOUT = 500
 """Moments in which a dead client's connections are surely closed."""
 KEY = "sk-throw-away"
 """What the client sends as its key; where it does, is the server's to ask."""
@@ -149,7 +149,7 @@ class StrangeServer(Killer):
         asyncio.run_coroutine_threadsafe(self._unconnected(), self._loop).result()
 
     async def _unconnected(self) -> None:
-        for _ in range(PATIENCE):
+        for _ in range(TIMEOUT):
             await asyncio.sleep(MOMENT)
             if not self._server.server_state.connections and not self._server.server_state.tasks:
                 return

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from oracle import Books
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 HOURS = 10_000.0
 """A latency in emulated seconds after which a job is done only if the emulator's clock is put forward."""
 
@@ -73,14 +73,14 @@ def environment() -> dict[str, str]:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    said, _ = process.communicate(timeout=PATIENCE)
+    said, _ = process.communicate(timeout=TIMEOUT)
     return process.returncode, said
 
 
@@ -163,7 +163,7 @@ def test_a_terminal_that_is_closed_loses_no_paid_image(slow_image):
     os.close(terminal)
     until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
     os.close(master)  # as a dropped ssh does: SIGHUP, and nobody to print to
-    assert process.wait(PATIENCE) == 129
+    assert process.wait(TIMEOUT) == 129
     assert slow_image.books("run").violations() == []
     assert slow_image.books("run").statuses == {"verified": 1}
 
@@ -181,7 +181,7 @@ def test_a_hangup_that_is_ignored_as_by_nohup_ends_nothing(slow_image):
     slow_image.open.callback(process.kill)
     until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
     process.send_signal(signal.SIGHUP)
-    _, said = process.communicate(timeout=PATIENCE)
+    _, said = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 0, said
 
 
@@ -241,7 +241,7 @@ def mounted(disk: Path, script: str, size: str) -> dict[str, str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=2 * PATIENCE,
+        timeout=2 * TIMEOUT,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

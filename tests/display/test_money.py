@@ -9,7 +9,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
 from runner.display import print_closing
-from runner.results.money import how_to_go_on, money
+from runner.results.money import money, resume_command_for
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -89,5 +89,5 @@ def test_a_run_that_its_own_limit_stopped_does_so_too(result, capsys):
 
 
 def test_who_was_not_stopped_by_money_is_asked_for_no_more_of_it(result):
-    assert how_to_go_on([result()], Path("outputs/x")) is None
-    assert "budget" not in (how_to_go_on([result(), result(status="planned")], Path("outputs/x")) or "")
+    assert resume_command_for([result()], Path("outputs/x")) is None
+    assert "budget" not in (resume_command_for([result(), result(status="planned")], Path("outputs/x")) or "")

@@ -11,7 +11,7 @@ from runner.engine.collect import TRIES
 from runner.engine.poll import ABSENT_SECONDS
 from runner.engine.recorder import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
-from runner.ledger.recording import gone_on
+from runner.ledger.recording import resumed_run
 from runner.providers import Job, JobStatus
 
 from .simulation import EPOCH
@@ -204,7 +204,7 @@ def test_a_run_that_was_given_up_has_its_job_looked_for_again(engine, provider, 
     (run,) = runs()
     engine([run])
     expired = stored(run).model_copy(update={"status": RunStatus.EXPIRED, "artifacts": []})
-    again = gone_on(run, replace(run, earlier=expired))
+    again = resumed_run(run, replace(run, earlier=expired))
     assert (again.open, again.pays) == (True, False)
     assert engine([again]).exit_code == 0
     assert len(provider.sent) == 1
@@ -213,7 +213,7 @@ def test_a_run_that_was_given_up_has_its_job_looked_for_again(engine, provider, 
 def test_a_run_that_expired_without_a_job_stays_as_it_is(runs):
     (run,) = runs()
     expired = planned(run, EPOCH).model_copy(update={"status": RunStatus.EXPIRED})
-    assert not gone_on(run, replace(run, earlier=expired)).open
+    assert not resumed_run(run, replace(run, earlier=expired)).open
 
 
 def test_a_gateway_whose_clock_is_ahead_ends_no_job_that_it_misses_for_a_moment(engine, provider, runs):

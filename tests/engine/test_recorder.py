@@ -21,14 +21,14 @@ class Disk:
     def __init__(self) -> None:
         self.batches: list[list[tuple[int, RunStatus]]] = []
         self.refused: dict[int, Exception] = {}
-        self.began, self.go_on = threading.Event(), threading.Event()
+        self.began, self.proceed = threading.Event(), threading.Event()
 
     def open(self, run) -> None:
         raise AssertionError("no run's directory is asked for here")
 
     def save(self, records):
         self.began.set()
-        assert self.go_on.wait(10)
+        assert self.proceed.wait(10)
         self.batches.append([(record.run.index, record.result.status) for record in records])
         for record in records:
             if isinstance(error := self.refused.get(record.run.index), RuntimeError):
@@ -45,7 +45,7 @@ def disk() -> Disk:
 async def record_writer(disk):
     threads = Threads()
     yield RecordWriter(disk, threads)
-    disk.go_on.set()
+    disk.proceed.set()
     threads.close()
 
 
@@ -71,7 +71,7 @@ async def under_way(record_writer, disk, record) -> list[asyncio.Task[None]]:
 async def test_what_comes_while_others_are_written_goes_together(record_writer, disk, record):
     waiting = await under_way(record_writer, disk, record)
     assert not any(task.done() for task in waiting)
-    disk.go_on.set()
+    disk.proceed.set()
     await asyncio.gather(*waiting)
     assert [[number for number, _ in batch] for batch in disk.batches] == [[0], [1, 2, 3]]
 
@@ -79,7 +79,7 @@ async def test_what_comes_while_others_are_written_goes_together(record_writer, 
 async def test_each_run_hears_of_its_own_trouble(record_writer, disk, record):
     disk.refused[2] = DiskError("full")
     waiting = await under_way(record_writer, disk, record)
-    disk.go_on.set()
+    disk.proceed.set()
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert found == [None, None, disk.refused[2], None]
 
@@ -87,7 +87,7 @@ async def test_each_run_hears_of_its_own_trouble(record_writer, disk, record):
 async def test_a_bug_reaches_all_whom_it_concerns(record_writer, disk, record):
     disk.refused[2] = RuntimeError("a bug")
     waiting = await under_way(record_writer, disk, record)
-    disk.go_on.set()
+    disk.proceed.set()
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [str(error) for error in found] == ["None", "a bug", "a bug", "a bug"]
     disk.refused.clear()
@@ -99,7 +99,7 @@ async def test_what_nobody_waits_for_any_more_does_not_come_after_what_is_kept_a
     waiting[2].cancel()
     with suppress(asyncio.CancelledError):
         await waiting[2]
-    disk.go_on.set()
+    disk.proceed.set()
     record_writer.keep_now(record(2, RunStatus.UNCERTAIN))
     await asyncio.gather(waiting[0], waiting[1], waiting[3])
     kept = [item for batch in disk.batches for item in batch if item[0] == 2]
@@ -110,7 +110,7 @@ async def test_what_is_kept_at_once_comes_after_what_is_under_way(record_writer,
     first = asyncio.create_task(record_writer.keep(record(0)))
     await asyncio.to_thread(disk.began.wait, 10)
     first.cancel()
-    threading.Timer(0.02, disk.go_on.set).start()
+    threading.Timer(0.02, disk.proceed.set).start()
     record_writer.keep_now(record(0, RunStatus.UNCERTAIN))
     assert disk.batches == [[(0, RunStatus.SUBMITTED)], [(0, RunStatus.UNCERTAIN)]]
 
@@ -119,7 +119,7 @@ async def test_closed_threads_leave_nobody_waiting(disk, record):
     threads = Threads()
     record_writer = RecordWriter(disk, threads)
     waiting = await under_way(record_writer, disk, record)
-    threading.Timer(0.02, disk.go_on.set).start()
+    threading.Timer(0.02, disk.proceed.set).start()
     await asyncio.to_thread(threads.close)
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(error) for error in found] == [type(None), RuntimeError, RuntimeError, RuntimeError]
@@ -131,7 +131,7 @@ async def test_who_comes_behind_hundreds_does_not_wait_for_all_of_them(record_wr
     waiting = await under_way(record_writer, disk, record)
     waiting += [asyncio.create_task(record_writer.keep(record(number % 4))) for number in range(100)]
     await asyncio.sleep(0)
-    disk.go_on.set()
+    disk.proceed.set()
     await asyncio.gather(*waiting)
     assert max(map(len, disk.batches)) <= 32
     assert sum(map(len, disk.batches)) == len(waiting)
@@ -139,14 +139,14 @@ async def test_who_comes_behind_hundreds_does_not_wait_for_all_of_them(record_wr
 
 async def left_behind(recorder, record_writer, disk, record, last) -> None:
     """Cancel what the recorder does `last`, while its record waits behind another's."""
-    disk.go_on.clear()
+    disk.proceed.clear()
     disk.began.clear()
     other = asyncio.create_task(record_writer.keep(record(3)))
     await asyncio.to_thread(disk.began.wait, 10)
     task = asyncio.create_task(last)
     await asyncio.sleep(0)
     task.cancel()
-    threading.Timer(0.02, disk.go_on.set).start()
+    threading.Timer(0.02, disk.proceed.set).start()
     with suppress(asyncio.CancelledError):
         await task
     await other
@@ -156,7 +156,7 @@ async def left_behind(recorder, record_writer, disk, record, last) -> None:
 async def recorder(record_writer, disk, record, clock):
     """Of run 0, whose paid request has just been announced."""
     recorder = RunRecorder(record(0).run, lambda _: None, clock, record_writer, BudgetTracker())
-    disk.go_on.set()
+    disk.proceed.set()
     attempt = recorder.begin_attempt()
     await recorder.reach(RunStatus.SUBMITTING)
     recorder.withdraw(attempt)
@@ -165,7 +165,7 @@ async def recorder(record_writer, disk, record, clock):
 
 async def test_a_run_that_is_put_down_is_not_left_as_submitting(recorder, record_writer, disk, record):
     await left_behind(recorder, record_writer, disk, record, recorder.step_back(None))
-    recorder.put_down("interrupted")
+    recorder.suspend("interrupted")
     assert disk.batches[-1] == [(0, RunStatus.PLANNED)]
 
 

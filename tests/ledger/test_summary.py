@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
-from runner.ledger import Ledger, go_on, recording, summary
+from runner.ledger import Ledger, recording, resume_command, summary
 
 BEGAN = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -92,4 +92,7 @@ def test_a_finished_sweep_needs_no_command(summed):
 
 
 def test_a_directory_with_spaces_can_be_pasted():
-    assert go_on({RunStatus.PLANNED: 1}, Path("my clips"), retryable=False) == "python -m runner resume 'my clips'"
+    assert (
+        resume_command({RunStatus.PLANNED: 1}, Path("my clips"), retryable=False)
+        == "python -m runner resume 'my clips'"
+    )

@@ -23,8 +23,8 @@ def cells(here: Path):
 
     def make(*results, busy: bool = False, budget=None) -> list[dict]:
         sweep = Sweep(Path("out"), [(here / "out" / str(each.index), each) for each in results])
-        exhibition = PageModel([sweep], Path("out"), [budget or results[0].config.budget])
-        return [*exhibition.state(results, {0} if busy else set()).cells()]
+        page_model = PageModel([sweep], Path("out"), [budget or results[0].config.budget])
+        return [*page_model.state(results, {0} if busy else set()).cells()]
 
     return make
 
@@ -134,8 +134,8 @@ def test_a_note_finds_its_run_however_far_that_has_come(cells, result):
 
 def test_a_note_finds_its_run_in_a_sweep_that_was_moved_and_on_any_page(here, result):
     def key(sweep: Sweep) -> str:
-        exhibition = PageModel([sweep], Path(), [result().config.budget])
-        return exhibition.state([found for _, found in sweep.runs], set()).cell(0)["key"]
+        page_model = PageModel([sweep], Path(), [result().config.budget])
+        return page_model.state([found for _, found in sweep.runs], set()).cell(0)["key"]
 
     run = result()
     keys = {

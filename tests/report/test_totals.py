@@ -72,8 +72,8 @@ def test_where_an_adopted_job_is_an_earlier_requests_that_one_counts(result):
 
 
 def test_what_is_under_way_is_spent_though_no_result_has_it_yet(result):
-    assert totals([result()], ["done"], None, at_stake=0.5)["spent_usd"] == 0.9
-    assert totals([result(attempts=tries(None))], ["running"], None, at_stake=0.5)["spent_usd"] == 0.5
+    assert totals([result()], ["done"], None, reserved=0.5)["spent_usd"] == 0.9
+    assert totals([result(attempts=tries(None))], ["running"], None, reserved=0.5)["spent_usd"] == 0.5
 
 
 def test_emulated_money_is_told_from_money(result):

@@ -149,8 +149,8 @@ def test_a_damaged_ledger_stops_everything_and_is_built_anew_by_the_command_that
     before = emulator.ledger()["requests"]
     damaged = ledger(here).read_bytes() if ledger(here).exists() else None
     capsys.readouterr()
-    for go_on in (again, lambda: sweep(*FOUR)):
-        assert go_on() == 2
+    for rerun in (again, lambda: sweep(*FOUR)):
+        assert rerun() == 2
         said = capsys.readouterr().err
         assert "python -m runner resume out --rebuild" in said
         assert "Traceback" not in said

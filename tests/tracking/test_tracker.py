@@ -72,13 +72,13 @@ def tracked(tmp_path: Path):
     """Let runs end under a tracker, and close it."""
 
     def track(
-        store: Notebook, *ends: tuple[Run, Result], size: int = 9, patience: float = 0.05, opening=lambda _asks: None
+        store: Notebook, *ends: tuple[Run, Result], size: int = 9, timeout: float = 0.05, opening=lambda _asks: None
     ) -> None:
         def opened(asks_server) -> Notebook:
             opening(asks_server)
             return store
 
-        config = MlflowTracking(kind="mlflow", patience_seconds=patience)
+        config = MlflowTracking(kind="mlflow", patience_seconds=timeout)
         tracker = Tracker(opened, tmp_path, config)
         for start in range(0, len(ends), size):
             batch = ends[start : start + size]
@@ -145,7 +145,7 @@ def test_a_database_that_is_made_under_load_is_not_given_up(made, tracked, capsy
             time.sleep(0.1)
 
     store = Notebook()
-    tracked(store, made(0), patience=0.3, opening=slowly)
+    tracked(store, made(0), timeout=0.3, opening=slowly)
     assert store.told[-1] == ("end", "parent", End.DONE)
     assert capsys.readouterr().err == ""
 
@@ -164,7 +164,7 @@ def test_a_server_that_does_not_answer_at_first_is_left_after_the_usual_time(mad
 
 def test_a_run_with_many_files_is_waited_for_as_long_as_one_after_the_other_is_sent(made, tracked, capsys):
     store = Notebook(steps=12)
-    tracked(store, made(0), patience=0.5)
+    tracked(store, made(0), timeout=0.5)
     assert store.told[-1] == ("end", "parent", End.DONE)
     assert capsys.readouterr().err == ""
 

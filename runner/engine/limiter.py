@@ -13,7 +13,7 @@ from runner.errors import RateLimitError
 from .clock import Backoff, Clock
 
 
-class Capacity:
+class AdaptiveLimiter:
     """Places, `most` of them at first, which are given in the order they were asked for."""
 
     def __init__(self, most: int, stop_event: StopEvent | None = None) -> None:
@@ -106,7 +106,7 @@ class Capacity:
         self._waiting.clear()
 
 
-class JobPlaces(Capacity):
+class JobPlaces(AdaptiveLimiter):
     """Places for jobs at a provider that may have a limit of its own, which only its refusals tell.
 
     A refusal for too many jobs leaves as many places as the provider has accepted jobs, and after the first one more,
@@ -152,10 +152,10 @@ _RAREST = 2
 """Doublings of the acceptances after which a place beyond a known limit is tried."""
 
 
-class Share(Capacity):
+class PartialLimiter(AdaptiveLimiter):
     """Three quarters of another capacity, at least one place; for what lasts long and must not take all."""
 
-    def __init__(self, whole: Capacity) -> None:
+    def __init__(self, whole: AdaptiveLimiter) -> None:
         super().__init__(whole.limit)
         self._whole = whole
 
@@ -171,7 +171,7 @@ _BACKOFF = Backoff(base=1, cap=60)
 class Pause:
     """Shared by all runs on an endpoint: as long as the server says, else doubling with full jitter."""
 
-    def __init__(self, clock: Clock, at_once: Capacity) -> None:
+    def __init__(self, clock: Clock, at_once: AdaptiveLimiter) -> None:
         """Each wave of 429s shrinks `at_once`."""
         self._clock = clock
         self._at_once = at_once
@@ -238,7 +238,7 @@ class Pause:
 class SubmissionPause(Pause):
     """The same for paid requests, whose refusals are about jobs, about a time, or do not tell."""
 
-    def __init__(self, clock: Clock, places: JobPlaces, at_once: Capacity) -> None:
+    def __init__(self, clock: Clock, places: JobPlaces, at_once: AdaptiveLimiter) -> None:
         """`places` are those of jobs at the provider; `at_once` those of requests that are under way."""
         super().__init__(clock, at_once)
         self._places = places

@@ -10,7 +10,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.engine.matching import OtherRuns
-from runner.ledger import jobs_elsewhere, shelved
+from runner.ledger import find_ledgers, jobs_elsewhere
 from runner.ledger.discover import written_at
 
 LONG_AGO, NOW = 1_700_000_000.0, 1_795_000_000.0
@@ -30,7 +30,7 @@ def aged(directory: Path, moment: float) -> Path:
 def test_all_sweeps_and_runs_are_found_once_and_hidden_folders_are_not(here, video, shelve):
     for place in ("outputs/2026/one", "outputs/multirun/two", "outputs/.emulator/three", "outputs/2026/one/0"):
         shelve(here / place, video, ["planned"])
-    assert [*shelved(Path("outputs"))] == [Path("outputs/2026/one"), Path("outputs/multirun/two")]
+    assert [*find_ledgers(Path("outputs"))] == [Path("outputs/2026/one"), Path("outputs/multirun/two")]
 
 
 def test_results_on_another_disk_are_found_through_their_links_and_each_once(here, video, shelve):
@@ -40,7 +40,7 @@ def test_results_on_another_disk_are_found_through_their_links_and_each_once(her
     (here / "outputs/again").symlink_to(here / "disk/multirun")
     (here / "disk/multirun/two/back").symlink_to(here / "outputs")
     (here / "outputs/2026/nowhere").symlink_to(here / "gone")
-    assert [*shelved(Path("outputs"))] == [Path("outputs/again/two")]
+    assert [*find_ledgers(Path("outputs"))] == [Path("outputs/again/two")]
 
 
 def test_jobs_of_other_runs_are_claimed_unless_they_are_too_old(here, video, shelve):
@@ -106,7 +106,7 @@ def test_who_is_a_neighbour_does_not_depend_on_where_the_command_is_given(here, 
 def test_a_run_in_outputs_itself_hides_no_other(here, video, shelve, own):
     for place in ("outputs", "outputs/one", "outputs/2026/two"):
         shelve(here / place, video, ["submitted"], job_id=f"video_{Path(place).name}")
-    assert [*shelved(Path("outputs"))] == [Path("outputs"), Path("outputs/2026/two"), Path("outputs/one")]
+    assert [*find_ledgers(Path("outputs"))] == [Path("outputs"), Path("outputs/2026/two"), Path("outputs/one")]
     expected = {"video_outputs", "video_one", "video_two"} - {f"video_{Path(own).name}"}
     assert jobs_elsewhere(here / own, LONG_AGO).jobs == expected
 

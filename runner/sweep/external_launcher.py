@@ -19,7 +19,7 @@ PLANNED = "planned.json"
 """In the sweep's directory: those of its runs, relative to it; each has a ledger of its own from when it is begun."""
 
 
-class NotBegunError(RunnerError):
+class NotStartedError(RunnerError):
     """Tell that a sweep has runs that only its launcher can begin."""
 
     exit_code = 4
@@ -42,7 +42,7 @@ def unkept(budget: Budget) -> list[Problem]:
     return [Problem("budget.max_usd", message, hint)]
 
 
-def begun_otherwise(sweep: Path, runs: Iterable[Path], *, own: bool) -> list[Problem]:
+def other_launcher_problems(sweep: Path, runs: Iterable[Path], *, own: bool) -> list[Problem]:
     """Return why a sweep must not go on under this launcher, if so: it would not find its ledgers, and pay again.
 
     Under our `own` the sweep has one ledger, under any other each of its runs.
@@ -60,7 +60,7 @@ def record_plan(sweep: Path, runs: Iterable[Path]) -> None:
     write_text(sweep / PLANNED, json.dumps([os.path.relpath(run, sweep) for run in runs]) + "\n")
 
 
-def never_begun(sweep: Path) -> int:
+def not_started(sweep: Path) -> int:
     """Return how many of the planned runs have left nothing; 0 for our own launcher's. Raises `ConfigError`."""
     path = sweep / PLANNED
     if not path.is_file():

@@ -4,12 +4,12 @@ import asyncio
 
 import pytest
 
-from runner.engine.capacity import Capacity, JobPlaces, Share, StopEvent, StoppedError
+from runner.engine.limiter import AdaptiveLimiter, JobPlaces, PartialLimiter, StopEvent, StoppedError
 
 
-async def asking(capacity, *holders):
+async def asking(limiter, *holders):
     """One task for each holder, waiting in this order."""
-    tasks = [asyncio.create_task(capacity.enter(holder)) for holder in holders]
+    tasks = [asyncio.create_task(limiter.enter(holder)) for holder in holders]
     await asyncio.sleep(0)
     return tasks
 
@@ -20,75 +20,75 @@ async def done(tasks):
 
 
 async def test_places_are_given_in_the_order_they_were_asked_for():
-    capacity = Capacity(2)
-    tasks = await asking(capacity, "a", "b", "c", "d")
+    limiter = AdaptiveLimiter(2)
+    tasks = await asking(limiter, "a", "b", "c", "d")
     assert await done(tasks) == [True, True, False, False]
-    capacity.leave("b")
+    limiter.leave("b")
     assert await done(tasks) == [True, True, True, False]
-    capacity.leave("d")  # holds none
+    limiter.leave("d")  # holds none
     assert await done(tasks) == [True, True, True, False]
-    capacity.leave("a")
+    limiter.leave("a")
     await asyncio.gather(*tasks)
 
 
 @pytest.mark.parametrize("admitted", [False, True])
 async def test_who_gives_up_waiting_takes_no_place_along(admitted):
-    capacity = Capacity(1)
-    await capacity.enter("first")
-    second, third = await asking(capacity, "second", "third")
+    limiter = AdaptiveLimiter(1)
+    await limiter.enter("first")
+    second, third = await asking(limiter, "second", "third")
     if admitted:
-        capacity.leave("first")
+        limiter.leave("first")
     second.cancel()
     await asyncio.gather(second, return_exceptions=True)
-    capacity.leave("first")
+    limiter.leave("first")
     await third
-    assert capacity.held == 1
+    assert limiter.held == 1
 
 
 async def test_who_joins_takes_a_place_beyond_the_limit_and_others_wait_for_it_to_be_given_back():
-    capacity = Capacity(2)
+    limiter = AdaptiveLimiter(2)
     for holder in range(5):
-        capacity.join(holder)
-    (waiting,) = await asking(capacity, "new")
+        limiter.join(holder)
+    (waiting,) = await asking(limiter, "new")
     for holder in range(3):
-        capacity.leave(holder)
+        limiter.leave(holder)
     assert await done([waiting]) == [False]
-    capacity.leave(3)
+    limiter.leave(3)
     await waiting
 
 
 async def test_the_end_of_submitting_dismisses_who_waits_and_who_comes():
     stop_event = StopEvent()
-    capacity = Capacity(1, stop_event)
-    await capacity.enter("first")
-    (waiting,) = await asking(capacity, "second")
+    limiter = AdaptiveLimiter(1, stop_event)
+    await limiter.enter("first")
+    (waiting,) = await asking(limiter, "second")
     stop_event.set()
     with pytest.raises(StoppedError):
         await waiting
     with pytest.raises(StoppedError):
-        await capacity.enter("third")
-    assert capacity.held == 1
+        await limiter.enter("third")
+    assert limiter.held == 1
 
 
 async def test_growing_lets_the_next_in():
-    capacity = Capacity(4)
+    limiter = AdaptiveLimiter(4)
     for holder in range(4):
-        await capacity.enter(holder)
-    capacity.shrink()
-    assert capacity.limit == 2
+        await limiter.enter(holder)
+    limiter.shrink()
+    assert limiter.limit == 2
     for holder in range(2):
-        capacity.leave(holder)
-    (waiting,) = await asking(capacity, "new")
+        limiter.leave(holder)
+    (waiting,) = await asking(limiter, "new")
     told = []
     for _ in range(3):
-        capacity.grow()
+        limiter.grow()
         told += await done([waiting])
     assert told == [False, False, True]
 
 
 async def test_a_share_leaves_a_quarter_free_of_whatever_the_whole_is():
-    whole = Capacity(8)
-    share = Share(whole)
+    whole = AdaptiveLimiter(8)
+    share = PartialLimiter(whole)
     assert share.limit == 6
     for holder in range(8):
         await whole.enter(holder)
