@@ -17,7 +17,7 @@ from runner.emulator.settings import EmulatorSettings
 from runner.report.page import Shell, encoded_json
 from tests.command_line import command_line
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LOCAL = ("file:", "data:", "blob:", "about:")
 REFUSE = Rule.model_validate({"match": {"prompt": "forbidden"}, "fault": "moderation"})
 VIDEOS = (
