@@ -29,7 +29,7 @@ from runner.compose.loader import GuardedLoader
 from runner.compose.plan import Planner
 from runner.config import Problem, RunConfig, load
 from runner.config.shipped import directory
-from runner.emulator.faults import Rule
+from runner.emulator.faults import FaultRule
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 
@@ -83,7 +83,7 @@ def make_emulator(tmp_path: Path, render_cache: Path) -> Iterator[MakeEmulator]:
                 "media_dir": render_cache,
                 **settings,
             }
-            parsed = [Rule.model_validate(rule) for rule in rules]
+            parsed = [FaultRule.model_validate(rule) for rule in rules]
             clock = {} if now is None else {"now": now}
             return stack.enter_context(EmulatorThread(EmulatorSettings(**chosen), rules=parsed, **clock))
 

@@ -25,7 +25,7 @@ STALL_SECONDS = 60.0
 """A body that sends nothing, or less than it should, for so long is asked for again."""
 
 
-class Body(Protocol):
+class ByteSource(Protocol):
     """What is downloaded; the provider's `Content` is one."""
 
     @property
@@ -46,7 +46,7 @@ class Stored:
 
 
 async def download(
-    body: Body, part: Path, *, limit: int = MAX_BYTES, min_bytes_per_second: float | None = None
+    body: ByteSource, part: Path, *, limit: int = MAX_BYTES, min_bytes_per_second: float | None = None
 ) -> Stored:
     """Write `body` to `part`; raises `ArtifactError` if it is cut, empty, beyond `limit` bytes or too slow.
 

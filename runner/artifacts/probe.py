@@ -235,7 +235,7 @@ def _end_of_picture(container: InputContainer, stream: VideoStream, duration: Fr
     base = stream.time_base or Fraction(1, 1_000_000)
     start = stream.start_time or 0
     container.seek(start + int(duration / base), stream=stream, backward=True)
-    end, budget = 0, _Budget(limit)
+    end, budget = 0, _PixelBudget(limit)
     for packet in container.demux(stream):
         if packet.is_corrupt:
             raise ArtifactError("the file is cut or damaged: its last packets are incomplete")
@@ -253,7 +253,7 @@ def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
     stream.codec_context.thread_count = 1
     begin: Fraction | None = None
     end = everything = Fraction(0)
-    frames, budget = 0, _Budget(limit)
+    frames, budget = 0, _PixelBudget(limit)
     for packet in container.demux():
         if packet.is_corrupt:
             raise ArtifactError("the file is cut or damaged: packets in it are incomplete")
@@ -272,7 +272,7 @@ def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
     return length, max(length, everything)
 
 
-class _Budget:
+class _PixelBudget:
     """Counts the pixels that are decoded."""
 
     def __init__(self, limit: int) -> None:

@@ -60,7 +60,7 @@ class RunStatus(StrEnum):
         return not self.failed and self is not RunStatus.VERIFIED
 
 
-class Record(BaseModel):
+class StoredModel(BaseModel):
     """Base of what is written to disk; unknown keys of later versions are kept out of the way."""
 
     model_config = ConfigDict(extra="ignore")
@@ -87,7 +87,7 @@ Usd = Annotated[float | None, AfterValidator(_usd)]
 """US dollars, None where nobody knows."""
 
 
-class Artifact(Record):
+class Artifact(StoredModel):
     """A file that the run produced; `path` is its name in the run's directory."""
 
     path: str
@@ -104,7 +104,7 @@ class Artifact(Record):
     """The prompt that the provider made of the run's, where it says so."""
 
 
-class ErrorRecord(Record):
+class ErrorRecord(StoredModel):
     """Why a run did not succeed."""
 
     type: str
@@ -114,7 +114,7 @@ class ErrorRecord(Record):
     retryable: bool
 
 
-class Cost(Record):
+class Cost(StoredModel):
     """US dollars before and after: as expected, and by the usage that the provider reported; null is unknown."""
 
     estimated_usd: Usd = None
@@ -123,7 +123,7 @@ class Cost(Record):
     actual_usd: Usd = None
 
 
-class Usage(Record):
+class Usage(StoredModel):
     """Tokens that an image request used, partial images included."""
 
     text_in: int
@@ -136,7 +136,7 @@ class Usage(Record):
     """Those of the input that were sent before."""
 
 
-class Attempt(Record):
+class Attempt(StoredModel):
     """One paid request and what came of it."""
 
     number: int
@@ -163,7 +163,7 @@ class Attempt(Record):
     """Whether a later process took the run up after this request, which was or may have been paid."""
 
 
-class Absence(Record):
+class Absence(StoredModel):
     """How long a paid job has not been found by its server, with one credential."""
 
     since: dt.datetime
@@ -181,7 +181,7 @@ class Absence(Record):
     elapsed: float = 0.0
 
 
-class Pending(Record):
+class Pending(StoredModel):
     """A file that was paid for and has no final name yet: complete at `path`, or still to be fetched from `url`."""
 
     path: str
@@ -195,7 +195,7 @@ class Pending(Record):
     """Why it will not come."""
 
 
-class Environment(Record):
+class Environment(StoredModel):
     """What ran: versions and, inside a checkout, the commit of the working directory."""
 
     runner: str
@@ -204,7 +204,7 @@ class Environment(Record):
     git_commit: str | None = None
 
 
-class Result(Record):
+class Result(StoredModel):
     """One run as `result.json` tells it; written before its paid request, with the job's id, and at its end."""
 
     schema_version: Literal[1] = SCHEMA_VERSION

@@ -16,7 +16,7 @@ from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result
-    from runner.results.reading import Sweep
+    from runner.results.reading import RunGroup
 
 _DOCUMENT = """with --json, one document:
   version        1; grows with any change that would break a reader
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def document(sweep: Sweep) -> dict[str, object]:
+def document(sweep: RunGroup) -> dict[str, object]:
     """Everything that is known, for programs; `--help` tells what each key means."""
     from runner.report.live_page import NAME
     from runner.results.files import CSV, JSONL, result_rows
@@ -84,7 +84,7 @@ def document(sweep: Sweep) -> dict[str, object]:
     }
 
 
-def _place(sweep: Sweep) -> Path:
+def _place(sweep: RunGroup) -> Path:
     """Return where one run's files are, also if it was a sweep of one."""
     return sweep.runs[0][0] if len(sweep.runs) == 1 else sweep.directory
 

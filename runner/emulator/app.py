@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from runner.emulator.faults import FaultPlan, Rule, load_rules
+from runner.emulator.faults import FaultPlan, FaultRule, load_rules
 from runner.emulator.manner import CompatibleSurface
 from runner.emulator.operation import Emulator, Handler, Operation
 from runner.emulator.routes import catalogue, compatible, images, jobs, videos
@@ -112,7 +112,7 @@ async def _unrouted(settings: EmulatorSettings, request: Request, error: Excepti
 
 
 def create_app(
-    settings: EmulatorSettings, *, rules: Sequence[Rule] = (), now: Callable[[], float] = time.time
+    settings: EmulatorSettings, *, rules: Sequence[FaultRule] = (), now: Callable[[], float] = time.time
 ) -> Starlette:
     """Build the application; `rules` come before those of the fault file, `now` gives Unix time."""
     listed = (*rules, *(load_rules(settings.faults) if settings.faults else ()))

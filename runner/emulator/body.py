@@ -22,7 +22,7 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 
 @dataclass(frozen=True)
-class Body:
+class ReceivedBody:
     """Describe what a client sent: `fields` as JSON values or form strings, `files` by name without a trailing `[]`."""
 
     fields: dict[str, object] = field(default_factory=dict)
@@ -30,25 +30,25 @@ class Body:
     form: bool = False
 
 
-async def read_body(request: Request) -> Body:
+async def read_body(request: Request) -> ReceivedBody:
     """Read JSON or a form; raises Refusal(400) when it is neither."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in FORMS:
         return await _read_form(request)
     raw = await request.body()
     if not raw:
-        return Body()
+        return ReceivedBody()
     try:
         fields = json.loads(raw)
     except ValueError as error:
         raise Refusal(400, "We could not parse the JSON body of your request.") from error
     if not isinstance(fields, dict):
         raise Refusal(400, "The body of your request must be a JSON object.")
-    return Body(fields)
+    return ReceivedBody(fields)
 
 
-async def _read_form(request: Request) -> Body:
-    body = Body(form=True)
+async def _read_form(request: Request) -> ReceivedBody:
+    body = ReceivedBody(form=True)
     try:
         form = await request.form(max_part_size=MAX_FIELD_BYTES)
     except (MultiPartException, ValueError) as error:
@@ -80,7 +80,7 @@ def _listing(allowed: Collection[str]) -> str:
 class Parameters:
     """One request's parameters; every method raises Refusal(400) naming the parameter it dislikes."""
 
-    def __init__(self, body: Body) -> None:
+    def __init__(self, body: ReceivedBody) -> None:
         self._body = body
 
     def allow(self, *names: str) -> None:

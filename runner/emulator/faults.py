@@ -18,7 +18,7 @@ from starlette.types import Message, Receive, Scope, Send
 from runner.errors import ConfigError
 from runner.text_file import read_text
 
-from .job import Outcome
+from .job import JobOutcome
 from .surface import Refusal, Surface
 
 Operation = Literal[
@@ -101,7 +101,7 @@ class Match(_Model):
         )
 
 
-class Rule(Fault):
+class FaultRule(Fault):
     """A fault and the requests it befalls: those that match, counted from 1."""
 
     match: Match = Match()
@@ -112,7 +112,7 @@ class Rule(Fault):
     times: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
-    def _possible(self) -> Rule:
+    def _possible(self) -> FaultRule:
         named, domain = self.match.operations(), DOMAINS.get(self.fault)
         if named and domain and not named & domain:
             message = f"fault {self.fault} befalls only {', '.join(sorted(domain))}; the rule matches none of them"
@@ -137,7 +137,7 @@ class FaultFileError(Exception):
 class FaultPlan:
     """The rules of one emulator with their counts; the same seed and requests give the same faults."""
 
-    def __init__(self, rules: Iterable[Rule] = (), seed: int = 0) -> None:
+    def __init__(self, rules: Iterable[FaultRule] = (), seed: int = 0) -> None:
         self._rules = tuple(rules)
         self._seed = seed
         self._seen = [0] * len(self._rules)
@@ -189,11 +189,11 @@ def parse_header(text: str) -> Fault:
         raise FaultFileError(f"{HEADER}: {error.errors()[0]['msg']}") from error
 
 
-def load_rules(path: Path) -> tuple[Rule, ...]:
+def load_rules(path: Path) -> tuple[FaultRule, ...]:
     """Read a YAML list of rules; raises FaultFileError with the place and the reason."""
     try:
         data = yaml.safe_load(read_text(path))
-        return TypeAdapter(tuple[Rule, ...]).validate_python(data or ())
+        return TypeAdapter(tuple[FaultRule, ...]).validate_python(data or ())
     except ConfigError as error:
         raise FaultFileError(error.message) from error
     except OSError as error:
@@ -217,18 +217,18 @@ _PAGE = "<!DOCTYPE html><html><head><title>Bad gateway</title></head><body><h1>5
 DAMAGING = ("truncated", "corrupt", "wrong_length", "slow_body", "stream_cut")
 
 
-def outcome(fault: Fault | None) -> Outcome:
+def outcome(fault: Fault | None) -> JobOutcome:
     """Return what a fault on a creating operation makes of the job."""
     match fault and fault.fault:
         case "stuck":
-            return Outcome(stuck=True)
+            return JobOutcome(stuck=True)
         case "moderation":
-            return Outcome(code="moderation_blocked", message=(fault and fault.message) or _MODERATED)
+            return JobOutcome(code="moderation_blocked", message=(fault and fault.message) or _MODERATED)
         case "internal":
-            return Outcome(code="internal_error", message=(fault and fault.message) or _INTERNAL)
+            return JobOutcome(code="internal_error", message=(fault and fault.message) or _INTERNAL)
         case "unknown_status" if fault:
-            return Outcome(word=fault.word, when=fault.when)
-    return Outcome()
+            return JobOutcome(word=fault.word, when=fault.when)
+    return JobOutcome()
 
 
 def replaced(fault: Fault, surface: Surface) -> Response | None:

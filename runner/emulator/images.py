@@ -20,7 +20,7 @@ COARSEST = 64
 
 
 @dataclass(frozen=True)
-class Picture:
+class DrawnPicture:
     """A picture to draw: `size` in pixels, `compression` 0 to 100 (higher keeps more), `number` among its siblings."""
 
     prompt: str
@@ -33,7 +33,7 @@ class Picture:
     inputs: tuple[bytes, ...] = ()
 
 
-def draw(picture: Picture) -> bytes:
+def draw(picture: DrawnPicture) -> bytes:
     """Return the encoded picture; the same picture gives the same bytes."""
     if picture.format == "svg":
         return _drawn(picture)
@@ -54,11 +54,11 @@ def sketched(encoded: str, form: Format, step: int) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _key(picture: Picture) -> str:
+def _key(picture: DrawnPicture) -> str:
     return f"{picture.prompt}\n{picture.number}"
 
 
-def _opaque(picture: Picture) -> Image.Image:
+def _opaque(picture: DrawnPicture) -> Image.Image:
     if not picture.inputs:
         return drawing.colour_field(picture.size, _key(picture)).convert("RGBA")
     image = Image.new("RGBA", picture.size)
@@ -70,7 +70,7 @@ def _opaque(picture: Picture) -> Image.Image:
     return image
 
 
-def _transparent(picture: Picture) -> Image.Image:
+def _transparent(picture: DrawnPicture) -> Image.Image:
     width, height = picture.size
     mask = Image.new("L", picture.size)
     ImageDraw.Draw(mask).ellipse((width // 6, height // 6, width - width // 6, height - height // 6), fill=255)
@@ -79,7 +79,7 @@ def _transparent(picture: Picture) -> Image.Image:
     return image
 
 
-def _drawn(picture: Picture) -> bytes:
+def _drawn(picture: DrawnPicture) -> bytes:
     """Return an SVG of the asked size: the prompt on one of 360 colours."""
     width, height = picture.size
     hue = zlib.crc32(_key(picture).encode()) % 360
@@ -96,7 +96,7 @@ def _printable(text: str) -> str:
     return "".join(char if char.isprintable() else " " for char in text)
 
 
-def _encode(image: Image.Image, picture: Picture) -> bytes:
+def _encode(image: Image.Image, picture: DrawnPicture) -> bytes:
     file = io.BytesIO()
     if picture.format == "png":
         image.save(file, "PNG", compress_level=1)

@@ -11,7 +11,7 @@ QUEUED_SHARE = 0.1
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JobOutcome:
     """Describe how a job departs from a good end: never ends, fails with a code, or reports a strange status word."""
 
     stuck: bool = False
@@ -37,7 +37,7 @@ class Job:
     usd: float
     source: str | None = None
     reference: str | None = None
-    outcome: Outcome = Outcome()
+    outcome: JobOutcome = JobOutcome()
     parameters: Mapping[str, object] = field(default_factory=dict)
     """What the request asked beyond OpenAI's API, as it was understood."""
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from . import catalog
-from .body import Body
+from .body import ReceivedBody
 from .clip import FRAME_RATE
 from .settings import EmulatorSettings
 from .surface import OpenAISurface, Refusal, bearer
@@ -173,7 +173,7 @@ class OpenOrder:
     broken: str | None
 
 
-def read_order(body: Body, manner: Manner, served: str) -> OpenOrder:
+def read_order(body: ReceivedBody, manner: Manner, served: str) -> OpenOrder:
     """Read a create request; raises Refusal where the server would."""
     if not body.form and not manner.json:
         raise invalid("prompt", "Field required", "missing")

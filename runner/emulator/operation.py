@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from runner.emulator import faults
-from runner.emulator.body import Body, read_body
+from runner.emulator.body import ReceivedBody, read_body
 from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
@@ -38,14 +38,14 @@ class Emulator:
 
 
 @dataclass(frozen=True)
-class Call:
+class OperationCall:
     """Describe one authorised request on its way through an operation."""
 
     emulator: Emulator
     surface: Surface
     operation: str
     request: Request
-    body: Body = field(default_factory=Body)
+    body: ReceivedBody = field(default_factory=ReceivedBody)
     fault: Fault | None = None
 
     @property
@@ -59,7 +59,7 @@ class Call:
         return str(self.request.path_params["video_id"])
 
 
-Handler = Callable[[Call], Awaitable[Response]]
+Handler = Callable[[OperationCall], Awaitable[Response]]
 
 
 class Operation:
@@ -97,13 +97,13 @@ class Operation:
     def _refuse(self, refusal: Refusal) -> Response:
         return JSONResponse(self._surface.error(refusal), refusal.status, dict(refusal.headers))
 
-    async def _receive(self, request: Request) -> Call:
+    async def _receive(self, request: Request) -> OperationCall:
         self._surface.authorize(request.headers)
         self._surface.check_version(request.query_params.get("api-version"))
-        body = await read_body(request) if request.method == "POST" else Body()
-        return Call(self._emulator, self._surface, self._name, request, body, self._pick(request, body))
+        body = await read_body(request) if request.method == "POST" else ReceivedBody()
+        return OperationCall(self._emulator, self._surface, self._name, request, body, self._pick(request, body))
 
-    def _pick(self, request: Request, body: Body) -> Fault | None:
+    def _pick(self, request: Request, body: ReceivedBody) -> Fault | None:
         prompt = body.fields.get("prompt")
         video_id = request.path_params.get("video_id")
         if self._emulator.plan.reads_prompts and prompt is None and video_id is not None:
@@ -125,13 +125,13 @@ class Operation:
             return True
         return False
 
-    async def _answer(self, call: Call) -> Response:
+    async def _answer(self, call: OperationCall) -> Response:
         told = self._emulator.limits.count_request(self._surface) if self._name in PAID else {}
         response = await self._handled(call)
         response.headers.update(told)
         return response
 
-    async def _handled(self, call: Call) -> Response:
+    async def _handled(self, call: OperationCall) -> Response:
         if call.fault is None:
             return await self._handler(call)
         if call.fault.commit:

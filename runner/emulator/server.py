@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
-from .faults import TRANSPORT, Rule
+from .faults import TRANSPORT, FaultRule
 from .process import read_ledger
 from .settings import HOST, EmulatorSettings
 
@@ -157,7 +157,7 @@ class EmulatorThread:
     """Context manager that serves an emulator on a free port for as long as it is open."""
 
     def __init__(
-        self, settings: EmulatorSettings, *, rules: Sequence[Rule] = (), now: Callable[[], float] = time.time
+        self, settings: EmulatorSettings, *, rules: Sequence[FaultRule] = (), now: Callable[[], float] = time.time
     ) -> None:
         self.settings = settings
         self._socket = listen(settings)

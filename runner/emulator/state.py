@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-from .job import Job, Outcome
+from .job import Job, JobOutcome
 from .settings import EmulatorSettings
 from .surface import Surface
 
@@ -37,7 +37,7 @@ FLUSH_EVERY = 64
 
 def _job(row: tuple[object, ...]) -> Job:
     values = dict(zip(_COLUMNS, row, strict=True))
-    values["outcome"] = Outcome(**json.loads(str(values["outcome"])))
+    values["outcome"] = JobOutcome(**json.loads(str(values["outcome"])))
     values["parameters"] = json.loads(str(values["parameters"]))
     return Job(**values)  # type: ignore[arg-type]  # sqlite3 rows carry no column types
 

@@ -17,7 +17,7 @@ from .matching import OtherRuns
 from .run import Observer, Outcome, Run
 from .scheduler import Scheduler
 from .search import Claimed
-from .store import ResultFiles, Store
+from .store import RecordStore, ResultFiles
 
 
 def run_all(
@@ -25,7 +25,7 @@ def run_all(
     *,
     observer: Observer,
     fail_fast: bool = False,
-    store: Store | None = None,
+    store: RecordStore | None = None,
     claimed: Claimed = OtherRuns,
     budget_tracker: BudgetTracker | None = None,
 ) -> Outcome:
@@ -45,7 +45,7 @@ async def execute(
     *,
     observer: Observer,
     fail_fast: bool = False,
-    store: Store | None = None,
+    store: RecordStore | None = None,
     claimed: Claimed = OtherRuns,
     budget_tracker: BudgetTracker | None = None,
     clock: Clock | None = None,
@@ -79,7 +79,7 @@ def _scheduler(
     observer: Observer,
     fail_fast: bool,
     *,
-    store: Store | None,
+    store: RecordStore | None,
     claimed: Claimed,
     budget_tracker: BudgetTracker | None,
     clock: Clock | None = None,

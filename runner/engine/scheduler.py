@@ -35,7 +35,7 @@ from .payment import settled
 from .recorder import RunRecorder
 from .run import Observer, Outcome, Run
 from .search import Claimed, Found, Search
-from .store import RecordWriter, Store, Threads
+from .store import RecordStore, RecordWriter, Threads
 from .video import make_video, resume_video
 
 
@@ -150,7 +150,7 @@ class Scheduler:
         fail_fast: bool,
         clock: Clock,
         create: Callable[[ProviderConfig], Provider],
-        store: Store,
+        store: RecordStore,
         claimed: Claimed,
         budget_tracker: BudgetTracker | None = None,
     ) -> None:

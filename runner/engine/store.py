@@ -77,7 +77,7 @@ class Record:
     passing: bool = False
 
 
-class Store(Protocol):
+class RecordStore(Protocol):
     """What keeps records; called in threads, `save` by each `RecordWriter` for one batch at a time."""
 
     def open(self, run: Run) -> None:
@@ -116,7 +116,7 @@ _TOGETHER = 32
 class RecordWriter:
     """Keeps the records of runs, each run's in their order."""
 
-    def __init__(self, store: Store, threads: Threads) -> None:
+    def __init__(self, store: RecordStore, threads: Threads) -> None:
         self._store = store
         self._threads = threads
         self._waiting: list[_Waiting] = []

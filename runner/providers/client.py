@@ -22,7 +22,7 @@ from pydantic import SecretStr
 from runner.config.provider import EndpointConfig
 
 from .credentials import ConfiguredHeaders, Credential
-from .endpoint import Endpoint, Proxy, proxy_of, require_proxy, tls_context
+from .endpoint import EndpointAddress, Proxy, proxy_of, require_proxy, tls_context
 
 MAX_BYTES = 32 * 1024**2
 """A page of a hundred jobs with the longest prompts has a tenth of it."""
@@ -275,7 +275,7 @@ _ONE_PIECE_BYTES = 256 * 1024
 
 def http_client(
     config: EndpointConfig,
-    endpoint: Endpoint,
+    endpoint: EndpointAddress,
     auth: CredentialAuth,
     response_hook: ResponseHook,
     transport: httpx2.AsyncBaseTransport | None,
@@ -371,7 +371,7 @@ async def _in_one_piece(request: httpx2.Request) -> None:
         await request.aread()
 
 
-def sdk_client(config: EndpointConfig, endpoint: Endpoint, http: httpx2.AsyncClient) -> AsyncOpenAI:
+def sdk_client(config: EndpointConfig, endpoint: EndpointAddress, http: httpx2.AsyncClient) -> AsyncOpenAI:
     """Return the SDK for an endpoint; it retries nothing and takes no credential or header from the environment."""
     client = AsyncOpenAI(
         api_key=PLACEHOLDER,

@@ -25,7 +25,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class EndpointAddress:
     """Describe a canonical endpoint.
 
     Attributes:
@@ -43,22 +43,22 @@ class Endpoint:
     images_version: str | None = None
 
 
-def resolve(provider: ProviderConfig) -> Endpoint:
+def resolve(provider: ProviderConfig) -> EndpointAddress:
     """Return the endpoint of a provider's config; raises `ConfigError` where there is none."""
     match provider:
         case OpenAIConfig():
             base = _openai_base(provider.base_url or OPENAI_URL)
-            return Endpoint(identity=base, base_url=base, root=base)
+            return EndpointAddress(identity=base, base_url=base, root=base)
         case AzureOpenAIConfig():
             return _azure(provider)
         case CompatibleConfig():
             if not provider.base_url:
                 raise ConfigError("provider.base_url is missing", hint="for example http://127.0.0.1:8000/v1")
             base = _openai_base(provider.base_url)
-            return Endpoint(identity=base, base_url=base, root=base)
+            return EndpointAddress(identity=base, base_url=base, root=base)
         case EmulatorConfig():
             # The port changes with each start; what makes it the same place is where its jobs are kept.
-            return Endpoint(identity=f"emulator:{provider.state_file.absolute()}", base_url="", root="")
+            return EndpointAddress(identity=f"emulator:{provider.state_file.absolute()}", base_url="", root="")
 
 
 def split(url: str) -> SplitResult:
@@ -116,12 +116,12 @@ def _openai_base(url: str) -> str:
     return f"{origin(parts)}/{path}".rstrip("/")
 
 
-def _azure(provider: AzureOpenAIConfig) -> Endpoint:
+def _azure(provider: AzureOpenAIConfig) -> EndpointAddress:
     if not provider.base_url:
         raise ConfigError("provider.base_url is missing", hint=f"for example {AZURE_EXAMPLE}")
     root, version = _azure_root(split(provider.base_url)), api_version(provider)
     rolling = version is not None and version.lower() in _ROLLING
-    return Endpoint(
+    return EndpointAddress(
         identity=root,
         base_url=f"{root}/openai/v1",
         root=root,

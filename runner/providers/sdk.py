@@ -47,7 +47,7 @@ from .client import (
 )
 from .credentials import ConfiguredHeaders, Credential, credential_mark
 from .download import Download, FileClient, TextFile, gone, late, redirected
-from .endpoint import Endpoint, proxy_of
+from .endpoint import EndpointAddress, proxy_of
 from .file_address import holds_file, host_of, named_files
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_all_images
@@ -68,7 +68,7 @@ class SDKProvider:
     def __init__(
         self,
         config: EndpointConfig,
-        endpoint: Endpoint,
+        endpoint: EndpointAddress,
         credential: Credential,
         *,
         name: str,

@@ -21,7 +21,7 @@ Inside = Callable[[Artifact], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CellPlace:
     """Describe where a run stands on its page, however far it has come.
 
     Attributes:
@@ -46,7 +46,7 @@ class Place:
 
 
 def cell(
-    place: Place,
+    place: CellPlace,
     result: Result,
     *,
     busy: bool,
@@ -102,7 +102,7 @@ def cell(
     }
 
 
-def _key(place: Place, result: Result) -> str:
+def _key(place: CellPlace, result: Result) -> str:
     """Return what tells a run from others: the same on every page, but new where its directory was used again."""
     work = repr((dict(result.config.request), result.config.model.name, result.config.replica))
     return f"{place.name}/{hashlib.sha256(work.encode('utf-8', 'replace')).hexdigest()[:8]}"
@@ -131,7 +131,7 @@ def _nothing(_: Artifact) -> None:
     """No file is taken into the page."""
 
 
-def _media(place: Place, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
+def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
     """Yield the files to look at, the main one first; partial images where there is nothing better."""
     poster = next((each for each in result.artifacts if each.path == POSTER), None)
     others = [each for each in result.artifacts if each is not poster]
@@ -154,7 +154,7 @@ def _media(place: Place, result: Result, inside: Inside) -> Iterator[dict[str, A
         }
 
 
-def _address(place: Place, artifact: Artifact) -> str:
+def _address(place: CellPlace, artifact: Artifact) -> str:
     return address(f"{place.directory}/{artifact.path}")
 
 

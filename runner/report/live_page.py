@@ -20,7 +20,7 @@ from runner.config import Problem
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.ledger.budget import counted
-from runner.results.reading import Sweep
+from runner.results.reading import RunGroup
 from runner.shell import command
 
 from .page import Shell, encoded_json, page_data
@@ -37,7 +37,7 @@ _left: ContextVar[set[Path] | None] = ContextVar("_left", default=None)
 """Sweeps whose sweeper plans as it goes: whether a batch was the last, nobody knows before all is over."""
 
 
-def write_page(path: Path, sweeps: Sequence[Sweep], embedding: Embedding | None = None) -> None:
+def write_page(path: Path, sweeps: Sequence[RunGroup], embedding: Embedding | None = None) -> None:
     """Write the page of sweeps, of which each has a run; raises `DiskError`."""
     from .page import Shell, encoded_json, page_data
     from .page_model import PageModel
@@ -142,7 +142,7 @@ class LivePage:
         now = time.time()
         found = [*earlier, *((run.directory, _known(run) or planned(run, now)) for run in runs)]
         self._path = directory / NAME
-        self._page_model = PageModel([Sweep(directory, found)], directory, [runs[0].config.budget])
+        self._page_model = PageModel([RunGroup(directory, found)], directory, [runs[0].config.budget])
         self._shell = Shell(self._page_model.title)
         self._before = len(earlier)
         self._positions = {run.index: position for position, run in enumerate(runs, len(earlier))}

@@ -16,12 +16,12 @@ from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
 from runner.config import Budget, RunConfig
 from runner.results.money import resume_command_for, under
-from runner.results.reading import Sweep
+from runner.results.reading import RunGroup
 from runner.results.totals import group_of, totals
 from runner.results.varying import varying
 from runner.shell import command, word
 
-from .cell import Place, RelativePaths, address, cell
+from .cell import CellPlace, RelativePaths, address, cell
 from .config_diff import HOW, ConfigDiff
 from .page import Embedding, Heading
 
@@ -128,7 +128,7 @@ Cell = dict[str, Any]
 class PageModel:
     """The runs of one page. A run's `position` is its place among all of them."""
 
-    def __init__(self, sweeps: Sequence[Sweep], directory: Path, budgets: Sequence[Budget]) -> None:
+    def __init__(self, sweeps: Sequence[RunGroup], directory: Path, budgets: Sequence[Budget]) -> None:
         """`directory` is the page's, to which all addresses are relative; `budgets` has each sweep's."""
         # Without their runs' results, which are another moment's: only a `PageState` has any.
         self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
@@ -151,10 +151,10 @@ class PageModel:
         """Return the page at this moment; `busy` has the numbers of the sweeps that are at work."""
         return PageState(self, results, busy, refresh_seconds)
 
-    def place(self, position: int) -> Place:
+    def place(self, position: int) -> CellPlace:
         """Return where the run stands."""
         number, where, index = self._rows[position]
-        return Place(
+        return CellPlace(
             sweep=number,
             name=self._sweep(self.resumed_by(position)).name(where),
             number=index,
@@ -241,7 +241,7 @@ class PageState:
             return self._commands[owner]
         return resume_command_for([result], self._page_model.resumed_by(position))
 
-    def _command(self, number: int, sweep: Sweep) -> str | None:
+    def _command(self, number: int, sweep: RunGroup) -> str | None:
         """Return what goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
         if not sweep.whole:
             return None
@@ -259,7 +259,7 @@ def _title(names: Sequence[str]) -> str:
     return ", ".join([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
 
 
-def _numbers(sweep: Sweep) -> Iterable[int]:
+def _numbers(sweep: RunGroup) -> Iterable[int]:
     """Return the runs' own numbers, or their places where two have the same, as single runs all have."""
     own = [result.index for _, result in sweep.runs]
     return own if len({*own}) == len(own) else range(len(own))

@@ -27,7 +27,7 @@ _SWEEP = "multirun.yaml"
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class RunGroup:
     """Runs that are shown together.
 
     Attributes:
@@ -63,7 +63,7 @@ class Sweep:
 class Reading:
     """Describe what was found in directories, and why the rest could not be read."""
 
-    sweeps: list[Sweep]
+    sweeps: list[RunGroup]
     unreadable: list[ConfigError]
 
 
@@ -72,8 +72,8 @@ def sweeps_of(directories: Iterable[Path]) -> Reading:
 
     Raises `ConfigError` where there is no run, or where one of the directories is itself a sweep that cannot be read.
     """
-    sweeps: list[Sweep] = []
-    single: list[Sweep] = []
+    sweeps: list[RunGroup] = []
+    single: list[RunGroup] = []
     unreadable: list[ConfigError] = []
     seen: set[Path] = set()
     for directory in directories:
@@ -87,7 +87,7 @@ def sweeps_of(directories: Iterable[Path]) -> Reading:
     return Reading([each for each in found if each.runs], unreadable)
 
 
-def sweep_at(directory: Path) -> Sweep:
+def sweep_at(directory: Path) -> RunGroup:
     """Return the one sweep or run that the directory is; raises `ConfigError`."""
     found = _at(directory)
     if found is None:
@@ -118,30 +118,30 @@ def runs_in(directories: Iterable[Path]) -> tuple[list[Found], list[ConfigError]
     return found, unreadable
 
 
-def _without_runs(sweeps: Sequence[Sweep]) -> ConfigError:
+def _without_runs(sweeps: Sequence[RunGroup]) -> ConfigError:
     # Before a ledger has its runs, nothing is sent; where it is lost, nobody knows.
     planned_none = all(has_ledger(sweep.directory) for sweep in sweeps)
     what = "no run was planned there; nothing was sent" if planned_none else "no run was found there"
     return ConfigError(what, hint="python -m runner ls")
 
 
-def _is_single(sweep: Sweep) -> bool:
+def _is_single(sweep: RunGroup) -> bool:
     return len(sweep.runs) == 1 and sweep.runs[0][0] == sweep.directory
 
 
-def _together(single: Sequence[Sweep]) -> Iterator[Sweep]:
+def _together(single: Sequence[RunGroup]) -> Iterator[RunGroup]:
     if single:
         above = Path(os.path.commonpath([each.directory.absolute() for each in single]))
         runs = [(where, result) for each in single for where, result in each.runs]
         ways = {where: way for each in single for where, way in each.ways.items()}
-        yield Sweep(shown(above), runs, running=_first(each.running for each in single), whole=False, ways=ways)
+        yield RunGroup(shown(above), runs, running=_first(each.running for each in single), whole=False, ways=ways)
 
 
 def _first(running: Iterable[str | None]) -> str | None:
     return next((who for who in running if who), None)
 
 
-def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[Sweep]:
+def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[RunGroup]:
     found = _at(directory)
     if found is not None:
         return [found]
@@ -152,7 +152,7 @@ def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[Sweep]:
     return below
 
 
-def _at(directory: Path) -> Sweep | None:
+def _at(directory: Path) -> RunGroup | None:
     """Return the sweep or run that the directory is, if it is one."""
     if has_ledger(directory):
         return _recorded(directory)
@@ -161,7 +161,7 @@ def _at(directory: Path) -> Sweep | None:
     return _scattered(directory) if (directory / _SWEEP).is_file() else None
 
 
-def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[Sweep]:
+def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[RunGroup]:
     """Yield every sweep and run of a directory that is none itself, as `outputs/`."""
     for place in _places(directory, {LEDGER, _SWEEP, NAME}):
         try:
@@ -180,28 +180,28 @@ def _places(directory: Path, names: set[str]) -> Iterator[Path]:
             yield Path(place)
 
 
-def _alone(directory: Path) -> Sweep:
+def _alone(directory: Path) -> RunGroup:
     """Return a run without a ledger of its own: one of a sweep's, or one that has none."""
     runs = [(directory, read_result(directory))]
     with suppress(LedgerError):
         known = LedgerIndex().find(directory.resolve())
         if known is not None:
             sweep = shown(known[0])
-            return Sweep(directory, runs, running=at_work(sweep), ways={directory: sweep})
-    return Sweep(directory, runs, running=at_work(directory))
+            return RunGroup(directory, runs, running=at_work(sweep), ways={directory: sweep})
+    return RunGroup(directory, runs, running=at_work(directory))
 
 
-def _recorded(directory: Path) -> Sweep:
+def _recorded(directory: Path) -> RunGroup:
     now = time.time()
     with Ledger(directory, readonly=True) as ledger:
         runs = [(run.directory, run.earlier or planned(run, now)) for run in ledger.runs()]
-    return Sweep(directory, runs, running=at_work(directory))
+    return RunGroup(directory, runs, running=at_work(directory))
 
 
-def _scattered(directory: Path) -> Sweep:
+def _scattered(directory: Path) -> RunGroup:
     """Return the runs of a sweep whose launcher is not ours: each has its own ledger, or has lost it."""
     ledgers = [_recorded(place) for place in find_ledgers(directory)]
     known = {where.resolve() for each in ledgers for where, _ in each.runs}
     alone = [(place, read_result(place)) for place in _places(directory, {NAME}) if place.resolve() not in known]
     runs = sorted([*(run for each in ledgers for run in each.runs), *alone], key=lambda run: run[1].index)
-    return Sweep(directory, runs, running=_first(each.running for each in ledgers), whole=not alone)
+    return RunGroup(directory, runs, running=_first(each.running for each in ledgers), whole=not alone)

@@ -55,7 +55,7 @@ class Facts:
     ended: float | None = None
 
 
-class Store(Protocol):
+class TrackingStore(Protocol):
     """A place that keeps runs; used by one thread. Whatever a method raises ends the tracking and nothing else."""
 
     @property
@@ -81,7 +81,7 @@ class Store(Protocol):
 NAME = "tracking.jsonl"
 
 
-class Known(NamedTuple):
+class TrackedRun(NamedTuple):
     """Describe a recorded run.
 
     Attributes:
@@ -101,12 +101,12 @@ class Register:
         self._path = directory / NAME
         self._place = place
         self.parent: str | None = None
-        self._runs: dict[int, Known] = {}
+        self._runs: dict[int, TrackedRun] = {}
         self._cut = False
         with suppress(FileNotFoundError):
             self._read()
 
-    def known(self, number: int) -> Known | None:
+    def known(self, number: int) -> TrackedRun | None:
         """Return the run of this number, if recording it was begun."""
         return self._runs.get(number)
 
@@ -116,7 +116,7 @@ class Register:
             self.parent, self._runs = parent, {}
             self._append({"place": self._place, "parent": parent})
 
-    def keep(self, number: int, known: Known) -> None:
+    def keep(self, number: int, known: TrackedRun) -> None:
         """Keep a run that was recorded, or begun to be."""
         self._runs[number] = known
         self._append({"run": number, **known._asdict()})
@@ -137,7 +137,7 @@ class Register:
                     here = line["place"] == self._place
                     self.parent, self._runs = (line["parent"], {}) if here else (None, {})
                 elif here:
-                    self._runs[int(line["run"])] = Known(str(line["id"]), str(line["state"]))
+                    self._runs[int(line["run"])] = TrackedRun(str(line["id"]), str(line["state"]))
 
 
 _FREE = "emulator"

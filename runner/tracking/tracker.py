@@ -18,7 +18,7 @@ from runner.display.output import say
 from runner.engine.run import Event, Observer, Run
 from runner.shell import command
 
-from .store import Facts, Known, Register, Store, run_facts, sweep_facts, without_credentials
+from .store import Facts, Register, TrackedRun, TrackingStore, run_facts, sweep_facts, without_credentials
 
 _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""
@@ -39,7 +39,10 @@ class Tracker:
     """
 
     def __init__(
-        self, open_store: Callable[[Callable[[], None]], Store], directory: Path, config: MlflowTracking | WandbTracking
+        self,
+        open_store: Callable[[Callable[[], None]], TrackingStore],
+        directory: Path,
+        config: MlflowTracking | WandbTracking,
     ) -> None:
         """`open_store` calls what it is given before it asks a server: until then, all work is this machine's."""
         self._open = open_store
@@ -149,7 +152,7 @@ class Tracker:
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
             self._failure = self._failure or error
 
-    def _record_all(self, store: Store, register: Register) -> None:
+    def _record_all(self, store: TrackingStore, register: Register) -> None:
         """Record what comes; the sweep's own run is ended also after an error, as it would seem to be running."""
         try:
             while (result := self._next()) is not None:
@@ -159,14 +162,14 @@ class Tracker:
         if register.parent is not None:
             store.end(register.parent, self._sweep())
 
-    def _record(self, store: Store, register: Register, result: Result) -> None:
+    def _record(self, store: TrackingStore, register: Register, result: Result) -> None:
         number, state = result.index, _state(result)
         known = register.known(number)
         if known is None or known.state != state:
             for run_id in store.record(self._facts(result), register.parent, known.id if known else None):
                 if known is None or known.id != run_id:
                     # What is given up from here on is gone on with, not recorded twice.
-                    known = Known(run_id, "")
+                    known = TrackedRun(run_id, "")
                     register.keep(number, known)
                 self._step()
             self._step()
@@ -259,7 +262,7 @@ def whole_tracking() -> Iterator[None]:
             _sweeps.popitem()[1].close()
 
 
-def _open(config: MlflowTracking | WandbTracking, asks_server: Callable[[], None]) -> Store:
+def _open(config: MlflowTracking | WandbTracking, asks_server: Callable[[], None]) -> TrackingStore:
     """Return the store; imports its library, which takes seconds."""
     if isinstance(config, MlflowTracking):
         from .mlflow_store import MlflowStore

@@ -26,7 +26,7 @@ import psutil
 import pytest
 
 from runner.commands.catalog import COMMANDS
-from runner.emulator.faults import Rule
+from runner.emulator.faults import FaultRule
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 
@@ -231,7 +231,7 @@ def played(tmp_path_factory) -> Played:
     folder = tmp_path_factory.mktemp("canary")
     settings = EmulatorSettings(state_file=tmp_path_factory.mktemp("upstream") / "state.sqlite3", latency=0.05)
     cmdlines, over = set(), threading.Event()
-    with EmulatorThread(settings, rules=[Rule.model_validate(rule) for rule in RULES]) as upstream:
+    with EmulatorThread(settings, rules=[FaultRule.model_validate(rule) for rule in RULES]) as upstream:
         gateway = Gateway(upstream.azure_url)
         threading.Thread(target=gateway.serve_forever, daemon=True).start()
         watcher = threading.Thread(target=watching, args=(cmdlines, over))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from runner.emulator.faults import Rule
+from runner.emulator.faults import FaultRule
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 from runner.report.page import Shell, encoded_json
@@ -19,7 +19,7 @@ from tests.command_line import command_line
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LOCAL = ("file:", "data:", "blob:", "about:")
-REFUSE = Rule.model_validate({"match": {"prompt": "forbidden"}, "fault": "moderation"})
+REFUSE = FaultRule.model_validate({"match": {"prompt": "forbidden"}, "fault": "moderation"})
 VIDEOS = (
     "provider=vllm_omni",
     "model=wan2.2-t2v",

@@ -14,7 +14,7 @@ from conftest import NAMES, command
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from runner.emulator.faults import Rule
+from runner.emulator.faults import FaultRule
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 
@@ -26,7 +26,7 @@ PROMPTS = (
     "A balloon over fields of lavender, first light, aerial shot",
     "Morning mist over a forest lake, slow aerial shot",
 )
-REFUSED = Rule.model_validate({"match": {"prompt": "mist"}, "nth": 1, "fault": "moderation"})
+REFUSED = FaultRule.model_validate({"match": {"prompt": "mist"}, "nth": 1, "fault": "moderation"})
 SETTLED = """[...document.querySelectorAll("video[src]")].every((video) => video.readyState >= 2 && !video.seeking)
   && !document.getElementById("status").textContent"""
 # The tab that has the refused run, and two runs of it chosen for comparison.

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runner.config import RunConfig, check, load
 from runner.config.dialect import DIALECTS
-from runner.emulator.body import Body
+from runner.emulator.body import ReceivedBody
 from runner.emulator.manner import MANNERS, read_order
 from runner.providers import check_body, create
 from runner.providers.body import build, in_dialect
@@ -190,7 +190,7 @@ def test_compatible_servers_hear_what_was_asked(models, dialect):
         fields = {name: _on_the_form(value) for name, value in {**body.fields, **body.extra}.items()}
         assert DIALECTS[dialect].fields is None or fields.keys() <= DIALECTS[dialect].fields
         known = {name: value for name, value in fields.items() if name not in ("user", "cache_dit_params")}
-        heard = read_order(Body(known, form=True), MANNERS[dialect], "m").parameters
+        heard = read_order(ReceivedBody(known, form=True), MANNERS[dialect], "m").parameters
         for key in ("seed", "negative_prompt", "num_inference_steps", "guidance_scale", "flow_shift", "lora"):
             asked = getattr(config.request, key)
             if asked is not None:

@@ -26,7 +26,7 @@ from oracle import Books  # noqa: E402 - the paths come first
 from witness import Moment, Phase, Request, Witness  # noqa: E402
 from zygotes import KILLED, End, Zygotes  # noqa: E402
 
-from runner.emulator.faults import Rule  # noqa: E402
+from runner.emulator.faults import FaultRule  # noqa: E402
 from runner.emulator.settings import EmulatorSettings  # noqa: E402
 
 PROBABILITY = 0.1
@@ -81,10 +81,10 @@ FAULTS: dict[str, tuple[dict[str, Any], ...]] = {  # Any: as above
 }
 
 
-def rules(probability: float = PROBABILITY) -> list[Rule]:
+def rules(probability: float = PROBABILITY) -> list[FaultRule]:
     """Every fault, for each operation that it can befall."""
     return [
-        Rule.model_validate({**fault, "match": {"operation": operation}, "probability": probability})
+        FaultRule.model_validate({**fault, "match": {"operation": operation}, "probability": probability})
         for operation, faults in FAULTS.items()
         for fault in faults
     ]

@@ -14,7 +14,7 @@ from typing import Literal
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runner.emulator import faults
-from runner.emulator.faults import Rule
+from runner.emulator.faults import FaultRule
 from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 
@@ -88,7 +88,7 @@ class Killer:
 class Witness(Killer, EmulatorThread):
     """An emulator that is one."""
 
-    def __init__(self, settings: EmulatorSettings, *, rules: Sequence[Rule] = ()) -> None:
+    def __init__(self, settings: EmulatorSettings, *, rules: Sequence[FaultRule] = ()) -> None:
         Killer.__init__(self)
         EmulatorThread.__init__(self, settings, rules=rules)
         self._server.config.app.add_middleware(Trap, killer=self)

@@ -10,7 +10,7 @@ import openai
 import pytest
 from pydantic import ValidationError
 
-from runner.emulator.faults import FaultFileError, FaultPlan, Rule, load_rules
+from runner.emulator.faults import FaultFileError, FaultPlan, FaultRule, load_rules
 
 PROMPT = "A timelapse of a city skyline from dawn to dusk"
 
@@ -194,23 +194,23 @@ def struck(plan: FaultPlan, count: int, operation: str = "create") -> list[int]:
     ],
 )
 def test_when_rules_strike(when, expected):
-    assert struck(FaultPlan([Rule.model_validate({"fault": "status", **when})]), 6) == expected
+    assert struck(FaultPlan([FaultRule.model_validate({"fault": "status", **when})]), 6) == expected
 
 
 def test_probability_is_seeded():
-    rule = Rule.model_validate({"fault": "status", "probability": 0.1})
+    rule = FaultRule.model_validate({"fault": "status", "probability": 0.1})
     first, again, other = (struck(FaultPlan([rule], seed), 2000) for seed in (1, 1, 2))
     assert first == again != other
     assert 150 < len(first) < 250
 
 
 def test_job_faults_leave_other_operations_alone():
-    assert struck(FaultPlan([Rule.model_validate({"fault": "stuck"})]), 1, "content") == []
+    assert struck(FaultPlan([FaultRule.model_validate({"fault": "stuck"})]), 1, "content") == []
 
 
 def test_a_rule_that_can_never_strike_is_refused():
     with pytest.raises(ValidationError, match="befalls only"):
-        Rule.model_validate({"match": {"operation": "list"}, "fault": "stuck"})
+        FaultRule.model_validate({"match": {"operation": "list"}, "fault": "stuck"})
 
 
 def test_rules_are_read_from_yaml(tmp_path):

@@ -4,12 +4,12 @@ import pytest
 
 from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
 from runner.errors import ConfigError
-from runner.providers.endpoint import Endpoint, is_azure, is_loopback, resolve
+from runner.providers.endpoint import EndpointAddress, is_azure, is_loopback, resolve
 
 RESOURCE = "https://res.openai.azure.com"
 
 
-def azure(base_url: str, api_version: str | None = None) -> Endpoint:
+def azure(base_url: str, api_version: str | None = None) -> EndpointAddress:
     return resolve(AzureOpenAIConfig(kind="azure_openai", base_url=base_url, api_version=api_version))
 
 

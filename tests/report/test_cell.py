@@ -10,7 +10,7 @@ import pytest
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
 from runner.report.cell import RelativePaths, address
 from runner.report.page_model import PageModel
-from runner.results.reading import Sweep
+from runner.results.reading import RunGroup
 from runner.results.totals import group_of
 
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
@@ -22,7 +22,7 @@ def cells(here: Path):
     """The cells of a sweep in `out`."""
 
     def make(*results, busy: bool = False, budget=None) -> list[dict]:
-        sweep = Sweep(Path("out"), [(here / "out" / str(each.index), each) for each in results])
+        sweep = RunGroup(Path("out"), [(here / "out" / str(each.index), each) for each in results])
         page_model = PageModel([sweep], Path("out"), [budget or results[0].config.budget])
         return [*page_model.state(results, {0} if busy else set()).cells()]
 
@@ -133,21 +133,21 @@ def test_a_note_finds_its_run_however_far_that_has_come(cells, result):
 
 
 def test_a_note_finds_its_run_in_a_sweep_that_was_moved_and_on_any_page(here, result):
-    def key(sweep: Sweep) -> str:
+    def key(sweep: RunGroup) -> str:
         page_model = PageModel([sweep], Path(), [result().config.budget])
         return page_model.state([found for _, found in sweep.runs], set()).cell(0)["key"]
 
     run = result()
     keys = {
-        key(Sweep(Path("day/out"), [(Path("day/out/a/3"), run)])),
-        key(Sweep(here / "other/out", [(here / "other/out/a/3", run)])),
-        key(Sweep(Path("out/a/3"), [(Path("out/a/3"), run)], ways={Path("out/a/3"): Path("out")})),
+        key(RunGroup(Path("day/out"), [(Path("day/out/a/3"), run)])),
+        key(RunGroup(here / "other/out", [(here / "other/out/a/3", run)])),
+        key(RunGroup(Path("out/a/3"), [(Path("out/a/3"), run)], ways={Path("out/a/3"): Path("out")})),
     }
     assert len(keys) == 1
-    assert key(Sweep(Path("day/more"), [(Path("day/more/a/3"), run)])) not in keys
+    assert key(RunGroup(Path("day/more"), [(Path("day/more/a/3"), run)])) not in keys
     alone, beside = (
-        Sweep(Path("day/x"), [(Path("day/x"), run)]),
-        Sweep(Path(), [(Path("day/x"), run), (Path("day/y"), run)], whole=False),
+        RunGroup(Path("day/x"), [(Path("day/x"), run)]),
+        RunGroup(Path(), [(Path("day/x"), run), (Path("day/y"), run)], whole=False),
     )
     assert key(alone) == key(beside)
 

@@ -11,7 +11,7 @@ import pytest
 from runner.errors import DiskError
 from runner.report.live_page import write_page
 from runner.report.page import Shell, encoded_json
-from runner.results.reading import Sweep
+from runner.results.reading import RunGroup
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -27,9 +27,9 @@ HOSTILE = [
 
 @pytest.mark.parametrize("prompt", HOSTILE, ids=range(len(HOSTILE)))
 def test_any_prompt_is_data_and_adds_no_element(tmp_path: Path, result, opened, prompt: str):
-    write_page(tmp_path / "plain.html", [Sweep(tmp_path, [(tmp_path / "0", result())])])
+    write_page(tmp_path / "plain.html", [RunGroup(tmp_path, [(tmp_path / "0", result())])])
     warned = result(prompt=prompt, warnings=[prompt], overrides=[f"request.prompt={prompt}"])
-    write_page(tmp_path / "page.html", [Sweep(tmp_path, [(tmp_path / "0", warned), (tmp_path / "1", result(1))])])
+    write_page(tmp_path / "page.html", [RunGroup(tmp_path, [(tmp_path / "0", warned), (tmp_path / "1", result(1))])])
     plain, page = opened(tmp_path / "plain.html"), opened(tmp_path / "page.html")
     cell = page.data["cells"][0]
     assert (cell["prompt"], cell["warnings"], cell["own"]["request.prompt"]) == (prompt, [prompt], prompt)
@@ -40,7 +40,7 @@ def test_any_prompt_is_data_and_adds_no_element(tmp_path: Path, result, opened, 
 def test_a_hostile_title_is_text(tmp_path: Path, result, opened):
     for name in ("<script>alert(1)<", "<title><script>alert(1)", "a&lt;b", "half \udce9"):
         directory = tmp_path / name
-        write_page(tmp_path / "page.html", [Sweep(directory, [(directory / "0", result())])])
+        write_page(tmp_path / "page.html", [RunGroup(directory, [(directory / "0", result())])])
         assert opened(tmp_path / "page.html").data["title"] == str(directory)
         assert "<script>alert" not in (tmp_path / "page.html").read_text()
 

@@ -13,7 +13,17 @@ import pytest
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
 from runner.config.run import MlflowTracking
 from runner.engine.run import Event, Run
-from runner.tracking.store import NAME, End, Facts, Known, Register, params, run_facts, sweep_facts, without_credentials
+from runner.tracking.store import (
+    NAME,
+    End,
+    Facts,
+    Register,
+    TrackedRun,
+    params,
+    run_facts,
+    sweep_facts,
+    without_credentials,
+)
 from runner.tracking.tracker import Tracker
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
@@ -190,26 +200,26 @@ def test_runs_that_were_never_begun_are_not_recorded(made, tracked):
 def test_a_line_that_a_crash_cut_short_costs_one_run(tmp_path: Path):
     register = Register(tmp_path, "here")
     register.begin("parent")
-    register.keep(0, Known("a", "verified"))
-    register.keep(1, Known("b", "verified"))
+    register.keep(0, TrackedRun("a", "verified"))
+    register.keep(1, TrackedRun("b", "verified"))
     path = tmp_path / NAME
     path.write_text(path.read_text()[:-10])
     again = Register(tmp_path, "here")
-    assert (again.parent, again.known(0), again.known(1)) == ("parent", Known("a", "verified"), None)
-    again.keep(1, Known("c", "verified"))
-    again.keep(2, Known("d", ""))
+    assert (again.parent, again.known(0), again.known(1)) == ("parent", TrackedRun("a", "verified"), None)
+    again.keep(1, TrackedRun("c", "verified"))
+    again.keep(2, TrackedRun("d", ""))
     third = Register(tmp_path, "here")
     assert [third.known(number) for number in range(3)] == [
-        Known("a", "verified"),
-        Known("c", "verified"),
-        Known("d", ""),
+        TrackedRun("a", "verified"),
+        TrackedRun("c", "verified"),
+        TrackedRun("d", ""),
     ]
 
 
 def test_ids_of_another_place_are_not_used(tmp_path: Path):
     register = Register(tmp_path, "here")
     register.begin("parent")
-    register.keep(0, Known("a", "verified"))
+    register.keep(0, TrackedRun("a", "verified"))
     other_runs = Register(tmp_path, "elsewhere")
     assert (other_runs.parent, other_runs.known(0)) == (None, None)
 

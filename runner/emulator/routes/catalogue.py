@@ -7,7 +7,7 @@ import re
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from runner.emulator.operation import Call, Emulator
+from runner.emulator.operation import Emulator, OperationCall
 from runner.emulator.studio import FileAnswer
 from runner.emulator.surface import Refusal, model_not_found
 
@@ -19,12 +19,12 @@ def _model(name: str) -> dict[str, object]:
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "emulator"}
 
 
-async def list_models(call: Call) -> Response:
+async def list_models(call: OperationCall) -> Response:
     """`GET /models`."""
     return JSONResponse({"object": "list", "data": [_model(name) for name in call.surface.models()]})
 
 
-async def retrieve_model(call: Call) -> Response:
+async def retrieve_model(call: OperationCall) -> Response:
     """`GET /models/{model}`."""
     name = str(call.request.path_params["model"])
     if name not in call.surface.models():
@@ -32,7 +32,7 @@ async def retrieve_model(call: Call) -> Response:
     return JSONResponse(_model(name))
 
 
-async def media(call: Call) -> Response:
+async def media(call: OperationCall) -> Response:
     """Return a file that an image's or an uploaded video's URL points to."""
     name = str(call.request.path_params["name"])
     path = call.emulator.studio.media / name

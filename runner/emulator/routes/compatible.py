@@ -12,10 +12,10 @@ from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, faults, reference
 from runner.emulator.clip import MEDIA_TYPES
-from runner.emulator.images import Format, Picture, draw
-from runner.emulator.job import Job, Outcome
+from runner.emulator.images import DrawnPicture, Format, draw
+from runner.emulator.job import Job, JobOutcome
 from runner.emulator.manner import CompatibleSurface, OpenOrder, invalid, managed_id, managed_parts, read_order
-from runner.emulator.operation import Call
+from runner.emulator.operation import OperationCall
 from runner.emulator.studio import FileAnswer
 from runner.emulator.surface import Refusal
 
@@ -26,11 +26,11 @@ _KNOWN = 10_000
 _REFUSED = frozenset({"moderation_blocked", "invalid_size"})
 
 
-def _surface(call: Call) -> CompatibleSurface:
+def _surface(call: OperationCall) -> CompatibleSurface:
     return cast("CompatibleSurface", call.surface)
 
 
-def _job(call: Call) -> Job:
+def _job(call: OperationCall) -> Job:
     job = call.emulator.state.find(call.video_id)
     if job is None and not _surface(call).manner.lists_freely:
         inner = managed_parts(call.video_id)[-1]
@@ -41,7 +41,7 @@ def _job(call: Call) -> Job:
     return job
 
 
-async def create(call: Call) -> Response:
+async def create(call: OperationCall) -> Response:
     """`POST /videos`: any model, any size and length; what the model cannot do fails later."""
     surface, settings = _surface(call), call.emulator.settings
     order = read_order(call.body, surface.manner, surface.models()[0])
@@ -68,7 +68,7 @@ async def create(call: Call) -> Response:
     return JSONResponse(await _resource(call, job))
 
 
-def _outcome(call: Call, order: OpenOrder) -> Outcome:
+def _outcome(call: OperationCall, order: OpenOrder) -> JobOutcome:
     found = faults.outcome(call.fault)
     if order.broken is None or found.code:
         return found
@@ -76,7 +76,7 @@ def _outcome(call: Call, order: OpenOrder) -> Outcome:
     return replace(found, code=code, message=order.broken)
 
 
-async def _picture(call: Call, order: OpenOrder) -> str | None:
+async def _picture(call: OperationCall, order: OpenOrder) -> str | None:
     files = call.body.files.get("input_reference")
     named = order.parameters.get("image_reference") or order.parameters.get("reference_url")
     if not files and named is None:
@@ -87,7 +87,7 @@ async def _picture(call: Call, order: OpenOrder) -> str | None:
     return await asyncio.to_thread(call.emulator.studio.keep, content)
 
 
-async def retrieve(call: Call) -> Response:
+async def retrieve(call: OperationCall) -> Response:
     """`GET /videos/{id}`; some servers tell a failure by the status too."""
     job = _job(call)
     resource = await _resource(call, job)
@@ -101,7 +101,7 @@ def _status(job: Job) -> int:
     return 400 if job.outcome.code in _REFUSED else 500
 
 
-async def _resource(call: Call, job: Job) -> dict[str, object]:
+async def _resource(call: OperationCall, job: Job) -> dict[str, object]:
     manner, now = _surface(call).manner, call.emulator.now()
     resource = {**job.resource(now), "expires_at": None}
     status = job.status(now)
@@ -119,7 +119,7 @@ async def _resource(call: Call, job: Job) -> dict[str, object]:
     return resource
 
 
-async def list_videos(call: Call) -> Response:
+async def list_videos(call: OperationCall) -> Response:
     """`GET /videos`; a gateway wants to be told of which backend."""
     named = call.request.query_params.get("custom_llm_provider") or call.request.headers.get("custom-llm-provider")
     if not _surface(call).manner.lists_freely and not named:
@@ -137,7 +137,7 @@ async def list_videos(call: Call) -> Response:
     return JSONResponse({**listed, **ends} if _surface(call).manner.counts else listed)
 
 
-async def _list_of_backend(call: Call, backend: str) -> Response:
+async def _list_of_backend(call: OperationCall, backend: str) -> Response:
     """One page: a gateway passes on neither limit nor cursor, and names its backend's models in the ids."""
     jobs, more = call.emulator.state.page(limit=videos.PAGE, after=None, newest_first=True)
     ids = [managed_id(backend, job.model, managed_parts(job.id)[-1]) for job in jobs]
@@ -146,7 +146,7 @@ async def _list_of_backend(call: Call, backend: str) -> Response:
     return JSONResponse({"object": "list", "data": listed, **ends})
 
 
-async def content(call: Call) -> Response:
+async def content(call: OperationCall) -> Response:
     """`GET /videos/{id}/content`: only the video itself, and not where it was uploaded elsewhere."""
     manner, variant = _surface(call).manner, call.request.query_params.get("variant")
     job = _job(call)
@@ -169,7 +169,7 @@ async def content(call: Call) -> Response:
     return FileAnswer(await call.emulator.studio.file(job, "video"), MEDIA_TYPES["video"])
 
 
-async def delete(call: Call) -> Response:
+async def delete(call: OperationCall) -> Response:
     """`DELETE /videos/{id}`, where there is such a route."""
     if not _surface(call).manner.deletes:
         raise Refusal(405, "Method Not Allowed")
@@ -183,7 +183,7 @@ MOST = 10
 LONGEST_SIDE = 4096
 
 
-async def generate(call: Call) -> Response:
+async def generate(call: OperationCall) -> Response:
     """`POST /images/generations`."""
     manner = cast("CompatibleSurface", call.surface).manner
     fields = call.body.fields
@@ -195,7 +195,7 @@ async def generate(call: Call) -> Response:
     if answer == "url" and not manner.images_by_url:
         raise Refusal(400, "Only response_format 'b64_json' is supported now.")
     count, size, form = _count(fields.get("n")), _size(fields.get("size")), _format(fields.get("output_format"))
-    pictures = [Picture(prompt, model, size, number, form) for number in range(count)]
+    pictures = [DrawnPicture(prompt, model, size, number, form) for number in range(count)]
     files = await asyncio.to_thread(lambda: [draw(picture) for picture in pictures])
     now = call.emulator.now()
     call.emulator.state.add_images(
@@ -204,7 +204,7 @@ async def generate(call: Call) -> Response:
     return JSONResponse({"created": int(now), "data": [_item(call, file, by_url=answer == "url") for file in files]})
 
 
-def _item(call: Call, file: bytes, *, by_url: bool) -> dict[str, object]:
+def _item(call: OperationCall, file: bytes, *, by_url: bool) -> dict[str, object]:
     if by_url:
         return {"url": str(call.request.url_for("media", name=call.emulator.studio.keep(file))), "revised_prompt": None}
     return {"b64_json": base64.b64encode(file).decode(), "revised_prompt": None}

@@ -12,15 +12,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from runner.emulator import catalog, reference
 from runner.emulator.body import ImageOrder, order_model, read_order
 from runner.emulator.catalog import ImageRules
-from runner.emulator.images import Picture, draw, sketched
-from runner.emulator.operation import Call
+from runner.emulator.images import DrawnPicture, draw, sketched
+from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal, missing_parameter
 
 MASKS = ("mask", "markup")
 MASK_FORMAT_CODE = "invalid_mask_image_format"
 
 
-def _order(call: Call, *, editing: bool) -> tuple[ImageOrder, ImageRules]:
+def _order(call: OperationCall, *, editing: bool) -> tuple[ImageOrder, ImageRules]:
     deployment = call.request.path_params.get("deployment")
     model = str(deployment) if deployment else order_model(call.parameters)
     rules = call.surface.image_rules(model)
@@ -30,13 +30,13 @@ def _order(call: Call, *, editing: bool) -> tuple[ImageOrder, ImageRules]:
     return read_order(call.parameters, model, rules, editing=editing), rules
 
 
-async def generate(call: Call) -> Response:
+async def generate(call: OperationCall) -> Response:
     """`POST /images/generations`."""
     order, rules = _order(call, editing=False)
     return await _produce(call, order, rules, ())
 
 
-async def edit(call: Call) -> Response:
+async def edit(call: OperationCall) -> Response:
     """`POST /images/edits`."""
     order, rules = _order(call, editing=True)
     inputs = tuple(call.parameters.files("image"))
@@ -47,7 +47,7 @@ async def edit(call: Call) -> Response:
     return await _produce(call, order, rules, inputs)
 
 
-def _check_inputs(call: Call, inputs: tuple[bytes, ...]) -> list[tuple[int, int]]:
+def _check_inputs(call: OperationCall, inputs: tuple[bytes, ...]) -> list[tuple[int, int]]:
     sizes = [reference.image_size(content, "image") for content in inputs]
     for name in MASKS:
         for mask in call.parameters.files(name):
@@ -89,13 +89,13 @@ def _price(order: ImageOrder, rules: ImageRules, sizes: list[tuple[int, int]]) -
 
 def _draw(order: ImageOrder, inputs: tuple[bytes, ...]) -> list[bytes]:
     return [
-        draw(Picture(order.prompt, order.model, order.size, number, order.format, order.compression,
+        draw(DrawnPicture(order.prompt, order.model, order.size, number, order.format, order.compression,
                      order.transparent, inputs))
         for number in range(order.n)
     ]  # fmt: skip
 
 
-async def _produce(call: Call, order: ImageOrder, rules: ImageRules, inputs: tuple[bytes, ...]) -> Response:
+async def _produce(call: OperationCall, order: ImageOrder, rules: ImageRules, inputs: tuple[bytes, ...]) -> Response:
     emulator = call.emulator
     sizes = await asyncio.to_thread(_check_inputs, call, inputs)
     files = await asyncio.to_thread(_draw, order, inputs)
@@ -124,7 +124,7 @@ def _facts(order: ImageOrder) -> dict[str, object]:
 
 
 def _answer(
-    call: Call, order: ImageOrder, files: list[bytes], encoded: list[str], sizes: list[tuple[int, int]]
+    call: OperationCall, order: ImageOrder, files: list[bytes], encoded: list[str], sizes: list[tuple[int, int]]
 ) -> dict[str, object]:
     created = int(call.emulator.now())
     if order.as_url:
@@ -137,7 +137,7 @@ def _answer(
 
 
 async def _events(
-    call: Call, order: ImageOrder, sizes: list[tuple[int, int]], encoded: list[str]
+    call: OperationCall, order: ImageOrder, sizes: list[tuple[int, int]], encoded: list[str]
 ) -> AsyncIterator[str]:
     kind = "image_edit" if call.operation == "image_edit" else "image_generation"
     shared = {"created_at": int(call.emulator.now()), **_facts(order)}

@@ -9,13 +9,13 @@ from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, faults, reference
 from runner.emulator.job import Job
-from runner.emulator.operation import Call
+from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal, missing_parameter, video_not_found
 
 NAME_LIMIT = 80
 
 
-def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extra: str | None) -> Response:
+def _commit(call: OperationCall, prompt: str, model: str, seconds: int, size: str, **extra: str | None) -> Response:
     emulator = call.emulator
     settings, now = emulator.settings, emulator.now()
     billed = int(extra.pop("billed", None) or seconds)
@@ -41,11 +41,11 @@ def _commit(call: Call, prompt: str, model: str, seconds: int, size: str, **extr
     return JSONResponse(job.resource(now))
 
 
-def _prompt(call: Call) -> str:
+def _prompt(call: OperationCall) -> str:
     return call.parameters.text("prompt", longest=catalog.PROMPT_LIMIT)
 
 
-async def _picture(call: Call, size: str) -> str | None:
+async def _picture(call: OperationCall, size: str) -> str | None:
     parameters = call.parameters
     if not parameters.given("input_reference"):
         return None
@@ -58,7 +58,7 @@ async def _picture(call: Call, size: str) -> str | None:
     return await asyncio.to_thread(call.emulator.studio.keep, content)
 
 
-async def create(call: Call) -> Response:
+async def create(call: OperationCall) -> Response:
     """`POST /videos`."""
     parameters = call.parameters
     parameters.allow("prompt", "model", "seconds", "size", "input_reference")
@@ -70,7 +70,7 @@ async def create(call: Call) -> Response:
     return _commit(call, prompt, model, int(seconds), size, reference=await _picture(call, size))
 
 
-def _finished(call: Call, video_id: str) -> Job:
+def _finished(call: OperationCall, video_id: str) -> Job:
     job = call.emulator.state.find(video_id)
     if job is None:
         raise video_not_found(video_id)
@@ -79,14 +79,14 @@ def _finished(call: Call, video_id: str) -> Job:
     return job
 
 
-async def remix(call: Call) -> Response:
+async def remix(call: OperationCall) -> Response:
     """`POST /videos/{id}/remix`."""
     call.parameters.allow("prompt")
     prompt, source = _prompt(call), _finished(call, call.video_id)
     return _commit(call, prompt, source.model, source.seconds, source.size, source=source.id)
 
 
-async def _source(call: Call) -> tuple[str, int, str, str | None]:
+async def _source(call: OperationCall) -> tuple[str, int, str, str | None]:
     parameters = call.parameters
     if not parameters.given("video"):
         raise missing_parameter("video")
@@ -101,12 +101,12 @@ async def _source(call: Call) -> tuple[str, int, str, str | None]:
     return model, seconds, size, None
 
 
-def _upload(call: Call, content: bytes) -> tuple[str, int]:
+def _upload(call: OperationCall, content: bytes) -> tuple[str, int]:
     studio = call.emulator.studio
     return reference.clip_facts(studio.media / studio.keep(content))
 
 
-async def edit(call: Call) -> Response:
+async def edit(call: OperationCall) -> Response:
     """`POST /videos/edits`."""
     call.parameters.allow("prompt", "video")
     prompt = _prompt(call)
@@ -114,7 +114,7 @@ async def edit(call: Call) -> Response:
     return _commit(call, prompt, model, seconds, size, source=source)
 
 
-async def extend(call: Call) -> Response:
+async def extend(call: OperationCall) -> Response:
     """`POST /videos/extensions`; `seconds` of the answer is the stitched total, only the new part is paid."""
     call.parameters.allow("prompt", "video", "seconds")
     prompt = _prompt(call)
@@ -125,7 +125,7 @@ async def extend(call: Call) -> Response:
     return _commit(call, prompt, model, seconds + int(added), size, billed=added)
 
 
-async def create_character(call: Call) -> Response:
+async def create_character(call: OperationCall) -> Response:
     """`POST /videos/characters`."""
     parameters = call.parameters
     parameters.allow("name", "video")
@@ -139,7 +139,7 @@ async def create_character(call: Call) -> Response:
     return JSONResponse({"id": character_id, "name": name, "created_at": int(now)})
 
 
-async def retrieve_character(call: Call) -> Response:
+async def retrieve_character(call: OperationCall) -> Response:
     """`GET /videos/characters/{id}`."""
     character_id = str(call.request.path_params["character_id"])
     found = call.emulator.state.character(character_id)

@@ -6,7 +6,7 @@ from starlette.responses import JSONResponse, Response
 
 from runner.emulator.clip import MEDIA_TYPES, Variant
 from runner.emulator.job import Job, Status
-from runner.emulator.operation import Call
+from runner.emulator.operation import OperationCall
 from runner.emulator.studio import FileAnswer
 from runner.emulator.surface import Refusal, invalid_value, video_not_found
 
@@ -14,14 +14,14 @@ PAGE = 20
 PAGE_LIMIT = 100
 
 
-def _job(call: Call) -> Job:
+def _job(call: OperationCall) -> Job:
     job = call.emulator.state.find(call.video_id)
     if job is None:
         raise video_not_found(call.video_id)
     return job
 
 
-async def retrieve(call: Call) -> Response:
+async def retrieve(call: OperationCall) -> Response:
     """`GET /videos/{id}`."""
     job, now = _job(call), call.emulator.now()
     resource = job.resource(now)
@@ -30,14 +30,14 @@ async def retrieve(call: Call) -> Response:
     return JSONResponse(resource, headers=_hint(call, job.status(now)))
 
 
-def _hint(call: Call, status: Status) -> dict[str, str] | None:
+def _hint(call: OperationCall, status: Status) -> dict[str, str] | None:
     wait = call.emulator.settings.poll_after
     if wait is None or status in ("completed", "failed"):
         return None
     return {"openai-poll-after-ms": str(round(1000 * call.emulator.settings.real(wait)))}
 
 
-async def delete(call: Call) -> Response:
+async def delete(call: OperationCall) -> Response:
     """`DELETE /videos/{id}`, once the job has ended."""
     job = _job(call)
     if job.status(call.emulator.now()) in ("queued", "in_progress"):
@@ -46,14 +46,14 @@ async def delete(call: Call) -> Response:
     return JSONResponse({"id": job.id, "object": "video.deleted", "deleted": True})
 
 
-def _limit(call: Call) -> int:
+def _limit(call: OperationCall) -> int:
     text = call.request.query_params.get("limit", str(PAGE))
     if not text.isdecimal() or int(text) > PAGE_LIMIT:
         raise invalid_value("limit", text, f"Expected a whole number from 0 to {PAGE_LIMIT}.")
     return int(text)
 
 
-async def list_videos(call: Call) -> Response:
+async def list_videos(call: OperationCall) -> Response:
     """`GET /videos`, a page at a time."""
     query, emulator = call.request.query_params, call.emulator
     order, after = query.get("order", "desc"), query.get("after")
@@ -72,7 +72,7 @@ async def list_videos(call: Call) -> Response:
     })  # fmt: skip
 
 
-async def content(call: Call) -> Response:
+async def content(call: OperationCall) -> Response:
     """`GET /videos/{id}/content`: the file, or why there is none."""
     variant = call.request.query_params.get("variant", "video")
     if variant not in MEDIA_TYPES:
