@@ -1,4 +1,4 @@
-"""Declarative video and image generation through the `openai` SDK."""
+"""Generate videos and images declaratively through the `openai` SDK."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m runner` and the console script `runner`."""
+"""Run `python -m runner` and the console script `runner`."""
 
 from __future__ import annotations
 

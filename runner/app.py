@@ -1,4 +1,4 @@
-"""The entry: a bare first word is a command, anything else is Hydra's; every error ends in one message and a code."""
+"""Start a command if the first word names one, else Hydra; every error ends in one message and an exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Python processes of our own: children that run a module of this package, and end with this process."""
+"""Start Python processes of our own: children that run a module of this package and end with this process."""
 
 from __future__ import annotations
 

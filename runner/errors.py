@@ -1,4 +1,4 @@
-"""Every error that `runner` raises on purpose.
+"""Define every error that `runner` raises on purpose.
 
 RunnerError                       what happened, what is safe, what to type next
 ├── ConfigError                   refused before anything was sent                        exit 2
@@ -55,7 +55,7 @@ __all__ = [
 
 
 class RunnerError(Exception):
-    """Base of all; `str(error)` is the message, `hint` says what to type next."""
+    """Base all errors on one class; `str(error)` is the message, `hint` says what to type next."""
 
     exit_code: ClassVar[int] = 1
     """What the process ends with when this error ends it."""
@@ -122,7 +122,7 @@ class ProviderError(RunnerError):
     def __init__(
         self, message: str, *, status_code: int | None = None, unsure: bool = False, **details: Any
     ) -> None:  # Any: passed through
-        """`unsure` leaves open whether the error is `shared`."""
+        """Take an error's details; `unsure` leaves open whether it is `shared`."""
         super().__init__(message, **details)
         self.status_code = status_code
         if unsure:
@@ -130,13 +130,13 @@ class ProviderError(RunnerError):
 
 
 class AuthenticationError(ProviderError):
-    """401 or 403: the credential is missing, wrong, or may not do this."""
+    """Raised on 401 or 403: the credential is missing, wrong, or may not do this."""
 
     shared = True
 
 
 class ModelNotFoundError(ProviderError):
-    """404: the endpoint has no model, or the resource no deployment, of that name."""
+    """Raised on 404: the endpoint has no model, or the resource no deployment, of that name."""
 
     shared = True
 
@@ -156,7 +156,7 @@ class BadRequestError(ProviderError):
 
 
 class RateLimitError(ProviderError):
-    """429: nothing was created.
+    """Raised on 429: nothing was created.
 
     Attributes:
         retry_after: seconds to wait, when the server said so.
@@ -182,13 +182,13 @@ class RateLimitError(ProviderError):
 
 
 class ServerError(ProviderError):
-    """5xx; whether it may be repeated depends on what was asked."""
+    """Raised on 5xx; whether it may be repeated depends on what was asked."""
 
     retryable = True
 
 
 class JobNotFoundError(ProviderError):
-    """404 or 410 about a job or file that was there: it may be there again later, or with another key.
+    """Raised on 404 or 410 about a job or file that was there: it may be there again later, or with another key.
 
     Attributes:
         server_time: Unix seconds by the server's clock when it answered; None if it did not say.
@@ -280,7 +280,7 @@ class ArtifactError(RunnerError):
 
 
 class IncompleteAnswerError(ArtifactError):
-    """Some files of a paid answer are here and the others are lost; doing it again would pay for all of them."""
+    """Raised when only some files of a paid answer are here; doing it again would pay for all of them."""
 
     exit_code = 1
     retryable = False

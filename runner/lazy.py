@@ -1,4 +1,4 @@
-"""Packages whose public names are imported when they are first asked for."""
+"""Import a package's public names when they are first asked for."""
 
 from __future__ import annotations
 

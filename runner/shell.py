@@ -1,4 +1,4 @@
-"""Words as one types them into a shell: bash, zsh and others that quote as POSIX has it."""
+"""Quote words as one types them into a shell: bash, zsh and others that quote as POSIX has it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text files of a user: read as UTF-8 without a byte order mark, or refused with the place of the first wrong byte."""
+"""Read a user's text files: UTF-8 without a byte order mark, or refused with the place of the first wrong byte."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Generation from Python: the same engine as the command line's, one call at a time or hundreds."""
+"""Generate from Python with the command line's engine: one call at a time, or hundreds."""

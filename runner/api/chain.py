@@ -1,4 +1,4 @@
-"""A config and its fallbacks, tried in turn where one of them is a provider of the program's own."""
+"""Try a config and its fallbacks in turn where one of them is a provider of the program's own."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def along(config: C, engine: Callable[[C, bool], R], own: Callable[[ProviderHand
 
 
 class _Tries:
-    """What came of each config of a chain."""
+    """Hold what came of each config of a chain."""
 
     def __init__(self, length: int) -> None:
         self._length = length

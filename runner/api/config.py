@@ -204,7 +204,7 @@ class GenerationConfig(Frozen):
 
 
 class VideoGenerationConfig(GenerationConfig):
-    """Where videos come from; `fallback_configs` are tried in order after errors that another place may not meet."""
+    """Describe where videos come from; `fallback_configs` are tried in order after errors that another may not meet."""
 
     timeout: Seconds = 600
     max_poll_attempts: int = Field(default=120, strict=True, ge=1)
@@ -249,7 +249,7 @@ _OPEN: dict[str, Any] = {  # Any: as above
 
 
 def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig) -> tuple[ModelConfig, str | None]:
-    """The model that `config` names, and what should be said about it; raises `ConfigError` for the other kind."""
+    """Return the model that `config` names and warnings about it; raises `ConfigError` for the other kind."""
     name = config.model.removeprefix("openai/") if config.provider == "openai" else config.model
     described = option("model", config.underlying_model or name)
     data = described or option("model", _RULES[kind]) or {}
@@ -278,7 +278,7 @@ _TIMEOUTS = ("timeout", "max_poll_attempts", "poll_interval")
 
 
 class Keys:
-    """The keys that were given in configs, by the variable's name that stands for each; never in the environment."""
+    """Hold the keys given in configs, each by the name of a variable that stands for it; never in the environment."""
 
     def __init__(self) -> None:
         self._keys: dict[str, SecretStr] = {}
@@ -345,7 +345,7 @@ def _emulator(config: GenerationConfig, option_keys: Mapping[str, Any]) -> dict[
 
 @functools.cache
 def _state_folder(_owner: int) -> Folder:
-    """One for the whole process, so that a later call can remix what an earlier one made."""
+    """Return the one folder of the whole process, so that a later call can remix what an earlier one made."""
     return Folder(None)
 
 

@@ -1,4 +1,4 @@
-"""The four functions: videos and images, awaited or waited for."""
+"""Generate videos and images, awaited or blocking: the API's four functions."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from runner.providers.reference import from_base64
 
 
 class Folder:
-    """A new directory: below `parent` for good, else a temporary one that goes with the last who refers to it."""
+    """Make a directory: a lasting one below `parent`, else a temporary one, deleted with the last reference to it."""
 
     def __init__(self, parent: Path | None) -> None:
         self._finalizer: weakref.finalize[[Path, int], Folder] | None = None
@@ -61,7 +61,7 @@ def _name() -> str:
 
 
 class MediaContent(TypedDict):
-    """Bytes with their content type."""
+    """Hold bytes with their content type."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # how pydantic closes a TypedDict
 
@@ -76,7 +76,7 @@ _KEYS = ("content", "content_type")
 
 
 class Media(bytes):
-    """A file's content as bytes.
+    """Hold a file's content as bytes.
 
     Attributes:
         content_type: as in video/mp4.

@@ -1,4 +1,4 @@
-"""A call as runs for the engine: validated, checked for every choice, and with the keys that it brings."""
+"""Turn a call into runs for the engine: validated, checked for every choice, with the keys that it brings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Order:
 
 
 def order(config: GenerationConfig, request: GenerationRequest, directory: Path, *, followed: bool = False) -> Order:
-    """Everything that can be known before something is sent; blocks. Raises `ConfigError` with all that is wrong.
+    """Return all that can be known before something is sent; blocks. Raises `ConfigError` with all that is wrong.
 
     `followed`: whether the caller has another choice to try after this one.
     """

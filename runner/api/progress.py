@@ -28,7 +28,7 @@ _STATUS: dict[JobStatus, Status] = {JobStatus.QUEUED: "queued", JobStatus.COMPLE
 
 
 class Progress:
-    """An observer that calls back for every answer about the job, in order, before anything is done about it.
+    """Call back for every answer about the job, in order, before anything is done about it.
 
     A plain function is called on the engine's loop and holds it up; a coroutine is awaited beside it. What either
     raises is logged and changes nothing: a bug in a progress bar must not lose a paid video.

@@ -1,4 +1,4 @@
-"""Input images as the engine takes them: addresses and paths as they are, bytes as files."""
+"""Prepare input images for the engine: addresses and paths stay as they are, bytes become files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _ROLES = {
 
 
 def references(request: GenerationRequest, directory: Path) -> dict[str, object]:
-    """`image_list`, `mask_image` and `markup_image` as paths and addresses; bytes are written to `directory`."""
+    """Return `image_list`, `mask_image` and `markup_image` as paths and addresses; writes bytes to `directory`."""
     kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
     images = [
         _placed(_source(image, n, _ROLES[kind]), directory / f"image-{n}") for n, image in enumerate(request.image_list)

@@ -1,4 +1,4 @@
-"""What a program asks for: the API's own fields, and every further key of the command line's requests."""
+"""Describe what a program asks for: the API's own fields, and every further key of the command line's requests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Source = str | Path | bytes | MediaContent
 
 
 class ImageType(TypedDict, total=False):
-    """An image and what it is for; without a `type` it is a reference."""
+    """Describe an image and what it is for; without a `type` it is a reference."""
 
     __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]  # how pydantic closes a TypedDict
 
@@ -67,7 +67,7 @@ _NOT_ASKED_FOR = frozenset({"kind", "prompt_file"})
 
 
 class GenerationRequest(BaseModel):
-    """What video and image requests share; keys that only the command line's requests have are taken as well."""
+    """Hold what video and image requests share; keys that only the command line's requests have are taken as well."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True, arbitrary_types_allowed=True)
 
@@ -117,7 +117,7 @@ class VideoGenerationRequest(GenerationRequest):
 
 
 class ImageGenerationRequest(GenerationRequest):
-    """Images from one prompt; with an `image_list` they are edited, within `mask_image` or along `markup_image`."""
+    """Ask for images from one prompt; an `image_list` is edited, within `mask_image` or along `markup_image`."""
 
     target = ImageRequest
     sent_as = {"image": "image_list", "mask": "mask_image", "markup": "markup_image"}

@@ -115,7 +115,7 @@ def _ended(result: Result) -> dt.datetime | None:
 
 
 class GenerationResponse(BaseModel):
-    """What videos and images have in common.
+    """Hold what responses with videos and with images have in common.
 
     The files lie in `directory`. Without an `output_dir` that is a temporary one, which is deleted when the response
     and all media read from it are gone, or at `close()`: `save` copies a file to where it stays. Nothing is held in
@@ -231,17 +231,17 @@ class VideoGenerationResponse(GenerationResponse):
 
     @property
     def video(self) -> Media:
-        """The video's bytes, with `content_type` and `path`, read from the file each time; by hand: what was given."""
+        """Return the video's bytes, with `content_type` and `path`, read anew each time; by hand: what was given."""
         return self._media()[0]
 
     @property
     def videos(self) -> tuple[VideoGenerationResponse, ...]:
-        """This one and the others."""
+        """Return this response and the others."""
         return (self, *self.others)
 
 
 class ImageGenerationResponse(GenerationResponse):
-    """Finished images."""
+    """Hold finished images."""
 
     given_as = "images"
 
@@ -274,7 +274,7 @@ class ImageGenerationResponse(GenerationResponse):
 
     @property
     def images(self) -> list[Media]:
-        """The images' bytes, with `content_type` and `path`, read from the files each time; by hand: what was given."""
+        """Return the images' bytes, with `content_type` and `path`, read anew each time; by hand: what was given."""
         return self._media()
 
     @property

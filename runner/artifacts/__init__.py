@@ -1,4 +1,4 @@
-"""Files that a run leaves: written atomically, checked, recorded."""
+"""Write, check and record the files that a run leaves; every write is atomic."""
 
 from __future__ import annotations
 

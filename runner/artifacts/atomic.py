@@ -29,7 +29,7 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -> None:
-    """The same with a content that is made while it is written."""
+    """Replace the file as `write_bytes` does, with content that is made while it is written."""
     # One fixed name: what a killed process leaves is overwritten by the next.
     temporary = path.with_name(f".{path.name}.tmp")
     with disk_errors(path):

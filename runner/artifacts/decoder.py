@@ -1,4 +1,4 @@
-"""Checking videos in a process of its own: what makes FFmpeg crash costs one file and not the sweep."""
+"""Check videos in a process of its own: a file that makes FFmpeg crash costs itself and not the sweep."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(32 << 20), "MALLOC_MMAP_THRESHOLD_": st
 
 
 class Decoder:
-    """Checks videos for one event loop, in a child that is started when it is needed and again when it has died.
+    """Check videos for one event loop, in a child that is started when it is needed and again after it died.
 
     The child also leaves this process the interpreter to itself while it decodes, and knows no key. Files that it had
     in hand when it died are checked once more, each in a child of its own. Where none can be started, threads check.
@@ -96,7 +96,7 @@ class _DiedError(Exception):
 
 
 class _Child:
-    """One child process, and the thread that hears it; it ends with this process, however that ends."""
+    """Hold one child process and the thread that reads its answers; it always ends with this process."""
 
     def __init__(self, at_once: int) -> None:
         self.ready = False

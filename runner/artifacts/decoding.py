@@ -1,4 +1,4 @@
-"""The child's side of `Decoder`: a line of JSON for each file on stdin, one for what it is on stdout, in any order."""
+"""Decode files in `Decoder`'s child: read a line of JSON for each on stdin, write one on stdout, in any order."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ STALL_SECONDS = 60.0
 
 
 class ByteSource(Protocol):
-    """What is downloaded; the provider's `Content` is one."""
+    """Describe what is downloaded; the provider's `Content` is one."""
 
     @property
     def length(self) -> int | None:
@@ -231,6 +231,6 @@ def _pieces(text: str) -> Iterator[bytes]:
 
 
 def _plain(text: str) -> str:
-    """Base64 without blanks, in the standard alphabet and padded to whole groups."""
+    """Return base64 without blanks, in the standard alphabet and padded to whole groups."""
     text = _BLANKS.sub("", text).replace("-", "+").replace("_", "/").rstrip("=")
     return text + "=" * (-len(text) % 4)

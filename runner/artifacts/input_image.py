@@ -1,4 +1,4 @@
-"""An input image as servers read it: one upright still picture of 8 bits a channel in sRGB; others become one."""
+"""Convert an input image to what servers read: one upright still picture of 8 bits a channel in sRGB."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ def _in_rgb(image: Image) -> Image:
 
 
 def _in_8_bits(image: Image) -> Image:
-    """A grey picture of 16 or 32 bits, scaled by the range of its format or, where that is unknown, by what it uses."""
+    """Return a grey picture of 16 or 32 bits in 8, scaled by its format's range, or if unknown by the range it uses."""
     wide = image.convert("F")
     _, most = wide.getextrema()
     top = float(most) if isinstance(most, int | float) else 0.0

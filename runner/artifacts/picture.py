@@ -48,7 +48,7 @@ def write_thumbnail(image: Image, directory: Path) -> Thumbnail:
 
 
 def small_frame(frame: VideoFrame) -> VideoFrame:
-    """The frame as the thumbnail shows it, in WebP's own colours: it need not become red, green and blue on its way."""
+    """Return the frame as the thumbnail shows it, in WebP's own colours, without a detour through RGB."""
     # A strip of a few columns would otherwise grow to gigabytes.
     height = min(WIDTH * 8, max(2, round(frame.height * WIDTH / frame.width)))
     return frame.reformat(
@@ -287,7 +287,7 @@ def drawing(path: Path) -> tuple[str, str, int | None, int | None]:
 
 
 class _Root:
-    """Keeps the outermost element alone: a tree of a million empty ones would fill the memory."""
+    """Keep the outermost element alone: a tree of a million empty ones would fill the memory."""
 
     def __init__(self) -> None:
         self.tag: str | None = None
@@ -304,7 +304,7 @@ class _Root:
         raise ArtifactError("the drawing declares a document type, which no SVG of an API needs")
 
     def close(self) -> None:
-        """Nothing is left to do; the parser insists on being able to ask."""
+        """Do nothing; the parser insists on calling it."""
 
 
 def _size(root: Mapping[str, str]) -> tuple[int | None, int | None]:

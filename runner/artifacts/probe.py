@@ -1,4 +1,4 @@
-"""What a video file really is: opened, its first and last frame decoded; all of it where it does not say its length."""
+"""Examine a video file: open it, decode its first and last frame, or all of it where it does not say its length."""
 
 from __future__ import annotations
 
@@ -231,7 +231,7 @@ def _told(container: InputContainer, stream: VideoStream) -> Fraction | None:
 
 
 def _end_of_picture(container: InputContainer, stream: VideoStream, duration: Fraction, limit: int) -> Fraction:
-    """Where the picture ends, in seconds, decoded from the last key frame on: a cut file cannot come to its end."""
+    """Return where the picture ends, in seconds, decoded from the last key frame on: a cut file ends early."""
     base = stream.time_base or Fraction(1, 1_000_000)
     start = stream.start_time or 0
     container.seek(start + int(duration / base), stream=stream, backward=True)
@@ -247,7 +247,7 @@ def _end_of_picture(container: InputContainer, stream: VideoStream, duration: Fr
 
 
 def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
-    """How many seconds the picture goes on, and the longest of all streams, from the first frame to the last packet."""
+    """Return how many seconds the picture lasts, and the longest stream, from first frame to last packet."""
     stream = container.streams.video[0]
     stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
     stream.codec_context.thread_count = 1
@@ -273,7 +273,7 @@ def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
 
 
 class _PixelBudget:
-    """Counts the pixels that are decoded."""
+    """Count the pixels that are decoded."""
 
     def __init__(self, limit: int) -> None:
         self._left = limit

@@ -1,4 +1,4 @@
-"""A server's JSON without what it should not have repeated."""
+"""Remove from a server's JSON what it should not have repeated."""
 
 from __future__ import annotations
 

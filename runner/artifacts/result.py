@@ -1,4 +1,4 @@
-"""`result.json`: everything known about one run, in a versioned schema."""
+"""Describe `result.json`: everything known about one run, in a versioned schema."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class RunStatus(StrEnum):
 
     @property
     def paid(self) -> bool:
-        """Whether what was asked for exists at the provider or here and is only to be brought home or checked."""
+        """Return whether the result exists, at the provider or here, and only has to be collected or checked."""
         return self in (RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED)
 
     @property
@@ -61,7 +61,7 @@ class RunStatus(StrEnum):
 
 
 class StoredModel(BaseModel):
-    """Base of what is written to disk; unknown keys of later versions are kept out of the way."""
+    """Base what is written to disk on one model; unknown keys of later versions are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -88,7 +88,7 @@ Usd = Annotated[float | None, AfterValidator(_usd)]
 
 
 class Artifact(StoredModel):
-    """A file that the run produced; `path` is its name in the run's directory."""
+    """Describe a file that the run produced; `path` is its name in the run's directory."""
 
     path: str
     bytes: int
@@ -105,7 +105,7 @@ class Artifact(StoredModel):
 
 
 class ErrorRecord(StoredModel):
-    """Why a run did not succeed."""
+    """Describe why a run did not succeed."""
 
     type: str
     code: str | None
@@ -115,7 +115,7 @@ class ErrorRecord(StoredModel):
 
 
 class Cost(StoredModel):
-    """US dollars before and after: as expected, and by the usage that the provider reported; null is unknown."""
+    """Hold US dollars: as expected before, and by the usage that the provider reported after; null is unknown."""
 
     estimated_usd: Usd = None
     estimated_from: Literal["list", "tokens"] | None = None
@@ -124,7 +124,7 @@ class Cost(StoredModel):
 
 
 class Usage(StoredModel):
-    """Tokens that an image request used, partial images included."""
+    """Count the tokens that an image request used, partial images included."""
 
     text_in: int
     image_in: int
@@ -137,7 +137,7 @@ class Usage(StoredModel):
 
 
 class Attempt(StoredModel):
-    """One paid request and what came of it."""
+    """Describe one paid request and what came of it."""
 
     number: int
     provider: str = ""
@@ -164,7 +164,7 @@ class Attempt(StoredModel):
 
 
 class Absence(StoredModel):
-    """How long a paid job has not been found by its server, with one credential."""
+    """Describe how long a paid job has not been found by its server, with one credential."""
 
     since: dt.datetime
     """When it was not found first, by this machine's clock, for people."""
@@ -182,7 +182,7 @@ class Absence(StoredModel):
 
 
 class Pending(StoredModel):
-    """A file that was paid for and has no final name yet: complete at `path`, or still to be fetched from `url`."""
+    """Describe a paid file without its final name: complete at `path`, or still to be fetched from `url`."""
 
     path: str
     """Where it lies or is to lie, relative to the run's directory, until it is checked."""
@@ -196,7 +196,7 @@ class Pending(StoredModel):
 
 
 class Environment(StoredModel):
-    """What ran: versions and, inside a checkout, the commit of the working directory."""
+    """Describe what ran: versions and, inside a checkout, the commit of the working directory."""
 
     runner: str
     openai: str
@@ -205,7 +205,7 @@ class Environment(StoredModel):
 
 
 class Result(StoredModel):
-    """One run as `result.json` tells it; written before its paid request, with the job's id, and at its end."""
+    """Describe one run as `result.json` does; written before its paid request, with the job's id, and at its end."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
     index: int
@@ -295,7 +295,7 @@ class Result(StoredModel):
 
     @property
     def collected(self) -> Attempt | None:
-        """The request of an earlier process whose work a later one brought home, instead of paying for it again."""
+        """Return the request of an earlier process whose work a later one collected instead of paying for it again."""
         made = [attempt for attempt in self.attempts if attempt.job_id == self.job_id] or self.attempts
         return made[-1] if made and made[-1].inherited and self.status is RunStatus.VERIFIED else None
 

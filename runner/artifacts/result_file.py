@@ -1,4 +1,4 @@
-"""`result.json` in a run's directory."""
+"""Read and write `result.json` in a run's directory."""
 
 from __future__ import annotations
 

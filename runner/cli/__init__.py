@@ -1,1 +1,1 @@
-"""What stands between the shell and Hydra: guards, `.env`, help, and the driving of Hydra itself."""
+"""Hold what stands between the shell and Hydra: `.env`, slips of typing, single runs."""

@@ -1,4 +1,4 @@
-"""One run's config from a command line's overrides, for commands that look at it and run nothing."""
+"""Compose one run's config from overrides, for commands that look at it and run nothing."""
 
 from __future__ import annotations
 

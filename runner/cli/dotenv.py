@@ -1,4 +1,4 @@
-"""Reads `.env` of the working directory; what the environment already has wins."""
+"""Read `.env` of the working directory; what the environment already has wins."""
 
 from __future__ import annotations
 

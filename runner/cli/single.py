@@ -1,4 +1,4 @@
-"""One run, from its composed config (or, for `repeat`, its saved one) to the exit code."""
+"""Run one run, from its composed config (or, for `repeat`, its saved one) to the exit code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> i
 
 
 def run_under_external_launcher(config: Config) -> float | None:
-    """One job of a launcher that is not ours, in the directory that Hydra made; raises if it does not succeed."""
+    """Run one job of an external launcher, in the directory that Hydra made; raises if it does not succeed."""
     from runner.results.totals import objective_value
     from runner.sweep.job_return import failure_of
 
@@ -111,7 +111,7 @@ def print_price(run: Run) -> int:
 
 
 class _Task:
-    """The task function of a single run; it returns the objective's number, as Hydra's callbacks expect."""
+    """Run a single run as Hydra's task function; return the objective's number, as Hydra's callbacks expect."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

@@ -1,4 +1,4 @@
-"""Overrides typed with a slip of the hand, as `key = value`, and the command that was meant."""
+"""Recognise overrides with a typing slip, as `key = value`, and suggest the command that was meant."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def _alike(before: str, word: str) -> bool:
 
 
 def _with_equals(words: list[str]) -> list[str]:
-    """`provider openai` as `provider=openai`."""
+    """Return `provider openai` as `provider=openai`."""
     tails = _tails(words)
     mended: list[str] = []
     for place, word in enumerate(words):
@@ -102,7 +102,7 @@ def _with_equals(words: list[str]) -> list[str]:
 
 
 def _with_options(words: list[str]) -> list[str]:
-    """`model.name=sora-2-pro` as `model=sora-2-pro`, which brings its own prices and rules."""
+    """Return `model.name=sora-2-pro` as `model=sora-2-pro`, which brings its own prices and rules."""
     return [_KIND.sub(lambda found: found["group"], word) if _names_options(word) else word for word in words]
 
 

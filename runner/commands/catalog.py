@@ -59,7 +59,7 @@ _FLAG = re.compile(r"--[\w-]+")
 
 
 class Parser(argparse.ArgumentParser):
-    """Raises `ConfigError` where argparse would print its usage and exit."""
+    """Raise `ConfigError` where argparse would print its usage and exit."""
 
     def error(self, message: str) -> NoReturn:
         """Refuse the arguments; the hint has the flag that was meant, or where help is."""

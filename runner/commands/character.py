@@ -1,4 +1,4 @@
-"""`python -m runner character`: make a character of a video, for later videos to show again, or look one up."""
+"""Make a character of a video, for later videos to show again, or look one up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a shell offers after TAB: commands and their directories, groups, options and keys; never an error."""
+"""Complete what is typed before TAB: commands and their directories, groups, options and keys; never an error."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _directories(word: str) -> Iterator[str]:
 
 
 def _of_hydra(words: Sequence[str], word: str) -> list[str]:
-    """Hydra's suggestions; where what was typed before cannot be composed, those without it."""
+    """Return Hydra's suggestions; if what was typed before cannot be composed, those without it."""
     whole = [each for each in words if "'" not in each and '"' not in each]
     for before in (whole, [each for each in whole if each.startswith("-")], []):
         if found := _asked(before, word):

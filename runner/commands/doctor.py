@@ -1,4 +1,4 @@
-"""`python -m runner doctor [overrides]`: would a run with these overrides work? Looks without spending anything."""
+"""Check whether a run with these overrides would work, without spending anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m runner emulator`: serve the emulator alone, until Ctrl-C."""
+"""Serve the emulator alone, until Ctrl-C (`python -m runner emulator`)."""
 
 from __future__ import annotations
 

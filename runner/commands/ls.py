@@ -1,4 +1,4 @@
-"""`python -m runner ls [outputs]`: sweeps and runs with state, cost and age, and the command that continues each."""
+"""List sweeps and runs with state, cost and age, and the command that continues each."""
 
 from __future__ import annotations
 

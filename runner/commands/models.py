@@ -1,4 +1,4 @@
-"""`python -m runner models`: every model that `conf/` describes, who offers it, what it costs, and until when."""
+"""List every model that `conf/` describes, who offers it, what it costs, and until when."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m runner repeat RUN_DIR [overrides]`: the same run again, from its saved config alone."""
+"""Repeat a run, from its saved config alone, with the overrides that are given."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m runner report DIR…`: one page to look at runs side by side, from what lies in their directories."""
+"""Make one page to look at runs side by side, from their directories (`python -m runner report DIR…`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m runner resume DIR`: go on with a sweep or run where it stopped; nothing that was paid is paid again."""
+"""Resume a sweep or run where it stopped; nothing that was paid is paid again (`python -m runner resume DIR`)."""
 
 from __future__ import annotations
 

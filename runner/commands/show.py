@@ -1,4 +1,4 @@
-"""`python -m runner show DIR`: a run or a sweep as it stands now, printed as it was at its end; also while it runs."""
+"""Print a run or a sweep as it stands now, as at its end; also while it runs."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def document(sweep: RunGroup) -> dict[str, object]:
-    """Everything that is known, for programs; `--help` tells what each key means."""
+    """Return everything that is known, for programs; `--help` tells what each key means."""
     from runner.report.live_page import NAME
     from runner.results.files import CSV, JSONL, result_rows
     from runner.results.money import resume_command_for

@@ -1,1 +1,1 @@
-"""From what is typed to validated runs: Hydra once for each choice of groups, single values on its plain data."""
+"""Turn what is typed into validated runs: Hydra composes each choice of groups, values are set on plain data."""

@@ -41,7 +41,7 @@ _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
 
 
 def started() -> str:
-    """DATE/TIME and four random characters, as in 2026-11-23/09-30-00-x7k2 (local time)."""
+    """Return DATE/TIME and four random characters, as in 2026-11-23/09-30-00-x7k2 (local time)."""
     suffix = "".join(secrets.choice(_ALPHABET) for _ in range(4))
     return f"{datetime.now().astimezone():%Y-%m-%d/%H-%M-%S}-{suffix}"
 
@@ -53,7 +53,7 @@ _PLAIN = "hydra._internal.core_plugins.basic_"
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Hydra's own flags and the overrides; argparse's exit (2) on an unknown flag."""
+    """Return Hydra's own flags and the overrides; exits as argparse does (2) on an unknown flag."""
     parser = get_args_parser()
     parser.prog = "python -m runner"
     parsed, unknown = parser.parse_known_intermixed_args(list(arguments))
@@ -102,7 +102,7 @@ def opened(parsed: argparse.Namespace) -> Iterator[App]:
 
 
 class App:
-    """Hydra over the shipped `conf/`, or over --config-path, with --config-dir added.
+    """Drive Hydra over the shipped `conf/`, or over --config-path, with --config-dir added.
 
     Attributes:
         name: of the primary config.
@@ -250,7 +250,7 @@ Task = Callable[[Path], float | None]
 
 
 class HydraRun:
-    """A single run, with what a user's config wants to be called at its beginning and end."""
+    """Execute a single run, and call what a user's config wants called at its beginning and end."""
 
     def __init__(self, loader: ConfigLoader, config: DictConfig) -> None:
         """Make the callbacks, before anything of the config is resolved: they may register resolvers."""

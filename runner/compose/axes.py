@@ -1,4 +1,4 @@
-"""The points of a sweep: what is typed and what configs name as `hydra.sweeper.params`, as lists of overrides."""
+"""Expand a sweep to its points: what is typed and what `hydra.sweeper.params` names, as lists of overrides."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _values(value: object) -> str:
 
 
 def _in_grammar(value: object) -> str:
-    """One value as Hydra's grammar has it."""
+    """Return one value as Hydra's grammar writes it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Composing a sweep's runs: by Hydra once for each choice of groups, with single values set on its plain data.
+"""Compose a sweep's runs: by Hydra once for each choice of groups, with single values set on its plain data.
 
 An override is **chosen** if it names a group, is Hydra's own, deletes, has a package, brackets or an interpolation, or
 gives a mapping: Hydra composes each set of those once. Everything else is a **value**. What does not fit this is
@@ -186,7 +186,7 @@ def plain(config: DictConfig) -> Plain:
 
 
 class Choice:
-    """What Hydra composed of the overrides that choose.
+    """Hold what Hydra composed of the overrides that choose.
 
     Attributes:
         task: the config without its `hydra` node, interpolations unresolved.
@@ -194,7 +194,7 @@ class Choice:
     """
 
     def __init__(self, config: DictConfig, own: int) -> None:
-        """`own` is how many of the task overrides in the config are the choice's."""
+        """Take a composed config; `own` is how many of its task overrides are the choice's."""
         self._config = config
         self.task = plain(config)
         self._hydra: Plain = self.task.pop("hydra")
@@ -332,7 +332,7 @@ _UNKNOWN_KEY = "Could not override "
 
 
 class Composer:
-    """Composes the runs of one sweep, each equal to `config_loader.load_sweep_config(master, overrides)`."""
+    """Compose the runs of one sweep, each equal to `config_loader.load_sweep_config(master, overrides)`."""
 
     def __init__(
         self,
@@ -340,7 +340,7 @@ class Composer:
         master: DictConfig,
         inspect: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
-        """`inspect` sees, as plain data, whatever is composed, resolved or set as a value, and may raise."""
+        """Make a composer; `inspect` sees all that is composed, resolved or set, as plain data, and may raise."""
         self._loader = config_loader
         self._inspect = inspect
         self._master = master

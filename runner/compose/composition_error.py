@@ -39,7 +39,7 @@ _FORM = "a config file has 'key: value' on each line, and what it sweeps over be
 
 
 def problem_of(error: BaseException, config_loader: ConfigLoader) -> Problem:
-    """The problem behind an exception from composing or resolving, with a near-miss suggestion where one is near."""
+    """Return the problem behind an exception from composing or resolving, with a suggestion if a near miss is known."""
     if isinstance(error, RunnerError):
         return Problem("", error.message, error.hint)
     if isinstance(error, OverrideParseException):
@@ -183,7 +183,7 @@ _MEANT = {
 
 
 def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> str | None:
-    """`request.duration_seconds` for `request.duration_secs`; the misspelt part may stand anywhere in the key."""
+    """Return `request.duration_seconds` for `request.duration_secs`; any part of the key may be misspelt."""
     parent = error.parent_node
     siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
     wrong = str(error.full_key or key)
@@ -263,7 +263,7 @@ _APPLYING = ("Could not override '", "Could not delete from config", "Could not 
 
 
 class Diagnosis:
-    """Looks further than the first error: at the other overrides, and at what the readable ones amount to."""
+    """Look further than the first error: at the other overrides, and at what the readable ones amount to."""
 
     def __init__(self, app: App, overrides: Sequence[str] | None, error: Exception, *, sweep: bool) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""What Hydra leaves in a run's `.hydra/`: its config, Hydra's own, and the overrides, as YAML."""
+"""Write what Hydra leaves in a run's `.hydra/`: its config, Hydra's own, and the overrides, as YAML."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _dump(document: object, dumper: Any) -> str:  # Any: a class of PyYAML's
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """A run's config and Hydra's, interpolations unresolved, and its overrides; `hydra` None: there is none."""
+    """Hold a run's config and Hydra's (None: there is none), interpolations unresolved, and its overrides."""
 
     task: Plain
     overrides: Sequence[str]

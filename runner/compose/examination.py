@@ -92,7 +92,7 @@ def _option(loader: ConfigLoader, group: Group, name: str) -> Mapping[str, Any] 
 
 
 def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
-    """The run (None if its config is not valid), its directory, and all that is wrong apart from what lies there."""
+    """Return the run (None if its config is invalid), its directory, and all that is wrong but for what lies there."""
     run, directory, problems = _read(config)
     problems += unsupported(config)
     problems += [*(problems_of(run) if run is not None else []), *filter(None, [writable(directory)])]

@@ -93,7 +93,7 @@ def refuse_in_config(container: Mapping[str, Any], env: Mapping[str, str] = os.e
 
 
 class ConfigGuard:
-    """`refuse_in_config` for many configs: the environment is looked through once."""
+    """Apply `refuse_in_config` to many configs; the environment is looked through once."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
         self._known = _known(env)
@@ -245,7 +245,7 @@ def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
 
 
 def quoted(key: str, text: str) -> str:
-    """One shell word that makes Hydra read `text` literally as the value of `key`, in the shortest quotes for both."""
+    """Return one shell word that makes Hydra read `text` literally as the value of `key`, in the shortest quotes."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     # OmegaConf takes the backslashes before an interpolation for escapes.

@@ -25,7 +25,7 @@ from runner.text_file import read_text
 
 
 class GuardedLoader(ConfigLoader):
-    """Composes as the loader that it is given; `check` sees each config of a run or a sweep first, and may raise."""
+    """Compose as the given loader does; `check` sees each config of a run or a sweep first, and may raise."""
 
     def __init__(self, loader: ConfigLoader, check: Callable[[DictConfig], None]) -> None:
         self._loader = loader
@@ -91,7 +91,7 @@ _HEADER = re.compile(r"\s*#\s*@(\w+)\s+(\S+)\s*")
 
 
 class Repository(ConfigRepository):
-    """Where Hydra looks for config; of each directory the files are read as users save them."""
+    """Look for configs as Hydra does, but read a directory's files as users save them."""
 
     def initialize_sources(self, config_search_path: ConfigSearchPath) -> None:
         """Take the sources of a search path, as Hydra does whenever that changes."""
@@ -107,7 +107,7 @@ class Repository(ConfigRepository):
 
 
 class UserFiles(ConfigSource):
-    """A directory of YAML files."""
+    """Read a directory of YAML files."""
 
     @staticmethod
     def scheme() -> str:
@@ -151,7 +151,7 @@ class UserFiles(ConfigSource):
 
 
 class _Text(io.StringIO):
-    """A text with the name that YAML's errors tell."""
+    """Hold a text with the name that YAML's errors show."""
 
     def __init__(self, text: str, name: str) -> None:
         super().__init__(text)
@@ -243,7 +243,7 @@ def _looks_like(path: Path, group: str) -> bool:
 
 
 def _named(own: Path, group: str, name: str) -> Iterator[Path]:
-    """Files of this name that are not far from where they belong, the nearest first."""
+    """Yield the files of this name that are not far from where they belong, the nearest first."""
     others = {*GROUPS} - {group}
     for pattern in ("{}.yaml", "{}.yml", "*/{}.yaml", "*/{}.yml", "*/*/{}.yaml", "*/*/{}.yml"):
         yield from sorted(path for path in own.glob(pattern.format(name)) if path.parent.name not in others)

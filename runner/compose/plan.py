@@ -1,4 +1,4 @@
-"""From override lists to planned runs: each composed once, resolved while HydraConfig is set to it, validated."""
+"""Turn override lists into planned runs: each composed once, resolved while HydraConfig is set to it, validated."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Composition:
 
 @dataclass(slots=True)
 class Plan:
-    """The runs that could be composed, if need be without what is wrong with them, and what is wrong with any.
+    """Hold the runs that could be composed (if need be without what is wrong with them) and what is wrong with any.
 
     `compositions` has what Hydra wants to know of each run, by its index.
     """
@@ -68,7 +68,7 @@ class Plan:
 
 
 class Planner:
-    """Plans the runs of one sweep."""
+    """Plan the runs of one sweep."""
 
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = config_loader

@@ -40,7 +40,7 @@ def grouped(findings: Iterable[Finding]) -> dict[Problem, list[int]]:
 
 
 def lines(findings: Iterable[Finding], total: int) -> list[str]:
-    """Text for people: the runs, the key as one would override it, what is wrong; the hint below, indented."""
+    """Return text for people: the runs, the key as one would override it, what is wrong; the hint below, indented."""
     text = []
     for problem, runs in grouped(findings).items():
         where = f"{_where(runs, total)}: " if runs and total > 1 else ""
@@ -61,7 +61,7 @@ _NAME_BYTES = 255
 
 
 class PreflightError(ConfigError):
-    """The sweep is refused: `findings` are the problems of all runs; nothing was sent, nothing was written."""
+    """Raised when a sweep is refused: `findings` has all runs' problems; nothing was sent, nothing was written."""
 
     def __init__(self, findings: Sequence[Finding], total: int) -> None:
         self.total = total
@@ -206,7 +206,7 @@ def _rebuilding(directory: Path) -> str:
 
 
 def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Finding]:
-    """Runs that share a ledger with these and are not among them: theirs is another sweep."""
+    """Yield the runs that share a ledger with these and are not among them: they belong to another sweep."""
     own = {*directories}
     places = {found[0] for directory in directories if (found := ledgers.find(directory)) is not None}
     for place in sorted(places):

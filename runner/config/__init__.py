@@ -1,4 +1,4 @@
-"""What a user writes, as frozen objects, and the checks that need no network."""
+"""Describe what a user writes, as frozen objects, and check it without the network."""
 
 from __future__ import annotations
 

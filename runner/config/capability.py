@@ -19,7 +19,7 @@ _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "d
 
 
 def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
-    """Everything the model's data says against this run; `model.validation` decides how grave it is."""
+    """Return everything that the model's data says against this run; `model.validation` decides how grave it is."""
     problems = list(_offered(config, today or dt.datetime.now().astimezone().date()))
     if config.model.kind != config.request.kind:
         return [*problems, _kind_mismatch(config)]
@@ -170,7 +170,7 @@ def _image(request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
 
 
 def _combination(request: ImageRequest) -> Iterator[Problem]:
-    """Keys that each are fine and do not go together."""
+    """Yield keys that are each fine but do not go together."""
     if request.output_format in ("gif", "svg"):
         yield Problem("request.output_format", f"{request.output_format} is in preview: not every model and account "
                       "makes it, and what is refused costs nothing", severity="warning")  # fmt: skip
@@ -291,7 +291,7 @@ _LENIENT = "remove it, or model.validation=warn to run without it"
 
 
 def _supported_by(key: str, kind: str) -> str:
-    """Which models honour a request key, of what kind of request, and on which servers; what else can be done."""
+    """Return which models and servers support a request key, for what kind of request, and what else can be done."""
     models = [name for name in names("model") if _honours(name, key, kind)]
     servers = _providers(lambda dialect: key in dialect.extensions) if key in EXTENSIONS else ""
     if models and (servers or key not in EXTENSIONS):

@@ -1,4 +1,4 @@
-"""How servers that speak OpenAI's protocol depart from it, as data: what they have a field for, and how it travels."""
+"""Describe how servers depart from OpenAI's protocol, as data: which fields they have, and how these travel."""
 
 from __future__ import annotations
 

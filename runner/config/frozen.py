@@ -1,4 +1,4 @@
-"""What every config object is: immutable, closed, and silent about its input when it fails."""
+"""Define what every config object is: immutable, closed, and silent about its input when it fails."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ Off = BeforeValidator(lambda value: "off" if value is False else value)
 
 
 class Frozen(BaseModel):
-    """Base of all config: frozen, no unknown key, and no input value in its errors."""
+    """Base all config on one model: frozen, no unknown key, and no input value in its errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False)

@@ -1,4 +1,4 @@
-"""From a plain mapping, as Hydra composed and resolved it, to a frozen `RunConfig`."""
+"""Load a plain mapping, as Hydra composed and resolved it, into a frozen `RunConfig`."""
 
 from __future__ import annotations
 

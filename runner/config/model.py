@@ -1,4 +1,4 @@
-"""What generates: capabilities, prices and retirement dates, all as data."""
+"""Describe models: capabilities, prices and retirement dates, all as data."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ else:
 
 
 class Offer(Frozen):
-    """One provider's offer of a model: the day it stops (or stopped), null if none is announced; what follows it."""
+    """Describe one provider's offer of a model: the day it ends (null: none is announced), and what follows it."""
 
     retires: dt.date | None
     successor: str | None
 
 
 class TokenPrice(Frozen):
-    """USD per million tokens."""
+    """Hold USD per million tokens."""
 
     text_in: Usd
     image_in: Usd

@@ -1,4 +1,4 @@
-"""What a run will cost, from the model's published prices or token counts; what no source gives stays unknown."""
+"""Estimate what a run will cost, from published prices or token counts; what no source gives stays unknown."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _video(request: VideoRequest, model: VideoModel) -> float | None:
 
 
 def _derived(request: VideoRequest, prices: Mapping[str, float]) -> float | None:
-    """An extension is paid by what it adds; how long and how large another one's source is, only its provider knows."""
+    """Return the price of an extension, by what it adds; None where only the provider knows its source's size."""
     if request.made_by != "extend" or request.duration_seconds is None or len({*prices.values()}) != 1:
         return None
     return round(min(prices.values()) * request.duration_seconds * request.number_of_videos, 6)
@@ -164,7 +164,7 @@ def _partial_images(request: ImageRequest, prices: TokenPrice | None) -> float |
 
 
 def _output_tokens(request: ImageRequest, model: ImageModel) -> float | None:
-    """Tokens of one image; what is left to the model is taken for high quality in the dearest of the usual sizes."""
+    """Return the tokens of one image; where the model chooses, high quality in the dearest usual size counts."""
     if not model.output_tokens:
         return None
     quality = request.quality or "auto"
@@ -175,7 +175,7 @@ def _output_tokens(request: ImageRequest, model: ImageModel) -> float | None:
 
 
 def _in_size(size: str, known: Mapping[str, int]) -> float:
-    """Tokens in a size that may not be among the known ones: in proportion to the one of the nearest area."""
+    """Return the tokens in any size; an unknown size counts in proportion to the known one of the nearest area."""
     if size in known:
         return known[size]
     if size == "auto":

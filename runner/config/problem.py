@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at `key`, the key as one would override it.
+    """Describe what is wrong at `key`, the key as one would override it.
 
     A `warning` is shown and does not stop the run.
     """
@@ -103,7 +103,7 @@ def _of_kind(key: str, kind: str, text: str) -> str | None:
 
 
 def from_validation_error(error: ValidationError) -> list[Problem]:
-    """Pydantic's complaints as problems; no input value is repeated for keys that may hold a secret."""
+    """Return Pydantic's complaints as problems; no input value is repeated for keys that may hold a secret."""
     problems = [_problem(dict(detail)) for detail in error.errors(include_url=False)]
     lacking = [problem for problem in problems if problem.message == _MISSING and problem.key.startswith("model.")]
     if len(lacking) < _MANY:
@@ -146,7 +146,7 @@ def _shown(value: object) -> str:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """`0-3, 7` for 0, 1, 2, 3, 7."""
+    """Return `0-3, 7` for 0, 1, 2, 3, 7."""
     ordered = sorted(set(numbers))
     starts = [ordered[0], *(right for left, right in pairwise(ordered) if right != left + 1)]
     ends = [*(left for left, right in pairwise(ordered) if right != left + 1), ordered[-1]]

@@ -148,7 +148,7 @@ class EndpointConfig(Frozen):
 
 
 class OpenAIConfig(EndpointConfig):
-    """OpenAI's own API, or any server at `base_url` that speaks it exactly."""
+    """Describe OpenAI's own API, or any server at `base_url` that speaks it exactly."""
 
     kind: Literal["openai"]
     base_url: str | None = None
@@ -175,7 +175,7 @@ class AzureOpenAIConfig(EndpointConfig):
 
 
 class CompatibleConfig(EndpointConfig):
-    """A server that speaks OpenAI's protocol in its own way, mostly with open models and often without keys."""
+    """Describe a server that speaks OpenAI's protocol in its own way, mostly with open models, often without keys."""
 
     kind: Literal["compatible"]
     dialect: DialectName = "plain"

@@ -26,7 +26,7 @@ _DATABASES = frozenset({"sqlite", "postgresql", "mysql", "mssql"})
 
 
 class NoTracking(Frozen):
-    """Runs are recorded in their directories alone."""
+    """Record runs in their directories alone."""
 
     kind: Literal["none"] = "none"
 
@@ -73,7 +73,7 @@ def _needed(tracking: NoTracking | MlflowTracking | WandbTracking) -> tuple[str,
 
 
 def _default() -> str:
-    """MLflow's own: a database, unless it has recorded in files here before."""
+    """Return MLflow's own default: a database, unless it has recorded in files here before."""
     return "file:mlruns" if any(Path("mlruns").glob("[0-9]*/meta.yaml")) else "sqlite:"
 
 
@@ -94,7 +94,7 @@ Usd = Annotated[float, BeforeValidator(_no_switch), Field(ge=0)]
 
 
 class Budget(Frozen):
-    """Limits in US dollars; None: no limit.
+    """Limit US dollars; None: no limit.
 
     Attributes:
         max_usd: what the sweep, or the single run, may cost altogether, uncertain and failed requests counted.
@@ -167,7 +167,7 @@ class RunConfig(Frozen):
     tracking: Tracking = NoTracking()
 
     def choice(self, number: int) -> RunConfig:
-        """The run as its first choice (0) or its nth fallback makes it, with the fallbacks that are left then."""
+        """Return the run as its first choice (0) or its nth fallback makes it, with the fallbacks left after it."""
         if number == 0:
             return self
         chosen, rest = self.fallbacks[number - 1], self.fallbacks[number:]
@@ -216,7 +216,7 @@ _LENGTHS = frozenset({"num_frames"})
 
 
 def sent_size(request: VideoRequest | ImageRequest, model: ModelConfig) -> str | None:
-    """WIDTHxHEIGHT as sent: `size` if given, else what the aspect ratio stands for, else nothing."""
+    """Return WIDTHxHEIGHT as sent: `size` if given, else what the aspect ratio stands for, else nothing."""
     if request.size is not None or request.aspect_ratio is None:
         return request.size
     return model.aspect_ratios.get(request.aspect_ratio)

@@ -1,4 +1,4 @@
-"""The options of `conf/`, read as data without Hydra: for programs that use the Python API."""
+"""Read the options of `conf/` as data without Hydra, for programs that use the Python API."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def names(group: Group) -> tuple[str, ...]:
 
 
 def option(group: Group, name: str, env: Mapping[str, str] = os.environ) -> dict[str, Any] | None:  # Any: unvalidated
-    """One option's keys, with `${oc.env:NAME,default}` looked up in `env`; None if there is no such option."""
+    """Return one option's keys, with `${oc.env:NAME,default}` looked up in `env`; None if there is no such option."""
     if name not in names(group):
         return None
     return {key: _resolved(value, env) for key, value in _read(group, name).items()}

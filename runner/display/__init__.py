@@ -1,4 +1,4 @@
-"""What the terminal shows: while runs are under way, and when they have ended."""
+"""Show runs on the terminal: while they are under way, and when they have ended."""
 
 from __future__ import annotations
 

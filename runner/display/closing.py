@@ -46,7 +46,7 @@ def print_closing(
 
 
 def _print(lines: Iterator[Line]) -> None:
-    """With colours on a terminal; a pipe need not pay for rich."""
+    """Print with colours on a terminal; a pipe need not load rich."""
     lines = (Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
     if not sys.stdout.isatty():
         for line in lines:

@@ -11,7 +11,7 @@ _ASCII = str.maketrans("━─·…×≥–→", "=-|~x>->")
 
 
 def clean(text: str, limit: int = 200) -> str:
-    """One line of text that cannot steer a terminal or a log: control and bidirectional marks become spaces."""
+    """Return one line that cannot steer a terminal or a log: control and bidirectional marks become spaces."""
     line = text if len(text) <= limit else text[: limit - 1] + "…"
     if line.isprintable():
         return line
@@ -24,7 +24,7 @@ def width(text: str) -> int:
 
 
 def cut(text: str, columns: int) -> str:
-    """As much of `text` as fits, an ellipsis where it ends early."""
+    """Return as much of `text` as fits, an ellipsis where it ends early."""
     if width(text) <= columns:
         return text
     left, kept = columns - 1, []
@@ -37,7 +37,7 @@ def cut(text: str, columns: int) -> str:
 
 
 def padded(text: str, columns: int, *, right: bool = False) -> str:
-    """`text` cut or filled up to exactly `columns`, with the filling before it if it is `right`-justified."""
+    """Return `text` cut or filled to exactly `columns`; if `right`-justified, the filling comes before it."""
     shown = cut(text, columns)
     filling = " " * (columns - width(shown))
     return filling + shown if right else shown + filling
@@ -55,7 +55,7 @@ def flowing(parts: Iterable[str], columns: int) -> list[str]:
 
 
 def in_ascii(text: str) -> str:
-    """`text` without the signs of ours that a terminal of another encoding lacks; strangers' letters stay."""
+    """Return `text` without the signs of ours that a terminal of another encoding lacks; foreign letters stay."""
     return text.translate(_ASCII)
 
 
@@ -66,7 +66,7 @@ def _columns(char: str) -> int:
 
 
 def elapsed(seconds: float) -> str:
-    """`41s`, `12:05` or `1:02:33`."""
+    """Return `41s`, `12:05` or `1:02:33`."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole}s"
@@ -75,7 +75,7 @@ def elapsed(seconds: float) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """No more precise than a forecast can be: `~5 s`, `~40 s`, `~12 min`, `~3.5 h`."""
+    """Return seconds no more precisely than a forecast can be: `~5 s`, `~40 s`, `~12 min`, `~3.5 h`."""
     if seconds < 90:
         step = 5 if seconds < 30 else 10
         return f"~{max(step, step * round(seconds / step))} s"

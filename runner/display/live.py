@@ -1,4 +1,4 @@
-"""The live display: a bar for all, a line for each of the oldest active runs, failures as they happen."""
+"""Show progress live: a bar for all, a line for each of the oldest active runs, failures as they happen."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _COUNTED = 3
 
 
 class LiveDisplay:
-    """Redraws on standard error a few times a second, however many events arrive."""
+    """Redraw on standard error a few times a second, however many events arrive."""
 
     def __init__(self, runs: Sequence[Run], console: Console | None = None, now: Now = time.monotonic) -> None:
         self._now = now
@@ -127,7 +127,7 @@ class LiveDisplay:
 
 
 class _Frame:
-    """What was drawn last, so that a terminal that has become narrower meanwhile is cleared of it, too."""
+    """Remember what was drawn last, so that a terminal that has become narrower is cleared of it, too."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -135,7 +135,7 @@ class _Frame:
         self._widths: list[int] = []
 
     def draw(self, lines: Sequence[Text]) -> Text:
-        """One text of all lines."""
+        """Draw all lines as one text."""
         if self._ascii:
             for line in lines:
                 line.plain = in_ascii(line.plain)

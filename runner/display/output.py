@@ -123,7 +123,7 @@ def print_error(error: RunnerError) -> None:
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
-    """One line each on standard error; the hint stands below."""
+    """Print one line for each on standard error; the hint stands below."""
     for problem in problems:
         text = f"{problem.key}: {problem.message}" if problem.key else problem.message
         _say(f"{problem.severity}: {text}", problem.hint)

@@ -30,7 +30,7 @@ _IN_FULL = 3
 
 
 class PlainDisplay:
-    """Says each status of each run once; of many runs, which failed, and now and then how far all are."""
+    """Print each status of each run once; of many runs, only the failures, and at times how far all are."""
 
     def __init__(
         self, runs: Sequence[Run], write: Callable[[str], object] | None = None, now: Now = time.monotonic

@@ -1,4 +1,4 @@
-"""Reasons that many runs share: what is the same but for its numbers is said a few times, and then counted."""
+"""Group the reasons that many runs share but for numbers: print one a few times, then count it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LONGEST = 400
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Runs with one reason; `message` is safe to print, and has a … for what is another with each of them."""
+    """Hold the runs with one reason; `message` is safe to print, with a … for what differs between them."""
 
     error: ErrorRecord
     message: str
@@ -27,7 +27,7 @@ class Group:
 
 
 class Reasons:
-    """Counts texts by their kind, and tells of each how often it has come.
+    """Count texts by their kind, and tell of each how often it has come.
 
     Attributes:
         texts: each kind's first text, by its key.

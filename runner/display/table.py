@@ -1,4 +1,4 @@
-"""Tables that keep to the columns of a terminal: of the runs of a sweep, and of anything else."""
+"""Print tables that fit the columns of a terminal: of a sweep's runs, and of anything else."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class _Column:
-    """A head and the cells below it."""
+    """Hold a head and the cells below it."""
 
     name: str
     cells: Sequence[str]
@@ -68,7 +68,7 @@ class _Column:
 
 
 def table(results: Sequence[Result], rows: Sequence[int], columns: int) -> Iterator[Line]:
-    """The results at the positions `rows`, not wider than `columns`; parameters that do not fit are named below."""
+    """Yield the results at positions `rows`, at most `columns` wide; parameters that do not fit are named below."""
     gap = 2 if columns >= _NARROW else 1
     facts = _facts([results[row] for row in rows], columns)
     parameters = _parameters(results, rows)

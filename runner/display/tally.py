@@ -1,4 +1,4 @@
-"""How far all runs are together, kept in step with their events: counts, money, and about how long it will take."""
+"""Count how far all runs are together, from their events: numbers, money, and about how long it will take."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _KEPT = 256
 
 
 class Active:
-    """One run that is under way.
+    """Describe one run that is under way.
 
     Attributes:
         event: its latest.
@@ -43,7 +43,7 @@ class Active:
 
 
 class Tally:
-    """Takes events in, each in a few microseconds.
+    """Count events, each in a few microseconds.
 
     Attributes:
         total: how many runs there are.
@@ -101,7 +101,7 @@ class Tally:
         yield from self._money.parts()
 
     def seconds_left(self) -> float | None:
-        """About how long the rest takes, by how long the latest runs took; None where that tells nothing."""
+        """Estimate the seconds that the rest takes, by how long the latest runs took; None where that tells nothing."""
         known, active = sorted(self._latencies), [*self.active.values()]  # another thread asks
         if len(known) < _KNOWN or 10 * len(known) < min(len(active), _KEPT) or not active:
             return None
@@ -132,7 +132,7 @@ class _Money:
 
     @cached_property
     def estimated(self) -> Estimate:
-        """What all runs would count by their first choices; reckoned once it is shown, not before the first request."""
+        """Return what all runs would count by their first choices; computed on first use, which delays no request."""
         from runner.ledger.budget import is_rough
 
         rough = not self._free and any(is_rough(run.config) for run in self._runs)

@@ -1,4 +1,4 @@
-"""Whether a config would work, found out without spending anything."""
+"""Find out whether a config would work, without spending anything."""
 
 from .check import Check
 from .examination import examine

@@ -1,4 +1,4 @@
-"""One thing that was looked at, and what came of it."""
+"""Describe one thing that was checked, and the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to an endpoint before HTTP: its name, a connection, its certificate."""
+"""Check the way to an endpoint before HTTP: its name, a connection, its certificate."""
 
 from __future__ import annotations
 

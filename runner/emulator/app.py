@@ -1,4 +1,4 @@
-"""The emulator as an ASGI application: OpenAI's `/v1`, Azure's `/openai`, and the ledger."""
+"""Serve the emulator as an ASGI application: OpenAI's `/v1`, Azure's `/openai`, and the ledger."""
 
 from __future__ import annotations
 

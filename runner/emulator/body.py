@@ -78,7 +78,7 @@ def _listing(allowed: Collection[str]) -> str:
 
 
 class Parameters:
-    """One request's parameters; every method raises Refusal(400) naming the parameter it dislikes."""
+    """Read one request's parameters; every method raises Refusal(400) naming the parameter it dislikes."""
 
     def __init__(self, body: ReceivedBody) -> None:
         self._body = body
@@ -106,7 +106,7 @@ class Parameters:
         return value
 
     def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        """One of `allowed`, or the default."""
+        """Return one of `allowed`, or the default."""
         value = self._string(name)
         if value is None:
             return default
@@ -115,7 +115,7 @@ class Parameters:
         return value
 
     def string(self, name: str, default: str) -> str:
-        """Any string, or the default."""
+        """Return any string, or the default."""
         return self._string(name) or default
 
     def whole(self, name: str, low: int, high: int, default: int) -> int:

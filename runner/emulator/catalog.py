@@ -1,4 +1,4 @@
-"""What the emulated API knows about its models: names, limits, prices in USD."""
+"""Hold what the emulated API knows about its models: names, limits, prices in USD."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def video_sizes(model: str) -> tuple[str, ...]:
 
 
 def video_price(model: str, size: str) -> float:
-    """USD per second of video; a name that is not pro costs what sora-2 costs."""
+    """Return USD per second of video; a name that is not pro costs what sora-2 costs."""
     if not is_pro(model):
         return 0.10
     return 0.50 if size in LARGE_SIZES else 0.30
 
 
 def output_tokens(size: tuple[int, int], quality: str) -> int:
-    """Output tokens of one image; published for three sizes, by area elsewhere, `xhigh` and `max` as `high`."""
+    """Return one image's output tokens: published for three sizes, else by area; `xhigh` and `max` are as `high`."""
     level = quality if quality in _TOKENS else "high"
     named = f"{size[0]}x{size[1]}"
     area = size[0] * size[1] / (1024 * 1024)
@@ -100,10 +100,10 @@ PARTIAL_TOKENS = 100
 
 
 def input_tokens(prompt: str) -> int:
-    """Text tokens of a prompt, at about four characters each."""
+    """Return the text tokens of a prompt, at about four characters each."""
     return max(1, -(-len(prompt) // 4))
 
 
 def reference_tokens(size: tuple[int, int]) -> int:
-    """Image tokens of one input image, by tiles of 512 pixels."""
+    """Return the image tokens of one input image, by tiles of 512 pixels."""
     return 65 + 129 * (-(-size[0] // 512)) * (-(-size[1] // 512))

@@ -1,4 +1,4 @@
-"""The child's side of EmulatorProcess: settings from stdin, an address on stdout, the end at the end of stdin."""
+"""Run EmulatorProcess's child: read settings from stdin, print an address, end when stdin ends."""
 
 from __future__ import annotations
 

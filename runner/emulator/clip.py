@@ -1,4 +1,4 @@
-"""What determines a rendered clip, and the name that its files are cached under; needs no codec."""
+"""Describe what determines a rendered clip, and the name that its files are cached under; needs no codec."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Clip:
 
     @property
     def length(self) -> int:
-        """Its number of frames."""
+        """Return its number of frames."""
         return self.frames or self.seconds * self.fps
 
     def name(self) -> str:

@@ -1,4 +1,4 @@
-"""What clips and images are painted with: colours from a hash, a caption, the EMULATED mark."""
+"""Draw what clips and images show: colours from a hash, a caption, the EMULATED mark."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Box = tuple[int, int, int, int]
 
 @lru_cache(maxsize=32)
 def font(size: int) -> Font:
-    """Pillow's own font at `size` pixels."""
+    """Return Pillow's own font at `size` pixels."""
     return ImageFont.load_default(size=size)
 
 

@@ -76,7 +76,7 @@ class Fault(_Model):
 
 
 class Match(_Model):
-    """Which requests a rule is about; what is left out matches everything."""
+    """Describe which requests a rule is about; what is left out matches everything."""
 
     operation: Operation | Literal["image"] | tuple[Operation, ...] | None = None
     prompt: str | None = None
@@ -102,7 +102,7 @@ class Match(_Model):
 
 
 class FaultRule(Fault):
-    """A fault and the requests it befalls: those that match, counted from 1."""
+    """Describe a fault and the requests it befalls: those that match, counted from 1."""
 
     match: Match = Match()
     nth: int | tuple[int, ...] | None = None
@@ -131,11 +131,11 @@ class FaultRule(Fault):
 
 
 class FaultFileError(Exception):
-    """A fault file, or a fault header, that says nothing sensible."""
+    """Raised for a fault file, or a fault header, that cannot be understood."""
 
 
 class FaultPlan:
-    """The rules of one emulator with their counts; the same seed and requests give the same faults."""
+    """Hold one emulator's rules with their counts; the same seed and requests give the same faults."""
 
     def __init__(self, rules: Iterable[FaultRule] = (), seed: int = 0) -> None:
         self._rules = tuple(rules)
@@ -232,7 +232,7 @@ def outcome(fault: Fault | None) -> JobOutcome:
 
 
 def replaced(fault: Fault, surface: Surface) -> Response | None:
-    """The answer that a fault gives in place of the real one; raises Refusal for those in the API's own words."""
+    """Return the answer that a fault gives instead of the real one; raises Refusal for those in the API's own words."""
     match fault.fault:
         case "rate_limit":
             headers = _retry(fault, surface)
@@ -274,7 +274,7 @@ async def drop(scope: Scope, receive: Receive) -> None:
 
 
 class Damage:
-    """An ASGI `send` that spoils the body which passes through it."""
+    """Wrap an ASGI `send` and spoil the body which passes through it."""
 
     def __init__(
         self, fault: Fault, scope: Scope, receive: Receive, send: Send, pause: Callable[[float], float]

@@ -1,4 +1,4 @@
-"""Pictures as real PNG, WebP or JPEG files of the asked size."""
+"""Draw pictures as real PNG, WebP or JPEG files of the asked size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ COARSEST = 64
 
 @dataclass(frozen=True)
 class DrawnPicture:
-    """A picture to draw: `size` in pixels, `compression` 0 to 100 (higher keeps more), `number` among its siblings."""
+    """Describe a picture: `size` in pixels, `compression` 0 to 100 (higher keeps more), `number` among its siblings."""
 
     prompt: str
     label: str

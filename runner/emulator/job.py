@@ -1,4 +1,4 @@
-"""A video job: what was asked, and what it looks like at a moment of the clock."""
+"""Describe a video job: what was asked, and what it looks like at a moment of the clock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class JobOutcome:
 
 @dataclass(frozen=True)
 class Job:
-    """One row of the state; `created` is Unix time, `latency` and `retention` are real seconds."""
+    """Describe one row of the state; `created` is Unix time, `latency` and `retention` are real seconds."""
 
     id: str
     created: float
@@ -49,7 +49,7 @@ class Job:
         return "failed" if self.outcome.code else "completed"
 
     def progress(self, now: float) -> int:
-        """Percent done, 0 while queued and 100 only when completed."""
+        """Return percent done, 0 while queued and 100 only when completed."""
         status = self.status(now)
         if status == "queued":
             return 0

@@ -116,7 +116,7 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
 
 
 class CompatibleSurface(OpenAISurface):
-    """`/v1` of the server whose dialect the settings name."""
+    """Speak `/v1` as the server does whose dialect the settings name."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         super().__init__(settings)
@@ -129,7 +129,7 @@ class CompatibleSurface(OpenAISurface):
             raise Refusal(401, "Unauthorized", "auth_error", code="401")
 
     def error(self, refusal: Refusal) -> dict[str, object]:
-        """OpenAI's envelope from a gateway, FastAPI's detail from the others."""
+        """Return OpenAI's envelope from a gateway, FastAPI's detail from the others."""
         if self.manner.envelope:
             return super().error(refusal)
         return dict(refusal.inner) if refusal.inner is not None else {"detail": refusal.message}
@@ -149,7 +149,7 @@ class CompatibleSurface(OpenAISurface):
 
 
 def invalid(name: str, message: str, kind: str = "value_error") -> Refusal:
-    """FastAPI's 422 for one field."""
+    """Return FastAPI's 422 for one field."""
     detail = [{"type": kind, "loc": ["body", name], "msg": message}]
     return Refusal(422, f"{name}: {message}", param=name, inner={"detail": detail})
 

@@ -1,4 +1,4 @@
-"""One operation of the API as an ASGI endpoint: authorise, read, maybe fail on purpose, answer."""
+"""Serve one operation of the API as an ASGI endpoint: authorise, read, maybe fail on purpose, answer."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Handler = Callable[[OperationCall], Awaitable[Response]]
 
 
 class Operation:
-    """ASGI endpoint of one operation on one surface."""
+    """Serve one operation on one surface as an ASGI endpoint."""
 
     def __init__(self, emulator: Emulator, surface: Surface, name: str, route: str, handler: Handler) -> None:
         self._emulator, self._surface, self._name = emulator, surface, name

@@ -21,7 +21,7 @@ class EmulatorStartError(Exception):
 
 
 class EmulatorProcess:
-    """Starts an emulator at once and waits for it later; it ends with this process, however that ends.
+    """Start an emulator at once and wait for it later; it always ends with this process.
 
     The child reads its settings from a pipe and stops when the pipe closes, which the system sees to even after
     kill -9. It has a session of its own, so a Ctrl-C on the terminal reaches only this process.
@@ -40,7 +40,7 @@ class EmulatorProcess:
 
     @property
     def base_url(self) -> str:
-        """OpenAI's base URL, ending in `/v1`; waits until the child listens."""
+        """Return OpenAI's base URL, ending in `/v1`; waits until the child listens."""
         return self.wait_ready()
 
     @property

@@ -1,4 +1,4 @@
-"""Pictures and clips that clients upload: what they are, and whether the API would take them."""
+"""Examine pictures and clips that clients upload: what they are, and whether the API would take them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IMAGE_FORMATS = ("JPEG", "PNG", "WEBP")
 
 
 def image_size(content: bytes, param: str) -> tuple[int, int]:
-    """Width and height of an uploaded image; raises Refusal(400) unless it is a JPEG, PNG or WebP."""
+    """Return width and height of an uploaded image; raises Refusal(400) unless it is a JPEG, PNG or WebP."""
     try:
         with Image.open(io.BytesIO(content), formats=IMAGE_FORMATS) as image:
             image.load()
@@ -45,7 +45,7 @@ def linked_image(reference: dict[str, str], param: str) -> bytes:
 
 
 def clip_facts(path: Path) -> tuple[str, int]:
-    """Size as WxH and whole seconds of an uploaded video; raises Refusal(400) unless it is one."""
+    """Return size as WxH and whole seconds of an uploaded video; raises Refusal(400) unless it is one."""
     import av
 
     try:

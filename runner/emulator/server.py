@@ -42,7 +42,7 @@ def listen(settings: EmulatorSettings) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that starts, ticks and stops without uvicorn's tenths of a second of waiting."""
+    """Run a uvicorn server that starts, ticks and stops without uvicorn's tenths of a second of waiting."""
 
     def __init__(self, app: Starlette, ready: Callable[[], None] = lambda: None) -> None:
         super().__init__(
@@ -106,7 +106,7 @@ class Server(uvicorn.Server):
 
 
 def base_url(sock: socket.socket) -> str:
-    """OpenAI's base URL on a bound socket."""
+    """Return OpenAI's base URL on a bound socket."""
     return f"http://{HOST}:{sock.getsockname()[1]}/v1"
 
 
@@ -137,7 +137,7 @@ def serve(
 
 
 class CuttableProtocol(H11Protocol):
-    """Puts the connection's transport into every request's `scope["extensions"]`."""
+    """Put the connection's transport into every request's `scope["extensions"]`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Wrap the application for this connection."""
@@ -154,7 +154,7 @@ class CuttableProtocol(H11Protocol):
 
 
 class EmulatorThread:
-    """Context manager that serves an emulator on a free port for as long as it is open."""
+    """Serve an emulator on a free port while this context manager is open."""
 
     def __init__(
         self, settings: EmulatorSettings, *, rules: Sequence[FaultRule] = (), now: Callable[[], float] = time.time
@@ -171,7 +171,7 @@ class EmulatorThread:
 
     @property
     def base_url(self) -> str:
-        """OpenAI's base URL, ending in `/v1`."""
+        """Return OpenAI's base URL, ending in `/v1`."""
         return f"{self.azure_url}/v1"
 
     @property

@@ -1,4 +1,4 @@
-"""What an emulator can be told: a frozen model, checked before anything listens."""
+"""Describe what an emulator can be told: a frozen model, checked before anything listens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Dialect = Literal["plain", "vllm_omni", "sglang", "litellm"]
 
 
 class EmulatorSettings(BaseModel):
-    """Settings of one emulator; durations are emulated seconds, divided by `time_scale` to get real ones."""
+    """Configure one emulator; durations are emulated seconds, divided by `time_scale` to get real ones."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

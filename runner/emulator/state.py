@@ -43,7 +43,7 @@ def _job(row: tuple[object, ...]) -> Job:
 
 
 class State:
-    """Jobs, images, characters and request counts; every method is one short transaction.
+    """Store jobs, images, characters and request counts; every method is one short transaction.
 
     Opening it raises OSError when the file is no state file or cannot be written.
     """
@@ -87,7 +87,7 @@ class State:
         self._db.execute("UPDATE jobs SET deleted = 1 WHERE id = ?", (video_id,))
 
     def page(self, *, limit: int, after: str | None, newest_first: bool) -> tuple[list[Job], bool]:
-        """Up to `limit` jobs behind the job `after`, and whether more follow."""
+        """Return up to `limit` jobs behind the job `after`, and whether more follow."""
         query = _NEWER_FIRST if newest_first else _OLDER_FIRST
         rows = self._db.execute(query, {"after": after, "count": limit + 1}).fetchall()
         return [_job(row) for row in rows[:limit]], len(rows) > limit
@@ -104,7 +104,7 @@ class State:
         self._db.execute("INSERT INTO characters VALUES (?, ?, ?)", (character_id, name, created))
 
     def character(self, character_id: str) -> tuple[str, str, float] | None:
-        """Id, name and creation time of a character."""
+        """Return id, name and creation time of a character."""
         found = self._db.execute("SELECT id, name, created FROM characters WHERE id = ?", (character_id,)).fetchone()
         return (str(found[0]), str(found[1]), float(found[2])) if found else None
 
@@ -151,7 +151,7 @@ _MINUTE = 60.0
 
 
 class Limits:
-    """Counts one emulator's paid requests and asks its state for the running jobs; no limit is the default."""
+    """Count one emulator's paid requests and ask its state for the running jobs; no limit is the default."""
 
     def __init__(self, settings: EmulatorSettings, state: State, now: Callable[[], float]) -> None:
         self._settings = settings

@@ -26,7 +26,7 @@ def _render(clip: Clip, media: Path, variant: Variant, closing: threading.Event)
 
 
 class Studio:
-    """Renders clips once each, in the background, into the media folder."""
+    """Render clips once each, in the background, into the media folder."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self.media = settings.media
@@ -92,7 +92,7 @@ PIECE_BYTES = 256 * 1024
 
 
 class FileAnswer(Response):
-    """Streams one file with its Content-Length.
+    """Stream one file with its Content-Length.
 
     Starlette's own FileResponse hands each 64 KiB to a thread, which costs more than reading a file that was just
     written and is in the page cache.

@@ -34,33 +34,33 @@ class Refusal(Exception):  # noqa: N818  (an answer of the API, not an error of 
 
 
 def unknown_parameter(name: str) -> Refusal:
-    """400 for a parameter that the operation does not have."""
+    """Return 400 for a parameter that the operation does not have."""
     return Refusal(400, f"Unknown parameter: '{name}'.", param=name, code="unknown_parameter")
 
 
 def missing_parameter(name: str) -> Refusal:
-    """400 for a required parameter that is absent."""
+    """Return 400 for a required parameter that is absent."""
     return Refusal(400, f"Missing required parameter: '{name}'.", param=name, code="missing_required_parameter")
 
 
 def invalid_value(name: str, given: object, allowed: str) -> Refusal:
-    """400 for a value outside of what `allowed` describes."""
+    """Return 400 for a value outside of what `allowed` describes."""
     return Refusal(400, f"Invalid value: {given!r}. {allowed}", param=name, code="invalid_value")
 
 
 def invalid_type(name: str, expected: str, given: object) -> Refusal:
-    """400 for a value of the wrong JSON type."""
+    """Return 400 for a value of the wrong JSON type."""
     message = f"Invalid type for '{name}': expected {expected}, but got {type(given).__name__} instead."
     return Refusal(400, message, param=name, code="invalid_type")
 
 
 def video_not_found(video_id: str) -> Refusal:
-    """404 for an id that names no job, or a deleted one."""
+    """Return 404 for an id that names no job, or a deleted one."""
     return Refusal(404, f"Video with id '{video_id}' not found.", code="not_found")
 
 
 def model_not_found(name: str) -> Refusal:
-    """404 for a model that does not exist."""
+    """Return 404 for a model that does not exist."""
     message = f"The model '{name}' does not exist or you do not have access to it."
     return Refusal(404, message, param="model", code="model_not_found")
 
@@ -74,7 +74,7 @@ def is_jwt(text: str) -> bool:
 
 
 def is_expired(token: str, now: float) -> bool:
-    """Whether the `exp` claim of a token lies before `now`, in Unix seconds; a token without one never expires."""
+    """Return whether a token's `exp` claim lies before `now`, in Unix seconds; without one it never expires."""
     payload = token.split(".")[1].rstrip("=")
     try:
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -106,7 +106,7 @@ def bearer(headers: Mapping[str, str]) -> str:
 
 
 class Surface(ABC):
-    """One way of speaking the API."""
+    """Define one way of speaking the API."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self.settings = settings
@@ -170,7 +170,7 @@ class Surface(ABC):
 
 
 class OpenAISurface(Surface):
-    """OpenAI's `/v1`."""
+    """Speak OpenAI's `/v1`."""
 
     def authorize(self, headers: Mapping[str, str]) -> None:
         key = bearer(headers)
@@ -227,7 +227,7 @@ class OpenAISurface(Surface):
 
 
 class AzureSurface(Surface):
-    """Azure's `/openai/v1`, and with `dated` its `/openai/deployments/...?api-version=DATE`."""
+    """Speak Azure's `/openai/v1`, and with `dated` its `/openai/deployments/...?api-version=DATE`."""
 
     def __init__(
         self, settings: EmulatorSettings, *, dated: bool = False, now: Callable[[], float] = time.time

@@ -32,7 +32,7 @@ def _wave(period: int) -> array[float]:
 
 
 def tone(key: str, seconds: float) -> Iterator[av.AudioFrame]:
-    """Mono float frames of exactly `seconds` at 48 kHz."""
+    """Yield mono float frames of exactly `seconds` at 48 kHz."""
     period = PERIODS[hashlib.sha256(key.encode("utf-8", "replace")).digest()[0] % len(PERIODS)]
     wave = _wave(period)
     total = round(seconds * SAMPLE_RATE)
@@ -68,7 +68,7 @@ def _planes(image: Image.Image) -> Planes:
 
 
 class Film:
-    """The frames of one clip, drawn in YUV because converting each from RGB would double the work."""
+    """Draw the frames of one clip, in YUV, because converting each from RGB would double the work."""
 
     def __init__(self, clip: Clip, reference: Path | None) -> None:
         self.size = (clip.width, clip.height)
@@ -106,7 +106,7 @@ class Film:
         )
 
     def frame(self, number: int) -> Planes:
-        """Frame `number`, as limited-range BT.601 planes with halved chroma."""
+        """Return frame `number`, as limited-range BT.601 planes with halved chroma."""
         left, top = self._offset(number)
         planes = []
         for index, (canvas, layer) in enumerate(zip(self._canvas, self._layer, strict=True)):
@@ -134,7 +134,7 @@ class Film:
         draw.rectangle((left, bottom - max(2, unit // 8), done, bottom), fill=235)
 
     def picture(self, number: int) -> Image.Image:
-        """Frame `number` in RGB."""
+        """Return frame `number` in RGB."""
         luma, *chroma = self.frame(number)
         full = [luma.point([min(255, max(0, (value - 16) * 255 // 219)) for value in range(256)])]
         wide = [min(255, max(0, (value - 16) * 255 // 224)) for value in range(256)]

@@ -1,4 +1,4 @@
-"""Runs in, results out: scheduling, limits and the way of each run from planned to verified."""
+"""Execute runs: scheduling, limits and the way of each run from planned to verified."""
 
 from __future__ import annotations
 

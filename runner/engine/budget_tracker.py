@@ -1,4 +1,4 @@
-"""The money of all runs together: taken before each paid request, put right when more is known."""
+"""Track the money of all runs together: reserved before each paid request, settled when more is known."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUN = "budget.max_usd_per_run"
 
 
 class BudgetTracker:
-    """What is spent or may be, in US dollars, against a limit (None: none); used on one event loop.
+    """Count what is or may be spent, in US dollars, against a limit (None: none); used on one event loop.
 
     A request counts from the moment it is sent. What is taken for it goes back if it provably created nothing.
     """

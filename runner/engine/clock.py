@@ -16,7 +16,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class Clock(Protocol):
-    """What tells the time, waits and throws dice."""
+    """Tell the time, wait and draw random numbers."""
 
     def time(self) -> float:
         """Return seconds since 1970, for records only: it may jump."""
@@ -35,7 +35,7 @@ class Clock(Protocol):
 
 
 class RealClock:
-    """The machine's clocks.
+    """Use the machine's clocks.
 
     Deadlines need one that a wrong or corrected system time cannot move, yet that counts the hours a laptop was
     closed, because the provider's job went on in them. Linux has CLOCK_BOOTTIME for this, as its CLOCK_MONOTONIC
@@ -70,7 +70,7 @@ _DOUBLINGS = 60
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Doubling waits of at most `cap` seconds, with the clock's dice for the jitter.
+    """Double the wait each time, to at most `cap` seconds, with the clock's random numbers for the jitter.
 
     `floor` is the part of each wait that is certain; with 0 the jitter is full, which spreads a crowd best.
     """

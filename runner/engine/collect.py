@@ -1,4 +1,4 @@
-"""Bringing a finished file home: downloaded and checked again and again, never generated again."""
+"""Collect a finished file: download and check it, again if need be; it is never generated again."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ _STRIKES = 3
 
 
 class Endpoint:
-    """A provider's one client with its limits.
+    """Hold a provider's one client with its limits.
 
     Attributes:
         stop_event: set when nothing more may be submitted here.
@@ -292,7 +292,7 @@ _SOONER = 10
 
 
 class Durations:
-    """The seconds that an endpoint's latest jobs took, by their kind: whatever they have in common."""
+    """Record the seconds that an endpoint's latest jobs took, by their kind: whatever they have in common."""
 
     def __init__(self) -> None:
         self._seconds: defaultdict[Hashable, deque[float]] = defaultdict(lambda: deque(maxlen=_KEPT))
@@ -312,7 +312,7 @@ class Durations:
 
 @dataclass(slots=True)
 class EndpointQueue:
-    """A queue of runs, each with its position among all; a run that waits here costs no task."""
+    """Queue runs, each with its position among all; a run that waits here costs no task."""
 
     config: ProviderConfig
     waiting: deque[tuple[int, Run]] = field(default_factory=deque)

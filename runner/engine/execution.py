@@ -104,7 +104,7 @@ def _create_provider(config: ProviderConfig) -> Provider:
 
 
 def _signals() -> list[int]:
-    """Those that end a run. A SIGHUP that is ignored stays so: `nohup` means that the terminal may go."""
+    """Return the signals that end a run. An ignored SIGHUP stays ignored: `nohup` means that the terminal may go."""
     hangup = getattr(signal, "SIGHUP", None)  # Windows has none
     heard = hangup is not None and signal.getsignal(hangup) is not signal.SIG_IGN
     return [signal.SIGINT, signal.SIGTERM, *([hangup] if heard and hangup is not None else [])]

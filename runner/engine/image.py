@@ -1,4 +1,4 @@
-"""An image request's way: generate, decode, verify, record."""
+"""Make images: generate, decode, verify, record."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _has_thumbnail(recorder: RunRecorder) -> bool:
 
 
 def _error_of_missing(recorder: RunRecorder, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
-    """What it means that images of a paid answer are missing; the run fails only where looking again is of no use."""
+    """Return the error for missing images of a paid answer; the run fails only where looking again is of no use."""
     here = sum(artifact.path.startswith("image-") for artifact in recorder.result.artifacts)
     among = f"{here} of {here + len(left)} images are here; " if here else ""
     again = [error for pending, error in zip(left, problems, strict=True) if _may_come(pending)]
@@ -192,7 +192,7 @@ def _storing(
 
 
 def _unkept(recorder: RunRecorder, pieces: Sequence[Pending], total: int, error: DiskError) -> DiskError:
-    """What is said of an answer that the disk refused for too long; what is on disk of it is found by `resume`."""
+    """Return the error for an answer that the disk refused for too long; `resume` finds what is on disk of it."""
     lost = [
         Pending(path=f"image-{number}.part", lost="the disk could not take it") for number in range(len(pieces), total)
     ]

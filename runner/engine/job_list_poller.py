@@ -1,4 +1,4 @@
-"""Hearing of many jobs at once: a page of an endpoint's list tells of a hundred."""
+"""Poll many jobs at once: one page of an endpoint's list tells of a hundred."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class _Waiting:
 
 
 class _Rhythm:
-    """The time between two turns: twice only half of it when jobs begin to end, as those sent together end together."""
+    """Set the time between two polls. Once a job has ended, two are half as long: jobs sent together end together."""
 
     def __init__(self, rest: float) -> None:
-        """`rest` in seconds."""
+        """Take the time between two polls, `rest`, in seconds."""
         self._rest = rest
         self._calm = 0
         self._quick = 0
@@ -63,7 +63,7 @@ class _Rhythm:
 
 
 class JobListPoller:
-    """Reads the list of jobs twice an interval, only the pages that jobs are due on; `_Rhythm` says when sooner.
+    """Poll the list of jobs twice an interval, only the pages with due jobs; `_Rhythm` says when to poll sooner.
 
     It keeps to itself while few jobs are present. Where the list cannot be read, leaves a job out, tells less than the
     job's own answer or holds too few jobs of ours, those are to be asked for alone. It relies on no order and on no
@@ -79,7 +79,7 @@ class JobListPoller:
         *,
         listed: bool = True,
     ) -> None:
-        """`interval` in seconds is that between two questions about a job; `page` reads the one after a job.
+        """Take the `interval` in seconds between two polls of a job, and `page`, which reads the page after a job.
 
         `listed`: whether the list names jobs by the ids that they are known by.
         """

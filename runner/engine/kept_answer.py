@@ -1,4 +1,4 @@
-"""A paid answer that nobody could read: kept in the run's directory as it came, and read again by `resume`."""
+"""Keep a paid answer that could not be read in the run's directory as it came; `resume` reads it again."""
 
 from __future__ import annotations
 

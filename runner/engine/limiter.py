@@ -14,7 +14,7 @@ from .clock import Backoff, Clock
 
 
 class AdaptiveLimiter:
-    """Places, `most` of them at first, which are given in the order they were asked for."""
+    """Give out places, `most` of them at first, in the order they were asked for."""
 
     def __init__(self, most: int, stop_event: StopEvent | None = None) -> None:
         """Make places; a `stop_event`, if given, ends the wait for one."""
@@ -107,7 +107,7 @@ class AdaptiveLimiter:
 
 
 class JobPlaces(AdaptiveLimiter):
-    """Places for jobs at a provider that may have a limit of its own, which only its refusals tell.
+    """Limit the jobs at a provider that may have a limit of its own, which only its refusals tell.
 
     A refusal for too many jobs leaves as many places as the provider has accepted jobs, and after the first one more,
     as it may have been by chance. Refused again, the limit is taken for known: one place beyond is tried after every
@@ -153,7 +153,7 @@ _RAREST = 2
 
 
 class PartialLimiter(AdaptiveLimiter):
-    """Three quarters of another capacity, at least one place; for what lasts long and must not take all."""
+    """Give out three quarters of another limiter's places, at least one, to what lasts long and must not take all."""
 
     def __init__(self, whole: AdaptiveLimiter) -> None:
         super().__init__(whole.limit)
@@ -169,10 +169,10 @@ _BACKOFF = Backoff(base=1, cap=60)
 
 
 class Pause:
-    """Shared by all runs on an endpoint: as long as the server says, else doubling with full jitter."""
+    """Pause all runs on an endpoint: for as long as the server says, else doubling with full jitter."""
 
     def __init__(self, clock: Clock, at_once: AdaptiveLimiter) -> None:
-        """Each wave of 429s shrinks `at_once`."""
+        """Take the limiter `at_once`, which each wave of 429s shrinks."""
         self._clock = clock
         self._at_once = at_once
         self._until = float("-inf")
@@ -191,7 +191,7 @@ class Pause:
 
     @property
     def seconds(self) -> float:
-        """Seconds from the first refusal since something was accepted to the end of the wait, 0 if there is none."""
+        """Return seconds from the first refusal since something was accepted to the end of the wait, 0 if none."""
         return 0.0 if self._refused_since is None else max(self._until, self._refused_at) - self._refused_since
 
     def new_words(self) -> bool:
@@ -236,10 +236,10 @@ class Pause:
 
 
 class SubmissionPause(Pause):
-    """The same for paid requests, whose refusals are about jobs, about a time, or do not tell."""
+    """Pause paid requests, whose refusals are about jobs, about a rate, or do not tell."""
 
     def __init__(self, clock: Clock, places: JobPlaces, at_once: AdaptiveLimiter) -> None:
-        """`places` are those of jobs at the provider; `at_once` those of requests that are under way."""
+        """Take the limiters of jobs at the provider (`places`) and of requests under way (`at_once`)."""
         super().__init__(clock, at_once)
         self._places = places
 
@@ -257,7 +257,7 @@ class SubmissionPause(Pause):
 
 
 class StoppedError(Exception):
-    """Nothing may be submitted any more; the run stays planned."""
+    """Raised when nothing may be submitted any more; the run stays planned."""
 
 
 class StopEvent:

@@ -42,7 +42,7 @@ _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A run whose paid request was sent and whose answer never came.
+    """Describe a run whose paid request was sent and whose answer never came.
 
     Attributes:
         index: the run's.
@@ -142,7 +142,7 @@ def unanswered(result: Result) -> list[Attempt]:
 
 
 def lost_request(number: int, result: Result, attempt: Attempt) -> Lost:
-    """One of those requests, under a number that tells it from others."""
+    """Return one of a run's unanswered requests as a `Lost`, under a number that tells it from others."""
     ahead = attempt.server_ahead
     started = attempt.started_at.timestamp() + (ahead or 0.0)
     ended = attempt.ended_at.timestamp() + (ahead or 0.0) if attempt.ended_at else started + GRACE
@@ -210,7 +210,7 @@ def _source(lost: Lost, job: Job) -> bool | None:
 
 
 def _model(lost: Lost, job: Job) -> bool:
-    """Azure lists a deployment, the model beneath it or a dated version of that; a derived video has its source's."""
+    """Return whether the models fit. Azure may list a deployment, its model or a dated version."""
     listed = job.raw.get("model")
     if "model" not in lost.sent or not isinstance(listed, str) or not listed:
         return True
@@ -259,7 +259,7 @@ class OtherRuns:
 
     @property
     def backend_ids(self) -> frozenset[str]:
-        """The jobs' ids as their servers' backends know them: a gateway lists a job under another id than it gave."""
+        """Return the jobs' ids as the backends know them: a gateway lists a job under another id than it gave."""
         return frozenset(map(backend_id, self.jobs))
 
     def also(self, jobs: Iterable[str], own: Iterable[Result] = ()) -> OtherRuns:

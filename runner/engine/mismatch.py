@@ -1,4 +1,4 @@
-"""What came and is not what was asked for: warned of, as it is paid and whole all the same."""
+"""Warn of results that are not what was asked for: they are paid and whole all the same."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _excuse(sent: Mapping[str, Any], artifact: Artifact) -> str:  # Any: JSON
 
 
 class Doubles:
-    """Notices jobs and files that came to two runs of one endpoint, which asked for different things."""
+    """Notice jobs and files that came to two runs of one endpoint which asked for different things."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, RunRecorder] = {}

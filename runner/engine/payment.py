@@ -1,4 +1,4 @@
-"""The one request of a run that costs money: sent once, repeated only if it provably created nothing."""
+"""Send the one request of a run that costs money; repeat it only if it provably created nothing."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ async def pay(
 
 
 class _Refusals:
-    """How often a run's paid request was refused unprocessed, and when that has to end."""
+    """Count how often a run's paid request was refused unprocessed, and say when that has to end."""
 
     def __init__(self, endpoint: Endpoint, recorder: RunRecorder) -> None:
         self._endpoint = endpoint
@@ -120,7 +120,7 @@ class _Refusals:
 
 
 def _reaching(endpoint: Endpoint, recorder: RunRecorder) -> AsyncRetrying:
-    """Tries again what provably did not leave, as long as the run has nowhere else to go."""
+    """Retry what provably did not leave, as long as the run has nowhere else to go."""
 
     def tries() -> int:
         reached = TRIES if endpoint.answered else FIRST_TRIES

@@ -148,7 +148,7 @@ async def poll(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Job:
 
 
 class _Watch:
-    """What is known of one job while it is waited for."""
+    """Hold what is known of one job while it is waited for."""
 
     def __init__(self, endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
         self.endpoint = endpoint

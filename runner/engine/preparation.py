@@ -1,4 +1,4 @@
-"""Input images made fit before anything is paid; what is sent lies in the run's directory."""
+"""Prepare input images before anything is paid; what is sent lies in the run's directory."""
 
 from __future__ import annotations
 

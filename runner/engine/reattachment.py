@@ -29,7 +29,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What became of lost requests, by the run's index: each has either a job of its own, or a reason for people."""
+    """Hold what became of lost requests, by the run's index: each has a job of its own or a reason for people."""
 
     reattached: dict[int, Job] = field(default_factory=dict)
     reasons: dict[int, str] = field(default_factory=dict)
@@ -95,7 +95,7 @@ def assign_jobs(
 
 
 def _carrying_marks(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]:
-    """The jobs that carry a lost request's mark, which is nobody else's: a run's requests get them in their order."""
+    """Return the jobs that carry a lost request's mark; a run's requests get them in their order."""
     left = sorted(free, key=lambda job: (job.created_at or 0, job.id))
     given: dict[int, Job] = {}
     for one in sorted(lost, key=lambda one: (one.latest, one.index)):
@@ -170,7 +170,7 @@ def _doubt_from_strangers(
 
 
 def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iterator[list[Lost]]:
-    """Runs that have candidates in common, directly or through others."""
+    """Yield groups of runs that have candidates in common, directly or through others."""
     matching = defaultdict(list)
     for one in lost:
         for job_id in candidates[one.index].fitting:
@@ -187,7 +187,7 @@ def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iter
 
 
 def _assigned(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[int, Job]:
-    """The candidates of `runs`, which must have sent the same request, in the order of time; none if one is left."""
+    """Return the candidates of `runs`, if all sent the same request, in the order of time; none if one is left over."""
     if any(one.sent != runs[0].sent for one in runs):
         return {}
     jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
@@ -270,7 +270,7 @@ class Listing:
 
     @property
     def complete_since(self) -> float:
-        """Unix seconds after which no job is missing; infinite where the order does not allow to say so."""
+        """Return Unix seconds after which no job is missing; infinite where the order does not tell."""
         if self.whole:
             return -math.inf
         times = [job.created_at for job in self.jobs if job.created_at is not None]

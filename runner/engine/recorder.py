@@ -1,4 +1,4 @@
-"""One run's record as it grows: every change of status passes here, to disk first and then to the observer."""
+"""Record one run as it changes: each change of status goes to disk first and then to the observer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resum
 
 
 class RunRecorder:
-    """Keeps a run's `Result`, its `result.json` and its observer in step."""
+    """Keep a run's `Result`, its `result.json` and its observer in step."""
 
     def __init__(
         self, run: Run, observer: Observer, clock: Clock, record_writer: RecordWriter, budget_tracker: BudgetTracker
@@ -250,7 +250,7 @@ class RunRecorder:
         self._unwritten = passing
 
     async def _write_in_any_case(self, *, durable: bool) -> None:
-        """The same where nobody puts the run down if it is cancelled."""
+        """Write the record even if this is cancelled, for callers that suspend no run."""
         try:
             await self.write(durable=durable)
         except asyncio.CancelledError:
@@ -285,7 +285,7 @@ class RunRecorder:
 
 
 def _heard(opening: asyncio.Future[None]) -> None:
-    """Whoever opens is told what went wrong; of a run that never comes so far, nobody need know."""
+    """Take the future's error as seen: whoever opens the run is told; of a run that never starts, nobody needs it."""
     if not opening.cancelled():
         opening.exception()
 

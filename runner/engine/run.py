@@ -59,7 +59,7 @@ class Run:
 
     @property
     def pays(self) -> bool:
-        """Whether going on sends a paid request; else there is, or may be, a job that is only to be brought home."""
+        """Return whether going on sends a paid request; else there is, or may be, a job that is only collected."""
         return not self.status.paid and (self.resubmit or not self.status.lost)
 
     @property
@@ -70,7 +70,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to a run: a status, a poll's progress, a note, or (`result` set) its end."""
+    """Tell what happened to a run: a status, a poll's progress, a note, or (`result` set) its end."""
 
     run: Run
     status: RunStatus
@@ -91,7 +91,7 @@ Observer = Callable[[Event], None]
 
 @dataclass(slots=True, repr=False)
 class Outcome:
-    """Every run's end, in the order the runs were given.
+    """Hold every run's end, in the order the runs were given.
 
     Attributes:
         results: one for each run, also for those that never started.

@@ -91,7 +91,7 @@ def gives_way(error: RunnerError) -> bool:
 
 
 def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> RunConfig | None:
-    """What to try after `error` ended the run at `status`; None if nothing is left or it might pay for a video twice.
+    """Return what to try after `error` ended the run at `status`; None if nothing is left or it might pay twice.
 
     The id of a job that is left to itself is kept in its attempt.
     """
@@ -137,7 +137,7 @@ def _bug(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
 
 
 class Scheduler:
-    """Executes runs: a few workers per endpoint take them one after the other.
+    """Execute runs: a few workers per endpoint take them one after the other.
 
     A run that waits is an entry in a queue and no task: ten thousand are as quick to start as ten.
     """
@@ -154,7 +154,7 @@ class Scheduler:
         claimed: Claimed,
         budget_tracker: BudgetTracker | None = None,
     ) -> None:
-        """`claimed` tells what belongs to other runs than these."""
+        """Take what the runs share; `claimed` tells what belongs to other runs."""
         self._queues = endpoint_queues(runs)
         self._observer = observer
         self._fail_fast = fail_fast
@@ -189,7 +189,7 @@ class Scheduler:
         return self._outcome
 
     def interrupt(self, signal_number: int) -> None:
-        """First: stop submitting and polling, but await answers that were paid for. Again: leave those, too."""
+        """Stop submitting and polling, but await paid answers; on a second call, leave those, too."""
         self._signals += 1
         self._outcome.interrupted = self._outcome.interrupted or signal_number
         self._stop_submitting()

@@ -1,4 +1,4 @@
-"""The search for jobs whose creation was asked for and never answered, once everything else is done."""
+"""Search for jobs whose creation was asked for and never answered, once everything else is done."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Found:
 
 
 class Search:
-    """Collects runs with a lost request and looks for all their jobs at once."""
+    """Collect runs with a lost request and look for all their jobs at once."""
 
     def __init__(self, threads: Threads) -> None:
         self._threads = threads
@@ -90,7 +90,7 @@ class Search:
         return found
 
     async def _arrived(self, recorder: RunRecorder) -> bool:
-        """Whether a process that was killed had all of an answer's images on disk already; they are kept then."""
+        """Return whether a killed process already had all of an answer's images on disk; they are kept then."""
         pending = await self._threads.media(left_behind, recorder.run)
         if pending:
             recorder.await_check(pending)

@@ -1,4 +1,4 @@
-"""The engine for calls that come one by one: those under way at the same time share clients, limits and threads."""
+"""Run the engine for calls that come one by one: those that overlap share clients, limits and threads."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Owner = Callable[[ProviderConfig], Hashable]
 
 
 class Session:
-    """Belongs to one event loop. What the last call under way has left is closed, so that there is nothing to end.
+    """Serve the calls of one event loop. After the last call under way all is closed, so that nothing is left to end.
 
     The calls are strangers to each other: an error of one stops no other, but a 429 makes all of its endpoint wait.
     """
@@ -103,7 +103,7 @@ class _Visit:
 
 
 class _Desk:
-    """One endpoint, from its first visitor to its last."""
+    """Hold one endpoint, from its first visitor to its last."""
 
     def __init__(self, config: ProviderConfig, create: Create, clock: Clock) -> None:
         self._opening = asyncio.create_task(_opened(config, create, clock))
@@ -119,7 +119,7 @@ class _Desk:
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Endpoint]:
-        """The endpoint, once one more job may be there."""
+        """Return the endpoint, once one more job may be there."""
         self._visitors += 1
         try:
             # Shielded: who is cancelled while waiting must not take the endpoint from the others.

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Threads:
-    """One each for records and directories, which queue behind nothing else; pools for files and media; the decoder."""
+    """Hold a thread each for records and directories, which never queue, pools for files and media, and the decoder."""
 
     def __init__(self) -> None:
         self.decoder = Decoder()
@@ -78,7 +78,7 @@ class Record:
 
 
 class RecordStore(Protocol):
-    """What keeps records; called in threads, `save` by each `RecordWriter` for one batch at a time."""
+    """Keep records; called in threads, `save` by each `RecordWriter` for one batch at a time."""
 
     def open(self, run: Run) -> None:
         """Make the run's directory, if it is not there; raises `DiskError`."""
@@ -88,7 +88,7 @@ class RecordStore(Protocol):
 
 
 class ResultFiles:
-    """Keeps each record in its run's `result.json` alone; the directories are there."""
+    """Keep each record in its run's `result.json` alone; the directories are there."""
 
     def open(self, run: Run) -> None:
         """Do nothing."""
@@ -114,7 +114,7 @@ _TOGETHER = 32
 
 
 class RecordWriter:
-    """Keeps the records of runs, each run's in their order."""
+    """Keep the records of runs, each run's in their order."""
 
     def __init__(self, store: RecordStore, threads: Threads) -> None:
         self._store = store
@@ -189,7 +189,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 1.0, 10.0
 
 
 class HeldAnswer:
-    """Writes the pieces of one answer; one time limit holds for all of them.
+    """Write the pieces of one answer; one time limit holds for all of them.
 
     `tell` hears what happens, `what` names the answer.
     """

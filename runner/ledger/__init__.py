@@ -1,4 +1,4 @@
-"""What is known of runs, durably: how far each has come, what it paid, and how to go on."""
+"""Keep what is known of runs durably: how far each has come, what it paid, and how to resume."""
 
 from .discover import OUTPUTS, LedgerIndex, Reuse, find_ledgers, fingerprint, jobs_elsewhere, link
 from .ledger import Ledger, LedgerError, rebuilding

@@ -1,4 +1,4 @@
-"""Whether runs may begin under their budget, by list prices and by what is spent already."""
+"""Check whether runs may begin under their budget, by list prices and by what is spent already."""
 
 from __future__ import annotations
 

@@ -35,13 +35,13 @@ class LedgerEntry(NamedTuple):
 
 
 class LedgerIndex:
-    """Reads each ledger once."""
+    """Read each ledger once."""
 
     def __init__(self) -> None:
         self._known: dict[Path, Mapping[Path, LedgerEntry] | None] = {}
 
     def find(self, directory: Path) -> tuple[Path, LedgerEntry] | None:
-        """The ledger's directory, and the run that it has in `directory` (an absolute path); None if none has one."""
+        """Return the ledger's directory and its run in `directory` (an absolute path); None if no ledger has one."""
         for place in (directory, *directory.parents[:LEVELS]):
             known = self._of(place)
             if known is not None and directory in known:
@@ -163,7 +163,7 @@ def written_at(directory: Path) -> float:
 
 
 class Reuse:
-    """Finds finished work by its fingerprint; each ledger is read once, when the first run asks."""
+    """Find finished work by its fingerprint; each ledger is read once, when the first run asks."""
 
     def __init__(self, root: Path = OUTPUTS) -> None:
         self._root = root
@@ -172,7 +172,7 @@ class Reuse:
         """Why nothing is reused from some ledgers."""
 
     def find(self, work: str, but: Path) -> Result | None:
-        """The finished run that did the work of this fingerprint, if its files are whole; never the one in `but`."""
+        """Return the finished run with this fingerprint, if its files are whole; never the one in `but`."""
         for place, index in self._known().get(work, ()):
             found = self._whole(place, index)
             if found is not None and found[0].resolve() != but.resolve():
@@ -277,7 +277,7 @@ def _same(directory: Path, artifact: Artifact) -> bool:
 
 
 def fingerprint(config: RunConfig) -> str:
-    """SHA-256 (hex) over the request as sent, the canonical endpoint, and the replica's number.
+    """Return the SHA-256 (hex) over the request as sent, the canonical endpoint, and the replica's number.
 
     Two configs that send the same to the same place have the same one, whatever their limits, keys and spellings are;
     files count by their content. Raises `ConfigError` for a request that cannot be made.

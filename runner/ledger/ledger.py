@@ -1,4 +1,4 @@
-"""`ledger.sqlite3`: every run of a sweep, or the one of a directory, and how far it has come; safe from any crash."""
+"""Store every run of a sweep or directory in `ledger.sqlite3`, and how far it has come; safe from any crash."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ _UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
 
 
 class LedgerError(ConfigError):
-    """There is no ledger, or it cannot be read."""
+    """Raised when there is no ledger, or it cannot be read."""
 
 
 class TakenOverError(DiskError):
-    """The ledger is no longer this process's: another one has taken it over, or its file was removed or replaced."""
+    """Raised when another process has taken over the ledger, or its file was removed or replaced."""
 
 
 class Original(NamedTuple):
@@ -71,7 +71,7 @@ class Original(NamedTuple):
 
 
 class Ledger:
-    """One open ledger; every write is one transaction that is on disk when the call returns.
+    """Open one ledger; every write is one transaction that is on disk when the call returns.
 
     There is one writer, which holds the directory's lock; its threads may call at the same time. Writing raises
     `DiskError`, reading `LedgerError`.

@@ -47,7 +47,7 @@ _NO_LOCKS = {
 
 
 class LockedError(ConfigError):
-    """Another process is at work in the directory."""
+    """Raised when another process is at work in the directory."""
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def at_work(directory: Path) -> str | None:
 
 
 class _Lock:
-    """The lock of one directory."""
+    """Lock one directory."""
 
     def __init__(self, directory: Path) -> None:
         self.path = directory / NAME

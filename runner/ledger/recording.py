@@ -108,7 +108,7 @@ def _compared(run: Run, place: Path) -> _Compared:
 
 
 def linked_files(directory: Path) -> list[str]:
-    """Names of a run's own files in whose place its directory holds a link."""
+    """Return names of a run's own files in whose place its directory holds a link."""
     with suppress(OSError), os.scandir(directory) as found:
         return sorted(each.name for each in found if each.is_symlink() and _OWN.match(each.name))
     return []
@@ -149,7 +149,7 @@ def ahead(told: Result, known: Result | None) -> bool:
 
 
 def _doubt(directory: Path, content: bytes | None, config: RunConfig) -> str:
-    """Why a run may have been paid that the ledger takes for one that was never begun; empty if nothing says so."""
+    """Return why a run may have been paid that the ledger says was not started; empty if nothing says so."""
     if content is not None:
         return f"its {RESULT} cannot be read, or is another run's"
     files = paid_files(directory, reuse=config.reuse)
@@ -157,7 +157,7 @@ def _doubt(directory: Path, content: bytes | None, config: RunConfig) -> str:
 
 
 def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
-    """Names of files in a run's directory that only a paid request brings.
+    """Return names of files in a run's directory that only a paid request brings.
 
     With `reuse`, a file with a second name is left out: it was linked from the run that paid for it.
     """
@@ -269,7 +269,7 @@ def run_directories(place: Path, names: frozenset[str] = frozenset({RESULT})) ->
 
 @contextmanager
 def recording(directory: Path) -> Iterator[Ledger]:
-    """The ledger of `directory`, both made if need be, for this process alone; raises `LockedError`, `DiskError`."""
+    """Open the ledger of `directory` for this process alone, made if need be; raises `LockedError`, `DiskError`."""
     with disk_errors(directory):
         directory.mkdir(parents=True, exist_ok=True)
     with locked(directory), Ledger(directory) as ledger, owned(ledger):
@@ -304,10 +304,10 @@ def has_ledger(directory: Path) -> bool:
 
 
 class LedgerStore:
-    """A run's record is safe once its ledger has it; its `result.json` can be written again from there."""
+    """Keep each run's record in its ledger, from which its `result.json` can be written again."""
 
     def __init__(self, ledgers: Mapping[Path, Ledger], make: Callable[[Run], None]) -> None:
-        """`ledgers` has the one of each run, by the run's directory, which `make` makes with what belongs there."""
+        """Take each run's ledger, by the run's directory, which `make` makes with what belongs there."""
         self._ledgers = ledgers
         self._make = make
         self._made: set[int] = set()

@@ -1,4 +1,4 @@
-"""What a ledger amounts to, read without loading its runs: how many are how far, what they cost, what would go on."""
+"""Sum up a ledger without loading its runs: how many are how far, what they cost, what would resume them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def error_kind(name: str) -> type[RunnerError]:
 
 
 def may_pass(kind: str, *, retryable: bool) -> bool:
-    """Whether a failure of this recorded kind may pass: a key can be mended, a refused prompt or a gone file not."""
+    """Return whether a failure of this kind may pass: a key can be corrected, a refused prompt or a gone file not."""
     error = error_kind(kind)
     return retryable or error.shared or issubclass(error, UnexpectedAnswerError)
 

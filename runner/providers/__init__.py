@@ -1,4 +1,4 @@
-"""Endpoints that generate: OpenAI, Azure OpenAI, servers that speak the same protocol, and the emulator."""
+"""Speak to endpoints that generate: OpenAI, Azure OpenAI, compatible servers, and the emulator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an endpoint answered where it should have answered otherwise, in whatever form it said so."""
+"""Read what an endpoint answered where it should have answered otherwise, in whatever form it said so."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Answer:
 
     @property
     def says_gone(self) -> bool:
-        """Whether it says in so many words that the job or file existed and is kept no longer; a status does not."""
+        """Return whether it says in words that the job or file is kept no longer; a status alone does not."""
         if self.is_page or self.is_html:
             return False
         coded = any(_GONE_CODE.fullmatch(word) for word in self.words)
@@ -62,7 +62,7 @@ class Answer:
 
     @property
     def words(self) -> frozenset[str]:
-        """Its codes and types, in lower case."""
+        """Return its codes and types, in lower case."""
         inner = self.inner.get("code")
         return frozenset(str(word).lower() for word in (self.code, self.type, inner) if word)
 

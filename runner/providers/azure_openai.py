@@ -1,4 +1,4 @@
-"""A resource of Azure OpenAI."""
+"""Speak to a resource of Azure OpenAI."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class AzureOpenAIProvider(SDKProvider):
-    """Azure's v1 API, where videos live; images too, unless the user asks for a dated API version.
+    """Use Azure's v1 API, where videos live; images too, unless the user asks for a dated API version.
 
     The SDK's Azure client builds only one of the routes that exist: images of a dated version, under
     `/openai/deployments/NAME`. Its videos go to `/openai/videos`, which Azure does not have, so that everything on

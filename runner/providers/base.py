@@ -1,4 +1,4 @@
-"""What the engine asks of a provider, and the provider's job in words that are the same everywhere."""
+"""Define what the engine asks of a provider, and the provider's job in words that are the same everywhere."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ OnPartial = Callable[[PartialImage], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class ImageUsage:
-    """Tokens that one image call used."""
+    """Count the tokens that one image call used."""
 
     text_in: int
     image_in: int
@@ -144,7 +144,7 @@ class ImageBatch:
 
 
 class Content(Protocol):
-    """An open download."""
+    """Describe an open download."""
 
     @property
     def media_type(self) -> str | None:
@@ -160,7 +160,7 @@ class Content(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to a question that costs nothing; `error` is what it would be as the answer to a run's request."""
+    """Describe an answer to a free question; `error` is what it would be as the answer to a run's request."""
 
     status: int
     headers: Mapping[str, str]
@@ -172,7 +172,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """Someone or something that videos can show again, made of a video; `created_at` is in Unix seconds."""
+    """Describe a character that videos can show again, made of a video; `created_at` is in Unix seconds."""
 
     id: str
     name: str
@@ -181,7 +181,7 @@ class Character:
 
 @runtime_checkable
 class SupportsCharacters(Protocol):
-    """What makes characters and finds them again."""
+    """Make characters and find them again."""
 
     async def create_character(self, video: Path, name: str) -> Character:
         """Make a character of a local video file; sent once, as if paid, since no source gives its price."""
@@ -192,7 +192,7 @@ class SupportsCharacters(Protocol):
 
 @runtime_checkable
 class SupportsDiagnostics(Protocol):
-    """What the doctor asks of a provider, beside what the engine does."""
+    """Answer what the doctor asks of a provider, beside what the engine does."""
 
     credential_source: str | None
     """Where the credential comes from, for people; None if there is none."""
@@ -201,11 +201,11 @@ class SupportsDiagnostics(Protocol):
         """Return what is sent as `model`."""
 
     async def ask(self, path: str, action: str, **query: str) -> Reply:
-        """GET `path` below the API's root; raises only if nothing was answered or signing failed."""
+        """Send GET `path` below the API's root; raises only if nothing was answered or signing failed."""
 
 
 class Provider(Protocol):
-    """One endpoint with its one client; every method raises only `runner.errors.RunnerError`s.
+    """Reach one endpoint with one client; every method raises only `runner.errors.RunnerError`s.
 
     Paid calls (`submit`, `generate`) send exactly one request, never two. They raise `UncertainError` when the
     request may have been received and no usable answer came (dropped, timed out, 5xx), `HTTPConnectionError` when

@@ -98,7 +98,7 @@ def misfit(mask: Look, image: Look | None) -> str | None:
 
 
 def frame_size(config: RunConfig) -> tuple[int, int] | None:
-    """Width and height that an input image is to have; None where the server takes any."""
+    """Return width and height that an input image is to have; None where the server takes any."""
     request, model = config.request, config.model
     if not isinstance(request, VideoRequest) or not isinstance(model, VideoModel):
         return None
@@ -294,7 +294,7 @@ def _overrides(request: VideoRequest | ImageRequest) -> Iterator[Problem]:
 
 
 def _misfits(config: RunConfig) -> Iterator[Problem]:
-    """Keys that the operation has no place for, and that would otherwise be left out in silence."""
+    """Yield keys that the operation has no place for, and that would otherwise be left out silently."""
     request = config.request
     if isinstance(request, VideoRequest):
         yield from check_source(request)
@@ -355,7 +355,7 @@ def in_dialect(body: Body, dialect: Dialect) -> Body:
 
 
 def _packed(extra: Mapping[str, Any], fields: Container[str] | None) -> dict[str, Any]:  # Any: JSON values
-    """What the request has no field for, moved into the one that takes anything; elsewhere it would be ignored."""
+    """Return what the request has no field for, moved into the one that takes anything; else it would be ignored."""
     if fields is None:
         return dict(extra)
     known = {key: value for key, value in extra.items() if key in fields}

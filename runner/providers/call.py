@@ -1,4 +1,4 @@
-"""A call in the words of an error message: where it went, what it asked for, what its failing means."""
+"""Describe a call in the words of an error message: where it went, what it asked for, what its failure means."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Place:
 
     @property
     def host(self) -> str:
-        """Host and port."""
+        """Return host and port."""
         return urlsplit(self.endpoint).netloc or self.endpoint
 
     @property

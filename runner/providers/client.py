@@ -42,7 +42,7 @@ PLAIN = {"Accept-Encoding": "identity"}
 
 
 class ResponseHook:
-    """An HTTP client's hook for responses, before their bodies are read; `answered` says whether there was one."""
+    """Check responses before their bodies are read; `answered` says whether there was one."""
 
     def __init__(self, redact: Callable[[str], str]) -> None:
         self._redact = redact
@@ -157,7 +157,7 @@ class _Unpacked(httpx2.AsyncByteStream):
 
 class _Bounded(httpx2.AsyncByteStream):
     def __init__(self, stream: httpx2.AsyncByteStream, limit: int, deadline: float | None) -> None:
-        """`deadline` in the event loop's time."""
+        """Take the `deadline` in the event loop's time."""
         self._stream = stream
         self._limit = limit
         self._deadline = deadline
@@ -188,7 +188,7 @@ _SHORTEST = 8
 
 
 class CredentialAuth(httpx2.Auth):
-    """Puts the credential and the configured headers on each request to the endpoint, and nothing in their places.
+    """Put the credential and the configured headers on each request to the endpoint, and nothing in their places.
 
     They are on the request only while that is under way: exceptions and responses keep their request, and whoever logs
     them would log the key. A 401 was refused before any work, so that asking once more with a renewed credential pays
@@ -226,7 +226,7 @@ class CredentialAuth(httpx2.Auth):
 
 
 class Secretive(Protocol):
-    """Something that knows words that must not be shown."""
+    """Know words that must not be shown."""
 
     def secrets(self) -> tuple[str, ...]:
         """Return those words."""
@@ -280,7 +280,7 @@ def http_client(
     response_hook: ResponseHook,
     transport: httpx2.AsyncBaseTransport | None,
 ) -> httpx2.AsyncClient:
-    """The one connection pool of an endpoint; it never follows a redirect by itself, which could take a key along."""
+    """Return an endpoint's one connection pool; it follows no redirect by itself, which could take a key along."""
     hide_queries()
     connections = config.max_concurrent_requests + _SPARE_CONNECTIONS
     limits = httpx2.Limits(
@@ -339,7 +339,7 @@ def _timeout(config: EndpointConfig) -> httpx2.Timeout:
 
 
 class AmbientHeaders:
-    """The headers of OPENAI_CUSTOM_HEADERS, which the SDK would send to every server; they are secrets here."""
+    """Hold the headers of OPENAI_CUSTOM_HEADERS, which the SDK would send to every server; they are secrets here."""
 
     def __init__(self) -> None:
         lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
@@ -414,7 +414,7 @@ def _quiet(method: object) -> Any:  # Any: a method of any signature; callers se
 
 
 class QuietVideos(AsyncVideos):
-    """`client.videos` whose methods do the same and warn of nothing."""
+    """Do what `client.videos` does, without its warnings."""
 
     create = _quiet(AsyncVideos.create)
     retrieve = _quiet(AsyncVideos.retrieve)
@@ -433,7 +433,7 @@ ADDRESSES = "runner_addresses"
 
 
 class PinnedTransport(httpx2.AsyncBaseTransport):
-    """Connects to the addresses that a request brings, so that no name is looked up a second time.
+    """Connect to the addresses that a request brings, so that no name is looked up a second time.
 
     The name stays in the Host header, and is what the certificate is checked against.
     """

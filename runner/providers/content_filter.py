@@ -1,4 +1,4 @@
-"""What a content filter took offence at, wherever in an answer it says so, and in whatever words."""
+"""Read what a content filter objected to, wherever in an answer it says so, and in whatever words."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _JWT = re.compile(r"^eyJ[\w-]+={0,2}\.[\w-]+={0,2}\.[\w-]*={0,2}$")
 
 
 class Credential(Protocol):
-    """Something that signs requests; it may fetch and renew what it signs with."""
+    """Sign requests; it may fetch and renew what it signs with."""
 
     @property
     def header(self) -> Header:
@@ -48,7 +48,7 @@ class Credential(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentCredential:
-    """A key or token as it stood in the environment; it cannot be renewed."""
+    """Hold a key or token as it stood in the environment; it cannot be renewed."""
 
     header: Header
     source: str
@@ -67,18 +67,18 @@ class EnvironmentCredential:
 
 @dataclass(frozen=True, slots=True)
 class NoCredential:
-    """For servers that ask for no key: requests go out without one."""
+    """Send requests without a key, to servers that ask for none."""
 
     header: Header = "Authorization"
     source: str = ""
 
     async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
-        """Nothing."""
+        """Return nothing."""
         del refused
         return None
 
     def secrets(self) -> tuple[str, ...]:
-        """None."""
+        """Return none."""
         return ()
 
 

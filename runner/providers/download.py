@@ -42,7 +42,7 @@ _CLOCKS = 300.0
 
 
 class Download:
-    """The body of an HTTP response that was not read yet."""
+    """Read the body of an HTTP response that was not read yet."""
 
     def __init__(self, response: httpx2.Response, translate: Translate) -> None:
         self._response = response
@@ -102,7 +102,7 @@ class Download:
 
 
 class TextFile:
-    """A file that stood in an answer as base64, or a data URL; whoever checks it decodes it."""
+    """Hold a file that stood in an answer as base64, or a data URL; whoever checks it decodes it."""
 
     media_type = None
     length = None
@@ -182,7 +182,7 @@ def _end(asked: Mapping[str, str], name: str) -> float | None:
 
 
 class FileClient:
-    """Opens files at addresses that a server or a user names.
+    """Open files at addresses that a server or a user names.
 
     On the endpoint itself they are asked for with its key and headers; elsewhere by clients of their own, which have
     neither, keep no cookies, and connect only to what `Reach` has found to be allowed.

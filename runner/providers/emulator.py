@@ -19,7 +19,7 @@ _KEY = EnvironmentCredential("Authorization", "the emulator, which takes any key
 
 
 class EmulatorProvider(SDKProvider):
-    """A server of ours on a free port of this machine; its jobs outlive it in the state file."""
+    """Start a server of ours on a free port of this machine; its jobs outlive it in the state file."""
 
     def __init__(
         self, config: EmulatorConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None

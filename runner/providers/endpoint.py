@@ -62,7 +62,7 @@ def resolve(provider: ProviderConfig) -> EndpointAddress:
 
 
 def split(url: str) -> SplitResult:
-    """The parts of an absolute http(s) URL; raises `ValueError` saying what is wrong, never repeating a password."""
+    """Return the parts of an absolute http(s) URL; raises `ValueError` with the reason, never with a password."""
     if any(letter.isspace() or not letter.isprintable() for letter in url):
         raise ValueError("contains white space or control characters")
     try:
@@ -89,7 +89,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def origin(parts: SplitResult) -> str:
-    """`scheme://host[:port]` in lower case, without a default port, user or password."""
+    """Return `scheme://host[:port]` in lower case, without a default port, user or password."""
     host = (parts.hostname or "").lower()
     host = f"[{host}]" if ":" in host else host
     scheme = parts.scheme.lower()
@@ -314,7 +314,7 @@ def _check_proxy(proxy: Proxy) -> Iterator[Problem]:
 
 
 def _check_authorities() -> Problem | None:
-    """What is wrong with SSL_CERT_FILE or SSL_CERT_DIR; the first one that is set counts, as in the HTTP client."""
+    """Return what is wrong with SSL_CERT_FILE or SSL_CERT_DIR; the first that is set counts, as in the HTTP client."""
     file, directory = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
     if file:
         reason = _unusable(Path(file))

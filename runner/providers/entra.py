@@ -48,7 +48,7 @@ class _Token:
 
 
 class EntraCredential:
-    """Signs with tokens of an azure-identity credential, fetched once for all requests and renewed before they expire.
+    """Sign with tokens of an azure-identity credential, fetched once for all requests and renewed before they expire.
 
     The credential is a synchronous one, in a thread: the asynchronous ones need aiohttp, a second HTTP stack for one
     request an hour. `get_bearer_token_provider` cannot be told that a token was refused, nor which tenant to ask.

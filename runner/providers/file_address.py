@@ -90,7 +90,7 @@ async def look_up(host: str, port: int) -> Sequence[str]:
 
 
 class Reach:
-    """What a server at `home` may name; `resolve` looks names up (None: no name is looked up)."""
+    """Decide what a server at `home` may name; `resolve` looks names up (None: no name is looked up)."""
 
     def __init__(self, home: str, resolve: Resolve | None = look_up) -> None:
         self._home = _parsed(home)

@@ -1,4 +1,4 @@
-"""The answer to an image request that comes as a stream: partial images, then the finished one."""
+"""Read the answer to an image request that comes as a stream: partial images, then the finished one."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ _GOOD_CODES = _NOTHING - {"false"} | {"100", "1000", "10000", "20000", "00000", 
 
 
 class _Level:
-    """An object of an answer: the outermost one, or one that it wraps up."""
+    """Hold an object of an answer: the outermost one, or one inside it."""
 
     def __init__(self, raw: dict[str, Any]) -> None:  # Any: JSON
         self.raw = raw
@@ -138,7 +138,7 @@ class _Level:
 
     @cached_property
     def word(self) -> str | None:
-        """Its word for the job's state."""
+        """Return its word for the job's state."""
         for name in _STATES:
             value = self.values.get(name)
             if isinstance(value, dict):
@@ -257,7 +257,7 @@ def _levels(value: object, job_id: str | None = None, depth: int = 0) -> Iterato
 
 
 def _telling(levels: Sequence[_Level], job_id: str | None) -> _Level | None:
-    """The object that tells of the job: by its name, else by its state, else by the name of the request alone."""
+    """Return the object that tells of the job: by its name, else by its state, else by the request's name alone."""
     named = [level for level in levels if level.name is not None]
     if job_id is not None:
         exact = [level for level in named if level.name == job_id and level.word is not None]
@@ -294,7 +294,7 @@ def _bad_code(level: _Level) -> bool:
 
 
 def _reason(levels: Sequence[_Level], level: _Level, status: JobStatus) -> tuple[str | None, str | None]:
-    """Code and message of what went wrong with a job, if anything did; one that is completed may say so too."""
+    """Return code and message of what went wrong with a job, if anything did; a completed one may say so too."""
     ended_badly = status.terminal and status is not JobStatus.COMPLETED
     errors = [error for each in (level, *levels) if (error := each.get(_ERRORS)) is not None]
     known = [each.values[name] for each in (level, *levels) for name in _ERRORS if name in each.values]

@@ -113,7 +113,7 @@ def _parts(text: str) -> Iterator[str]:
 
 
 class _Events:
-    """Lines of a stream on their way to whole events."""
+    """Gather lines of a stream into whole events."""
 
     def __init__(self) -> None:
         self._data: list[str] = []
@@ -196,7 +196,7 @@ def _whole_number(digits: str) -> int | str:
 
 
 def _harmless(value: Any, redact: Callable[[str], str]) -> bool:  # Any: JSON
-    """Whether `kept` would change nothing, found out in one search of all strings: lists of jobs hold thousands."""
+    """Return whether `kept` would change nothing, by one search of all strings: lists of jobs hold thousands."""
     strings: list[str] = []
     if not _gather(value, strings, 0):
         return False
@@ -280,7 +280,7 @@ def excerpt(page: str, limit: int = 160) -> str:
 
 
 def one_line(text: str, limit: int = 600) -> str:
-    """`text` without line breaks and control characters, cut to `limit` characters."""
+    """Return `text` without line breaks and control characters, cut to `limit` characters."""
     printable = text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
     joined = " ".join(printable.split())
     return joined if len(joined) <= limit else joined[: limit - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""OpenAI, and servers that speak its protocol exactly or in their own way: vLLM-Omni, SGLang, a LiteLLM gateway."""
+"""Speak to OpenAI, and to servers that speak its protocol exactly or in their own way."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .sdk import SDKProvider
 
 
 class OpenAIProvider(SDKProvider):
-    """The API as OpenAI documents it; the key travels as `Authorization: Bearer`."""
+    """Use the API as OpenAI documents it; the key travels as `Authorization: Bearer`."""
 
     def __init__(
         self, config: OpenAIConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
@@ -29,7 +29,7 @@ class OpenAIProvider(SDKProvider):
 
 
 class CompatibleProvider(SDKProvider):
-    """What differs is the dialect's; the key, where there is one, travels as `Authorization: Bearer`."""
+    """Use the API as the dialect says; the key, where there is one, travels as `Authorization: Bearer`."""
 
     def __init__(
         self, config: CompatibleConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None

@@ -1,4 +1,4 @@
-"""Whether an endpoint can be used, judged from config and environment alone."""
+"""Check whether an endpoint can be used, from config and environment alone."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def _host(provider: Keyed) -> str | None:
 
 
 def _shown(url: str) -> str:
-    """`url` without its query, which may hold a secret."""
+    """Return `url` without its query, which may hold a secret."""
     text = url.partition("?")[0]
     return text if len(text) <= 80 else text[:79] + "…"
 

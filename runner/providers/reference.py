@@ -47,7 +47,7 @@ class File:
 
     @property
     def part(self) -> FilePart:
-        """As the SDK sends it."""
+        """Return the file as the SDK sends it."""
         return self.name, self.content, self.media_type
 
     @property
@@ -64,7 +64,7 @@ class Remote(File):
 
     @property
     def part(self) -> FilePart:
-        """Nothing that could be sent."""
+        """Return nothing that could be sent."""
         raise ConfigError("the image lies at an address, and an edit uploads it", hint="download it and give its path")
 
     @property
@@ -84,7 +84,7 @@ Reference = File | Address
 
 
 def read(text: str, size: int = -1) -> Reference:
-    """The image that a config names, or its first `size` bytes; raises `ConfigError` saying why it cannot be one."""
+    """Return the image that a config names, or its first `size` bytes; raises `ConfigError` with the reason if none."""
     scheme = urlsplit(text).scheme.lower() if "://" in text or text[:5].lower() == "data:" else ""
     if scheme in ("http", "https"):
         return Address(text)

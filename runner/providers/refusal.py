@@ -1,4 +1,4 @@
-"""An endpoint's refusal as the error that says what happened and what to type next."""
+"""Turn an endpoint's refusal into the error that says what happened and what to type next."""
 
 from __future__ import annotations
 

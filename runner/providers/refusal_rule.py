@@ -20,7 +20,7 @@ from .call import Call
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A refusal, known by a code or by words of its message.
+    """Describe a refusal, known by a code or by words of its message.
 
     `what` and `hint` may name {host}, {action}, {model}, {endpoint}, {source}, where the credential came from, and
     {model_key}, the key by which the model is chosen there.

@@ -1,4 +1,4 @@
-"""From a provider's config to the provider; each kind is imported only when it is used."""
+"""Make a provider from its config; each kind is imported only when it is used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all providers share that are reached through the openai SDK."""
+"""Hold what all providers share that are reached through the openai SDK."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class SDKProvider:
-    """An endpoint that speaks OpenAI's API; subclasses say where it is and how it differs."""
+    """Reach an endpoint that speaks OpenAI's API; subclasses say where it is and how it differs."""
 
     def __init__(
         self,
@@ -244,7 +244,7 @@ class SDKProvider:
             await content.aclose()
 
     async def ask(self, path: str, action: str, **query: str) -> Reply:
-        """GET `path` below the API's root, whatever it answers; for the doctor."""
+        """Send GET `path` below the API's root, and return whatever it answers; for the doctor."""
         await self._ready()
         call = Call(self._place, action)
         options: RequestOptions = {"params": query, "timeout": _ASK_SECONDS}
@@ -299,7 +299,7 @@ class SDKProvider:
         return await _opened(send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON))
 
     def _made_all_the_same(self, response: httpx2.Response, body: Body) -> Job | None:
-        """The job that was made although the answer is no success: a redirect to it, or an error with it as its body.
+        """Return the job that was made although the answer is a redirect to it, or an error with it as its body.
 
         A redirect is never followed: some would repeat the request.
         """
@@ -376,7 +376,7 @@ class SDKProvider:
     async def _first_of(
         self, named: Sequence[str], call: Call, error: RunnerError, *, picture: bool = False, follow: int = 1
     ) -> Download | TextFile:
-        """The first of several files that can be opened; raises what the likeliest met, or `error` if none is named."""
+        """Return the first of several files that opens; raises the likeliest error, or `error` if none is named."""
         met: list[RunnerError] = []
         for text in named:
             if holds_file(text):

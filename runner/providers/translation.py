@@ -160,7 +160,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """`error` and all that led to it; anyio groups one failure per address it tried."""
+    """Yield `error` and all that led to it; anyio groups one failure per address it tried."""
     while error is not None:
         yield error
         if isinstance(error, BaseExceptionGroup):
@@ -274,7 +274,7 @@ def _meaning(
 
 
 def _refused_with(answer: Answer, code: str | None) -> int | None:
-    """The HTTP status that the error in a success should have had, if it says for certain that nothing was created."""
+    """Return the HTTP status that the error in a success should have had, if it is certain that nothing was created."""
     words = (plain(str(word)) for word in (code, answer.code, answer.type) if word)
     return next((_REFUSING[word] for word in words if word in _REFUSING), None)
 

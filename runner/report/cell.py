@@ -128,7 +128,7 @@ def _money(result: Result) -> dict[str, object]:
 
 
 def _nothing(_: Artifact) -> None:
-    """No file is taken into the page."""
+    """Take no file into the page."""
 
 
 def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
@@ -169,7 +169,7 @@ def _segment(name: str) -> str:
 
 
 class RelativePaths:
-    """A directory from which paths are told."""
+    """Return paths relative to a directory."""
 
     def __init__(self, directory: Path) -> None:
         self._here = os.getcwd()  # noqa: PTH109 - all of it is done for each of thousands of runs, and pathlib is slow

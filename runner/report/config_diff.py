@@ -1,4 +1,4 @@
-"""The leaves of runs' configs by dotted key: what all runs have in common, and what each has of its own."""
+"""Compare runs' configs by dotted key: what all have in common, and what each has of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SIMPLE = (bool, int, str, type(None))
 
 
 class ConfigDiff:
-    """The leaves of many configs, of which only those fields are looked into that differ."""
+    """Compare many configs; only fields that differ are looked into."""
 
     def __init__(self, configs: Sequence[RunConfig]) -> None:
         self._first = _leaves(configs[0]) if configs else {}
@@ -50,7 +50,7 @@ def _unlike(one: Leaves, other: Leaves) -> Iterator[str]:
 
 
 def _differing_fields(configs: Sequence[RunConfig]) -> dict[str, list[str]]:
-    """Section to its fields that are not the same in all configs; a section without fields is its own."""
+    """Return, by section, the fields that are not the same in all configs; a section without fields is its own."""
     found: dict[str, dict[str, None]] = {}
     for config in configs[1:]:
         for section in RunConfig.model_fields:

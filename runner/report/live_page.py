@@ -83,7 +83,7 @@ def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
 
 
 def not_written(directory: Path, error: Exception) -> Problem:
-    """That a sweep's page is not up to date, and why."""
+    """Return the warning that a sweep's page is not up to date, and why."""
     again = command("report", directory)
     hint = f"no run is touched by that; {again} makes the page again"
     return Problem("", f"{directory / NAME} is not up to date: {error}", hint, "warning")
@@ -91,7 +91,7 @@ def not_written(directory: Path, error: Exception) -> Problem:
 
 @dataclass(slots=True)
 class RunUpdate:
-    """The last event, and when each status was reached (Unix seconds)."""
+    """Hold the last event, and when each status was reached (Unix seconds)."""
 
     event: Event
     times: dict[str, float] = field(default_factory=dict)
@@ -136,7 +136,7 @@ HEARTBEAT = 20.0
 
 
 class LivePage:
-    """Writes the page again with whatever has changed."""
+    """Write the page again with whatever has changed."""
 
     def __init__(self, directory: Path, runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> None:
         now = time.time()
@@ -205,7 +205,7 @@ class LivePage:
 
 
 def _known(run: Run) -> Result | None:
-    """What became of the run so far; of one that is gone on with a copy, as the engine changes its own in place."""
+    """Return the run's result so far; a copy for a resumed run, as the engine changes its own in place."""
     if run.earlier is None or not run.open:
         return run.earlier
     earlier = run.earlier
@@ -234,7 +234,7 @@ _BEFORE_JOBS = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING})
 
 
 class LivePageThread:
-    """Observes a sweep's runs, and keeps its page in a thread of its own from when the first is submitted.
+    """Observe a sweep's runs, and keep its page in a thread of its own from when the first is submitted.
 
     What goes wrong with the page is said once, at the end, and never touches a run.
     """
@@ -249,7 +249,7 @@ class LivePageThread:
         interval: float = INTERVAL,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`earlier` runs of the sweep stand before its present `runs`; `interval` is in seconds.
+        """Take the sweep's `earlier` runs, which stand before its present `runs`; `interval` is in seconds.
 
         Unless it is `wanted`, nothing is done.
         """

@@ -49,10 +49,10 @@ class Heading:
 
 
 class Shell:
-    """The page without its data, made once for every copy of it that is written."""
+    """Hold the page without its data, made once for every copy of it that is written."""
 
     def __init__(self, title: str) -> None:
-        """Raises `RunnerError` where Jinja is missing."""
+        """Render the page's frame; raises `RunnerError` where Jinja is missing."""
         mark = f"data-{secrets.token_hex(16)}"
         text = _template().render(title=title, data=mark)
         head, _, tail = text.partition(mark)
@@ -99,7 +99,7 @@ def page_data(heading: Heading, cells: Iterable[str], totals: dict[str, object])
 
 
 def encoded_json(value: object) -> str:
-    """JSON as it may stand in a `<script>`: ASCII, without what could end it; what is no JSON number is null."""
+    """Return JSON as it may stand in a `<script>`: ASCII, without what could end it; what is no JSON number is null."""
     try:
         text = _JSON.encode(value)
     except ValueError:
@@ -138,14 +138,14 @@ class LeftOut(Enum):
 
 
 class Embedding:
-    """Takes files in while they fit; what is too large or gone stays a link.
+    """Take files in while they fit; what is too large or gone stays a link.
 
     Attributes:
         left_out: how many files stay links, by the reason.
     """
 
     def __init__(self, results: Sequence[Result], *, each: int = EACH, total: int = TOTAL) -> None:
-        """Room for the posters of all `results` is kept back from the videos of the first."""
+        """Reserve room for the posters of all `results`, so that the first videos do not take it."""
         self._each = each
         posters = sum(artifact.bytes for result in results for artifact in result.artifacts if artifact.path == POSTER)
         self._room = {True: min(total, posters), False: max(0, total - posters)}

@@ -34,7 +34,7 @@ SWEEP = "sweep"
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """Axes as the page has them, for each run its index on each of them, and what tells it from its siblings."""
+    """Hold the page's axes, each run's index on each of them, and what tells it from its siblings."""
 
     axes: list[dict[str, Any]]  # Any: JSON
     places: list[list[int | None]]
@@ -126,10 +126,10 @@ Cell = dict[str, Any]
 
 
 class PageModel:
-    """The runs of one page. A run's `position` is its place among all of them."""
+    """Hold the runs of one page. A run's `position` is its place among all of them."""
 
     def __init__(self, sweeps: Sequence[RunGroup], directory: Path, budgets: Sequence[Budget]) -> None:
-        """`directory` is the page's, to which all addresses are relative; `budgets` has each sweep's."""
+        """Take the page's `directory`, to which all addresses are relative, and each sweep's budget."""
         # Without their runs' results, which are another moment's: only a `PageState` has any.
         self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
         self.budgets = budgets
@@ -176,7 +176,7 @@ class PageModel:
 
 
 class PageState:
-    """What is known of a page's runs at one moment."""
+    """Hold what is known of a page's runs at one moment."""
 
     def __init__(
         self, page_model: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
@@ -224,7 +224,7 @@ class PageState:
         return (self.cell(position, embedding) for position in range(len(self._results)))
 
     def cell(self, position: int, embedding: Embedding | None = None) -> Cell:
-        """One run."""
+        """Return one run."""
         result, owner = self._results[position], self._page_model.owners[position]
         busy = owner in self._busy
         place = self._page_model.place(position)

@@ -133,7 +133,7 @@ def result_rows(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[Ro
 
 
 class _Rows:
-    """Rows that are made when they are asked for: those of ten thousand runs take as much memory as the runs."""
+    """Make rows when they are asked for: those of ten thousand runs take as much memory as the runs."""
 
     def __init__(self, directory: Path, runs: Sequence[tuple[Path, Result]]) -> None:
         self._directory = directory

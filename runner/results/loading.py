@@ -1,4 +1,4 @@
-"""`runner.load_sweep`: a sweep's results as typed objects, for notebooks and scripts."""
+"""Load a sweep's results as typed objects, for notebooks and scripts: `runner.load_sweep`."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class RunRecord:
 
     @property
     def cost_usd(self) -> float | None:
-        """US dollars by the usage that the provider told, else by list price; None if nobody knows."""
+        """Return US dollars by the usage that the provider told, else by list price; None if nobody knows."""
         cost = self.result.cost
         return cost.estimated_usd if cost.actual_usd is None else cost.actual_usd
 
@@ -86,7 +86,7 @@ class RunRecord:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """The runs of a sweep, or the one of a run's directory; a notebook shows them as a grid of pictures.
+    """Hold the runs of a sweep, or the one of a run's directory; a notebook shows them as a grid of pictures.
 
     Attributes:
         directory: absolute.
@@ -106,7 +106,7 @@ class Sweep:
         return totals(results, groups, results[0].config.budget.max_usd if results else None)
 
     def to_pandas(self) -> pd.DataFrame:
-        """One row a run with the columns of results.csv, typed, the artifact's and the run's path absolute.
+        """Return one row a run with the columns of results.csv, typed, the artifact's and the run's path absolute.
 
         Raises `ConfigError` where pandas is not installed.
         """

@@ -1,4 +1,4 @@
-"""What runs have cost, in the closing lines, and how to go on where a budget has stopped them."""
+"""Tell what runs have cost, in the closing lines, and how to resume where a budget has stopped them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _FREE = "emulator"
 
 
 def money(results: Sequence[Result]) -> str:
-    """Cost, estimate, budget and savings on one line; emulated money is never called a cost."""
+    """Return cost, estimate, budget and savings on one line; emulated money is never called a cost."""
     return " · ".join([*_paid(results), *_emulated(results), *_budget(results), *_saved(results)])
 
 
@@ -24,7 +24,7 @@ def cost(result: Result) -> float | None:
 
 
 def charged(result: Result) -> str:
-    """What the run adds to the sum, or would at list price where it is emulated; nothing where nothing was sent."""
+    """Return what the run adds to the sum, or would at list price if emulated; nothing where nothing was sent."""
     if result.reused_from is not None:
         return "reused"
     if not _sent(result):
@@ -107,7 +107,7 @@ def _sent(result: Result) -> bool:
 
 
 def _costs(result: Result) -> list[float | None]:
-    """What each request to a provider that takes money may have cost; what lost its answer or failed included."""
+    """Return what each request to a paid provider may have cost; lost and failed ones included."""
     real: list[float | None] = [each.usd for each in result.attempts if each.provider != _FREE]
     return real if real and None not in real else [cost(result)]
 

@@ -1,4 +1,4 @@
-"""What a notebook shows of a sweep and of a run: pictures in the page itself, what strangers wrote as text."""
+"""Show a sweep and a run in a notebook: pictures in the page itself, what strangers wrote as text."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def _embedded(directory: Path, artifact: Artifact) -> str | None:
 
 
 def _text(text: str) -> str:
-    """Escaped, and cut to a readable length."""
+    """Return text escaped and cut to a readable length."""
     short = text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
     safe = short.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
     return html.escape(safe)
@@ -117,7 +117,7 @@ def _isolated(text: str) -> str:
 
 
 def own_file(directory: Path, artifact: Artifact, *, within: Path | None = None) -> Path | None:
-    """The media file of a run; None if it is gone, is no media, or lies elsewhere, as outside of its sweep's directory.
+    """Return a run's media file; None if it is gone, is no media, or lies outside of its sweep's directory.
 
     A directory may come from anyone: neither its records nor a link in it take another file into a page.
     """

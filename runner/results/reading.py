@@ -1,4 +1,4 @@
-"""Directories as runs with their results: from a ledger where there is one, else from `result.json`."""
+"""Read directories as runs with their results: from a ledger where there is one, else from `result.json`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SWEEP = "multirun.yaml"
 
 @dataclass(frozen=True, slots=True)
 class RunGroup:
-    """Runs that are shown together.
+    """Hold runs that are shown together.
 
     Attributes:
         directory: what they lie in, as the user would type it.
@@ -105,7 +105,7 @@ def sweep_at(directory: Path) -> RunGroup:
 
 
 def runs_in(directories: Iterable[Path]) -> tuple[list[Found], list[ConfigError]]:
-    """What is known of runs that have a directory each, and why the rest could not be read; some may not be begun."""
+    """Return what is known of runs with a directory each, and why others could not be read."""
     found: list[Found] = []
     unreadable: list[ConfigError] = []
     for directory in directories:

@@ -59,7 +59,7 @@ def totals(
 
 
 def _sum(amounts: Iterable[float | None]) -> float | None:
-    """Of what is known; None if nothing is."""
+    """Return the sum of what is known; None if nothing is."""
     known = [amount for amount in amounts if amount is not None]
     return round(sum(known), 6) if known else None
 

@@ -1,4 +1,4 @@
-"""What tells the runs of a sweep from one another."""
+"""Find what tells the runs of a sweep from one another."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Varying:
     rows: tuple[tuple[Any, ...], ...]  # Any: values of a config
 
     def label(self, row: int) -> str:
-        """One run's parameters on one line."""
+        """Return one run's parameters on one line."""
         return " ".join(
             f"{key.removeprefix('request.')}={value}" for key, value in zip(self.keys, self.rows[row], strict=True)
         )

@@ -1,1 +1,1 @@
-"""Many runs from one command: composed once each, checked together, launched together."""
+"""Run many runs from one command: composed once each, checked together, launched together."""

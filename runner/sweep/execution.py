@@ -51,13 +51,13 @@ class _Page:
 
 
 class RunLog:
-    """An observer that appends to the log of the event's run, in a thread: opening a file may wait for the disk.
+    """Append to the log of the event's run, in a thread: opening a file may wait for the disk.
 
     The line of a passing status waits for the next one. At the end of the `with` block all lines are written.
     """
 
     def __init__(self, pause: float = _PAUSE) -> None:
-        """`pause` in seconds between two rounds of writing."""
+        """Take the `pause` in seconds between two rounds of writing."""
         self._pause = pause
         self._pages: dict[int, _Page] = {}
         self._due: dict[Path, _Page] = {}
@@ -261,7 +261,7 @@ def _budget_tracker(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]])
 
 
 class _Engine:
-    """The engine with what this execution gives it."""
+    """Run the engine with what this execution gives it."""
 
     def __init__(self, store: LedgerStore, observer: Observer, budget_tracker: BudgetTracker, directory: Path) -> None:
         self._store = store
@@ -304,7 +304,7 @@ class _Engine:
         return total
 
     def _claimed(self, runs: Sequence[Run]) -> OtherRuns:
-        """What is of this directory's other runs and of other sweeps; the jobs of `runs` the engine knows itself."""
+        """Return what belongs to this directory's other runs and to other sweeps, but for the jobs of `runs`."""
         begun = min([self._began, *(run.earlier.begun for run in runs if run.earlier is not None)])
         return jobs_elsewhere(self._directory, begun - _CLOCKS).also(self._store.job_ids())
 
@@ -320,7 +320,7 @@ def _add(total: Outcome, batch: Sequence[Run], going: Sequence[Run], outcome: Ou
 
 
 def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[tuple[ProviderConfig, str | None]]:
-    """The endpoints where an error ended submitting that every other run there would meet too, or with that model."""
+    """Return the endpoints where an error ended submitting that all other runs, or those of the model, would meet."""
     ends = zip(runs, outcome.results, outcome.errors, strict=False)
     return {
         (run.config.provider, run.config.sent_model if isinstance(error, ModelNotFoundError) else None)

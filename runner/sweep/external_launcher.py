@@ -1,4 +1,4 @@
-"""A launcher that is not ours: what it cannot keep to, and which of a sweep's runs it never came to."""
+"""Check what an external launcher cannot keep to, and which of a sweep's runs it did not start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Hydra's sweepers and callbacks get back for a run, without its config in memory until it is asked for."""
+"""Return runs to Hydra's sweepers and callbacks without their config in memory until it is asked for."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class NotFinishedError(RunnerError):
 
 
 class LazyJobReturn(JobReturn):
-    """A `JobReturn` whose `cfg` and `hydra_cfg` are composed again on access."""
+    """Compose a `JobReturn`'s `cfg` and `hydra_cfg` again on access."""
 
     def __init__(self, run: Run, compose: Compose, status: JobStatus, value: float | RunnerError | None) -> None:
         self._index = run.index
@@ -52,13 +52,13 @@ class LazyJobReturn(JobReturn):
 
     @property
     def hydra_cfg(self) -> DictConfig:  # type: ignore[override]  # as above
-        """Hydra's own config, under the key `hydra`."""
+        """Return Hydra's own config, under the key `hydra`."""
         config = self._compose()
         OmegaConf.set_readonly(config.hydra, True)
         return copy.deepcopy(OmegaConf.masked_copy(config, "hydra"))
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: pickle's protocol
-        """Pickled as a plain JobReturn that holds everything, as Hydra's callbacks expect of it."""
+        """Pickle as a plain JobReturn that holds everything, as Hydra's callbacks expect of it."""
         fields = (self.overrides, self.cfg, self.hydra_cfg, self.working_dir, self.task_name, self.status)
         return JobReturn, (*fields, self._value)
 
@@ -90,7 +90,7 @@ def failure_of(result: Result | None) -> RunnerError:
 
 
 def exit_code(returns: object) -> int:
-    """0 if every run succeeded, else the gravest of its errors' codes; `returns` is what any sweeper returned."""
+    """Return 0 if every run succeeded, else the gravest error's code; `returns` is what any sweeper returned."""
     codes = {*_codes(returns)}
     return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
 

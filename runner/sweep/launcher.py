@@ -1,4 +1,4 @@
-"""Hydra's launcher: hands every run of a batch to the engine at once, in this process."""
+"""Launch every run of a batch at once, in this process, as Hydra's launcher."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class RunnerLauncher(Launcher):
-    """Executes the runs that `RunnerSweeper` planned, or plans and checks the batches of any other sweeper itself."""
+    """Execute the runs that `RunnerSweeper` planned, or plan and check the batches of any other sweeper itself."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class RunnerLauncher(Launcher):
 
     @property
     def planner(self) -> Planner:
-        """Plans this sweep's runs."""
+        """Return the planner of this sweep's runs."""
         if self._planner is None:
             self._planner = Planner(known(self.hydra_context).config_loader, known(self.config))
         return self._planner
@@ -140,7 +140,7 @@ def labelled(runs: Sequence[Run]) -> list[Run]:
 
 
 def _configure_logging(config: DictConfig) -> None:
-    """Once for all jobs; their log files are written by `RunLog`, which keeps none of them open."""
+    """Configure logging once for all jobs; their log files are written by `RunLog`, which keeps none of them open."""
     own = copy.deepcopy(config)
     configure_log(own.hydra.hydra_logging, own.hydra.verbose)
     logging = own.hydra.job_logging
@@ -158,7 +158,7 @@ def _configure_logging(config: DictConfig) -> None:
 
 
 class JobCallbacks:
-    """An observer that calls `on_job_start` when a run is submitted and `on_job_end` when it has ended.
+    """Call `on_job_start` when a run is submitted and `on_job_end` when it has ended.
 
     Each run has a shallow copy of every callback, so that what one stores on itself between the two calls is its
     run's; what they all refer to, such as a list or a client, stays shared, also with `on_multirun_end`.

@@ -1,4 +1,4 @@
-"""Building a ledger anew, after it was lost or damaged, from what the runs' directories and its remains tell."""
+"""Rebuild a lost or damaged ledger from what the runs' directories and its remains tell."""
 
 from __future__ import annotations
 

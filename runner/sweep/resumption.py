@@ -1,4 +1,4 @@
-"""Going on with runs that an earlier process has left, from their ledger alone."""
+"""Resume runs that an earlier process has left, from their ledger alone."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _NAMED = 3
 
 
 class _HeldError(ConfigError):
-    """Some runs could not go on as things are; the others have."""
+    """Raised when some runs could not go on as things are; the others have."""
 
     def __init__(self, findings: Sequence[Finding], total: int) -> None:
         held = len({finding.run for finding in findings})
@@ -185,7 +185,7 @@ def _not_paid_again(runs: Sequence[Run], results: Sequence[Result]) -> str:
 
 
 def _print_dry_run(runs: Sequence[Run]) -> None:
-    """What going on would pay; what exists is brought home for nothing."""
+    """Print what resuming would pay; what exists is collected for nothing."""
     left = payers(runs)
     before = spent((run.earlier for run in runs if run.earlier is not None), runs[0].config.budget)
     print_dry_run(runs, left=PlannedCost(left, before))
@@ -293,7 +293,7 @@ def _findings(runs: Sequence[Run]) -> list[Finding]:
 
 
 def _links(runs: Sequence[Run], owners: Mapping[Path, Ledger]) -> Iterator[Finding]:
-    """Runs that would be written to other files than their own: a directory from elsewhere may hold such links."""
+    """Yield runs that would write to other files than their own: a directory from elsewhere may hold such links."""
     for run in runs:
         if not run.open:
             continue
@@ -309,7 +309,7 @@ def _names_files(request: RequestConfig) -> bool:
 
 
 def _changed_inputs(runs: Sequence[Run]) -> Iterator[Finding]:
-    """Runs that would now be paid for something else than they were planned for: a file that they name is another."""
+    """Yield runs whose input file has changed since they were planned, so that they would pay for something else."""
     for run in runs:
         if run.open and run.pays and _names_files(run.config.request):
             with suppress(ConfigError):  # one that is gone has been said

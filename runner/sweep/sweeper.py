@@ -32,7 +32,7 @@ from .launcher import RunnerLauncher, dry_run, known
 
 
 class RunnerSweeper(Sweeper):
-    """The same expansion, `params` and `max_batch_size` as Hydra's basic sweeper, by whose config both are read."""
+    """Expand as Hydra's basic sweeper does, by whose config `params` and `max_batch_size` are read."""
 
     def __init__(self, max_batch_size: int | None) -> None:
         self.max_batch_size = max_batch_size
@@ -116,7 +116,7 @@ class RunnerSweeper(Sweeper):
 def _launch_elsewhere(
     launcher: Launcher, batches: Sequence[Sequence[Sequence[str]]], runs: Sequence[Run], directory: Path
 ) -> list[Sequence[JobReturn]]:
-    """Through another launcher, whose jobs each run the task function on their own."""
+    """Launch through an external launcher, whose jobs each run the task function on their own."""
     returns: list[Sequence[JobReturn]] = []
     first = 0
     for batch in batches:

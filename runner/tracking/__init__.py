@@ -1,4 +1,4 @@
-"""Recording runs where teams already look: MLflow, Weights & Biases."""
+"""Record runs where teams already look: MLflow, Weights & Biases."""
 
 from .tracker import Tracking, sweep_tracking, whole_tracking
 

@@ -1,4 +1,4 @@
-"""MLflow: a run a run, those of a sweep below a parent run."""
+"""Record in MLflow: one run for each run, a sweep's below a parent run."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _LONGEST_NAME, _LONGEST_PARAM, _LONGEST_TAG, _AT_ONCE = 250, 6000, 5000, 100
 
 
 class MlflowStore:
-    """An experiment at a tracking server, or in a database; raises whatever MLflow raises."""
+    """Record in an experiment at a tracking server, or in a database; raises whatever MLflow raises."""
 
     def __init__(
         self,

@@ -56,7 +56,7 @@ class Facts:
 
 
 class TrackingStore(Protocol):
-    """A place that keeps runs; used by one thread. Whatever a method raises ends the tracking and nothing else."""
+    """Keep runs at a tracking service; used by one thread. What a method raises ends the tracking and nothing else."""
 
     @property
     def place(self) -> str:
@@ -94,10 +94,10 @@ class TrackedRun(NamedTuple):
 
 
 class Register:
-    """One line an event, appended: a line that a crash cut short is one run that is recorded anew."""
+    """Append one line for each event: a line that a crash cut short is one run that is recorded anew."""
 
     def __init__(self, directory: Path, place: str) -> None:
-        """What the file in `directory` says of the store at `place`; raises `OSError` if it cannot be read."""
+        """Read what the file in `directory` says of the store at `place`; raises `OSError` if it cannot be read."""
         self._path = directory / NAME
         self._place = place
         self.parent: str | None = None
@@ -149,7 +149,7 @@ _MEASURES = ("bytes", "duration_seconds", "fps", "width", "height")
 
 
 def run_facts(result: Result, directory: Path, name: str, files: Files) -> Facts:
-    """One run; `directory` is its own, `name` what it is called."""
+    """Return one run's facts; `directory` is its own, `name` what it is called."""
     began, ended = _span(result)
     return Facts(
         name=_text(name),
@@ -179,7 +179,7 @@ def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence
 
 
 def params(*configs: RunConfig) -> dict[str, Value]:
-    """The leaves that the configs have in common by their dotted keys, credential-like ones masked; no empty ones."""
+    """Return what the configs have in common by dotted keys, credential-like values masked; no empty ones."""
     found = ConfigDiff(configs).shared.items()
     return {key: _plain(value) for key, value in found if value not in _EMPTY and key.partition(".")[0] not in HOW}
 
@@ -274,5 +274,5 @@ _KEY = re.compile(r"([?&][\w-]*(?:key|token|secret|password|sig)=)[^&\s]+", re.I
 
 
 def without_credentials(text: str) -> str:
-    """The text with what may be a credential masked in each address in it, as the libraries' errors quote them."""
+    """Return the text with possible credentials masked in each address in it, as libraries' errors quote them."""
     return _KEY.sub(r"\1***", _USER.sub("://***@", text))

@@ -28,11 +28,11 @@ _LONGER = 10
 
 
 class _LeftError(Exception):
-    """Nobody waits for the tracker any more."""
+    """Raised when nobody waits for the tracker any more."""
 
 
 class Tracker:
-    """An observer that must be closed.
+    """Observe runs and record their ends; must be closed.
 
     Ends of runs wait in a mailbox with room for one of each run. The first thing that goes wrong is the last that is
     tried, and is said once, at the end; `resume` sends what is missing.
@@ -44,7 +44,7 @@ class Tracker:
         directory: Path,
         config: MlflowTracking | WandbTracking,
     ) -> None:
-        """`open_store` calls what it is given before it asks a server: until then, all work is this machine's."""
+        """Take `open_store`, which calls its argument before it asks a server; before that, all work is local."""
         self._open = open_store
         self._directory = directory
         self._config = config
@@ -181,12 +181,12 @@ class Tracker:
                 del self._waiting[number]
 
     def _asks_server(self) -> None:
-        """From here on it is a server that gets on or does not."""
+        """Note that from here on a server has to make progress."""
         self._opening = False
         self._step()
 
     def _step(self) -> None:
-        """Something was done; `_LeftError` if nobody waits for more."""
+        """Note that something was done; raises `_LeftError` if nobody waits for more."""
         self._steps += 1
         if self._left:
             raise _LeftError
@@ -208,19 +208,19 @@ def _state(result: Result) -> str:
 
 
 class Tracking:
-    """The record of a directory's runs in a store, if their config asks for one.
+    """Record a directory's runs in a store, if their config asks for one.
 
     Must be closed, and only when the directory's lock is released: nothing that a user may want to do next waits for
     somebody's server. There is one tracker, over all batches: one that has failed is not tried again.
     """
 
     def __init__(self, directory: Path) -> None:
-        """`directory` is the sweep's, or the run's own where there is one run and no sweep."""
+        """Take the sweep's `directory`, or the run's own where there is one run and no sweep."""
         self._directory = directory
         self._tracker: Tracker | None = None
 
     def observer(self, runs: Sequence[Run]) -> Observer:
-        """What records the ends of these runs, be they all or one batch of them; the first ones' config counts."""
+        """Return what records the ends of these runs, all or one batch of them; the first ones' config counts."""
         config = runs[0].config.tracking
         if isinstance(config, NoTracking):
             return _ignore
@@ -235,11 +235,10 @@ class Tracking:
             self._tracker.close()
 
     def __enter__(self) -> Self:
-        """Be closed at the end of the block."""
+        """Return itself, to be closed at the end of the block."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close."""
         self.close()
 
 

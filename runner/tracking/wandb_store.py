@@ -1,4 +1,4 @@
-"""Weights & Biases: a run a run, those of a sweep in a group that has a run of its own."""
+"""Record in Weights & Biases: one run for each run, a sweep's in a group with a run of its own."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _NOT_A_NAME = re.compile(r"[^\w.-]", re.ASCII)
 
 
 class WandbStore:
-    """A project; raises whatever wandb raises."""
+    """Record in a project; raises whatever wandb raises."""
 
     def __init__(self, config: WandbTracking, asks_server: Callable[[], None] = lambda: None) -> None:
-        """Nothing is opened before the first run is; `asks_server` is called before a server is asked."""
+        """Take the project; a run opens at its first use, and `asks_server` is called before a server is asked."""
         import wandb
 
         asks_server()

@@ -1,3 +1,3 @@
-"""The operations of the API, one module for each kind of thing."""
+"""Serve the operations of the API, one module for each kind of thing."""
 
 __all__: list[str] = []

@@ -1,4 +1,4 @@
-"""The models that exist, the emulator's own ledger, and files behind image URLs."""
+"""Serve the models that exist, the emulator's own ledger, and files behind image URLs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _model(name: str) -> dict[str, object]:
 
 
 async def list_models(call: OperationCall) -> Response:
-    """`GET /models`."""
+    """Serve `GET /models`."""
     return JSONResponse({"object": "list", "data": [_model(name) for name in call.surface.models()]})
 
 
 async def retrieve_model(call: OperationCall) -> Response:
-    """`GET /models/{model}`."""
+    """Serve `GET /models/{model}`."""
     name = str(call.request.path_params["model"])
     if name not in call.surface.models():
         raise model_not_found(name)
@@ -42,6 +42,6 @@ async def media(call: OperationCall) -> Response:
 
 
 async def ledger(request: Request) -> Response:
-    """`GET /_emulator/ledger`: what was made, what it cost, which faults this process injected; without a key."""
+    """Serve `GET /_emulator/ledger`: what was made, what it cost, which faults were injected here; without a key."""
     emulator: Emulator = request.app.state.emulator
     return JSONResponse({**emulator.state.ledger(), "faults": dict(emulator.plan.injected)})

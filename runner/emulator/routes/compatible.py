@@ -42,7 +42,7 @@ def _job(call: OperationCall) -> Job:
 
 
 async def create(call: OperationCall) -> Response:
-    """`POST /videos`: any model, any size and length; what the model cannot do fails later."""
+    """Serve `POST /videos`: any model, any size and length; what the model cannot do fails later."""
     surface, settings = _surface(call), call.emulator.settings
     order = read_order(call.body, surface.manner, surface.models()[0])
     now = call.emulator.now()
@@ -88,7 +88,7 @@ async def _picture(call: OperationCall, order: OpenOrder) -> str | None:
 
 
 async def retrieve(call: OperationCall) -> Response:
-    """`GET /videos/{id}`; some servers tell a failure by the status too."""
+    """Serve `GET /videos/{id}`; some servers tell a failure by the status too."""
     job = _job(call)
     resource = await _resource(call, job)
     if call.fault is not None and call.fault.fault == "unknown_status":
@@ -120,7 +120,7 @@ async def _resource(call: OperationCall, job: Job) -> dict[str, object]:
 
 
 async def list_videos(call: OperationCall) -> Response:
-    """`GET /videos`; a gateway wants to be told of which backend."""
+    """Serve `GET /videos`; a gateway wants to be told of which backend."""
     named = call.request.query_params.get("custom_llm_provider") or call.request.headers.get("custom-llm-provider")
     if not _surface(call).manner.lists_freely and not named:
         raise Refusal(500, "litellm.InternalServerError: custom_llm_provider is required to list videos", code="500")
@@ -138,7 +138,7 @@ async def list_videos(call: OperationCall) -> Response:
 
 
 async def _list_of_backend(call: OperationCall, backend: str) -> Response:
-    """One page: a gateway passes on neither limit nor cursor, and names its backend's models in the ids."""
+    """Return one page: a gateway passes on neither limit nor cursor, and names its backend's models in the ids."""
     jobs, more = call.emulator.state.page(limit=videos.PAGE, after=None, newest_first=True)
     ids = [managed_id(backend, job.model, managed_parts(job.id)[-1]) for job in jobs]
     listed = [{**await _resource(call, job), "id": other} for job, other in zip(jobs, ids, strict=True)]
@@ -147,7 +147,7 @@ async def _list_of_backend(call: OperationCall, backend: str) -> Response:
 
 
 async def content(call: OperationCall) -> Response:
-    """`GET /videos/{id}/content`: only the video itself, and not where it was uploaded elsewhere."""
+    """Serve `GET /videos/{id}/content`: only the video itself, and not where it was uploaded elsewhere."""
     manner, variant = _surface(call).manner, call.request.query_params.get("variant")
     job = _job(call)
     status = job.status(call.emulator.now())
@@ -170,7 +170,7 @@ async def content(call: OperationCall) -> Response:
 
 
 async def delete(call: OperationCall) -> Response:
-    """`DELETE /videos/{id}`, where there is such a route."""
+    """Serve `DELETE /videos/{id}`, where there is such a route."""
     if not _surface(call).manner.deletes:
         raise Refusal(405, "Method Not Allowed")
     job = _job(call)
@@ -184,7 +184,7 @@ LONGEST_SIDE = 4096
 
 
 async def generate(call: OperationCall) -> Response:
-    """`POST /images/generations`."""
+    """Serve `POST /images/generations`."""
     manner = cast("CompatibleSurface", call.surface).manner
     fields = call.body.fields
     prompt = fields.get("prompt")

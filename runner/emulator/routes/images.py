@@ -1,4 +1,4 @@
-"""Operations that make images: generations and edits."""
+"""Serve the operations that make images: generations and edits."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def _order(call: OperationCall, *, editing: bool) -> tuple[ImageOrder, ImageRule
 
 
 async def generate(call: OperationCall) -> Response:
-    """`POST /images/generations`."""
+    """Serve `POST /images/generations`."""
     order, rules = _order(call, editing=False)
     return await _produce(call, order, rules, ())
 
 
 async def edit(call: OperationCall) -> Response:
-    """`POST /images/edits`."""
+    """Serve `POST /images/edits`."""
     order, rules = _order(call, editing=True)
     inputs = tuple(call.parameters.files("image"))
     if not inputs:

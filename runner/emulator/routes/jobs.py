@@ -1,4 +1,4 @@
-"""Operations that make video jobs: create, remix, edit, extend, and characters."""
+"""Serve the operations that make video jobs: create, remix, edit, extend, and characters."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ async def _picture(call: OperationCall, size: str) -> str | None:
 
 
 async def create(call: OperationCall) -> Response:
-    """`POST /videos`."""
+    """Serve `POST /videos`."""
     parameters = call.parameters
     parameters.allow("prompt", "model", "seconds", "size", "input_reference")
     prompt = _prompt(call)
@@ -80,7 +80,7 @@ def _finished(call: OperationCall, video_id: str) -> Job:
 
 
 async def remix(call: OperationCall) -> Response:
-    """`POST /videos/{id}/remix`."""
+    """Serve `POST /videos/{id}/remix`."""
     call.parameters.allow("prompt")
     prompt, source = _prompt(call), _finished(call, call.video_id)
     return _commit(call, prompt, source.model, source.seconds, source.size, source=source.id)
@@ -107,7 +107,7 @@ def _upload(call: OperationCall, content: bytes) -> tuple[str, int]:
 
 
 async def edit(call: OperationCall) -> Response:
-    """`POST /videos/edits`."""
+    """Serve `POST /videos/edits`."""
     call.parameters.allow("prompt", "video")
     prompt = _prompt(call)
     model, seconds, size, source = await _source(call)
@@ -115,7 +115,7 @@ async def edit(call: OperationCall) -> Response:
 
 
 async def extend(call: OperationCall) -> Response:
-    """`POST /videos/extensions`; `seconds` of the answer is the stitched total, only the new part is paid."""
+    """Serve `POST /videos/extensions`; the answer's `seconds` is the stitched total, only the new part is paid."""
     call.parameters.allow("prompt", "video", "seconds")
     prompt = _prompt(call)
     if not call.parameters.given("seconds"):
@@ -126,7 +126,7 @@ async def extend(call: OperationCall) -> Response:
 
 
 async def create_character(call: OperationCall) -> Response:
-    """`POST /videos/characters`."""
+    """Serve `POST /videos/characters`."""
     parameters = call.parameters
     parameters.allow("name", "video")
     name = parameters.text("name", longest=NAME_LIMIT)
@@ -140,7 +140,7 @@ async def create_character(call: OperationCall) -> Response:
 
 
 async def retrieve_character(call: OperationCall) -> Response:
-    """`GET /videos/characters/{id}`."""
+    """Serve `GET /videos/characters/{id}`."""
     character_id = str(call.request.path_params["character_id"])
     found = call.emulator.state.character(character_id)
     if found is None:

@@ -1,4 +1,4 @@
-"""Operations on video jobs that exist: retrieve, list, content, delete."""
+"""Serve the operations on video jobs that exist: retrieve, list, content, delete."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _job(call: OperationCall) -> Job:
 
 
 async def retrieve(call: OperationCall) -> Response:
-    """`GET /videos/{id}`."""
+    """Serve `GET /videos/{id}`."""
     job, now = _job(call), call.emulator.now()
     resource = job.resource(now)
     if call.fault is not None and call.fault.fault == "unknown_status":
@@ -38,7 +38,7 @@ def _hint(call: OperationCall, status: Status) -> dict[str, str] | None:
 
 
 async def delete(call: OperationCall) -> Response:
-    """`DELETE /videos/{id}`, once the job has ended."""
+    """Serve `DELETE /videos/{id}`, once the job has ended."""
     job = _job(call)
     if job.status(call.emulator.now()) in ("queued", "in_progress"):
         raise Refusal(409, "Only a completed or failed video can be deleted.", code="video_not_ready")
@@ -54,7 +54,7 @@ def _limit(call: OperationCall) -> int:
 
 
 async def list_videos(call: OperationCall) -> Response:
-    """`GET /videos`, a page at a time."""
+    """Serve `GET /videos`, a page at a time."""
     query, emulator = call.request.query_params, call.emulator
     order, after = query.get("order", "desc"), query.get("after")
     if order not in ("asc", "desc"):
@@ -73,7 +73,7 @@ async def list_videos(call: OperationCall) -> Response:
 
 
 async def content(call: OperationCall) -> Response:
-    """`GET /videos/{id}/content`: the file, or why there is none."""
+    """Serve `GET /videos/{id}/content`: the file, or why there is none."""
     variant = call.request.query_params.get("variant", "video")
     if variant not in MEDIA_TYPES:
         raise invalid_value("variant", variant, "Supported values are: 'video', 'thumbnail', and 'spritesheet'.")
