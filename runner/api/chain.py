@@ -35,7 +35,7 @@ async def along_async(
 ) -> R:
     """Return the first response of the chain; one without providers of the program's own is the engine's as it is.
 
-    `engine` is also told whether the chain goes on after the config that it gets.
+    `engine` is also told whether another config follows the one that it gets.
     """
     chain = [(choice, handler_of(choice)) for choice in flattened(config)]
     if all(handler is None for _, handler in chain):

@@ -198,7 +198,7 @@ def _decoded(path: Path) -> Picture:
 
     with Image.open(path, formats=tuple(_TYPES)) as image:
         _refuse_beyond(image.width, image.height)
-        # A PNG whose pixels are complete may still lack its end; loading does not mind.
+        # A PNG whose pixels are complete may still lack its end; loading accepts that.
         image.verify()
     with Image.open(path, formats=tuple(_TYPES)) as image:
         image.load()

@@ -36,7 +36,7 @@ class RunStatus(StrEnum):
 
     @property
     def failed(self) -> bool:
-        """Return whether the run ended without its artifact and going on will not bring it."""
+        """Return whether the run ended without its artifact and resuming it will not bring one."""
         return self in (RunStatus.FAILED, RunStatus.EXPIRED, RunStatus.CANCELLED)
 
     @property
@@ -51,7 +51,7 @@ class RunStatus(StrEnum):
 
     @property
     def passing(self) -> bool:
-        """Return whether a run goes on from here at once, unless it ends here."""
+        """Return whether a run continues from here at once, unless it ends here."""
         return self in (RunStatus.COMPLETED, RunStatus.DOWNLOADED)
 
     @property

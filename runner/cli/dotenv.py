@@ -21,7 +21,7 @@ def load_dotenv(directory: Path | None = None) -> None:
     try:
         text = read_text(path)
     except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="mend or remove it") from error
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="fix or remove it") from error
     values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     for name, value in values.items():
         if value is not None:

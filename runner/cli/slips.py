@@ -20,20 +20,20 @@ _GROUPS: tuple[Group, ...] = ("provider", "model", "request")
 
 def refuse_slips(overrides: Sequence[str], *, command: str = "python -m runner", saved: bool = False) -> None:
     """Raise `ConfigError` for words that are no overrides, with what was meant; `saved` configs have no options."""
-    refuse_mended(overrides, command=command, saved=saved)
+    refuse_slips(overrides, command=command, saved=saved)
     tails = _tails(overrides)
     for place, word in enumerate(overrides):
         if "=" not in word and word[:1] != "~" and place not in tails:
             raise ConfigError(f"{word[:80]!r} is no key=value; nothing was sent", hint=meant(word) or _LOOKS_LIKE)
 
 
-def refuse_mended(overrides: Sequence[str], *, command: str = "python -m runner", saved: bool = False) -> None:
+def refuse_slips(overrides: Sequence[str], *, command: str = "python -m runner", saved: bool = False) -> None:
     """Raise `ConfigError`, with the command put right, for overrides that the shell has made other words of."""
     words, reasons = list(overrides), []
-    for mend, reason in _RULES if saved else (*_RULES, _OPTIONS):
-        mended = mend(words)
-        reasons += [reason] * (mended != words)
-        words = mended
+    for correct, reason in _RULES if saved else (*_RULES, _OPTIONS):
+        corrected = correct(words)
+        reasons += [reason] * (corrected != words)
+        words = corrected
     if reasons:
         refuse_in_arguments(words)
         typed = f"{command} {_typed(words)}"
@@ -62,27 +62,27 @@ def _without_colons(words: list[str]) -> list[str]:
 
 
 def _without_blanks(words: list[str]) -> list[str]:
-    mended: list[str] = []
+    corrected: list[str] = []
     for word in words:
-        opens = bool(mended) and "=" not in mended[-1] and word.startswith("=")
-        closes = bool(mended) and mended[-1].endswith("=") and "=" not in word and word[:1] not in ("+", "~")
-        mended = [*mended[:-1], mended[-1] + word] if opens or closes else [*mended, word]
-    return mended
+        opens = bool(corrected) and "=" not in corrected[-1] and word.startswith("=")
+        closes = bool(corrected) and corrected[-1].endswith("=") and "=" not in word and word[:1] not in ("+", "~")
+        corrected = [*corrected[:-1], corrected[-1] + word] if opens or closes else [*corrected, word]
+    return corrected
 
 
 def _with_commas(words: list[str]) -> list[str]:
     tails = _tails(words)
-    mended: list[str] = []
+    corrected: list[str] = []
     for place, word in enumerate(words):
-        continues = bool(mended) and "=" in mended[-1] and "=" not in word and place not in tails
+        continues = bool(corrected) and "=" in corrected[-1] and "=" not in word and place not in tails
         if continues and (
-            mended[-1].endswith(",") or word[:1].isdigit() or word[:1] == "," or _alike(mended[-1], word)
+            corrected[-1].endswith(",") or word[:1].isdigit() or word[:1] == "," or _alike(corrected[-1], word)
         ):
-            comma = "" if mended[-1].endswith(",") or word[:1] == "," else ","
-            mended[-1] += comma + word
+            comma = "" if corrected[-1].endswith(",") or word[:1] == "," else ","
+            corrected[-1] += comma + word
         else:
-            mended.append(word)
-    return mended
+            corrected.append(word)
+    return corrected
 
 
 def _alike(before: str, word: str) -> bool:
@@ -93,12 +93,12 @@ def _alike(before: str, word: str) -> bool:
 def _with_equals(words: list[str]) -> list[str]:
     """Return `provider openai` as `provider=openai`."""
     tails = _tails(words)
-    mended: list[str] = []
+    corrected: list[str] = []
     for place, word in enumerate(words):
-        before = mended[-1] if mended else ""
+        before = corrected[-1] if corrected else ""
         pair = bool(before) and "=" not in before + word and _is_key(before) and word[:1] not in ("+", "~", "-")
-        mended = [*mended[:-1], f"{before}={word}"] if pair and place not in tails else [*mended, word]
-    return mended
+        corrected = [*corrected[:-1], f"{before}={word}"] if pair and place not in tails else [*corrected, word]
+    return corrected
 
 
 def _with_options(words: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ _DOCUMENT = """with --json, one document:
   running        who is at work on it, null if nobody
   runs           how many are in each status
   never_begun    how many runs another launcher than our own never came to
-  command        what goes on with it, null if nothing does or someone is at it
+  command        what resumes it, null if nothing does or a process is working on it
   emulated       whether all of it was free
   usd            what all attempts count as spent; null if that of one is unknown
   estimated_usd  list price of all runs; null if that of one is unknown

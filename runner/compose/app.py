@@ -315,7 +315,7 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
         yield
     except YAMLError as error:
         where = " ".join(str(error).split())
-        raise ConfigError(f"a config file cannot be read: {where}", hint="mend its YAML") from error
+        raise ConfigError(f"a config file cannot be read: {where}", hint="fix its YAML") from error
     except (HydraException, OmegaConfBaseException) as error:
         from .composition_error import Diagnosis
 

@@ -312,7 +312,7 @@ class Diagnosis:
         try:
             _, _, problems = examined(config)
         except (RunnerError, OmegaConfBaseException):
-            return self._of_sweep(config)  # which goes on without the override that cannot be resolved
+            return self._of_sweep(config)  # which continues without the override that cannot be resolved
         return [Finding(0, problem) for problem in problems if problem.severity == "error"], 1
 
     def _of_sweep(self, master: DictConfig) -> tuple[list[Finding], int]:

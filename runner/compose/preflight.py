@@ -170,7 +170,7 @@ def _unnamable(directory: Path) -> Problem | None:
 def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Problem | None:
     """Return why the run of fingerprint `work` must not be written to `directory`, if another one lies there.
 
-    The same run is gone on with, not made again.
+    The same run is resumed, not made again.
     """
     from runner.ledger.recording import paid_files
 

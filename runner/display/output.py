@@ -82,7 +82,7 @@ def output_refused(error: OSError) -> bool:
 
 
 def say(line: str) -> None:
-    """Print a line on standard error; where nobody reads it, what is under way goes on."""
+    """Print a line on standard error; if it is closed, do nothing, so that runs under way continue."""
     with tolerate_closed_stderr():
         print(line, file=sys.stderr, flush=True)
 

@@ -116,7 +116,7 @@ class Tally:
         self.ended += 1
         self._ends[_word(result)] += 1
         self._money.settle(event.run, result, known)
-        # What was gone on with took longer than this process saw.
+        # What was resumed took longer than this process saw.
         if known is not None and result.status is RunStatus.VERIFIED and event.run.earlier is None:
             self._latencies.append(self._now() - known.since)
 

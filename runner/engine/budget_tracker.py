@@ -47,7 +47,7 @@ class BudgetTracker:
         self.spent += (after or 0.0) - (before or 0.0)
 
 
-_KEPT = "nothing was sent for it; what is under way goes on to its end"
+_KEPT = "nothing was sent for it; requests under way continue to their end"
 
 
 def _text(key: str, limit: float | None, spent: float, price: float) -> str:

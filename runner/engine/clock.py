@@ -22,10 +22,10 @@ class Clock(Protocol):
         """Return seconds since 1970, for records only: it may jump."""
 
     def elapsed(self) -> float:
-        """Return seconds since some fixed moment; never goes back, and goes on while the machine sleeps."""
+        """Return seconds since some fixed moment; never goes back, and counts while the machine sleeps."""
 
     def boot(self) -> str | None:
-        """Return what names this start of the machine, None if nothing does; `elapsed` goes on within one."""
+        """Return what names this start of the machine, None if nothing does; `elapsed` is continuous within one."""
 
     def random(self) -> float:
         """Return a number from 0 (included) to 1 (not included)."""

@@ -122,7 +122,7 @@ def _given_up(recorder: RunRecorder, tries: int, error: Exception, unverified: P
         where = f"; what came is kept as {unverified.name}"
         hint = f"{hint}: resume looks at {unverified.name} again, and then downloads again"
     return ArtifactError(
-        f"{what} could not be brought home, tried {times}: {error}{where}",
+        f"{what} could not be collected, tried {times}: {error}{where}",
         hint=hint,
         code=getattr(error, "code", None),
         job_id=job_id,

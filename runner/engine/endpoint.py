@@ -172,7 +172,7 @@ class Endpoint:
         if answer.submit_after is not None:
             self.submissions.extend(answer.submit_after)
         if isinstance(answer, ImageBatch):
-            # A job goes on at the provider; of images nothing stays there.
+            # A job continues at the provider; of images nothing stays there.
             self.places.leave(run)
 
     def named_before(self, job_id: str, run: Hashable) -> bool:

@@ -24,7 +24,7 @@ _KNOWN_MARGIN = 20.0
 """The same where its answers told its time: for the parts of a gateway, whose clocks may differ."""
 
 AROUND = 900.0
-"""Seconds before and after a lost request in which jobs of nobody's show that others use the account."""
+"""Seconds before and after a lost request in which jobs of no known run show that others use the account."""
 
 GRACE = 900.0
 """Seconds after a process vanished in which its request may still have been carried out."""
@@ -249,7 +249,7 @@ class OtherRuns:
         jobs: ids of jobs that belong to them.
         open: those with a paid request that nobody knows an answer to, each with the directory of its ledger.
         unknown: why there may be more, for people; empty if there are not.
-        own: runs of this execution that are done and have such a request: it explains a job that is nobody's.
+        own: runs of this execution that are done and have such a request: it explains a job of no known run.
     """
 
     jobs: frozenset[str] = frozenset()

@@ -124,7 +124,7 @@ class RunRecorder:
             self._charge(attempt, 0.0)
 
     def paid(self, usd: float | None) -> None:
-        """Record what the last paid request has cost; where that is unknown, it goes on counting its estimate."""
+        """Record what the last paid request has cost; where that is unknown, its estimate stays."""
         config, result = self.run.config, self.result
         if usd is not None and not (math.isfinite(usd) and usd >= 0):
             usd = None  # by numbers that a server told
@@ -134,7 +134,7 @@ class RunRecorder:
             self._charge((made or result.attempts)[-1], config.budget.counted(config.provider, usd))
 
     async def hand_on(self, following: RunConfig, error: RunnerError) -> Run:
-        """Record why this choice ended and that the next one comes; the run as it goes on."""
+        """Record why this choice ended and that the next one follows; return the run with that one."""
         self.end_attempt(self.result.attempts[-1], error)
         self.warn(f"fell back to {following.provider.kind} ({following.model.name}): {error}")
         self.run = replace(self.run, config=following)
@@ -144,7 +144,7 @@ class RunRecorder:
         return self.resumed()
 
     def resumed(self) -> Run:
-        """Return the run as it goes on from what is recorded; a consent to pay again is used up."""
+        """Return the run as it resumes from what is recorded; a consent to pay again is used up."""
         return replace(self.run, earlier=self.result, again=False, resubmit=False, job=None)
 
     async def start_again(self) -> None:
@@ -175,9 +175,7 @@ class RunRecorder:
             await held.write(lambda: self.reach(RunStatus.SUBMITTED))
         except DiskError as error:
             message = f"job {job.id} was created, but its id cannot be kept: {error}"
-            raise DiskError(
-                message, hint=f"note the id {job.id}: the provider goes on with it", job_id=job.id
-            ) from error
+            raise DiskError(message, hint=f"note the id {job.id}: the provider continues it", job_id=job.id) from error
 
     def answered(self, batch: ImageBatch) -> None:
         """Take over what an image request's answer says beside the images."""
@@ -227,7 +225,7 @@ class RunRecorder:
         self.result.error = error_record(error)
 
     async def end(self, *, durable: bool = True, note: str | None = None) -> None:
-        """Write the last state and tell the observer that this run is over; a full disk is no news here."""
+        """Write the last state and tell the observer that this run is over; a full disk is only logged."""
         try:
             await self._write_in_any_case(durable=durable)
         except DiskError as error:

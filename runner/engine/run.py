@@ -28,7 +28,7 @@ class Run:
     """Of its paid work; the same work asked for again by an optimiser has `#2`, … after it in the ledger. It is empty
     where the request cannot be made."""
     earlier: Result | None = None
-    """What became of it so far. The ledger gives it with the `config` that was planned; where it is gone on with,
+    """What became of it so far. The ledger gives it with the `config` that was planned; where it is resumed,
     `config` is the choice that it has come to."""
     again: bool = False
     """Whether it is tried again although it has failed."""
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def choice(self) -> int:
-        """Return which of its config's choices it goes on with: 0 as configured, n its nth fallback."""
+        """Return which of its config's choices it continues with: 0 as configured, n its nth fallback."""
         return 0 if self.earlier is None else self.earlier.choice
 
     @property
@@ -59,7 +59,7 @@ class Run:
 
     @property
     def pays(self) -> bool:
-        """Return whether going on sends a paid request; else there is, or may be, a job that is only collected."""
+        """Return whether resuming sends a paid request; else there is, or may be, a job that is only collected."""
         return not self.status.paid and (self.resubmit or not self.status.lost)
 
     @property

@@ -42,12 +42,12 @@ from .video import make_video, resume_video
 async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunnerError | None:
     """Do what the run asks for, or what is left of it; why it did not succeed, which the recorder knows too, or None.
 
-    Raises `StoppedError` if it was not submitted. A cancelled run is put down before the cancellation goes on.
+    Raises `StoppedError` if it was not submitted. A cancelled run is suspended before the cancellation continues.
     """
     try:
         if not recorder.result.status.paid:
             endpoint.check_model(recorder.run.config.sent_model)
-        await _bring_on(endpoint, recorder, threads)
+        await _proceed(endpoint, recorder, threads)
     except StoppedError:
         raise
     except asyncio.CancelledError:
@@ -62,7 +62,7 @@ async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> R
     return None
 
 
-async def _bring_on(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+async def _proceed(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
     recorder.open_soon()
     result, video = recorder.result, isinstance(recorder.run.config.request, VideoRequest)
     if result.status.paid and (result.job_id is not None or not video):
@@ -173,7 +173,7 @@ class Scheduler:
         self._stopped = False
 
     async def run(self) -> Outcome:
-        """Execute everything; returns when every run has ended or, after an interrupt, was put down safely."""
+        """Execute everything; returns when every run has ended or, after an interrupt, was suspended safely."""
         try:
             for queue in self._queues.values():
                 await self._open(queue)
@@ -200,7 +200,7 @@ class Scheduler:
         if self._signals:
             return
         self._connect(queue)
-        await asyncio.sleep(0)  # a signal that came meanwhile is heard now
+        await asyncio.sleep(0)  # a signal that came meanwhile is handled now
 
     def _connect(self, queue: EndpointQueue) -> None:
         try:
@@ -268,7 +268,7 @@ class Scheduler:
     def _next_queue(self, recorder: RunRecorder, error: RunnerError) -> EndpointQueue | None:
         """Return where a run that met `error` may go on, if anywhere.
 
-        Where only money is missing it waits there, so that `resume` with a larger budget goes on with its next choice.
+        Where only money is missing it waits there, so that `resume` with a larger budget continues with its next choice.
         """
         following = next_choice(recorder.run.config, recorder.result.status, error)
         waits = isinstance(self._outcome.stopped_by, BudgetError)

@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Describe what the search means for a run: `run` goes on if it is there; `error` says why it stays uncertain."""
+    """Describe what the search means for a run: `run` is resumed if it is set; `error` says why it stays uncertain."""
 
     position: int
     queue: EndpointQueue

@@ -44,7 +44,7 @@ class Session:
         """Execute one run; its record, and why it did not succeed.
 
         `create` makes a provider and may block; `owner` tells apart those that are configured alike, as by their keys.
-        Raises only what `create` raises, and the cancellation of the caller, after the run was put down safely.
+        Raises only what `create` raises, and the cancellation of the caller, after the run was suspended safely.
         """
         visit = _Visit(observer, create, owner, self._enter())
         try:

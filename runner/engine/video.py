@@ -82,7 +82,7 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, j
     paid = job_cost(recorder.run.config, job.raw.get("seconds"), job.raw.get("size"))
     recorder.paid(paid)
     await recorder.reach(RunStatus.COMPLETED)
-    await _bring_home(endpoint, recorder, threads, job)
+    await _collect(endpoint, recorder, threads, job)
     await _complete(endpoint, recorder, threads, job)
 
 
@@ -95,7 +95,7 @@ async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Runner
 
 
 async def resume_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job_id: str) -> None:
-    """Go on with a job that an earlier process has left, from what it had brought home if that is whole."""
+    """Resume a job that an earlier process has left, from the file that it collected if that is whole."""
     raw = recorder.result.raw_response or {}
     # Of no state yet, and worth being asked for at once.
     job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=raw, poll_after=0)
@@ -115,7 +115,7 @@ async def _complete(endpoint: Endpoint, recorder: RunRecorder, threads: Threads,
     await remove_remote(endpoint, recorder, job.id)
 
 
-async def _bring_home(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
+async def _collect(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
     part = recorder.run.directory / PART
 
     async def arrived(stored: Stored) -> None:

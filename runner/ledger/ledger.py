@@ -35,7 +35,7 @@ CREATE TABLE runs (
 CREATE INDEX by_status ON runs (status);
 """
 _FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT NULL)"
-"""What the ledger tells of itself. Earlier versions neither have it nor mind it."""
+"""What the ledger tells of itself. Earlier versions do not have it, and ignore it."""
 _LONGEST_TEXT = 64 * 1024**2
 _OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
 _SELECT = "SELECT number, directory, fingerprint, config, overrides, label, result FROM runs"
@@ -254,7 +254,7 @@ class Ledger:
         if self._db.execute(_OWNER, (self.token,)).fetchone() is None:
             raise TakenOverError(
                 f"another process has taken over {self.directory}",
-                hint="what was submitted is kept, and that process goes on with it",
+                hint="what was submitted is kept, and that process continues it",
             )
 
 

@@ -287,7 +287,7 @@ def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run]) -> list[R
     if any(works.get(index) != run.fingerprint for index, run in had.items()):
         raise ConfigError(
             f"{ledger.directory} holds other runs",
-            hint=f"{command('resume', ledger.directory)} goes on with those; for others, give "
+            hint=f"{command('resume', ledger.directory)} resumes those; for others, give "
             "the command with another directory and reuse=true, which pays for nothing that is there",
         )
     if new := [run for run in runs if run.index not in had]:

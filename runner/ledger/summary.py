@@ -52,7 +52,7 @@ class Summary:
 
     @property
     def command(self) -> str | None:
-        """Return what goes on with it; None where nothing is left to do, or someone is at it."""
+        """Return the command that resumes it; None if nothing is left to do, or a process is working on it."""
         return None if self.running else resume_command(self.states, self.directory, retryable=self.retryable)
 
 

@@ -171,7 +171,7 @@ class LivePage:
         """Write the page when no run is under way any more."""
         for position, result in enumerate(results, self._before):
             self._note(position, result)
-        # Only a finished run's cell says the same as before: the others now say what goes on with them.
+        # Only a finished run's cell says the same as before: the others now say what resumes them.
         done = {position for position, result in enumerate(self._results) if result.status is RunStatus.VERIFIED}
         self._texts = {position: text for position, text in self._texts.items() if position in done}
         self._progress.clear()

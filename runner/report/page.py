@@ -35,7 +35,7 @@ class Heading:
         title: of the window, and what notes are kept under.
         complete: false while some run may change by itself: the page then looks for a newer copy of itself every
             `refresh_seconds`, and says that the sweep has stopped where `made_at` has not changed for minutes.
-        sweeps: each with its directory, name, the command that goes on with it, and its budget.
+        sweeps: each with its directory, name, the command that resumes it, and its budget.
         axes: what varies between the runs.
         shared: the leaves of the config that all runs have in common.
     """

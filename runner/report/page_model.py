@@ -242,7 +242,7 @@ class PageState:
         return resume_command_for([result], self._page_model.resumed_by(position))
 
     def _command(self, number: int, sweep: RunGroup) -> str | None:
-        """Return what goes on with a sweep; None where nothing is left to do, or where nothing does it for all runs."""
+        """Return the command that resumes a sweep; None if nothing is left, or if no command resumes all its runs."""
         if not sweep.whole:
             return None
         way = sweep.resumed_by(sweep.directory)

@@ -32,9 +32,9 @@ class RunGroup:
 
     Attributes:
         directory: what they lie in, as the user would type it.
-        runs: with their directories; those that were never begun as they were planned.
-        running: who is at work on them, so that some may still change by themselves; None: nobody.
-        whole: whether `resume DIRECTORY` goes on with all of them; else each run's own directory does with it.
+        runs: with their directories; those that were not started as they were planned.
+        running: the process that works on them, so that some may still change; None: none does.
+        whole: whether `resume DIRECTORY` resumes all of them; else each run is resumed by its own directory.
         ways: the directory to resume for a run, by the run's, where that is another.
     """
 

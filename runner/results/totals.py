@@ -31,7 +31,7 @@ def totals(
     """Return the sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds.
 
     `reserved` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
-    have cost; `resumed` counts the jobs of earlier processes that later ones brought home, and `resumed_usd` sums their
+    have cost; `resumed` counts the jobs of earlier processes that later ones collected, and `resumed_usd` sums their
     prices, which were not paid again.
     """
     counts = Counter(groups)

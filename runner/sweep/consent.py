@@ -94,7 +94,7 @@ def agree_to_new(runs: Iterable[Run]) -> None:
 def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
     """Return the budget for runs that were begun before: the indexes of those that must not be paid now, and why not.
 
-    What exists already is brought home in any case, however much was spent. Nothing is asked: the runs were agreed to
+    What exists already is collected in any case, however much was spent. Nothing is asked: the runs were agreed to
     when they were begun, and what is paid anew was asked for by name.
     """
     paying = payers(runs)

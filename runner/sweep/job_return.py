@@ -25,7 +25,7 @@ Compose = Callable[[], DictConfig]
 
 
 class NotFinishedError(RunnerError):
-    """Tell that the run was not submitted, or was left at the provider; going on with the sweep will bring its file."""
+    """Tell that the run was not submitted, or was left at the provider; resuming the sweep will collect its file."""
 
     exit_code: ClassVar[int] = 4
 

@@ -67,7 +67,7 @@ def rebuild(directory: Path, say: Callable[[str], object]) -> int:
     say(f"{directory / NAME} was built anew; {len(runs):,} runs: {_counted(states)}; nothing was sent")
     if kept is not None:
         say(f"the damaged one is kept as {kept}")
-    say(f"{command('resume', directory)} goes on with these runs")
+    say(f"{command('resume', directory)} resumes these runs")
     if (directory / "multirun.yaml").is_file():
         say("runs of the sweep that never began are not among them: the sweep's own command, given again, adds those")
     return 0

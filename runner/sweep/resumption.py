@@ -119,7 +119,7 @@ def _resume(
 def _copied(
     runs: list[Run], owners: Mapping[Path, Ledger], directory: Path, consent: Consent
 ) -> tuple[set[int], RunnerError | None]:
-    """Return the indexes of the runs that a copied directory must not pay for, and why; what exists is brought home."""
+    """Return the indexes of the runs that a copied directory must not pay for, and why; what exists is collected."""
     copies = {ledger: ledger.copy_of for ledger in owners.values() if ledger.copy_of is not None}
     if consent.copied:
         for ledger in copies:
@@ -128,7 +128,7 @@ def _copied(
     held = {run.index for run in payers(runs) if owners[run.directory] in copies}
     for place, run in enumerate(runs):
         if owners[run.directory] in copies:
-            # What the original has not brought home yet is not this one's to delete.
+            # What the original has not collected yet must not be deleted from here.
             runs[place] = replace(run, config=run.config.model_copy(update={"delete_remote": False}))
     return held, CopyError(directory, next(iter(copies.values())), len(held)) if held else None
 
@@ -263,7 +263,7 @@ def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:
     if not _paid_alike(config, run.config):
         raise ConfigError(
             f"{' '.join(overrides)} would change what run {run.index} is paid for",
-            hint="resume goes on with the same work; start a new run, or: python -m runner repeat RUN_DIR key=value",
+            hint="resume continues the same work; start a new run, or: python -m runner repeat RUN_DIR key=value",
         )
     return config
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _STATES = {End.DONE: "FINISHED", End.FAILED: "FAILED", End.CANCELLED: "KILLED", End.OPEN: "KILLED"}
-"""MLflow has no word for what was left and can be gone on with; the tag runner.status has."""
+"""MLflow has no word for what was left and can be resumed; the tag runner.status has."""
 
 _SETTINGS = {
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",

@@ -29,7 +29,7 @@ class End(Enum):
     FAILED = "failed"
     CANCELLED = "cancelled"
     OPEN = "open"
-    """It did not: `resume` goes on with it."""
+    """The run did not end: `resume` continues it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ class Tracker:
         if known is None or known.state != state:
             for run_id in store.record(self._facts(result), register.parent, known.id if known else None):
                 if known is None or known.id != run_id:
-                    # What is given up from here on is gone on with, not recorded twice.
+                    # What is given up from here on is resumed, not recorded twice.
                     known = TrackedRun(run_id, "")
                     register.keep(number, known)
                 self._step()

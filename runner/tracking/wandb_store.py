@@ -43,7 +43,7 @@ class WandbStore:
         return own
 
     def record(self, run: Facts, parent: str | None, known: str | None) -> Iterator[str]:
-        """Record an ended run with its files; one that is known goes on."""
+        """Record an ended run with its files; one that is known is continued."""
         own = known or _new_id()
         yield own  # known before the server hears of it
         opened = self._init(own, run, parent, "run", _nested(run))
