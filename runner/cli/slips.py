@@ -20,14 +20,14 @@ _GROUPS: tuple[Group, ...] = ("provider", "model", "request")
 
 def refuse_slips(overrides: Sequence[str], *, command: str = "python -m runner", saved: bool = False) -> None:
     """Raise `ConfigError` for words that are no overrides, with what was meant; `saved` configs have no options."""
-    refuse_slips(overrides, command=command, saved=saved)
+    refuse_corrected(overrides, command=command, saved=saved)
     tails = _tails(overrides)
     for place, word in enumerate(overrides):
         if "=" not in word and word[:1] != "~" and place not in tails:
             raise ConfigError(f"{word[:80]!r} is no key=value; nothing was sent", hint=meant(word) or _LOOKS_LIKE)
 
 
-def refuse_slips(overrides: Sequence[str], *, command: str = "python -m runner", saved: bool = False) -> None:
+def refuse_corrected(overrides: Sequence[str], *, command: str = "python -m runner", saved: bool = False) -> None:
     """Raise `ConfigError`, with the command put right, for overrides that the shell has made other words of."""
     words, reasons = list(overrides), []
     for correct, reason in _RULES if saved else (*_RULES, _OPTIONS):

@@ -42,10 +42,10 @@ def find(arguments: Sequence[str]) -> Command:
 
 
 def _no_command(arguments: Sequence[str]) -> ConfigError:
-    from runner.cli.slips import meant, refuse_slips
+    from runner.cli.slips import meant, refuse_corrected
     from runner.compose.guards import quoted
 
-    refuse_slips(arguments)
+    refuse_corrected(arguments)
     name = arguments[0]
     near = _CALLED_ELSEWHERE.get(name) or did_you_mean(name, COMMANDS)
     if near is None:

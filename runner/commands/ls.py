@@ -68,7 +68,7 @@ def _print(found: Sequence[Summary]) -> None:
         Head("age", right=True),
         Head("cost", right=True),
         Head("runs"),
-        Head("where; how to resume it", whole=True),
+        Head("where; command to continue", whole=True),
     ]
     rows = []
     for each in found:

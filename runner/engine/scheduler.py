@@ -268,7 +268,7 @@ class Scheduler:
     def _next_queue(self, recorder: RunRecorder, error: RunnerError) -> EndpointQueue | None:
         """Return where a run that met `error` may go on, if anywhere.
 
-        Where only money is missing it waits there, so that `resume` with a larger budget continues with its next choice.
+        Where only money is missing it waits there: `resume` with a larger budget continues with its next choice.
         """
         following = next_choice(recorder.run.config, recorder.result.status, error)
         waits = isinstance(self._outcome.stopped_by, BudgetError)
