@@ -325,7 +325,7 @@ def _endpoint(config: GenerationConfig, given: dict[str, Any]) -> dict[str, Any]
     given |= {"headers": {**given["headers"], **config.headers}, "headers_env": config.headers_env}
     given |= _timeouts(config, everything=given["kind"] in ("openai", "azure_openai"))
     if given["kind"] == "openai" and OPENAI_HOST not in (given["base_url"] or OPENAI_HOST):
-        # Another server has its own models, whatever they are called.
+        # Another server has its own models, even under OpenAI's names.
         given["retired_models"] = "off"
     if given["kind"] == "azure_openai" and config.underlying_model not in (None, config.model):
         # That there is a deployment says more than the model's dates, which differ by tenant.

@@ -160,7 +160,7 @@ async def _carry_out(
         _keep(folder, progress)
     failures = [failure(result, error) for result, error in ends if result.status is not RunStatus.VERIFIED]
     if len(failures) == len(ends):
-        # One that may still bring a file keeps a whole call from being paid for elsewhere.
+        # While one run may still bring a file, the call must not be paid for elsewhere.
         raise next((error for error in failures if not gives_way(error)), failures[0])
     return _Done(made, [result for result, _ in ends], folder, (*made.warnings, *map(str, failures)))
 
@@ -195,7 +195,7 @@ def _prepare(
 def _keep(folder: Folder, progress: Progress) -> None:
     if progress.unfinished:
         folder.keep()
-        _log.warning("not all that may have been paid came; what came, and its record is in %s", folder.path)
+        _log.warning("not all that may have been paid arrived; what did, and its record, is in %s", folder.path)
 
 
 def _waited(start: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: what a coroutine yields and is sent is asyncio's

@@ -81,7 +81,7 @@ def _forget(path: Path) -> None:
     try:
         path.unlink(missing_ok=True)
     except OSError:
-        # The reason why it could not be written is also why it cannot be removed, and is what the user needs to see.
+        # It cannot be removed for the reason that it could not be written. The user needs to see that first error.
         return
 
 

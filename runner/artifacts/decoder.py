@@ -74,7 +74,7 @@ class Decoder:
 
 def _born(at_once: int = 1) -> _Child | None:
     if getattr(sys, "frozen", False) or not sys.executable:
-        return None  # what would be started is the program that this package is packed into
+        return None  # a packed program would start itself
     try:
         return _Child(at_once)
     except OSError:
@@ -146,7 +146,7 @@ class _Child:
         with stdout:
             for line in stdout:
                 if not line.endswith(b"\n"):
-                    break  # its end came in the middle of a word
+                    break  # it died while it was writing a line
                 message = json.loads(line)
                 self.ready = True
                 if message:

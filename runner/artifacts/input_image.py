@@ -120,7 +120,7 @@ def _reason(error: Exception) -> str:
 
 
 def _check_end(content: bytes) -> None:
-    # Pillow is content when all pixels are there; a server need not be.
+    # Pillow accepts a file whose pixels are all there; a server may not.
     from PIL import Image
 
     with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
@@ -226,7 +226,7 @@ def _in_srgb(image: Image, profile: bytes) -> Image | None:
 
 
 def _encoded(picture: Image) -> bytes:
-    # What the picture was once described by is no longer true of it.
+    # The old metadata no longer describes the picture.
     picture.info.clear()
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")

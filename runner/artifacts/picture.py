@@ -76,7 +76,7 @@ def write_frame(small: VideoFrame, directory: Path) -> Thumbnail:
 
 
 def _written(content: bytes, width: int, height: int, directory: Path) -> Thumbnail:
-    # It can be made again from the artifact at any time, so that a power cut may have it.
+    # Not durable: it can be made again from the artifact at any time.
     write_bytes(directory / NAME, content, durable=False)
     return Thumbnail(content, width, height)
 
@@ -299,7 +299,7 @@ class _Root:
 
     def doctype(self, name: str, public: str | None, _system: str | None) -> None:
         if name == "svg" and (public or "").startswith("-//W3C//DTD SVG"):
-            return  # what drawing programs write; it is not fetched
+            return  # drawing programs write this; it is not fetched
         # It can declare entities, which is how small files become huge ones.
         raise ArtifactError("the drawing declares a document type, which no SVG of an API needs")
 

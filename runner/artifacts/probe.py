@@ -215,7 +215,7 @@ def _checked_duration(container: InputContainer, stream: VideoStream, path: Path
     frame_time = 1 / stream.average_rate if stream.average_rate else Fraction(1, 24)
     if told is not None and _end_of_picture(container, stream, told, limit) >= told - frame_time - _TAIL:
         return told
-    # It does not say, some containers cannot be searched, and others count their sound in.
+    # Some files give no length, some cannot be searched, and some count their sound.
     with _opened_thoroughly(path) as again:
         picture, everything = _played(again, limit)
     reached = picture if own else max(picture, everything)

@@ -126,7 +126,7 @@ _RULES: tuple[tuple[Callable[[list[str]], list[str]], str], ...] = (
 )
 
 
-_OPTIONS = (_with_options, "this key alone would keep all else of the option that was chosen before")
+_OPTIONS = (_with_options, "this key alone would keep everything else of the option chosen before")
 
 
 def _tails(words: Sequence[str]) -> set[int]:

@@ -71,7 +71,7 @@ def _saved(directory: Path) -> Result:
 
 
 def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
-    # A consent was given to the run that had it.
+    # A consent holds only for the run that it was given for.
     container: Mapping[str, Any] = {**result.config.model_dump(mode="json"), "yes": False}  # Any: JSON
     config, problems = load(apply(container, overrides))
     if config is None:

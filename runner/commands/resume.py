@@ -40,7 +40,7 @@ def _parser() -> Parser:
         prog="python -m runner resume",
         allow_abbrev=False,
         description="Go on where a sweep or run stopped, from what is saved in its directory: known jobs are polled "
-        "and downloaded, those that expire first first; what was never sent is submitted; a job whose answer was lost "
+        "and downloaded, the earliest to expire first; what was never sent is submitted; a job whose answer was lost "
         "is taken over if it can only be this run's. python -m runner ls shows what there is to resume.",
     )
     parser.add_argument("dir", type=Path, help="a sweep's or run's directory, as in outputs/multirun/DATE/TIME-x7k2")
@@ -69,7 +69,7 @@ def _parser() -> Parser:
         default=[],
         type=_run_and_job,
         metavar="RUN=JOB_ID",
-        help="take over a job that you know to be an uncertain run's, after a look whether it can be; may be repeated",
+        help="take over a job that you know to be an uncertain run's, after a check that it can be; may be repeated",
     )
     parser.add_argument(
         "overrides",

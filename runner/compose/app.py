@@ -85,7 +85,7 @@ def _no_flag(flag: str) -> ConfigError:
 
 def initialize(main: Path) -> initialize_config_dir:
     """Make Hydra compose what is in a directory; to be left as a context where another was to be kept."""
-    # Hydra 1.3 behaves as 1.1 unless it is told otherwise, at which later ones take offence.
+    # Hydra 1.3 behaves as 1.1 unless it is told a version, and later ones refuse 1.1.
     base = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
     return initialize_config_dir(str(main), job_name="runner", **base)
 
@@ -123,7 +123,7 @@ class App:
         self._hydra, inner = made, made.config_loader
         search_path = inner.get_search_path()
         if parsed.config_dir:
-            # Before what is shipped, so that an option of one's own takes the place of one that has its name.
+            # Before the shipped files, so that a user's option replaces a shipped one of the same name.
             anchor = SearchPathQuery(provider="main")
             search_path.prepend(provider="command-line", path=f"file://{_own_files(parsed)}", anchor=anchor)
         inner.repository = Repository(search_path)
@@ -219,7 +219,7 @@ def _require_checks(config: DictConfig) -> None:
     """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
     lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
     typed = any(str(line).startswith(("hydra/sweeper", "hydra/launcher")) for line in lines or ())
-    # What they are, and not what they are called: a file of one's own may be called like ours.
+    # By what they are, not by their names: a user's file may have the name of a shipped one.
     plain = all(str(node.get("_target_")).startswith(_PLAIN) for node in (config.hydra.sweeper, config.hydra.launcher))
     if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
         raise ConfigError(

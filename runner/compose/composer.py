@@ -350,7 +350,7 @@ class Composer:
         self._choices: dict[tuple[str, ...], Choice | None] = {}
         self._refused: dict[tuple[object, ...], HydraException] = {}
         with suppress(OmegaConfBaseException):
-            str(master.hydra.sweep.dir)  # what time it is, which all choices take from the sweep, is found out now
+            str(master.hydra.sweep.dir)  # resolved now, as it may hold the time, which all choices take from the sweep
 
     def composed(self, overrides: Sequence[str], index: int) -> Callable[[], Composed]:
         """Return what gives, each time it is called, what a run's config amounts to, and keeps little of it.

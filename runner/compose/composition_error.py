@@ -294,7 +294,7 @@ class Diagnosis:
 
     def _compose(self, left: list[str]) -> tuple[DictConfig, list[Problem]]:
         if not self._sweep and left == self._overrides and str(self._error).startswith(_APPLYING):
-            raise self._error  # it would come to the same
+            raise self._error  # the result would be the same
         mode = RunMode.MULTIRUN if self._sweep else RunMode.RUN
         return self._app.compose(left, mode, name=self._name, choices=True), []
 

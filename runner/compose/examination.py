@@ -84,7 +84,7 @@ def _option(loader: ConfigLoader, group: Group, name: str) -> Mapping[str, Any] 
         config = loader.load_configuration(None, [f"+{group}={name}"], RunMode.RUN)
     except MissingConfigException:
         return None
-    # As a run's own sections are: as written, which names a credential's variable, and with what that brings to light.
+    # As a run's own sections are: unresolved, where a credential's variable is named, and resolved.
     refuse_in_config({group: OmegaConf.to_container(config[group])})
     found = OmegaConf.to_container(config[group], resolve=True)
     refuse_in_config({group: found})

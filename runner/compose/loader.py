@@ -53,7 +53,7 @@ class GuardedLoader(ConfigLoader):
         config: DictConfig = self._loader.load_configuration(
             master_config.hydra.job.config_name, [*own, *sweep_overrides], RunMode.RUN
         )
-        # So that what time it is, for one, is the same for all.
+        # So that values such as the time are the same for all.
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
 
@@ -223,7 +223,7 @@ def _refuse_passed_over(own: Path, group: str, name: str) -> None:
     for path in (own / f"{name}.yaml", own / f"{group}s" / f"{name}.yaml"):
         if path.is_file() and _looks_like(path, group):
             raise ConfigError(
-                f"{group}={name} would be the shipped one, and {shown(path)} would not be read; nothing was sent",
+                f"{group}={name} means the shipped one; {shown(path)} would not be read; nothing was sent",
                 hint=misplaced(own, group, name),
             )
 

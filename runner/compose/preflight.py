@@ -223,7 +223,7 @@ def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Fi
 def _budgets(runs: Sequence[Run]) -> Iterator[Finding]:
     for run in runs:
         if run.config.budget != runs[0].config.budget:
-            message = f"is not that of run {runs[0].index}, and one budget is for the whole sweep"
+            message = f"is not that of run {runs[0].index}; a sweep has one budget"
             yield Finding(run.index, Problem("budget", message, "leave budget.* out of what is swept"))
 
 
@@ -232,7 +232,7 @@ def _tracking(runs: Sequence[Run]) -> Iterator[Finding]:
         yield from (Finding(None, problem) for problem in missing_packages(tracking))
     for run in runs:
         if run.config.tracking != runs[0].config.tracking:
-            message = f"is not that of run {runs[0].index}, and a sweep is tracked in one place"
+            message = f"is not that of run {runs[0].index}; a sweep is tracked in one place"
             yield Finding(run.index, Problem("tracking", message, "leave tracking out of what is swept"))
 
 

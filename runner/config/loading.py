@@ -180,7 +180,7 @@ def _at_the_right_level(parent: str, name: str) -> str | None:
     sections = [section for section in _VARIANTS if name in section_keys(section) and name != "kind"]
     if len(sections) == 1:
         return f"did you mean {sections[0]}.{name}?"
-    return f"a key of your own is one that an interpolation uses: ${{{name}}}"
+    return f"a key of your own must be used by an interpolation: ${{{name}}}"
 
 
 def _read_prompt(request: object) -> tuple[list[Problem], str | None]:

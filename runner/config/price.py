@@ -87,7 +87,7 @@ def expected_price(config: RunConfig) -> Price | None:
     """Return what one run will cost, or None where no source tells."""
     request, model, provider = config.request, config.model, config.provider
     if isinstance(provider, CompatibleConfig) and not dialect_of(provider).gateway:
-        return None  # what a server of one's own costs, the list of a model's maker does not tell
+        return None  # the maker's price list does not tell what a server of one's own costs
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         listed = _video(request, model)
         return None if listed is None else Price(listed, "list")
@@ -213,7 +213,7 @@ def actual_cost(
         return None
     text_made = min(text_out, image_out)
     made = (image_out - text_made) * prices.image_out + text_made * _or(prices.text_out, prices.image_out)
-    # Which of the input was cached, few answers tell; text is saved least by it.
+    # Few answers tell which input was cached; caching saves least on text.
     cached_text = min(cached_in, text_in)
     cached_images = min(cached_in - cached_text, image_in)
     given = (text_in - cached_text) * prices.text_in + (image_in - cached_images) * prices.image_in

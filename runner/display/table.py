@@ -214,7 +214,7 @@ def _widths(heads: Sequence[Head], table: Sequence[Sequence[str]], columns: int)
         min(most, max(map(width, _cell_lines(cells[1:]) if head.whole else _names(cells)), default=1))
         for head, cells, most in zip(heads, by_column, wanted, strict=True)
     ]
-    # What wraps nowhere may pass the last column, so that the others need not be narrow for its sake.
+    # A column that cannot wrap may pass the right edge, so that the others stay wide enough.
     last = min(least[-1], columns // 2) if heads[-1].whole else least[-1]
     for _ in range(columns - sum(least[:-1]) - last - _GAP * (len(heads) - 1)):
         poorest = max(range(len(heads)), key=lambda place: wanted[place] - least[place])

@@ -90,7 +90,7 @@ async def _handshake(host: Host) -> str | None:
 
 def _validity(host: Host, expiry: str | None, now: float) -> Check:
     if expiry is None:
-        # Where the system's own store verifies, it keeps the certificate to itself.
+        # If the system's own store verifies, Python does not get to see the certificate.
         return ok("tls", f"the certificate of {host.name} is trusted")
     days = (ssl.cert_time_to_seconds(expiry) - now) / 86_400
     said = f"the certificate of {host.name} is trusted, for {days:.0f} more days"

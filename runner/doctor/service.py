@@ -55,7 +55,7 @@ def _key(answers: Answers, source: str | None) -> Check:
     if refused is not None:
         return failed("key", refused)
     if not any(_served(reply) for reply in answers.replies):
-        return skip("key", "cannot be known: nothing was answered that a wrong key would not get too")
+        return skip("key", "cannot be known: a wrong key would get the same answers")
     if source is None:
         return ok("key", "none is asked for")
     return ok("key", f"accepted ({source})")

@@ -85,7 +85,7 @@ class Operation:
         except Refusal as refusal:
             response = self._refuse(refusal)
         except ClientDisconnect:
-            # Whoever asked is gone before the question was whole.
+            # The client closed the connection before its request was complete.
             return
         except Exception:
             logger.exception("%s failed", self._route)

@@ -172,7 +172,7 @@ class Endpoint:
         if answer.submit_after is not None:
             self.submissions.extend(answer.submit_after)
         if isinstance(answer, ImageBatch):
-            # A job continues at the provider; of images nothing stays there.
+            # A job stays at the provider; an image does not.
             self.places.leave(run)
 
     def named_before(self, job_id: str, run: Hashable) -> bool:
@@ -246,7 +246,7 @@ class Endpoint:
                 await self.stop_event.sleep(wait, self.clock)
             for limiter in needed:
                 await limiter.enter(run)
-            # A 429 or the end of submitting may have come in between. Who waits for its end holds nothing.
+            # A 429 or the end of submitting may have come meanwhile. A run that waits for its end holds no place.
             if not self.stop_event.is_set and self._submission_wait() <= 0:
                 return
             for limiter in needed:

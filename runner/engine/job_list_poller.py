@@ -52,7 +52,7 @@ class _Rhythm:
     def after(self, ended: bool | None) -> float:
         """Return seconds from the beginning of a turn to the next; `ended` is None if nothing was read."""
         if ended and self._calm >= _CALM:
-            # Two: whoever is due at every other turn is so still.
+            # Two of them: a job that is due at every other turn is still due then.
             self._quick = 2
         if ended is not None:
             self._calm = 0 if ended else self._calm + 1
@@ -161,7 +161,7 @@ class JobListPoller:
                 took = self._clock.elapsed() - began
                 await self._clock.sleep(max(rest - took, min(took, self._rest)))
         except Exception:  # noqa: BLE001 - without the list, each job can still be asked for
-            _log.exception("the list of jobs is left alone")
+            _log.exception("the list of jobs is no longer used")
         finally:
             self._give_over(set(self._waiting))
 
@@ -217,7 +217,7 @@ class JobListPoller:
         try:
             page = await self._page(cursor)
         except RunnerError as error:
-            # A pause that is asked for says nothing against lists.
+            # A 429 says nothing against lists.
             self._strikes[first] += not isinstance(error, RateLimitError)
             return None
         self._strikes[first] = 0

@@ -214,7 +214,7 @@ class Pause:
             self._refused_at = self._clock.elapsed()
             if self._refused_since is None:
                 self._refused_since = self._refused_at
-            if not error.retry_after:  # no second to wait is no advice
+            if not error.retry_after:  # retry after 0 s is no advice
                 self.extend(_BACKOFF.seconds(self.refusals, self._clock))
         self.extend(error.retry_after or 0)
         self._shrink(error, wave=wave)
@@ -245,7 +245,7 @@ class SubmissionPause(Pause):
 
     def _shrink(self, error: RateLimitError, *, wave: bool) -> None:
         if error.exhausted:
-            # Too much in a time: nothing is wrong with the jobs that run. Fewer requests at once waste fewer.
+            # A rate limit: the number of running jobs is fine. With fewer requests at once, fewer are refused.
             if wave:
                 self._at_once.shrink()
         elif error.crowded or self.refusals > 1:

@@ -102,7 +102,7 @@ class _Refusals:
             raise beyond
         waited = endpoint.clock.elapsed() - self._began
         if self._count >= _MOST_REFUSALS and waited > endpoint.config.job_timeout:
-            # Its siblings pass: a firewall may answer so to what this run asks for.
+            # Other runs pass: a firewall may refuse this run's content.
             raise error
 
     async def bear_key(self, error: AuthenticationError) -> None:

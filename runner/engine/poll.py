@@ -96,7 +96,7 @@ def _expired(result: Result, error: JobNotFoundError) -> ExpiredError:
     looks = absence.looks if absence else 0
     return ExpiredError(
         f"{error.message}; not found by any of {looks} processes in {hours:.0f} h",
-        hint="it is given up, and not paid for again by itself; resume still looks for it once",
+        hint="it is given up and not paid again by itself; resume still looks for it once",
         code="not_found",
         provider=error.provider,
         job_id=error.job_id,
@@ -203,7 +203,7 @@ class _Watch:
     def _take(self, told: Job) -> None:
         now = self.endpoint.clock.elapsed()
         if told.status is JobStatus.COMPLETED and self.job.status is not JobStatus.UNKNOWN:
-            # It ended at some time since it was heard of last.
+            # It ended at some time since the last answer about it.
             self.endpoint.durations.learn(self.kind, self._age(told) - (now - self.heard_at) / 2)
         self.job, self.heard_at, self.failures, self.missing_since = told, now, 0, None
         _hear(self.recorder, told)
@@ -283,7 +283,7 @@ def _excuse(endpoint: Endpoint, recorder: RunRecorder, error: RunnerError) -> No
 
 def _timeout(recorder: RunRecorder, job: Job, seconds: float, refusal: RateLimitError | None = None) -> JobTimeoutError:
     attempts = recorder.result.polls
-    why = "" if refusal is None else f", and its server wants no question before the deadline: {refusal}"
+    why = "" if refusal is None else f", and its server asks not to be polled before the deadline: {refusal}"
     status = job.raw_status or "without a status"
     return JobTimeoutError(
         f"job {job.id} was still {status} after {seconds:.0f} s and {attempts} polls{why}",

@@ -21,7 +21,7 @@ from .clock import Backoff
 from .endpoint import Endpoint
 from .matching import AROUND, MARGIN, Lost, OtherRequest, OtherRuns, listed_prompt, lost_request, matches, unanswered
 
-_IMAGE = "images are kept as no jobs, so that there is no list to find them in"
+_IMAGE = "images are not jobs, so there is no list to find them in"
 
 _NAMED = 3
 """Matching jobs that a reason names."""
@@ -180,7 +180,7 @@ def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iter
         _, first = left.popitem()
         runs = [first]
         for one in runs:
-            # What joins is looked at in turn; the requests that match a job join once.
+            # Runs that join are looked at in turn; the requests that match a job join once.
             for job_id in candidates[one.index].fitting:
                 runs += [other for other in matching.pop(job_id, ()) if left.pop(other.index, None) is not None]
         yield runs
@@ -210,7 +210,7 @@ def _doubt_from_others(
         return None
     if unknown:
         return f"{_matching(jobs)}, and may be of a run elsewhere: {unknown}"
-    # One job that is another's leaves the others in doubt too: with it gone, a stranger's would seem the only one.
+    # If one job may be another run's, all are in doubt: without it, a stranger's job would seem the only match.
     pairs = itertools.product(other_requests, jobs.values())
     place = next((request.place for request, job in pairs if request.may_have_made(job)), None)
     if place is None:
@@ -226,7 +226,7 @@ def _reason(candidates: _Candidates, listed: int, taken: int, *, shared: bool) -
         return f"no job matches among {listed} listed{others}{untold}"
     if shared:
         return f"{_matching(fitting)}, which went to other runs that sent the same request"
-    return f"{_matching(fitting)}, and which is this run's cannot be told"
+    return f"{_matching(fitting)}, and it cannot be told which one is this run's"
 
 
 def _matching(jobs: Mapping[str, Job]) -> str:

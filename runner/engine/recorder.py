@@ -127,7 +127,7 @@ class RunRecorder:
         """Record what the last paid request has cost; where that is unknown, its estimate stays."""
         config, result = self.run.config, self.result
         if usd is not None and not (math.isfinite(usd) and usd >= 0):
-            usd = None  # by numbers that a server told
+            usd = None  # computed from a server's numbers
         result.cost = result.cost.model_copy(update={"actual_usd": usd})
         made = [attempt for attempt in result.attempts if attempt.job_id == result.job_id]
         if usd is not None and result.attempts:

@@ -118,7 +118,7 @@ def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
     if reached.failed or isinstance(error, BudgetError | JobTimeoutError | DiskError):
         return reached
     if reached is RunStatus.PLANNED and isinstance(error, RateLimitError | AuthenticationError):
-        return reached  # nothing was sent, and nothing is wrong with what would be
+        return reached  # nothing was sent, and the request itself is fine
     if isinstance(error, UncertainError):
         return RunStatus.UNCERTAIN
     if isinstance(error, ExpiredError):
@@ -348,7 +348,7 @@ class Scheduler:
             return f"this run is not submitted: {error}"
         if not isinstance(self._outcome.stopped_by, DiskError):
             self._outcome.stopped_by = error
-        # Whoever has taken money before has it to spend.
+        # A run that reserved money before may still spend it.
         self._stop_submitting(drain=True)
         return f"nothing more is submitted: {error}"
 

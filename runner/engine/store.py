@@ -158,7 +158,7 @@ class RecordWriter:
 
     def _save(self, batch: Sequence[_Waiting]) -> dict[int, Exception | None]:
         with self._writing:
-            # Whoever has ceased to wait may have kept something later meanwhile.
+            # A caller that no longer waits may have kept a later record meanwhile.
             wanted = [(place, record) for place, (record, kept) in enumerate(batch) if not kept.cancelled()]
             errors = self._store.save([record for _, record in wanted])
         return {place: error for (place, _), error in zip(wanted, errors, strict=True)}

@@ -68,7 +68,7 @@ async def finish_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threa
             raise
         recorder.mark(RunStatus.COMPLETED)
         hint = f"resuming looks at {UNVERIFIED} again, also with a later version of the runner"
-        message = f"{error}; what had come of it could not be checked and is kept as {UNVERIFIED}"
+        message = f"{error}; the part that arrived could not be checked and is kept as {UNVERIFIED}"
         raise ArtifactError(message, hint=hint, code=error.code, job_id=job.id) from error
 
 
@@ -97,7 +97,7 @@ async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Runner
 async def resume_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job_id: str) -> None:
     """Resume a job that an earlier process has left, from the file that it collected if that is whole."""
     raw = recorder.result.raw_response or {}
-    # Of no state yet, and worth being asked for at once.
+    # Its state is unknown: it is polled at once.
     job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=raw, poll_after=0)
     if (known := read_job(raw, {}, job_id)) is not None:
         job = replace(job, created_at=known.created_at, expires_at=known.expires_at)
@@ -122,7 +122,7 @@ async def _collect(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, 
         recorder.await_check([Pending(path=PART, bytes=stored.bytes, sha256=stored.sha256)])
         await recorder.reach(RunStatus.DOWNLOADED)
 
-    # Of a completed job that speaks of an error, as a filter's, there may be no file.
+    # A completed job that reports an error, as of a filter, may have no file.
     doubt = job.error_message or job.error_code
     try:
         _, (stored, video) = await collect(
@@ -310,8 +310,8 @@ async def remove_remote(endpoint: Endpoint, recorder: RunRecorder, job_id: str) 
         return
     if recorder.result.adopted:
         recorder.warn(
-            f"job {job_id} was not deleted at the provider: this run took it over after its answer had been lost, and "
-            "what nobody saw created is left to you to delete"
+            f"job {job_id} was not deleted at the provider: this run took it over after its answer had been lost; "
+            "delete it yourself if you know that it is yours"
         )
         return
     # On disk before the remote copy is gone: a run that is found unverified would be downloaded again.

@@ -122,7 +122,7 @@ def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
                 jobs.update(result.job_ids)
                 lost += [(directory, result)] if unanswered(result) else []
         except (LedgerError, OSError) as error:
-            # Of another version, or broken: whatever is listed may be its.
+            # Of another version, or broken: any listed job may belong to it.
             unknown = unknown or str(error)
     return OtherRuns(frozenset(jobs), tuple(lost), unknown)
 
@@ -260,7 +260,7 @@ def _put(source: Path, target: Path) -> None:
         except OSError:
             shutil.copyfile(source, part)
     publish(part, target)
-    # To rename one link of a file over another does nothing.
+    # Renaming one link of a file over another does nothing.
     discard(part)
 
 

@@ -106,7 +106,7 @@ class Ledger:
     def close(self) -> None:
         """Close the file; what was written is there in any case."""
         if not self._readonly:
-            # One plain file, which readers need not make others for; someone who reads just now keeps it from being so.
+            # Back to one plain file. A process that is reading at this moment prevents that.
             with suppress(sqlite3.Error):
                 self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.close()
@@ -114,7 +114,7 @@ class Ledger:
     def add(self, runs: Iterable[Run]) -> None:
         """Record new runs as they are planned, all or none; raises `ConfigError` for one that lies elsewhere."""
         with self._turn, _writing(self._path), self._transaction():
-            self._sections.clear()  # what an addition that failed has stored is gone with it
+            self._sections.clear()  # a failed addition was rolled back with what it stored
             for run in runs:
                 self._insert(run)
 

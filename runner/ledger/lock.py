@@ -101,7 +101,7 @@ class _Lock:
             raise ConfigError(f"{self.path} is a {kind}, and no lock of ours", hint="remove it")
         signed = _signature(self._directory)
         if signed is not None and not is_local(signed) and signed.get("machine") and _beats(self.path, signed):
-            self._refuse(f"it gave a sign of life less than {_SILENCE:.0f} s ago; ")
+            self._refuse(f"it was active less than {_SILENCE:.0f} s ago; ")
         if not self._taken():
             self._refuse()
         _sign(self.path)

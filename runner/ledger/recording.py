@@ -96,7 +96,7 @@ def _compared(run: Run, place: Path) -> _Compared:
         content = b""
     if run.earlier is not None and content == result_bytes(run.earlier):
         return _Compared(replace(run, recorded=True))
-    # What leads elsewhere is not written again.
+    # A link is not written again.
     run = replace(run, recorded=leads_elsewhere(place, run.directory))
     told = None if content is None else _told(content, run)
     if told is not None:
@@ -344,7 +344,7 @@ class LedgerStore:
         refused: dict[int, Exception] = {}
         for ledger, some in states.items():
             if _saved(ledger, some.values()) is not None:
-                # What is wrong with one must not keep the others' jobs from being known.
+                # An error of one record must not keep the others' job ids off the disk.
                 alone = {place: _saved(ledger, [state]) for place, state in some.items()}
                 refused |= {place: error for place, error in alone.items() if error is not None}
         return refused

@@ -133,7 +133,7 @@ def _size_misfit(key: str, image: str, size: tuple[int, int]) -> Problem | None:
     try:
         given = reference.look_at(image)
     except ConfigError:
-        return None  # said where the image is read
+        return None  # reported where the image is read
     if given is None or given.size == size:
         return None
     turned = " (upright, as its EXIF note turns it)" if given.turned else ""

@@ -360,7 +360,7 @@ def _says(error: object) -> bool:
 def _percent(value: object) -> float:
     told = number(value.strip().rstrip("%") if isinstance(value, str) else value) or 0.0
     if isinstance(value, float) and 0 < told < 1:
-        told *= 100  # who counts to a hundred counts in whole ones
+        told *= 100  # a server that counts to 100 sends whole numbers
     return min(100.0, max(0.0, told))
 
 
@@ -467,5 +467,5 @@ def no_list(status: int, call: Call) -> NoReturn:
 
 def _job(item: object) -> Job | None:
     job = read_job(item, {})
-    # A job in a state that nobody tells is a job all the same.
+    # A job without a known state is still a job.
     return job if job is None or job.raw_status else replace(job, status=JobStatus.UNKNOWN)

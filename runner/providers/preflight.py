@@ -162,7 +162,7 @@ def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator
         or secret[0] in _QUOTES
         or secret[-1] in _QUOTES
     ):
-        yield Problem("provider.api_key_env", f"{found.source} holds letters that no key has, perhaps a line too much",
+        yield Problem("provider.api_key_env", f"{found.source} holds characters that no key has, perhaps an extra line",
                       f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
     elif is_token(secret):
         yield from _token(found, now, cloud_of(_host(provider)).token_scope)

@@ -126,7 +126,7 @@ def _page(answer: Answer, call: Call) -> ProviderError | UncertainError:
     else:
         what = f"answered with a page instead of the API's JSON ({answer.status}): {answer.message!r}"
     if call.paid and 200 <= answer.status < 300:
-        # Whoever said yes may have passed the request on before it lost the answer.
+        # A server that answered with success may have passed the request on before it lost the answer.
         return UncertainError(
             f"{call.place.host} {what}; the request to {call.action} may have been carried out and charged",
             hint=f"is provider.base_url right? now {call.place.endpoint}; it is never sent again by itself",
@@ -136,7 +136,7 @@ def _page(answer: Answer, call: Call) -> ProviderError | UncertainError:
     alike = answer.status < 400 or answer.status in _OF_THE_ADDRESS
     hint = f"is provider.base_url right? now {call.place.endpoint}; or a proxy or login page stands before it"
     if not alike:
-        hint = f"a firewall or gateway before the API may dislike this prompt or image; if it is every one: {hint}"
+        hint = f"a firewall or gateway before the API may reject this prompt or image; if it rejects every one: {hint}"
     return UnexpectedAnswerError(f"{call.place.host} {what}", hint=hint, unsure=not alike, **_details(answer, call))
 
 
@@ -271,7 +271,7 @@ _RULES: tuple[_Rule, ...] = (
     (_lacks_model, _no_model),
     (lambda answer, _: answer.status in (404, 410), _not_found),
     (lambda answer, call: call.job_id is not None and answer.says_gone, _not_found),
-    # A conflict passes for who only reads. A paid request was not accepted, and only a person can tell with what it
+    # For a read, a conflict passes. A paid request was not accepted, and only a person can tell with what it
     # conflicts, so that it is not repeated.
     (lambda answer, call: answer.status in (409, 423) and not call.paid, _server),
     (lambda _answer, _call: True, _bad_request),

@@ -400,7 +400,7 @@ class SDKProvider:
         error = refused(response, call, self._redact)
         own = self._files.is_own(str(response.url)) and not isinstance(error, UnexpectedAnswerError)
         if response.status_code in (401, 403) and own:
-            # The endpoint speaks of the key, which elsewhere nobody gets; a page speaks of the address.
+            # An error of the endpoint is about the key, which no other host gets; a page is about the address.
             raise error
         raise gone(error, response)
 

@@ -283,7 +283,7 @@ def _refused(answer: Answer, call: Call) -> RunnerError:
     error = refusal(answer, call)
     if not isinstance(error, RateLimitError):
         return error
-    # Whoever says yes and means no is not trusted so far that it is paid again without being asked for.
+    # A server that reports an error within a success is not trusted enough to pay again without being asked to.
     patient = BadRequestError(
         f"{call.place.host} refused to {call.action} for now: {answer.message}",
         hint="nothing was created; resume --retry-failed sends it again",

@@ -120,7 +120,7 @@ def _money(result: Result) -> dict[str, object]:
     return {
         "estimated_usd": result.cost.estimated_usd,
         "actual_usd": result.cost.actual_usd,
-        # Of what has not been sent, or has been just now, nobody knows yet.
+        # Nothing is known yet of a request that was not sent, or only just now.
         "spent_usd": None if result.status.unfinished and not result.attempts else result.spent_usd,
         "saved_usd": result.saved_usd,
         "reused_from": result.reused_from,
@@ -135,7 +135,7 @@ def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[st
     """Yield the files to look at, the main one first; partial images where there is nothing better."""
     poster = next((each for each in result.artifacts if each.path == POSTER), None)
     others = [each for each in result.artifacts if each is not poster]
-    # Before the media, as something is to be seen of every run if not all may be taken in.
+    # Before the media, so that every run shows something even if not all files fit.
     small = poster and (inside(poster) or _address(place, poster))
     for artifact in others or result.partial_images:
         yield {

@@ -85,7 +85,7 @@ def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
 def not_written(directory: Path, error: Exception) -> Problem:
     """Return the warning that a sweep's page is not up to date, and why."""
     again = command("report", directory)
-    hint = f"no run is touched by that; {again} makes the page again"
+    hint = f"the runs are not affected; {again} makes the page again"
     return Problem("", f"{directory / NAME} is not up to date: {error}", hint, "warning")
 
 
@@ -118,7 +118,7 @@ class RunUpdate:
         same = (both_paid or event.status is known.status) and event.job_id == known.job_id
         if same and known.error is None:
             return known
-        # How it ended the last time, if it did, is over.
+        # An earlier end of the run no longer counts.
         changes: dict[str, object] = {"status": event.status, "job_id": event.job_id, "error": None, "artifacts": []}
         return known.model_copy(update=changes if same else {**changes, "timestamps": self._times_upon(known)})
 

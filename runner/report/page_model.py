@@ -62,7 +62,7 @@ def _value(key: str, value: object, result: Result) -> object:
     """Return the run's value; where its own sweep did not choose the model or the provider, the one that it has."""
     if value is None and key in ("model", "provider"):
         return result.config.model.name if key == "model" else result.config.provider.kind
-    # An override's own text, in which no key could be told from a value.
+    # The override's text, in which key and value cannot be told apart.
     return _held(result.config, key) or value if isinstance(value, str) and value[:1] in ("{", "[") else value
 
 
@@ -130,7 +130,7 @@ class PageModel:
 
     def __init__(self, sweeps: Sequence[RunGroup], directory: Path, budgets: Sequence[Budget]) -> None:
         """Take the page's `directory`, to which all addresses are relative, and each sweep's budget."""
-        # Without their runs' results, which are another moment's: only a `PageState` has any.
+        # Without the runs' results, which change: only a `PageState` has them.
         self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
         self.budgets = budgets
         self.title = _title([str(sweep.directory) for sweep in sweeps])
@@ -232,7 +232,7 @@ class PageState:
         where = self._page_model.where(position)
         sweep = self._page_model.sweeps[owner].directory
         inside = functools.partial(embedding.take, sweep, where) if embedding else None
-        # A run that was never begun may have left nothing yet.
+        # A run that was not started may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
         return cell(place, result, busy=busy, resume=resume, repeatable=begun, inside=inside)
 
@@ -246,7 +246,7 @@ class PageState:
         if not sweep.whole:
             return None
         way = sweep.resumed_by(sweep.directory)
-        if number in self._busy:  # for whoever finds it stopped
+        if number in self._busy:  # for a user who finds it stopped
             return command("resume", way)
         pairs = zip(self._page_model.owners, self._results, strict=True)
         own = [result for owner, result in pairs if owner == number]

@@ -119,7 +119,7 @@ def runs_in(directories: Iterable[Path]) -> tuple[list[Found], list[ConfigError]
 
 
 def _without_runs(sweeps: Sequence[RunGroup]) -> ConfigError:
-    # Before a ledger has its runs, nothing is sent; where it is lost, nobody knows.
+    # Nothing is sent before a ledger has its runs; without a ledger that is unknown.
     planned_none = all(has_ledger(sweep.directory) for sweep in sweeps)
     what = "no run was planned there; nothing was sent" if planned_none else "no run was found there"
     return ConfigError(what, hint="python -m runner ls")

@@ -358,7 +358,7 @@ def reuse(
     """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
     known, done = Reuse(), {}
     for run in runs:
-        # What fell back is another work than its fingerprint tells.
+        # After a fallback the run's work is not that of its fingerprint.
         begun = run.earlier is not None and bool(run.earlier.attempts or run.choice)
         if not run.config.reuse or run.directory not in ledgers or begun:
             continue

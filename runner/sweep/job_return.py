@@ -98,7 +98,7 @@ def exit_code(returns: object) -> int:
 def error_of(returned: JobReturn) -> BaseException | None:
     """Return what a job failed with."""
     try:
-        # Hydra prints a line before it raises what is printed by us.
+        # Hydra would print a line before it raises the error, which we print ourselves.
         with redirect_stderr(io.StringIO()):
             _ = returned.return_value
     except Exception as error:  # noqa: BLE001 - whatever a job raised

@@ -81,7 +81,7 @@ class RunnerLauncher(Launcher):
                 raise
             found = error.message.partition("\n")[2]
             earlier, place = len(self._earlier), self._earlier[0][0].parent
-            message = f"a batch is refused, of which nothing was sent; {earlier} earlier runs are in {place}:\n{found}"
+            message = f"a batch is refused, and nothing of it was sent; {earlier} earlier runs are in {place}:\n{found}"
             raise RunnerError(message) from error
 
     def launch_planned(self, plan: Plan, batch_size: int | None = None, *, more: bool = False) -> list[JobReturn]:

@@ -119,7 +119,7 @@ def _found(directory: Path, remains: list[Run]) -> tuple[list[Run], list[Problem
             message = f"{place} was left out: no run has the number that its {RESULT} tells"
             problems.append(Problem("", message, severity="warning"))
             continue
-        # The file lies there; what a damaged ledger says of the same place is another run's, or wrong.
+        # The file is there; if a damaged ledger says otherwise of that directory, it is wrong.
         runs = {index: each for index, each in runs.items() if index == told.index or each.directory != place}
         runs[told.index] = _better(runs.get(told.index), _run(told, place))
     known = {run.directory for run in runs.values() if run.earlier is not None}
@@ -148,7 +148,7 @@ def _work(config: RunConfig) -> str:
     try:
         return fingerprint(config)
     except ConfigError:
-        # A file that it names is gone. What is not paid again needs no fingerprint that others could find.
+        # A file that it names is gone. The run is not paid again, so that it needs no fingerprint.
         return f"unknown-{config.request.kind}-{os.urandom(8).hex()}"
 
 

@@ -250,7 +250,7 @@ def _run(run: Run, known: Run, consent: Consent) -> Run:
         resumed_run(run, known),
         again=consent.retry_failed and result is not None and _may_be_retried(result),
         job=dict(consent.adopt).get(run.index),
-        # Of what is lost from now on, the user knows nothing yet.
+        # The consent does not cover an answer that is lost from now on.
         resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
     )
 
@@ -273,7 +273,7 @@ def _paid_alike(config: RunConfig, saved: RunConfig) -> bool:
     if len(config.choices) != len(saved.choices):
         return False
     pairs = zip(config.choices, saved.choices, strict=True)
-    # What is plainly equal is not built: a file that it names may be gone, which is no matter of the overrides.
+    # Equal configs are not built: a file that they name may be gone, which the overrides did not cause.
     return all(same_work(one, other) or fingerprint(one) == fingerprint(other) for one, other in pairs)
 
 
@@ -312,7 +312,7 @@ def _changed_inputs(runs: Sequence[Run]) -> Iterator[Finding]:
     """Yield runs whose input file has changed since they were planned, so that they would pay for something else."""
     for run in runs:
         if run.open and run.pays and _names_files(run.config.request):
-            with suppress(ConfigError):  # one that is gone has been said
+            with suppress(ConfigError):  # a missing file was reported already
                 if fingerprint(run.earlier.config if run.earlier else run.config) != run.fingerprint.partition("#")[0]:
                     message = "an input file is no longer the one that the run was planned with"
                     yield Finding(run.index, Problem("request.image_list", message, "put it back, or start a new run"))

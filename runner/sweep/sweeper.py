@@ -122,7 +122,7 @@ def _launch_elsewhere(
     for batch in batches:
         returns.append(launcher.launch(batch, initial_job_idx=first))
         first += len(batch)
-    # A job that was killed may have left its ledger alone, and with it what may have been paid.
+    # A killed job may have left only its ledger, which tells what may have been paid.
     found, unreadable = runs_in(run.directory for run in runs)
     for error in unreadable:
         print_error(error)

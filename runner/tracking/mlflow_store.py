@@ -75,7 +75,7 @@ class MlflowStore:
         own = str(found.info.run_id) if found else self._create(run, {"mlflow.parentRunId": parent} if parent else {})
         yield own
         self._log(own, run, found)
-        # Before its files: one that cannot be uploaded leaves no run that seems to go on.
+        # Before its files: if one cannot be uploaded, the run must not seem to be running.
         self._client.set_terminated(own, _STATES[run.end], _milliseconds(run.ended))
         yield own
         for path in run.files:

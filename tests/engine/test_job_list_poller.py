@@ -222,7 +222,7 @@ class TestAListThat:
         crowd.wait_for(hall)
         assert_soon(crowd, hall)
         assert len(hall.listed) == 1
-        assert "left alone" in caplog.text
+        assert "no longer used" in caplog.text
 
     def test_takes_long_is_not_read_without_a_pause(self, crowd):
         hall = hall_of(100, latency=10)

@@ -120,7 +120,7 @@ def test_an_image_has_no_job_to_adopt_though_a_video_has_the_same_prompt():
     image = {"operation": "generate", "prompt": "A paper boat", "model": "prod"}
     found = assign_jobs([lost(sent=image)], [job()], OtherRuns())
     assert found.reattached == {}
-    assert "images are kept as no jobs" in found.reasons[0]
+    assert "images are not jobs" in found.reasons[0]
 
 
 def test_a_job_of_another_run_is_not_adopted():
@@ -131,7 +131,7 @@ def test_a_job_of_another_run_is_not_adopted():
 def test_of_two_jobs_that_match_none_is_taken():
     found = assign_jobs([lost()], [job(), job("video_2")], OtherRuns())
     assert found.reattached == {}
-    assert found.reasons[0] == "2 jobs match (video_1, video_2), and which is this run's cannot be told"
+    assert found.reasons[0] == "2 jobs match (video_1, video_2), and it cannot be told which one is this run's"
 
 
 def test_replicas_take_one_job_each_in_the_order_of_time():

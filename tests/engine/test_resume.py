@@ -412,7 +412,7 @@ def test_images_whose_answer_was_lost_are_uncertain_until_there_is_consent(
     provider.on_generate.append(coded(noise()))
     left = killed(run, "submitting")
     assert engine([left]).exit_code == 4
-    assert "images are kept as no jobs" in stored(run).error.message
+    assert "images are not jobs" in stored(run).error.message
     assert "--resubmit-uncertain" in stored(run).error.hint
     assert "--adopt" not in stored(run).error.hint
     assert (len(provider.sent), provider.listed) == (1, [])
