@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import io
 import os
 import re
@@ -16,7 +17,7 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from runner.config.shipped import directory as shipped
 from runner.errors import ConfigError
@@ -106,6 +107,12 @@ class Repository(ConfigRepository):
         return copy.copy(self)
 
 
+@functools.lru_cache(maxsize=256)
+def _parsed(text: str, path: str) -> DictConfig | ListConfig:
+    """Return the config of a file's text; one command composes several times, and parsing is what takes its time."""
+    return OmegaConf.load(_Text(text, path))
+
+
 class UserFiles(ConfigSource):
     """Read a directory of YAML files."""
 
@@ -120,9 +127,8 @@ class UserFiles(ConfigSource):
         if not path.is_file():
             raise ConfigLoadError(f"Config not found : {path}")
         text = read_text(path)
-        return ConfigResult(
-            self.provider, self.full_path(), OmegaConf.load(_Text(text, str(path))), _header(text, path)
-        )
+        config = copy.deepcopy(_parsed(text, str(path)))
+        return ConfigResult(self.provider, self.full_path(), config, _header(text, path))
 
     def available(self) -> bool:
         """Return whether the directory is there."""
