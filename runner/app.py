@@ -1,7 +1,8 @@
-"""Start a command if the first word names one, else Hydra; every error ends in one message and an exit code."""
+"""Read `.env`, start a command if the first word names one, else Hydra; end every error in one message and a code."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -10,12 +11,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner import __version__
-from runner.display.output import lost_output, output_refused
-from runner.errors import ConfigError, RunnerError
+from . import __version__
+from .display.output import lost_output, output_refused
+from .errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
-    from runner.compose.app import App, Config
+    from .compose.app import App, Config
+
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C; the whole table is in the README."""
@@ -60,12 +62,11 @@ def task(config: Config) -> float | None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    from runner.cli.dotenv import load_dotenv
     from runner.commands.catalog import find, is_command
     from runner.compose.guards import refuse_in_arguments
 
     _require_directory()
-    load_dotenv()
+    _load_dotenv()
     refuse_in_arguments(arguments)
     if is_command(arguments):
         return find(arguments)(arguments[1:])
@@ -141,3 +142,22 @@ def _print_version() -> int:
 
     print(f"runner {__version__} (openai {version('openai')}, hydra-core {version('hydra-core')})")
     return 0
+
+
+def _load_dotenv(directory: Path | None = None) -> None:
+    """Add the variables of `.env`, if there is one, without overriding any."""
+    path = (directory or Path.cwd()) / ".env"
+    if not path.is_file():
+        return
+    from dotenv import dotenv_values  # most runs have no .env
+
+    from runner.text_file import read_text
+
+    try:
+        text = read_text(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="fix or remove it") from error
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
+    for name, value in values.items():
+        if value is not None:
+            os.environ.setdefault(name, value)

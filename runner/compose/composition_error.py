@@ -316,8 +316,7 @@ class Diagnosis:
         return [Finding(0, problem) for problem in problems if problem.severity == "error"], 1
 
     def _of_sweep(self, master: DictConfig) -> tuple[list[Finding], int]:
-        from .axes import combinations
-        from .plan import Planner
+        from .plan import Planner, combinations
 
         # Unresolved: an override of an interpolation stands there as it was typed.
         lines = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)

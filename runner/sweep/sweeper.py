@@ -15,9 +15,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
 from runner.artifacts.atomic import disk_errors
-from runner.compose.axes import points
 from runner.compose.composition_error import problem_of
-from runner.compose.plan import Planner
+from runner.compose.plan import Planner, points
 from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.config import Problem, RunConfig
 from runner.display import print_closing, print_error, print_problems
