@@ -228,7 +228,7 @@ def _cell_lines(cells: Iterable[str]) -> list[str]:
 
 def _names(cells: Iterable[str]) -> list[str]:
     words = [word for cell in cells for word in cell.split()]
-    return [word if _is_name(word) else word[:1] for word in words] or [""]
+    return [word if _is_name(word) else max(word, key=width) for word in words] or [""]
 
 
 def _is_name(word: str) -> bool:
