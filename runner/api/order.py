@@ -62,7 +62,9 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path,
     warnings = tuple(dict.fromkeys([*notes, *map(str, problems)]))
     for warning in warnings:
         _log.warning("%s", warning)
-    return Order(tuple(_runs(replicas, directory, followed=followed)), keys, warnings)
+    # Of several videos, some are enough for an answer, after which no choice is tried: each waits for its turn.
+    alone = followed and len(replicas) == 1
+    return Order(tuple(_runs(replicas, directory, followed=alone)), keys, warnings)
 
 
 def _choices(config: GenerationConfig, kind: Kind, keys: Keys) -> tuple[list[Fallback], list[str]]:

@@ -106,6 +106,7 @@ def print_price(run: Run) -> int:
     """Print what would be sent and what it would cost; returns 0."""
     from runner.sweep.consent import print_dry_run
 
+    _require_request(run)
     print_dry_run([run], left=payable([run]))
     return 0
 

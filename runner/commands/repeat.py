@@ -11,8 +11,6 @@ from pydantic import TypeAdapter
 from runner.artifacts.result import Result, environment
 from runner.artifacts.result_file import NAME, read_result
 from runner.cli.slips import refuse_slips
-from runner.compose.app import started
-from runner.compose.composer import apply
 from runner.compose.guards import refuse_broken_prompts
 from runner.compose.preflight import Finding, PreflightError
 from runner.config import ModelConfig, RunConfig, load
@@ -35,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     for difference in differences(result, config):
         print(f"differs now: {difference}")
     from runner.cli.single import run_saved
+    from runner.compose.app import started
 
     return run_saved(config, parsed.overrides, Path("outputs", started()).absolute())
 
@@ -71,6 +70,8 @@ def _saved(directory: Path) -> Result:
 
 
 def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
+    from runner.compose.composer import apply  # Hydra's grammar: help and refusals need none
+
     # A consent holds only for the run that it was given for.
     container: Mapping[str, Any] = {**result.config.model_dump(mode="json"), "yes": False}  # Any: JSON
     config, problems = load(apply(container, overrides))

@@ -102,17 +102,28 @@ def _of_kind(key: str, kind: str, text: str) -> str | None:
     return None
 
 
+_MODEL_KEY = re.compile(r"(model|fallbacks\.\d+\.model)\.(.+)")
+
+
 def from_validation_error(error: ValidationError) -> list[Problem]:
     """Return Pydantic's complaints as problems; no input value is repeated for keys that may hold a secret."""
     problems = [_problem(dict(detail)) for detail in error.errors(include_url=False)]
-    lacking = [problem for problem in problems if problem.message == _MISSING and problem.key.startswith("model.")]
-    if len(lacking) < _MANY:
-        return problems
-    names = ", ".join(problem.key.partition(".")[2] for problem in lacking[:_MANY])
-    whole = Problem("model", f"lacks {len(lacking)} keys, as {names}",
-                    "begin the file with 'defaults: [sora-2]' (or the shipped model that is nearest), "
-                    "and change what differs")  # fmt: skip
-    return [whole, *(problem for problem in problems if problem not in lacking)]
+    missing = [(found, problem) for problem in problems if (found := _of_model(problem)) is not None]
+    for model in dict.fromkeys(found[0] for found, _ in missing):
+        lacking = {problem: found[1] for found, problem in missing if found[0] == model}
+        if len(lacking) >= _MANY:
+            names = ", ".join([*lacking.values()][:_MANY])
+            whole = Problem(model, f"lacks {len(lacking)} keys, as {names}",
+                            "begin the file with 'defaults: [sora-2]' (or the shipped model that is nearest), "
+                            "and change what differs")  # fmt: skip
+            problems = [whole, *(problem for problem in problems if problem not in lacking)]
+    return problems
+
+
+def _of_model(problem: Problem) -> tuple[str, str] | None:
+    """Return the model, the run's or a fallback's, in which a key is missing, and the key."""
+    found = _MODEL_KEY.fullmatch(problem.key) if problem.message == _MISSING else None
+    return (found[1], found[2]) if found else None
 
 
 def _problem(detail: dict[str, object]) -> Problem:

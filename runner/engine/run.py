@@ -26,7 +26,7 @@ class Run:
     """What tells this run from its siblings, for people."""
     fingerprint: str = ""
     """Of its paid work; the same work asked for again by an optimiser has `#2`, … after it in the ledger. It is empty
-    where the request cannot be made."""
+    where the request cannot be made, and for runs of the Python API, which have no ledger."""
     earlier: Result | None = None
     """What became of it so far. The ledger gives it with the `config` that was planned; where it is resumed,
     `config` is the choice that it has come to."""

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
-from runner.compose.composer import apply
 from runner.compose.documents import Documents
 from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
 from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
@@ -257,6 +256,8 @@ def _run(run: Run, known: Run, consent: Consent) -> Run:
 
 def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:
     """Return the saved config with what may change about it: everything that is not paid."""
+    from runner.compose.composer import apply  # with Hydra's grammar, which few need
+
     config, problems = load(apply(run.config.model_dump(mode="json"), overrides))
     if config is None:
         raise PreflightError([Finding(None, problem) for problem in problems], total)

@@ -190,6 +190,14 @@ def test_the_engine_waits_for_nothing_where_the_chain_goes_on(
     assert (busy.ledger()["jobs"], emulator.ledger()["jobs"]) == (0, 1)
 
 
+def test_one_of_several_videos_waits_for_its_turn_as_without_a_fallback(make_emulator, own, video_at):
+    rules = [{"match": {"operation": "create"}, "nth": 2, "fault": "rate_limit", "retry_after": 0.05}]
+    emulator = make_emulator(rules=rules)
+    request = VideoGenerationRequest(prompt="A boat", number_of_videos=3)
+    response = generate_video(video_at(emulator, fallback_configs=[mine()]), request)
+    assert (len(response.videos), own.calls) == (3, [])
+
+
 def test_it_is_not_asked_where_something_paid_may_still_come(own, make_emulator, video_at, request_, tmp_path):
     emulator = make_emulator(rules=[{"match": {"operation": "create"}, "fault": "drop_after_commit"}])
     with pytest.raises(UncertainError):

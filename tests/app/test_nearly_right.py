@@ -77,6 +77,7 @@ NEARLY = [
     (["request.prompt_file=empty.txt"], "empty.txt holds no text"),
     (["request.video=clip.mp4"], "job id"),
     (["--config-dir", "own", "model=mine"], "defaults: [sora-2]"),
+    (["--config-dir", "own", "fallbacks=[{model: mine}]"], "defaults: [sora-2]"),
     (["request.image_list=missing.png"], "missing.png"),
 ]
 
