@@ -15,8 +15,8 @@ def words(updates):
 
 @pytest.fixture
 def slower(make_emulator, video_at):
-    """Jobs of a fifth of a second, so that each status is seen."""
-    return video_at(make_emulator(latency=20))
+    """Jobs of a second and a half, so that each status is seen on a busy machine, too."""
+    return video_at(make_emulator(latency=150))
 
 
 def test_a_plain_function_sees_queued_processing_completed(slower, request_):
