@@ -195,7 +195,7 @@ def _prepare(
 def _keep(folder: Folder, progress: Progress) -> None:
     if progress.unfinished:
         folder.keep()
-        _log.warning("not all that may have been paid arrived; what did, and its record, is in %s", folder.path)
+        _log.warning("not all that may have been paid arrived; what arrived and its record are in %s", folder.path)
 
 
 def _waited(start: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: what a coroutine yields and is sent is asyncio's

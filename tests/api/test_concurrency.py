@@ -87,7 +87,7 @@ async def test_a_cancelled_call_keeps_the_paid_jobs_record(make_emulator, video_
     result = read_result(next((tmp_path / "out").iterdir()))
     assert result.status is RunStatus.SUBMITTED
     assert result.job_id is not None
-    assert "its record is in" in caplog.text
+    assert f"its record are in {tmp_path}" in caplog.text
 
 
 async def test_a_cancelled_call_takes_no_other_along(make_emulator, video_at, request_, tmp_path):
