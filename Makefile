@@ -43,8 +43,11 @@ test: $(VENV)/.installed-test   ## run every test
 	@$(BIN)/python $(PYTEST)
 
 QUICK := tests/artifacts tests/display tests/doctor tests/engine tests/ledger tests/providers tests/test_*.py
+# What goes through a server for seconds, or through a copy of the project, is left to `make test`.
+SLOW := $(patsubst %,tests/engine/test_%.py,limits job_list_poller job_list_over_http look_for operations image_over_http \
+	interrupt emulator disk directories) tests/test_contributing.py tests/test_distribution.py
 quick: $(VENV)/.installed-test   ## the tests of a minute, for every save
-	@$(BIN)/python $(PYTEST) $(QUICK)
+	@$(BIN)/python $(PYTEST) $(QUICK) $(addprefix --ignore=,$(SLOW))
 
 # With the next Hydra and OmegaConf, in a copy of the environment; what cannot be had is said and passes.
 NEXT := .venv-next
