@@ -144,14 +144,14 @@ def _print_version() -> int:
     return 0
 
 
-def _load_dotenv(directory: Path | None = None) -> None:
+def _load_dotenv() -> None:
     """Add the variables of `.env`, if there is one, without overriding any."""
-    path = (directory or Path.cwd()) / ".env"
+    path = Path.cwd() / ".env"
     if not path.is_file():
         return
     from dotenv import dotenv_values  # most runs have no .env
 
-    from runner.text_file import read_text
+    from .text_file import read_text
 
     try:
         text = read_text(path)

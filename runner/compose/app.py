@@ -21,17 +21,19 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import run_job
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
 from runner.config.shipped import directory
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
-from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files
+from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files, typed_lines
 
 if TYPE_CHECKING:
     from runner.config import RunConfig
@@ -217,8 +219,8 @@ def _named(container: object) -> dict[str, Any]:  # Any: a config tree
 
 def _require_checks(config: DictConfig) -> None:
     """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
-    lines = OmegaConf.to_container(config.hydra.overrides.hydra, resolve=False)
-    typed = any(str(line).startswith(("hydra/sweeper", "hydra/launcher")) for line in lines or ())
+    lines = typed_lines(config.hydra.overrides.hydra)
+    typed = any(line.startswith(("hydra/sweeper", "hydra/launcher")) for line in lines)
     # By what they are, not by their names: a user's file may have the name of a shipped one.
     plain = all(str(node.get("_target_")).startswith(_PLAIN) for node in (config.hydra.sweeper, config.hydra.launcher))
     if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
@@ -238,9 +240,6 @@ def asks_for_several(config: DictConfig) -> bool:
 
 def sweep_overrides(config: DictConfig) -> list[str]:
     """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.core.override_parser.types import Quote, QuotedString
-
     HydraConfig.instance().set_config(config)
     directory = QuotedString(str(config.hydra.run.dir), Quote.single).with_quotes()
     return [f"hydra.sweep.dir={directory}", "hydra.sweeper.params=null"]
@@ -261,7 +260,7 @@ class HydraRun:
     @property
     def overrides(self) -> list[str]:
         """Return what was typed for the task."""
-        return _lines(self._config.hydra.overrides.task)
+        return typed_lines(self._config.hydra.overrides.task)
 
     def execute(self, task: Task, directory: Path) -> None:
         """Make the directory and call the task with it, which keeps what it raises; raises `DiskError`."""
@@ -282,18 +281,12 @@ def launched_run(config: RunConfig) -> Run:
     """Return that run, of which `config` was loaded."""
     from .plan import new_run
 
-    return new_run(launched_index(), config, _output_dir(), _lines(HydraConfig.get().overrides.task))
+    return new_run(launched_index(), config, _output_dir(), typed_lines(HydraConfig.get().overrides.task))
 
 
 def asked_before() -> bool:
     """Return whether that run is our own sweeper's, which checks and asks before anything is launched."""
     return "RunnerSweeper" in str(HydraConfig.get().sweeper["_target_"])
-
-
-def _lines(overrides: Any) -> list[str]:  # Any: a list of OmegaConf's, whatever Hydra says
-    """Return overrides as they were typed, interpolations and all."""
-    lines = OmegaConf.to_container(overrides, resolve=False)
-    return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
 def _output_dir() -> Path:
@@ -307,8 +300,6 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
     `overrides` are those typed where the app composes its own config. A `sweep` is one by its command line; a config
     can make one of any.
     """
-    from hydra.errors import HydraException
-    from omegaconf.errors import OmegaConfBaseException
     from yaml import YAMLError
 
     try:

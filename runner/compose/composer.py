@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.errors import ConfigError
 
 from .guards import unheard
+from .loader import typed_lines
 
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
 _GROUPS = frozenset({"provider", "model", "request", "experiment", "hydra"})
@@ -70,9 +71,6 @@ def with_value(config: Mapping[str, Any], path: Sequence[str], value: object) ->
 
 def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:  # Any: as Plain
     """Return a config with each `key=value` set; `ConfigError` for what is no single value."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
-
     changed = dict(container)
     try:
         parsed = OverridesParser.create().parse_overrides(list(overrides))
@@ -430,8 +428,7 @@ class Composer:
     def _is_group(self, key: str) -> bool:
         if key not in self._groups:
             # With the search path that the command line adds to.
-            typed = OmegaConf.to_container(self._master.hydra.overrides.hydra, resolve=False)
-            lines = [str(line) for line in typed] if isinstance(typed, list) else []
+            lines = typed_lines(self._master.hydra.overrides.hydra)
             name = self._master.hydra.job.config_name
             self._groups[key] = bool(self._loader.get_group_options(key, None, name, lines))
         return self._groups[key]

@@ -12,7 +12,7 @@ from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config import Problem, did_you_mean, known_keys
@@ -23,7 +23,7 @@ from runner.shell import line, word
 
 from .app import App
 from .guards import quoted
-from .loader import GROUPS, misplaced
+from .loader import GROUPS, misplaced, typed_lines
 from .preflight import Finding, PreflightError, preflight
 
 _OVERRIDDEN = re.compile(r"(?:Could not override|No earlier Group Default for) '(?P<key>[^']+)'")
@@ -318,9 +318,7 @@ class Diagnosis:
     def _of_sweep(self, master: DictConfig) -> tuple[list[Finding], int]:
         from .plan import Planner, combinations
 
-        # Unresolved: an override of an interpolation stands there as it was typed.
-        lines = OmegaConf.to_container(master.hydra.overrides.task, resolve=False)
-        parsed = self._parsed([str(line) for line in lines] if isinstance(lines, list) else [])
+        parsed = self._parsed(typed_lines(master.hydra.overrides.task))
         plan = Planner(self._app.loader, master).plan(combinations(parsed))
         try:
             preflight(plan)

@@ -25,6 +25,12 @@ from runner.shell import line, shown
 from runner.text_file import read_text
 
 
+def typed_lines(overrides: Any) -> list[str]:  # Any: a list of OmegaConf's, whatever Hydra says
+    """Return a config's overrides as they were typed, interpolations and all."""
+    lines = OmegaConf.to_container(overrides, resolve=False)
+    return [str(line) for line in lines] if isinstance(lines, list) else []
+
+
 class GuardedLoader(ConfigLoader):
     """Compose as the given loader does; `check` sees each config of a run or a sweep first, and may raise."""
 
@@ -49,8 +55,7 @@ class GuardedLoader(ConfigLoader):
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Compose one run of a sweep, which may bring axes of its own: later Hydras refuse that as another sweeper."""
-        lines = OmegaConf.to_container(master_config.hydra.overrides.hydra)
-        own = [str(line) for line in lines] if isinstance(lines, list) else []
+        own = typed_lines(master_config.hydra.overrides.hydra)
         config: DictConfig = self._loader.load_configuration(
             master_config.hydra.job.config_name, [*own, *sweep_overrides], RunMode.RUN
         )

@@ -30,6 +30,7 @@ from .composition_error import collected, problem_of
 from .documents import Documents
 from .examination import load_resolved, misplaced, not_kept, outside
 from .guards import ConfigGuard
+from .loader import typed_lines
 from .preflight import Finding
 
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
@@ -215,6 +216,5 @@ def _line(override: Override) -> str:
 
 
 def _composed(loader: ConfigLoader, master: DictConfig, lines: Sequence[str]) -> DictConfig:
-    # Unresolved: an override of an interpolation stands there as it was typed.
-    named = [str(line) for line in OmegaConf.to_container(master.hydra.overrides.hydra, resolve=False) or ()]
+    named = typed_lines(master.hydra.overrides.hydra)
     return loader.load_configuration(master.hydra.job.config_name, [*named, *lines], RunMode.MULTIRUN)
