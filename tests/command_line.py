@@ -6,6 +6,7 @@ is about starting, signals, terminals or what the system lists of a process take
 
 from __future__ import annotations
 
+import atexit
 import multiprocessing
 import os
 import runpy
@@ -76,4 +77,8 @@ def _command(arguments: list[str], cwd: Path, environment: dict[str, str], files
     if strict:
         warnings.simplefilter("error")
     sys.argv = ["runner", *arguments]
-    runpy.run_module("runner", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("runner", run_name="__main__", alter_sys=True)
+    finally:
+        # As every interpreter does at its end; multiprocessing's children do not, and an emulator would outlive them.
+        atexit._run_exitfuncs()
