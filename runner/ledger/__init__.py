@@ -1,6 +1,6 @@
 """Keep what is known of runs durably: how far each has come, what it paid, and how to resume."""
 
-from .discover import OUTPUTS, LedgerIndex, Reuse, find_ledgers, fingerprint, jobs_elsewhere, link
+from .discover import OUTPUTS, LedgerIndex, find_ledgers, jobs_elsewhere
 from .ledger import Ledger, LedgerError, rebuilding
 from .lock import CopyError, LockedError, keep_copy
 from .recording import (
@@ -14,6 +14,7 @@ from .recording import (
     refuse_unknown,
     resumed_run,
 )
+from .reuse import Reuse, fingerprint, link
 from .summary import Summary, may_pass, resume_command, summary
 
 __all__ = [

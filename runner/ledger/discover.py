@@ -1,25 +1,15 @@
-"""Find ledgers: what they say of directories that runs are to use, and of finished runs that need not be paid again."""
+"""Find ledgers below a directory, and what they say of directories that runs are to be written to."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-import shutil
-import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from runner.artifacts.atomic import discard, disk_errors, publish
-from runner.artifacts.result import Artifact, Result, RunStatus
-from runner.config import Problem, ProviderConfig, RunConfig, VideoRequest, estimate
+from runner.artifacts.result import Result, RunStatus
 from runner.engine.matching import OtherRuns, unanswered
-from runner.engine.run import Run
-from runner.errors import ConfigError
-from runner.providers.body import build
-from runner.providers.endpoint import resolve
 
 from .ledger import NAME, Ledger, LedgerError, run_directory
 
@@ -160,148 +150,3 @@ def written_at(directory: Path) -> float:
         state = log.stat()
         written += [state.st_mtime] if state.st_size else []
     return max(written)
-
-
-class Reuse:
-    """Find finished work by its fingerprint; each ledger is read once, when the first run asks."""
-
-    def __init__(self, root: Path = OUTPUTS) -> None:
-        self._root = root
-        self._places: dict[str, list[tuple[Path, int]]] | None = None
-        self.problems: list[Problem] = []
-        """Why nothing is reused from some ledgers."""
-
-    def find(self, work: str, but: Path) -> Result | None:
-        """Return the finished run with this fingerprint, if its files are whole; never the one in `but`."""
-        for place, index in self._known().get(work, ()):
-            found = self._whole(place, index)
-            if found is not None and found[0].resolve() != but.resolve():
-                return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
-        return None
-
-    def _known(self) -> dict[str, list[tuple[Path, int]]]:
-        if self._places is None:
-            self._places = {}
-            for place in find_ledgers(self._root):
-                for work, index in self._finished(place):
-                    self._places.setdefault(work, []).append((place, index))
-        return self._places
-
-    def _finished(self, place: Path) -> list[tuple[str, int]]:
-        try:
-            with Ledger(place, readonly=True) as ledger:
-                return ledger.verified()
-        except LedgerError as error:
-            # Of another version, broken, or made by someone else: nothing can be taken from it.
-            self._leave_out(place, error)
-            return []
-
-    def _whole(self, place: Path, index: int) -> tuple[Path, Result] | None:
-        """Return a run's directory and record if every file is still what it was."""
-        try:
-            with Ledger(place, readonly=True) as ledger:
-                run = ledger.run(index)
-        except LedgerError as error:
-            self._leave_out(place, error)
-            return None
-        if run.earlier is None:
-            return None
-        if not run.earlier.artifacts:
-            self._leave_out(place, f"the record of run {index} names no file of its own")
-            return None
-        whole = all(_same(run.directory, each) for each in run.earlier.artifacts)
-        return (run.directory, run.earlier) if whole else None
-
-    def _leave_out(self, place: Path, error: LedgerError | str) -> None:
-        self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
-
-
-def link(run: Run, planned: Result, source: Result) -> Result:
-    """Put the files of `source` into the run's directory and return its record; raises `DiskError`.
-
-    They are the same files under a second name where the disk can do that, else copies.
-    """
-    place = Path(source.reused_from or "")
-    for artifact in source.artifacts:
-        _put(place / artifact.path, run.directory / artifact.path)
-    update = {
-        "revision": planned.revision + 1,
-        "status": RunStatus.VERIFIED,
-        "artifacts": source.artifacts,
-        "job_id": source.job_id,
-        "endpoint": source.endpoint,
-        "request_sent": source.request_sent,
-        "reused_from": source.reused_from,
-        "saved_usd": estimate(run.config),
-        "warnings": [*planned.warnings, *_lacking(run, source)],
-        "cost": planned.cost.model_copy(update={"actual_usd": 0.0}),
-        "timestamps": {**planned.timestamps, RunStatus.VERIFIED.value: next(iter(planned.timestamps.values()))},
-    }
-    return planned.model_copy(update=update)
-
-
-def _lacking(run: Run, source: Result) -> Iterator[str]:
-    """Yield what the run asks for beside its file and does not get."""
-    request = run.config.request
-    if isinstance(request, VideoRequest):
-        names = [f"remote-{variant}" for variant in request.variants] + ["thumbnail"] * request.thumbnail
-        there = {Path(artifact.path).stem for artifact in source.artifacts}
-        yield from (f"no {name}: the run that was reused has none" for name in names if name not in there)
-    if run.config.delete_remote:
-        yield "nothing was deleted at the provider: the job is another run's"
-
-
-def _put(source: Path, target: Path) -> None:
-    part = target.with_name(f"{target.name}.part")
-    with disk_errors(target):
-        part.unlink(missing_ok=True)
-        try:
-            os.link(source, part)
-        except OSError:
-            shutil.copyfile(source, part)
-    publish(part, target)
-    # Renaming one link of a file over another does nothing.
-    discard(part)
-
-
-def _same(directory: Path, artifact: Artifact) -> bool:
-    path = directory / artifact.path
-    try:
-        # A directory may come from anyone: a link in it must not bring another file along.
-        if not stat.S_ISREG(path.lstat().st_mode) or not path.resolve().is_relative_to(directory.resolve()):
-            return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-    except OSError:
-        return False
-
-
-def fingerprint(config: RunConfig) -> str:
-    """Return the SHA-256 (hex) over the request as sent, the canonical endpoint, and the replica's number.
-
-    Two configs that send the same to the same place have the same one, whatever their limits, keys and spellings are;
-    files count by their content. Raises `ConfigError` for a request that cannot be made.
-    """
-    request = config.request
-    work = {
-        "endpoint": _place(config.provider),
-        "request": _by_content(build(config, config.sent_model).record),
-        # An image that is cropped or padded before it is sent is not the image that the config names.
-        "fit": request.image_fit if isinstance(request, VideoRequest) and request.image_list else None,
-        "replica": config.replica,
-    }
-    return hashlib.sha256(json.dumps(work, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def _place(provider: ProviderConfig) -> str:
-    try:
-        return resolve(provider).identity
-    except ValueError as error:
-        raise ConfigError(f"provider.base_url {error}") from error
-
-
-def _by_content(value: Any) -> Any:  # Any: JSON
-    """Return the same with each file's hash in place of its record, whose name says nothing about the work."""
-    if isinstance(value, dict):
-        return value.get("sha256") or {key: _by_content(each) for key, each in value.items()}
-    return [_by_content(each) for each in value] if isinstance(value, list) else value
