@@ -277,7 +277,8 @@ async def test_a_sweep_finds_out_how_many_jobs_a_server_runs(make_emulator, conf
     assert outcome.exit_code == 0, outcome.errors
     ledger = emulator.ledger()
     assert ledger["jobs"] == 60
-    assert 60 < ledger["requests"]["POST /v1/videos"] <= 80
+    # Real time: how few refusals are enough is held above. Who learns nothing from them asks 103 to 125 times.
+    assert 60 < ledger["requests"]["POST /v1/videos"] < 100
 
 
 async def test_a_sweep_keeps_to_the_rate_that_a_server_tells_of(make_emulator, configs, runs, key):
@@ -289,4 +290,4 @@ async def test_a_sweep_keeps_to_the_rate_that_a_server_tells_of(make_emulator, c
     assert outcome.exit_code == 0, outcome.errors
     ledger = emulator.ledger()
     assert ledger["jobs"] == 40
-    assert ledger["requests"]["POST /v1/videos"] <= 60
+    assert ledger["requests"]["POST /v1/videos"] <= 80
