@@ -36,7 +36,7 @@ class Order:
 
     def create(self, provider: ProviderConfig) -> Provider:
         """Return the provider, with the key that was given for it."""
-        from runner.providers import create
+        from runner.providers.registry import create
 
         return create(provider, self.keys.environment(provider))
 
@@ -108,7 +108,8 @@ def _runs(replicas: Sequence[RunConfig], directory: Path, *, followed: bool) -> 
 
 
 def _problems(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
-    from runner.providers import check_body, check_endpoint
+    from runner.providers.body import check_body
+    from runner.providers.preflight import check_endpoint
 
     yield from check(choice)
     yield from check_kept(choice)

@@ -16,7 +16,7 @@ from runner.errors import ConfigError
 from .catalog import Parser
 
 if TYPE_CHECKING:
-    from runner.providers import Character, SupportsCharacters
+    from runner.providers.base import Character, SupportsCharacters
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _check(config: RunConfig, options: argparse.Namespace) -> None:
     from runner.display import print_problems
-    from runner.providers import check_endpoint
+    from runner.providers.preflight import check_endpoint
 
     problems = check_endpoint(config.provider, os.environ)
     print_problems([problem for problem in problems if problem.severity == "warning"])
@@ -51,7 +51,8 @@ def _check(config: RunConfig, options: argparse.Namespace) -> None:
 
 
 async def _with_provider(config: RunConfig, work: Callable[[SupportsCharacters], Awaitable[Character]]) -> Character:
-    from runner.providers import SupportsCharacters, create
+    from runner.providers.base import SupportsCharacters
+    from runner.providers.registry import create
 
     provider = create(config.provider)
     try:

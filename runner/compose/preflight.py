@@ -128,13 +128,13 @@ def _checked(runs: Sequence[Run], env: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _endpoint(provider: ProviderConfig, env: Mapping[str, str]) -> list[Problem]:
-    from runner.providers import check_endpoint
+    from runner.providers.preflight import check_endpoint
 
     return check_endpoint(provider, env)
 
 
 def _body(config: RunConfig) -> list[Problem]:
-    from runner.providers import check_body
+    from runner.providers.body import check_body
 
     return check_body(config)
 

@@ -16,9 +16,11 @@ from runner.compose.preflight import writable
 from runner.config import Problem, ProviderConfig, RunConfig
 from runner.config import check as check_config
 from runner.errors import AuthenticationError, ConfigError, RunnerError
-from runner.providers import Provider, SupportsDiagnostics, check_body, check_endpoint
-from runner.providers import create as create_provider
+from runner.providers.base import Provider, SupportsDiagnostics
+from runner.providers.body import check_body
 from runner.providers.endpoint import is_loopback, resolve
+from runner.providers.preflight import check_endpoint
+from runner.providers.registry import create as create_provider
 
 from .check import Check, fail, failed, of_problem, ok, skip
 from .network import Host, dns, host_of, tls

@@ -10,8 +10,8 @@ from urllib.parse import quote
 from runner.config import RunConfig, dialect_of, did_you_mean
 from runner.config.shipped import names
 from runner.errors import AuthenticationError
-from runner.providers import Reply, SupportsDiagnostics
 from runner.providers.allowance import server_time
+from runner.providers.base import Reply, SupportsDiagnostics
 
 from .check import Check, fail, failed, ok, skip, warn
 

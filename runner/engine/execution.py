@@ -98,7 +98,7 @@ def _scheduler(
 
 
 def _create_provider(config: ProviderConfig) -> Provider:
-    from runner.providers import create  # imported only by those who send, as the SDK takes long
+    from runner.providers.registry import create  # imported only by those who send, as the SDK takes long
 
     return create(config)
 

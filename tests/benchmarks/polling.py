@@ -37,7 +37,8 @@ from runner.engine.poll import poll
 from runner.engine.recorder import RunRecorder
 from runner.engine.run import Run
 from runner.engine.store import RecordWriter, ResultFiles, Threads
-from runner.providers import Job, JobStatus, Provider, create
+from runner.providers.base import Job, JobStatus, Provider
+from runner.providers.registry import create
 
 ENGINE = "the engine"
 SINGLY = "one GET per job per interval"

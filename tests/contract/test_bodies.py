@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 from runner.config import RunConfig
-from runner.providers import create
+from runner.providers.registry import create
 
 PNG = "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAA=="
 CLEAR = (

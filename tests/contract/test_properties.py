@@ -15,8 +15,8 @@ from runner.config import RunConfig, check, load
 from runner.config.dialect import DIALECTS
 from runner.emulator.body import ReceivedBody
 from runner.emulator.manner import MANNERS, read_order
-from runner.providers import check_body, create
-from runner.providers.body import build, in_dialect
+from runner.providers.body import build, check_body, in_dialect
+from runner.providers.registry import create
 
 EXAMPLES = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
 ENV = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "k-1"}

@@ -11,7 +11,7 @@ from azure.identity import CredentialUnavailableError
 
 from runner.config import RunConfig
 from runner.doctor import Check, examine
-from runner.providers import create
+from runner.providers.registry import create
 
 KEY = "canary-key-0123456789"
 JWT = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.c2ln"

@@ -185,7 +185,7 @@ def engine_for(clock) -> Callable[[FakeProvider], Engine]:
 @pytest.fixture
 def stored() -> Callable[[Run], Any]:
     """What a run's `result.json` says now."""
-    from runner.artifacts import read_result
+    from runner.artifacts.result_file import read_result
 
     return lambda run: read_result(run.directory)
 

@@ -17,7 +17,7 @@ from runner.engine.recorder import RunRecorder
 from runner.engine.run import Run
 from runner.engine.store import RecordWriter, ResultFiles, Threads
 from runner.errors import JobNotFoundError, RunnerError
-from runner.providers import Job, JobPage, JobStatus
+from runner.providers.base import Job, JobPage, JobStatus
 
 from .configs import video_config
 from .fake_provider import FakeProvider

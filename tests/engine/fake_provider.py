@@ -11,7 +11,7 @@ from typing import Any
 
 from runner.config import RunConfig
 from runner.errors import RunnerError, UncertainError
-from runner.providers import ImageBatch, Job, JobPage, JobStatus, OnPartial, PartialImage
+from runner.providers.base import ImageBatch, Job, JobPage, JobStatus, OnPartial, PartialImage
 
 from .simulation import EPOCH
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.engine.collect import TRIES
 from runner.engine.poll import ABSENT_SECONDS
 from runner.engine.recorder import planned
 from runner.errors import ExpiredError, JobNotFoundError, ServerError
 from runner.ledger.recording import resumed_run
-from runner.providers import Job, JobStatus
+from runner.providers.base import Job, JobStatus
 
 from .simulation import EPOCH
 
@@ -143,7 +143,7 @@ def test_another_account_s_key_is_named_and_gives_nothing_up(absent_for, runs, p
     provider.credential = then
     provider.seconds = 1e9
     engine.interrupted([run], 5)
-    from runner.artifacts import read_result
+    from runner.artifacts.result_file import read_result
 
     run = replace(run, earlier=read_result(run.directory))
     provider.credential = "OPENAI_API_KEY#bbbb"

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts import RunStatus
-from runner.artifacts.result import Result
+from runner.artifacts.result import Result, RunStatus
 from runner.config import Budget, OpenAIConfig
 from runner.config.run import Fallback
 from runner.engine import Outcome
@@ -22,7 +21,7 @@ from runner.errors import (
     RateLimitError,
     UncertainError,
 )
-from runner.providers import ImageBatch, ImageUsage, Job, JobStatus
+from runner.providers.base import ImageBatch, ImageUsage, Job, JobStatus
 
 PRICE = 0.4
 """Of each run: four seconds at ten cents."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.errors import (
     ArtifactError,
     ExpiredError,
@@ -166,7 +166,7 @@ def test_a_file_beyond_the_limit_is_broken_off_and_not_tried_again(engine, provi
 
 
 def test_a_server_cannot_choose_a_path(engine, provider, runs, names, tmp_path):
-    from runner.providers import Job, JobStatus
+    from runner.providers.base import Job, JobStatus
 
     evil = "../../evil/../.."
     provider.on_submit.append(Job(evil, JobStatus.COMPLETED, "../completed", 100, raw={"id": evil}))

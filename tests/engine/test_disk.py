@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.errors import DiskError
-from runner.providers import GeneratedImage, ImageBatch
+from runner.providers.base import GeneratedImage, ImageBatch
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from runner.artifacts import RunStatus, read_result
+from runner.artifacts.result import RunStatus
+from runner.artifacts.result_file import read_result
 from runner.engine import execute, run_all
 
 

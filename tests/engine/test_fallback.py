@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.config import OpenAIConfig, reserved
 from runner.config.run import Fallback
 from runner.engine.budget_tracker import BudgetTracker
@@ -18,7 +18,7 @@ from runner.errors import (
     RateLimitError,
     UncertainError,
 )
-from runner.providers import Job, JobStatus
+from runner.providers.base import Job, JobStatus
 
 SECOND = OpenAIConfig(kind="openai", base_url="https://second.example/v1", max_concurrent_jobs=2)
 

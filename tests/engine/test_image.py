@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.errors import (
     ArtifactError,
     BadRequestError,
@@ -19,8 +19,7 @@ from runner.errors import (
     UncertainError,
     UnexpectedAnswerError,
 )
-from runner.providers import GeneratedImage, ImageBatch, ImageUsage
-from runner.providers.base import FORBIDDEN
+from runner.providers.base import FORBIDDEN, GeneratedImage, ImageBatch, ImageUsage
 
 
 def encoded(form="PNG", size=(640, 480)):

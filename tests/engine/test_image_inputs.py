@@ -8,10 +8,10 @@ import io
 import pytest
 from PIL import Image
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.config import CompatibleConfig
 from runner.errors import ServerError
-from runner.providers import GeneratedImage, ImageBatch
+from runner.providers.base import GeneratedImage, ImageBatch
 
 CAT, MASK = "https://images.example/cat?signature=s", "https://images.example/mask.png"
 

@@ -17,7 +17,7 @@ from runner.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from runner.providers import JobPage, JobStatus
+from runner.providers.base import JobPage, JobStatus
 
 from .crowd import Crowd, Hall
 

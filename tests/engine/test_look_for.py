@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.emulator.job import Job as EmulatedJob
 from runner.emulator.state import State
 from runner.engine.clock import RealClock
@@ -16,8 +16,9 @@ from runner.engine.endpoint import Endpoint
 from runner.engine.matching import AROUND, Lost, OtherRuns
 from runner.engine.reattachment import MAX_PAGES, TRIES, look_for
 from runner.errors import AuthenticationError, RateLimitError, ServerError, UncertainError
-from runner.providers import Job, JobPage, JobStatus, create
+from runner.providers.base import Job, JobPage, JobStatus
 from runner.providers.job import backend_id
+from runner.providers.registry import create
 
 from .configs import video_config
 from .simulation import EPOCH, SimulatedLoop

@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from runner.providers import GeneratedImage, ImageBatch, Job, JobStatus
+from runner.providers.base import GeneratedImage, ImageBatch, Job, JobStatus
 
 
 def image(form="PNG", size=(512, 512)) -> GeneratedImage:

@@ -8,7 +8,8 @@ import json
 import pytest
 from PIL import Image
 
-from runner.artifacts import RunStatus, read_result
+from runner.artifacts.result import RunStatus
+from runner.artifacts.result_file import read_result
 from runner.engine import run_all
 
 

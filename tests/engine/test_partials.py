@@ -8,9 +8,9 @@ import io
 import pytest
 from PIL import Image
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.errors import GenerationFailedError, UncertainError
-from runner.providers import GeneratedImage, ImageBatch, PartialImage
+from runner.providers.base import GeneratedImage, ImageBatch, PartialImage
 
 
 def b64(form="PNG", size=(64, 48)) -> str:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.engine.endpoint import Durations
 from runner.engine.poll import next_wait
 from runner.errors import (
@@ -20,7 +20,7 @@ from runner.errors import (
     ServerError,
     UncertainError,
 )
-from runner.providers import Job, JobStatus
+from runner.providers.base import Job, JobStatus
 
 
 def gaps(moments):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import runner.engine
-from runner.artifacts import Result, RunStatus
+from runner.artifacts.result import Result, RunStatus
 from runner.engine import Outcome
 from runner.errors import ConfigError, DiskError
 

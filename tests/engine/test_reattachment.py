@@ -17,7 +17,7 @@ from runner.engine.matching import AROUND, MARGIN, Lost, OtherRuns, lost_request
 from runner.engine.reattachment import assign_jobs
 from runner.engine.recorder import planned
 from runner.engine.run import Run
-from runner.providers import Job, JobStatus
+from runner.providers.base import Job, JobStatus
 
 from .configs import video_config
 

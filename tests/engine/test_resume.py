@@ -10,13 +10,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from runner.artifacts import RunStatus
-from runner.artifacts.result import ErrorRecord
+from runner.artifacts.result import ErrorRecord, RunStatus
 from runner.config import OpenAIConfig
 from runner.config.run import Fallback
 from runner.engine import Run
 from runner.errors import AuthenticationError, ExpiredError, GenerationFailedError, RateLimitError, UncertainError
-from runner.providers import GeneratedImage, ImageBatch, Job, JobStatus
+from runner.providers.base import GeneratedImage, ImageBatch, Job, JobStatus
 
 SECOND = OpenAIConfig(kind="openai", base_url="https://second.example/v1")
 

@@ -5,10 +5,10 @@ import hashlib
 
 import pytest
 
-from runner.artifacts import RunStatus
+from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
-from runner.providers import Job, JobStatus
+from runner.providers.base import Job, JobStatus
 
 
 def failed(status=JobStatus.FAILED, code=None, message=None):

@@ -11,7 +11,8 @@ import httpx2
 import pytest
 
 from runner.config import RunConfig
-from runner.providers import Provider, create
+from runner.providers.base import Provider
+from runner.providers.registry import create
 
 KEY = "sk-canary-7f3a9c1e5b"
 

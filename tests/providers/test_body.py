@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from runner.errors import ConfigError
-from runner.providers import check_body
+from runner.providers.body import check_body
 from runner.providers.reference import Address, media_type, read
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)

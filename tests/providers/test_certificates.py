@@ -7,8 +7,8 @@ import ssl
 import pytest
 
 from runner.errors import HTTPConnectionError, RunnerError
-from runner.providers import create
 from runner.providers.base import Job, JobStatus
+from runner.providers.registry import create
 
 
 @pytest.fixture

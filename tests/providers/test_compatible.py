@@ -22,7 +22,9 @@ from runner.errors import (
     RunnerError,
     UnexpectedAnswerError,
 )
-from runner.providers import JobStatus, check_endpoint, create
+from runner.providers.base import JobStatus
+from runner.providers.preflight import check_endpoint
+from runner.providers.registry import create
 
 ENV = {"LITELLM_API_KEY": "sk-virtual-key"}
 PRESETS = ["vllm_omni", "sglang", "litellm"]

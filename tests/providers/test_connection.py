@@ -23,7 +23,7 @@ def free_port() -> int:
 @pytest.fixture
 async def real(config_of):
     """A provider on the real network stack."""
-    from runner.providers import create
+    from runner.providers.registry import create
 
     async with contextlib.AsyncExitStack() as stack:
 

@@ -13,8 +13,8 @@ from runner.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from runner.providers import create
 from runner.providers.base import Job, JobStatus
+from runner.providers.registry import create
 
 FAR_AWAY = 1e12
 NOON = 1_795_953_600.0

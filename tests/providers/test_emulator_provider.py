@@ -7,8 +7,9 @@ import pytest
 
 from runner.config import EmulatorConfig
 from runner.errors import ConfigError, DiskError
-from runner.providers import JobStatus, create
+from runner.providers.base import JobStatus
 from runner.providers.emulator_process import start
+from runner.providers.registry import create
 
 
 @pytest.fixture

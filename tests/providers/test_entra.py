@@ -22,8 +22,9 @@ from PIL import Image
 from runner.config import AzureOpenAIConfig, OpenAIConfig
 from runner.engine import Run, execute
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
-from runner.providers import check_endpoint, create
 from runner.providers.entra import EntraCredential, entra_credential
+from runner.providers.preflight import check_endpoint
+from runner.providers.registry import create
 
 RESOURCE = "https://res.openai.azure.com"
 SCOPE = "https://cognitiveservices.azure.com/.default"
@@ -341,7 +342,8 @@ def test_a_credential_is_for_azure_only(clock):
 
 def in_python(code: str) -> str:
     preamble = (
-        "import sys; from runner.config import AzureOpenAIConfig; from runner.providers import *;"
+        "import sys; from runner.config import AzureOpenAIConfig;"
+        "from runner.providers.preflight import check_endpoint; from runner.providers.registry import create;"
         f"config = AzureOpenAIConfig(kind='azure_openai', base_url='{RESOURCE}', auth='entra_id');"
     )
     command = [sys.executable, "-c", preamble + code]

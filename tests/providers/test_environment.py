@@ -9,8 +9,9 @@ import socket
 import pytest
 
 from runner.errors import ConfigError, HTTPConnectionError
-from runner.providers import check_endpoint, create
 from runner.providers.endpoint import check_environment, proxy_of
+from runner.providers.preflight import check_endpoint
+from runner.providers.registry import create
 
 HERE, THERE = "http://127.0.0.1:8000/v1", "https://gpu.example/v1"
 SECRET = "hunter2hunter2"

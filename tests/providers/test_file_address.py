@@ -9,9 +9,9 @@ import socket
 import pytest
 
 from runner.errors import HTTPConnectionError, RunnerError, UnexpectedAnswerError
-from runner.providers import create
 from runner.providers.base import Job, JobStatus
 from runner.providers.file_address import Reach, Zone, zone_of
+from runner.providers.registry import create
 
 PUBLIC, LOOPBACK, PRIVATE = "https://api.example/v1", "http://127.0.0.1:8000/v1", "http://10.1.2.3:8000/v1"
 NAMES = {

@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from runner.providers import check_body
+from runner.providers.body import check_body
 
 
 @pytest.fixture

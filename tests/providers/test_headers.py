@@ -8,9 +8,10 @@ from pydantic import ValidationError
 
 from runner.config import CompatibleConfig, OpenAIConfig
 from runner.errors import ConfigError, RunnerError
-from runner.providers import check_endpoint, create
 from runner.providers.base import Job, JobStatus
 from runner.providers.credentials import cleaned, find
+from runner.providers.preflight import check_endpoint
+from runner.providers.registry import create
 
 SECRET = "apim-3f9a77c1d2e84b55"
 HEADERS = {"headers": {"x-team": "film", "x-retries": 0}, "headers_env": {"Ocp-Apim-Subscription-Key": "APIM"}}

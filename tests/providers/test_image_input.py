@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from runner.errors import ConfigError
-from runner.providers import check_body
+from runner.providers.body import check_body
 
 IMAGE = {"kind": "image"}
 

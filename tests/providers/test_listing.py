@@ -18,8 +18,9 @@ from runner.errors import (
     ServerError,
     UnexpectedAnswerError,
 )
-from runner.providers import JobPage, JobStatus, create
+from runner.providers.base import JobPage, JobStatus
 from runner.providers.job import backend_id, read_page
+from runner.providers.registry import create
 
 ENV = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "k-1", "LITELLM_API_KEY": "sk-2"}
 ONE = {"id": "video_1", "status": "queued"}

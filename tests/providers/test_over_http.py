@@ -25,7 +25,8 @@ from runner.errors import (
     UncertainError,
     UnexpectedAnswerError,
 )
-from runner.providers import Job, JobStatus, Provider, create
+from runner.providers.base import Job, JobStatus, Provider
+from runner.providers.registry import create
 
 KEY = "sk-emulated-key"
 JWT = "eyJhbGciOiJub25lIn0.eyJleHAiOjk5OTk5OTk5OTl9.c2ln"

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, Problem
-from runner.providers import check_endpoint
+from runner.providers.preflight import check_endpoint
 
 RESOURCE = "https://res.openai.azure.com"
 

@@ -108,7 +108,7 @@ async def test_no_error_leads_to_a_request_that_still_has_the_key(wire, connect,
 
 
 async def test_a_log_that_tells_everything_does_not_tell_the_key(serve, config_of, caplog):
-    from runner.providers import create
+    from runner.providers.registry import create
 
     async def echo(_reader, writer):
         content = json.dumps({"error": {"message": SECRET}}).encode()

@@ -21,7 +21,7 @@ from runner.errors import (
     UncertainError,
     UnexpectedAnswerError,
 )
-from runner.providers import JobStatus
+from runner.providers.base import JobStatus
 
 AZURE = {"kind": "azure_openai", "base_url": "https://res.openai.azure.com"}
 PAGE = "<html><head><title>502 Bad Gateway</title><style>p{}</style></head><body><p>nginx\x1b[31m</p></body></html>"

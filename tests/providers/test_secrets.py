@@ -57,7 +57,7 @@ async def test_a_job_that_repeats_the_key_is_redacted_too(wire, connect, config_
 
 
 async def test_a_key_that_is_no_header_is_not_shown(serve, config_of):
-    from runner.providers import create
+    from runner.providers.registry import create
 
     async def never(_reader, _writer):
         raise AssertionError
@@ -73,7 +73,7 @@ async def test_a_key_that_is_no_header_is_not_shown(serve, config_of):
 
 @pytest.mark.parametrize("provider", [None, AZURE])
 def test_a_provider_does_not_show_its_key(wire, config_of, key, provider):
-    from runner.providers import create
+    from runner.providers.registry import create
 
     config = config_of(provider)
     client = create(config.provider, {"OPENAI_API_KEY": key, "AZURE_OPENAI_API_KEY": key}, transport=wire.transport)

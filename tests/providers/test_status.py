@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.providers import JobStatus
+from runner.providers.base import JobStatus
 from runner.providers.job import job_status, read_job
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 import pytest
 
 from runner.errors import RunnerError, ServerError, UncertainError
-from runner.providers import Job, JobStatus, create
+from runner.providers.base import Job, JobStatus
+from runner.providers.registry import create
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: %s\r\ntransfer-encoding: chunked\r\n\r\n"
 DRIP = 0.02

@@ -9,7 +9,8 @@ import pytest
 from runner.artifacts.result import Environment, Result, RunStatus
 from runner.artifacts.result_file import write_result
 from runner.errors import BadRequestError, ConfigError, JobNotFoundError
-from runner.providers import JobStatus, check_body
+from runner.providers.base import JobStatus
+from runner.providers.body import check_body
 
 OPERATIONS = {
     "remix": ("/v1/videos/video_src/remix", {"prompt": "a cat"}),
