@@ -16,7 +16,7 @@ from runner.errors import ConfigError
 from .catalog import Parser
 
 if TYPE_CHECKING:
-    from runner.providers.base import Character, SupportsCharacters
+    from runner.providers.base import Character, Provider
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -50,14 +50,11 @@ def _check(config: RunConfig, options: argparse.Namespace) -> None:
         raise ConfigError(f"there is no video {options.video}", hint="paths are relative to where you stand")
 
 
-async def _with_provider(config: RunConfig, work: Callable[[SupportsCharacters], Awaitable[Character]]) -> Character:
-    from runner.providers.base import SupportsCharacters
+async def _with_provider(config: RunConfig, work: Callable[[Provider], Awaitable[Character]]) -> Character:
     from runner.providers.registry import create
 
     provider = create(config.provider)
     try:
-        if not isinstance(provider, SupportsCharacters):
-            raise ConfigError(f"{config.provider.kind} makes no characters", hint="provider=openai")
         return await work(provider)
     finally:
         await provider.close()

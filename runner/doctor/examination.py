@@ -16,7 +16,7 @@ from runner.compose.preflight import writable
 from runner.config import Problem, ProviderConfig, RunConfig
 from runner.config import check as check_config
 from runner.errors import AuthenticationError, ConfigError, RunnerError
-from runner.providers.base import Provider, SupportsDiagnostics
+from runner.providers.base import Provider
 from runner.providers.body import check_body
 from runner.providers.endpoint import is_loopback, resolve
 from runner.providers.preflight import check_endpoint
@@ -92,9 +92,6 @@ async def _service(config: RunConfig, create: Create, clock: Callable[[], float]
             yield check
         return
     try:
-        if not isinstance(provider, SupportsDiagnostics):
-            yield skip("endpoint", "this provider cannot be asked for free")
-            return
         source = provider.credential_source
         answers = await ask(provider, config, clock)
         yield ok("credential", source or "none is configured")

@@ -11,7 +11,7 @@ from runner.config import RunConfig, dialect_of, did_you_mean
 from runner.config.shipped import names
 from runner.errors import AuthenticationError
 from runner.providers.allowance import server_time
-from runner.providers.base import Reply, SupportsDiagnostics
+from runner.providers.base import Provider, Reply
 
 from .check import Check, fail, failed, ok, skip, warn
 
@@ -151,7 +151,7 @@ class Answers:
                 ] if isinstance(data, list) else []  # fmt: skip
 
 
-async def ask(provider: SupportsDiagnostics, config: RunConfig, clock: Callable[[], float]) -> Answers:
+async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float]) -> Answers:
     """Ask everything; raises the `RunnerError` of a question that got no answer at all."""
     name = provider.model_id(config)
     before = clock()

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol
 
 from runner.config import RunConfig
 from runner.errors import RunnerError
@@ -179,31 +179,6 @@ class Character:
     created_at: float
 
 
-@runtime_checkable
-class SupportsCharacters(Protocol):
-    """Make characters and find them again."""
-
-    async def create_character(self, video: Path, name: str) -> Character:
-        """Make a character of a local video file; sent once, as if paid, since no source gives its price."""
-
-    async def character(self, character_id: str) -> Character:
-        """Look a character up."""
-
-
-@runtime_checkable
-class SupportsDiagnostics(Protocol):
-    """Answer what the doctor asks of a provider, beside what the engine does."""
-
-    credential_source: str | None
-    """Where the credential comes from, for people; None if there is none."""
-
-    def model_id(self, config: RunConfig) -> str:
-        """Return what is sent as `model`."""
-
-    async def ask(self, path: str, action: str, **query: str) -> Reply:
-        """Send GET `path` below the API's root; raises only if nothing was answered or signing failed."""
-
-
 class Provider(Protocol):
     """Reach one endpoint with one client; every method raises only `runner.errors.RunnerError`s.
 
@@ -223,6 +198,9 @@ class Provider(Protocol):
 
     credential: str
     """What signs the requests, as `credential_mark` tells it; empty where nothing does."""
+
+    credential_source: str | None
+    """Where the credential comes from, for people; None if there is none."""
 
     def model_id(self, config: RunConfig) -> str:
         """Return what is sent as `model`: the model's name, or the deployment's on Azure."""
@@ -254,6 +232,15 @@ class Provider(Protocol):
         The endpoint alone gets our credentials. A server's address that leads into this machine or its private network
         is an `UnexpectedAnswerError`, unless the endpoint is there too.
         """
+
+    async def create_character(self, video: Path, name: str) -> Character:
+        """Make a character of a local video file; sent once, as if paid, since no source gives its price."""
+
+    async def character(self, character_id: str) -> Character:
+        """Look a character up."""
+
+    async def ask(self, path: str, action: str, **query: str) -> Reply:
+        """Send GET `path` below the API's root; raises only if nothing was answered or signing failed."""
 
     async def close(self) -> None:
         """Close the client's connections."""
