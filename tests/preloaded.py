@@ -15,7 +15,7 @@ import runner.cli.single
 import runner.engine.execution
 import runner.ledger
 import runner.providers.emulator
-import runner.providers.openai
+import runner.providers.sdk
 import runner.sweep.launcher
 import runner.sweep.resumption
 import runner.sweep.sweeper

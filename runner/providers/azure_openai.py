@@ -11,9 +11,8 @@ from openai.resources.images import AsyncImages
 
 from runner.config import AzureOpenAIConfig
 
-from . import credentials, endpoint
 from .client import PLACEHOLDER, without_ambient_headers
-from .credentials import Credential
+from .endpoint import resolve
 from .entra import entra_credential
 from .sdk import SDKProvider
 
@@ -36,15 +35,9 @@ class AzureOpenAIProvider(SDKProvider):
         transport: httpx2.AsyncBaseTransport | None = None,
         credential: TokenCredential | None = None,
     ) -> None:
-        place = endpoint.resolve(config)
-        super().__init__(
-            config,
-            place,
-            _signing(config, env, credential),
-            name=config.kind,
-            headers=credentials.headers(config, env),
-            transport=transport,
-        )
+        signed_in = credential is not None or config.auth == "entra_id"
+        super().__init__(config, env, transport, entra_credential(config, credential) if signed_in else None)
+        place = resolve(config)
         self._dated = None
         if place.images_version is not None:
             self._dated = AsyncAzureOpenAI(
@@ -60,9 +53,3 @@ class AzureOpenAIProvider(SDKProvider):
     def images(self) -> AsyncImages:
         """Return the deployments route for a dated version, else the v1 route."""
         return (self._dated or self._client).images
-
-
-def _signing(config: AzureOpenAIConfig, env: Mapping[str, str], given: TokenCredential | None) -> Credential:
-    if given is not None or config.auth == "entra_id":
-        return entra_credential(config, given)
-    return credentials.resolve(config, env)

@@ -10,7 +10,14 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
-from runner.config import AzureOpenAIConfig, CompatibleConfig, EndpointConfig, OpenAIConfig
+from runner.config import (
+    AzureOpenAIConfig,
+    CompatibleConfig,
+    EmulatorConfig,
+    EndpointConfig,
+    OpenAIConfig,
+    ProviderConfig,
+)
 from runner.errors import ConfigError
 
 AZURE_TOKEN_ENV = "AZURE_OPENAI_AD_TOKEN"  # noqa: S105  (a variable's name)
@@ -100,12 +107,16 @@ Keyed = OpenAIConfig | AzureOpenAIConfig | CompatibleConfig
 """The providers whose credential may stand in a variable."""
 
 
-def resolve(provider: Keyed, env: Mapping[str, str]) -> EnvironmentCredential:
-    """Return the credential of a provider's config; raises `ConfigError` naming the variable that is missing."""
+def credential_of(provider: ProviderConfig, env: Mapping[str, str]) -> Credential:
+    """Return what signs for a provider by its config; raises `ConfigError` naming the variable that is missing."""
+    if isinstance(provider, EmulatorConfig):
+        return EnvironmentCredential("Authorization", "the emulator, which takes any key", SecretStr("none"))
+    names = variables(provider)
+    if not names:
+        return NoCredential()
     found = find(provider, env)
     if found is None:
-        names = " or ".join(variables(provider))
-        raise ConfigError(f"{names} is not set", hint=f"export {variables(provider)[0]}=…, or put it in .env")
+        raise ConfigError(f"{' or '.join(names)} is not set", hint=f"export {names[0]}=…, or put it in .env")
     return found
 
 
@@ -157,7 +168,7 @@ class ConfiguredHeaders:
         return tuple(dict.fromkeys([*whole, *(word for value in whole for word in value.split())]))
 
 
-def headers(provider: EndpointConfig, env: Mapping[str, str]) -> ConfiguredHeaders:
+def headers_of(provider: EndpointConfig, env: Mapping[str, str]) -> ConfiguredHeaders:
     """Return the headers of a provider's config; raises `ConfigError` naming a variable that is missing."""
     missing = next((variable for _, variable in provider.headers_env if not cleaned(env.get(variable, ""))), None)
     if missing is not None:

@@ -6,16 +6,11 @@ import asyncio
 from collections.abc import Mapping
 
 import httpx2
-from pydantic import SecretStr
 
 from runner.config import EmulatorConfig
 
-from . import credentials, endpoint
-from .credentials import EnvironmentCredential
 from .emulator_process import start, wait
 from .sdk import SDKProvider
-
-_KEY = EnvironmentCredential("Authorization", "the emulator, which takes any key", SecretStr("none"))
 
 
 class EmulatorProvider(SDKProvider):
@@ -24,9 +19,8 @@ class EmulatorProvider(SDKProvider):
     def __init__(
         self, config: EmulatorConfig, env: Mapping[str, str], transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
-        headers = credentials.headers(config, env)
         self._process = start(config)
-        super().__init__(config, endpoint.resolve(config), _KEY, name=config.kind, headers=headers, transport=transport)
+        super().__init__(config, env, transport)
         self._listening = False
         self._starting = asyncio.Lock()
 

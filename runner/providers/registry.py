@@ -34,18 +34,14 @@ def create(
     # The SDK takes 0.6 s to import, which only those pay who send something.
     environment = os.environ if env is None else env
     match config:
-        case OpenAIConfig():
-            from .openai import OpenAIProvider
+        case OpenAIConfig() | CompatibleConfig():
+            from .sdk import SDKProvider
 
-            return OpenAIProvider(config, environment, transport)
+            return SDKProvider(config, environment, transport)
         case AzureOpenAIConfig():
             from .azure_openai import AzureOpenAIProvider
 
             return AzureOpenAIProvider(config, environment, transport, credential)
-        case CompatibleConfig():
-            from .openai import CompatibleProvider
-
-            return CompatibleProvider(config, environment, transport)
         case EmulatorConfig():
             from .emulator_process import start
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +17,7 @@ from openai import RequestOptions, omit
 from openai.resources.images import AsyncImages
 from openai.resources.videos import AsyncVideos
 
-from runner.config import Dialect, RunConfig, dialect_of
-from runner.config.provider import EndpointConfig
+from runner.config import Dialect, ProviderConfig, RunConfig, dialect_of
 from runner.errors import (
     BadRequestError,
     ConfigError,
@@ -45,9 +44,9 @@ from .client import (
     redactor,
     sdk_client,
 )
-from .credentials import ConfiguredHeaders, Credential, credential_mark
+from .credentials import Credential, credential_mark, credential_of, headers_of
 from .download import Download, FileClient, TextFile, gone, late, redirected
-from .endpoint import EndpointAddress, proxy_of
+from .endpoint import proxy_of, resolve
 from .file_address import holds_file, host_of, named_files
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_all_images
@@ -63,25 +62,25 @@ _JSON = {"Content-Type": "application/json"}
 
 
 class SDKProvider:
-    """Reach an endpoint that speaks OpenAI's API; subclasses say where it is and how it differs."""
+    """Reach an endpoint that speaks OpenAI's API, exactly or as a dialect says; subclasses say what else differs."""
 
     def __init__(
         self,
-        config: EndpointConfig,
-        endpoint: EndpointAddress,
-        credential: Credential,
-        *,
-        name: str,
-        headers: ConfiguredHeaders,
+        config: ProviderConfig,
+        env: Mapping[str, str],
         transport: httpx2.AsyncBaseTransport | None = None,
+        credential: Credential | None = None,
     ) -> None:
-        self.name = name
+        self.name: str = config.kind
+        endpoint = resolve(config)
         self.endpoint = endpoint.identity
+        credential = credential or credential_of(config, env)
+        headers = headers_of(config, env)
         self.credential_source = credential.source or None
         account = (getattr(config, "organization", None), getattr(config, "project", None))
         self.credential = credential_mark(credential, endpoint.identity, *account)
         proxy = None if transport is not None else proxy_of(endpoint.base_url)
-        self._place = Place(name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
+        self._place = Place(self.name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
         self._dialect: Dialect = dialect_of(config)
         self._backend: str | None = getattr(config, "custom_llm_provider", None)
         self._redact = redactor(credential, headers, AmbientHeaders())

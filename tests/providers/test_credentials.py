@@ -4,7 +4,7 @@ import pytest
 
 from runner.config import AzureOpenAIConfig, OpenAIConfig
 from runner.errors import ConfigError
-from runner.providers.credentials import resolve
+from runner.providers.credentials import credential_of
 
 JWT = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.c2ln"
 
@@ -28,7 +28,7 @@ def azure(auth: str = "auto") -> AzureOpenAIConfig:
     ],
 )
 async def test_azure_keys_and_tokens_travel_in_their_own_header(auth, env, header, sent):
-    credential = resolve(azure(auth), env)
+    credential = credential_of(azure(auth), env)
     value = await credential.value()
     assert credential.header == header
     assert value is not None
@@ -36,7 +36,9 @@ async def test_azure_keys_and_tokens_travel_in_their_own_header(auth, env, heade
 
 
 async def test_openai_keys_travel_as_bearer():
-    credential = resolve(OpenAIConfig(kind="openai", api_key_env="MY_KEY"), {"MY_KEY": "sk-1", "OPENAI_API_KEY": "no"})
+    credential = credential_of(
+        OpenAIConfig(kind="openai", api_key_env="MY_KEY"), {"MY_KEY": "sk-1", "OPENAI_API_KEY": "no"}
+    )
     value = await credential.value()
     assert (credential.header, credential.source) == ("Authorization", "MY_KEY")
     assert value is not None
@@ -45,8 +47,8 @@ async def test_openai_keys_travel_as_bearer():
 
 def test_a_missing_credential_is_a_config_error():
     with pytest.raises(ConfigError, match="AZURE_OPENAI_AD_TOKEN or AZURE_OPENAI_API_KEY is not set"):
-        resolve(azure(), {})
+        credential_of(azure(), {})
 
 
 def test_a_credential_does_not_show_itself():
-    assert "sk-canary" not in repr(resolve(OpenAIConfig(kind="openai"), {"OPENAI_API_KEY": "sk-canary"}))
+    assert "sk-canary" not in repr(credential_of(OpenAIConfig(kind="openai"), {"OPENAI_API_KEY": "sk-canary"}))
