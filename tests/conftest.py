@@ -21,6 +21,7 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
+from hypothesis import settings
 from omegaconf import DictConfig, OmegaConf
 
 from runner.app import run
@@ -34,6 +35,10 @@ from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 
 MakeEmulator = Callable[..., EmulatorThread]
+
+# No example is timed: the machine may be busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

@@ -20,7 +20,7 @@ def by_bash(typed: str) -> list[str]:
 
 
 @given(st.lists(texts | biting, min_size=20, max_size=40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_bash_reads_the_words_that_were_meant(words):
     assert by_bash(line(words)) == words
 

@@ -1,4 +1,4 @@
-"""Thousands of runs: only those in or near view are in the document, and moving through them stays smooth."""
+"""Thousands of runs: only those in or near view are in the document, and moving makes only what comes near."""
 
 from __future__ import annotations
 
@@ -24,39 +24,43 @@ def tiles(page):
     return page.locator(".tile").count()
 
 
-def frames(page, pixels, steps=40):
-    """Return the median of how long frames take in seconds, with so many pixels scrolled in each."""
-    durations = page.evaluate(
+def made(page, pixels, steps=30):
+    """Return the most tiles that came into the document in one frame, with so many pixels scrolled in each."""
+    return page.evaluate(
         """async ([pixels, steps]) => {
             const grid = document.getElementById("grid");
-            const next = () => new Promise(requestAnimationFrame);
+            const next = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+            let count = 0;
+            const observer = new MutationObserver((changes) => {
+                for (const {addedNodes} of changes) {
+                    for (const node of addedNodes) {
+                        if (node instanceof Element) {
+                            count += node.matches(".tile") + node.querySelectorAll(".tile").length;
+                        }
+                    }
+                }
+            });
+            observer.observe(grid, {childList: true, subtree: true});
             const found = [];
-            grid.scrollTop = 0;
-            await next();
-            for (let step = 0, before = performance.now(); step < steps; step += 1) {
+            for (let step = 0; step < steps; step += 1) {
                 grid.scrollTop += pixels;
                 await next();
-                found.push((performance.now() - before) / 1000);
-                before = performance.now();
+                found.push(count);
+                count = 0;
             }
-            return found.sort((one, other) => one - other);
+            observer.disconnect();
+            return found;
         }""",
         [pixels, steps],
     )
-    return durations[steps // 2]
-
-
-def smooth(page):
-    """Return whether frames take little longer with half a view scrolled in each than with none, however busy."""
-    return frames(page, 400) < 0.017 + 2 * frames(page, 0)
 
 
 @pytest.mark.parametrize(("down", "across"), [(125, 8), (1250, 8), (100, 100)])
-def test_only_what_is_near_is_in_the_document_and_scrolling_is_smooth(gallery, many, down, across):
+def test_only_what_is_near_is_in_the_document_and_scrolling_makes_only_what_comes_near(gallery, many, down, across):
     page = gallery(many(down, across))
     assert 0 < tiles(page) < NEAR
-    assert any(smooth(page) for _ in range(5))
-    assert 0 < tiles(page) < NEAR
+    found = made(page, 400)
+    assert 0 < max(found) < tiles(page) < NEAR, "all of them were made anew in one frame"
     assert page.get_by_role("grid").get_attribute("aria-rowcount") == str(down + 1)
 
 
@@ -68,17 +72,11 @@ def test_the_last_of_ten_thousand_is_reached_at_once(gallery, many):
     assert page.locator('.tile[data-id="0/9999"]').is_visible()
 
 
-def test_a_list_of_ten_thousand_is_filtered_and_sorted_within_a_blink(gallery, many):
+def test_a_list_of_ten_thousand_is_filtered_and_sorted_with_only_what_is_near_in_the_document(gallery, many):
     page = gallery(many(1250, 8), "#x=&y=")
-    spent = page.evaluate(
-        """() => ["1", "12", "123", ""].map((find) => {
-            const before = performance.now();
-            gallery.store.set({find, sort: "latency"});
-            return performance.now() - before;
-        })"""
-    )
-    assert max(spent) < 500
-    assert 0 < tiles(page) < NEAR
+    for find in ("1", "12", "123", ""):
+        page.evaluate("(find) => gallery.store.set({find, sort: 'latency'})", find)
+        assert 0 < tiles(page) < NEAR
 
 
 def test_a_filter_does_not_go_through_the_files_that_are_embedded_in_runs(gallery, many):

@@ -148,7 +148,7 @@ def override(draw: st.DrawFn) -> str:
     return f"{kind}{key}={literal(draw(_VALUES))}"
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(jobs=st.lists(st.lists(override(), max_size=4), min_size=1, max_size=3))
 def test_composes_what_hydra_composes_for_generated_jobs(
     loader: ConfigLoader, master: DictConfig, jobs: list[list[str]]

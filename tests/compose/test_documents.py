@@ -32,7 +32,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(document=st.dictionaries(_TEXT | _WORDS, _VALUES, max_size=4))
 def test_omegaconf_reads_what_was_written(document: dict[str, object]) -> None:
     config = OmegaConf.create(document)

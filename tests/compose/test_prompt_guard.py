@@ -45,7 +45,7 @@ biting = st.text(alphabet=st.sampled_from("\\${}'\"`!#&|;<>*?~ \n\t,=()[]:%éa\u
 
 
 @given(st.lists(texts | biting, min_size=20, max_size=40))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_quoted_form_is_read_back_literally(prompts):
     typed = " ".join(quoted("request.prompt", text) for text in prompts)
     assert [composed(argument) for argument in by_bash(typed)] == prompts
@@ -87,7 +87,7 @@ def test_a_price_is_no_reference(override):
 
 
 @given(texts | biting)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_printed_command_repeats_the_prompt_letter_for_letter_or_there_is_none(text):
     commands = [line.strip() for line in printed(text).splitlines() if line.startswith("    python -m runner ")]
 

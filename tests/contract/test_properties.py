@@ -18,7 +18,7 @@ from runner.emulator.manner import MANNERS, read_order
 from runner.providers.body import build, check_body, in_dialect
 from runner.providers.registry import create
 
-EXAMPLES = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=200, suppress_health_check=list(HealthCheck))
 ENV = {"OPENAI_API_KEY": "sk-1", "AZURE_OPENAI_API_KEY": "k-1"}
 AZURE = {"kind": "azure_openai", "base_url": "https://res.openai.azure.com"}
 PNG = "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAA=="

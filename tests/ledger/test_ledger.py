@@ -242,7 +242,7 @@ def changed(base: RunConfig, number: int, prompt: str, max_usd: float | None, *,
     )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(text, usd, st.booleans(), st.none() | facts, st.lists(text, max_size=2), text), max_size=5))
 def test_what_is_read_is_what_was_written(tmp_path_factory, video, result_of, drawn):
     place = tmp_path_factory.mktemp("ledger")
