@@ -153,7 +153,7 @@ class Answers:
 
 async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float]) -> Answers:
     """Ask everything; raises the `RunnerError` of a question that got no answer at all."""
-    name = provider.model_id(config)
+    name = config.sent_model
     before = clock()
     models = await provider.ask("/models", "list the models")
     after = clock()

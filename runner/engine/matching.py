@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts.result import Attempt, Result, RunStatus
-from runner.config import RunConfig, VideoRequest, dialect_of
+from runner.artifacts.result import Attempt, Result
 from runner.errors import UncertainError
 from runner.providers.base import Job
 from runner.providers.job import backend_id
@@ -35,7 +33,7 @@ _DENIED = re.compile(
     re.IGNORECASE,
 )
 """Words of an error answer by which a server says that it took nothing on."""
-_MARK, _KEY = "runner-", "runner"
+MARK, MARK_KEY = "runner-", "runner"
 """How a mark begins, and its key where the field holds an object."""
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}$")
 
@@ -106,28 +104,13 @@ class OtherRequest:
         return self.request.listed and matches(self.request, job) is not False
 
 
-def marked(config: RunConfig, result: Result) -> RunConfig:
-    """Return the config with a mark of its run in what is sent, where the provider's config names a field for it.
-
-    All requests of a run carry the same: which of them made a job does not matter. What the user sends there stays.
-    """
-    name, request = getattr(config.provider, "mark_field", None), config.request
-    told = name is not None and dialect_of(config.provider).tells_mark
-    if name is None or not told or name in request.extra_params or not isinstance(request, VideoRequest):
-        return config
-    begun = f"{result.timestamps[RunStatus.PLANNED.value].isoformat()} {result.index} {request.prompt}"
-    mark = f"{_MARK}{hashlib.sha256(begun.encode()).hexdigest()[:24]}"
-    extra = {**request.extra_params, name: {_KEY: mark} if name == "metadata" else mark}
-    return config.model_copy(update={"request": request.model_copy(update={"extra_params": extra})})
-
-
 def _mark(fields: Mapping[str, Any], name: str | None) -> str | None:  # Any: JSON
     value = fields.get(name) if name is not None else None
     if isinstance(value, str) and value[:1] == "{":
         with suppress(ValueError):
             value = json.loads(value)
-    value = value.get(_KEY) if isinstance(value, dict) else value
-    return value if isinstance(value, str) and value.startswith(_MARK) else None
+    value = value.get(MARK_KEY) if isinstance(value, dict) else value
+    return value if isinstance(value, str) and value.startswith(MARK) else None
 
 
 def unanswered(result: Result) -> list[Attempt]:

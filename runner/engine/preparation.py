@@ -1,28 +1,55 @@
-"""Prepare input images before anything is paid; what is sent lies in the run's directory."""
+"""Prepare what is sent before anything is paid: input images, which lie in the run's directory then, and a mark."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from runner.artifacts.atomic import discard, write_bytes
 from runner.artifacts.download import download
 from runner.artifacts.input_image import MAX_INPUT_BYTES, Way, as_sent
+from runner.artifacts.result import Result, RunStatus
 from runner.config import ImageRequest, RunConfig, VideoRequest, dialect_of
 from runner.errors import ArtifactError, ConfigError, DiskError, RunnerError
 from runner.providers.body import MASKS, check_fit, check_images, frame_size
 from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint
+from .matching import MARK, MARK_KEY
 from .recorder import RunRecorder
 from .store import Threads
 
 
 async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunConfig:
-    """Return the run's config with its images as they are sent; the same config where they are sent as they are.
+    """Return the run's config with its images and its mark as they are sent, which the record tells then.
 
-    Raises `ArtifactError` where an image cannot be fetched or does not fit the others, `ConfigError` for one at hand
-    that cannot be read. Nothing was paid then.
+    It is the same config where nothing was changed. Raises `ArtifactError` where an image cannot be fetched or does not
+    fit the others, `ConfigError` for one at hand that cannot be read. Nothing was paid then.
     """
+    config = recorder.run.config
+    sent = marked(await _with_images_here(endpoint, recorder, threads), recorder.result)
+    if sent is not config:
+        recorder.describe(endpoint.provider, sent)
+    return sent
+
+
+def marked(config: RunConfig, result: Result) -> RunConfig:
+    """Return the config with a mark of its run in what is sent, where the provider's config names a field for it.
+
+    All requests of a run carry the same: which of them made a job does not matter. What the user sends there stays.
+    """
+    name, request = getattr(config.provider, "mark_field", None), config.request
+    told = name is not None and dialect_of(config.provider).tells_mark
+    if name is None or not told or name in request.extra_params or not isinstance(request, VideoRequest):
+        return config
+    begun = f"{result.timestamps[RunStatus.PLANNED.value].isoformat()} {result.index} {request.prompt}"
+    mark = f"{MARK}{hashlib.sha256(begun.encode()).hexdigest()[:24]}"
+    extra = {**request.extra_params, name: {MARK_KEY: mark} if name == "metadata" else mark}
+    return config.model_copy(update={"request": request.model_copy(update={"extra_params": extra})})
+
+
+async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunConfig:
+    """Return the config with its images as files that fit, which are the given ones where these do."""
     config = recorder.run.config
     request = config.request
     given = _images(request)
@@ -37,7 +64,6 @@ async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) 
         return config
     changed = config.model_copy(update={"request": _with_images(request, sent)})
     await threads.disk(_check, changed)
-    recorder.describe(endpoint.provider, changed)
     return changed
 
 

@@ -63,7 +63,7 @@ class RunRecorder:
 
     def describe(self, provider: Provider, prepared: RunConfig | None = None) -> None:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
-        sent_as = provider.model_id(self.run.config)
+        sent_as = self.run.config.sent_model
         self.result.endpoint = provider.endpoint
         self._provider = provider
         self.result.deployment = None if sent_as == self.result.model else sent_as

@@ -28,7 +28,6 @@ from runner.providers.json_answer import plain
 
 from .collect import TRIES, collect
 from .endpoint import Endpoint
-from .matching import marked
 from .mismatch import warn_of_mismatch
 from .partials import image_artifact, record_thumbnail
 from .payment import pay, settled
@@ -49,8 +48,7 @@ DOUBTFUL_TRIES = 3
 
 async def make_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
     """Generate one video; the run is verified when this returns."""
-    config = marked(await prepared(endpoint, recorder, threads), recorder.result)
-    recorder.describe(endpoint.provider, config)
+    config = await prepared(endpoint, recorder, threads)
     # Settled: an interrupted paid request is worth its answer, which is the job's id.
     job = await settled(pay(endpoint, recorder, lambda _: endpoint.provider.submit(config), recorder.submitted))
     await finish_video(endpoint, recorder, threads, job)

@@ -173,7 +173,7 @@ def in_doubt(run: Run, reason: str) -> Result:
     config, began = run.config, _first_trace(run.directory)
     result = run.earlier or planned(run, began.timestamp())
     with suppress(ConfigError):
-        result.request_sent = redacted(build(config, config.sent_model).record)
+        result.request_sent = redacted(build(config).record)
     error = ErrorRecord(
         type=UncertainError.__name__,
         code=None,

@@ -146,7 +146,7 @@ def fingerprint(config: RunConfig) -> str:
     request = config.request
     work = {
         "endpoint": _place(config.provider),
-        "request": _by_content(build(config, config.sent_model).record),
+        "request": _by_content(build(config).record),
         # An image that is cropped or padded before it is sent is not the image that the config names.
         "fit": request.image_fit if isinstance(request, VideoRequest) and request.image_list else None,
         "replica": config.replica,

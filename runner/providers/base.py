@@ -202,9 +202,6 @@ class Provider(Protocol):
     credential_source: str | None
     """Where the credential comes from, for people; None if there is none."""
 
-    def model_id(self, config: RunConfig) -> str:
-        """Return what is sent as `model`: the model's name, or the deployment's on Azure."""
-
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
         """Return the request as sent, without file contents: what `result.json` records."""
 

@@ -197,10 +197,10 @@ class Body:
         return {"operation": self.operation, **target, **self.fields, **named, **self.extra}
 
 
-def build(config: RunConfig, model: str) -> Body:
-    """Return the request that a run makes, with `model` as its model; raises `ConfigError` if it cannot be made."""
+def build(config: RunConfig) -> Body:
+    """Return the request that a run makes; raises `ConfigError` if it cannot be made."""
     request = config.request
-    return _video(config, request, model) if isinstance(request, VideoRequest) else _image(config, request, model)
+    return _video(config, request) if isinstance(request, VideoRequest) else _image(config, request)
 
 
 def check_body(config: RunConfig) -> list[Problem]:
@@ -209,13 +209,13 @@ def check_body(config: RunConfig) -> list[Problem]:
     return [*found, *check_fit(config), *_source(config)]
 
 
-def _video(config: RunConfig, request: VideoRequest, model: str) -> Body:
+def _video(config: RunConfig, request: VideoRequest) -> Body:
     extra = {**_honoured(config, _VIDEO_EXTRAS), **_extra(config)}
     if request.video is not None:
         return _derived(config, request, extra, request.video)
     seconds = video_seconds(config)
-    fields = {"prompt": request.prompt, "model": model, "seconds": None if seconds is None else str(seconds),
-              "size": video_size(config)}  # fmt: skip
+    fields = {"prompt": request.prompt, "model": config.sent_model,
+              "seconds": None if seconds is None else str(seconds), "size": video_size(config)}  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
     match [reference.read(image) for image in request.image_list]:
         case []:
@@ -240,10 +240,10 @@ def _derived(config: RunConfig, request: VideoRequest, extra: Mapping[str, Any],
     return Body(operation, fields, extra=dict(extra), json=True, target=source_id(config, video))
 
 
-def _image(config: RunConfig, request: ImageRequest, model: str) -> Body:
+def _image(config: RunConfig, request: ImageRequest) -> Body:
     fields = {
         "prompt": request.prompt,
-        "model": model,
+        "model": config.sent_model,
         "n": request.n,
         "size": sent_size(request, config.model),
         "quality": request.quality,

@@ -100,23 +100,19 @@ class SDKProvider:
         self._videos = videos.with_raw_response
         self._streaming = videos.with_streaming_response
 
-    def model_id(self, config: RunConfig) -> str:
-        """Return what is sent as `model`."""
-        return config.sent_model
-
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
         """Return the request as sent, with each file as its name, size and hash."""
         return self.build(config).record
 
     def build(self, config: RunConfig) -> Body:
         """Return the request that a run makes, as the dialect puts it."""
-        return in_dialect(build(config, self.model_id(config)), self._dialect)
+        return in_dialect(build(config), self._dialect)
 
     async def submit(self, config: RunConfig) -> Job:
         """Create one video job (paid)."""
         body = await self._built(config)
         action = f"{body.operation.partition('_')[0]} {body.target or 'the video'}"
-        call = Call(self._place, action, paid=True, model=self.model_id(config), source=body.target)
+        call = Call(self._place, action, paid=True, model=config.sent_model, source=body.target)
         with self._translated(call):
             try:
                 response, broken = await received(await self._post_video(body))
@@ -181,7 +177,7 @@ class SDKProvider:
     async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
         """Generate or edit images (paid); `on_partial` hears of partial images where the request asks for them."""
         body = await self._built(config)
-        call = Call(self._place, f"{body.operation} the image", paid=True, model=self.model_id(config))
+        call = Call(self._place, f"{body.operation} the image", paid=True, model=config.sent_model)
         with self._translated(call):
             opened = await self._post_image(body)
             if is_stream(opened) and "stream" in body.fields:

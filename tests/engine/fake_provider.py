@@ -74,12 +74,9 @@ class FakeProvider:
         self.closed = False
         self.before_answer: Callable[[], None] = lambda: None
 
-    def model_id(self, config: RunConfig) -> str:
-        return config.model.deployment or config.model.name
-
     def body(self, config: RunConfig) -> dict[str, Any]:
         operation = "create" if config.request.kind == "video" else "generate"
-        return {"operation": operation, "prompt": config.request.prompt, "model": self.model_id(config)}
+        return {"operation": operation, "prompt": config.request.prompt, "model": config.sent_model}
 
     async def submit(self, config: RunConfig) -> Job:
         self.sent_configs.append(config)

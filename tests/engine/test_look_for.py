@@ -185,7 +185,7 @@ async def lose(endpoint: Endpoint, config, index: int = 0) -> Lost:
     started = time.time()
     with pytest.raises(UncertainError):
         await endpoint.provider.submit(config)
-    models = frozenset({endpoint.provider.model_id(config), config.model.name})
+    models = frozenset({config.sent_model, config.model.name})
     return Lost(index, endpoint.provider.body(config), models, started, time.time())
 
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.config import CompatibleConfig
-from runner.engine.matching import AROUND, MARGIN, Lost, OtherRuns, lost_request, marked
+from runner.engine.matching import AROUND, MARGIN, Lost, OtherRuns, lost_request
+from runner.engine.preparation import marked
 from runner.engine.reattachment import assign_jobs
 from runner.engine.recorder import planned
 from runner.engine.run import Run

@@ -7,6 +7,7 @@ import pytest
 
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
+from runner.config import CompatibleConfig
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
 from runner.providers.base import Job, JobStatus
 
@@ -179,9 +180,14 @@ def test_no_thumbnail_is_made_where_none_is_wanted(engine, runs, configs, names)
     assert names(run.directory) == ["result.json", "video.mp4"]
 
 
-def test_a_deployment_that_is_called_otherwise_is_recorded(engine, provider, runs):
-    provider.model_id = lambda _config: "my-sora"
-    result = engine(runs()).results[0]
+def test_a_deployment_that_is_called_otherwise_is_recorded(engine, runs, configs):
+    video_config, _ = configs
+    config = video_config()
+    served = {
+        "provider": CompatibleConfig(kind="compatible", base_url=config.provider.base_url),
+        "model": config.model.model_copy(update={"deployment": "my-sora"}),
+    }
+    result = engine(runs(1, config.model_copy(update=served))).results[0]
     assert (result.model, result.deployment) == ("sora-2", "my-sora")
 
 
