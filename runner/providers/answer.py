@@ -9,7 +9,10 @@ from typing import Any
 
 import httpx2
 
+from runner.errors import ProviderError
+
 from .allowance import exhausted, retry_after, server_time
+from .call import Call
 from .job import request_id
 from .json_answer import excerpt, one_line, read_json
 
@@ -18,7 +21,6 @@ _LONGEST = 10_000
 
 Redact = Callable[[str], str]
 """Takes every secret out of a text: some servers repeat the key that they refuse."""
-
 
 _THING = r"(?:video|job|content|file|asset|generation|task|result|output)s?"
 _GONE_CODE = re.compile(rf"(?:{_THING}[_ -]?)?(?:has[_ -])?(?:expired|deleted)")
@@ -65,6 +67,18 @@ class Answer:
         """Return its codes and types, in lower case."""
         inner = self.inner.get("code")
         return frozenset(str(word).lower() for word in (self.code, self.type, inner) if word)
+
+    def details(self, call: Call) -> dict[str, Any]:  # Any: keyword arguments of the errors
+        """Return what every error about this answer to `call` carries."""
+        return {**call.details, "code": self.code or self.type, "request_id": self.request_id,
+                "raw_response": self.raw}  # fmt: skip
+
+    def error(
+        self, kind: Callable[..., ProviderError], call: Call, what: str, hint: str | None, **more: Any
+    ) -> ProviderError:  # Any: as above
+        """Return the error that says `what` the answer to `call` means, its own words, and what to type next."""
+        details = {**self.details(call), "status_code": self.status, **more}
+        return kind(f"{what} ({self.status}): {self.message}", hint=hint, **details)
 
 
 def read_answer(response: httpx2.Response, redact: Redact) -> Answer:

@@ -10,8 +10,8 @@ import json
 import logging
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
+from typing import Any
 from urllib.parse import quote, quote_plus
 
 import httpx2
@@ -57,8 +57,9 @@ class ResponseHook:
             response.headers = httpx2.Headers(clean)
         limit = _limit(response)
         if limit is not None:
-            deadline = response.extensions.get(_DEADLINE)
-            response.stream = _Bounded(_decoded(response), limit, deadline if isinstance(deadline, float) else None)
+            packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream)
+            response.headers = httpx2.Headers([pair for pair in clean if pair[0] not in _OF_THE_PACKED])
+            response.stream = _Bounded(packed, limit, response.extensions.get(_DEADLINE))
 
 
 class TimedTransport(httpx2.AsyncBaseTransport):
@@ -97,17 +98,17 @@ async def received(
     """Return an open response with what came of its body, and why that may not be all; closes the connection."""
     pieces: list[bytes] = []
     broken: httpx2.HTTPError | httpx2.StreamError | None = None
-    stream = _Bounded(_Unpacked(response), limit, None)
     try:
-        async for piece in stream:
+        async for piece in _Bounded(response, limit):
             pieces.append(piece)  # noqa: PERF401 - what came before the break counts
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         broken = error
     finally:
         await response.aclose()
-    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_PACKED]
-    whole = httpx2.Response(response.status_code, headers=headers, content=b"".join(pieces), request=response.request)
-    return whole, broken
+    content = b"".join(pieces)
+    return httpx2.Response(
+        response.status_code, headers=response.headers, content=content, request=response.request
+    ), broken
 
 
 def _kind(response: httpx2.Response) -> str:
@@ -128,43 +129,21 @@ def _limit(response: httpx2.Response) -> int | None:
     return MAX_STREAM_BYTES if _kind(response) == "text/event-stream" else MAX_IMAGE_BYTES
 
 
-def _decoded(response: httpx2.Response) -> httpx2.AsyncByteStream:
-    """Return the body without its compression, so that what is counted is what memory would hold."""
-    if response.headers.get("content-encoding", "identity") == "identity" and isinstance(
-        response.stream, httpx2.AsyncByteStream
-    ):
-        return response.stream
-    packed = httpx2.Response(response.status_code, headers=response.headers, stream=response.stream)
-    headers = [(name, value) for name, value in response.headers.multi_items() if name not in _OF_THE_PACKED]
-    response.headers = httpx2.Headers(headers)
-    return _Unpacked(packed)
-
-
 _OF_THE_PACKED = frozenset({"content-encoding", "content-length"})
 
 
-class _Unpacked(httpx2.AsyncByteStream):
-    def __init__(self, packed: httpx2.Response) -> None:
-        self._packed = packed
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for chunk in self._packed.aiter_bytes():
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._packed.aclose()
-
-
 class _Bounded(httpx2.AsyncByteStream):
-    def __init__(self, stream: httpx2.AsyncByteStream, limit: int, deadline: float | None) -> None:
+    """Give a body without its compression, so that what is counted is what memory would hold."""
+
+    def __init__(self, packed: httpx2.Response, limit: int, deadline: float | None = None) -> None:
         """Take the `deadline` in the event loop's time."""
-        self._stream = stream
+        self._packed = packed
         self._limit = limit
         self._deadline = deadline
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
-        chunks = aiter(self._stream)
+        chunks = self._packed.aiter_bytes()
         while (chunk := await self._next(chunks)) is not None:
             size += len(chunk)
             if size > self._limit:
@@ -179,7 +158,7 @@ class _Bounded(httpx2.AsyncByteStream):
             raise httpx2.ReadTimeout("the answer took too long") from error
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
+        await self._packed.aclose()
 
 
 _HIDDEN = "[redacted]"
@@ -225,19 +204,12 @@ class CredentialAuth(httpx2.Auth):
             request.headers.pop(name, None)
 
 
-class Secretive(Protocol):
-    """Know words that must not be shown."""
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return those words."""
-
-
-def redactor(*sources: Secretive) -> Callable[[str], str]:
+def redactor(*sources: Callable[[], Iterable[str]]) -> Callable[[str], str]:
     """Return a function that takes the secrets of `sources` out of a text, however a server spells them."""
     known: dict[str, tuple[str, ...]] = {}
 
     def redact(text: str) -> str:
-        for secret in (word for source in sources for word in source.secrets()):
+        for secret in (word for source in sources for word in source()):
             if len(secret) >= _SHORTEST:
                 if secret not in known:
                     known[secret] = tuple(sorted(set(_spellings(secret)), key=len, reverse=True))
@@ -295,14 +267,7 @@ def http_client(
         transport = httpx2.AsyncHTTPTransport(
             verify=verify, limits=limits, proxy=None if proxy is None else proxy.url, trust_env=False
         )
-    return httpx2.AsyncClient(
-        auth=auth,
-        timeout=_timeout(config),
-        follow_redirects=False,
-        event_hooks={"request": [_in_one_piece], "response": [response_hook]},
-        transport=TimedTransport(transport),
-        trust_env=False,
-    )
+    return _client(config, transport, response_hook, auth)
 
 
 def file_client(
@@ -323,46 +288,38 @@ def file_client(
         address = None if proxy is None else proxy.url
         direct = httpx2.AsyncHTTPTransport(verify=tls_context(), limits=limits, proxy=address, trust_env=False)
         transport = PinnedTransport(direct) if proxy is None else direct
+    return _client(config, transport, response_hook)
+
+
+def _client(
+    config: EndpointConfig,
+    transport: httpx2.AsyncBaseTransport,
+    response_hook: ResponseHook,
+    auth: CredentialAuth | None = None,
+) -> httpx2.AsyncClient:
+    # Less than the whole request's: what did not connect was provably not sent.
+    soon = 0.9 * config.timeout
     return httpx2.AsyncClient(
-        timeout=_timeout(config),
+        auth=auth,
+        timeout=httpx2.Timeout(config.timeout, connect=min(soon, _CONNECT_SECONDS), pool=soon),
         follow_redirects=False,
-        event_hooks={"response": [response_hook]},
+        event_hooks={"request": [_in_one_piece], "response": [response_hook]},
         transport=TimedTransport(transport),
         trust_env=False,
     )
 
 
-def _timeout(config: EndpointConfig) -> httpx2.Timeout:
-    # Less than the whole request's: what did not connect was provably not sent.
-    soon = 0.9 * config.timeout
-    return httpx2.Timeout(config.timeout, connect=min(soon, _CONNECT_SECONDS), pool=soon)
-
-
-class AmbientHeaders:
-    """Hold the headers of OPENAI_CUSTOM_HEADERS, which the SDK would send to every server; they are secrets here."""
-
-    def __init__(self) -> None:
-        lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
-        # As the SDK reads them.
-        self._values = {
-            name.strip(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon
-        }
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return what they are called."""
-        return tuple(self._values)
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return their values."""
-        return tuple(self._values.values())
+def ambient_headers() -> dict[str, str]:
+    """Return the headers of OPENAI_CUSTOM_HEADERS as the SDK reads them, which would send them to every server."""
+    lines = os.environ.get("OPENAI_CUSTOM_HEADERS", "").split("\n")
+    return {name.strip(): value.strip() for name, colon, value in (line.partition(":") for line in lines) if colon}
 
 
 def without_ambient_headers() -> dict[str, Any]:  # Any: what the SDK takes for a header that is not to be sent
     """Return the SDK's default headers by which it sends none of the environment's own."""
     # These two are always replaced by CredentialAuth; without any the SDK would refuse to send.
     kept = ("authorization", "api-key")
-    return {name: omit for name in AmbientHeaders().names if name.lower() not in kept}
+    return {name: omit for name in ambient_headers() if name.lower() not in kept}
 
 
 async def _in_one_piece(request: httpx2.Request) -> None:
@@ -418,7 +375,6 @@ class QuietVideos(AsyncVideos):
 
     create = _quiet(AsyncVideos.create)
     retrieve = _quiet(AsyncVideos.retrieve)
-    list = _quiet(AsyncVideos.list)
     delete = _quiet(AsyncVideos.delete)
     remix = _quiet(AsyncVideos.remix)
     edit = _quiet(AsyncVideos.edit)

@@ -197,40 +197,28 @@ _MOST = 5
 _DEEPEST = 12
 
 _WORD = re.compile(r"b64|base64|[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
-_VIDEO = frozenset({"video", "videos", "movie", "clip", "animation", "mp4", "webm"})
-_IMAGE = frozenset({"image", "images", "img", "picture", "png", "webp"})
-_FILE = frozenset(
-    {
-        "url",
-        "urls",
-        "uri",
-        "uris",
-        "href",
-        "link",
-        "address",
-        "download",
-        "file",
-        "files",
-        "output",
-        "outputs",
-        "result",
-    }
-    | {"results", "content", "contents", "asset", "assets", "artifact", "artifacts", "media", "generation"}
-    | {"generations", "b64", "base64", "data"}
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_VIDEO = _words("video videos movie clip animation mp4 webm")
+_IMAGE = _words("image images img picture png webp")
+_FILE = _words(
+    "url urls uri uris href link address download file files output outputs result results content contents asset "
+    "assets artifact artifacts media generation generations b64 base64 data"
 )
-_OTHER = frozenset(
-    {"thumbnail", "thumbnails", "thumb", "thumbs", "cover", "covers", "poster", "posters", "preview", "spritesheet"}
-    | {"sprite", "frame", "frames", "input", "inputs", "source", "reference", "references", "init", "mask", "prompt"}
-    | {"webhook", "callback", "notify", "status", "cancel", "get", "self", "next", "previous", "poll", "polling", "log"}
-    | {"logs", "stream", "web", "page", "docs", "help", "error", "errors", "audio", "subtitle", "subtitles", "caption"}
-    | {"avatar", "icon", "logo", "user", "request", "param", "params", "parameters", "delete"}
+_OTHER = _words(
+    "thumbnail thumbnails thumb thumbs cover covers poster posters preview spritesheet sprite frame frames input "
+    "inputs source reference references init mask prompt webhook callback notify status cancel get self next "
+    "previous poll polling log logs stream web page docs help error errors audio subtitle subtitles caption avatar "
+    "icon logo user request param params parameters delete"
 )
 """Words of keys whose address is another file, or a route of the API."""
-_VIDEO_ENDINGS = frozenset(["mp4", "m4v", "mov", "webm", "mkv", "avi", "ts", "mpg", "mpeg", "flv", "ogv", "gif"])
-_IMAGE_ENDINGS = frozenset(["png", "jpg", "jpeg", "webp", "avif", "gif", "svg", "heic", "bmp", "tif", "tiff"])
-_OTHER_ENDINGS = frozenset(
-    ["json", "html", "htm", "txt", "srt", "vtt", "mp3", "wav", "m4a", "aac", "zip", "md", "pdf", "css", "js"]
-)
+_VIDEO_ENDINGS = _words("mp4 m4v mov webm mkv avi ts mpg mpeg flv ogv gif")
+_IMAGE_ENDINGS = _words("png jpg jpeg webp avif gif svg heic bmp tif tiff")
+_OTHER_ENDINGS = _words("json html htm txt srt vtt mp3 wav m4a aac zip md pdf css js")
 _SHORTEST_FILE = 64
 
 

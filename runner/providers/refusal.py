@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.errors import (
@@ -13,7 +13,6 @@ from runner.errors import (
     ExpiredError,
     JobNotFoundError,
     ModelNotFoundError,
-    ProviderError,
     QuotaError,
     RateLimitError,
     RunnerError,
@@ -27,7 +26,7 @@ from .answer import Answer, error_of
 from .base import PAGE
 from .call import Call
 from .content_filter import categories, code_of_filter, words_of_filter
-from .refusal_rule import azure_refusal, worded_refusal
+from .refusal_rule import Rule, azure_refusal, worded_refusal
 
 _NO_MODEL = frozenset({
     "deploymentnotfound", "deployment_not_found", "model_not_found", "modelnotfound", "invalid_model", "unknown_model",
@@ -54,73 +53,30 @@ _OF_THE_ADDRESS = frozenset({401, 404, 405, 407, 410})
 def refusal(answer: Answer, call: Call) -> RunnerError:
     """Return the error for an answer that is no success, or no answer of the API's."""
     special = azure_refusal(answer, call) if call.place.azure else None
-    if special is None and not about_quota(answer.status, answer.words, answer.said):
+    if special is None and not _is_about_quota(answer):
         special = worded_refusal(answer, call)
     return special or next(make for applies, make in _RULES if applies(answer, call))(answer, call)
 
 
-def _details(answer: Answer, call: Call) -> dict[str, Any]:  # Any: keyword arguments of the errors
-    code = answer.code or answer.type
-    return {**call.details, "code": code, "request_id": answer.request_id, "raw_response": answer.raw,
-            "status_code": answer.status}  # fmt: skip
+def _is_about_quota(answer: Answer) -> bool:
+    return about_quota(answer.status, answer.words, answer.said)
 
 
-def _too_large(answer: Answer, call: Call) -> ProviderError:
-    return BadRequestError(
-        f"what this run sends is too large for {call.place.host} ({answer.status}): {answer.message}",
-        hint="smaller input images (request.image_list), or a higher limit where the server or a proxy before it sets "
-        "one; nothing was created",
-        **_details(answer, call),
-    )
+def _bad_request(answer: Answer, call: Call) -> RunnerError:
+    what = f"{call.place.host} refused to {call.action}"
+    return answer.error(BadRequestError, call, what, "nothing was created" if call.paid else None)
 
 
-def _asks_too_much(answer: Answer, call: Call) -> ProviderError:
-    return BadRequestError(
-        f"this run asks {call.place.host} for more than it ever gives at once ({answer.status}): {answer.message}",
-        hint="ask for less: fewer images, a smaller size or fewer input images; nothing was created",
-        **_details(answer, call),
-    )
-
-
-def _bad_request(answer: Answer, call: Call) -> ProviderError:
-    return BadRequestError(
-        f"{call.place.host} refused to {call.action} ({answer.status}): {answer.message}",
-        hint="nothing was created" if call.paid else None,
-        **_details(answer, call),
-    )
-
-
-def _quota(answer: Answer, call: Call) -> ProviderError:
-    return QuotaError(
-        f"the account's quota at {call.place.host} is used up ({answer.status}): {answer.message}",
-        hint="check plan and billing at the provider; nothing was created",
-        **_details(answer, call),
-    )
-
-
-def _rate_limit(answer: Answer, call: Call) -> ProviderError:
+def _rate_limit(answer: Answer, call: Call) -> RunnerError:
     crowded = about_jobs(answer.said)
     exhausted = not crowded and (answer.exhausted or about_rate(answer.words, answer.said))
     key = "provider.max_concurrent_jobs" if crowded else "provider.requests_per_minute"
-    return RateLimitError(
-        f"{call.place.host} asks to wait ({answer.status}): {answer.message}",
-        hint=f"nothing was created; it is tried again, and a lower {key} avoids it",
-        retry_after=answer.retry_after,
-        exhausted=exhausted,
-        crowded=crowded,
-        **_details(answer, call),
-    )
+    hint = f"nothing was created; it is tried again, and a lower {key} avoids it"
+    limits = {"retry_after": answer.retry_after, "exhausted": exhausted, "crowded": crowded}
+    return answer.error(RateLimitError, call, f"{call.place.host} asks to wait", hint, **limits)
 
 
-def _server(answer: Answer, call: Call) -> ProviderError:
-    return ServerError(
-        f"{call.place.host} could not {call.action} just now ({answer.status}): {answer.message}",
-        hint="nothing is paid twice by asking again",
-        **_details(answer, call),
-    )
-
-
-def _page(answer: Answer, call: Call) -> ProviderError | UncertainError:
+def _page(answer: Answer, call: Call) -> RunnerError:
     if answer.location and 300 <= answer.status < 400:
         what = f"redirected ({answer.status}) instead of answering"
     else:
@@ -137,38 +93,40 @@ def _page(answer: Answer, call: Call) -> ProviderError | UncertainError:
     hint = f"is provider.base_url right? now {call.place.endpoint}; or a proxy or login page stands before it"
     if not alike:
         hint = f"a firewall or gateway before the API may reject this prompt or image; if it rejects every one: {hint}"
-    return UnexpectedAnswerError(f"{call.place.host} {what}", hint=hint, unsure=not alike, **_details(answer, call))
+    known = {**answer.details(call), "status_code": answer.status}
+    return UnexpectedAnswerError(f"{call.place.host} {what}", hint=hint, unsure=not alike, **known)
 
 
-def _moderation(answer: Answer, call: Call) -> ProviderError:
-    found = categories(answer.inner, error_of(answer.raw))
+def filtered(
+    call: Call, said: str, outcome: str, details: Mapping[str, Any], *nodes: object
+) -> ContentModerationError:  # Any: keyword arguments of the errors
+    """Return the error for a content filter that struck; `nodes` are the JSON objects that may tell which one."""
+    found = categories(*nodes)
     because = f" for {', '.join(found)}" if found else ""
     return ContentModerationError(
-        f"{call.place.host}'s content filter refused to {call.action}{because}: {answer.message}",
-        hint="change request.prompt or the input image; nothing was created",
-        **_details(answer, call),
+        f"{call.place.host}'s content filter refused to {call.action}{because}: {said}",
+        hint=f"change request.prompt or the input image; {outcome}",
+        **details,
     )
 
 
-def _forbidden(answer: Answer, call: Call) -> ProviderError:
-    return AuthenticationError(
-        f"{call.place.host} does not allow to {call.action} ({answer.status}): {answer.message}",
-        hint="the words are the server's: a right that the account or key lacks, or something in this request; "
-        "nothing was created",
-        unsure=True,
-        **_details(answer, call),
-    )
+def _moderation(answer: Answer, call: Call) -> RunnerError:
+    details = {**answer.details(call), "status_code": answer.status}
+    return filtered(call, answer.message, "nothing was created", details, answer.inner, error_of(answer.raw))
 
 
-def _authentication(answer: Answer, call: Call) -> ProviderError:
+_NO_KEY = Rule(
+    AuthenticationError,
+    "{host} wants a key, and none is configured",
+    "provider.api_key_env=NAME, the variable that holds it",
+)
+
+
+def _authentication(answer: Answer, call: Call) -> RunnerError:
     place = call.place
-    if not place.key_source:
-        return AuthenticationError(
-            f"{place.host} wants a key, and none is configured ({answer.status}): {answer.message}",
-            hint="provider.api_key_env=NAME, the variable that holds it",
-            **_details(answer, call),
-        )
     source = place.key_source
+    if not source:
+        return _NO_KEY.error(answer, call)
     hint = f"check {source}: is it this endpoint's, and does it hold the whole key?"
     if place.azure and place.sends_api_key:
         hint += " A token of Entra ID is refused as an api-key: provider.auth=token sends it as one"
@@ -179,14 +137,10 @@ def _authentication(answer: Answer, call: Call) -> ProviderError:
         )
     elif place.azure:
         hint += " Tokens live about an hour: az account get-access-token makes a new one, provider.auth=entra_id renews"
-    return AuthenticationError(
-        f"{place.host} refused the credential from {source} ({answer.status}): {answer.message}",
-        hint=hint,
-        **_details(answer, call),
-    )
+    return answer.error(AuthenticationError, call, f"{place.host} refused the credential from {source}", hint)
 
 
-def _no_model(answer: Answer, call: Call) -> ProviderError:
+def _no_model(answer: Answer, call: Call) -> RunnerError:
     place = call.place
     hint = "model.deployment=NAME, as your Azure resource calls it" if place.azure else "model.name=NAME"
     if place.provider == "compatible":
@@ -194,28 +148,25 @@ def _no_model(answer: Answer, call: Call) -> ProviderError:
         name = served[1] if served else "NAME, as this server calls it; doctor, with the same options, lists the names"
         hint = f"model.deployment={name}"
     noun = "deployment" if place.azure else "model"
-    return ModelNotFoundError(
-        f"{place.host} has no {noun} {call.model!r} ({answer.status}): {answer.message}",
-        hint=hint,
-        **_details(answer, call),
-    )
+    return answer.error(ModelNotFoundError, call, f"{place.host} has no {noun} {call.model!r}", hint)
 
 
 def _absent(answer: Answer, call: Call) -> RunnerError:
     """Return what a 404 means: it may pass, or come of another key; only plain words are final."""
-    details = _details(answer, call)
+    details = answer.details(call)
     details["code"] = details["code"] or ("gone" if answer.status == 410 else "not_found")
     if answer.says_gone:
-        del details["status_code"]
         return ExpiredError(f"{call.place.host} no longer keeps job {call.job_id}: {answer.message}", **details)
     source = call.place.key_source
     key = f"the key in {source} is another account's" if source else "another account asks"
-    return JobNotFoundError(
-        f"{call.place.host} knows no job {call.job_id} ({answer.status}): {answer.message}",
-        hint=f"its id is kept, and nothing is paid twice; perhaps {key}, provider.base_url is another endpoint or "
+    return answer.error(
+        JobNotFoundError,
+        call,
+        f"{call.place.host} knows no job {call.job_id}",
+        f"its id is kept, and nothing is paid twice; perhaps {key}, provider.base_url is another endpoint or "
         "region, the gateway is being redeployed, or the job was deleted there; resume looks again",
         server_time=answer.server_time,
-        **details,
+        code=details["code"],
     )
 
 
@@ -224,19 +175,13 @@ def _not_found(answer: Answer, call: Call) -> RunnerError:
     if call.job_id is not None:
         return _absent(answer, call)
     if call.source is not None:
-        return BadRequestError(
-            f"{place.host} has no video {call.source} to start from ({answer.status}): {answer.message}",
-            hint="request.video=ID of a finished video of the same endpoint and account",
-            **_details(answer, call),
-        )
+        hint = "request.video=ID of a finished video of the same endpoint and account"
+        return answer.error(BadRequestError, call, f"{place.host} has no video {call.source} to start from", hint)
     if "video_generation_user_error" in answer.words:
         return _no_model(answer, call)
-    return UnexpectedAnswerError(
-        f"{place.host} has no route to {call.action} ({answer.status}): {answer.message}",
-        hint=f"check provider.base_url (now {place.endpoint})"
-        + (" and provider.api_version" if place.azure else "; most servers want it to end in /v1"),
-        **_details(answer, call),
-    )
+    advice = " and provider.api_version" if place.azure else "; most servers want it to end in /v1"
+    hint = f"check provider.base_url (now {place.endpoint}){advice}"
+    return answer.error(UnexpectedAnswerError, call, f"{place.host} has no route to {call.action}", hint)
 
 
 def _lacks_model(answer: Answer, call: Call) -> bool:
@@ -251,28 +196,51 @@ def _is_about_key(answer: Answer, call: Call) -> bool:
     return answer.status == 403 and (not call.place.key_source or _ABOUT_KEY.search(answer.said) is not None)
 
 
-_Rule = tuple[Callable[[Answer, Call], bool], Callable[[Answer, Call], RunnerError]]
+_TOO_LARGE = Rule(
+    BadRequestError,
+    "what this run sends is too large for {host}",
+    "smaller input images (request.image_list), or a higher limit where the server or a proxy before it sets one; "
+    "nothing was created",
+)
+_ASKS_TOO_MUCH = Rule(
+    BadRequestError,
+    "this run asks {host} for more than it ever gives at once",
+    "ask for less: fewer images, a smaller size or fewer input images; nothing was created",
+)
+_QUOTA = Rule(
+    QuotaError,
+    "the account's quota at {host} is used up",
+    "check plan and billing at the provider; nothing was created",
+)
+_SERVER = Rule(ServerError, "{host} could not {action} just now", "nothing is paid twice by asking again")
+_FORBIDDEN = Rule(
+    AuthenticationError,
+    "{host} does not allow to {action}",
+    "the words are the server's: a right that the account or key lacks, or something in this request; nothing was "
+    "created",
+    unsure=True,
+)
 
 # The first that applies. Codes come before the status, which servers choose freely; pages come before the statuses
 # whose errors speak of keys and models, as a page was not sent by the API.
-_RULES: tuple[_Rule, ...] = (
-    (lambda answer, _: answer.status == 413, _too_large),
-    (lambda answer, _: answer.status < 500 and about_quota(answer.status, answer.words, answer.said), _quota),
-    (lambda answer, _: answer.status == 429 and too_large(answer.said), _asks_too_much),
+_RULES: tuple[tuple[Callable[[Answer, Call], bool], Callable[[Answer, Call], RunnerError]], ...] = (
+    (lambda answer, _: answer.status == 413, _TOO_LARGE.error),
+    (lambda answer, _: answer.status < 500 and _is_about_quota(answer), _QUOTA.error),
+    (lambda answer, _: answer.status == 429 and too_large(answer.said), _ASKS_TOO_MUCH.error),
     # 425 Too Early: refused unprocessed, like a 429.
     (lambda answer, _: answer.status in (425, 429), _rate_limit),
-    (lambda answer, _: answer.status >= 500 or answer.status == 408, _server),
+    (lambda answer, _: answer.status >= 500 or answer.status == 408, _SERVER.error),
     (lambda answer, _: answer.is_page or answer.status < 400, _page),
     (lambda answer, _: code_of_filter(*answer.words), _moderation),
     (lambda answer, _: answer.status in (403, 451) and words_of_filter(answer.said), _moderation),
     (lambda answer, _: answer.status == 401 or bool(answer.words & _UNKNOWN_KEYS), _authentication),
     (_is_about_key, _authentication),
-    (lambda answer, _: answer.status in (403, 451), _forbidden),
+    (lambda answer, _: answer.status in (403, 451), _FORBIDDEN.error),
     (_lacks_model, _no_model),
     (lambda answer, _: answer.status in (404, 410), _not_found),
     (lambda answer, call: call.job_id is not None and answer.says_gone, _not_found),
     # For a read, a conflict passes. A paid request was not accepted, and only a person can tell with what it
     # conflicts, so that it is not repeated.
-    (lambda answer, call: answer.status in (409, 423) and not call.paid, _server),
+    (lambda answer, call: answer.status in (409, 423) and not call.paid, _SERVER.error),
     (lambda _answer, _call: True, _bad_request),
 )

@@ -34,10 +34,10 @@ from .body import Body, build, in_dialect
 from .call import Call, Place
 from .client import (
     PLAIN,
-    AmbientHeaders,
     CredentialAuth,
     QuietVideos,
     ResponseHook,
+    ambient_headers,
     file_client,
     http_client,
     received,
@@ -83,7 +83,7 @@ class SDKProvider:
         self._place = Place(self.name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
         self._dialect: Dialect = dialect_of(config)
         self._backend: str | None = getattr(config, "custom_llm_provider", None)
-        self._redact = redactor(credential, headers, AmbientHeaders())
+        self._redact = redactor(credential.secrets, headers.secrets, ambient_headers().values)
         self._response_hook = ResponseHook(self._redact)
         self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._response_hook, transport)
         self._http.event_hooks["response"].append(self._hear_time)

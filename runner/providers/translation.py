@@ -14,7 +14,6 @@ import openai
 
 from runner.errors import (
     BadRequestError,
-    ContentModerationError,
     GenerationFailedError,
     HTTPConnectionError,
     RateLimitError,
@@ -25,11 +24,11 @@ from runner.errors import (
 
 from .answer import Answer, Redact, read_answer
 from .call import Call
-from .content_filter import categories, code_of_filter, filtered_reasons, words_of_filter
+from .content_filter import code_of_filter, filtered_reasons, words_of_filter
 from .images import lacks_images
 from .job import reason_of, says_error
 from .json_answer import kept, one_line, plain, read_documents
-from .refusal import refusal
+from .refusal import filtered, refusal
 
 # Everything up to the first byte of the request: resolving, connecting, TLS, waiting for a free connection.
 _UNSENT = (
@@ -177,17 +176,14 @@ def stream_failure(error: openai.APIError, call: Call, redact: Redact) -> Runner
     # Any: keyword arguments of the errors
     details: dict[str, Any] = {**call.details, "code": None if code is None else one_line(str(code), 80)}
     if code_of_filter(body.get("code"), body.get("type")) or words_of_filter(error.message):
-        found = categories(body, body)
-        because = f" for {', '.join(found)}" if found else ""
-        return ContentModerationError(
-            f"{call.place.host}'s content filter refused to {call.action}{because}: {said}",
-            hint="change request.prompt or the input image; what was begun may be charged", **details,
-        )  # fmt: skip
+        return filtered(call, said, _BEGUN, details, body)
     return GenerationFailedError(
         f"{call.place.host} began to {call.action} and failed: {said}",
-        hint="it is not sent again by itself; what was begun may be charged", **details,
+        hint=f"it is not sent again by itself; {_BEGUN}", **details,
     )  # fmt: skip
 
+
+_BEGUN = "what was begun may be charged"
 
 _REFUSING = {
     "invalidrequest": 400, "invalidrequesterror": 400, "invalidparameter": 400, "invalidparametererror": 400,
@@ -260,7 +256,9 @@ def _meaning(
     failed, empty = says_error(raw), images and lacks_images(raw)
     taken = filtered_reasons(raw)
     if taken or ((failed or empty) and (code_of_filter(code, answer.type) or words_of_filter(said, prompt))):
-        return _filtered("; ".join(dict.fromkeys(filter(None, (said, *taken)))), answer, call)
+        # Without an HTTP status: it struck in the middle of the work, which may be charged.
+        reasons = "; ".join(dict.fromkeys(filter(None, (said, *taken))))
+        return filtered(call, reasons, _BEGUN, answer.details(call))
     status = _refused_with(answer, code) if failed else None
     if status is not None:
         return _refused(replace(answer, status=status), call)
@@ -287,37 +285,20 @@ def _refused(answer: Answer, call: Call) -> RunnerError:
     patient = BadRequestError(
         f"{call.place.host} refused to {call.action} for now: {answer.message}",
         hint="nothing was created; resume --retry-failed sends it again",
-        code=error.code,
-        request_id=error.request_id,
-        raw_response=error.raw_response,
-        **call.details,
+        **answer.details(call),
     )
     patient.retryable = True
     return patient
 
 
-def _filtered(said: str, answer: Answer, call: Call) -> RunnerError:
-    # Without an HTTP status: it struck in the middle of the work, which may be charged.
-    return ContentModerationError(
-        f"{call.place.host}'s content filter refused to {call.action}: {said}",
-        hint="change request.prompt or the input image; what was begun may be charged",
-        **_details(answer, call),
-    )
-
-
 def _empty(said: str | None, answer: Answer, call: Call) -> RunnerError:
     return GenerationFailedError(
         f"{call.place.host} answered {answer.status} without any image: {said or 'no reason is given'}",
-        hint="it is not sent again by itself; what was begun may be charged",
-        **_details(answer, call),
+        hint=f"it is not sent again by itself; {_BEGUN}",
+        **answer.details(call),
     )
 
 
 def _is_null(raw: object) -> bool:
     """Return whether an answer has no list for images, but nothing in its place."""
     return isinstance(raw, dict) and not any(isinstance(value, list) for value in raw.values())
-
-
-def _details(answer: Answer, call: Call) -> dict[str, Any]:  # Any: keyword arguments of the errors
-    return {**call.details, "code": answer.code or answer.type, "request_id": answer.request_id,
-            "raw_response": answer.raw}  # fmt: skip
