@@ -41,7 +41,8 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -
                     os.fsync(file.fileno())
             temporary.replace(path)
         except OSError:
-            _forget(temporary)
+            # The user needs to see the first error, for which this may fail, too.
+            discard(temporary)
             raise
         if durable:
             _sync_directory(path.parent)
@@ -74,15 +75,8 @@ def publish(part: Path, final: Path) -> None:
 
 def discard(part: Path) -> None:
     """Remove a file that is of no use any more, if it is there and can be removed."""
-    _forget(part)
-
-
-def _forget(path: Path) -> None:
-    try:
-        path.unlink(missing_ok=True)
-    except OSError:
-        # It cannot be removed for the reason that it could not be written. The user needs to see that first error.
-        return
+    with suppress(OSError):
+        part.unlink(missing_ok=True)
 
 
 def _sync_directory(directory: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from runner.errors import ConfigError
 
-from .picture import MAX_PIXELS
+from .picture import MAX_PIXELS, quiet
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -58,7 +57,9 @@ def look(content: bytes) -> Look:
     """
     with _opened(content) as image:
         if image.format == "PNG":
-            _check_end(content)
+            # Pillow accepts a file whose pixels are all there; a server may not.
+            with _opened(content) as again:
+                again.verify()
         image.load()
         orientation = _orientation(image)
         width, height = image.size
@@ -92,7 +93,7 @@ def as_sent(
 def _opened(content: bytes) -> Iterator[Image]:
     from PIL import Image, UnidentifiedImageError  # 50 ms that only a run with an image pays
 
-    _quiet()
+    quiet()
     try:
         with Image.open(io.BytesIO(content), formats=tuple(FORMATS)) as image:
             if image.width * image.height > MAX_PIXELS:
@@ -109,22 +110,9 @@ def _opened(content: bytes) -> Iterator[Image]:
         ) from error
 
 
-def _quiet() -> None:
-    """Keep Pillow from printing what it thinks of a file: it is decoded, or refused with a reason."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
 def _reason(error: Exception) -> str:
     text = str(error).partition("<")[0].strip()
     return text or type(error).__name__
-
-
-def _check_end(content: bytes) -> None:
-    # Pillow accepts a file whose pixels are all there; a server may not.
-    from PIL import Image
-
-    with Image.open(io.BytesIO(content), formats=("PNG",)) as image:
-        image.verify()
 
 
 def _orientation(image: Image) -> int:
@@ -142,13 +130,9 @@ def _is_ready(image: Image, content: bytes, *, keep_alpha: bool) -> bool:
         return False
     if image.format == "PNG" and content[_PNG_DEPTH] > 8:
         return False
-    alpha = image.mode == "RGBA" and (keep_alpha or _is_opaque(image))
+    alpha = image.mode == "RGBA" and (keep_alpha or image.getchannel("A").getextrema() == (255, 255))
     plain = image.mode in ("RGB", "L") and "transparency" not in image.info
     return (alpha or plain) and _profile(image) is None
-
-
-def _is_opaque(image: Image) -> bool:
-    return image.getchannel("A").getextrema() == (255, 255)
 
 
 def _converted(image: Image, *, keep_alpha: bool) -> Image:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import re
 import warnings
@@ -84,9 +83,6 @@ def _written(content: bytes, width: int, height: int, directory: Path) -> Thumbn
 MAX_PIXELS = 64_000_000
 """Eight times what any model offers; a larger picture is a decompression bomb."""
 
-_MOST_PIXELS = 10**11
-"""What is decoded of a picture that moves."""
-
 _TYPES = {
     "PNG": ("image/png", "png"),
     "WEBP": ("image/webp", "webp"),
@@ -126,47 +122,6 @@ class Picture:
     small: Image | None
 
 
-@dataclass(frozen=True, slots=True)
-class MovingPicture:
-    """Describe the facts of a picture that moves, as far as `small` of its first frame."""
-
-    media_type: str
-    extension: str
-    width: int
-    height: int
-    seconds: float
-    frames: int
-    small: Image | None
-
-
-def moving_picture(path: Path) -> MovingPicture | None:
-    """Read and check a WebP; None if the file is none, `ArtifactError` if it stands still, is cut or too large.
-
-    Blocks for as long as decoding all of its frames takes.
-    """
-    with path.open("rb") as file:
-        head = file.read(12)
-    if not (head.startswith(b"RIFF") and head.endswith(b"WEBP")):
-        return None
-    from PIL import Image  # as below
-
-    try:
-        with Image.open(path, formats=("WEBP",)) as image:
-            _refuse_beyond(image.width, image.height)
-            frames = getattr(image, "n_frames", 1)
-            _refuse_still(frames)
-            small, milliseconds = _small(image), 0.0
-            for number in range(min(frames, _MOST_PIXELS // (image.width * image.height))):
-                image.seek(number)
-                image.load()
-                milliseconds += image.info.get("duration", 0)
-            return MovingPicture(*_TYPES["WEBP"], image.width, image.height, milliseconds / 1000, frames, small)
-    except ArtifactError:
-        raise
-    except Exception as error:
-        raise ArtifactError(f"the picture is cut or damaged: {type(error).__name__}: {error}") from error
-
-
 def examine(path: Path) -> Picture:
     """Read and check an image file; raises `ArtifactError` if it is anything else, cut, or too large.
 
@@ -176,7 +131,7 @@ def examine(path: Path) -> Picture:
 
     if starts_as_text(path):
         return Picture(*drawing(path), small=None)
-    _leave_the_limit_to_us()
+    quiet()
     try:
         return _decoded(path)
     except UnidentifiedImageError as error:
@@ -197,22 +152,18 @@ def _decoded(path: Path) -> Picture:
     from PIL import Image  # as above
 
     with Image.open(path, formats=tuple(_TYPES)) as image:
-        _refuse_beyond(image.width, image.height)
+        refuse_beyond(image.width, image.height)
         # A PNG whose pixels are complete may still lack its end; loading accepts that.
         image.verify()
     with Image.open(path, formats=tuple(_TYPES)) as image:
         image.load()
         form = str(image.format)
         media_type, extension = _TYPES[_ALSO.get(form, form)]
-        return Picture(media_type, extension, image.width, image.height, _small(image))
+        return Picture(media_type, extension, image.width, image.height, small_copy(image))
 
 
-def _refuse_still(frames: int) -> None:
-    if frames < 2:
-        raise ArtifactError("the file is a still picture, no video")
-
-
-def _refuse_beyond(width: int, height: int) -> None:
+def refuse_beyond(width: int, height: int) -> None:
+    """Raise `ArtifactError` where a picture has more pixels than anything generates."""
     if width * height > MAX_PIXELS:
         raise ArtifactError(f"the image is {width}x{height}, which nothing generates", code=TOO_LARGE)
 
@@ -226,7 +177,7 @@ def guessed_extension(path: Path) -> str | None:
     return next((extension for magic, extension in _UNREADABLE if start.startswith(magic)), None)
 
 
-def _small(image: Image) -> Image | None:
+def small_copy(image: Image) -> Image | None:
     """Return a copy for the thumbnail; None where the colours are of a kind that none can be made of."""
     try:
         small = image.copy()
@@ -236,12 +187,9 @@ def _small(image: Image) -> Image | None:
     return small
 
 
-@functools.cache
-def _leave_the_limit_to_us() -> None:
-    """Keep Pillow from printing a warning about what is refused here anyway."""
-    from PIL.Image import DecompressionBombWarning
-
-    warnings.simplefilter("ignore", DecompressionBombWarning)
+def quiet() -> None:
+    """Keep Pillow from printing what it thinks of a file: it is decoded, or refused with a reason."""
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 MAX_BYTES = 64_000_000

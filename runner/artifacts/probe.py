@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from runner.errors import TOO_LARGE, ArtifactError, DiskError
 
-from .picture import MovingPicture, Thumbnail, moving_picture, small_frame, write_frame, write_thumbnail
+from .picture import Thumbnail, refuse_beyond, small_copy, small_frame, write_frame, write_thumbnail
 
 if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video import VideoFrame, VideoStream
+    from PIL.Image import Image
 
 # Playlists and the like would make FFmpeg open whatever a server writes into them.
 _CONTAINERS = "mov,mp4,matroska,webm,avi,mpegts,mpeg,ogg,gif,apng,flv,asf,ivf,h264,hevc"
@@ -76,48 +77,65 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
 
-    if (moving := moving_picture(path)) is not None:
-        return _of_pictures(moving, path.parent, thumbnail=thumbnail)
+    head = _head(path)
+    small: VideoFrame | Image | str | None
     try:
-        with _opened(path) as container:
-            video, small = _examine(container, path, limit, small=thumbnail)
+        if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+            video, small = _examine_webp(path)
+        else:
+            with _opened(path) as container:
+                video, small = _examine(container, path, limit, small=thumbnail)
     except (ArtifactError, DiskError):
         raise
     except av.FFmpegError as error:
         raise ArtifactError(f"the file is {_nature(path)}: {error.strerror or type(error).__name__}") from error
     except Exception as error:
         raise ArtifactError(f"the file is {_nature(path)}: {type(error).__name__}: {error}") from error
-    return video if small is None else _with_thumbnail(video, small, path.parent)
+    return _with_thumbnail(video, small, path.parent) if thumbnail and small is not None else video
 
 
-def _of_pictures(moving: MovingPicture, directory: Path, *, thumbnail: bool) -> Video:
+def _examine_webp(path: Path) -> tuple[Video, Image | None]:
     """Return what a WebP that moves is; FFmpeg does not play it everywhere."""
+    from PIL import Image
+
+    try:
+        with Image.open(path, formats=("WEBP",)) as image:
+            refuse_beyond(image.width, image.height)
+            frames = getattr(image, "n_frames", 1)
+            small, seconds = small_copy(image), 0.0
+            for number in range(min(frames, MAX_DECODED // (image.width * image.height))):
+                image.seek(number)
+                image.load()
+                seconds += image.info.get("duration", 0) / 1000
+    except ArtifactError:
+        raise
+    except Exception as error:
+        raise ArtifactError(f"the picture is cut or damaged: {type(error).__name__}: {error}") from error
+    if frames < 2:
+        raise ArtifactError("the file is a still picture, no video")
     video = Video(
-        media_type=moving.media_type,
-        extension=moving.extension,
-        width=moving.width,
-        height=moving.height,
-        duration_seconds=round(moving.seconds, 3),
-        fps=round(moving.frames / moving.seconds, 3) if moving.seconds else None,
-        video_codec=moving.extension,
+        media_type="image/webp",
+        extension="webp",
+        width=image.width,
+        height=image.height,
+        duration_seconds=round(seconds, 3),
+        fps=round(frames / seconds, 3) if seconds else None,
+        video_codec="webp",
         audio_codec=None,
     )
-    if not thumbnail or moving.small is None:
-        return video
-    try:
-        return replace(video, thumbnail=write_thumbnail(moving.small, directory))
-    except (DiskError, OSError, ValueError) as error:
-        return replace(video, no_thumbnail=str(error))
+    return video, small
 
 
-def _with_thumbnail(video: Video, small: VideoFrame | str, directory: Path) -> Video:
+def _with_thumbnail(video: Video, small: VideoFrame | Image | str, directory: Path) -> Video:
     """Return the video with its frame `small` as a thumbnail, or with why there is none; it is whole without it."""
     import av
 
     if isinstance(small, str):
         return replace(video, no_thumbnail=small)
     try:
-        return replace(video, thumbnail=write_frame(small, directory))
+        if isinstance(small, av.VideoFrame):
+            return replace(video, thumbnail=write_frame(small, directory))
+        return replace(video, thumbnail=write_thumbnail(small, directory))
     except (av.FFmpegError, DiskError, OSError, ValueError) as error:
         return replace(video, no_thumbnail=str(error))
 
@@ -134,24 +152,13 @@ def _small(frame: VideoFrame) -> VideoFrame | str:
 def _opened(path: Path) -> InputContainer:
     import av
 
-    if _is_mp4(path):
+    if _head(path)[4:8] == b"ftyp":
         # All that is asked of an MP4 stands in its header, and the frames are decoded here: FFmpeg need not do so too.
         container = av.open(str(path), options={**_OPTIONS, "probesize": "32"})
         if _describes_itself(container):
             return container
         container.close()
-    return _opened_thoroughly(path)
-
-
-def _opened_thoroughly(path: Path) -> InputContainer:
-    import av
-
     return av.open(str(path), options=_OPTIONS)
-
-
-def _is_mp4(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(8)[4:] == b"ftyp"
 
 
 def _describes_itself(container: InputContainer) -> bool:
@@ -174,11 +181,10 @@ def _examine(
     stream = container.streams.video[0]
     if not _is_known(stream):
         raise ArtifactError("the picture is of a kind that nothing here can decode")
-    _check_size(stream.width, stream.height)
-    # The decoder's own limit, too: a stream may change its size on the way.
-    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
-    # The pool of threads that calls this is the parallelism; FFmpeg's own threads cost more to start than they save.
-    stream.codec_context.thread_count = 1
+    if not (0 < stream.width <= _MAX_SIDE and 0 < stream.height <= _MAX_SIDE
+            and stream.width * stream.height <= _MAX_PIXELS):  # fmt: skip
+        raise ArtifactError(f"the picture is {stream.width}x{stream.height}, which nothing generates", code=TOO_LARGE)
+    _set_up(stream)
     first = next(container.decode(stream), None)
     if first is None:
         raise ArtifactError("the file holds no frame")
@@ -200,13 +206,17 @@ def _examine(
     return video, picture
 
 
-def _check_size(width: int, height: int) -> None:
-    if not (0 < width <= _MAX_SIDE and 0 < height <= _MAX_SIDE and width * height <= _MAX_PIXELS):
-        raise ArtifactError(f"the picture is {width}x{height}, which nothing generates", code=TOO_LARGE)
+def _set_up(stream: VideoStream) -> None:
+    # The decoder's own limit, too: a stream may change its size on the way.
+    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+    # The pool of threads that calls this is the parallelism; FFmpeg's own threads cost more to start than they save.
+    stream.codec_context.thread_count = 1
 
 
 def _checked_duration(container: InputContainer, stream: VideoStream, path: Path, limit: int) -> Fraction:
     """Return how long the picture is; raises `ArtifactError` where the file is cut."""
+    import av
+
     own = stream.duration is not None and stream.time_base is not None
     told = _told(container, stream)
     if told is not None and not 0 <= told <= _MAX_SECONDS:
@@ -216,7 +226,7 @@ def _checked_duration(container: InputContainer, stream: VideoStream, path: Path
     if told is not None and _end_of_picture(container, stream, told, limit) >= told - frame_time - _TAIL:
         return told
     # Some files give no length, some cannot be searched, and some count their sound.
-    with _opened_thoroughly(path) as again:
+    with av.open(str(path), options=_OPTIONS) as again:
         picture, everything = _played(again, limit)
     reached = picture if own else max(picture, everything)
     if told is not None and reached < told - frame_time - _TAIL:
@@ -249,8 +259,7 @@ def _end_of_picture(container: InputContainer, stream: VideoStream, duration: Fr
 def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
     """Return how many seconds the picture lasts, and the longest stream, from first frame to last packet."""
     stream = container.streams.video[0]
-    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
-    stream.codec_context.thread_count = 1
+    _set_up(stream)
     begin: Fraction | None = None
     end = everything = Fraction(0)
     frames, budget = 0, _PixelBudget(limit)
@@ -293,16 +302,18 @@ def _container_type(container: InputContainer, path: Path) -> tuple[str, str]:
         quicktime = container.metadata.get("major_brand", "").startswith("qt")
         return ("video/quicktime", "mov") if quicktime else ("video/mp4", "mp4")
     if "webm" in name:
-        with path.open("rb") as file:
-            is_webm = b"webm" in file.read(64)
-        return ("video/webm", "webm") if is_webm else ("video/x-matroska", "mkv")
+        return ("video/webm", "webm") if b"webm" in _head(path) else ("video/x-matroska", "mkv")
     extension = min(container.format.extensions, default="video")
     return f"video/{extension}", extension
 
 
-def _nature(path: Path) -> str:
+def _head(path: Path) -> bytes:
     with path.open("rb") as file:
-        head = file.read(64)
+        return file.read(64)
+
+
+def _nature(path: Path) -> str:
+    head = _head(path)
     start = head.lstrip().lower()
     if head.startswith(_STILL):
         return "a still picture, no video"

@@ -7,6 +7,7 @@ import functools
 import math
 import platform
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
@@ -344,41 +345,25 @@ def _version(distribution: str) -> str:
 
 def git_commit(directory: Path) -> str | None:
     """Return the commit checked out in `directory` or above it; None outside a checkout."""
-    for folder in (directory, *directory.parents):
-        if (folder / ".git").exists():
-            try:
-                return _head(_git_directory(folder / ".git"))
-            except (OSError, UnicodeDecodeError):
-                return None
-    return None
+    git = next((folder / ".git" for folder in (directory, *directory.parents) if (folder / ".git").exists()), None)
+    try:
+        return None if git is None else next(filter(_COMMIT.match, _heads(git)), None)
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
-def _git_directory(dot_git: Path) -> Path:
-    """Return the repository itself; in a worktree or submodule `.git` is a file that names it."""
-    if dot_git.is_dir():
-        return dot_git
-    return dot_git.parent / dot_git.read_text().removeprefix("gitdir:").strip()
-
-
-def _head(git: Path) -> str | None:
+def _heads(git: Path) -> Iterator[str]:
+    """Yield what the HEAD of `.git` stands for, in each of the places where git keeps it."""
+    if not git.is_dir():  # in a worktree or submodule it is a file that names the repository
+        git = git.parent / git.read_text().removeprefix("gitdir:").strip()
     head = (git / "HEAD").read_text().strip()
     if not head.startswith("ref:"):
-        return _commit(head)
+        yield head
+        return
     name = head.removeprefix("ref:").strip()
     common = git / "commondir"
     roots = [git, git / common.read_text().strip()] if common.exists() else [git]
-    for root in roots:
-        if (root / name).is_file():
-            return _commit((root / name).read_text())
-    return next((commit for root in roots if (commit := _packed(root / "packed-refs", name))), None)
-
-
-def _packed(packed_refs: Path, name: str) -> str | None:
-    if not packed_refs.is_file():
-        return None
-    lines = (line.split() for line in packed_refs.read_text().splitlines())
-    return next((_commit(words[0]) for words in lines if words[1:] == [name]), None)
-
-
-def _commit(text: str) -> str | None:
-    return text.strip() if _COMMIT.match(text.strip()) else None
+    yield from ((root / name).read_text().strip() for root in roots if (root / name).is_file())
+    packed = [root / "packed-refs" for root in roots if (root / "packed-refs").is_file()]
+    lines = (line.partition(" ") for path in packed for line in path.read_text().splitlines())
+    yield from (commit for commit, _, ref in lines if ref == name)

@@ -164,7 +164,7 @@ def test_a_codec_that_nobody_knows_is_refused(clip, tmp_path):
 def test_the_header_of_an_mp4_tells_what_decoding_would(clip, monkeypatch, codec, flags):
     path = clip(f"{codec}{flags}.mp4", codec=codec, movflags=flags, audio="aac")
     quick = probe(path, thumbnail=True)
-    monkeypatch.setattr("runner.artifacts.probe._is_mp4", lambda _: False)
+    monkeypatch.setattr("runner.artifacts.probe._describes_itself", lambda _: False)
     thorough = probe(path, thumbnail=True)
     assert quick.thumbnail is not None
     assert quick == thorough
