@@ -31,8 +31,8 @@ from runner.compose.plan import Planner
 from runner.config import Problem, RunConfig, load
 from runner.config.shipped import directory
 from runner.emulator.faults import FaultRule
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
 
 MakeEmulator = Callable[..., EmulatorThread]
 

@@ -21,7 +21,7 @@ from runner.emulator.routes import catalogue, compatible, images, jobs, videos
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
-from runner.emulator.surface import AzureSurface, OpenAISurface, Refusal, Surface
+from runner.emulator.surface import AzureSurface, Refusal, Surface
 
 Table = Sequence[tuple[str, str, str, Handler]]
 
@@ -89,11 +89,11 @@ def _tables(settings: EmulatorSettings) -> Table:
             return (*COMPATIBLE, *OPEN_IMAGES)
 
 
-def _openai(settings: EmulatorSettings) -> OpenAISurface:
-    return OpenAISurface(settings) if settings.dialect == "plain" else CompatibleSurface(settings)
+def _openai(settings: EmulatorSettings) -> Surface:
+    return Surface(settings) if settings.dialect == "plain" else CompatibleSurface(settings)
 
 
-class _Open(OpenAISurface):
+class _Open(Surface):
     def authorize(self, headers: object) -> None:
         del headers
 

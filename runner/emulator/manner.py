@@ -16,7 +16,7 @@ from . import catalog
 from .body import ReceivedBody
 from .clip import FRAME_RATE
 from .settings import EmulatorSettings
-from .surface import OpenAISurface, Refusal, bearer
+from .surface import Refusal, Surface, bearer
 
 WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "n"})
 REAL = frozenset({"fps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"})
@@ -115,7 +115,7 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
 })  # fmt: skip
 
 
-class CompatibleSurface(OpenAISurface):
+class CompatibleSurface(Surface):
     """Speak `/v1` as the server does whose dialect the settings name."""
 
     def __init__(self, settings: EmulatorSettings) -> None:

@@ -1,4 +1,4 @@
-"""Serve the emulator on a loopback socket until it is told to stop, in a process or in a thread of this one."""
+"""Serve the emulator on a loopback socket until it is told to stop."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import asyncio
 import json
 import socket
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
-from types import FrameType, TracebackType
-from typing import Any, Self
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,8 +16,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from .app import create_app
-from .faults import TRANSPORT, FaultRule
-from .process import read_ledger
+from .faults import TRANSPORT
 from .settings import HOST, EmulatorSettings
 
 TICK = 1.0
@@ -151,45 +148,3 @@ class CuttableProtocol(H11Protocol):
 
         wrapped: Any = app
         self.app = wrapped
-
-
-class EmulatorThread:
-    """Serve an emulator on a free port while this context manager is open."""
-
-    def __init__(
-        self, settings: EmulatorSettings, *, rules: Sequence[FaultRule] = (), now: Callable[[], float] = time.time
-    ) -> None:
-        self.settings = settings
-        self._socket = listen(settings)
-        self._url = base_url(self._socket).removesuffix("/v1")
-        self._up = threading.Event()
-        self._server = Server(create_app(settings, rules=rules, now=now), self._up.set)
-        self._thread = threading.Thread(target=self._run, name="emulator", daemon=True)
-
-    def _run(self) -> None:
-        asyncio.run(self._server.serve([self._socket]))
-
-    @property
-    def base_url(self) -> str:
-        """Return OpenAI's base URL, ending in `/v1`."""
-        return f"{self.azure_url}/v1"
-
-    @property
-    def azure_url(self) -> str:
-        """Return the Azure endpoint, without a path."""
-        return self._url
-
-    def ledger(self) -> dict[str, object]:
-        """Return the oracle of everything that was made and what it cost."""
-        return read_ledger(self.base_url)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._up.wait()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-        self._thread.join()

@@ -8,7 +8,6 @@ import math
 import re
 import secrets
 import time
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -105,47 +104,62 @@ def bearer(headers: Mapping[str, str]) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
-class Surface(ABC):
-    """Define one way of speaking the API."""
+class Surface:
+    """Speak the API as OpenAI's `/v1` does; others say what they do in another way."""
 
     def __init__(self, settings: EmulatorSettings) -> None:
         self.settings = settings
 
-    @abstractmethod
     def authorize(self, headers: Mapping[str, str]) -> None:
         """Raise Refusal(401) unless the request carries an accepted credential."""
+        key = bearer(headers)
+        if not key:
+            raise Refusal(401, "You didn't provide an API key.")
+        if self.settings.api_key not in (None, key):
+            raise Refusal(401, f"Incorrect API key provided: {key[:3]}***.", code="invalid_api_key")
 
-    @abstractmethod
     def check_version(self, version: str | None) -> None:
         """Refuse an `api-version` that this surface does not have."""
 
-    @abstractmethod
     def error(self, refusal: Refusal) -> dict[str, object]:
         """Return the body of an error answer."""
+        return {"error": {name: getattr(refusal, name) for name in ("message", "type", "param", "code")}}
 
-    @abstractmethod
     def video_sizes(self, model: str) -> tuple[str, ...]:
         """Return the sizes a video model offers; raises Refusal(404) when there is no such model."""
+        names = self.settings.models
+        if not (model in names if names is not None else model.startswith("sora")):
+            raise model_not_found(model)
+        return catalog.video_sizes(model)
 
-    @abstractmethod
     def image_rules(self, model: str) -> ImageRules:
         """Return the limits of an image model; raises Refusal(404) when there is no such model."""
+        names = self.settings.models
+        if not (model in names if names is not None else model in catalog.IMAGE_MODELS):
+            raise model_not_found(model)
+        return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
 
-    @abstractmethod
     def filtered(self) -> Refusal:
         """Return the refusal of a prompt that the content filter dislikes."""
+        message = "Your request was rejected by the safety system."
+        return Refusal(400, message, type="image_generation_user_error", code="content_filter")
 
-    @abstractmethod
     def crowded(self) -> Refusal:
         """Return the refusal of one more job when as many run as may."""
+        return Refusal(429, _CROWDED, "requests", code="rate_limit_exceeded")
 
-    @abstractmethod
     def exceeded(self, most: int, wait: float) -> Refusal:
         """Return the refusal of a paid request beyond the `most` of a minute, for another `wait` real seconds."""
+        used = f"Limit {most}, Used {most}, Requested 1. Please try again in {self.span(wait)}."
+        message = f"Rate limit reached on requests per min (RPM): {used}"
+        return Refusal(429, message, "requests", code="rate_limit_exceeded", headers=self.refused_for(most, wait))
 
-    @abstractmethod
     def span(self, seconds: float) -> str:
         """Return how the x-ratelimit headers write a duration in real seconds."""
+        if seconds < 1:
+            return f"{math.ceil(1000 * seconds)}ms"
+        minutes, rest = divmod(round(seconds, 3), 60)
+        return f"{minutes:.0f}m{rest:g}s" if minutes else f"{rest:g}s"
 
     def allowance(self, most: int, remaining: int, reset: float) -> dict[str, str]:
         """Return the headers that tell of the limit of paid requests; `reset` is in real seconds."""
@@ -164,65 +178,8 @@ class Surface(ABC):
         """Return an id for a new job."""
         return f"video_{secrets.token_hex(24)}"
 
-    @abstractmethod
     def models(self) -> tuple[str, ...]:
         """Return the names that `GET /models` lists."""
-
-
-class OpenAISurface(Surface):
-    """Speak OpenAI's `/v1`."""
-
-    def authorize(self, headers: Mapping[str, str]) -> None:
-        key = bearer(headers)
-        if not key:
-            raise Refusal(401, "You didn't provide an API key.")
-        if self.settings.api_key not in (None, key):
-            raise Refusal(401, f"Incorrect API key provided: {key[:3]}***.", code="invalid_api_key")
-
-    def check_version(self, version: str | None) -> None:
-        del version
-
-    def error(self, refusal: Refusal) -> dict[str, object]:
-        return {
-            "error": {
-                "message": refusal.message,
-                "type": refusal.type,
-                "param": refusal.param,
-                "code": refusal.code,
-            }
-        }
-
-    def video_sizes(self, model: str) -> tuple[str, ...]:
-        names = self.settings.models
-        if not (model in names if names is not None else model.startswith("sora")):
-            raise model_not_found(model)
-        return catalog.video_sizes(model)
-
-    def image_rules(self, model: str) -> ImageRules:
-        names = self.settings.models
-        if not (model in names if names is not None else model in catalog.IMAGE_MODELS):
-            raise model_not_found(model)
-        return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
-
-    def filtered(self) -> Refusal:
-        message = "Your request was rejected by the safety system."
-        return Refusal(400, message, type="image_generation_user_error", code="content_filter")
-
-    def crowded(self) -> Refusal:
-        return Refusal(429, _CROWDED, "requests", code="rate_limit_exceeded")
-
-    def exceeded(self, most: int, wait: float) -> Refusal:
-        used = f"Limit {most}, Used {most}, Requested 1. Please try again in {self.span(wait)}."
-        message = f"Rate limit reached on requests per min (RPM): {used}"
-        return Refusal(429, message, "requests", code="rate_limit_exceeded", headers=self.refused_for(most, wait))
-
-    def span(self, seconds: float) -> str:
-        if seconds < 1:
-            return f"{math.ceil(1000 * seconds)}ms"
-        minutes, rest = divmod(round(seconds, 3), 60)
-        return f"{minutes:.0f}m{rest:g}s" if minutes else f"{rest:g}s"
-
-    def models(self) -> tuple[str, ...]:
         return self.settings.models or (*catalog.VIDEO_MODELS, *catalog.IMAGE_MODELS)
 
 
@@ -238,16 +195,11 @@ class AzureSurface(Surface):
 
     def authorize(self, headers: Mapping[str, str]) -> None:
         key, token = headers.get("api-key", ""), bearer(headers)
-        if key:
-            self._check_key(key)
-        elif not is_jwt(token):
+        denied = is_jwt(key) or self.settings.api_key not in (None, key) if key else not is_jwt(token)
+        if denied:
             raise Refusal(401, _DENIED, type=None, code="401")
-        elif is_expired(token, self._now()):
+        if not key and is_expired(token, self._now()):
             raise Refusal(401, _STALE, type=None, code="401")
-
-    def _check_key(self, key: str) -> None:
-        if is_jwt(key) or self.settings.api_key not in (None, key):
-            raise Refusal(401, _DENIED, type=None, code="401")
 
     def check_version(self, version: str | None) -> None:
         if self._dated and version is None:
@@ -264,17 +216,17 @@ class AzureSurface(Surface):
             error["inner_error"] = dict(refusal.inner)
         return {"error": error}
 
-    def deployment(self, name: str) -> None:
+    def _check_deployment(self, name: str) -> None:
         """Raise Refusal(404) unless the resource has a deployment of this name."""
         if self.settings.deployments is not None and name not in self.settings.deployments:
             raise Refusal(404, _NO_DEPLOYMENT, type=None, code="DeploymentNotFound")
 
     def video_sizes(self, model: str) -> tuple[str, ...]:
-        self.deployment(model)
+        self._check_deployment(model)
         return catalog.STANDARD_SIZES
 
     def image_rules(self, model: str) -> ImageRules:
-        self.deployment(model)
+        self._check_deployment(model)
         return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
 
     def filtered(self) -> Refusal:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 from tests.command_line import command_line
+from tests.emulator_thread import EmulatorThread
 
 QUICK = ("provider.latency=0.05", "provider.poll_interval=0.05")
 """What makes the emulator's default of two seconds bearable in tests."""

@@ -27,8 +27,8 @@ import pytest
 
 from runner.commands.catalog import COMMANDS
 from runner.emulator.faults import FaultRule
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
 
 KEY = "canary/0123+4567=openai&key"
 AZURE_KEY = "canary/89ab+cdef=azure&key"

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from runner.emulator.faults import FaultRule
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
 from runner.report.page import Shell, encoded_json
 from tests.command_line import command_line
+from tests.emulator_thread import EmulatorThread
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LOCAL = ("file:", "data:", "blob:", "about:")

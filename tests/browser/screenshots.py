@@ -15,8 +15,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from runner.emulator.faults import FaultRule
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
 
 PLACE = Path(__file__).with_name("screenshots")
 PROGRAM = next((found for name in NAMES if (found := shutil.which(name))), None)

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import runner.report
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
 
 PAGE = Path(runner.report.__file__).with_name("page")
 HOSTILE = {

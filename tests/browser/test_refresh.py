@@ -13,8 +13,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
 
 
 def after(**time):

@@ -14,8 +14,8 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result import RunStatus
-from runner.emulator.server import EmulatorThread
 from runner.ledger import Ledger, recording
+from tests.emulator_thread import EmulatorThread
 
 
 @pytest.fixture

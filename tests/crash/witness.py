@@ -15,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runner.emulator import faults
 from runner.emulator.faults import FaultRule
-from runner.emulator.server import EmulatorThread
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
 
 Request = Literal["paid", "poll", "list", "content"]
 Phase = Literal["asked", "read", "committed", "half", "answered"]

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from runner.emulator.settings import EmulatorSettings
-from runner.emulator.surface import AzureSurface, OpenAISurface
+from runner.emulator.surface import AzureSurface, Surface
 
 PROMPT = "A timelapse of a city skyline from dawn to dusk"
 
@@ -119,7 +119,7 @@ def test_without_limits_nothing_is_told(client):
 )
 def test_durations_have_each_servers_form(tmp_path, seconds, openai_form, azure_form):
     settings = EmulatorSettings(state_file=tmp_path / "state")
-    assert OpenAISurface(settings).span(seconds) == openai_form
+    assert Surface(settings).span(seconds) == openai_form
     assert AzureSurface(settings).span(seconds) == azure_form
 
 

@@ -16,8 +16,8 @@ import pytest
 from runner.app import run
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
-from runner.emulator.server import EmulatorThread
 from runner.ledger import Ledger
+from tests.emulator_thread import EmulatorThread
 
 Sweep = Callable[..., int]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from runner.app import run
-from runner.emulator.server import EmulatorThread
 from runner.errors import RunnerError
+from tests.emulator_thread import EmulatorThread
 
 TWO = "request.duration_seconds=4,8"
 """Two runs, of $0.40 and $0.80."""
