@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from . import catalog
 from .catalog import ImageRules
-from .images import Format
+from .images import Format, Picture
 from .surface import Refusal, invalid_type, invalid_value, missing_parameter, unknown_parameter
 
 MAX_FIELD_BYTES = 32 * 1024 * 1024
@@ -23,11 +23,92 @@ FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
 
 @dataclass(frozen=True)
 class ReceivedBody:
-    """Describe what a client sent: `fields` as JSON values or form strings, `files` by name without a trailing `[]`."""
+    """Describe what a client sent: `fields` as JSON values or form strings, `files` by name without a trailing `[]`.
+
+    What reads a parameter raises Refusal(400), which names the parameter that it dislikes.
+    """
 
     fields: dict[str, object] = field(default_factory=dict)
     files: dict[str, list[bytes]] = field(default_factory=dict)
     form: bool = False
+
+    def allow(self, *names: str) -> None:
+        """Refuse any parameter that is not named."""
+        for name in (*self.fields, *self.files):
+            if name not in names:
+                raise unknown_parameter(name)
+
+    def given(self, name: str) -> bool:
+        """Say whether a parameter was sent and is not null."""
+        return self.fields.get(name) is not None or name in self.files
+
+    def text(self, name: str, *, longest: int) -> str:
+        """Return a required string of 1 to `longest` characters."""
+        value = self._string(name)
+        if value is None:
+            raise missing_parameter(name)
+        if not value:
+            raise Refusal(400, f"Invalid '{name}': empty string.", param=name, code="empty_string")
+        if len(value) > longest:
+            message = f"Invalid '{name}': string too long. Expected at most {longest}, got {len(value)}."
+            raise Refusal(400, message, param=name, code="string_above_max_length")
+        return value
+
+    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
+        """Return one of `allowed`, or the default."""
+        value = self._string(name)
+        if value is None:
+            return default
+        if value not in allowed:
+            raise invalid_value(name, value, _listing(allowed))
+        return value
+
+    def string(self, name: str, default: str) -> str:
+        """Return any string, or the default."""
+        return self._string(name) or default
+
+    def whole(self, name: str, low: int, high: int, default: int) -> int:
+        """Return a whole number from `low` to `high`, or the default; forms carry it as digits."""
+        value = self.fields.get(name)
+        if value is None:
+            return default
+        if self.form and isinstance(value, str) and value.lstrip("-").isdecimal():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise invalid_type(name, "an integer", value)
+        if not low <= value <= high:
+            raise invalid_value(name, value, f"Expected a value from {low} to {high}.")
+        return value
+
+    def flag(self, name: str) -> bool:
+        """Return a boolean, false when absent; forms carry it as a word."""
+        value = self.fields.get(name)
+        if self.form and value in ("true", "false"):
+            return value == "true"
+        if value is not None and not isinstance(value, bool):
+            raise invalid_type(name, "a boolean", value)
+        return bool(value)
+
+    def reference(self, name: str) -> dict[str, str]:
+        """Return an object of strings, such as `{"id": ...}`; empty when absent."""
+        value = self.fields.get(name)
+        if value is None:
+            return {}
+        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
+            raise invalid_type(name, "an object of strings", value)
+        return value
+
+    def _string(self, name: str) -> str | None:
+        value = self.fields.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            raise invalid_type(name, "a string", value)
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise invalid_value(name, "...", "The string holds a lone surrogate.") from error
+        return value
 
 
 async def read_body(request: Request) -> ReceivedBody:
@@ -77,100 +158,6 @@ def _listing(allowed: Collection[str]) -> str:
     return f"Supported values are: {', '.join(most)}, and {last}." if most else f"The supported value is: {last}."
 
 
-class Parameters:
-    """Read one request's parameters; every method raises Refusal(400) naming the parameter it dislikes."""
-
-    def __init__(self, body: ReceivedBody) -> None:
-        self._body = body
-
-    def allow(self, *names: str) -> None:
-        """Refuse any parameter that is not named."""
-        for name in (*self._body.fields, *self._body.files):
-            if name not in names:
-                raise unknown_parameter(name)
-
-    def given(self, name: str) -> bool:
-        """Say whether a parameter was sent and is not null."""
-        return self._body.fields.get(name) is not None or name in self._body.files
-
-    def text(self, name: str, *, longest: int) -> str:
-        """Return a required string of 1 to `longest` characters."""
-        value = self._string(name)
-        if value is None:
-            raise missing_parameter(name)
-        if not value:
-            raise Refusal(400, f"Invalid '{name}': empty string.", param=name, code="empty_string")
-        if len(value) > longest:
-            message = f"Invalid '{name}': string too long. Expected at most {longest}, got {len(value)}."
-            raise Refusal(400, message, param=name, code="string_above_max_length")
-        return value
-
-    def choice(self, name: str, allowed: Collection[str], default: str) -> str:
-        """Return one of `allowed`, or the default."""
-        value = self._string(name)
-        if value is None:
-            return default
-        if value not in allowed:
-            raise invalid_value(name, value, _listing(allowed))
-        return value
-
-    def string(self, name: str, default: str) -> str:
-        """Return any string, or the default."""
-        return self._string(name) or default
-
-    def whole(self, name: str, low: int, high: int, default: int) -> int:
-        """Return a whole number from `low` to `high`, or the default; forms carry it as digits."""
-        value = self._body.fields.get(name)
-        if value is None:
-            return default
-        if self._body.form and isinstance(value, str) and value.lstrip("-").isdecimal():
-            value = int(value)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise invalid_type(name, "an integer", value)
-        if not low <= value <= high:
-            raise invalid_value(name, value, f"Expected a value from {low} to {high}.")
-        return value
-
-    def flag(self, name: str) -> bool:
-        """Return a boolean, false when absent; forms carry it as a word."""
-        value = self._body.fields.get(name)
-        if self._body.form and value in ("true", "false"):
-            return value == "true"
-        if value is not None and not isinstance(value, bool):
-            raise invalid_type(name, "a boolean", value)
-        return bool(value)
-
-    def files(self, name: str) -> list[bytes]:
-        """Return the uploaded files of one name."""
-        return self._body.files.get(name, [])
-
-    def reference(self, name: str) -> dict[str, str]:
-        """Return an object of strings, such as `{"id": ...}`; empty when absent."""
-        value = self._body.fields.get(name)
-        if value is None:
-            return {}
-        if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):
-            raise invalid_type(name, "an object of strings", value)
-        return value
-
-    def _string(self, name: str) -> str | None:
-        value = self._body.fields.get(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            raise invalid_type(name, "a string", value)
-        if not value.isascii():
-            self._encodable(name, value)
-        return value
-
-    @staticmethod
-    def _encodable(name: str, value: str) -> None:
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise invalid_value(name, "...", "The string holds a lone surrogate.") from error
-
-
 FORMATS = ("png", "webp", "jpeg", "gif", "svg")
 SHARED = (
     "prompt", "model", "n", "quality", "response_format", "output_format", "output_compression", "stream",
@@ -186,72 +173,62 @@ MAX_SIDES = (3840, 2160)
 PIXELS = (655_360, 8_294_400)
 
 
-@dataclass(frozen=True)
-class ImageOrder:
-    """Describe what to draw: everything resolved, `auto` included; `size` in pixels."""
+@dataclass(frozen=True, kw_only=True)
+class ImageOrder(Picture):
+    """Describe what to draw, and how to answer: everything resolved, `auto` included."""
 
-    model: str
-    prompt: str
     n: int
-    size: tuple[int, int]
     quality: str
-    format: Format
-    compression: int
-    transparent: bool
     stream: bool
     partial_images: int
     as_url: bool
 
 
-def read_order(parameters: Parameters, model: str, rules: ImageRules, *, editing: bool) -> ImageOrder:
+def read_order(body: ReceivedBody, model: str, rules: ImageRules, *, editing: bool) -> ImageOrder:
     """Check a request's parameters; raises Refusal(400) naming the one at fault."""
-    parameters.allow(*SHARED, *(EDIT_ONLY if editing else GENERATE_ONLY))
-    if parameters.given("response_format") and not rules.legacy:
+    body.allow(*SHARED, *(EDIT_ONLY if editing else GENERATE_ONLY))
+    if body.given("response_format") and not rules.legacy:
         raise Refusal(400, "Unknown parameter: 'response_format'.", param="response_format", code="unknown_parameter")
-    quality = parameters.choice("quality", rules.qualities, "auto" if "auto" in rules.qualities else "standard")
-    form = cast("Format", parameters.choice("output_format", FORMATS, "png"))
-    parameters.choice("moderation", ("low", "auto"), "auto")
-    parameters.choice("input_fidelity", ("high", "low"), "low")
-    parameters.choice("complexity", ("low", "medium", "high"), "medium")
+    quality = body.choice("quality", rules.qualities, "auto" if "auto" in rules.qualities else "standard")
+    form = cast("Format", body.choice("output_format", FORMATS, "png"))
+    body.choice("moderation", ("low", "auto"), "auto")
+    body.choice("input_fidelity", ("high", "low"), "low")
+    body.choice("complexity", ("low", "medium", "high"), "medium")
+    stream = body.flag("stream")
+    partial_images = body.whole("partial_images", 0, 3, 0)
     return ImageOrder(
         model=model,
-        prompt=parameters.text("prompt", longest=catalog.PROMPT_LIMIT),
-        n=parameters.whole("n", 1, rules.images, 1),
-        size=_size(parameters, rules),
+        prompt=body.text("prompt", longest=catalog.PROMPT_LIMIT),
+        n=body.whole("n", 1, rules.images, 1),
+        size=_size(body, rules),
         quality="medium" if quality == "auto" else quality,
         format=form,
-        compression=_compression(parameters, form),
-        transparent=_transparent(parameters, form),
-        stream=parameters.flag("stream"),
-        partial_images=_partials(parameters),
-        as_url=rules.legacy and parameters.choice("response_format", ("url", "b64_json"), "url") == "url",
+        compression=_compression(body, form),
+        transparent=_transparent(body, form),
+        stream=stream,
+        partial_images=partial_images if stream else 0,
+        as_url=rules.legacy and body.choice("response_format", ("url", "b64_json"), "url") == "url",
     )
 
 
-def _partials(parameters: Parameters) -> int:
-    """Return how many partial images to send; only a stream has any."""
-    number = parameters.whole("partial_images", 0, 3, 0)
-    return number if parameters.flag("stream") else 0
-
-
-def _compression(parameters: Parameters, form: Format) -> int:
-    value = parameters.whole("output_compression", 0, 100, 100)
+def _compression(body: ReceivedBody, form: Format) -> int:
+    value = body.whole("output_compression", 0, 100, 100)
     if form == "png" and value != 100:
         raise invalid_value("output_compression", value, "Compression less than 100 is not supported for PNG.")
     return value
 
 
-def _transparent(parameters: Parameters, form: Format) -> bool:
-    transparent = parameters.choice("background", ("transparent", "opaque", "auto"), "auto") == "transparent"
+def _transparent(body: ReceivedBody, form: Format) -> bool:
+    transparent = body.choice("background", ("transparent", "opaque", "auto"), "auto") == "transparent"
     if transparent and form == "jpeg":
         raise invalid_value("background", "transparent", "A transparent background needs output_format png or webp.")
     return transparent
 
 
-def _size(parameters: Parameters, rules: ImageRules) -> tuple[int, int]:
-    text = parameters.string("size", "auto" if rules.sizes is None or "auto" in rules.sizes else "1024x1024")
+def _size(body: ReceivedBody, rules: ImageRules) -> tuple[int, int]:
+    text = body.string("size", "auto" if rules.sizes is None or "auto" in rules.sizes else "1024x1024")
     if rules.sizes is not None:
-        text = parameters.choice("size", rules.sizes, text)
+        text = body.choice("size", rules.sizes, text)
     if text == "auto":
         return DEFAULT_SIZE
     if not re.fullmatch(r"[1-9]\d{1,4}x[1-9]\d{1,4}", text):
@@ -275,10 +252,3 @@ def _check_free_size(width: int, height: int) -> None:
         problem = f"The size must have {PIXELS[0]} to {PIXELS[1]} pixels."
     if problem:
         raise invalid_value("size", f"{width}x{height}", problem)
-
-
-def order_model(parameters: Parameters) -> str:
-    """Return the model's name, which is required."""
-    if not parameters.given("model"):
-        raise missing_parameter("model")
-    return parameters.string("model", "")

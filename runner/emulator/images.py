@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from xml.sax.saxutils import escape
@@ -19,26 +20,27 @@ COARSEST = 64
 """Pixels that become one in the first sketch; each later one has twice as many."""
 
 
-@dataclass(frozen=True)
-class DrawnPicture:
-    """Describe a picture: `size` in pixels, `compression` 0 to 100 (higher keeps more), `number` among its siblings."""
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Describe a picture: `size` in pixels, `compression` 0 to 100 (higher keeps more)."""
 
     prompt: str
-    label: str
+    model: str
     size: tuple[int, int]
-    number: int = 0
     format: Format = "png"
     compression: int = 100
     transparent: bool = False
-    inputs: tuple[bytes, ...] = ()
 
 
-def draw(picture: DrawnPicture) -> bytes:
-    """Return the encoded picture; the same picture gives the same bytes."""
+def draw(picture: Picture, number: int, inputs: Sequence[bytes] = ()) -> bytes:
+    """Return the encoded picture; the same picture with the same `number` among its siblings gives the same bytes."""
+    key = f"{picture.prompt}\n{number}"
     if picture.format == "svg":
-        return _drawn(picture)
-    image = _transparent(picture) if picture.transparent else _opaque(picture)
-    note = f"{picture.label}  {picture.size[0]}x{picture.size[1]}  #{picture.number}"
+        return _drawn(picture, key)
+    image = _joined(inputs, picture.size) if inputs else drawing.colour_field(picture.size, key).convert("RGBA")
+    if picture.transparent:
+        image.putalpha(_disc(picture.size))
+    note = f"{picture.model}  {picture.size[0]}x{picture.size[1]}  #{number}"
     image.alpha_composite(drawing.caption(picture.size, picture.prompt, note)[0])
     return _encode(image, picture)
 
@@ -54,56 +56,46 @@ def sketched(encoded: str, form: Format, step: int) -> str:
     return base64.b64encode(file.getvalue()).decode()
 
 
-def _key(picture: DrawnPicture) -> str:
-    return f"{picture.prompt}\n{picture.number}"
-
-
-def _opaque(picture: DrawnPicture) -> Image.Image:
-    if not picture.inputs:
-        return drawing.colour_field(picture.size, _key(picture)).convert("RGBA")
-    image = Image.new("RGBA", picture.size)
-    share = -(-picture.size[0] // len(picture.inputs))
-    for index, content in enumerate(picture.inputs):
+def _joined(inputs: Sequence[bytes], size: tuple[int, int]) -> Image.Image:
+    """Return the input images side by side."""
+    image = Image.new("RGBA", size)
+    share = -(-size[0] // len(inputs))
+    for index, content in enumerate(inputs):
         with Image.open(io.BytesIO(content)) as source:
-            part = ImageOps.fit(ImageOps.exif_transpose(source).convert("RGBA"), (share, picture.size[1]))
+            part = ImageOps.fit(ImageOps.exif_transpose(source).convert("RGBA"), (share, size[1]))
             image.paste(part, (index * share, 0))
     return image
 
 
-def _transparent(picture: DrawnPicture) -> Image.Image:
-    width, height = picture.size
-    mask = Image.new("L", picture.size)
+def _disc(size: tuple[int, int]) -> Image.Image:
+    """Return the mask that leaves the corners transparent."""
+    width, height = size
+    mask = Image.new("L", size)
     ImageDraw.Draw(mask).ellipse((width // 6, height // 6, width - width // 6, height - height // 6), fill=255)
-    image = _opaque(picture)
-    image.putalpha(mask)
-    return image
+    return mask
 
 
-def _drawn(picture: DrawnPicture) -> bytes:
+def _drawn(picture: Picture, key: str) -> bytes:
     """Return an SVG of the asked size: the prompt on one of 360 colours."""
     width, height = picture.size
-    hue = zlib.crc32(_key(picture).encode()) % 360
-    text = f"EMULATED {picture.label}: {picture.prompt}"
+    hue = zlib.crc32(key.encode()) % 360
+    text = drawing.printable(f"EMULATED {picture.model}: {picture.prompt}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         f'<rect width="100%" height="100%" fill="hsl({hue},60%,40%)"/>'
-        f'<text x="5%" y="50%" fill="white" font-size="{height // 24}">{escape(_printable(text))}</text></svg>'
+        f'<text x="5%" y="50%" fill="white" font-size="{height // 24}">{escape(text)}</text></svg>'
     ).encode()
 
 
-def _printable(text: str) -> str:
-    """Return the text without what XML cannot hold."""
-    return "".join(char if char.isprintable() else " " for char in text)
-
-
-def _encode(image: Image.Image, picture: DrawnPicture) -> bytes:
+def _encode(image: Image.Image, picture: Picture) -> bytes:
     file = io.BytesIO()
-    if picture.format == "png":
-        image.save(file, "PNG", compress_level=1)
-    elif picture.format == "webp":
-        image.save(file, "WEBP", quality=picture.compression, method=1)
-    elif picture.format == "gif":
-        image.save(file, "GIF")
-    else:
-        image.convert("RGB").save(file, "JPEG", quality=picture.compression)
+    match picture.format:
+        case "png":
+            image.save(file, "PNG", compress_level=1)
+        case "webp":
+            image.save(file, "WEBP", quality=picture.compression, method=1)
+        case "gif":
+            image.save(file, "GIF")
+        case _:
+            image.convert("RGB").save(file, "JPEG", quality=picture.compression)
     return file.getvalue()

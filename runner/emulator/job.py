@@ -22,7 +22,7 @@ class JobOutcome:
 
 
 @dataclass(frozen=True)
-class Job:
+class EmulatedJob:
     """Describe one row of the state; `created` is Unix time, `latency` and `retention` are real seconds."""
 
     id: str

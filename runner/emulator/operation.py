@@ -15,12 +15,11 @@ from starlette.types import Receive, Scope, Send
 from runner.emulator import faults
 from runner.emulator.body import ReceivedBody, read_body
 from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
+from runner.emulator.job import EmulatedJob
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
 from runner.emulator.surface import Refusal, Surface
-
-from .body import Parameters
 
 logger = logging.getLogger(__name__)
 
@@ -49,14 +48,16 @@ class OperationCall:
     fault: Fault | None = None
 
     @property
-    def parameters(self) -> Parameters:
-        """Return the body, typed."""
-        return Parameters(self.body)
-
-    @property
     def video_id(self) -> str:
-        """Return the job that the path names."""
+        """Return the job's id that the path names."""
         return str(self.request.path_params["video_id"])
+
+    def job(self, video_id: str) -> EmulatedJob:
+        """Return a job; raises Refusal(404) if there is none of this id."""
+        job = self.emulator.state.find(video_id)
+        if job is None:
+            raise Refusal(404, f"Video with id '{video_id}' not found.", code="not_found")
+        return job
 
 
 Handler = Callable[[OperationCall], Awaitable[Response]]
@@ -74,14 +75,11 @@ class Operation:
         self._emulator.state.count(self._route)
         request = Request(scope, receive)
         fault: Fault | None = None
+        response: Response | None
         try:
             call = await self._receive(request)
             fault = call.fault
-            if fault is not None and await self._lost(fault, scope, receive):
-                return
-            response = await self._answer(call)
-            if fault is not None and await self._withheld(fault, scope, receive):
-                return
+            response = await self._respond(call, scope, receive)
         except Refusal as refusal:
             response = self._refuse(refusal)
         except ClientDisconnect:
@@ -90,6 +88,8 @@ class Operation:
         except Exception:
             logger.exception("%s failed", self._route)
             response = self._refuse(Refusal(500, "The emulator failed; its log says why.", "server_error"))
+        if response is None:
+            return
         if fault is not None and fault.fault in faults.DAMAGING:
             send = faults.Damage(fault, scope, receive, send, self._emulator.settings.real)
         await response(scope, receive, send)
@@ -114,36 +114,26 @@ class Operation:
         except FaultFileError as error:
             raise Refusal(400, str(error), param="x-emulator-fault") from error
 
-    async def _lost(self, fault: Fault, scope: Scope, receive: Receive) -> bool:
-        if fault.fault == "slow":
+    async def _respond(self, call: OperationCall, scope: Scope, receive: Receive) -> Response | None:
+        """Return the answer, or None where a fault has cut the connection; the work is done before or after that."""
+        fault = call.fault
+        name = fault.fault if fault else None
+        if fault and name == "slow":
             await asyncio.sleep(self._emulator.settings.real(fault.seconds))
-        elif fault.fault == "drop_before_commit":
+        elif name == "drop_before_commit":
             await faults.drop(scope, receive)
-            return True
-        elif fault.fault == "stalled" and not fault.commit:
+            return None
+        elif fault and name == "stalled" and not fault.commit:
             await faults.gone(receive)
-            return True
-        return False
-
-    async def _answer(self, call: OperationCall) -> Response:
+            return None
         told = self._emulator.limits.count_request(self._surface) if self._name in PAID else {}
-        response = await self._handled(call)
+        done = await self._handler(call) if fault is None or fault.commit else None
+        response = (fault and faults.replaced(fault, self._surface)) or done or await self._handler(call)
         response.headers.update(told)
-        return response
-
-    async def _handled(self, call: OperationCall) -> Response:
-        if call.fault is None:
-            return await self._handler(call)
-        if call.fault.commit:
-            response = await self._handler(call)
-            return faults.replaced(call.fault, self._surface) or response
-        return faults.replaced(call.fault, self._surface) or await self._handler(call)
-
-    async def _withheld(self, fault: Fault, scope: Scope, receive: Receive) -> bool:
-        if fault.fault == "drop_after_commit":
+        if name == "drop_after_commit":
             await faults.drop(scope, receive)
-        elif fault.fault == "stalled":
+            return None
+        if name == "stalled":
             await faults.gone(receive)
-        else:
-            return False
-        return True
+            return None
+        return response

@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
-from .job import Job, JobOutcome
+from .job import EmulatedJob, JobOutcome
 from .settings import EmulatorSettings
 from .surface import Surface
 
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS images (
 CREATE TABLE IF NOT EXISTS characters (id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (route TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
-_COLUMNS = tuple(field.name for field in fields(Job))
+_COLUMNS = tuple(field.name for field in fields(EmulatedJob))
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608  (names of our own dataclass)
 _INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _PAGE = f"{_SELECT} WHERE deleted = 0 AND (:after IS NULL OR seq %s (SELECT seq FROM jobs WHERE id = :after))"  # noqa: S608
@@ -35,11 +35,11 @@ _OLDER_FIRST = _PAGE % ">" + " ORDER BY seq ASC LIMIT :count"
 FLUSH_EVERY = 64
 
 
-def _job(row: tuple[object, ...]) -> Job:
+def _job(row: tuple[object, ...]) -> EmulatedJob:
     values = dict(zip(_COLUMNS, row, strict=True))
     values["outcome"] = JobOutcome(**json.loads(str(values["outcome"])))
     values["parameters"] = json.loads(str(values["parameters"]))
-    return Job(**values)  # type: ignore[arg-type]  # sqlite3 rows carry no column types
+    return EmulatedJob(**values)  # type: ignore[arg-type]  # sqlite3 rows carry no column types
 
 
 class State:
@@ -65,13 +65,13 @@ class State:
         self.flush()
         self._db.close()
 
-    def add(self, job: Job) -> None:
+    def add(self, job: EmulatedJob) -> None:
         """Commit a new job; from here on it exists and is paid for."""
         values = dict(zip(_COLUMNS, astuple(job), strict=True))
         values |= {"outcome": json.dumps(asdict(job.outcome)), "parameters": json.dumps(job.parameters)}
         self._db.execute(_INSERT, tuple(values.values()))
 
-    def find(self, video_id: str) -> Job | None:
+    def find(self, video_id: str) -> EmulatedJob | None:
         """Return the job with this id, or None when there is none or it was deleted."""
         row = self._db.execute(f"{_SELECT} WHERE id = ? AND deleted = 0", (video_id,)).fetchone()
         return _job(row) if row else None
@@ -86,7 +86,7 @@ class State:
         """Hide a job from the API; the ledger still counts it."""
         self._db.execute("UPDATE jobs SET deleted = 1 WHERE id = ?", (video_id,))
 
-    def page(self, *, limit: int, after: str | None, newest_first: bool) -> tuple[list[Job], bool]:
+    def page(self, *, limit: int, after: str | None, newest_first: bool) -> tuple[list[EmulatedJob], bool]:
         """Return up to `limit` jobs behind the job `after`, and whether more follow."""
         query = _NEWER_FIRST if newest_first else _OLDER_FIRST
         rows = self._db.execute(query, {"after": after, "count": limit + 1}).fetchall()

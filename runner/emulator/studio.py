@@ -6,15 +6,15 @@ import asyncio
 import hashlib
 import os
 import threading
+from collections.abc import AsyncIterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response, StreamingResponse
 
 from .clip import SUFFIXES, Clip, Variant
-from .job import Job
+from .job import EmulatedJob
 from .settings import EmulatorSettings
 
 
@@ -40,7 +40,7 @@ class Studio:
         self._closing.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def clip(self, job: Job) -> Clip:
+    def clip(self, job: EmulatedJob) -> Clip:
         """Return what is rendered for a job."""
         width, height = (int(side) for side in job.size.split("x"))
         rate = {name: value for name in ("fps", "frames") if isinstance(value := job.parameters.get(name), int)}
@@ -49,13 +49,13 @@ class Studio:
         )
         return replace(clip, prompt="", label="", reference=None) if self._settings.shared_clips else clip
 
-    def begin(self, job: Job) -> None:
+    def begin(self, job: EmulatedJob) -> None:
         """Start rendering a job's video, unless it is there or on its way."""
         clip = self.clip(job)
         if not self._path(clip, "video").exists():
             self._submit(clip, "video")
 
-    async def file(self, job: Job, variant: Variant) -> Path:
+    async def file(self, job: EmulatedJob, variant: Variant) -> Path:
         """Return the path of a job's file, once it is rendered."""
         clip = self.clip(job)
         path = self._path(clip, variant)
@@ -91,28 +91,17 @@ class Studio:
 PIECE_BYTES = 256 * 1024
 
 
-class FileAnswer(Response):
+def file_answer(path: Path, media_type: str) -> Response:
     """Stream one file with its Content-Length.
 
     Starlette's own FileResponse hands each 64 KiB to a thread, which costs more than reading a file that was just
     written and is in the page cache.
     """
+    length = {"content-length": str(path.stat().st_size)}
+    return StreamingResponse(_pieces(path), media_type=media_type, headers=length)
 
-    def __init__(self, path: Path, media_type: str) -> None:
-        self.path = path
-        super().__init__(media_type=media_type)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the headers, then the file."""
-        del receive
-        with self.path.open("rb") as file:
-            left = self.path.stat().st_size
-            headers = [(b"content-type", str(self.media_type).encode()), (b"content-length", str(left).encode())]
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            if scope["method"] == "HEAD":
-                left = 0
-            while left > 0:
-                piece = file.read(PIECE_BYTES)
-                left -= len(piece)
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            await send({"type": "http.response.body", "body": b""})
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE_BYTES):
+            yield piece

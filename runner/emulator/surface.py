@@ -53,11 +53,6 @@ def invalid_type(name: str, expected: str, given: object) -> Refusal:
     return Refusal(400, message, param=name, code="invalid_type")
 
 
-def video_not_found(video_id: str) -> Refusal:
-    """Return 404 for an id that names no job, or a deleted one."""
-    return Refusal(404, f"Video with id '{video_id}' not found.", code="not_found")
-
-
 def model_not_found(name: str) -> Refusal:
     """Return 404 for a model that does not exist."""
     message = f"The model '{name}' does not exist or you do not have access to it."

@@ -28,7 +28,7 @@ from table import goal, heading, ratio, spread
 from runner.config import OpenAIConfig, RunConfig, VideoModel, VideoRequest
 from runner.config.shipped import option
 from runner.emulator import EmulatorProcess, EmulatorSettings
-from runner.emulator.job import Job as EmulatedJob
+from runner.emulator.job import EmulatedJob
 from runner.emulator.state import State
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import RealClock

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.emulator.job import Job as EmulatedJob
+from runner.emulator.job import EmulatedJob
 from runner.emulator.state import State
 from runner.engine.clock import RealClock
 from runner.engine.endpoint import Endpoint

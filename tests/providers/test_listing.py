@@ -7,7 +7,7 @@ import contextlib
 import httpx2
 import pytest
 
-from runner.emulator.job import Job as EmulatedJob
+from runner.emulator.job import EmulatedJob
 from runner.emulator.state import State
 from runner.errors import (
     AuthenticationError,

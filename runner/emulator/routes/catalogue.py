@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator.operation import Emulator, OperationCall
-from runner.emulator.studio import FileAnswer
+from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal, model_not_found
 
 CREATED = 1_759_708_800
@@ -38,7 +38,7 @@ async def media(call: OperationCall) -> Response:
     path = call.emulator.studio.media / name
     if not re.fullmatch(r"[0-9a-f]{32}\.(upload|mp4)", name) or not path.exists():
         raise Refusal(404, "Not found.")
-    return FileAnswer(path, "video/mp4" if path.suffix == ".mp4" else "image/png")
+    return file_answer(path, "video/mp4" if path.suffix == ".mp4" else "image/png")
 
 
 async def ledger(request: Request) -> Response:

@@ -12,14 +12,15 @@ from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, faults, reference
 from runner.emulator.clip import MEDIA_TYPES
-from runner.emulator.images import DrawnPicture, Format, draw
-from runner.emulator.job import Job, JobOutcome
+from runner.emulator.images import Format, Picture, draw
+from runner.emulator.job import EmulatedJob, JobOutcome
 from runner.emulator.manner import CompatibleSurface, OpenOrder, invalid, managed_id, managed_parts, read_order
 from runner.emulator.operation import OperationCall
-from runner.emulator.studio import FileAnswer
+from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
 
 from . import videos
+from .jobs import commit
 
 _KNOWN = 10_000
 """Jobs among which one is looked for that a gateway listed under another id."""
@@ -30,7 +31,7 @@ def _surface(call: OperationCall) -> CompatibleSurface:
     return cast("CompatibleSurface", call.surface)
 
 
-def _job(call: OperationCall) -> Job:
+def _job(call: OperationCall) -> EmulatedJob:
     job = call.emulator.state.find(call.video_id)
     if job is None and not _surface(call).manner.lists_freely:
         inner = managed_parts(call.video_id)[-1]
@@ -43,28 +44,14 @@ def _job(call: OperationCall) -> Job:
 
 async def create(call: OperationCall) -> Response:
     """Serve `POST /videos`: any model, any size and length; what the model cannot do fails later."""
-    surface, settings = _surface(call), call.emulator.settings
+    surface = _surface(call)
     order = read_order(call.body, surface.manner, surface.models()[0])
-    now = call.emulator.now()
-    job = Job(
-        id=surface.job_id(),
-        created=now,
-        latency=settings.real(settings.latency),
-        retention=settings.real(settings.retention),
-        operation=call.operation,
-        model=order.model,
-        prompt=order.prompt,
-        seconds=order.seconds,
-        size=order.size,
-        usd=catalog.video_price(order.model, order.size) * order.seconds if order.model.startswith("sora") else 0.0,
-        reference=await _picture(call, order),
-        outcome=_outcome(call, order),
-        parameters=order.parameters,
-    )
-    call.emulator.limits.check_jobs(surface)
-    call.emulator.state.add(job)
-    if not job.outcome.code and not job.outcome.stuck:
-        call.emulator.studio.begin(job)
+    usd = catalog.video_price(order.model, order.size) * order.seconds if order.model.startswith("sora") else 0.0
+    picture, outcome = await _picture(call, order), _outcome(call, order)
+    job = commit(
+        call, order.prompt, order.model, order.seconds, order.size, usd,
+        reference=picture, outcome=outcome, parameters=order.parameters,
+    )  # fmt: skip
     return JSONResponse(await _resource(call, job))
 
 
@@ -97,11 +84,11 @@ async def retrieve(call: OperationCall) -> Response:
     return JSONResponse(resource, _status(job) if failed else 200)
 
 
-def _status(job: Job) -> int:
+def _status(job: EmulatedJob) -> int:
     return 400 if job.outcome.code in _REFUSED else 500
 
 
-async def _resource(call: OperationCall, job: Job) -> dict[str, object]:
+async def _resource(call: OperationCall, job: EmulatedJob) -> dict[str, object]:
     manner, now = _surface(call).manner, call.emulator.now()
     resource = {**job.resource(now), "expires_at": None}
     status = job.status(now)
@@ -132,18 +119,18 @@ async def list_videos(call: OperationCall) -> Response:
     newest_first = call.request.query_params.get("order", "desc") != "asc"
     after = call.request.query_params.get("after")
     jobs, more = call.emulator.state.page(limit=int(limit), after=after, newest_first=newest_first)
-    listed = {"object": "list", "data": [await _resource(call, job) for job in jobs]}
-    ends = {"first_id": jobs[0].id if jobs else None, "last_id": jobs[-1].id if jobs else None, "has_more": more}
-    return JSONResponse({**listed, **ends} if _surface(call).manner.counts else listed)
+    page = videos.listed([await _resource(call, job) for job in jobs], more=more)
+    counts = _surface(call).manner.counts
+    return JSONResponse(page if counts else {name: page[name] for name in ("object", "data")})
 
 
 async def _list_of_backend(call: OperationCall, backend: str) -> Response:
     """Return one page: a gateway passes on neither limit nor cursor, and names its backend's models in the ids."""
     jobs, more = call.emulator.state.page(limit=videos.PAGE, after=None, newest_first=True)
-    ids = [managed_id(backend, job.model, managed_parts(job.id)[-1]) for job in jobs]
-    listed = [{**await _resource(call, job), "id": other} for job, other in zip(jobs, ids, strict=True)]
-    ends = {"first_id": ids[0] if ids else None, "last_id": ids[-1] if ids else None, "has_more": more}
-    return JSONResponse({"object": "list", "data": listed, **ends})
+    found = [
+        {**await _resource(call, job), "id": managed_id(backend, job.model, managed_parts(job.id)[-1])} for job in jobs
+    ]
+    return JSONResponse(videos.listed(found, more=more))
 
 
 async def content(call: OperationCall) -> Response:
@@ -166,7 +153,7 @@ async def content(call: OperationCall) -> Response:
         raise Refusal(404, "Generation is still in-progress")
     if numbered and variant not in (None, "0"):
         raise Refusal(404, f"Video variant {variant} not found")
-    return FileAnswer(await call.emulator.studio.file(job, "video"), MEDIA_TYPES["video"])
+    return file_answer(await call.emulator.studio.file(job, "video"), MEDIA_TYPES["video"])
 
 
 async def delete(call: OperationCall) -> Response:
@@ -185,7 +172,7 @@ LONGEST_SIDE = 4096
 
 async def generate(call: OperationCall) -> Response:
     """Serve `POST /images/generations`."""
-    manner = cast("CompatibleSurface", call.surface).manner
+    manner = _surface(call).manner
     fields = call.body.fields
     prompt = fields.get("prompt")
     if not isinstance(prompt, str):
@@ -195,8 +182,8 @@ async def generate(call: OperationCall) -> Response:
     if answer == "url" and not manner.images_by_url:
         raise Refusal(400, "Only response_format 'b64_json' is supported now.")
     count, size, form = _count(fields.get("n")), _size(fields.get("size")), _format(fields.get("output_format"))
-    pictures = [DrawnPicture(prompt, model, size, number, form) for number in range(count)]
-    files = await asyncio.to_thread(lambda: [draw(picture) for picture in pictures])
+    picture = Picture(prompt=prompt, model=model, size=size, format=form)
+    files = await asyncio.to_thread(lambda: [draw(picture, number) for number in range(count)])
     now = call.emulator.now()
     call.emulator.state.add_images(
         created=now, operation=call.operation, model=model, prompt=prompt, count=count, usd=0.0

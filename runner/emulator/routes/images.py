@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from runner.emulator import catalog, reference
-from runner.emulator.body import ImageOrder, order_model, read_order
+from runner.emulator.body import ImageOrder, read_order
 from runner.emulator.catalog import ImageRules
-from runner.emulator.images import DrawnPicture, draw, sketched
+from runner.emulator.images import draw, sketched
 from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal, missing_parameter
 
@@ -22,24 +22,26 @@ MASK_FORMAT_CODE = "invalid_mask_image_format"
 
 def _order(call: OperationCall, *, editing: bool) -> tuple[ImageOrder, ImageRules]:
     deployment = call.request.path_params.get("deployment")
-    model = str(deployment) if deployment else order_model(call.parameters)
+    if not deployment and not call.body.given("model"):
+        raise missing_parameter("model")
+    model = str(deployment or call.body.string("model", ""))
     rules = call.surface.image_rules(model)
     if call.fault is not None and call.fault.fault == "moderation":
         message = "Your request was rejected by the safety system."
         raise Refusal(400, message, "image_generation_user_error", code="moderation_blocked")
-    return read_order(call.parameters, model, rules, editing=editing), rules
+    return read_order(call.body, model, rules, editing=editing), rules
 
 
 async def generate(call: OperationCall) -> Response:
     """Serve `POST /images/generations`."""
     order, rules = _order(call, editing=False)
-    return await _produce(call, order, rules, ())
+    return await _produce(call, order, rules, [])
 
 
 async def edit(call: OperationCall) -> Response:
     """Serve `POST /images/edits`."""
     order, rules = _order(call, editing=True)
-    inputs = tuple(call.parameters.files("image"))
+    inputs = call.body.files.get("image", [])
     if not inputs:
         raise missing_parameter("image")
     if len(inputs) > catalog.REFERENCE_LIMIT:
@@ -47,10 +49,10 @@ async def edit(call: OperationCall) -> Response:
     return await _produce(call, order, rules, inputs)
 
 
-def _check_inputs(call: OperationCall, inputs: tuple[bytes, ...]) -> list[tuple[int, int]]:
+def _check_inputs(call: OperationCall, inputs: list[bytes]) -> list[tuple[int, int]]:
     sizes = [reference.image_size(content, "image") for content in inputs]
     for name in MASKS:
-        for mask in call.parameters.files(name):
+        for mask in call.body.files.get(name, []):
             _check_mask(mask, name, sizes[0])
     return sizes
 
@@ -87,15 +89,11 @@ def _price(order: ImageOrder, rules: ImageRules, sizes: list[tuple[int, int]]) -
     return round((text + image + output) / 1_000_000, 6)
 
 
-def _draw(order: ImageOrder, inputs: tuple[bytes, ...]) -> list[bytes]:
-    return [
-        draw(DrawnPicture(order.prompt, order.model, order.size, number, order.format, order.compression,
-                     order.transparent, inputs))
-        for number in range(order.n)
-    ]  # fmt: skip
+def _draw(order: ImageOrder, inputs: list[bytes]) -> list[bytes]:
+    return [draw(order, number, inputs) for number in range(order.n)]
 
 
-async def _produce(call: OperationCall, order: ImageOrder, rules: ImageRules, inputs: tuple[bytes, ...]) -> Response:
+async def _produce(call: OperationCall, order: ImageOrder, rules: ImageRules, inputs: list[bytes]) -> Response:
     emulator = call.emulator
     sizes = await asyncio.to_thread(_check_inputs, call, inputs)
     files = await asyncio.to_thread(_draw, order, inputs)

@@ -4,53 +4,61 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, faults, reference
-from runner.emulator.job import Job
+from runner.emulator.job import EmulatedJob
 from runner.emulator.operation import OperationCall
-from runner.emulator.surface import Refusal, missing_parameter, video_not_found
+from runner.emulator.surface import Refusal, missing_parameter
 
 NAME_LIMIT = 80
 
 
-def _commit(call: OperationCall, prompt: str, model: str, seconds: int, size: str, **extra: str | None) -> Response:
-    emulator = call.emulator
-    settings, now = emulator.settings, emulator.now()
-    billed = int(extra.pop("billed", None) or seconds)
-    job = Job(
+def commit(
+    call: OperationCall, prompt: str, model: str, seconds: int, size: str, usd: float, **more: Any
+) -> EmulatedJob:  # Any: one value per further field
+    """Return a job that is paid for from here on, its rendering begun; raises Refusal(429) where too many run."""
+    emulator, settings = call.emulator, call.emulator.settings
+    facts = {"operation": call.operation, "outcome": faults.outcome(call.fault), **more}
+    job = EmulatedJob(
         id=call.surface.job_id(),
-        created=now,
+        created=emulator.now(),
         latency=settings.real(settings.latency),
         retention=settings.real(settings.retention),
-        operation=call.operation,
         model=model,
         prompt=prompt,
         seconds=seconds,
         size=size,
-        usd=round(billed * catalog.video_price(model, size), 6),
-        outcome=faults.outcome(call.fault),
-        source=extra.get("source"),
-        reference=extra.get("reference"),
+        usd=usd,
+        **facts,
     )
     emulator.limits.check_jobs(call.surface)
     emulator.state.add(job)
     if not job.outcome.code and not job.outcome.stuck:
         emulator.studio.begin(job)
-    return JSONResponse(job.resource(now))
+    return job
+
+
+def _made(
+    call: OperationCall, prompt: str, model: str, seconds: int, size: str, **more: Any
+) -> Response:  # Any: as above
+    usd = round(more.pop("billed", seconds) * catalog.video_price(model, size), 6)
+    job = commit(call, prompt, model, seconds, size, usd, **more)
+    return JSONResponse(job.resource(job.created))
 
 
 def _prompt(call: OperationCall) -> str:
-    return call.parameters.text("prompt", longest=catalog.PROMPT_LIMIT)
+    return call.body.text("prompt", longest=catalog.PROMPT_LIMIT)
 
 
 async def _picture(call: OperationCall, size: str) -> str | None:
-    parameters = call.parameters
-    if not parameters.given("input_reference"):
+    body = call.body
+    if not body.given("input_reference"):
         return None
-    files = parameters.files("input_reference")
-    content = files[0] if files else reference.linked_image(parameters.reference("input_reference"), "input_reference")
+    files = body.files.get("input_reference")
+    content = files[0] if files else reference.linked_image(body.reference("input_reference"), "input_reference")
     width, height = await asyncio.to_thread(reference.image_size, content, "input_reference")
     if f"{width}x{height}" != size:
         message = f"Inpaint image must match the requested width and height: got {width}x{height}, not {size}."
@@ -60,20 +68,18 @@ async def _picture(call: OperationCall, size: str) -> str | None:
 
 async def create(call: OperationCall) -> Response:
     """Serve `POST /videos`."""
-    parameters = call.parameters
-    parameters.allow("prompt", "model", "seconds", "size", "input_reference")
+    body = call.body
+    body.allow("prompt", "model", "seconds", "size", "input_reference")
     prompt = _prompt(call)
-    model = parameters.string("model", catalog.DEFAULT_VIDEO_MODEL)
+    model = body.string("model", catalog.DEFAULT_VIDEO_MODEL)
     sizes = call.surface.video_sizes(model)
-    seconds = parameters.choice("seconds", catalog.VIDEO_SECONDS, catalog.VIDEO_SECONDS[0])
-    size = parameters.choice("size", sizes, sizes[0])
-    return _commit(call, prompt, model, int(seconds), size, reference=await _picture(call, size))
+    seconds = body.choice("seconds", catalog.VIDEO_SECONDS, catalog.VIDEO_SECONDS[0])
+    size = body.choice("size", sizes, sizes[0])
+    return _made(call, prompt, model, int(seconds), size, reference=await _picture(call, size))
 
 
-def _finished(call: OperationCall, video_id: str) -> Job:
-    job = call.emulator.state.find(video_id)
-    if job is None:
-        raise video_not_found(video_id)
+def _finished(call: OperationCall, video_id: str) -> EmulatedJob:
+    job = call.job(video_id)
     if job.status(call.emulator.now()) != "completed":
         raise Refusal(400, f"Video '{video_id}' is not completed.", param="video", code="video_not_ready")
     return job
@@ -81,18 +87,18 @@ def _finished(call: OperationCall, video_id: str) -> Job:
 
 async def remix(call: OperationCall) -> Response:
     """Serve `POST /videos/{id}/remix`."""
-    call.parameters.allow("prompt")
+    call.body.allow("prompt")
     prompt, source = _prompt(call), _finished(call, call.video_id)
-    return _commit(call, prompt, source.model, source.seconds, source.size, source=source.id)
+    return _made(call, prompt, source.model, source.seconds, source.size, source=source.id)
 
 
 async def _source(call: OperationCall) -> tuple[str, int, str, str | None]:
-    parameters = call.parameters
-    if not parameters.given("video"):
+    body = call.body
+    if not body.given("video"):
         raise missing_parameter("video")
-    files = parameters.files("video")
+    files = body.files.get("video")
     if not files:
-        job = _finished(call, parameters.reference("video").get("id", ""))
+        job = _finished(call, body.reference("video").get("id", ""))
         return job.model, job.seconds, job.size, job.id
     size, seconds = await asyncio.to_thread(_upload, call, files[0])
     model = catalog.DEFAULT_VIDEO_MODEL
@@ -108,29 +114,29 @@ def _upload(call: OperationCall, content: bytes) -> tuple[str, int]:
 
 async def edit(call: OperationCall) -> Response:
     """Serve `POST /videos/edits`."""
-    call.parameters.allow("prompt", "video")
+    call.body.allow("prompt", "video")
     prompt = _prompt(call)
     model, seconds, size, source = await _source(call)
-    return _commit(call, prompt, model, seconds, size, source=source)
+    return _made(call, prompt, model, seconds, size, source=source)
 
 
 async def extend(call: OperationCall) -> Response:
     """Serve `POST /videos/extensions`; the answer's `seconds` is the stitched total, only the new part is paid."""
-    call.parameters.allow("prompt", "video", "seconds")
+    call.body.allow("prompt", "video", "seconds")
     prompt = _prompt(call)
-    if not call.parameters.given("seconds"):
+    if not call.body.given("seconds"):
         raise missing_parameter("seconds")
-    added = call.parameters.choice("seconds", catalog.EXTENSION_SECONDS, "")
+    added = call.body.choice("seconds", catalog.EXTENSION_SECONDS, "")
     model, seconds, size, _ = await _source(call)
-    return _commit(call, prompt, model, seconds + int(added), size, billed=added)
+    return _made(call, prompt, model, seconds + int(added), size, billed=int(added))
 
 
 async def create_character(call: OperationCall) -> Response:
     """Serve `POST /videos/characters`."""
-    parameters = call.parameters
-    parameters.allow("name", "video")
-    name = parameters.text("name", longest=NAME_LIMIT)
-    files = parameters.files("video")
+    body = call.body
+    body.allow("name", "video")
+    name = body.text("name", longest=NAME_LIMIT)
+    files = body.files.get("video")
     if not files:
         raise missing_parameter("video")
     await asyncio.to_thread(_upload, call, files[0])

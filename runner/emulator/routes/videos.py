@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator.clip import MEDIA_TYPES, Variant
-from runner.emulator.job import Job, Status
+from runner.emulator.job import Status
 from runner.emulator.operation import OperationCall
-from runner.emulator.studio import FileAnswer
-from runner.emulator.surface import Refusal, invalid_value, video_not_found
+from runner.emulator.studio import file_answer
+from runner.emulator.surface import Refusal, invalid_value
 
 PAGE = 20
 PAGE_LIMIT = 100
 
 
-def _job(call: OperationCall) -> Job:
-    job = call.emulator.state.find(call.video_id)
-    if job is None:
-        raise video_not_found(call.video_id)
-    return job
-
-
 async def retrieve(call: OperationCall) -> Response:
     """Serve `GET /videos/{id}`."""
-    job, now = _job(call), call.emulator.now()
+    job, now = call.job(call.video_id), call.emulator.now()
     resource = job.resource(now)
     if call.fault is not None and call.fault.fault == "unknown_status":
         resource["status"] = call.fault.word
@@ -39,7 +34,7 @@ def _hint(call: OperationCall, status: Status) -> dict[str, str] | None:
 
 async def delete(call: OperationCall) -> Response:
     """Serve `DELETE /videos/{id}`, once the job has ended."""
-    job = _job(call)
+    job = call.job(call.video_id)
     if job.status(call.emulator.now()) in ("queued", "in_progress"):
         raise Refusal(409, "Only a completed or failed video can be deleted.", code="video_not_ready")
     call.emulator.state.delete(job.id)
@@ -59,17 +54,17 @@ async def list_videos(call: OperationCall) -> Response:
     order, after = query.get("order", "desc"), query.get("after")
     if order not in ("asc", "desc"):
         raise invalid_value("order", order, "Supported values are: 'asc', and 'desc'.")
-    if after is not None and not emulator.state.find(after):
-        raise video_not_found(after)
+    if after is not None:
+        call.job(after)
     jobs, more = emulator.state.page(limit=_limit(call), after=after, newest_first=order == "desc")
     now = emulator.now()
-    return JSONResponse({
-        "object": "list",
-        "data": [job.resource(now) for job in jobs],
-        "first_id": jobs[0].id if jobs else None,
-        "last_id": jobs[-1].id if jobs else None,
-        "has_more": more,
-    })  # fmt: skip
+    return JSONResponse(listed([job.resource(now) for job in jobs], more=more))
+
+
+def listed(resources: Sequence[Mapping[str, object]], *, more: bool) -> dict[str, object]:
+    """Return one page of a list."""
+    ends = [resources[place]["id"] if resources else None for place in (0, -1)]
+    return {"object": "list", "data": resources, "first_id": ends[0], "last_id": ends[1], "has_more": more}
 
 
 async def content(call: OperationCall) -> Response:
@@ -77,7 +72,7 @@ async def content(call: OperationCall) -> Response:
     variant = call.request.query_params.get("variant", "video")
     if variant not in MEDIA_TYPES:
         raise invalid_value("variant", variant, "Supported values are: 'video', 'thumbnail', and 'spritesheet'.")
-    job, now = _job(call), call.emulator.now()
+    job, now = call.job(call.video_id), call.emulator.now()
     status = job.status(now)
     if status == "failed":
         raise Refusal(400, "Video generation failed; there is no content.", code="video_failed")
@@ -87,4 +82,4 @@ async def content(call: OperationCall) -> Response:
     if job.expired(now):
         raise Refusal(404, "The video's content has expired.", code="video_expired")
     chosen: Variant = variant
-    return FileAnswer(await call.emulator.studio.file(job, chosen), MEDIA_TYPES[chosen])
+    return file_answer(await call.emulator.studio.file(job, chosen), MEDIA_TYPES[chosen])
