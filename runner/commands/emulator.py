@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -44,10 +45,17 @@ def _parser() -> Parser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
+    add = partial(parser.add_argument, default=argparse.SUPPRESS)
     add("--port", type=int, default=8080, help="port to listen on; 0 takes any free one (default: %(default)s)")
-    add("--host", choices=[HOST], default=HOST, help="only the loopback address is possible")
-    add("--state", type=Path, metavar="FILE", help="keeps the jobs (default: outputs/.emulator/state.sqlite3)")
+    add("--host", choices=[HOST], help="only the loopback address is possible")
+    add(
+        "--state",
+        dest="state_file",
+        type=Path,
+        metavar="FILE",
+        default=Path("outputs", ".emulator", "state.sqlite3"),
+        help="keeps the jobs (default: %(default)s)",
+    )
     add(
         "--dialect",
         choices=get_args(Dialect),
@@ -60,6 +68,7 @@ def _parser() -> Parser:
     add("--api-key-env", metavar="NAME", help="environment variable that holds the one accepted key (default: any key)")
     add(
         "--deployment",
+        dest="deployments",
         action="append",
         metavar="NAME",
         help="an Azure deployment; repeatable (default: any)",
@@ -73,27 +82,6 @@ def _parser() -> Parser:
     add("--faults", type=Path, metavar="FILE", help="YAML file with rules of what goes wrong")
     add("--seed", type=int, metavar="NUMBER", help="decides the faults that have a probability (default: 0)")
     return parser
-
-
-def _settings(options: argparse.Namespace) -> EmulatorSettings:
-    given = {
-        "port": options.port,
-        "state_file": options.state or Path("outputs", ".emulator", "state.sqlite3"),
-        "dialect": options.dialect,
-        "uploads": options.uploads,
-        "latency": options.latency,
-        "time_scale": options.time_scale,
-        "retention": options.retention,
-        "api_key": os.environ.get(options.api_key_env, "") if options.api_key_env else None,
-        "deployments": options.deployment,
-        "video_bytes": options.video_bytes,
-        "shared_clips": options.shared_clips,
-        "max_running_jobs": options.max_running_jobs,
-        "requests_per_minute": options.requests_per_minute,
-        "faults": options.faults,
-        "seed": options.seed,
-    }
-    return EmulatorSettings.model_validate({key: value for key, value in given.items() if value is not None})
 
 
 def _refuse(message: str) -> int:
@@ -128,11 +116,14 @@ def _serve(settings: EmulatorSettings) -> int:
 
 def main(argv: list[str]) -> int:
     """Run the command with its arguments and return the exit code: 0, 2 when refused, 130 after Ctrl-C."""
-    options = _parser().parse_args(argv)
-    if options.api_key_env and not os.environ.get(options.api_key_env):
-        return _refuse(f"the environment variable {options.api_key_env} is empty")
+    given = vars(_parser().parse_args(argv))  # what was not given is not there
+    variable = given.pop("api_key_env", None)
+    if variable is not None:
+        given["api_key"] = os.environ.get(variable)
+        if not given["api_key"]:
+            return _refuse(f"the environment variable {variable} is empty")
     try:
-        settings = _settings(options)
+        settings = EmulatorSettings.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
         return _refuse(f"--{str(first['loc'][0]).replace('_', '-')}: {first['msg']}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self, cast
@@ -50,20 +50,24 @@ class EmulatorProcess:
 
     def start(self) -> Self:
         """Start the child and return at once."""
-        log = self._open_log()
-        try:
-            self._child = start("runner.emulator.child", stderr=log)
-        finally:
-            if not isinstance(log, int):
-                log.close()
-        self._send_settings(self._child)
+        with ExitStack() as stack:
+            log: IO[bytes] | int = subprocess.DEVNULL
+            if self._log is not None:
+                self._log.parent.mkdir(parents=True, exist_ok=True)
+                log = stack.enter_context(self._log.open("ab"))
+            self._child = child = start("runner.emulator.child", stderr=log)
+        with suppress(BrokenPipeError):  # a child that is gone already is told of by wait_ready
+            cast("IO[bytes]", child.stdin).write(self.settings.model_dump_json().encode() + b"\n")
+            cast("IO[bytes]", child.stdin).flush()
         return self
 
     def wait_ready(self) -> str:
         """Wait until the child listens and return its base URL; raises EmulatorStartError when it ended instead."""
         if self._base_url is None:
-            child = self._started()
-            line = child.stdout.readline() if child.stdout else b""
+            if self._child is None:
+                self.start()
+            child = cast("subprocess.Popen[bytes]", self._child)
+            line = cast("IO[bytes]", child.stdout).readline()
             if not line:
                 child.wait()
                 reason = f"the emulator ended with exit code {child.returncode} before it listened"
@@ -79,10 +83,9 @@ class EmulatorProcess:
         child, self._child, self._base_url = self._child, None, None
         if child is None:
             return
-        for pipe in (child.stdin, child.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # what a child that has ended before was still to be told
-                    pipe.close()
+        for pipe in filter(None, (child.stdin, child.stdout)):
+            with suppress(BrokenPipeError):  # what a child that has ended before was still to be told
+                pipe.close()
         try:
             child.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
@@ -106,28 +109,6 @@ class EmulatorProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-
-    def _open_log(self) -> IO[bytes] | int:
-        if self._log is None:
-            return subprocess.DEVNULL
-        self._log.parent.mkdir(parents=True, exist_ok=True)
-        return self._log.open("ab")
-
-    def _send_settings(self, child: subprocess.Popen[bytes]) -> None:
-        if child.stdin is not None:
-            try:
-                child.stdin.write(self.settings.model_dump_json().encode() + b"\n")
-                child.stdin.flush()
-            except BrokenPipeError:
-                # The child is gone already; wait_ready says so.
-                return
-
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._child is None:
-            self.start()
-        if self._child is None:
-            raise EmulatorStartError("the emulator was not started")
-        return self._child
 
 
 PATH = "/_emulator/ledger"
