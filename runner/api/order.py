@@ -58,7 +58,13 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path,
     )
     replicas = _replicas(run)
     problems = check_choices(replicas[0], lambda choice: _problems(choice, keys))
-    _refuse([problem for problem in problems if problem.severity == "error"], config)
+    if errors := [problem for problem in problems if problem.severity == "error"]:
+        raise ConfigError(
+            "; ".join(problem.text for problem in errors),
+            hint=errors[0].hint if len(errors) == 1 else None,
+            provider=config.provider,
+            model=config.model,
+        )
     warnings = tuple(dict.fromkeys([*notes, *map(str, problems)]))
     for warning in warnings:
         _log.warning("%s", warning)
@@ -115,10 +121,3 @@ def _problems(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
     yield from check_kept(choice)
     yield from check_endpoint(choice.provider, keys.environment(choice.provider))
     yield from check_body(choice)
-
-
-def _refuse(problems: Sequence[Problem], config: GenerationConfig) -> None:
-    if problems:
-        hint = problems[0].hint if len(problems) == 1 else None
-        text = "; ".join(f"{p.key}: {p.message}" if p.key else p.message for p in problems)
-        raise ConfigError(text, hint=hint, provider=config.provider, model=config.model)

@@ -123,6 +123,11 @@ class Cost(StoredModel):
     """The maker's price list, or an estimate of the tokens that will be used."""
     actual_usd: Usd = None
 
+    @property
+    def usd(self) -> float | None:
+        """Return what it actually was, else what was expected."""
+        return self.estimated_usd if self.actual_usd is None else self.actual_usd
+
 
 class Usage(StoredModel):
     """Count the tokens that an image request used, partial images included."""

@@ -280,8 +280,7 @@ class Diagnosis:
         findings = [Finding(None, problem) for problem in dict.fromkeys([first, *problems])]
         if len(findings) + len(later) > 1:
             return PreflightError([*findings, *later], total)
-        text = f"{first.key}: {first.message}" if first.key else first.message
-        return ConfigError(text, hint=first.hint)
+        return ConfigError(first.text, hint=first.hint)
 
     def _has_choices(self) -> bool:
         try:

@@ -26,8 +26,12 @@ class Problem:
     severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        text = f"{self.key}: {self.message}" if self.key else self.message
-        return f"{text} ({self.hint})" if self.hint else text
+        return f"{self.text} ({self.hint})" if self.hint else self.text
+
+    @property
+    def text(self) -> str:
+        """Return the key and what is wrong, without the hint."""
+        return f"{self.key}: {self.message}" if self.key else self.message
 
     def as_warning(self) -> Problem:
         """Return the same, as something to be shown only."""

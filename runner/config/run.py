@@ -208,7 +208,7 @@ def _at(number: int, problem: Problem) -> Problem:
     key = f"fallbacks.{number}"
     if problem.key.partition(".")[0] in ("provider", "model"):
         return replace(problem, key=f"{key}.{problem.key}")
-    return replace(problem, key=key, message=f"{problem.key}: {problem.message}" if problem.key else problem.message)
+    return replace(problem, key=key, message=problem.text)
 
 
 _SIZES = frozenset({"width", "height", "aspect_ratio", "short_edge", "resolution"})

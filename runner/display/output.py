@@ -125,8 +125,7 @@ def print_error(error: RunnerError) -> None:
 def print_problems(problems: Iterable[Problem]) -> None:
     """Print one line for each on standard error; the hint stands below."""
     for problem in problems:
-        text = f"{problem.key}: {problem.message}" if problem.key else problem.message
-        _say(f"{problem.severity}: {text}", problem.hint)
+        _say(f"{problem.severity}: {problem.text}", problem.hint)
 
 
 def _say(text: str, hint: str | None) -> None:

@@ -48,5 +48,4 @@ def failed(name: str, error: RunnerError) -> Check:
 
 def of_problem(name: str, problem: Problem) -> Check:
     """Return what a problem of the config means here."""
-    text = f"{problem.key}: {problem.message}" if problem.key else problem.message
-    return Check(name, "fail" if problem.severity == "error" else "warn", text, problem.hint)
+    return Check(name, "fail" if problem.severity == "error" else "warn", problem.text, problem.hint)

@@ -23,7 +23,7 @@ from runner.providers.preflight import check_endpoint
 from runner.providers.registry import create as create_provider
 
 from .check import Check, fail, failed, of_problem, ok, skip
-from .network import Host, dns, host_of, tls
+from .network import dns, host_of, tls
 from .service import ask, checks_of, model_check
 
 Create = Callable[[ProviderConfig], Provider]
@@ -61,27 +61,17 @@ async def examine(
 
 
 async def _network(config: RunConfig, clock: Callable[[], float], wrong: set[str]) -> AsyncIterator[Check]:
-    if "address" in wrong:
-        yield skip("dns", "the address is not usable")
-        yield skip("tls", "the address is not usable")
+    base_url = None if wrong & {"address", "network"} else resolve(config.provider).base_url
+    if not base_url:
+        reason = "as network failed" if "network" in wrong else "the emulator is on this machine"
+        reason = "the address is not usable" if "address" in wrong else reason
+        yield skip("dns", reason)
+        yield skip("tls", reason)
         return
-    if "network" in wrong:
-        yield skip("dns", "as network failed")
-        yield skip("tls", "as network failed")
-        return
-    host = _host(config)
-    if host is None:
-        yield skip("dns", "the emulator is on this machine")
-        yield skip("tls", "the emulator is on this machine")
-        return
+    host = host_of(base_url)
     named = skip("dns", f"{host.name} is this machine") if is_loopback(host.name) else await dns(host)
     yield named
     yield skip("tls", "the name does not resolve") if named.status == "fail" else await tls(host, clock)
-
-
-def _host(config: RunConfig) -> Host | None:
-    base_url = resolve(config.provider).base_url
-    return host_of(base_url) if base_url else None
 
 
 async def _service(config: RunConfig, create: Create, clock: Callable[[], float]) -> AsyncIterator[Check]:

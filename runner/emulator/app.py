@@ -98,17 +98,13 @@ class _Open(Surface):
         del headers
 
 
-def _surface(path: str, settings: EmulatorSettings) -> Surface:
-    return AzureSurface(settings) if path.startswith("/openai/") else _openai(settings)
-
-
 async def _unrouted(settings: EmulatorSettings, request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else HTTPStatus.INTERNAL_SERVER_ERROR
-    surface = _surface(request.url.path, settings)
-    refusal = Refusal(status, f"Invalid URL ({request.method} {request.url.path})")
-    if isinstance(surface, AzureSurface):
+    if request.url.path.startswith("/openai/"):
         refusal = Refusal(status, "Resource not found", type=None, code=str(int(status)))
-    return JSONResponse(surface.error(refusal), status)
+        return JSONResponse(AzureSurface(settings).error(refusal), status)
+    refusal = Refusal(status, f"Invalid URL ({request.method} {request.url.path})")
+    return JSONResponse(_openai(settings).error(refusal), status)
 
 
 def create_app(

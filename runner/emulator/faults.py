@@ -162,17 +162,12 @@ class FaultPlan:
         for index, rule in enumerate(self._rules):
             domain = DOMAINS.get(rule.fault)
             if (domain is None or operation in domain) and rule.match.covers(operation, prompt, headers):
-                chosen = self._strike(index, taken=chosen is not None) or chosen
+                self._seen[index] += 1
+                spent = rule.times is not None and self._struck[index] >= rule.times
+                if chosen is None and not spent and rule.strikes(self._seen[index], self._chance(index)):
+                    self._struck[index] += 1
+                    chosen = rule
         return chosen
-
-    def _strike(self, index: int, *, taken: bool) -> Fault | None:
-        rule = self._rules[index]
-        self._seen[index] += 1
-        spent = rule.times is not None and self._struck[index] >= rule.times
-        if taken or spent or not rule.strikes(self._seen[index], self._chance(index)):
-            return None
-        self._struck[index] += 1
-        return rule
 
     def _chance(self, index: int) -> float:
         key = f"{self._seed}/{index}/{self._seen[index]}".encode()
@@ -307,7 +302,8 @@ class Damage:
             await self._event(body)
             return
         if self._fault.fault == "corrupt":
-            body = self._spoiled(body)
+            intact = max(0, DAMAGED_FROM - self._sent)
+            body = body[:intact] + body[intact:].translate(DAMAGE)
         elif self._fault.fault == "slow_body":
             await self._slowly(body)
             body = b""
@@ -330,10 +326,6 @@ class Damage:
         else:
             _transport(self._scope).close()
             await gone(self._receive)
-
-    def _spoiled(self, body: bytes) -> bytes:
-        intact = max(0, DAMAGED_FROM - self._sent)
-        return body[:intact] + body[intact:].translate(DAMAGE)
 
     async def _slowly(self, body: bytes) -> None:
         step = max(1, self._length // PIECES)

@@ -11,7 +11,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from av.audio import AudioStream
 from av.container import OutputContainer
 from av.video import VideoStream
 from PIL import Image, ImageDraw
@@ -26,14 +25,10 @@ PERIODS = (240, 216, 192, 180, 160, 144, 128, 120)
 """Samples per wave: whole numbers, so that one wave can be repeated; 200 to 400 Hz."""
 
 
-def _wave(period: int) -> array[float]:
-    return array("f", (LOUDNESS * math.sin(2 * math.pi * n / period) for n in range(period)))
-
-
 def tone(key: str, seconds: float) -> Iterator[av.AudioFrame]:
     """Yield mono float frames of exactly `seconds` at 48 kHz."""
     period = PERIODS[hashlib.sha256(key.encode("utf-8", "replace")).digest()[0] % len(PERIODS)]
-    wave = _wave(period)
+    wave = array("f", (LOUDNESS * math.sin(2 * math.pi * n / period) for n in range(period)))
     total = round(seconds * SAMPLE_RATE)
     samples = (wave * (total // period + 1))[:total]
     for start in range(0, total, FRAME_SAMPLES):
@@ -121,12 +116,6 @@ def _video_stream(container: OutputContainer, film: Film) -> VideoStream:
     return stream
 
 
-def _write_audio(container: OutputContainer, stream: AudioStream, clip: Clip) -> None:
-    for frame in tone(clip.prompt, clip.length / clip.fps):
-        container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
-
-
 def _write_movie(film: Film, clip: Clip, path: Path, cancelled: Callable[[], bool]) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = _video_stream(container, film)
@@ -134,7 +123,9 @@ def _write_movie(film: Film, clip: Clip, path: Path, cancelled: Callable[[], boo
         for frame in _encoded(film, cancelled):
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
-        _write_audio(container, audio, clip)
+        for sound in tone(clip.prompt, clip.length / clip.fps):
+            container.mux(audio.encode(sound))
+        container.mux(audio.encode(None))
 
 
 def _pad(path: Path, min_bytes: int) -> None:

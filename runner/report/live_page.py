@@ -13,22 +13,18 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config import Problem
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.ledger.budget import counted
-from runner.results.reading import RunGroup
+from runner.results.reading import RunGroup, sweeps_of
 from runner.shell import command
 
-from .page import Shell, encoded_json, page_data
+from .page import Embedding, Shell, encoded_json, page_data
 from .page_model import PageModel, PageState
-
-if TYPE_CHECKING:
-    from .page import Embedding
-
 
 NAME = "index.html"
 """A sweep's page, in its directory."""
@@ -39,9 +35,6 @@ _left: ContextVar[set[Path] | None] = ContextVar("_left", default=None)
 
 def write_page(path: Path, sweeps: Sequence[RunGroup], embedding: Embedding | None = None) -> None:
     """Write the page of sweeps, of which each has a run; raises `DiskError`."""
-    from .page import Shell, encoded_json, page_data
-    from .page_model import PageModel
-
     results = [result for sweep in sweeps for _, result in sweep.runs]
     page_model = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
     state = page_model.state(results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
@@ -52,8 +45,6 @@ def write_page(path: Path, sweeps: Sequence[RunGroup], embedding: Embedding | No
 
 def keep_page(directory: Path) -> list[Problem]:
     """Write a sweep's own page; what goes wrong is returned, and costs no run."""
-    from runner.results.reading import sweeps_of
-
     try:
         found = sweeps_of([directory])
         write_page(directory / NAME, found.sweeps)

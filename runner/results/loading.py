@@ -62,8 +62,7 @@ class RunRecord:
     @property
     def cost_usd(self) -> float | None:
         """Return US dollars by the usage that the provider told, else by list price; None if nobody knows."""
-        cost = self.result.cost
-        return cost.estimated_usd if cost.actual_usd is None else cost.actual_usd
+        return self.result.cost.usd
 
     @property
     def latency_seconds(self) -> float | None:

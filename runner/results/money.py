@@ -18,18 +18,13 @@ def money(results: Sequence[Result]) -> str:
     return " · ".join([*_paid(results), *_emulated(results), *_budget(results), *_saved(results)])
 
 
-def cost(result: Result) -> float | None:
-    """List price in US dollars of what the run asked for, or its actual cost; None if unknown."""
-    return result.cost.estimated_usd if result.cost.actual_usd is None else result.cost.actual_usd
-
-
 def charged(result: Result) -> str:
     """Return what the run adds to the sum, or would at list price if emulated; nothing where nothing was sent."""
     if result.reused_from is not None:
         return "reused"
     if not _sent(result):
         return ""
-    costs = [cost(result)] if result.provider == _FREE else _costs(result)
+    costs = [result.cost.usd] if result.provider == _FREE else _costs(result)
     return str(Estimate.total(costs, rough=_is_rough(result)))
 
 
@@ -77,7 +72,7 @@ def _emulated(results: Sequence[Result]) -> Iterator[str]:
     free = [r for r in results if r.provider == _FREE and r.reused_from is None]
     if free:
         sent = [r for r in free if _sent(r)]
-        total = Estimate.total((cost(r) for r in sent), rough=any(map(_is_rough, sent)))
+        total = Estimate.total((r.cost.usd for r in sent), rough=any(map(_is_rough, sent)))
         yield f"emulated, free (would have cost {total} at list price)"
 
 
@@ -109,7 +104,7 @@ def _sent(result: Result) -> bool:
 def _costs(result: Result) -> list[float | None]:
     """Return what each request to a paid provider may have cost; lost and failed ones included."""
     real: list[float | None] = [each.usd for each in result.attempts if each.provider != _FREE]
-    return real if real and None not in real else [cost(result)]
+    return real if real and None not in real else [result.cost.usd]
 
 
 def _next(result: Result) -> float:

@@ -76,8 +76,7 @@ def objective_value(result: Result, objective: Objective) -> float | None:
     """
     match objective:
         case "cost":
-            actual = result.cost.actual_usd
-            return result.cost.estimated_usd if actual is None else actual
+            return result.cost.usd
         case "latency":
             return result.latency_seconds
         case "duration":

@@ -89,14 +89,10 @@ def _price(order: ImageOrder, rules: ImageRules, sizes: list[tuple[int, int]]) -
     return round((text + image + output) / 1_000_000, 6)
 
 
-def _draw(order: ImageOrder, inputs: list[bytes]) -> list[bytes]:
-    return [draw(order, number, inputs) for number in range(order.n)]
-
-
 async def _produce(call: OperationCall, order: ImageOrder, rules: ImageRules, inputs: list[bytes]) -> Response:
     emulator = call.emulator
     sizes = await asyncio.to_thread(_check_inputs, call, inputs)
-    files = await asyncio.to_thread(_draw, order, inputs)
+    files = await asyncio.to_thread(lambda: [draw(order, number, inputs) for number in range(order.n)])
     now = emulator.now()
     emulator.state.add_images(
         created=now,
