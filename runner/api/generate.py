@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import threading
 import uuid
 import weakref
-from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,7 +70,7 @@ def generate_video(
     """
     return along(
         config,
-        lambda choice, followed: _waited(lambda: _video(choice, request, on_progress, output_dir, followed=followed)),
+        lambda choice, followed: _waited(_video(choice, request, on_progress, output_dir, followed=followed)),
         lambda handler, choice: handler.generate_video(choice, request, on_progress=on_progress),
         VideoGenerationResponse,
     )
@@ -103,7 +102,7 @@ def generate_image(
     """Generate or edit images and wait for them; otherwise as `generate_video`."""
     return along(
         config,
-        lambda choice, followed: _waited(lambda: _images(choice, request, on_progress, output_dir, followed=followed)),
+        lambda choice, followed: _waited(_images(choice, request, on_progress, output_dir, followed=followed)),
         lambda handler, choice: handler.generate_image(choice, request, on_progress=on_progress),
         ImageGenerationResponse,
     )
@@ -157,7 +156,9 @@ async def _carry_out(
         progress.drop()
         raise
     finally:
-        _keep(folder, progress)
+        if progress.unfinished:
+            folder.keep()
+            _log.warning("not all that may have been paid arrived; what arrived and its record are in %s", folder.path)
     failures = [failure(result, error) for result, error in ends if result.status is not RunStatus.VERIFIED]
     if len(failures) == len(ends):
         # While one run may still bring a file, the call must not be paid for elsewhere.
@@ -192,31 +193,13 @@ def _prepare(
         raise
 
 
-def _keep(folder: Folder, progress: Progress) -> None:
-    if progress.unfinished:
-        folder.keep()
-        _log.warning("not all that may have been paid arrived; what arrived and its record are in %s", folder.path)
-
-
-def _waited(start: Callable[[], Coroutine[Any, Any, T]]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
+def _waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(start())
-    context, future = contextvars.copy_context(), Future[T]()
-    thread = threading.Thread(target=context.run, args=(_fulfil, future, start), name="runner-api")
-    thread.start()
-    try:
-        return future.result()
-    finally:
-        thread.join()
-
-
-def _fulfil(future: Future[T], start: Callable[[], Coroutine[Any, Any, T]]) -> None:  # Any: as above
-    try:
-        future.set_result(asyncio.run(start()))
-    except BaseException as error:  # noqa: BLE001 - whatever ended the thread is the caller's to hear
-        future.set_exception(error)
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1, thread_name_prefix="runner-api") as thread:
+        return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()
 
 
 def _request_id() -> str:

@@ -31,7 +31,8 @@ class Folder:
                 self.path = Path(tempfile.mkdtemp(prefix="runner-"))
             self._finalizer = weakref.finalize(self, _remove, self.path, os.getpid())
         else:
-            self.path = parent.expanduser().absolute() / _name()
+            started = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
+            self.path = parent.expanduser().absolute() / f"{started}-{secrets.token_hex(3)}"
             with disk_errors(self.path):
                 self.path.mkdir(parents=True)
 
@@ -54,10 +55,6 @@ class Folder:
 def _remove(path: Path, owner: int) -> None:
     if os.getpid() == owner:  # a fork that ends must not take its parent's files along
         shutil.rmtree(path, ignore_errors=True)
-
-
-def _name() -> str:
-    return f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}-{secrets.token_hex(3)}"
 
 
 class MediaContent(TypedDict):

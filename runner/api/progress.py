@@ -92,7 +92,8 @@ class Progress:
 
     def _update(self, event: Event) -> GenerationUpdate | None:
         if event.status.failed:
-            return self._failure(event)
+            error = event.result.error.message if event.result is not None and event.result.error else event.note
+            return self._made(event, "failed", round(event.progress), error) if error else None
         if event.run.config.request.kind == "image":
             return self._image(event)
         if event.job_id is None or event.status is not RunStatus.SUBMITTED:
@@ -109,11 +110,6 @@ class Progress:
             case RunStatus.VERIFIED if event.result is not None:
                 return self._made(event, "completed", 100)
         return None
-
-    def _failure(self, event: Event) -> GenerationUpdate | None:
-        if event.result is not None and event.result.error is not None:
-            return self._made(event, "failed", round(event.progress), event.result.error.message)
-        return self._made(event, "failed", round(event.progress), event.note) if event.note else None
 
     def _made(self, event: Event, status: Status, percent: int, error: str | None = None) -> GenerationUpdate:
         config = event.run.config

@@ -101,17 +101,13 @@ def _attempt(number: int, requests: Sequence[Attempt], result: Result) -> Attemp
         provider=last.provider,
         model=last.model,
         started_at=first.started_at,
-        ended_at=_ended(result) if present else last.ended_at,
+        ended_at=max(result.timestamps.values(), default=None) if present else last.ended_at,
         status="success" if done else "failed",
         error_type=None if done or error is None else error.type,
         error_message=None if done or error is None else error.message,
         is_retryable=None if done or error is None else error.retryable,
         request_id=last.job_id,
     )
-
-
-def _ended(result: Result) -> dt.datetime | None:
-    return max(result.timestamps.values(), default=None)
 
 
 class GenerationResponse(BaseModel):
@@ -318,6 +314,7 @@ def video_response(
 
 
 def _video(result: Result, run: Run, folder: Folder, warnings: tuple[str, ...]) -> VideoGenerationResponse:
+    address = (result.raw_response or {}).get("audio_url")
     file = next(artifact for artifact in result.artifacts if artifact.path.startswith("video."))
     return VideoGenerationResponse(
         request_id=result.job_id or "",
@@ -325,7 +322,7 @@ def _video(result: Result, run: Run, folder: Folder, warnings: tuple[str, ...]) 
         duration=file.duration_seconds,
         resolution=f"{file.width}x{file.height}" if file.width and file.height else None,
         aspect_ratio=run.config.request.aspect_ratio or _ratio(file),
-        audio_url=_audio_url(result),
+        audio_url=address if isinstance(address, str) else None,
         **shared(result, run.directory, warnings),
     ).held(folder, (file,))
 
@@ -361,11 +358,6 @@ def failure(result: Result, error: RunnerError | None) -> RunnerError:
     error.request_id = error.request_id or error.job_id or result.request_id
     error.raw_response = error.raw_response or result.raw_response
     return error
-
-
-def _audio_url(result: Result) -> str | None:
-    address = (result.raw_response or {}).get("audio_url")
-    return address if isinstance(address, str) else None
 
 
 def _ratio(file: Artifact) -> str | None:

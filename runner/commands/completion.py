@@ -57,19 +57,15 @@ def complete(parsed: argparse.Namespace) -> int:
                           hint='eval "$(runner -sc install=bash)"')  # fmt: skip
     action, shell = next(iter(asked.items()))
     if action == "query":
-        _say("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
+        print("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
     elif shell == "fish":
         with opened(parsed) as app:
             app.complete(*parsed.overrides)
     elif action == "install":
-        _say(_BASH + " ".join(_completed()))
+        print(_BASH + " ".join(_completed()))
     else:
-        _say(f"complete -r {' '.join(_completed())}; unset -f _runner_complete")
+        print(f"complete -r {' '.join(_completed())}; unset -f _runner_complete")
     return 0
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
 
 
 def suggestions(line: str) -> Iterator[str]:
@@ -89,17 +85,15 @@ def _of_command(command: str, words: Sequence[str], word: str) -> Iterator[str]:
     given = [each for each in words if not each.startswith("-")]
     if len(given) >= _ARGUMENTS_BEFORE_OVERRIDES.get(command, sys.maxsize):
         saved = command in _OF_SAVED_RUNS
-        found = _of_config(words if command == "doctor" else _from_first_override(words), word)
+        if command != "doctor":
+            words = [*itertools.dropwhile(lambda each: "=" not in each and each not in _DIRECTORY_FLAGS, words)]
+        found = _of_config(words, word)
         # What is saved was made of groups and has none to choose from.
         yield from (each for each in found if not saved or each.partition("=")[0] not in GROUPS)
     elif command in _OF_DIRECTORIES:
         yield from _directories(word)
     elif command == "character" and not given:
         yield from (action for action in _CHARACTER_ACTIONS if action.startswith(word))
-
-
-def _from_first_override(words: Sequence[str]) -> list[str]:
-    return list(itertools.dropwhile(lambda each: "=" not in each and each not in _DIRECTORY_FLAGS, words))
 
 
 def _of_config(words: Sequence[str], word: str) -> Iterator[str]:

@@ -39,14 +39,10 @@ async def _examined(config: RunConfig, directory: Path, *, quiet: bool) -> list[
     async for check in examine(config, directory=directory):
         checks.append(check)
         if not quiet:
-            _tell(check)
+            print(f"{_SHOWN[check.status]:<5} {check.name:<11} {check.message}", flush=True)
+            for line in (check.hint or "").splitlines():
+                print(f"{'':<17} → {line}", flush=True)
     return checks
-
-
-def _tell(check: Check) -> None:
-    print(f"{_SHOWN[check.status]:<5} {check.name:<11} {check.message}", flush=True)
-    for line in (check.hint or "").splitlines():
-        print(f"{'':<17} → {line}", flush=True)
 
 
 def _parser() -> Parser:

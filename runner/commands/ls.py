@@ -74,17 +74,11 @@ def _print(found: Sequence[Summary]) -> None:
     for each in found:
         command = f"running: {each.running}" if each.running else each.command or ""
         where = "\n".join(filter(None, [clean(str(each.directory), 400), clean(command, 400)]))
-        rows.append(([_age(time.time() - each.changed), _cost(each), _states(each), where], ""))
+        cost = "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
+        # One that was left before its runs were planned has a ledger, and nothing in it.
+        states = ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"
+        rows.append(([_age(time.time() - each.changed), cost, states, where], ""))
     print_grid(heads, rows)
-
-
-def _states(each: Summary) -> str:
-    # One that was left before its runs were planned has a ledger, and nothing in it.
-    return ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"
-
-
-def _cost(each: Summary) -> str:
-    return "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
 
 
 def _age(seconds: float) -> str:

@@ -65,15 +65,12 @@ class PlainDisplay:
         note = event.note if event.note and self._notes.count(event.note, event.run.index)[1] <= _IN_FULL else None
         if failure:
             key, count = self._reasons.count(failure, event.run.index)
-            self._line(event, _word(event), None, failure if count <= _IN_FULL else self._as_before(key))
+            self._line(event, _word(event), None, failure if count <= _IN_FULL else f"as [{self._reasons.first[key]}]")
         elif note:
             self._line(event, _word(event), note, None)
         if self._tally.seconds >= self._next:
             self._next = self._tally.seconds + max(_EVERY, self._tally.seconds / 20)
             self._write(f"{self._tally.seconds:7.1f}s {' · '.join(self._tally.parts())}")
-
-    def _as_before(self, key: str) -> str:
-        return f"as [{self._reasons.first[key]}]"
 
     def _line(self, event: Event, word: str, note: str | None, failure: str | None) -> None:
         many = self._tally.total > 1

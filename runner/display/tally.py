@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from runner.artifacts.result import Result, RunStatus
@@ -23,6 +24,7 @@ _KEPT = 256
 """Latest latencies that the forecast is made of."""
 
 
+@dataclass(slots=True)
 class Active:
     """Describe one run that is under way.
 
@@ -33,13 +35,10 @@ class Active:
         price: US dollars that it counts on top of that while its end is open.
     """
 
-    __slots__ = ("before", "event", "price", "since")
-
-    def __init__(self, event: Event, since: float, before: float, price: float) -> None:
-        self.event = event
-        self.since = since
-        self.before = before
-        self.price = price
+    event: Event
+    since: float
+    before: float
+    price: float
 
 
 class Tally:

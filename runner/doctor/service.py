@@ -157,6 +157,7 @@ async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float])
     before = clock()
     models = await provider.ask("/models", "list the models")
     after = clock()
+    told = server_time(models.headers)
     video = config.request.kind == "video"
     listing = {"limit": "1", **_backend(config)}
     return Answers(
@@ -165,7 +166,7 @@ async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float])
         model=await provider.ask(f"/models/{quote(name, safe='')}", "describe the model"),
         job=await provider.ask(f"/videos/{NO_JOB}", "look for a job") if video else None,
         listed=await provider.ask("/videos", "list the jobs", **listing) if _lists(config) else None,
-        skew=_skew(models, (before + after) / 2),
+        skew=None if told is None else told - (before + after) / 2,
         seconds=after - before,
     )
 
@@ -183,8 +184,3 @@ def _lists(config: RunConfig) -> bool:
 def _backend(config: RunConfig) -> dict[str, str]:
     name = getattr(config.provider, "custom_llm_provider", None)
     return {} if name is None else {"custom_llm_provider": name}
-
-
-def _skew(reply: Reply, now: float) -> float | None:
-    told = server_time(reply.headers)
-    return None if told is None else told - now

@@ -37,7 +37,7 @@ def write_page(path: Path, sweeps: Sequence[RunGroup], embedding: Embedding | No
     """Write the page of sweeps, of which each has a run; raises `DiskError`."""
     results = [result for sweep in sweeps for _, result in sweep.runs]
     page_model = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
-    state = page_model.state(results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
+    state = PageState(page_model, results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
     cells = (encoded_json(cell) for cell in state.cells(embedding))
     # Under a name of its own before it is whole: the sweep may be writing its page, too.
     Shell(page_model.title).write(path, page_data(state.heading, cells, state.totals()), part=f".{os.getpid()}.tmp")
@@ -182,7 +182,7 @@ class LivePage:
             self._reserved.pop(position, None)
 
     def _write(self, busy: set[int], refresh: int = _REFRESH) -> None:
-        page = self._page_model.state(self._results, busy, refresh)
+        page = PageState(self._page_model, self._results, busy, refresh)
         cells = (self._cell(page, position) for position in range(len(self._results)))
         self._shell.write(self._path, page_data(page.heading, cells, page.totals(sum(self._reserved.values()))))
         self._written = time.monotonic()

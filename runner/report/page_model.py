@@ -147,10 +147,6 @@ class PageModel:
         self.axes = axes_of(results, self.owners, [sweep.name for sweep in sweeps])
         self.flatten = ConfigDiff([result.config for result in results])
 
-    def state(self, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3) -> PageState:
-        """Return the page at this moment; `busy` has the numbers of the sweeps that are at work."""
-        return PageState(self, results, busy, refresh_seconds)
-
     def place(self, position: int) -> CellPlace:
         """Return where the run stands."""
         number, where, index = self._rows[position]
@@ -179,8 +175,9 @@ class PageState:
     """Hold what is known of a page's runs at one moment."""
 
     def __init__(
-        self, page_model: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int
+        self, page_model: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3
     ) -> None:
+        """Take the runs' results; `busy` has the numbers of the sweeps that are at work."""
         self._page_model = page_model
         self._results = results
         self._busy = busy

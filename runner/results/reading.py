@@ -106,16 +106,20 @@ def sweep_at(directory: Path) -> RunGroup:
 
 def runs_in(directories: Iterable[Path]) -> tuple[list[Found], list[ConfigError]]:
     """Return what is known of runs with a directory each, and why others could not be read."""
-    found: list[Found] = []
     unreadable: list[ConfigError] = []
+    found = [run for group in _readable(directories, unreadable) for run in group.runs]
+    return found, unreadable
+
+
+def _readable(directories: Iterable[Path], unreadable: list[ConfigError]) -> Iterator[RunGroup]:
+    """Yield the sweeps and runs that the directories are; why others cannot be read is added to `unreadable`."""
     for directory in directories:
         try:
-            known = _at(directory)
+            found = _at(directory)
         except ConfigError as error:
             unreadable.append(error)
         else:
-            found += known.runs if known else []
-    return found, unreadable
+            yield from [found] if found else []
 
 
 def _without_runs(sweeps: Sequence[RunGroup]) -> ConfigError:
@@ -146,7 +150,7 @@ def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[RunGrou
     if found is not None:
         return [found]
     before = len(unreadable)
-    below = [*_below(directory, unreadable)]
+    below = [*_readable(_places(directory, {LEDGER, _SWEEP, NAME}), unreadable)]
     if not below and len(unreadable) == before:
         raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
     return below
@@ -159,17 +163,6 @@ def _at(directory: Path) -> RunGroup | None:
     if (directory / NAME).is_file():
         return _alone(directory)
     return _scattered(directory) if (directory / _SWEEP).is_file() else None
-
-
-def _below(directory: Path, unreadable: list[ConfigError]) -> Iterator[RunGroup]:
-    """Yield every sweep and run of a directory that is none itself, as `outputs/`."""
-    for place in _places(directory, {LEDGER, _SWEEP, NAME}):
-        try:
-            found = _at(place)
-        except ConfigError as error:
-            unreadable.append(error)
-        else:
-            yield from [found] if found else []
 
 
 def _places(directory: Path, names: set[str]) -> Iterator[Path]:

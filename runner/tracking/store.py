@@ -12,7 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME as RESULT
 from runner.config import RunConfig
 from runner.config.run import Files
@@ -238,12 +238,12 @@ def _files(result: Result, directory: Path, files: Files) -> Iterator[Path]:
     """Yield what is uploaded, of what is there."""
     if files == "none":
         return
-    names = [artifact.path for artifact in result.artifacts if files == "all" or _small(artifact)]
+    names = [
+        artifact.path
+        for artifact in result.artifacts
+        if files == "all" or Path(artifact.path).stem.endswith("thumbnail")
+    ]
     yield from (directory / name for name in [*dict.fromkeys(names), RESULT] if (directory / name).is_file())
-
-
-def _small(artifact: Artifact) -> bool:
-    return Path(artifact.path).stem.endswith("thumbnail")
 
 
 def _end(status: RunStatus) -> End:

@@ -9,7 +9,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
 from runner.report.cell import RelativePaths, address
-from runner.report.page_model import PageModel
+from runner.report.page_model import PageModel, PageState
 from runner.results.reading import RunGroup
 from runner.results.totals import group_of
 
@@ -24,7 +24,7 @@ def cells(here: Path):
     def make(*results, busy: bool = False, budget=None) -> list[dict]:
         sweep = RunGroup(Path("out"), [(here / "out" / str(each.index), each) for each in results])
         page_model = PageModel([sweep], Path("out"), [budget or results[0].config.budget])
-        return [*page_model.state(results, {0} if busy else set()).cells()]
+        return [*PageState(page_model, results, {0} if busy else set()).cells()]
 
     return make
 
@@ -135,7 +135,7 @@ def test_a_note_finds_its_run_however_far_that_has_come(cells, result):
 def test_a_note_finds_its_run_in_a_sweep_that_was_moved_and_on_any_page(here, result):
     def key(sweep: RunGroup) -> str:
         page_model = PageModel([sweep], Path(), [result().config.budget])
-        return page_model.state([found for _, found in sweep.runs], set()).cell(0)["key"]
+        return PageState(page_model, [found for _, found in sweep.runs], set()).cell(0)["key"]
 
     run = result()
     keys = {
