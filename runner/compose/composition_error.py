@@ -35,6 +35,7 @@ _SWEPT = re.compile(r"Sweep parameters '(?P<line>.*)' requires --multirun", re.D
 _MERGED = re.compile(r"Error merging override \+{0,2}(?P<key>[^=]+)=")
 _MERGING = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s*(?P<reason>[^\n]+)")
 _PRIMARY = "--config-dir DIR --config-name NAME takes DIR/NAME.yaml; --config-path leaves out what is shipped"
+_IN_EXPERIMENT = "in an experiment's defaults list it is '- override /{}'"
 _FORM = "a config file has 'key: value' on each line, and what it sweeps over below hydra: sweeper: params:"
 
 
@@ -74,7 +75,9 @@ def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) 
         return Problem("--config-name", f"there is no primary config {error.missing_cfg_file!r}", where)
     if group.startswith("experiment/"):
         group = group.partition("/")[2]
-        return Problem(f"experiment: {group}", "is chosen before the experiment is", _override_of(f"{group}: {name}"))
+        return Problem(
+            f"experiment: {group}", "is chosen before the experiment is", _IN_EXPERIMENT.format(f"{group}: {name}")
+        )
     if group.count("/") and not config_loader.list_groups(group) and group.partition("/")[0] in GROUPS[:4]:
         group = group.partition("/")[0]
         said = f"takes the name of an option, and no path: {error.missing_cfg_file}"
@@ -99,10 +102,6 @@ def _elsewhere(config_loader: ConfigLoader, group: str, name: str) -> str | None
     return next(filter(None, found), None)
 
 
-def _override_of(entry: str) -> str:
-    return f"in an experiment's defaults list it is '- override /{entry}'"
-
-
 def _without_punctuation(name: str, options: Iterable[str]) -> str | None:
     flat = {re.sub(r"[\W_]", "", option).lower(): option for option in options}
     return flat.get(re.sub(r"[\W_]", "", name).lower())
@@ -121,9 +120,15 @@ def _refused_override(message: str, cause: BaseException | None, config_loader: 
         return _several(match["line"])
     if match := _MERGING.match(message):
         return Problem(f"{match['file']}.yaml", match["reason"], _FORM)
-    for pattern, said in ((_DELETED, _deleted), (_ADDED, _added), (_UNCHOSEN, _unchosen)):
-        if match := pattern.search(message):
-            return said(match["key"], message)
+    if match := _DELETED.search(message):
+        reason = "cannot be deleted: it is not in the config, or holds nothing"
+        return Problem(match["key"], reason, f"{match['key']}=null")
+    if match := _ADDED.search(message):
+        reason = "cannot be added: it is already in the config"
+        return Problem(match["key"], reason, f"without the plus: {match['key']}=…")
+    if match := _UNCHOSEN.search(message):
+        options = ", ".join(line.strip() for line in message.splitlines() if line.startswith("\t"))
+        return Problem(match["key"], "must be chosen" + (f". Allowed: {options}" if options else ""))
     if match := _MERGED.search(message):
         return Problem(match["key"], _first_line(cause) if cause else message)
     return Problem("", " ".join(message.split()) or type(cause).__name__)
@@ -136,21 +141,8 @@ def _not_overridden(key: str, message: str, cause: BaseException | None, config_
         return Problem("experiment", "the chosen file of experiment/ lacks its first line", "# @package _global_")
     if key.startswith("experiment/"):
         group = key.partition("@")[0].partition("/")[2]
-        return Problem("experiment", f"overrides {group} below itself", _override_of(f"{group}: NAME"))
+        return Problem("experiment", f"overrides {group} below itself", _IN_EXPERIMENT.format(f"{group}: NAME"))
     return Problem(key, "is no group in the defaults list", _near_group(key, message, config_loader))
-
-
-def _deleted(key: str, _message: str) -> Problem:
-    return Problem(key, "cannot be deleted: it is not in the config, or holds nothing", f"{key}=null")
-
-
-def _added(key: str, _message: str) -> Problem:
-    return Problem(key, "cannot be added: it is already in the config", f"without the plus: {key}=…")
-
-
-def _unchosen(key: str, message: str) -> Problem:
-    options = ", ".join(line.strip() for line in message.splitlines() if line.startswith("\t"))
-    return Problem(key, "must be chosen" + (f". Allowed: {options}" if options else ""))
 
 
 def _several(lines: str) -> Problem:

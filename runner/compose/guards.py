@@ -132,7 +132,7 @@ def _leaves(node: object, path: str) -> Iterator[tuple[str, str]]:
 def _reason(path: str, value: str, known: Mapping[str, str]) -> str | None:
     """Return why this value at this key may be a credential, if so; ordered from the surest sign."""
     name = path.rpartition(".")[2].replace("-", "_")
-    if name == "api_key_env" or _names_variables(path):
+    if name == "api_key_env" or "headers_env." in path:
         named = _ENV_NAME.match(value) and not _holds_key(value) and not _RANDOM.fullmatch(value) and len(value) < 64
         return None if named else _not_a_name(value)
     if _NAME.search(name) and value.strip().lower() not in ("", "null", "none"):
@@ -173,10 +173,6 @@ def _holds_key(text: str) -> bool:
 def _is_random(value: str) -> bool:
     """Return whether no sentence would hold this value by accident: a password may be an ordinary word."""
     return any(not _LONG_WORD.fullmatch(run) for run in _RUN.findall(value))
-
-
-def _names_variables(path: str) -> bool:
-    return "headers_env." in path
 
 
 def _not_a_name(value: str) -> str:
@@ -221,7 +217,9 @@ def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m
             continue
         tail = list(itertools.takewhile(lambda each: not ends_prompt(each), overrides[place + 1 :]))
         whole = " ".join([text, *tail])
-        reason = _split(whole) if tail else _misread(override, text)
+        quotes = "these are no quotes to the shell, and " if _curly(whole) else ""
+        split = f"{quotes}the shell has split this prompt at its blanks"
+        reason = split if tail else _misread(override, text)
         if reason:
             rest = [*overrides[:place], *overrides[place + 1 + len(tail) :]]
             said = _prompt_hint(key, _unquoted(whole), f"{command} {line(rest)}".strip())
@@ -251,11 +249,6 @@ def quoted(key: str, text: str) -> str:
     # OmegaConf takes the backslashes before an interpolation for escapes.
     escaped = _INTERPOLATION.sub(r"\1\1\\${", text)
     return min((word(f"{key}={QuotedString(escaped, quote).with_quotes()}") for quote in Quote), key=len)
-
-
-def _split(whole: str) -> str:
-    quotes = "these are no quotes to the shell, and " if _curly(whole) else ""
-    return f"{quotes}the shell has split this prompt at its blanks"
 
 
 def _misread(override: str, text: str) -> str | None:

@@ -22,7 +22,11 @@ def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
     """Return everything that the model's data says against this run; `model.validation` decides how grave it is."""
     problems = list(_offered(config, today or dt.datetime.now().astimezone().date()))
     if config.model.kind != config.request.kind:
-        return [*problems, _kind_mismatch(config)]
+        wanted, has = config.request.kind, config.model.kind
+        article = "an" if has == "image" else "a"
+        message = f"asks for {wanted}, but {config.model.name} is {article} {has} model"
+        hint = f"add model={_NEWEST[wanted]}, or another {wanted} model, or request={has}"
+        return [*problems, Problem("request", message, hint)]
     if config.model.validation == "off":
         return problems
     found = list(_capabilities(config))
@@ -31,13 +35,6 @@ def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
 
 _NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
 """A model of each kind, to be named where the other kind was chosen."""
-
-
-def _kind_mismatch(config: RunConfig) -> Problem:
-    wanted, has = config.request.kind, config.model.kind
-    article = "an" if has == "image" else "a"
-    return Problem("request", f"asks for {wanted}, but {config.model.name} is {article} {has} model",
-                   f"add model={_NEWEST[wanted]}, or another {wanted} model, or request={has}")  # fmt: skip
 
 
 def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:
@@ -61,7 +58,9 @@ def _retired(config: RunConfig, offer: Offer, *, refuse: bool) -> Problem:
 
 def _capabilities(config: RunConfig) -> Iterator[Problem]:
     request, model = config.request, config.model
-    yield from _prompt(request, model)
+    if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
+        yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
+                      f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
     yield from _aspect_ratio(request, model)
     yield from _size(request, model)
     yield from _unsupported(request, model)
@@ -74,12 +73,6 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         yield from _references(request.image_list, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)
-
-
-def _prompt(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
-    if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
-        yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
-                      f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
 
 
 def _duration(request: VideoRequest, model: VideoModel, provider: str) -> Iterator[Problem]:
@@ -109,17 +102,13 @@ def _size(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[
     elif size == "auto" and isinstance(model, VideoModel):
         yield Problem("request.size", f"auto is not a size that {model.name} makes", "request.size=WIDTHxHEIGHT")
     elif model.size_rules is not None and size != "auto":
-        yield from _arbitrary_size(size, model.size_rules)
+        width, height = map(int, size.split("x"))
+        if broken := [*_broken(width, height, model.size_rules)]:
+            yield Problem("request.size", f"{size} is not possible: {'; '.join(broken)}")
 
 
-def _arbitrary_size(size: str, rules: SizeRules) -> Iterator[Problem]:
-    width, height = map(int, size.split("x"))
-    broken = [*_sides(width, height, rules), *_area(width * height, rules)]
-    if broken:
-        yield Problem("request.size", f"{size} is not possible: {'; '.join(broken)}")
-
-
-def _sides(width: int, height: int, rules: SizeRules) -> Iterator[str]:
+def _broken(width: int, height: int, rules: SizeRules) -> Iterator[str]:
+    """Yield the rules that a size breaks."""
     if width % rules.multiple_of or height % rules.multiple_of:
         yield f"both sides must be multiples of {rules.multiple_of}"
     if rules.max_ratio is not None and max(width, height) > rules.max_ratio * min(width, height):
@@ -128,10 +117,7 @@ def _sides(width: int, height: int, rules: SizeRules) -> Iterator[str]:
         longest, shortest = max(rules.max_width, rules.max_height), min(rules.max_width, rules.max_height)
         if max(width, height) > longest or min(width, height) > shortest:
             yield f"at most {rules.max_width}x{rules.max_height} (or turned)"
-
-
-def _area(pixels: int, rules: SizeRules) -> Iterator[str]:
-    least, most = rules.min_pixels, rules.max_pixels
+    pixels, least, most = width * height, rules.min_pixels, rules.max_pixels
     if least is not None and most is not None and not least <= pixels <= most:
         yield f"between {least:,} and {most:,} pixels, given {pixels:,}"
 
@@ -204,7 +190,7 @@ def _check_fields(config: RunConfig) -> Iterator[Problem]:
     dialect, dialect_name = dialect_of(config.provider), _dialect_name(config)
     for key in sorted(_keys_beyond(config) & config.model.parameters - dialect.extensions):
         yield Problem(f"request.{key}", f"is not a field of this server's API ({dialect_name})",
-                      _servers_taking(key))  # fmt: skip
+                      f"{_taking(key)} can take it; {_LENIENT}")  # fmt: skip
     request = config.request
     for key, most in dialect.limits.items():
         value = getattr(request, key, None)
@@ -292,8 +278,10 @@ _LENIENT = "remove it, or model.validation=warn to run without it"
 
 def _supported_by(key: str, kind: str) -> str:
     """Return which models and servers support a request key, for what kind of request, and what else can be done."""
-    models = [name for name in names("model") if _honours(name, key, kind)]
-    servers = _providers(lambda dialect: key in dialect.extensions) if key in EXTENSIONS else ""
+    described = {name: option("model", name) or {} for name in names("model")}
+    alike = {name: data for name, data in described.items() if data.get("kind") == kind}
+    models = [name for name, data in alike.items() if key in (data.get("parameters") or ())]
+    servers = _taking(key) if key in EXTENSIONS else ""
     if models and (servers or key not in EXTENSIONS):
         return f"model={_one_of(models)}{f' on {servers}' if servers else ''} can take it; {_LENIENT}"
     if servers:
@@ -301,9 +289,9 @@ def _supported_by(key: str, kind: str) -> str:
     return f"no model of conf/ takes it; {_LENIENT}"
 
 
-def _servers_taking(key: str) -> str:
-    """Return which servers have a field for a key that the model honours; what else can be done."""
-    return f"{_providers(lambda dialect: key in dialect.extensions)} can take it; {_LENIENT}"
+def _taking(key: str) -> str:
+    """Return which servers have a field for a key that the model honours."""
+    return _providers(lambda dialect: key in dialect.extensions)
 
 
 def _providers(able: Callable[[Dialect], bool]) -> str:
@@ -315,11 +303,6 @@ def _one_of(words: Sequence[str]) -> str:
     """Return the words as alternatives: a, b or c."""
     *most, last = words
     return f"{', '.join(most)} or {last}" if most else last
-
-
-def _honours(model: str, key: str, kind: str) -> bool:
-    data = option("model", model) or {}
-    return data.get("kind") == kind and key in (data.get("parameters") or ())
 
 
 EXTENSION_SECONDS = (4, 8, 12, 16, 20)

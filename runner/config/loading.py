@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,21 +98,19 @@ def load(
     container = expanded(container, option)
     unknown = [*unknown_options(container)]
     if unknown:
-        return None, _unique([*prompt_problems, *unknown])
+        return None, [*dict.fromkeys([*prompt_problems, *unknown])]
     try:
         config = _adapter.validate_python(dict(container))
     except ValidationError as error:
         found = [_suggest(problem, container) for problem in from_validation_error(error)]
-        return None, _unique([*prompt_problems, *found])
+        return None, [*dict.fromkeys([*prompt_problems, *found])]
     if not prompt_problems and not config.request.prompt.strip():
-        prompt_problems = [_empty(file)]
+        empty = Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
+        if file is not None:
+            hint = "write the prompt into it; nothing was sent"
+            empty = Problem("request.prompt_file", f"{file} holds no text", hint)
+        return None, [empty]
     return (None if prompt_problems else config), prompt_problems
-
-
-def _empty(file: object) -> Problem:
-    if file is not None:
-        return Problem("request.prompt_file", f"{file} holds no text", "write the prompt into it; nothing was sent")
-    return Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
 
 
 def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -195,7 +193,3 @@ def _read_prompt(request: object) -> tuple[list[Problem], str | None]:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         where = f"{path} (from {Path.cwd()})" if not path.is_absolute() else str(path)
         return [Problem("request.prompt_file", f"cannot read {where}: {reason}", _FILE)], None
-
-
-def _unique(problems: Iterable[Problem]) -> list[Problem]:
-    return list(dict.fromkeys(problems))

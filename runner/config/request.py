@@ -58,11 +58,7 @@ SourceVideo = Annotated[str, StringConstraints(min_length=1), AfterValidator(_so
 """The id of a finished video, or the directory of the run that made it, which is made absolute."""
 
 
-def _unmarked(text: str) -> str:
-    return text.lstrip(MARK)
-
-
-Prompt = Annotated[str, AfterValidator(_unmarked)]
+Prompt = Annotated[str, AfterValidator(lambda text: text.lstrip(MARK))]
 """A text without the byte order mark that it may have from a file."""
 
 

@@ -67,14 +67,11 @@ def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> l
 def _needed(tracking: NoTracking | MlflowTracking | WandbTracking) -> tuple[str, ...]:
     if not isinstance(tracking, MlflowTracking):
         return () if isinstance(tracking, NoTracking) else ("wandb",)
-    uri = tracking.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or _default()
+    # MLflow's own default: a database, unless it has recorded in files here before.
+    default = "file:mlruns" if any(Path("mlruns").glob("[0-9]*/meta.yaml")) else "sqlite:"
+    uri = tracking.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI") or default
     driver = uri.partition(":")[0].partition("+")[0]
     return ("mlflow", "sqlalchemy", "alembic") if driver in _DATABASES else ("mlflow",)
-
-
-def _default() -> str:
-    """Return MLflow's own default: a database, unless it has recorded in files here before."""
-    return "file:mlruns" if any(Path("mlruns").glob("[0-9]*/meta.yaml")) else "sqlite:"
 
 
 def _installed(package: str) -> bool:
