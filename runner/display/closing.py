@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from runner.shell import command
 
 from .line import clean
 from .reason import groups, warned
-from .table import Line, table
+from .table import Line, print_lines, table
 
 PAGE = "index.html"
 """Where a sweep's results are looked at."""
@@ -40,24 +39,10 @@ def print_closing(
     still at work on it: then nothing is to be resumed.
     """
     if len(results) == 1:
-        _print(_single(results[0], directory, resumed_by or directory, running))
-    elif results:
-        _print(_sweep(results, directory, running))
-
-
-def _print(lines: Iterator[Line]) -> None:
-    """Print with colours on a terminal; a pipe need not load rich."""
-    lines = (Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
-    if not sys.stdout.isatty():
-        for line in lines:
-            print(line.text)
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    for line in lines:
-        console.print(Text(line.text, style=line.style), soft_wrap=True)
+        lines = _single(results[0], directory, resumed_by or directory, running)
+    else:
+        lines = _sweep(results, directory, running) if results else iter(())
+    print_lines(Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
 
 
 def _single(result: Result, directory: Path, resumed_by: Path, running: str | None) -> Iterator[Line]:

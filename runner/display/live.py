@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -54,14 +53,12 @@ class LiveDisplay:
         )
 
     def __enter__(self) -> Self:
-        self._live.__enter__()
+        self._live.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         with tolerate_closed_stderr():
-            self._live.__exit__(kind, error, trace)
+            self._live.stop()
 
     def __call__(self, event: Event) -> None:
         """Take the event in; the first failures and notes of each kind are printed above the bars at once."""

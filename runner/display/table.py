@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -173,25 +174,29 @@ class Head:
     most: int = 10_000
 
 
-def print_grid(
-    heads: Sequence[Head], rows: Iterable[tuple[Sequence[str], str]], console: Console | None = None
-) -> None:
-    """Print a table of rows, each with its style; colours are for terminals alone."""
-    rows = list(rows)
+def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
+    """Print with colours on a terminal; a pipe need not load rich."""
     if console is None and not sys.stdout.isatty():
-        import shutil
-
-        for lines in grid(heads, [cells for cells, _ in rows], shutil.get_terminal_size().columns):
-            print("\n".join(lines))
+        for line in lines:
+            print(line.text)
         return
     from rich.console import Console
     from rich.text import Text
 
     console = console or Console(highlight=False)
+    for line in lines:
+        console.print(Text(line.text, style=line.style), soft_wrap=True)
+
+
+def print_grid(
+    heads: Sequence[Head], rows: Iterable[tuple[Sequence[str], str]], console: Console | None = None
+) -> None:
+    """Print a table of rows, each with its style; colours are for terminals alone."""
+    rows = list(rows)
     styles = ["bold", *(style for _, style in rows)]
-    for style, lines in zip(styles, grid(heads, [cells for cells, _ in rows], console.width), strict=True):
-        for line in lines:
-            console.print(Text(line, style=style), soft_wrap=True)
+    columns = shutil.get_terminal_size().columns if console is None else console.width
+    found = zip(styles, grid(heads, [cells for cells, _ in rows], columns), strict=True)
+    print_lines((Line(line, style) for style, lines in found for line in lines), console)
 
 
 def grid(heads: Sequence[Head], rows: Sequence[Sequence[str]], columns: int) -> Iterator[list[str]]:

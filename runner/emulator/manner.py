@@ -9,8 +9,11 @@ import secrets
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from . import catalog
 from .body import ReceivedBody
@@ -158,7 +161,6 @@ DEFAULT_SIZE = "832x480"
 STEP = 16
 MEMORY = 1280 * 720 * 24 * 30
 """Pixels of a whole video: half a minute of 720p at 24 frames a second."""
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -200,10 +202,8 @@ def _value(name: str, given: object, manner: Manner, *, form: bool) -> object:
         return None
     if name in OBJECTS:
         return _object(name, given)
-    if name in FLAGS:
-        return _flag(name, given)
-    if name in WHOLE or name in REAL:
-        return _checked(name, _parsed(name, given), manner)
+    if name in FLAGS | WHOLE | REAL:
+        return _parsed(name, given, manner)
     return given
 
 
@@ -218,30 +218,24 @@ def _object(name: str, given: object) -> object:
     return value
 
 
-def _flag(name: str, given: object) -> bool:
-    text = str(given).lower()
-    if text not in _TRUE + _FALSE:
-        raise invalid(name, "Input should be a valid boolean, unable to interpret input", "bool_parsing")
-    return text in _TRUE
-
-
-def _parsed(name: str, given: object) -> float:
-    kind, noun = (int, "integer") if name in WHOLE else (float, "number")
-    try:
-        return kind(str(given))
-    except ValueError as error:
-        message = f"Input should be a valid {noun}, unable to parse string as a {noun}"
-        raise invalid(name, message, f"{kind.__name__}_parsing") from error
-
-
-def _checked(name: str, value: float, manner: Manner) -> float:
-    least = 1 if name in WHOLE - {"seed"} or name == "fps" else 0
-    if value < least and name not in ("seed", "flow_shift"):
-        raise invalid(name, f"Input should be greater than or equal to {least}", "greater_than_equal")
+def _parsed(name: str, given: object, manner: Manner) -> object:
+    """Return a number or a flag as FastAPI reads it; raises Refusal in its words."""
+    least = 1 if name in WHOLE - {"seed"} or name == "fps" else None if name in ("seed", "flow_shift") else 0
     most = 1.0 if name == "boundary_ratio" else manner.limits.get(name)
-    if most is not None and value > most:
-        raise invalid(name, f"Input should be less than or equal to {most:g}", "less_than_equal")
-    return value
+    kind = bool if name in FLAGS else int if name in WHOLE else float
+    try:
+        return _adapter(kind, least, most).validate_python(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise invalid(name, first["msg"], first["type"]) from error
+
+
+@lru_cache
+def _adapter(kind: type, least: float | None, most: float | None) -> TypeAdapter[Any]:  # Any: a number or a flag
+    if kind is bool:
+        return TypeAdapter(bool)
+    bounds = Field(ge=least, le=most)
+    return TypeAdapter(Annotated[int, bounds]) if kind is int else TypeAdapter(Annotated[float, bounds])
 
 
 def _size(given: object, heard: dict[str, object]) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from contextlib import ExitStack, suppress
-from pathlib import Path
-from types import TracebackType
+from contextlib import suppress
 from typing import IO, Self, cast
 
 from runner.child import start
@@ -27,9 +25,8 @@ class EmulatorProcess:
     kill -9. It has a session of its own, so a Ctrl-C on the terminal reaches only this process.
     """
 
-    def __init__(self, settings: EmulatorSettings, *, log: Path | None = None) -> None:
+    def __init__(self, settings: EmulatorSettings) -> None:
         self.settings = settings
-        self._log = log
         self._child: subprocess.Popen[bytes] | None = None
         self._base_url: str | None = None
 
@@ -43,19 +40,9 @@ class EmulatorProcess:
         """Return OpenAI's base URL, ending in `/v1`; waits until the child listens."""
         return self.wait_ready()
 
-    @property
-    def azure_url(self) -> str:
-        """Return the Azure endpoint, without a path; waits until the child listens."""
-        return self.base_url.removesuffix("/v1")
-
     def start(self) -> Self:
         """Start the child and return at once."""
-        with ExitStack() as stack:
-            log: IO[bytes] | int = subprocess.DEVNULL
-            if self._log is not None:
-                self._log.parent.mkdir(parents=True, exist_ok=True)
-                log = stack.enter_context(self._log.open("ab"))
-            self._child = child = start("runner.emulator.child", stderr=log)
+        self._child = child = start("runner.emulator.child")
         with suppress(BrokenPipeError):  # a child that is gone already is told of by wait_ready
             cast("IO[bytes]", child.stdin).write(self.settings.model_dump_json().encode() + b"\n")
             cast("IO[bytes]", child.stdin).flush()
@@ -70,8 +57,7 @@ class EmulatorProcess:
             line = cast("IO[bytes]", child.stdout).readline()
             if not line:
                 child.wait()
-                reason = f"the emulator ended with exit code {child.returncode} before it listened"
-                raise EmulatorStartError(f"{reason}; see {self._log}" if self._log else reason)
+                raise EmulatorStartError(f"the emulator ended with exit code {child.returncode} before it listened")
             message = json.loads(line)
             if "error" in message:
                 raise EmulatorStartError(str(message["error"]))
@@ -105,9 +91,7 @@ class EmulatorProcess:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

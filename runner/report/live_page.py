@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from runner.artifacts.result import Result, RunStatus
@@ -261,9 +260,7 @@ class LivePageThread:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._leave()
 
     def __call__(self, event: Event) -> None:
@@ -313,16 +310,12 @@ class LivePageThread:
 
     def _guarded(self, make: Callable[[LivePage], None]) -> None:
         try:
-            make(self._opened())
+            self._page = self._page or LivePage(self._directory, self._runs, self._earlier)
+            make(self._page)
         except Exception as error:  # noqa: BLE001 - neither a full disk nor a bug here may cost a paid run
             self._error = error
         else:
             self._error = None
-
-    def _opened(self) -> LivePage:
-        if self._page is None:
-            self._page = LivePage(self._directory, self._runs, self._earlier)
-        return self._page
 
 
 def pause_after(seconds: float, interval: float) -> float:

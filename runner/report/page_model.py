@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,7 +45,7 @@ class Axes:
 def axes_of(results: Sequence[Result], sweeps: Sequence[int], names: Sequence[str]) -> Axes:
     """Return the axes of all runs; `sweeps` has the number of each one's sweep, whose names are `names`."""
     differing = varying([result.overrides for result in results], [result.config for result in results])
-    shown = [(number, key) for number, key in enumerate(differing.keys) if _section(key) not in HOW]
+    shown = [(number, key) for number, key in enumerate(differing.keys) if re.split("[./]", key)[0] not in HOW]
     rows = [*zip(differing.rows, results, strict=True)]
     found = [_axis(key, [_value(key, row[number], result) for row, result in rows]) for number, key in shown]
     if len(names) > 1:
@@ -52,10 +53,6 @@ def axes_of(results: Sequence[Result], sweeps: Sequence[int], names: Sequence[st
         found.append(({"key": SWEEP, "name": SWEEP, "values": values}, [*sweeps]))
     places = [list(place) for place in zip(*(column for _, column in found), strict=True)] or [[] for _ in results]
     return Axes([axis for axis, _ in found], places, [_label(found, place) for place in places])
-
-
-def _section(key: str) -> str:
-    return key.partition(".")[0].partition("/")[0]
 
 
 def _value(key: str, value: object, result: Result) -> object:
