@@ -205,7 +205,9 @@ def grid(heads: Sequence[Head], rows: Sequence[Sequence[str]], columns: int) -> 
     widths = _widths(heads, table, columns)
     for number, row in enumerate(table):
         cells = [
-            cell.split("\n") if head.whole and number else _wrapped(cell, room)
+            cell.split("\n")
+            if head.whole and number
+            else [line for text in cell.split("\n") for line in _folded(text, room)]
             for head, cell, room in zip(heads, row, widths, strict=True)
         ]
         yield [_line(heads, widths, [each[line : line + 1] for each in cells]) for line in range(max(map(len, cells)))]
@@ -239,10 +241,6 @@ def _names(cells: Iterable[str]) -> list[str]:
 def _is_name(word: str) -> bool:
     """Return whether a word stays whole: where no blanks stand between words, as in Chinese, it is a sentence."""
     return width(word) <= _LONGEST_NAME and width(word) == len(word)
-
-
-def _wrapped(cell: str, columns: int) -> list[str]:
-    return [line for text in cell.split("\n") for line in _folded(text, columns)]
 
 
 def _folded(text: str, columns: int) -> Iterator[str]:

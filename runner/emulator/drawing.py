@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import hashlib
-import math
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +14,6 @@ MARK = "EMULATED"
 INK = (255, 255, 255, 255)
 PLATE = (8, 10, 18, 168)
 MARK_FILL = (255, 196, 0, 255)
-MESH = 40
 
 Font = ImageFont.ImageFont | ImageFont.FreeTypeFont
 Box = tuple[int, int, int, int]
@@ -34,39 +31,16 @@ def printable(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in plain).split())
 
 
-def _numbers(key: str) -> Iterator[float]:
-    digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
-    while True:
-        yield from (byte / 255 for byte in digest)
-        digest = hashlib.sha256(digest).digest()
-
-
-def _lights(key: str) -> list[tuple[float, float, float, tuple[float, float, float]]]:
-    numbers = _numbers(key)
-    hue = next(numbers)
-    lights = []
-    for turn in (0.0, 0.05, 0.11, 0.2, 0.9):
-        colour = colorsys.hsv_to_rgb((hue + turn) % 1, 0.7 + 0.3 * next(numbers), 0.45 + 0.55 * next(numbers))
-        lights.append((next(numbers), next(numbers), 0.14 + 0.16 * next(numbers), colour))
-    return lights
-
-
 def colour_field(size: tuple[int, int], key: str) -> Image.Image:
-    """Return a smooth field of coloured lights, the same for the same key."""
-    lights = _lights(key)
-    rows = max(2, round(MESH * size[1] / size[0]))
-    mesh = Image.new("RGB", (MESH, rows))
-    mesh.putdata([_mix(lights, x / MESH, y / rows) for y in range(rows) for x in range(MESH)])
-    return mesh.resize(size, Image.Resampling.BICUBIC)
-
-
-def _mix(lights: list[tuple[float, float, float, tuple[float, float, float]]], x: float, y: float) -> tuple[int, ...]:
-    weights = [math.exp(-((x - lx) ** 2 + (y - ly) ** 2) / (2 * spread * spread)) for lx, ly, spread, _ in lights]
-    total = sum(weights) or 1.0
-    return tuple(
-        round(255 * sum(w * light[3][channel] for w, light in zip(weights, lights, strict=True)) / total)
-        for channel in range(3)
+    """Return a smooth field of three colours, the same for the same key."""
+    hue, left, top, *_ = hashlib.sha256(key.encode("utf-8", "replace")).digest()
+    dark, middle, bright = (
+        tuple(round(255 * part) for part in colorsys.hsv_to_rgb((hue / 256 + turn) % 1, 0.75, value))
+        for turn, value in ((0.0, 0.3), (0.08, 0.65), (0.2, 0.95))
     )
+    window = (left // 2, top // 2, left // 2 + 128, top // 2 + 128)
+    field = Image.radial_gradient("L").crop(window).resize(size, Image.Resampling.BICUBIC)
+    return ImageOps.colorize(field, dark, bright, mid=middle)
 
 
 def backdrop(size: tuple[int, int], key: str, reference: Path | None) -> Image.Image:

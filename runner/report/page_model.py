@@ -94,11 +94,11 @@ def _axis(key: str, column: Sequence[object]) -> tuple[dict[str, Any], list[int 
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_plain)
-
-
-def _plain(value: Any) -> object:  # Any: what a config may hold
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else str(value)
+    return json.dumps(
+        value,
+        ensure_ascii=False,
+        default=lambda held: held.model_dump(mode="json") if isinstance(held, BaseModel) else str(held),
+    )
 
 
 def _shown(value: object, text: str, others: Sequence[object]) -> object:
@@ -222,18 +222,15 @@ class PageState:
         result, owner = self._results[position], self._page_model.owners[position]
         busy = owner in self._busy
         place = self._page_model.place(position)
-        resume = None if busy else self._resume_command(position, result, owner)
+        over_budget = result.error is not None and result.error.type == "BudgetError"
+        resume = self._commands[owner] if over_budget else None
+        resume = resume or resume_command_for([result], self._page_model.resumed_by(position))
         where = self._page_model.where(position)
         sweep = self._page_model.sweeps[owner].directory
         inside = functools.partial(embedding.take, sweep, where) if embedding else None
         # A run that was not started may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
-        return cell(place, result, busy=busy, resume=resume, repeatable=begun, inside=inside)
-
-    def _resume_command(self, position: int, result: Result, owner: int) -> str | None:
-        if result.error is not None and result.error.type == "BudgetError" and self._commands[owner]:
-            return self._commands[owner]
-        return resume_command_for([result], self._page_model.resumed_by(position))
+        return cell(place, result, busy=busy, resume=None if busy else resume, repeatable=begun, inside=inside)
 
     def _command(self, number: int, sweep: RunGroup) -> str | None:
         """Return the command that resumes a sweep; None if nothing is left, or if no command resumes all its runs."""
