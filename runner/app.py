@@ -116,10 +116,10 @@ def _single(app: App, config: Config) -> int:
 
 def _sweep(app: App, *more: str) -> int:
     from runner.compose.app import composing
-    from runner.display import print_problems
+    from runner.display.output import print_problems
     from runner.report.live_page import whole_pages
     from runner.sweep.job_return import exit_code
-    from runner.tracking import whole_tracking
+    from runner.tracking.tracker import whole_tracking
 
     # Tracking is outermost: nothing that a user has or sees waits for somebody's server.
     with composing(app, app.overrides, sweep=True), whole_tracking(), whole_pages(print_problems):
@@ -128,7 +128,7 @@ def _sweep(app: App, *more: str) -> int:
 
 
 def _complain(error: RunnerError) -> int:
-    from runner.display import print_error
+    from runner.display.output import print_error
 
     with suppress(OSError):  # where nobody hears, the code is what is left to say
         print_error(error)

@@ -28,7 +28,9 @@ from runner.app import run
 from runner.compose.app import initialize
 from runner.compose.loader import GuardedLoader
 from runner.compose.plan import Planner
-from runner.config import Problem, RunConfig, load
+from runner.config.loading import load
+from runner.config.problem import Problem
+from runner.config.run import RunConfig
 from runner.config.shipped import directory
 from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings

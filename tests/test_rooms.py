@@ -8,7 +8,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "runner"
 ORDER = (
-    *("lazy", "errors", "text_file", "shell", "child", "emulator", "config", "artifacts", "providers", "engine"),
+    *("errors", "text_file", "shell", "child", "emulator", "config", "artifacts", "providers", "engine"),
     *("ledger", "results", "display", "api", "compose", "report", "tracking", "doctor", "sweep", "cli", "commands"),
     "app",
 )

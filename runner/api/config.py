@@ -22,11 +22,11 @@ from pydantic import (
     model_validator,
 )
 
-from runner.config import CompatibleConfig, EmulatorConfig, ModelConfig, ProviderConfig
 from runner.config.dialect import EXTENSIONS
 from runner.config.frozen import Frozen, Seconds
-from runner.config.model import Validation
+from runner.config.model import ModelConfig, Validation
 from runner.config.problem import did_you_mean, from_validation_error
+from runner.config.provider import CompatibleConfig, EmulatorConfig, ProviderConfig
 from runner.config.shipped import names, option
 from runner.errors import ConfigError
 from runner.providers.endpoint import OPENAI_HOST

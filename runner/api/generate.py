@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runner.artifacts.result import Result, RunStatus
-from runner.engine import Session
 from runner.engine.scheduler import gives_way
+from runner.engine.session import Session
 from runner.errors import RunnerError
 
 from .chain import along, along_async

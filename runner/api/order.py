@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runner.config import Problem, ProviderConfig, RequestConfig, RunConfig, check
-from runner.config.capability import check_kept
-from runner.config.problem import from_validation_error
-from runner.config.run import Fallback, check_choices
+from runner.config.capability import check, check_kept
+from runner.config.problem import Problem, from_validation_error
+from runner.config.provider import ProviderConfig
+from runner.config.request import RequestConfig
+from runner.config.run import Fallback, RunConfig, check_choices
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.base import Provider

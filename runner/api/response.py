@@ -21,7 +21,7 @@ from pydantic import (
 
 from runner.artifacts.result import Artifact, Attempt, Cost, Result, RunStatus
 from runner.config.frozen import Frozen
-from runner.engine import Run
+from runner.engine.run import Run
 from runner.errors import RunnerError
 
 from .media import Folder, Media, MediaType, as_json, copy, write

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field, model_validator
 
 import runner
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 
 SCHEMA_VERSION: Literal[1] = 1
 

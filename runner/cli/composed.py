@@ -8,8 +8,8 @@ from pathlib import Path
 from runner.compose.app import composing, opened, parse
 from runner.compose.examination import validated
 from runner.compose.guards import refuse_broken_prompts
-from runner.config import RunConfig
-from runner.display import print_problems
+from runner.config.run import RunConfig
+from runner.display.output import print_problems
 from runner.errors import ConfigError
 
 from .slips import refuse_slips

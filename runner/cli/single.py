@@ -13,18 +13,19 @@ from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
 from runner.compose.plan import new_run
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
-from runner.config import Problem, RunConfig
-from runner.display import print_problems
+from runner.config.problem import Problem
+from runner.config.run import RunConfig
+from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import entered, fingerprint, reconcile, recording
 from runner.shell import shown
 from runner.sweep.consent import agree, agree_to_new, agree_to_prompts, payable
 from runner.sweep.external_launcher import unkept
-from runner.tracking import Tracking
+from runner.tracking.tracker import Tracking
 
 if TYPE_CHECKING:
-    from runner.engine import Outcome
+    from runner.engine.run import Outcome
 
 
 def run_composed(app: App, config: Config) -> int:

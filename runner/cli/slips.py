@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runner.compose.guards import PROMPT_KEYS, ends_prompt, printed_as_it_is, quoted, refuse_in_arguments
-from runner.config import did_you_mean
+from runner.config.problem import did_you_mean
 from runner.config.shipped import Group, names
 from runner.errors import ConfigError
 from runner.shell import word as shell_word
@@ -171,6 +171,6 @@ def _is_key(word: str) -> bool:
 
 
 def _keys() -> list[str]:
-    from runner.config import known_keys  # help needs no models
+    from runner.config.loading import known_keys  # help needs no models
 
     return known_keys({}, "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from runner.artifacts.result_file import NAME
-from runner.config import did_you_mean
+from runner.config.problem import did_you_mean
 from runner.errors import ConfigError
 from runner.shell import command
 

@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.config import RunConfig, dialect_of
+from runner.config.provider import dialect_of
+from runner.config.run import RunConfig
 from runner.errors import ConfigError
 
 from .catalog import Parser
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _check(config: RunConfig, options: argparse.Namespace) -> None:
-    from runner.display import print_problems
+    from runner.display.output import print_problems
     from runner.providers.preflight import check_endpoint
 
     problems = check_endpoint(config.provider, os.environ)

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 
 from .catalog import Parser
 
 if TYPE_CHECKING:
-    from runner.doctor import Check
+    from runner.doctor.check import Check
 
 _SHOWN = {"ok": "ok", "warn": "warn", "fail": "FAIL", "skip": "skip"}
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 async def _examined(config: RunConfig, directory: Path, *, quiet: bool) -> list[Check]:
-    from runner.doctor import examine
+    from runner.doctor.examination import examine
 
     checks = []
     async for check in examine(config, directory=directory):

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import RunStatus
-from runner.config import Estimate
-from runner.display import clean, print_error, tolerate_broken_pipe
+from runner.config.price import Estimate
+from runner.display.line import clean
+from runner.display.output import print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
 from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, find_ledgers, summary
 from runner.sweep.external_launcher import not_started

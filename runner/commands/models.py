@@ -9,8 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from runner.config import ModelConfig, VideoModel
-from runner.config.model import Offer
+from runner.config.model import ModelConfig, Offer, VideoModel
 from runner.config.shipped import names, option
 
 from .catalog import Parser

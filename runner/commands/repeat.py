@@ -13,7 +13,9 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.cli.slips import refuse_slips
 from runner.compose.guards import refuse_broken_prompts
 from runner.compose.preflight import Finding, PreflightError
-from runner.config import ModelConfig, RunConfig, load
+from runner.config.loading import load
+from runner.config.model import ModelConfig
+from runner.config.run import RunConfig
 from runner.config.shipped import option
 from runner.errors import ConfigError
 from runner.shell import command

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.display import clean, print_error, tolerate_broken_pipe
+from runner.display.line import clean
+from runner.display.output import print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
 
 from .catalog import Parser, refuse_file

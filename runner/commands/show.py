@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> int:
     refuse_file(parsed.dir, "show")
     if not parsed.dir.is_dir():
         raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
-    from runner.display import print_closing, print_error, tolerate_broken_pipe
+    from runner.display.closing import print_closing
+    from runner.display.output import print_error, tolerate_broken_pipe
     from runner.results.files import finite
     from runner.results.reading import sweep_at
     from runner.sweep.external_launcher import NotStartedError, not_started

@@ -36,7 +36,7 @@ from .guards import refuse_in_config
 from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files, typed_lines
 
 if TYPE_CHECKING:
-    from runner.config import RunConfig
+    from runner.config.run import RunConfig
     from runner.engine.run import Run
 
 _ALPHABET = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -77,7 +77,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _no_flag(flag: str) -> ConfigError:
     """Return the error for a flag that there is not; a key of the config is typed without its hyphens."""
-    from runner.config import known_keys
+    from runner.config.loading import known_keys
 
     name, _, value = flag.lstrip("-").partition("=")
     key = name.replace("-", "_")

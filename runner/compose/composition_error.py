@@ -15,8 +15,8 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.config import Problem, did_you_mean, known_keys
-from runner.config.loading import kinds_of
+from runner.config.loading import kinds_of, known_keys
+from runner.config.problem import Problem, did_you_mean
 from runner.config.shipped import directory
 from runner.errors import ConfigError, RunnerError
 from runner.shell import line, word

@@ -17,8 +17,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from runner.artifacts.result_file import NAME
-from runner.config import Problem, RunConfig, load, shipped, without_own_keys
+from runner.config import shipped
 from runner.config.capability import check_kept
+from runner.config.loading import load, without_own_keys
+from runner.config.problem import Problem
+from runner.config.run import RunConfig
 from runner.config.shipped import Group
 from runner.errors import ConfigError
 

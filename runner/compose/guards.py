@@ -13,7 +13,7 @@ from runner.errors import ConfigError, SecretError
 from runner.shell import line, word
 
 if TYPE_CHECKING:
-    from runner.config import Problem
+    from runner.config.problem import Problem
 
 
 _NAME = re.compile(
@@ -233,7 +233,7 @@ def ends_prompt(word: str) -> bool:
 
 def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
     """Return why a prompt among the overrides would not be sent, if so: the composed request takes it from a file."""
-    from runner.config import Problem
+    from runner.config.problem import Problem
 
     file = request.get("prompt_file") if isinstance(request, Mapping) else None
     if file is None or not any(each.lstrip("+").startswith("request.prompt=") for each in overrides):

@@ -20,7 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
-from runner.config import Problem, RunConfig
+from runner.config.problem import Problem
+from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import fingerprint

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result_file import NAME, read_result
-from runner.config import Problem, ProviderConfig, RunConfig, check
-from runner.config.problem import ranges
-from runner.config.run import check_choices, missing_packages
+from runner.config.capability import check
+from runner.config.problem import Problem, ranges
+from runner.config.provider import ProviderConfig
+from runner.config.run import RunConfig, check_choices, missing_packages
 from runner.errors import ConfigError
 from runner.shell import command
 

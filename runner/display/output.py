@@ -17,7 +17,7 @@ from runner.errors import DiskError, RunnerError
 from .line import clean, in_ascii
 
 if TYPE_CHECKING:
-    from runner.config import Problem
+    from runner.config.problem import Problem
 
 _GONE = frozenset({errno.EBADF, errno.EPIPE})
 _FULL = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})

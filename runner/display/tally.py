@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Estimate
+from runner.config.price import Estimate
 from runner.engine.run import Event, Run
 
 from .line import roughly

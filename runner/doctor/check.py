@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from runner.config import Problem
+from runner.config.problem import Problem
 from runner.errors import RunnerError
 
 Status = Literal["ok", "warn", "fail", "skip"]

@@ -13,8 +13,10 @@ from tempfile import TemporaryDirectory
 from runner.artifacts.atomic import MIN_FREE_BYTES
 from runner.artifacts.probe import probe
 from runner.compose.preflight import writable
-from runner.config import Problem, ProviderConfig, RunConfig
-from runner.config import check as check_config
+from runner.config.capability import check as check_config
+from runner.config.problem import Problem
+from runner.config.provider import ProviderConfig
+from runner.config.run import RunConfig
 from runner.errors import AuthenticationError, ConfigError, RunnerError
 from runner.providers.base import Provider
 from runner.providers.body import check_body

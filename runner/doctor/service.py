@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from runner.config import RunConfig, dialect_of, did_you_mean
+from runner.config.problem import did_you_mean
+from runner.config.provider import dialect_of
+from runner.config.run import RunConfig
 from runner.config.shipped import names
 from runner.errors import AuthenticationError
 from runner.providers.allowance import server_time

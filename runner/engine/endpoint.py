@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from runner.config import ProviderConfig, dialect_of
+from runner.config.provider import ProviderConfig, dialect_of
 from runner.errors import (
     AuthenticationError,
     ConfigError,

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from runner.config import ProviderConfig
+from runner.config.provider import ProviderConfig
 from runner.providers.base import Provider
 
 from .budget_tracker import BudgetTracker

@@ -11,7 +11,9 @@ from runner.artifacts.download import Stored, decode, found, intact, keep_text, 
 from runner.artifacts.picture import NAME as THUMBNAIL
 from runner.artifacts.picture import Picture, examine, guessed_extension
 from runner.artifacts.result import Artifact, Pending, RunStatus
-from runner.config import ImageRequest, RunConfig, actual_cost
+from runner.config.price import actual_cost
+from runner.config.request import ImageRequest
+from runner.config.run import RunConfig
 from runner.errors import ArtifactError, DiskError, ExpiredError, IncompleteAnswerError, RunnerError
 from runner.providers.base import GeneratedImage, ImageBatch
 from runner.providers.images import MOST_EXTRA

@@ -11,7 +11,7 @@ from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, decode, keep_text
 from runner.artifacts.picture import NAME, Picture, Thumbnail, examine, write_thumbnail
 from runner.artifacts.result import Artifact
-from runner.config import ImageRequest
+from runner.config.request import ImageRequest
 from runner.errors import ArtifactError, DiskError
 from runner.providers.base import OnPartial, PartialImage
 

@@ -10,7 +10,8 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from runner.artifacts.atomic import require_space
 from runner.artifacts.result import Attempt, RunStatus
-from runner.config import ImageRequest, RunConfig
+from runner.config.request import ImageRequest
+from runner.config.run import RunConfig
 from runner.errors import (
     AuthenticationError,
     DiskError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from runner.artifacts.result import Absence, Result
-from runner.config import VideoRequest
+from runner.config.request import VideoRequest
 from runner.errors import (
     ExpiredError,
     JobNotFoundError,

@@ -9,7 +9,9 @@ from runner.artifacts.atomic import discard, write_bytes
 from runner.artifacts.download import download
 from runner.artifacts.input_image import MAX_INPUT_BYTES, Way, as_sent
 from runner.artifacts.result import Result, RunStatus
-from runner.config import ImageRequest, RunConfig, VideoRequest, dialect_of
+from runner.config.provider import dialect_of
+from runner.config.request import ImageRequest, VideoRequest
+from runner.config.run import RunConfig
 from runner.errors import ArtifactError, ConfigError, DiskError, RunnerError
 from runner.providers.body import MASKS, check_fit, check_images, frame_size
 from runner.providers.reference import Address, named, read

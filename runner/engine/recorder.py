@@ -14,7 +14,8 @@ from typing import TypeVar
 
 from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, Usage, environment
-from runner.config import RunConfig, expected_price, reserved
+from runner.config.price import expected_price, reserved
+from runner.config.run import RunConfig
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
 

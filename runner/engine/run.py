@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.errors import BudgetError, ConfigError, DiskError, RunnerError
 
 

@@ -8,7 +8,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from runner.artifacts.result import RunStatus
-from runner.config import ProviderConfig, RunConfig, VideoRequest
+from runner.config.provider import ProviderConfig
+from runner.config.request import VideoRequest
+from runner.config.run import RunConfig
 from runner.errors import (
     ArtifactError,
     AuthenticationError,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
-from runner.config import VideoRequest
+from runner.config.request import VideoRequest
 from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job
 from runner.providers.job import backend_id

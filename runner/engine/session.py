@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from runner.artifacts.result import Result
-from runner.config import ProviderConfig
+from runner.config.provider import ProviderConfig
 from runner.errors import RunnerError
 from runner.providers.base import Provider
 

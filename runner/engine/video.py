@@ -11,8 +11,8 @@ from runner.artifacts.download import Stored, found, intact, unwrapped
 from runner.artifacts.picture import examine
 from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
-from runner.config import VideoRequest
 from runner.config.price import job_cost
+from runner.config.request import VideoRequest
 from runner.errors import (
     ArtifactError,
     ContentModerationError,

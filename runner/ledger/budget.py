@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.artifacts.result import Result
-from runner.config import Budget, Estimate, RunConfig
-from runner.config.price import MARGIN, expected_price, reserved
+from runner.config.price import MARGIN, Estimate, expected_price, reserved
 from runner.config.problem import ranges
-from runner.config.run import passes
+from runner.config.run import Budget, RunConfig, passes
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError
 

@@ -18,7 +18,7 @@ from pydantic_core import from_json
 
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.result import Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.shell import command, shown

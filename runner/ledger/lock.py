@@ -20,7 +20,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from runner.artifacts.atomic import disk_errors
-from runner.config import Problem
+from runner.config.problem import Problem
 from runner.errors import ConfigError
 from runner.shell import command
 
@@ -195,7 +195,7 @@ class _Lock:
 
 
 def _warn(directory: Path, error: OSError) -> None:
-    from runner.display import print_problems  # which reads ledgers
+    from runner.display.output import print_problems  # which reads ledgers
 
     message = f"the disk of {directory} has no locks ({error.strerror}): other machines are not kept out"
     hint = "hydra.sweep.dir or hydra.run.dir on another disk is safe; else resume it on one machine only"

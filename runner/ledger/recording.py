@@ -17,8 +17,8 @@ from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of, write_result
-from runner.config import Problem, RunConfig
-from runner.config.problem import ranges
+from runner.config.problem import Problem, ranges
+from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record

@@ -13,7 +13,11 @@ from typing import Any
 
 from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact, Result, RunStatus
-from runner.config import Problem, ProviderConfig, RunConfig, VideoRequest, estimate
+from runner.config.price import estimate
+from runner.config.problem import Problem
+from runner.config.provider import ProviderConfig
+from runner.config.request import VideoRequest
+from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.body import build

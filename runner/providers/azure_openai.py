@@ -9,7 +9,7 @@ import httpx2
 from openai import AsyncAzureOpenAI
 from openai.resources.images import AsyncImages
 
-from runner.config import AzureOpenAIConfig
+from runner.config.provider import AzureOpenAIConfig
 
 from .client import PLACEHOLDER, without_ambient_headers
 from .endpoint import resolve

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.errors import RunnerError
 
 Variant = Literal["video", "thumbnail", "spritesheet"]

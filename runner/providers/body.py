@@ -8,10 +8,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from runner.artifacts.input_image import Look
-from runner.config import Dialect, ImageRequest, Problem, RunConfig, VideoModel, VideoRequest, dialect_of, sent_size
 from runner.config.capability import IMAGE_FIELDS, check_source
-from runner.config.dialect import EXTENSIONS
-from runner.config.run import video_seconds, video_size
+from runner.config.dialect import EXTENSIONS, Dialect
+from runner.config.model import VideoModel
+from runner.config.problem import Problem
+from runner.config.provider import dialect_of
+from runner.config.request import ImageRequest, VideoRequest
+from runner.config.run import RunConfig, sent_size, video_seconds, video_size
 from runner.errors import ConfigError
 
 from . import reference

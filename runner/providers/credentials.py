@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 from pydantic import SecretStr
 
-from runner.config import (
+from runner.config.provider import (
     AzureOpenAIConfig,
     CompatibleConfig,
     EmulatorConfig,

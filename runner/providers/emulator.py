@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import httpx2
 
-from runner.config import EmulatorConfig
+from runner.config.provider import EmulatorConfig
 
 from .emulator_process import start, wait
 from .sdk import SDKProvider

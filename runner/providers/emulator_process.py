@@ -11,8 +11,8 @@ import os
 import threading
 from pathlib import Path
 
-from runner.config import EmulatorConfig
 from runner.config.dialect import DialectName
+from runner.config.provider import EmulatorConfig
 from runner.emulator import EmulatorProcess, EmulatorSettings, EmulatorStartError
 from runner.errors import ConfigError, DiskError
 

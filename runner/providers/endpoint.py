@@ -12,7 +12,8 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
+from runner.config.problem import Problem
+from runner.config.provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
 from runner.errors import ConfigError
 
 OPENAI_URL = "https://api.openai.com/v1"

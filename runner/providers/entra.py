@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
-from runner.config import AzureOpenAIConfig, Problem
+from runner.config.problem import Problem
+from runner.config.provider import AzureOpenAIConfig
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
 
 from .credentials import ENTRA_SOURCE, Header

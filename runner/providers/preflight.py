@@ -9,8 +9,15 @@ import time
 from collections.abc import Iterator, Mapping
 from urllib.parse import SplitResult, parse_qsl
 
-from runner.config import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, Problem, ProviderConfig
-from runner.config.provider import value_problem
+from runner.config.problem import Problem
+from runner.config.provider import (
+    AzureOpenAIConfig,
+    CompatibleConfig,
+    EmulatorConfig,
+    OpenAIConfig,
+    ProviderConfig,
+    value_problem,
+)
 
 from .credentials import EnvironmentCredential, Keyed, cleaned, find, is_token, variables
 from .endpoint import (

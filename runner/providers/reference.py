@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from runner.artifacts.input_image import Look, look
 from runner.artifacts.result_file import read_result
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.errors import ConfigError
 
 from . import endpoint

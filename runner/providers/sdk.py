@@ -17,7 +17,9 @@ from openai import RequestOptions, omit
 from openai.resources.images import AsyncImages
 from openai.resources.videos import AsyncVideos
 
-from runner.config import Dialect, ProviderConfig, RunConfig, dialect_of
+from runner.config.dialect import Dialect
+from runner.config.provider import ProviderConfig, dialect_of
+from runner.config.run import RunConfig
 from runner.errors import (
     BadRequestError,
     ConfigError,

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from runner.artifacts.redaction import redacted
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 
 Leaves = dict[str, Any]
 """Dotted key to JSON. Any: JSON."""

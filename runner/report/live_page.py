@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Problem
+from runner.config.problem import Problem
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.ledger.budget import counted

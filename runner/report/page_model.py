@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
-from runner.config import Budget, RunConfig
+from runner.config.run import Budget, RunConfig
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup
 from runner.results.totals import group_of, totals

@@ -15,7 +15,7 @@ from typing import Any
 
 from runner.artifacts.atomic import discard, write_bytes, write_pieces
 from runner.artifacts.result import Result
-from runner.config import Problem
+from runner.config.problem import Problem
 
 from .varying import varying
 

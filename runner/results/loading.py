@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.errors import ConfigError
 from runner.results.varying import varying
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Budget, Estimate, reserved
+from runner.config.price import Estimate, reserved
+from runner.config.run import Budget
 from runner.shell import command
 
 _FREE = "emulator"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 
 _SECTIONS = ("provider", "model", "request")
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result import RunStatus
-from runner.config import Budget, Estimate, Price, Problem, RunConfig, expected_price
-from runner.config.price import MARGIN
+from runner.config.price import MARGIN, Estimate, Price, expected_price
+from runner.config.problem import Problem
 from runner.config.request import prompts_in
-from runner.config.run import passes
-from runner.display import clean, print_problems
+from runner.config.run import Budget, RunConfig, passes
+from runner.display.line import clean
+from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger import Ledger, LedgerIndex, Reuse

@@ -15,8 +15,12 @@ from typing import TYPE_CHECKING, Self
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
-from runner.config import ProviderConfig, RunConfig
-from runner.display import clean, observing, print_closing, print_error, print_problems, tolerate_broken_pipe
+from runner.config.provider import ProviderConfig
+from runner.config.run import RunConfig
+from runner.display.closing import print_closing
+from runner.display.line import clean
+from runner.display.output import print_error, print_problems, tolerate_broken_pipe
+from runner.display.plain import observing
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
@@ -31,9 +35,9 @@ from runner.results.money import under
 from .job_return import failure_of
 
 if TYPE_CHECKING:
-    from runner.engine import Outcome
     from runner.engine.budget_tracker import BudgetTracker
     from runner.engine.matching import OtherRuns
+    from runner.engine.run import Outcome
 
 
 NAME = "runner.log"
@@ -233,7 +237,7 @@ def _urgency(run: Run) -> tuple[bool, float, int]:
 
 def _whole(runs: Sequence[Run], done: Mapping[int, Result], left: Sequence[Run], outcome: Outcome | None) -> Outcome:
     """Return the outcome of all runs, in their order: of those done before, now, and of those that were not begun."""
-    from runner.engine import Outcome
+    from runner.engine.run import Outcome
 
     whole = outcome or Outcome()
     now = time.time()
@@ -276,7 +280,8 @@ class _Engine:
         What ends submitting for all ends the batches. What ends it at one endpoint leaves the later runs there planned,
         as it does within a batch; those elsewhere go on.
         """
-        from runner.engine import Outcome, run_all  # the SDK behind it takes longer to import than most errors to find
+        from runner.engine.execution import run_all  # the SDK behind it takes longer to import than most errors to find
+        from runner.engine.run import Outcome  # the SDK behind it takes longer to import than most errors to find
 
         total = Outcome()
         fail_fast = any(run.config.fail_fast for run in runs)

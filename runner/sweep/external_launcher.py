@@ -9,7 +9,8 @@ from pathlib import Path
 
 from runner.artifacts.atomic import write_text
 from runner.artifacts.result_file import NAME as RESULT
-from runner.config import Budget, Problem
+from runner.config.problem import Problem
+from runner.config.run import Budget
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import has_ledger
 from runner.ledger.ledger import NAME as LEDGER

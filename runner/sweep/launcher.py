@@ -19,14 +19,14 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from runner.artifacts.result import Result, RunStatus
 from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
-from runner.config import Problem
-from runner.display import print_problems
+from runner.config.problem import Problem
+from runner.display.output import print_problems
 from runner.engine.run import Event, Observer, Run
 from runner.errors import RunnerError
 from runner.ledger import NOTHING, entered, reconcile, recording
 from runner.ledger.budget import spent
 from runner.results.varying import varying
-from runner.tracking import sweep_tracking
+from runner.tracking.tracker import sweep_tracking
 
 from .consent import agree, agree_to_prompts, payable, print_dry_run
 from .execution import execute

@@ -16,8 +16,10 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.result_file import read_result
 from runner.compose.documents import read_saved
-from runner.config import Problem, RunConfig, load
-from runner.display import print_problems
+from runner.config.loading import load
+from runner.config.problem import Problem
+from runner.config.run import RunConfig
+from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.ledger import Ledger, LedgerIndex, fingerprint, has_ledger

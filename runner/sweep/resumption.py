@@ -11,10 +11,12 @@ from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME, read_result
 from runner.compose.documents import Documents
 from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
-from runner.config import Estimate, Problem, RunConfig, VideoRequest, load
-from runner.config.problem import ranges
-from runner.config.request import RequestConfig
-from runner.display import print_error, print_problems
+from runner.config.loading import load
+from runner.config.price import Estimate
+from runner.config.problem import Problem, ranges
+from runner.config.request import RequestConfig, VideoRequest
+from runner.config.run import RunConfig
+from runner.display.output import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger import (
@@ -38,7 +40,7 @@ from runner.ledger.budget import spent
 from runner.ledger.recording import leads_elsewhere, linked_files, same_work
 from runner.providers.job import backend_id, is_id
 from runner.shell import command, shown
-from runner.tracking import Tracking
+from runner.tracking.tracker import Tracking
 
 from .consent import PlannedCost, agree_to_rest, payers, print_dry_run
 from .execution import execute

@@ -18,8 +18,10 @@ from runner.artifacts.atomic import disk_errors
 from runner.compose.composition_error import problem_of
 from runner.compose.plan import Planner, points
 from runner.compose.preflight import Finding, PreflightError, preflight
-from runner.config import Problem, RunConfig
-from runner.display import print_closing, print_error, print_problems
+from runner.config.problem import Problem
+from runner.config.run import RunConfig
+from runner.display.closing import print_closing
+from runner.display.output import print_error, print_problems
 from runner.engine.run import Run
 from runner.report.live_page import keep_page
 from runner.results.files import write_results

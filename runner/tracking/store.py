@@ -14,8 +14,7 @@ from typing import Any, NamedTuple, Protocol
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME as RESULT
-from runner.config import RunConfig
-from runner.config.run import Files
+from runner.config.run import Files, RunConfig
 from runner.report.config_diff import HOW, ConfigDiff
 from runner.results.totals import group_of, totals
 

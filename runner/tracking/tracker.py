@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Self
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Problem
+from runner.config.problem import Problem
 from runner.config.run import MlflowTracking, NoTracking, WandbTracking
-from runner.display import clean, print_problems
-from runner.display.output import say
+from runner.display.line import clean
+from runner.display.output import print_problems, say
 from runner.engine.run import Event, Observer, Run
 from runner.shell import command
 

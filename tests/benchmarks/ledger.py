@@ -19,7 +19,8 @@ from table import goal, heading, spread
 
 from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
-from runner.config import RunConfig, load
+from runner.config.loading import load
+from runner.config.run import RunConfig
 from runner.config.shipped import directory
 from runner.engine.recorder import planned
 from runner.engine.run import Run

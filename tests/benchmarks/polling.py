@@ -25,7 +25,10 @@ from typing import Any
 
 from table import goal, heading, ratio, spread
 
-from runner.config import OpenAIConfig, RunConfig, VideoModel, VideoRequest
+from runner.config.model import VideoModel
+from runner.config.provider import OpenAIConfig
+from runner.config.request import VideoRequest
+from runner.config.run import RunConfig
 from runner.config.shipped import option
 from runner.emulator import EmulatorProcess, EmulatorSettings
 from runner.emulator.job import EmulatedJob

@@ -13,7 +13,7 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.ledger import Ledger, fingerprint, recording

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from runner.compose.guards import quoted, refuse_broken_prompts
-from runner.display import print_error
+from runner.display.output import print_error
 from runner.errors import ConfigError
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import Budget
-from runner.config.run import passes
+from runner.config.run import Budget, passes
 
 EMULATED = ("provider=emulator",)
 PAID = ("provider=openai", "provider.retired_models=off")

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from runner.config import check
+from runner.config.capability import check
 
 TODAY = dt.date(2026, 11, 23)
 

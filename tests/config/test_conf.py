@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.config import VideoRequest, check
+from runner.config.capability import check
+from runner.config.request import VideoRequest
 from runner.config.shipped import directory
 
 CONF = directory()

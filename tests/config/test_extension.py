@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import check
+from runner.config.capability import check
 from runner.config.dialect import DIALECTS, EXTENSIONS
 from runner.config.request import VideoSampling
 

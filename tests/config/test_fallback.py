@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import check, load
+from runner.config.capability import check
+from runner.config.loading import load
 from runner.config.run import check_choices
 from runner.config.shipped import directory, names, option
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from runner.config import ImageRequest, RunConfig, VideoRequest
-from runner.config.request import VideoSampling
+from runner.config.request import ImageRequest, VideoRequest, VideoSampling
+from runner.config.run import RunConfig
 
 
 def messages(problems) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import check, estimate
-from runner.config.capability import check_kept
-from runner.config.price import job_cost
+from runner.config.capability import check, check_kept
+from runner.config.price import estimate, job_cost
 
 SOURCE = "request.video=video_1"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from runner.config import Estimate, actual_cost, estimate, expected_price, reserved
+from runner.config.price import Estimate, actual_cost, estimate, expected_price, reserved
 from runner.config.shipped import names
 
 

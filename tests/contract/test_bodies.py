@@ -7,7 +7,7 @@ import asyncio
 import httpx2
 import pytest
 
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.providers.registry import create
 
 PNG = "data:image/png;base64,iVBORw0KGgoAAAAAAAAAAA=="

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.config import RunConfig, check, load
+from runner.config.capability import check
 from runner.config.dialect import DIALECTS
+from runner.config.loading import load
+from runner.config.run import RunConfig
 from runner.emulator.body import ReceivedBody
 from runner.emulator.manner import MANNERS, read_order
 from runner.providers.body import build, check_body, in_dialect

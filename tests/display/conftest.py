@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 

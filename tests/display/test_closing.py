@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Result, RunStatus
-from runner.display import print_closing
+from runner.display.closing import print_closing
 from runner.display.line import width
 from runner.display.table import table
 from runner.engine.run import Run

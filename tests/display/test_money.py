@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
-from runner.display import print_closing
+from runner.display.closing import print_closing
 from runner.results.money import money, resume_command_for
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)

@@ -9,7 +9,7 @@ import pexpect
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.display import observing
+from runner.display.plain import observing
 from runner.engine.run import Event
 
 ASKS = "from runner.display.plain import _choose; print(_choose({!r}))"

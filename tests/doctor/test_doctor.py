@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from azure.identity import CredentialUnavailableError
 
-from runner.config import RunConfig
-from runner.doctor import Check, examine
+from runner.config.run import RunConfig
+from runner.doctor.check import Check
+from runner.doctor.examination import examine
 from runner.providers.registry import create
 
 KEY = "canary-key-0123456789"

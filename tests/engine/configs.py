@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from runner.config import ImageModel, ImageRequest, OpenAIConfig, RunConfig, VideoModel, VideoRequest
+from runner.config.model import ImageModel, VideoModel
+from runner.config.provider import OpenAIConfig
+from runner.config.request import ImageRequest, VideoRequest
+from runner.config.run import RunConfig
 
 _MODEL = {
     "deployment": None,

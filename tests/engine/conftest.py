@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from runner.config import RunConfig
-from runner.engine import Event, Outcome, Run, execute
+from runner.config.run import RunConfig
 from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.execution import execute
 from runner.engine.matching import OtherRuns
+from runner.engine.run import Event, Outcome, Run
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import ResultFiles
 

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.engine import Event
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import Clock
 from runner.engine.endpoint import Endpoint
 from runner.engine.poll import poll
 from runner.engine.recorder import RunRecorder
-from runner.engine.run import Run
+from runner.engine.run import Event, Run
 from runner.engine.store import RecordWriter, ResultFiles, Threads
 from runner.errors import JobNotFoundError, RunnerError
 from runner.providers.base import Job, JobPage, JobStatus

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.errors import RunnerError, UncertainError
 from runner.providers.base import ImageBatch, Job, JobPage, JobStatus, OnPartial, PartialImage
 

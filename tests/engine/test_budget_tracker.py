@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config import Budget, OpenAIConfig
-from runner.config.run import Fallback
-from runner.engine import Outcome
+from runner.config.provider import OpenAIConfig
+from runner.config.run import Budget, Fallback
 from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.run import Outcome
 from runner.errors import (
     BadRequestError,
     BudgetError,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from runner.engine import execute
+from runner.engine.execution import execute
 from runner.engine.store import ResultFiles
 
 from .simulation import SimulatedLoop

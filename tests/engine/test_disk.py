@@ -119,7 +119,8 @@ CHILD = """
     from pathlib import Path
     sys.path.insert(0, {here!r})
     from configs import video_config
-    from runner.engine import Run, run_all
+    from runner.engine.execution import run_all
+    from runner.engine.run import Run
 
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64_000, 64_000))

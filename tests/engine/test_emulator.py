@@ -8,7 +8,7 @@ import pytest
 
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
-from runner.engine import execute, run_all
+from runner.engine.execution import execute, run_all
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.config import OpenAIConfig, reserved
+from runner.config.price import reserved
+from runner.config.provider import OpenAIConfig
 from runner.config.run import Fallback
 from runner.engine.budget_tracker import BudgetTracker
 from runner.errors import (

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from runner.artifacts.result import RunStatus
-from runner.config import CompatibleConfig
+from runner.config.provider import CompatibleConfig
 from runner.errors import ServerError
 from runner.providers.base import GeneratedImage, ImageBatch
 

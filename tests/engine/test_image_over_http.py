@@ -10,7 +10,8 @@ from PIL import Image
 
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
-from runner.engine import Run, run_all
+from runner.engine.execution import run_all
+from runner.engine.run import Run
 
 KEY = "sk-canary-7f3a"
 

@@ -98,7 +98,8 @@ CHILD = """
     from pathlib import Path
     sys.path.insert(0, {here!r})
     from configs import video_config
-    from runner.engine import Run, run_all
+    from runner.engine.execution import run_all
+    from runner.engine.run import Run
 
     runs = []
     for index in range(4):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import CompatibleConfig
-from runner.engine import run_all
+from runner.config.provider import CompatibleConfig
+from runner.engine.execution import run_all
 
 
 @pytest.fixture(autouse=True)

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.engine import execute
 from runner.engine.clock import RealClock
+from runner.engine.execution import execute
 from runner.errors import BadRequestError, QuotaError, RateLimitError
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
-from runner.engine import run_all
+from runner.engine.execution import run_all
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.artifacts.result import Attempt, ErrorRecord
-from runner.config import CompatibleConfig
+from runner.config.provider import CompatibleConfig
 from runner.engine.matching import AROUND, MARGIN, Lost, OtherRuns, lost_request
 from runner.engine.preparation import marked
 from runner.engine.reattachment import assign_jobs

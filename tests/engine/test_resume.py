@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from runner.artifacts.result import ErrorRecord, RunStatus
-from runner.config import OpenAIConfig
+from runner.config.provider import OpenAIConfig
 from runner.config.run import Fallback
-from runner.engine import Run
+from runner.engine.run import Run
 from runner.errors import AuthenticationError, ExpiredError, GenerationFailedError, RateLimitError, UncertainError
 from runner.providers.base import GeneratedImage, ImageBatch, Job, JobStatus
 

@@ -7,7 +7,7 @@ import pytest
 
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
-from runner.config import CompatibleConfig
+from runner.config.provider import CompatibleConfig
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
 from runner.providers.base import Job, JobStatus
 

@@ -14,7 +14,8 @@ from omegaconf import OmegaConf
 from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
 from runner.compose.composer import apply
-from runner.config import RunConfig, load
+from runner.config.loading import load
+from runner.config.run import RunConfig
 from runner.config.shipped import directory
 from runner.engine.recorder import planned
 from runner.engine.run import Run

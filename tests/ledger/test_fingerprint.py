@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from runner.config import RunConfig
 from runner.config.model import VideoModel
+from runner.config.run import RunConfig
 from runner.errors import ConfigError
 from runner.ledger import fingerprint
 

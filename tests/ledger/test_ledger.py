@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runner.artifacts.result import Attempt, ErrorRecord, Pending, Result, RunStatus
-from runner.config import OpenAIConfig, RunConfig
-from runner.config.run import Budget, Fallback
+from runner.config.provider import OpenAIConfig
+from runner.config.run import Budget, Fallback, RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.ledger import Ledger, LedgerError, fingerprint

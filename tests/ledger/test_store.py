@@ -7,7 +7,7 @@ import pytest
 
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.result import Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record

@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.providers.base import Provider
 from runner.providers.registry import create
 

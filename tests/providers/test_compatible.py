@@ -11,7 +11,7 @@ from typing import get_args
 import av
 import pytest
 
-from runner.config import check
+from runner.config.capability import check
 from runner.config.dialect import DIALECTS, DialectName
 from runner.emulator.manner import MANNERS
 from runner.errors import (

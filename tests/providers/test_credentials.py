@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import AzureOpenAIConfig, OpenAIConfig
+from runner.config.provider import AzureOpenAIConfig, OpenAIConfig
 from runner.errors import ConfigError
 from runner.providers.credentials import credential_of
 

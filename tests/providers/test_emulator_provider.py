@@ -5,7 +5,7 @@ import gc
 
 import pytest
 
-from runner.config import EmulatorConfig
+from runner.config.provider import EmulatorConfig
 from runner.errors import ConfigError, DiskError
 from runner.providers.base import JobStatus
 from runner.providers.emulator_process import start

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
+from runner.config.provider import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
 from runner.errors import ConfigError
 from runner.providers.endpoint import EndpointAddress, is_azure, is_loopback, resolve
 

@@ -19,8 +19,9 @@ from azure.core.exceptions import ClientAuthenticationError, ServiceRequestError
 from azure.identity import CredentialUnavailableError
 from PIL import Image
 
-from runner.config import AzureOpenAIConfig, OpenAIConfig
-from runner.engine import Run, execute
+from runner.config.provider import AzureOpenAIConfig, OpenAIConfig
+from runner.engine.execution import execute
+from runner.engine.run import Run
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
 from runner.providers.entra import EntraCredential, entra_credential
 from runner.providers.preflight import check_endpoint
@@ -342,7 +343,7 @@ def test_a_credential_is_for_azure_only(clock):
 
 def in_python(code: str) -> str:
     preamble = (
-        "import sys; from runner.config import AzureOpenAIConfig;"
+        "import sys; from runner.config.provider import AzureOpenAIConfig;"
         "from runner.providers.preflight import check_endpoint; from runner.providers.registry import create;"
         f"config = AzureOpenAIConfig(kind='azure_openai', base_url='{RESOURCE}', auth='entra_id');"
     )

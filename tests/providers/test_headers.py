@@ -6,7 +6,7 @@ import httpx2
 import pytest
 from pydantic import ValidationError
 
-from runner.config import CompatibleConfig, OpenAIConfig
+from runner.config.provider import CompatibleConfig, OpenAIConfig
 from runner.errors import ConfigError, RunnerError
 from runner.providers.base import Job, JobStatus
 from runner.providers.credentials import cleaned, find

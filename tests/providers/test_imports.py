@@ -6,7 +6,8 @@ import sys
 
 def test_importing_and_checking_does_not_pay_for_the_sdk():
     code = (
-        "import sys; from runner.providers import body, preflight, registry; from runner.config import *;"
+        "import sys; from runner.providers import body, preflight, registry;"
+        "from runner.config.provider import OpenAIConfig;"
         "preflight.check_endpoint(OpenAIConfig(kind='openai'), {});"
         "print([name for name in ('openai', 'httpx2', 'runner.emulator') if name in sys.modules])"
     )
@@ -16,7 +17,7 @@ def test_importing_and_checking_does_not_pay_for_the_sdk():
 
 def test_what_starts_the_emulator_does_not_wait_for_the_sdk():
     code = (
-        "import sys; from runner.config import EmulatorConfig\n"
+        "import sys; from runner.config.provider import EmulatorConfig\n"
         "from runner.providers import emulator_process, registry\n"
         "def start(config):\n"
         "    sys.exit(print([name for name in ('openai', 'httpx2') if name in sys.modules]))\n"

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from runner.config import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig, Problem
+from runner.config.problem import Problem
+from runner.config.provider import AzureOpenAIConfig, EmulatorConfig, OpenAIConfig
 from runner.providers.preflight import check_endpoint
 
 RESOURCE = "https://res.openai.azure.com"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.artifacts.result import Artifact, Attempt, Result, RunStatus
-from runner.config import RunConfig
+from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result, RunStatus
-from runner.config import RunConfig
-from runner.config.run import Objective
+from runner.config.run import Objective, RunConfig
 from runner.results.files import CSV, JSONL, PARQUET, write_results
 from runner.results.totals import objective_value
 from runner.sweep.job_return import NotFinishedError, failure_of

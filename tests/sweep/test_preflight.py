@@ -9,8 +9,7 @@ import pytest
 
 from runner.compose.plan import Planner
 from runner.compose.preflight import Finding, PreflightError, lines, preflight
-from runner.config import Problem
-from runner.config.problem import ranges
+from runner.config.problem import Problem, ranges
 
 ENV: dict[str, str] = {}
 
