@@ -18,7 +18,8 @@ from runner.config.run import RunConfig
 from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
-from runner.ledger import entered, fingerprint, reconcile, recording
+from runner.ledger.recording import entered, reconcile, recording
+from runner.ledger.reuse import fingerprint
 from runner.shell import shown
 from runner.sweep.consent import agree, agree_to_new, agree_to_prompts, payable
 from runner.sweep.external_launcher import unkept

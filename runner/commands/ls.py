@@ -13,7 +13,9 @@ from runner.config.price import Estimate
 from runner.display.line import clean
 from runner.display.output import print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
-from runner.ledger import OUTPUTS, Ledger, LedgerError, Summary, find_ledgers, summary
+from runner.ledger.discover import OUTPUTS, find_ledgers
+from runner.ledger.ledger import Ledger, LedgerError
+from runner.ledger.summary import Summary, summary
 from runner.sweep.external_launcher import not_started
 
 from .catalog import Parser, refuse_file

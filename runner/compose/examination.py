@@ -132,7 +132,7 @@ def load_resolved(
 
 def overwritten(run: Run) -> Problem | None:
     """Return why the run must not be written to its directory, which holds another one."""
-    from runner.ledger import LedgerIndex
+    from runner.ledger.discover import LedgerIndex
 
     if run.fingerprint:  # a request that cannot be made is a problem that has been said
         with suppress(ConfigError):  # a ledger that cannot be read says so when consent is asked for

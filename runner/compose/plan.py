@@ -24,7 +24,7 @@ from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
-from runner.ledger import fingerprint
+from runner.ledger.reuse import fingerprint
 
 from .composer import Composed, Composer
 from .composition_error import collected, problem_of

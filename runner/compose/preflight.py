@@ -18,7 +18,7 @@ from runner.shell import command
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
-    from runner.ledger import LedgerIndex
+    from runner.ledger.discover import LedgerIndex
 
     from .plan import Plan
 
@@ -141,7 +141,7 @@ def _body(config: RunConfig) -> list[Problem]:
 
 
 def _places(runs: Sequence[Run]) -> Iterator[Finding]:
-    from runner.ledger import LedgerIndex
+    from runner.ledger.discover import LedgerIndex
 
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}
@@ -190,7 +190,7 @@ def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Prob
 
 def _is_about(directory: Path, work: str) -> bool:
     """Return whether the `result.json` in `directory` tells of the work of this fingerprint."""
-    from runner.ledger import fingerprint
+    from runner.ledger.reuse import fingerprint
 
     with suppress(ConfigError):
         return fingerprint(read_result(directory).config) == work

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from runner.config.dialect import DialectName
 from runner.config.provider import EmulatorConfig
-from runner.emulator import EmulatorProcess, EmulatorSettings, EmulatorStartError
+from runner.emulator.process import EmulatorProcess, EmulatorStartError
+from runner.emulator.settings import EmulatorSettings
 from runner.errors import ConfigError, DiskError
 
 # The address comes through a pipe, which only one thread may read.

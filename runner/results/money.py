@@ -38,8 +38,8 @@ def under(budget: Budget, result: Result) -> Result:
 
 def resume_command_for(results: Sequence[Result], directory: Path) -> str | None:
     """Return the command that brings the runs further, with a budget that is large enough; None if none does."""
-    from runner.ledger import may_pass, resume_command
     from runner.ledger.budget import rounded_up, spent
+    from runner.ledger.summary import may_pass, resume_command
 
     short = [(r.error.code, r) for r in results if r.error is not None and r.error.type == "BudgetError"]
     if not short:

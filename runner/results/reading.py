@@ -13,10 +13,11 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
-from runner.ledger import Ledger, LedgerError, LedgerIndex, find_ledgers, has_ledger
-from runner.ledger.discover import walk
+from runner.ledger.discover import LedgerIndex, find_ledgers, walk
 from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.lock import at_work
+from runner.ledger.recording import has_ledger
 from runner.shell import command, shown
 
 Found = tuple[Path, Result]

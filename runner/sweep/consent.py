@@ -17,9 +17,11 @@ from runner.display.line import clean
 from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
-from runner.ledger import Ledger, LedgerIndex, Reuse
 from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
 from runner.ledger.budget import spent as spent_by
+from runner.ledger.discover import LedgerIndex
+from runner.ledger.ledger import Ledger
+from runner.ledger.reuse import Reuse
 from runner.results.varying import varying
 from runner.shell import word
 

@@ -25,8 +25,11 @@ from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record
 from runner.errors import BudgetError, DiskError, ModelNotFoundError
-from runner.ledger import Ledger, LedgerStore, Reuse, jobs_elsewhere, link
 from runner.ledger.budget import spent
+from runner.ledger.discover import jobs_elsewhere
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import LedgerStore
+from runner.ledger.reuse import Reuse, link
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.results.files import write_results

@@ -12,8 +12,8 @@ from runner.artifacts.result_file import NAME as RESULT
 from runner.config.problem import Problem
 from runner.config.run import Budget
 from runner.errors import ConfigError, RunnerError
-from runner.ledger import has_ledger
 from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.recording import has_ledger
 from runner.shell import command, word
 
 PLANNED = "planned.json"

@@ -23,8 +23,8 @@ from runner.config.problem import Problem
 from runner.display.output import print_problems
 from runner.engine.run import Event, Observer, Run
 from runner.errors import RunnerError
-from runner.ledger import NOTHING, entered, reconcile, recording
 from runner.ledger.budget import spent
+from runner.ledger.recording import NOTHING, entered, reconcile, recording
 from runner.results.varying import varying
 from runner.tracking.tracker import sweep_tracking
 

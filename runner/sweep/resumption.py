@@ -19,25 +19,24 @@ from runner.config.run import RunConfig
 from runner.display.output import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
-from runner.ledger import (
-    CopyError,
-    Ledger,
-    LedgerIndex,
+from runner.ledger.budget import spent
+from runner.ledger.discover import LedgerIndex, find_ledgers
+from runner.ledger.ledger import Ledger, rebuilding
+from runner.ledger.lock import CopyError, keep_copy
+from runner.ledger.recording import (
     Reconciled,
     entered,
-    find_ledgers,
-    fingerprint,
     has_ledger,
-    keep_copy,
-    may_pass,
-    rebuilding,
+    leads_elsewhere,
+    linked_files,
     reconcile,
     recording,
     refuse_unknown,
     resumed_run,
+    same_work,
 )
-from runner.ledger.budget import spent
-from runner.ledger.recording import leads_elsewhere, linked_files, same_work
+from runner.ledger.reuse import fingerprint
+from runner.ledger.summary import may_pass
 from runner.providers.job import backend_id, is_id
 from runner.shell import command, shown
 from runner.tracking.tracker import Tracking

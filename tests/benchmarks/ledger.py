@@ -25,8 +25,8 @@ from runner.config.shipped import directory
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record
-from runner.ledger import Ledger, LedgerStore, recording
-from runner.ledger.recording import entered
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import LedgerStore, entered, recording
 from runner.sweep.execution import already_made
 
 _TOGETHER = 8

@@ -30,8 +30,9 @@ from runner.config.provider import OpenAIConfig
 from runner.config.request import VideoRequest
 from runner.config.run import RunConfig
 from runner.config.shipped import option
-from runner.emulator import EmulatorProcess, EmulatorSettings
 from runner.emulator.job import EmulatedJob
+from runner.emulator.process import EmulatorProcess
+from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import State
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import RealClock

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from runner.emulator import EmulatorProcess, EmulatorSettings
+from runner.emulator.process import EmulatorProcess
+from runner.emulator.settings import EmulatorSettings
 
 
 class Service:

@@ -16,7 +16,9 @@ from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
-from runner.ledger import Ledger, fingerprint, recording
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import recording
+from runner.ledger.reuse import fingerprint
 
 BEGAN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint=None, retryable=True)

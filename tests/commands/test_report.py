@@ -12,7 +12,7 @@ from urllib.parse import unquote
 import pytest
 
 from runner.app import run
-from runner.ledger import recording
+from runner.ledger.recording import recording
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result_file import read_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 
 
 @pytest.fixture

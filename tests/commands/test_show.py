@@ -14,7 +14,8 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result import RunStatus
-from runner.ledger import Ledger, recording
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import recording
 from tests.emulator_thread import EmulatorThread
 
 

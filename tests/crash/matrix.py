@@ -18,7 +18,7 @@ from witness import Moment, Witness
 from zygotes import KILLED, End, Zygotes
 
 from runner.emulator.settings import EmulatorSettings
-from runner.ledger import Ledger, LedgerError
+from runner.ledger.ledger import Ledger, LedgerError
 
 DONE, FAILED, REFUSED, UNFINISHED = 0, 1, 2, 4
 ROUNDS = 4

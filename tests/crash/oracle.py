@@ -16,7 +16,7 @@ import av
 from PIL import Image
 
 from runner.artifacts.result_file import read_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 
 CENT = 0.01
 LEFTOVERS = ("*.part", "*.tmp")

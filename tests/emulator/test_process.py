@@ -11,14 +11,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from runner.emulator import EmulatorProcess, EmulatorSettings, EmulatorStartError
+from runner.emulator.process import EmulatorProcess, EmulatorStartError
+from runner.emulator.settings import EmulatorSettings
 
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from runner.app import run; sys.exit(run(['emulator', *sys.argv[1:]]))"
 PARENT = """
 import sys, time
 from pathlib import Path
-from runner.emulator import EmulatorProcess, EmulatorSettings
+from runner.emulator.process import EmulatorProcess
+from runner.emulator.settings import EmulatorSettings
 emulator = EmulatorProcess(EmulatorSettings(state_file=Path(sys.argv[1]))).start()
 print(emulator.wait_ready(), emulator.pid, flush=True)
 time.sleep(60)
@@ -111,7 +113,7 @@ def test_a_child_that_ended_before_it_was_told_anything_can_be_stopped(settings,
 
 def test_the_parent_imports_nothing_heavy():
     heavy = "('starlette', 'uvicorn', 'av', 'PIL', 'openai')"
-    code = f"import sys, runner.emulator; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, runner.emulator.process; print([name for name in {heavy} if name in sys.modules])"
     with spawn(code) as child:
         assert child.communicate()[0].strip() == "[]"
 

@@ -8,8 +8,9 @@ import threading
 import pytest
 from pydantic import ValidationError
 
-from runner.emulator import EmulatorProcess, EmulatorSettings
 from runner.emulator.clip import SUFFIXES, Clip
+from runner.emulator.process import EmulatorProcess
+from runner.emulator.settings import EmulatorSettings
 from runner.emulator.video import RenderCancelledError, render
 
 PROMPT = "A timelapse of a city skyline from dawn to dusk"

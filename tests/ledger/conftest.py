@@ -19,7 +19,8 @@ from runner.config.run import RunConfig
 from runner.config.shipped import directory
 from runner.engine.recorder import planned
 from runner.engine.run import Run
-from runner.ledger import Ledger, fingerprint
+from runner.ledger.ledger import Ledger
+from runner.ledger.reuse import fingerprint
 
 NOW = 1_795_000_000.0
 

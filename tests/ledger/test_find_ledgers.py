@@ -10,8 +10,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.engine.matching import OtherRuns
-from runner.ledger import find_ledgers, jobs_elsewhere
-from runner.ledger.discover import written_at
+from runner.ledger.discover import find_ledgers, jobs_elsewhere, written_at
 
 LONG_AGO, NOW = 1_700_000_000.0, 1_795_000_000.0
 

@@ -13,7 +13,7 @@ from PIL import Image
 from runner.config.model import VideoModel
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
-from runner.ledger import fingerprint
+from runner.ledger.reuse import fingerprint
 
 AZURE = ("provider=azure_openai", "model.deployment=prod")
 RESOURCE = "provider.base_url=https://clips.openai.azure.com"

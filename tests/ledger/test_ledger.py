@@ -17,8 +17,8 @@ from runner.config.provider import OpenAIConfig
 from runner.config.run import Budget, Fallback, RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
-from runner.ledger import Ledger, LedgerError, fingerprint
-from runner.ledger.ledger import salvaged
+from runner.ledger.ledger import Ledger, LedgerError, salvaged
+from runner.ledger.reuse import fingerprint
 
 NAME = "ledger.sqlite3"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.ledger import LedgerError, LedgerIndex
+from runner.ledger.discover import LedgerIndex
+from runner.ledger.ledger import LedgerError
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 
 from runner.errors import ConfigError, DiskError
-from runner.ledger import LockedError, recording
-from runner.ledger.lock import at_work, locked
+from runner.ledger.lock import LockedError, at_work, locked
+from runner.ledger.recording import recording
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from runner.ledger import recording
+from runner.ledger.recording import recording
 with recording(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(60)

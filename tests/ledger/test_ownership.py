@@ -17,15 +17,16 @@ import pytest
 
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
-from runner.ledger import LockedError, fingerprint, recording
 from runner.ledger import lock as lock_module
 from runner.ledger.ledger import NAME, Ledger, TakenOverError
-from runner.ledger.lock import at_work, locked, this_process
+from runner.ledger.lock import LockedError, at_work, locked, this_process
+from runner.ledger.recording import recording
+from runner.ledger.reuse import fingerprint
 
 HOLDER = """
 import sys, time
 from pathlib import Path
-from runner.ledger import recording
+from runner.ledger.recording import recording
 with recording(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(600)

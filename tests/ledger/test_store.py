@@ -12,7 +12,9 @@ from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record
 from runner.errors import DiskError
-from runner.ledger import Ledger, LedgerStore, fingerprint
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import LedgerStore
+from runner.ledger.reuse import fingerprint
 
 
 @pytest.fixture

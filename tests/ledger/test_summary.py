@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
-from runner.ledger import Ledger, recording, resume_command, summary
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import recording
+from runner.ledger.summary import resume_command, summary
 
 BEGAN = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 

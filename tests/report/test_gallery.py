@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 import runner.report.live_page
 from runner.artifacts.result import ErrorRecord, Result, RunStatus
 from runner.engine.run import Event, Run
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 from runner.report.live_page import HEARTBEAT, LONGEST, LivePageThread, leave_open, pause_after, whole_pages
 
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")

@@ -15,7 +15,7 @@ import pytest
 import runner
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 
 HOSTILE = "<script>alert(1)</script> \"'&\u202e<img src=x onerror=alert(2)>"
 

@@ -16,7 +16,7 @@ import pytest
 from runner.app import run
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 from tests.emulator_thread import EmulatorThread
 
 Sweep = Callable[..., int]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from runner.app import run
 from runner.artifacts.result_file import read_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 
 
 def states(directory: Path) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from runner.app import run
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result, write_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 from runner.ledger.recording import paid_files
 
 from .resumable import again, created, states

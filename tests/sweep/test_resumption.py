@@ -13,7 +13,7 @@ from PIL import Image
 from runner.app import run
 from runner.artifacts.result import ErrorRecord, Pending
 from runner.artifacts.result_file import read_result, write_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 
 from .resumable import again, created, states
 

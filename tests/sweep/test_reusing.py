@@ -9,7 +9,7 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result_file import read_result
-from runner.ledger import Ledger
+from runner.ledger.ledger import Ledger
 
 VIDEO, SECOND = Path("outputs/first/0/video.mp4"), Path("outputs/second/0")
 
