@@ -8,36 +8,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from tenacity import RetryCallState
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Clock(Protocol):
-    """Tell the time, wait and draw random numbers."""
+class Clock:
+    """Tell the time, wait and draw random numbers; tests replace it.
 
-    def time(self) -> float:
-        """Return seconds since 1970, for records only: it may jump."""
-
-    def elapsed(self) -> float:
-        """Return seconds since some fixed moment; never goes back, and counts while the machine sleeps."""
-
-    def boot(self) -> str | None:
-        """Return what names this start of the machine, None if nothing does; `elapsed` is continuous within one."""
-
-    def random(self) -> float:
-        """Return a number from 0 (included) to 1 (not included)."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Return after `seconds`."""
-
-
-class RealClock:
-    """Use the machine's clocks.
-
-    Deadlines need one that a wrong or corrected system time cannot move, yet that counts the hours a laptop was
+    Deadlines need a clock that a wrong or corrected system time cannot move, yet that counts the hours a laptop was
     closed, because the provider's job went on in them. Linux has CLOCK_BOOTTIME for this, as its CLOCK_MONOTONIC
     stops in suspend; macOS's CLOCK_MONOTONIC and Windows' monotonic clock count sleep by themselves.
     """
@@ -46,21 +26,26 @@ class RealClock:
         self._clock: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
     def time(self) -> float:
+        """Return seconds since 1970, for records only: it may jump."""
         return time.time()
 
     def elapsed(self) -> float:
+        """Return seconds since some fixed moment; never goes back, and counts while the machine sleeps."""
         return time.monotonic() if self._clock is None else time.clock_gettime(self._clock)
 
     def boot(self) -> str | None:
+        """Return what names this start of the machine, None if nothing does; `elapsed` is continuous within one."""
         try:
             return _BOOT_ID.read_text().strip() or None
         except OSError:
             return None
 
     def random(self) -> float:
+        """Return a number from 0 (included) to 1 (not included)."""
         return random.random()  # noqa: S311 - jitter, no secret
 
     async def sleep(self, seconds: float) -> None:
+        """Return after `seconds`."""
         await asyncio.sleep(seconds)
 
 
@@ -79,11 +64,27 @@ class Backoff:
     cap: float
     floor: float = 0
 
-    def wait(self, clock: Clock) -> Callable[[RetryCallState], float]:
-        """Return the wait after each attempt, as tenacity takes it."""
-        return lambda state: self.seconds(state.attempt_number, clock)
-
     def seconds(self, failures: int, clock: Clock) -> float:
-        """Return the wait after so many failures in a row, the first being 1, of something that is no single call."""
+        """Return the wait after so many failures in a row, the first being 1."""
         longest = min(self.base * 2.0 ** min(failures - 1, _DOUBLINGS), self.cap)
         return longest * (self.floor + (1 - self.floor) * clock.random())
+
+    def tries(
+        self,
+        clock: Clock,
+        most: int,
+        passes: Callable[[BaseException], bool],
+        note: Callable[[RetryCallState], None] | None = None,
+    ) -> AsyncRetrying:
+        """Return what calls a function up to `most` times, while its error `passes`, and raises its last one.
+
+        `note` hears of each failure that another try follows.
+        """
+        return AsyncRetrying(
+            sleep=clock.sleep,
+            stop=stop_after_attempt(most),
+            wait=lambda state: self.seconds(state.attempt_number, clock),
+            retry=retry_if_exception(passes),
+            before_sleep=note,
+            reraise=True,
+        )

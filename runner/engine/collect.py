@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState
 
 from runner.artifacts.atomic import discard
 from runner.artifacts.download import Stored, download
@@ -72,14 +72,7 @@ async def collect(
         if state.attempt_number == 1 and state.outcome is not None:
             recorder.tell(note=f"the download failed and is tried again: {state.outcome.exception()}")
 
-    retrying = AsyncRetrying(
-        sleep=endpoint.clock.sleep,
-        stop=stop_after_attempt(tries),
-        wait=_AGAIN.wait(endpoint.clock),
-        retry=retry_if_exception(_may_pass),
-        before_sleep=mention,
-        reraise=True,
-    )
+    retrying = _AGAIN.tries(endpoint.clock, tries, _may_pass, mention)
     try:
         return await retrying(once)
     except _TROUBLE as error:

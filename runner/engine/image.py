@@ -27,7 +27,7 @@ from .payment import pay, settled
 from .preparation import prepared
 from .recorder import RunRecorder
 from .run import Run
-from .store import HeldAnswer, Threads
+from .store import HeldAnswer
 
 UNVERIFIED = "unverified"
 """The extension of what came and could not be checked."""
@@ -37,35 +37,35 @@ _CHANGED = "changed"
 _LEFT = "the process ended before all of the answer was on disk"
 
 
-async def make_images(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+async def make_images(endpoint: Endpoint, recorder: RunRecorder) -> None:
     """Generate the images of one request; the run is verified when this returns.
 
     Images that arrive whole are kept although a sibling is lost.
     """
-    config = await prepared(endpoint, recorder, threads)
+    config = await prepared(endpoint, recorder)
     # Settled: images have no id to come back for, so that an interrupted run keeps what it paid for.
-    await settled(_make(endpoint, recorder, threads, config))
+    await settled(_make(endpoint, recorder, config))
     if recorder.result.status is not RunStatus.VERIFIED:
-        await finish_images(endpoint, recorder, threads)
+        await finish_images(endpoint, recorder)
 
 
-async def _make(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, config: RunConfig) -> None:
+async def _make(endpoint: Endpoint, recorder: RunRecorder, config: RunConfig) -> None:
     async def keep(batch: ImageBatch) -> None:
         # Decoded while the request counts as in flight: that is what bounds the memory.
-        await keep_images(endpoint, recorder, threads, batch)
+        await keep_images(endpoint, recorder, batch)
 
-    sketch = on_partial(recorder, threads)
+    sketch = on_partial(recorder)
     await pay(endpoint, recorder, lambda _: endpoint.provider.generate(config, sketch), keep)
     if not _is_elsewhere(recorder):
-        await _finish(endpoint, recorder, threads)
+        await _finish(endpoint, recorder)
 
 
-async def finish_images(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+async def finish_images(endpoint: Endpoint, recorder: RunRecorder) -> None:
     """Check and name what an answer has brought, also one that an earlier process got; the run is verified then.
 
     Addresses that the answer named are recorded by now: an interrupt leaves them to whoever resumes the run.
     """
-    finishing = _finish(endpoint, recorder, threads)
+    finishing = _finish(endpoint, recorder)
     await (finishing if _is_elsewhere(recorder) else settled(finishing))
 
 
@@ -73,24 +73,24 @@ def _is_elsewhere(recorder: RunRecorder) -> bool:
     return any(pending.url for pending in recorder.result.pending)
 
 
-async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+async def _finish(endpoint: Endpoint, recorder: RunRecorder) -> None:
     first: Picture | None = None
     waiting, left, problems = [*recorder.result.pending], [], []
     while waiting:
         pending = waiting.pop(0)
         try:
-            artifact, picture = await _finished(endpoint, recorder, threads, pending)
+            artifact, picture = await _finished(endpoint, recorder, pending)
             recorder.add(artifact)
             warn_of_mismatch(recorder, artifact)
             endpoint.doubles.file(artifact, recorder)
             first = first or picture
         except (ArtifactError, ExpiredError) as error:
-            rest, reason = await _set_aside(recorder, threads, pending, error)
+            rest, reason = await _set_aside(recorder, pending, error)
             left.append(rest)
             problems.append(reason)
         recorder.await_check([*left, *waiting])
     if first is not None and first.small is not None and not _has_thumbnail(recorder):
-        await add_thumbnail(recorder, threads, first.small)
+        await add_thumbnail(recorder, first.small)
     if problems:
         raise _error_of_missing(recorder, left, problems)
     recorder.mark(RunStatus.VERIFIED)
@@ -166,7 +166,7 @@ def _left(path: Path) -> Pending:
     return pending
 
 
-async def keep_images(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, batch: ImageBatch) -> None:
+async def keep_images(endpoint: Endpoint, recorder: RunRecorder, batch: ImageBatch) -> None:
     """Bring what came to disk, each piece with the prompt that the provider made of the run's."""
     _account(recorder, batch)
     images = batch.images[: _wanted(recorder, len(batch.images)) + MOST_EXTRA]
@@ -180,17 +180,15 @@ async def keep_images(endpoint: Endpoint, recorder: RunRecorder, threads: Thread
                 f"the first {len(images)} of {len(batch.images)} images are kept; all of them are in {path.name}"
             )
         for number, image in enumerate(images):
-            pieces.append(await held.write(_storing(recorder, threads, image, f"image-{number}.part")))
+            pieces.append(await held.write(_storing(recorder, image, f"image-{number}.part")))
         recorder.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
         await held.write(lambda: recorder.reach(RunStatus.COMPLETED))
     except DiskError as error:
         raise _unkept(recorder, pieces, len(images), error) from error
 
 
-def _storing(
-    recorder: RunRecorder, threads: Threads, image: GeneratedImage, name: str
-) -> Callable[[], Awaitable[Pending]]:
-    return lambda: _store(recorder, threads, image, name)
+def _storing(recorder: RunRecorder, image: GeneratedImage, name: str) -> Callable[[], Awaitable[Pending]]:
+    return lambda: _store(recorder, image, name)
 
 
 def _unkept(recorder: RunRecorder, pieces: Sequence[Pending], total: int, error: DiskError) -> DiskError:
@@ -225,7 +223,7 @@ def _wanted(recorder: RunRecorder, otherwise: int) -> int:
     return request.n if isinstance(request, ImageRequest) else otherwise
 
 
-async def _store(recorder: RunRecorder, threads: Threads, image: GeneratedImage, name: str) -> Pending:
+async def _store(recorder: RunRecorder, image: GeneratedImage, name: str) -> Pending:
     text, url = sorted_out(image.b64, image.url)
     come = Pending(path=name, url=url, revised_prompt=image.revised_prompt)
     if text is None:
@@ -233,35 +231,31 @@ async def _store(recorder: RunRecorder, threads: Threads, image: GeneratedImage,
         return come.model_copy(update={"lost": lost})
     part = recorder.run.directory / name
     try:
-        stored = await threads.media(decode, text, part)
+        stored = await recorder.threads.media(decode, text, part)
     except ArtifactError:
         if url is not None:
             return come
-        stored = await threads.media(keep_text, text, part)
+        stored = await recorder.threads.media(keep_text, text, part)
     except DiskError:
         discard(part)
         raise
     return come.model_copy(update={"url": None, "bytes": stored.bytes, "sha256": stored.sha256})
 
 
-async def _finished(
-    endpoint: Endpoint, recorder: RunRecorder, threads: Threads, pending: Pending
-) -> tuple[Artifact, Picture]:
+async def _finished(endpoint: Endpoint, recorder: RunRecorder, pending: Pending) -> tuple[Artifact, Picture]:
     """Check one image and give it its final name."""
-    stored, picture = await _checked(endpoint, recorder, threads, pending)
+    stored, picture = await _checked(endpoint, recorder, pending)
     final = stored.path.with_name(f"{_stem(pending)}.{picture.extension}")
-    await threads.disk(publish, stored.path, final)
+    await recorder.threads.disk(publish, stored.path, final)
     return image_artifact(final.name, stored, picture, pending.revised_prompt), picture
 
 
-async def _checked(
-    endpoint: Endpoint, recorder: RunRecorder, threads: Threads, pending: Pending
-) -> tuple[Stored, Picture]:
+async def _checked(endpoint: Endpoint, recorder: RunRecorder, pending: Pending) -> tuple[Stored, Picture]:
     if pending.lost is not None:
         raise ArtifactError(pending.lost)
     if pending.sha256 is not None or pending.url is None:
         try:
-            return await threads.media(_look_at, recorder.run, pending)
+            return await recorder.threads.media(_look_at, recorder.run, pending)
         except ArtifactError:
             if pending.url is None:
                 raise
@@ -271,7 +265,7 @@ async def _checked(
         recorder,
         lambda: endpoint.provider.fetch(url),
         part,
-        lambda stored: threads.media(_examined, stored.path),
+        lambda stored: recorder.threads.media(_examined, stored.path),
         unverified=part.with_suffix(f".{UNVERIFIED}"),
     )
     return decoded or stored, picture
@@ -306,14 +300,12 @@ def _examined(path: Path) -> tuple[Stored | None, Picture]:
         return replace(decoded, path=path), picture
 
 
-async def _set_aside(
-    recorder: RunRecorder, threads: Threads, pending: Pending, error: RunnerError
-) -> tuple[Pending, RunnerError]:
+async def _set_aside(recorder: RunRecorder, pending: Pending, error: RunnerError) -> tuple[Pending, RunnerError]:
     """Keep what came and could not be checked, under a name that says so; what is left to do, and why it is."""
     if isinstance(error, ExpiredError):
         return pending.model_copy(update={"lost": str(error)}), error
     changed = error.code == _CHANGED
-    kept = None if changed else await threads.media(_renamed, recorder.run.directory, pending)
+    kept = None if changed else await recorder.threads.media(_renamed, recorder.run.directory, pending)
     if kept is None:
         gone = None if pending.url else pending.lost or str(error)
         return pending.model_copy(update={"lost": gone, "bytes": 0, "sha256": None}), error

@@ -17,7 +17,7 @@ from runner.providers.json_answer import read_documents
 from .clock import Clock
 from .matching import unanswered
 from .recorder import RunRecorder
-from .store import HeldAnswer, Threads
+from .store import HeldAnswer
 
 T = TypeVar("T", Job, ImageBatch)
 
@@ -56,9 +56,9 @@ def write_answer(directory: Path, content: bytes) -> Path:
     return path
 
 
-async def job_of_kept(recorder: RunRecorder, threads: Threads) -> Job | None:
+async def job_of_kept(recorder: RunRecorder) -> Job | None:
     """Return the job that a kept answer of the run names, if it can be read by now; the attempt has its id then."""
-    found = await threads.disk(_read, recorder, lambda content: read_created(read_documents(content, str), {}))
+    found = await recorder.threads.disk(_read, recorder, lambda content: read_created(read_documents(content, str), {}))
     if found is None:
         return None
     attempt, job = found
@@ -66,9 +66,9 @@ async def job_of_kept(recorder: RunRecorder, threads: Threads) -> Job | None:
     return job
 
 
-async def images_of_kept(recorder: RunRecorder, threads: Threads) -> ImageBatch | None:
+async def images_of_kept(recorder: RunRecorder) -> ImageBatch | None:
     """Return the images that a kept answer of the run holds, as far as it can be read by now."""
-    found = await threads.disk(
+    found = await recorder.threads.disk(
         _read,
         recorder,
         lambda content: image_file(content, {}) or read_all_images(read_documents(content, str), {}),

@@ -16,13 +16,12 @@ from runner.errors import ArtifactError, DiskError
 from runner.providers.base import OnPartial, PartialImage
 
 from .recorder import RunRecorder
-from .store import Threads
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-def on_partial(recorder: RunRecorder, threads: Threads) -> OnPartial:
+def on_partial(recorder: RunRecorder) -> OnPartial:
     """Return what writes each partial image as `partial-N.png` (by its content) and tells of it.
 
     They stay beside the finished image: each was asked for and paid. One that cannot be kept is warned of, as the
@@ -34,7 +33,7 @@ def on_partial(recorder: RunRecorder, threads: Threads) -> OnPartial:
     async def keep(partial: PartialImage) -> None:
         part = recorder.run.directory / f"partial-{partial.index}.part"
         try:
-            artifact = await threads.media(_write, partial.b64, part)
+            artifact = await recorder.threads.media(_write, partial.b64, part)
         except DiskError as error:
             discard(part)
             recorder.warn(f"partial image {partial.index}: {error}")
@@ -76,11 +75,11 @@ def image_artifact(name: str, stored: Stored, picture: Picture, revised_prompt: 
     )
 
 
-async def add_thumbnail(recorder: RunRecorder, threads: Threads, image: Image) -> None:
+async def add_thumbnail(recorder: RunRecorder, image: Image) -> None:
     """Write and record `thumbnail.webp`; the run is no less complete without it."""
     try:
         # Not behind the decoding of all other files, while each image that waits holds its pixels.
-        made = await threads.disk(write_thumbnail, image, recorder.run.directory)
+        made = await recorder.threads.disk(write_thumbnail, image, recorder.run.directory)
     except Exception as error:  # noqa: BLE001 - whatever Pillow meets in an odd picture: it has been checked
         record_thumbnail(recorder, None, str(error))
     else:

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
-
 from runner.artifacts.atomic import require_space
 from runner.artifacts.result import Attempt, RunStatus
 from runner.config.request import ImageRequest
@@ -62,22 +60,22 @@ async def pay(
     Raises `StoppedError` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run
     that has another choice left does not wait: what was provably not created here can be asked for there.
     """
-
-    async def when_allowed() -> U:
-        refusals = _Refusals(endpoint, recorder)
-        while True:
-            try:
-                async with endpoint.submission(recorder):
-                    endpoint.check_model(recorder.run.config.sent_model)
-                    return await _once(endpoint, recorder, send, keep)
-            except RateLimitError as error:
-                if recorder.run.next_exists:
-                    raise
-                await refusals.bear(error)
-            except AuthenticationError as error:
-                await refusals.bear_key(error)
-
-    return await _reaching(endpoint, recorder)(when_allowed)
+    refusals, unreached = _Refusals(endpoint, recorder), 0
+    while True:
+        try:
+            async with endpoint.submission(recorder):
+                endpoint.check_model(recorder.run.config.sent_model)
+                return await _once(endpoint, recorder, send, keep)
+        except RateLimitError as error:
+            if recorder.run.next_exists:
+                raise
+            await refusals.bear(error)
+        except AuthenticationError as error:
+            await refusals.bear_key(error)
+        except HTTPConnectionError as error:
+            unreached += 1
+            await _bear_distance(endpoint, recorder, error, unreached)
+            refusals = _Refusals(endpoint, recorder)
 
 
 class _Refusals:
@@ -120,25 +118,14 @@ class _Refusals:
         await self._endpoint.stop_event.sleep(_MOMENT_SECONDS, self._endpoint.clock)
 
 
-def _reaching(endpoint: Endpoint, recorder: RunRecorder) -> AsyncRetrying:
-    """Retry what provably did not leave, as long as the run has nowhere else to go."""
-
-    def tries() -> int:
-        reached = TRIES if endpoint.answered else FIRST_TRIES
-        return 1 if recorder.run.next_exists else reached
-
-    async def step_back(state: RetryCallState) -> None:
-        error = state.outcome and state.outcome.exception()
-        await recorder.step_back(f"{error} (try {state.attempt_number} of {tries()}; nothing was sent)")
-
-    return AsyncRetrying(
-        sleep=lambda seconds: endpoint.stop_event.sleep(seconds, endpoint.clock),
-        stop=lambda state: state.attempt_number >= tries(),
-        wait=_UNREACHABLE.wait(endpoint.clock),
-        retry=retry_if_exception_type(HTTPConnectionError),
-        before_sleep=step_back,
-        reraise=True,
-    )
+async def _bear_distance(endpoint: Endpoint, recorder: RunRecorder, error: HTTPConnectionError, unreached: int) -> None:
+    """Return to planned and wait, as nothing was sent; raises `error` after the last try or with a choice left."""
+    tries = 1 if recorder.run.next_exists else TRIES if endpoint.answered else FIRST_TRIES
+    if unreached >= tries:
+        raise error
+    wait = _UNREACHABLE.seconds(unreached, endpoint.clock)
+    await recorder.step_back(f"{error} (try {unreached} of {tries}; nothing was sent)")
+    await endpoint.stop_event.sleep(wait, endpoint.clock)
 
 
 async def _once(

@@ -19,17 +19,16 @@ from runner.providers.reference import Address, named, read
 from .endpoint import Endpoint
 from .matching import MARK, MARK_KEY
 from .recorder import RunRecorder
-from .store import Threads
 
 
-async def prepared(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunConfig:
+async def prepared(endpoint: Endpoint, recorder: RunRecorder) -> RunConfig:
     """Return the run's config with its images and its mark as they are sent, which the record tells then.
 
     It is the same config where nothing was changed. Raises `ArtifactError` where an image cannot be fetched or does not
     fit the others, `ConfigError` for one at hand that cannot be read. Nothing was paid then.
     """
     config = recorder.run.config
-    sent = marked(await _with_images_here(endpoint, recorder, threads), recorder.result)
+    sent = marked(await _with_images_here(endpoint, recorder), recorder.result)
     if sent is not config:
         recorder.describe(endpoint.provider, sent)
     return sent
@@ -50,7 +49,7 @@ def marked(config: RunConfig, result: Result) -> RunConfig:
     return config.model_copy(update={"request": request.model_copy(update={"extra_params": extra})})
 
 
-async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunConfig:
+async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder) -> RunConfig:
     """Return the config with its images as files that fit, which are the given ones where these do."""
     config = recorder.run.config
     request = config.request
@@ -59,13 +58,13 @@ async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder, threads: 
         return config
     await recorder.open()
     sent = {
-        name: await _sent(endpoint, recorder, threads, image, f"input-{name.removeprefix('image_list.')}")
+        name: await _sent(endpoint, recorder, image, f"input-{name.removeprefix('image_list.')}")
         for name, image in given.items()
     }
     if sent == given:
         return config
     changed = config.model_copy(update={"request": _with_images(request, sent)})
-    await threads.disk(_check, changed)
+    await recorder.threads.disk(_check, changed)
     return changed
 
 
@@ -82,10 +81,10 @@ def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -
     return request.model_copy(update={"image_list": listed, **masks})
 
 
-async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, image: str, name: str) -> str:
+async def _sent(endpoint: Endpoint, recorder: RunRecorder, image: str, name: str) -> str:
     """Return the image as it is sent: as it was given, or the path of a file in the run's directory."""
     config, target = recorder.run.config, recorder.run.directory.absolute() / name
-    found = await threads.disk(read, image)
+    found = await recorder.threads.disk(read, image)
     remote = isinstance(found, Address)
     if isinstance(found, Address):
         if not _fetched_here(config):
@@ -95,7 +94,7 @@ async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, ima
         content = found.content
     try:
         original = named(target.name, content, "what was downloaded")
-        made = await threads.media(_made, config, content)
+        made = await recorder.threads.media(_made, config, content)
         sent = original if made is None else named(target.name, made)
     except ConfigError as error:
         if not remote:
@@ -105,7 +104,7 @@ async def _sent(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, ima
     if made is None and not remote:
         return image
     path = target.with_name(sent.name)
-    await threads.disk(write_bytes, path, sent.content, durable=False)
+    await recorder.threads.disk(write_bytes, path, sent.content, durable=False)
     return str(path)
 
 

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from tenacity import AsyncRetrying, retry_if_exception, stop_after_attempt
-
 from runner.errors import JobNotFoundError, RunnerError, UnexpectedAnswerError
 from runner.providers.base import Job, JobPage
 from runner.providers.job import backend_id
@@ -307,14 +305,7 @@ async def read_list(endpoint: Endpoint, since: float) -> Listing:
 
 async def patiently(endpoint: Endpoint, ask: Callable[[Q], Awaitable[A]], subject: Q) -> A:
     """Return what `ask` answers about `subject`, asked again where that may help; raises its last error."""
-    retrying = AsyncRetrying(
-        sleep=endpoint.clock.sleep,
-        stop=stop_after_attempt(TRIES),
-        wait=_AGAIN.wait(endpoint.clock),
-        retry=retry_if_exception(_may_pass),
-        reraise=True,
-    )
-    return await retrying(ask, subject)
+    return await _AGAIN.tries(endpoint.clock, TRIES, _may_pass)(ask, subject)
 
 
 def _may_pass(error: BaseException) -> bool:

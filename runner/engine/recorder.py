@@ -44,6 +44,7 @@ class RunRecorder:
         self._observer = observer
         self._clock = clock
         self._record_writer = record_writer
+        self.threads = record_writer.threads
         self._budget_tracker = budget_tracker
         self._remote_status: str | None = None
         self._progress = 0.0

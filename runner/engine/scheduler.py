@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TypedDict, Unpack
 
 from runner.artifacts.result import RunStatus
 from runner.config.provider import ProviderConfig
@@ -36,12 +37,12 @@ from .matching import OtherRuns, unanswered
 from .payment import settled
 from .recorder import RunRecorder
 from .run import Observer, Outcome, Run
-from .search import Claimed, Found, Search
-from .store import RecordStore, RecordWriter, Threads
+from .search import Case, Claimed, Found, may_be_found, search
+from .store import RecordStore, RecordWriter, ResultFiles, Threads
 from .video import make_video, resume_video
 
 
-async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> RunnerError | None:
+async def work(endpoint: Endpoint, recorder: RunRecorder) -> RunnerError | None:
     """Do what the run asks for, or what is left of it; why it did not succeed, which the recorder knows too, or None.
 
     Raises `StoppedError` if it was not submitted. A cancelled run is suspended before the cancellation continues.
@@ -49,7 +50,7 @@ async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> R
     try:
         if not recorder.result.status.paid:
             endpoint.check_model(recorder.run.config.sent_model)
-        await _proceed(endpoint, recorder, threads)
+        await _proceed(endpoint, recorder)
     except StoppedError:
         raise
     except asyncio.CancelledError:
@@ -64,21 +65,21 @@ async def work(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> R
     return None
 
 
-async def _proceed(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+async def _proceed(endpoint: Endpoint, recorder: RunRecorder) -> None:
     recorder.open_soon()
     result, video = recorder.result, isinstance(recorder.run.config.request, VideoRequest)
     if result.status.paid and (result.job_id is not None or not video):
         result.error = None
         await recorder.open()
         if result.job_id is not None:
-            await resume_video(endpoint, recorder, threads, result.job_id)
+            await resume_video(endpoint, recorder, result.job_id)
         else:
-            await finish_images(endpoint, recorder, threads)
+            await finish_images(endpoint, recorder)
         return
     if result.status is not RunStatus.PLANNED:
         await recorder.start_again()
     recorder.describe(endpoint.provider)
-    await (make_video if video else make_images)(endpoint, recorder, threads)
+    await (make_video if video else make_images)(endpoint, recorder)
 
 
 def gives_way(error: RunnerError) -> bool:
@@ -111,9 +112,13 @@ _PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADE
 
 def final_status(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
     """Return the status after `error`, and the error as it is recorded; what was paid stays resumable."""
-    if not isinstance(error, RunnerError):
-        return _bug(error, reached)
-    return _status(error, reached), error
+    if isinstance(error, RunnerError):
+        return _status(error, reached), error
+    _log.error("a run met an internal error", exc_info=error)
+    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint="runner.log has the traceback")
+    if reached is RunStatus.SUBMITTING:
+        return RunStatus.UNCERTAIN, report
+    return (reached if reached in _PAID else RunStatus.FAILED), report
 
 
 def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
@@ -130,12 +135,26 @@ def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
     return reached if reached in _PAID else RunStatus.FAILED
 
 
-def _bug(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
-    _log.error("a run met an internal error", exc_info=error)
-    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint="runner.log has the traceback")
-    if reached is RunStatus.SUBMITTING:
-        return RunStatus.UNCERTAIN, report
-    return (reached if reached in _PAID else RunStatus.FAILED), report
+class Services(TypedDict, total=False):
+    """Name what a `Scheduler` uses in place of its defaults; None is a default, too."""
+
+    fail_fast: bool
+    """Whether the first failure stops submitting; by default only what every sibling would meet does."""
+    store: RecordStore | None
+    """Keeps the runs' records; by default each run's `result.json`."""
+    claimed: Claimed
+    """Tells what is other runs'; by default nothing."""
+    budget_tracker: BudgetTracker | None
+    """What the runs may spend together; by default without a limit."""
+    clock: Clock | None
+    create: Callable[[ProviderConfig], Provider] | None
+    """Makes a provider of its config."""
+
+
+def _create_provider(config: ProviderConfig) -> Provider:
+    from runner.providers.registry import create  # imported only by those who send, as the SDK takes long
+
+    return create(config)
 
 
 class Scheduler:
@@ -144,31 +163,19 @@ class Scheduler:
     A run that waits is an entry in a queue and no task: ten thousand are as quick to start as ten.
     """
 
-    def __init__(
-        self,
-        runs: Sequence[Run],
-        *,
-        observer: Observer,
-        fail_fast: bool,
-        clock: Clock,
-        create: Callable[[ProviderConfig], Provider],
-        store: RecordStore,
-        claimed: Claimed,
-        budget_tracker: BudgetTracker | None = None,
-    ) -> None:
-        """Take what the runs share; `claimed` tells what belongs to other runs."""
+    def __init__(self, runs: Sequence[Run], observer: Observer, **services: Unpack[Services]) -> None:
         self._queues = endpoint_queues(runs)
         self._observer = observer
-        self._fail_fast = fail_fast
-        self._clock = clock
-        self._create = create
+        self._fail_fast = services.get("fail_fast", False)
+        self._clock = services.get("clock") or Clock()
+        self._create = services.get("create") or _create_provider
         self._threads = Threads()
         self._workers: list[asyncio.Task[None]] = []
-        self._record_writer = RecordWriter(store, self._threads)
-        self._claimed = claimed
-        self._budget_tracker = budget_tracker or BudgetTracker()
+        self._record_writer = RecordWriter(services.get("store") or ResultFiles(), self._threads)
+        self._claimed = services.get("claimed", OtherRuns)
+        self._budget_tracker = services.get("budget_tracker") or BudgetTracker()
         self._recorders: list[RunRecorder | None] = [None] * len(runs)
-        self._lost = Search(self._threads)
+        self._lost: list[Case] = []
         self._searching: asyncio.Task[list[Found]] | None = None
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
@@ -178,7 +185,9 @@ class Scheduler:
         """Execute everything; returns when every run has ended or, after an interrupt, was suspended safely."""
         try:
             for queue in self._queues.values():
-                await self._open(queue)
+                if not self._signals:
+                    self._connect(queue)
+                    await asyncio.sleep(0)  # a signal that came meanwhile is handled now
             await self._set_lost_apart()
             await self._recover()
             await self._work_off()
@@ -198,12 +207,6 @@ class Scheduler:
         for task in (*self._workers, *filter(None, [self._searching])):
             task.cancel()
 
-    async def _open(self, queue: EndpointQueue) -> None:
-        if self._signals:
-            return
-        self._connect(queue)
-        await asyncio.sleep(0)  # a signal that came meanwhile is handled now
-
     def _connect(self, queue: EndpointQueue) -> None:
         try:
             # In this thread, though it blocks: a child server may be bound to the life of the thread that started it.
@@ -219,7 +222,7 @@ class Scheduler:
         ended = -1
         while ended < len(self._workers):  # a run that falls back may have brought new ones
             ended = len(self._workers)
-            await _ended(self._workers)
+            await self._all_ended()
         for worker in self._workers:
             if not worker.cancelled() and (error := worker.exception()) is not None:
                 raise error
@@ -247,7 +250,7 @@ class Scheduler:
         recorder = self._recorder(position, run)
         note = None
         try:
-            error = await work(endpoint, recorder, self._threads)
+            error = await work(endpoint, recorder)
         except StoppedError:
             error, note = None, "not submitted"
         if error is not None:
@@ -256,8 +259,8 @@ class Scheduler:
                 await self._fall_back(position, recorder, error, following)
                 return
             note = self._consequence(queue, endpoint, recorder, error)
-            if self._lost.takes(recorder, error):
-                self._lost.add(position, recorder, queue)
+            if may_be_found(recorder, error):
+                self._lost.append(Case(position, recorder, queue))
                 return
         await settled(recorder.end(note=note))
 
@@ -293,25 +296,25 @@ class Scheduler:
         """Put aside the runs of which an earlier process left a request without its answer."""
         for queue in self._queues.values():
             for position, run in queue.take_lost():
-                self._lost.add(position, self._recorder(position, run), queue)
+                self._lost.append(Case(position, self._recorder(position, run), queue))
 
     async def _recover(self) -> None:
         """Look for the jobs of lost requests, now that none is under way that could be taken for one of theirs."""
         if self._leaving or not self._lost:
             return
-        search, self._lost = self._lost, Search(self._threads)
-        self._searching = asyncio.create_task(search.carried_out(self._all_claimed()))
+        cases, self._lost = self._lost, []
+        self._searching = asyncio.create_task(search(cases, self._all_claimed()))
         try:
             everything = await self._searching
         except asyncio.CancelledError:
             if not self._signals:
                 raise
-            self._lost = search  # they stay as they are, to be looked for again
+            self._lost = cases  # they stay as they are, to be looked for again
             return
-        for found in everything:
-            self._outcome.errors[found.position] = found.error
-            if found.run is not None:
-                found.queue.waiting.appendleft((found.position, found.run))
+        for case, error in everything:
+            self._outcome.errors[case.position] = error
+            if error is None:
+                case.queue.waiting.appendleft((case.position, case.recorder.resumed()))
 
     def _all_claimed(self) -> OtherRuns:
         """Return what is other runs', and every job that belongs to one of these."""
@@ -375,21 +378,19 @@ class Scheduler:
                     recorder.tell(result=recorder.result)
                 else:
                     await recorder.end(durable=False)
-        for recorder in self._lost.recorders:
-            await recorder.end()
+        for case in self._lost:
+            await case.recorder.end()
 
     async def _close(self) -> None:
         self._stop_submitting()
         for worker in self._workers:
             worker.cancel()
-        await _ended(self._workers)
+        await self._all_ended()
         for queue in self._queues.values():
             if queue.endpoint is not None:
                 await close_client(queue.endpoint.provider)
         self._threads.close()
 
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> list[asyncio.Task[None]]:
-    if tasks:
-        await asyncio.wait(tasks)
-    return tasks
+    async def _all_ended(self) -> None:
+        if self._workers:
+            await asyncio.wait(self._workers)

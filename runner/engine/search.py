@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from runner.artifacts.result import RunStatus
@@ -20,8 +19,6 @@ from .matching import OtherRuns, contradicts, lost_request, unanswered
 from .payment import settled
 from .reattachment import Findings, look_for, patiently
 from .recorder import RunRecorder
-from .run import Run
-from .store import Threads
 
 _CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
 _HOW_TO_ADOPT = ", with --adopt RUN=JOB_ID takes over a job that you know to be this run's"
@@ -40,76 +37,53 @@ class Case(NamedTuple):
     queue: EndpointQueue
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """Describe what the search means for a run: `run` is resumed if it is set; `error` says why it stays uncertain."""
-
-    position: int
-    queue: EndpointQueue
-    run: Run | None
-    error: RunnerError | None = None
+Found = tuple[Case, UncertainError | None]
+"""A run, and why it stays uncertain; None where it is to be resumed."""
 
 
-class Search:
-    """Collect runs with a lost request and look for all their jobs at once."""
+def may_be_found(recorder: RunRecorder, error: RunnerError) -> bool:
+    """Return whether a run that met `error` may be found again: images leave no job to find."""
+    return isinstance(error, UncertainError) and isinstance(recorder.run.config.request, VideoRequest)
 
-    def __init__(self, threads: Threads) -> None:
-        self._threads = threads
-        self._cases: list[Case] = []
 
-    def __bool__(self) -> bool:
-        return bool(self._cases)
+async def search(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
+    """Look at each endpoint's list; a run whose job is found, or that may be paid again, is recorded as such."""
+    found: list[Found] = []
+    groups: dict[int, list[Case]] = defaultdict(list)
+    for case in cases:
+        if await _arrived(case.recorder) or await _understood(case):
+            found.append((case, None))
+        else:
+            groups[id(case.queue)].append(case)
+    for group in groups.values():
+        found += [await _named(case, claimed) for case in group if case.recorder.run.job is not None]
+        others = claimed.also(case.recorder.result.job_id or "" for case in group)  # those just adopted, too
+        found += await _sought([case for case in group if case.recorder.run.job is None], others)
+    return found
 
-    @property
-    def recorders(self) -> Iterator[RunRecorder]:
-        """Return the records of the runs."""
-        return (case.recorder for case in self._cases)
 
-    @staticmethod
-    def takes(recorder: RunRecorder, error: RunnerError) -> bool:
-        """Return whether a run that met `error` may be found again: images leave no job to find."""
-        return isinstance(error, UncertainError) and isinstance(recorder.run.config.request, VideoRequest)
+async def _arrived(recorder: RunRecorder) -> bool:
+    """Return whether a killed process already had all of an answer's images on disk; they are kept then."""
+    pending = await recorder.threads.media(left_behind, recorder.run)
+    if pending:
+        recorder.await_check(pending)
+        await settled(recorder.reach(RunStatus.COMPLETED))
+    return bool(pending)
 
-    def add(self, position: int, recorder: RunRecorder, queue: EndpointQueue) -> None:
-        """Take a run in."""
-        self._cases.append(Case(position, recorder, queue))
 
-    async def carried_out(self, claimed: OtherRuns) -> list[Found]:
-        """Look at each endpoint's list; a run whose job is found, or that may be paid again, is recorded as such."""
-        found = []
-        cases: dict[int, list[Case]] = defaultdict(list)
-        for case in self._cases:
-            if await self._arrived(case.recorder) or await self._understood(case):
-                found.append(Found(case.position, case.queue, case.recorder.resumed()))
-            else:
-                cases[id(case.queue)].append(case)
-        for group in cases.values():
-            named = [await _named(case, claimed) for case in group if case.recorder.run.job is not None]
-            others = claimed.also(case.recorder.result.job_id or "" for case in group)
-            found += [*named, *await _sought([case for case in group if case.recorder.run.job is None], others)]
-        return found
-
-    async def _arrived(self, recorder: RunRecorder) -> bool:
-        """Return whether a killed process already had all of an answer's images on disk; they are kept then."""
-        pending = await self._threads.media(left_behind, recorder.run)
-        if pending:
-            recorder.await_check(pending)
-            await settled(recorder.reach(RunStatus.COMPLETED))
-        return bool(pending)
-
-    async def _understood(self, case: Case) -> bool:
-        """Return whether an answer that was kept unread can be read by now; its job or images are the run's then."""
-        recorder = case.recorder
-        if isinstance(recorder.run.config.request, VideoRequest):
-            job = await job_of_kept(recorder, self._threads)
-            if job is not None:
-                await settled(recorder.reattach(job))
-            return job is not None
-        batch = await images_of_kept(recorder, self._threads)
-        if batch is None or case.queue.endpoint is None:
-            return False
-        await settled(keep_images(case.queue.endpoint, recorder, self._threads, batch))
-        return True
+async def _understood(case: Case) -> bool:
+    """Return whether an answer that was kept unread can be read by now; its job or images are the run's then."""
+    recorder = case.recorder
+    if isinstance(recorder.run.config.request, VideoRequest):
+        job = await job_of_kept(recorder)
+        if job is not None:
+            await settled(recorder.reattach(job))
+        return job is not None
+    batch = await images_of_kept(recorder)
+    if batch is None or case.queue.endpoint is None:
+        return False
+    await settled(keep_images(case.queue.endpoint, recorder, batch))
+    return True
 
 
 async def _named(case: Case, claimed: OtherRuns) -> Found:
@@ -155,26 +129,25 @@ async def _sought(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
 
 
 async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Found:
-    position, recorder, queue = case
     if jobs:
-        await recorder.reattach(jobs[-1])
-    elif recorder.run.resubmit:
-        await recorder.start_again()
+        await case.recorder.reattach(jobs[-1])
+    elif case.recorder.run.resubmit:
+        await case.recorder.start_again()
     else:
         return await _left(case, reason or _UNASKED)
-    return Found(position, queue, recorder.resumed())
+    return case, None
 
 
 async def _left(case: Case, reason: str) -> Found:
     """Leave a run uncertain."""
-    position, recorder, queue = case
+    recorder = case.recorder
     kept = next((attempt.answer for attempt in reversed(recorder.result.attempts) if attempt.answer), None)
     again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
     how_to_adopt = _HOW_TO_ADOPT if isinstance(recorder.run.config.request, VideoRequest) else ""
     error = UncertainError(f"{_what_was_met(recorder)}; {reason}", hint=f"{again}{_CONSENT}{how_to_adopt}")
     recorder.fail(RunStatus.UNCERTAIN, error)
     await recorder.end()
-    return Found(position, queue, None, error)
+    return case, error
 
 
 def _what_was_met(recorder: RunRecorder) -> str:

@@ -13,7 +13,7 @@ from runner.errors import RunnerError
 from runner.providers.base import Provider
 
 from .budget_tracker import BudgetTracker
-from .clock import Clock, RealClock
+from .clock import Clock
 from .endpoint import Endpoint, close_client
 from .limiter import StoppedError
 from .payment import settled
@@ -33,7 +33,7 @@ class Session:
     """
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._clock = clock or RealClock()
+        self._clock = clock or Clock()
         self._desks: dict[Hashable, _Desk] = {}
         self._threads: Threads | None = None
         self._calls = 0
@@ -63,7 +63,7 @@ class Session:
                 run, visit.observer, self._clock, RecordWriter(ResultFiles(), visit.threads), BudgetTracker()
             )
             try:
-                return recorder, await work(endpoint, recorder, visit.threads)
+                return recorder, await work(endpoint, recorder)
             except StoppedError:
                 return recorder, endpoint.stopped_by
 

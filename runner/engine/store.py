@@ -118,18 +118,18 @@ class RecordWriter:
 
     def __init__(self, store: RecordStore, threads: Threads) -> None:
         self._store = store
-        self._threads = threads
+        self.threads = threads
         self._waiting: list[_Waiting] = []
         self._busy = False
         self._writing = threading.Lock()
 
     def open(self, run: Run) -> asyncio.Future[None]:
         """See to it that the run's directory is there; the future may have a `DiskError`."""
-        return self._threads.directories(self._store.open, run)
+        return self.threads.directories(self._store.open, run)
 
     async def write(self, write: Callable[[], T]) -> T:
         """Call what writes something beside the records, in their thread; raises `DiskError`."""
-        return await self._threads.records(write)
+        return await self.threads.records(write)
 
     async def keep(self, record: Record) -> None:
         """Return when the record is kept; raises `DiskError`, or `LedgerError` where the ledger is broken."""
@@ -150,7 +150,7 @@ class RecordWriter:
     def _write(self) -> None:
         batch, self._waiting = self._waiting[:_TOGETHER], self._waiting[_TOGETHER:]
         try:
-            self._threads.records(self._save, batch).add_done_callback(partial(self._written, batch))
+            self.threads.records(self._save, batch).add_done_callback(partial(self._written, batch))
             self._busy = True
         except RuntimeError as error:  # the threads are closed
             for _, kept in batch:

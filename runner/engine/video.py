@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
 from runner.artifacts.atomic import discard, publish
@@ -21,7 +20,7 @@ from runner.errors import (
     JobNotFoundError,
     RunnerError,
 )
-from runner.providers.base import Content, Job, JobStatus, Variant, outlived
+from runner.providers.base import Job, JobStatus, Variant, outlived
 from runner.providers.content_filter import code_of_filter, words_of_filter
 from runner.providers.job import read_job
 from runner.providers.json_answer import plain
@@ -34,7 +33,6 @@ from .payment import pay, settled
 from .poll import poll
 from .preparation import prepared
 from .recorder import RunRecorder
-from .store import Threads
 
 PART = "video.mp4.part"
 """The name of a download until it is checked."""
@@ -46,23 +44,23 @@ DOUBTFUL_TRIES = 3
 """Downloads of the file of a job that is completed and speaks of an error."""
 
 
-async def make_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> None:
+async def make_video(endpoint: Endpoint, recorder: RunRecorder) -> None:
     """Generate one video; the run is verified when this returns."""
-    config = await prepared(endpoint, recorder, threads)
+    config = await prepared(endpoint, recorder)
     # Settled: an interrupted paid request is worth its answer, which is the job's id.
     job = await settled(pay(endpoint, recorder, lambda _: endpoint.provider.submit(config), recorder.submitted))
-    await finish_video(endpoint, recorder, threads, job)
+    await finish_video(endpoint, recorder, job)
 
 
-async def finish_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
+async def finish_video(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
     """Bring a job that exists to its end; where resuming comes in.
 
     Where its file has come and could not be checked, the run is worth resuming although the provider has nothing left.
     """
     try:
-        await _finish(endpoint, recorder, threads, job)
+        await _finish(endpoint, recorder, job)
     except ExpiredError as error:
-        if await _kept(recorder, threads) is None:
+        if await _kept(recorder) is None:
             raise
         recorder.mark(RunStatus.COMPLETED)
         hint = f"resuming looks at {UNVERIFIED} again, also with a later version of the runner"
@@ -70,8 +68,8 @@ async def finish_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threa
         raise ArtifactError(message, hint=hint, code=error.code, job_id=job.id) from error
 
 
-async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
-    threads.decoder.start()  # while the job takes its time
+async def _finish(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
+    recorder.threads.decoder.start()  # while the job takes its time
     endpoint.doubles.job(job.id, recorder)
     job = await poll(endpoint, recorder, job)
     if job.status is not JobStatus.COMPLETED:
@@ -80,8 +78,8 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, j
     paid = job_cost(recorder.run.config, job.raw.get("seconds"), job.raw.get("size"))
     recorder.paid(paid)
     await recorder.reach(RunStatus.COMPLETED)
-    await _collect(endpoint, recorder, threads, job)
-    await _complete(endpoint, recorder, threads, job)
+    await _collect(endpoint, recorder, job)
+    await _complete(endpoint, recorder, job)
 
 
 async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> RunnerError:
@@ -92,28 +90,28 @@ async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Runner
     return error
 
 
-async def resume_video(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job_id: str) -> None:
+async def resume_video(endpoint: Endpoint, recorder: RunRecorder, job_id: str) -> None:
     """Resume a job that an earlier process has left, from the file that it collected if that is whole."""
     raw = recorder.result.raw_response or {}
     # Its state is unknown: it is polled at once.
     job = Job(job_id, JobStatus.UNKNOWN, "unknown", raw=raw, poll_after=0)
     if (known := read_job(raw, {}, job_id)) is not None:
         job = replace(job, created_at=known.created_at, expires_at=known.expires_at)
-    if recorder.result.pending and await _keep_arrived(endpoint, recorder, threads):
-        await _complete(endpoint, recorder, threads, job)
+    if recorder.result.pending and await _keep_arrived(endpoint, recorder):
+        await _complete(endpoint, recorder, job)
     else:
-        await finish_video(endpoint, recorder, threads, job)
+        await finish_video(endpoint, recorder, job)
 
 
-async def _complete(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
-    await add_variants(endpoint, recorder, threads, job)
+async def _complete(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
+    await add_variants(endpoint, recorder, job)
     # Not before: an interrupt among the variants must leave known what the video was.
     recorder.await_check([])
     recorder.mark(RunStatus.VERIFIED)
     await remove_remote(endpoint, recorder, job.id)
 
 
-async def _collect(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
+async def _collect(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
     part = recorder.run.directory / PART
 
     async def arrived(stored: Stored) -> None:
@@ -128,13 +126,13 @@ async def _collect(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, 
             recorder,
             lambda: endpoint.provider.content(job),
             part,
-            lambda stored: _checked(recorder, threads, stored),
+            lambda stored: _checked(recorder, stored),
             arrived,
             tries=DOUBTFUL_TRIES if doubt else TRIES,
             unverified=recorder.run.directory / UNVERIFIED,
         )
     except (ArtifactError, ExpiredError) as error:
-        if await _kept(recorder, threads) is None and doubt is not None:
+        if await _kept(recorder) is None and doubt is not None:
             raise await _failed(endpoint, recorder, job) from None
         # Not at the first look: a gateway whose clock is a day ahead says so of each file that it misses.
         missing = error.__cause__
@@ -144,13 +142,13 @@ async def _collect(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, 
         raise
     if doubt is not None:
         recorder.warn(f"the provider says of the completed job {job.id}: {doubt}")
-    await _keep(endpoint, recorder, threads, stored, video)
+    await _keep(endpoint, recorder, stored, video)
 
 
-async def _kept(recorder: RunRecorder, threads: Threads) -> Pending | None:
+async def _kept(recorder: RunRecorder) -> Pending | None:
     """Take note of the file that came and could not be checked, if there is one."""
     try:
-        stored = await threads.media(found, recorder.run.directory / UNVERIFIED)
+        stored = await recorder.threads.media(found, recorder.run.directory / UNVERIFIED)
     except OSError:
         return None
     pending = Pending(path=UNVERIFIED, bytes=stored.bytes, sha256=stored.sha256)
@@ -158,41 +156,41 @@ async def _kept(recorder: RunRecorder, threads: Threads) -> Pending | None:
     return pending
 
 
-async def _keep_arrived(endpoint: Endpoint, recorder: RunRecorder, threads: Threads) -> bool:
+async def _keep_arrived(endpoint: Endpoint, recorder: RunRecorder) -> bool:
     """Return whether the file that an earlier process had downloaded is whole, under either name; it is kept then."""
     for pending in recorder.result.pending:
         for path in (recorder.run.directory / PART, *recorder.run.directory.glob("video.*")):
-            stored = await threads.media(intact, path, pending)
+            stored = await recorder.threads.media(intact, path, pending)
             if stored is None:
                 continue
             try:
-                await _keep(endpoint, recorder, threads, *await _checked(recorder, threads, stored))
+                await _keep(endpoint, recorder, *await _checked(recorder, stored))
             except ArtifactError:
                 return False
             return True
     return False
 
 
-async def _checked(recorder: RunRecorder, threads: Threads, stored: Stored) -> tuple[Stored, Video]:
+async def _checked(recorder: RunRecorder, stored: Stored) -> tuple[Stored, Video]:
     """Return what the video is; where a text lies there that spells one, the video takes its place."""
     request = recorder.run.config.request
     thumbnail = isinstance(request, VideoRequest) and request.thumbnail
-    decoded = await threads.media(unwrapped, stored.path)
+    decoded = await recorder.threads.media(unwrapped, stored.path)
     if decoded is None:
-        return stored, await threads.decoder.check(stored.path, thumbnail=thumbnail)
+        return stored, await recorder.threads.decoder.check(stored.path, thumbnail=thumbnail)
     try:
-        video = await threads.decoder.check(decoded.path, thumbnail=thumbnail)
+        video = await recorder.threads.decoder.check(decoded.path, thumbnail=thumbnail)
     except BaseException:
         discard(decoded.path)
         raise
-    await threads.disk(decoded.path.replace, stored.path)
+    await recorder.threads.disk(decoded.path.replace, stored.path)
     return replace(decoded, path=stored.path), video
 
 
-async def _keep(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, stored: Stored, video: Video) -> None:
+async def _keep(endpoint: Endpoint, recorder: RunRecorder, stored: Stored, video: Video) -> None:
     """Give a checked video its final name and record it."""
     final = recorder.run.directory / f"video.{video.extension}"
-    await threads.disk(publish, stored.path, final)
+    await recorder.threads.disk(publish, stored.path, final)
     artifact = _artifact(final.name, stored, video)
     recorder.add(artifact)
     warn_of_mismatch(recorder, artifact)
@@ -268,28 +266,30 @@ _VARIANT_TRIES = 2
 """A finished video does not wait a minute for its pictures."""
 
 
-async def add_variants(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job) -> None:
+async def add_variants(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
     """Download `request.variants` as `remote-NAME`; the run is no less complete without one."""
     request = recorder.run.config.request
     for variant in request.variants if isinstance(request, VideoRequest) else ():
         try:
-            await _add(endpoint, recorder, threads, job, variant)
+            await _add(endpoint, recorder, job, variant)
         except RunnerError as error:
             recorder.warn(f"no {variant} from the server: {error}")
 
 
-async def _add(endpoint: Endpoint, recorder: RunRecorder, threads: Threads, job: Job, variant: Variant) -> None:
+async def _add(endpoint: Endpoint, recorder: RunRecorder, job: Job, variant: Variant) -> None:
     part = recorder.run.directory / f"remote-{variant}.part"
 
-    def opened() -> AbstractAsyncContextManager[Content]:
-        return endpoint.provider.content(job, variant)
-
     stored, picture = await collect(
-        endpoint, recorder, opened, part, lambda stored: threads.media(examine, stored.path), tries=_VARIANT_TRIES
+        endpoint,
+        recorder,
+        lambda: endpoint.provider.content(job, variant),
+        part,
+        lambda stored: recorder.threads.media(examine, stored.path),
+        tries=_VARIANT_TRIES,
     )
     final = part.with_suffix(f".{picture.extension}")
     try:
-        await threads.disk(publish, part, final)
+        await recorder.threads.disk(publish, part, final)
     except RunnerError:
         discard(part)
         raise

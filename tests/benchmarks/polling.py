@@ -35,7 +35,7 @@ from runner.emulator.process import EmulatorProcess
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import State
 from runner.engine.budget_tracker import BudgetTracker
-from runner.engine.clock import RealClock
+from runner.engine.clock import Clock
 from runner.engine.endpoint import Endpoint
 from runner.engine.poll import poll
 from runner.engine.recorder import RunRecorder
@@ -158,7 +158,7 @@ def singly(provider: Provider, interval: float) -> Wait:
 
 def by_engine(provider: Provider, config: RunConfig, folder: Path) -> Wait:
     """Wait for each job as a sweep's runs do, with their records and events."""
-    clock = RealClock()
+    clock = Clock()
     endpoint, budget_tracker = Endpoint(provider, config.provider, clock), BudgetTracker()
     record_writer = RecordWriter(ResultFiles(), Threads())
     numbers = itertools.count()

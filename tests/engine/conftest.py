@@ -14,10 +14,8 @@ import pytest
 from runner.config.run import RunConfig
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.execution import execute
-from runner.engine.matching import OtherRuns
 from runner.engine.run import Event, Outcome, Run
 from runner.engine.scheduler import Scheduler
-from runner.engine.store import ResultFiles
 
 from .configs import image_config, video_config
 from .fake_provider import Body, FakeProvider
@@ -145,11 +143,8 @@ class Engine:
             scheduler = Scheduler(
                 list(runs),
                 observer=self._observe,
-                fail_fast=False,
                 clock=self.clock,
                 create=lambda _config: self.provider,
-                store=ResultFiles(),
-                claimed=OtherRuns,
             )
             for moment in at:
                 asyncio.get_running_loop().call_at(moment, scheduler.interrupt, 2)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.result import RunStatus
-from runner.engine.clock import RealClock
+from runner.engine.clock import Clock
 from runner.engine.execution import execute
 from runner.errors import BadRequestError, QuotaError, RateLimitError
 
@@ -254,7 +254,7 @@ def test_a_refusal_that_tells_to_wait_for_no_time_at_all_is_backed_off_from(engi
     assert provider.sent[-1] > 10
 
 
-class Hurried(RealClock):
+class Hurried(Clock):
     """A second passes in five milliseconds."""
 
     def elapsed(self):

@@ -11,7 +11,7 @@ import pytest
 from runner.artifacts.result import RunStatus
 from runner.emulator.job import EmulatedJob
 from runner.emulator.state import State
-from runner.engine.clock import RealClock
+from runner.engine.clock import Clock
 from runner.engine.endpoint import Endpoint
 from runner.engine.matching import AROUND, Lost, OtherRuns
 from runner.engine.reattachment import MAX_PAGES, TRIES, look_for
@@ -143,7 +143,7 @@ def test_ctrl_c_ends_the_search_and_leaves_the_run_uncertain(engine, provider, r
     assert len(provider.created) == 1
 
 
-class Impatient(RealClock):
+class Impatient(Clock):
     """The real time, in which every wait is over at once."""
 
     skipped = 0.0
