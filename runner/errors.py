@@ -88,6 +88,11 @@ class RunnerError(Exception):
         self.request_id = request_id
         self.raw_response = raw_response
 
+    def reword(self, message: str) -> None:
+        """Take another message, as more is known."""
+        self.message = message
+        self.args = (message,)
+
     def __reduce__(self) -> tuple[object, ...]:
         # Launchers that start processes send errors home; keyword arguments would not survive BaseException's way.
         return _rebuilt, (type(self), self.args, self.__dict__)

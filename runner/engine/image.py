@@ -175,7 +175,7 @@ async def keep_images(endpoint: Endpoint, recorder: RunRecorder, batch: ImageBat
     answer = batch.answer
     try:
         if answer is not None:
-            path = await held.write(lambda: recorder.keep_file(lambda: write_answer(recorder.run.directory, answer)))
+            path = await held.write(lambda: recorder.threads.records(write_answer, recorder.run.directory, answer))
             recorder.warn(
                 f"the first {len(images)} of {len(batch.images)} images are kept; all of them are in {path.name}"
             )

@@ -33,13 +33,12 @@ async def keep_answer(recorder: RunRecorder, attempt: Attempt, clock: Clock, err
     content, error.answer = error.answer, None
     held = HeldAnswer("an answer that cannot be read", clock, lambda note: recorder.tell(note=note))
     try:
-        path = await held.write(lambda: recorder.keep_file(lambda: write_answer(recorder.run.directory, content)))
+        path = await held.write(lambda: recorder.threads.records(write_answer, recorder.run.directory, content))
     except DiskError as reason:
         recorder.warn(f"what the server answered could not be kept: {reason}")
         return
     attempt.answer = path.name
-    error.message = f"{error.message}. What came is kept as {path}"
-    error.args = (error.message,)
+    error.reword(f"{error.message}. What came is kept as {path}")
     error.hint = f"{error.hint or ''}; resume reads {path.name} again, also with a later version of the runner".lstrip(
         "; "
     )

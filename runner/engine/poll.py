@@ -35,17 +35,26 @@ def absent(result: Result, error: JobNotFoundError, provider: Provider, clock: C
     `JobNotFoundError` parks it. `ExpiredError` gives it up: it was not found by several processes over hours, by the
     server's clock and by one that no change of time moves, where it was created and with the key that created it.
     """
-    other_runs = _other_account(result, provider)
+    other_account = _other_account(result, provider)
     known = result.absence
     if known is None or (known.endpoint, known.credential) != (provider.endpoint, provider.credential):
         result.absence = _first(error, provider, clock)
     else:
         passed = _passed(known, error, clock)
         result.absence = known.model_copy(update={"looks": known.looks + 1, "seconds": passed})
-    if not other_runs and given_up(result.absence):
-        return _expired(result, error)
-    about = f"; {other_runs}" if other_runs else ""
-    return _again(error, f"{error.message}{about}")
+    if not other_account and given_up(result.absence):
+        return ExpiredError(
+            f"{error.message}; not found by any of {result.absence.looks} processes "
+            f"in {result.absence.seconds / 3600:.0f} h",
+            hint="it is given up and not paid again by itself; resume still looks for it once",
+            code="not_found",
+            provider=error.provider,
+            job_id=error.job_id,
+            request_id=error.request_id,
+        )
+    if other_account:
+        error.reword(f"{error.message}; {other_account}")
+    return error
 
 
 def given_up(absence: Absence | None) -> bool:
@@ -88,35 +97,6 @@ def _other_account(result: Result, provider: Provider) -> str:
     if not (then[2] and now[2]) or then[2] == now[2]:
         return ""
     return f"it was created with another key, organization or project (from {then[0]}) than {now[0]} has now"
-
-
-def _expired(result: Result, error: JobNotFoundError) -> ExpiredError:
-    absence = result.absence
-    hours = (absence.seconds if absence else 0.0) / 3600
-    looks = absence.looks if absence else 0
-    return ExpiredError(
-        f"{error.message}; not found by any of {looks} processes in {hours:.0f} h",
-        hint="it is given up and not paid again by itself; resume still looks for it once",
-        code="not_found",
-        provider=error.provider,
-        job_id=error.job_id,
-        request_id=error.request_id,
-    )
-
-
-def _again(error: JobNotFoundError, message: str) -> JobNotFoundError:
-    return JobNotFoundError(
-        message,
-        hint=error.hint,
-        code=error.code,
-        provider=error.provider,
-        model=error.model,
-        job_id=error.job_id,
-        request_id=error.request_id,
-        raw_response=error.raw_response,
-        status_code=error.status_code,
-        server_time=error.server_time,
-    )
 
 
 _STRETCH = 1.0
@@ -263,12 +243,14 @@ def next_wait(job: Job, age: float, interval: float, clock: Clock, expected: flo
     return max(interval * _SOONEST, min(left, max(wait, min(stretch, left / 2))))
 
 
+_NO_STATUS = "does not tell the job's status"
+
+
 def _hear(recorder: RunRecorder, job: Job) -> None:
     recorder.polled(job)
-    if job.status is JobStatus.UNKNOWN and not job.raw_status:
-        recorder.warn("the server does not tell the job's status; polling goes on")
-    elif job.status is JobStatus.UNKNOWN:
-        recorder.warn(f"the server reports the unknown status {job.raw_status[:60]!r}; polling goes on")
+    if job.status is JobStatus.UNKNOWN:
+        told = f"reports the unknown status {job.raw_status[:60]!r}" if job.raw_status else _NO_STATUS
+        recorder.warn(f"the server {told}; polling goes on")
 
 
 def _excuse(endpoint: Endpoint, recorder: RunRecorder, error: RunnerError) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -140,7 +140,8 @@ class RunRecorder:
         self.end_attempt(self.result.attempts[-1], error)
         self.warn(f"fell back to {following.provider.kind} ({following.model.name}): {error}")
         self.run = replace(self.run, config=following)
-        self.result = _handed_on(self.result, planned(self.run, self._clock.time()))
+        choice = self.result.choice + 1
+        self.result = _renewed(self.result, planned(self.run, self._clock.time())).model_copy(update={"choice": choice})
         with suppress(DiskError):
             await self._write_in_any_case(durable=True)
         return self.resumed()
@@ -194,10 +195,6 @@ class RunRecorder:
         self.result.absence = None
         self._take(job)
         self.tell()
-
-    async def keep_file(self, write: Callable[[], T]) -> T:
-        """Call what writes a file into the run's directory, behind the records; raises `DiskError`."""
-        return await self._record_writer.write(write)
 
     def add(self, artifact: Artifact) -> None:
         """Record a file that is complete at its name."""
@@ -323,12 +320,6 @@ def planned(run: Run, now: float) -> Result:
         timestamps={RunStatus.PLANNED.value: dt.datetime.fromtimestamp(now, dt.UTC)},
         environment=environment(),
     )
-
-
-def _handed_on(result: Result, following: Result) -> Result:
-    """Return the record of a run that falls back: planned again elsewhere, with what was tried and when it began."""
-    renewed = _renewed(result, following)
-    return renewed.model_copy(update={"choice": result.choice + 1})
 
 
 def _renewed(result: Result, fresh: Result) -> Result:

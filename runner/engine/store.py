@@ -23,43 +23,38 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Pool:
+    """Call blocking functions in threads of its own, in the order in which they were asked for."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._executor = ThreadPoolExecutor(size, thread_name_prefix=f"runner-{name}")
+
+    def __call__(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
+        """Call a function."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """Drop what has not begun and wait for what has."""
+        self._executor.shutdown(wait=True, cancel_futures=True)
+
+
 class Threads:
     """Hold a thread each for records and directories, which never queue, pools for files and media, and the decoder."""
 
     def __init__(self) -> None:
         self.decoder = Decoder()
-        self._records = ThreadPoolExecutor(1, thread_name_prefix="runner-records")
+        self.records = Pool("records", 1)
         # More than one would take the interpreter from the first requests, and gain nothing.
-        self._directories = ThreadPoolExecutor(1, thread_name_prefix="runner-directories")
+        self.directories = Pool("directories", 1)
         # Several that wait for the disk at once take hardly longer than one; decoding wants a core each.
-        self._disk = ThreadPoolExecutor(4, thread_name_prefix="runner-disk")
-        self._media = ThreadPoolExecutor(min(4, os.cpu_count() or 1), thread_name_prefix="runner-media")
-
-    def records(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """Call a function that keeps records."""
-        return _called(self._records, function, *args, **kwargs)
-
-    def directories(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """Call a function that makes a directory, behind those asked for before."""
-        return _called(self._directories, function, *args, **kwargs)
-
-    def disk(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """Call a function that waits for the disk."""
-        return _called(self._disk, function, *args, **kwargs)
-
-    def media(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-        """Call a function that decodes or encodes."""
-        return _called(self._media, function, *args, **kwargs)
+        self.disk = Pool("disk", 4)
+        self.media = Pool("media", min(4, os.cpu_count() or 1))
 
     def close(self) -> None:
         """Drop what has not begun and wait for what has."""
-        for pool in (self._records, self._directories, self._disk, self._media):
-            pool.shutdown(wait=True, cancel_futures=True)
+        for pool in (self.records, self.directories, self.disk, self.media):
+            pool.close()
         self.decoder.close()
-
-
-def _called(pool: ThreadPoolExecutor, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> asyncio.Future[T]:
-    return asyncio.get_running_loop().run_in_executor(pool, lambda: function(*args, **kwargs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +90,14 @@ class ResultFiles:
 
     def save(self, records: Sequence[Record]) -> list[Exception | None]:
         """Replace the files."""
-        return [_replaced(record) for record in records]
+        return [error_of(write_result, each.run.directory, each.result, durable=each.durable) for each in records]
 
 
-def _replaced(record: Record) -> Exception | None:
+def error_of(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> Exception | None:
+    """Return what a call that keeps a record raises, for whoever waits for that record; None if it succeeds."""
     try:
-        write_result(record.run.directory, record.result, durable=record.durable)
-    except Exception as error:  # noqa: BLE001 - told to whoever waits for this record
+        function(*args, **kwargs)
+    except Exception as error:  # noqa: BLE001 - it is told
         return error
     return None
 
@@ -126,10 +122,6 @@ class RecordWriter:
     def open(self, run: Run) -> asyncio.Future[None]:
         """See to it that the run's directory is there; the future may have a `DiskError`."""
         return self.threads.directories(self._store.open, run)
-
-    async def write(self, write: Callable[[], T]) -> T:
-        """Call what writes something beside the records, in their thread; raises `DiskError`."""
-        return await self.threads.records(write)
 
     async def keep(self, record: Record) -> None:
         """Return when the record is kept; raises `DiskError`, or `LedgerError` where the ledger is broken."""

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +21,7 @@ from runner.config.problem import Problem, ranges
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run
-from runner.engine.store import Record
+from runner.engine.store import Record, error_of
 from runner.errors import ConfigError, UncertainError
 from runner.providers.body import build
 from runner.shell import command
@@ -332,7 +332,7 @@ class LedgerStore:
         What need not be durable (a run that was never begun) is in the ledger as it was planned.
         """
         refused = self._committed(records)
-        return [refused.get(place) or self._told(record) for place, record in enumerate(records)]
+        return [refused.get(place) or error_of(self._write, record) for place, record in enumerate(records)]
 
     def _committed(self, records: Sequence[Record]) -> dict[int, Exception]:
         """Return the places of the records that no ledger has, and why."""
@@ -343,25 +343,13 @@ class LedgerStore:
                 own[place] = (record.run.index, record.result)
         refused: dict[int, Exception] = {}
         for ledger, some in states.items():
-            if _saved(ledger, some.values()) is not None:
+            if error_of(ledger.save_all, some.values()) is not None:
                 # An error of one record must not keep the others' job ids off the disk.
-                alone = {place: _saved(ledger, [state]) for place, state in some.items()}
+                alone = {place: error_of(ledger.save_all, [state]) for place, state in some.items()}
                 refused |= {place: error for place, error in alone.items() if error is not None}
         return refused
 
-    def _told(self, record: Record) -> Exception | None:
-        try:
-            self.open(record.run)
-            if not record.passing:
-                write_result(record.run.directory, record.result, durable=False)
-        except Exception as error:  # noqa: BLE001 - told to whoever waits for this record
-            return error
-        return None
-
-
-def _saved(ledger: Ledger, states: Iterable[tuple[int, Result]]) -> Exception | None:
-    try:
-        ledger.save_all(states)
-    except Exception as error:  # noqa: BLE001 - as above
-        return error
-    return None
+    def _write(self, record: Record) -> None:
+        self.open(record.run)
+        if not record.passing:
+            write_result(record.run.directory, record.result, durable=False)
