@@ -6,10 +6,10 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,10 +21,12 @@ from runner.display.closing import print_closing
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe
 from runner.display.plain import observing
+from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.matching import OtherRuns
 from runner.engine.recorder import planned
-from runner.engine.run import Event, Observer, Run
+from runner.engine.run import Event, Observer, Outcome, Run
 from runner.engine.store import Record
-from runner.errors import BudgetError, DiskError, ModelNotFoundError
+from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.discover import jobs_elsewhere
 from runner.ledger.ledger import Ledger
@@ -38,23 +40,12 @@ from runner.results.money import under
 from .job_return import failure_of
 
 if TYPE_CHECKING:
-    from runner.engine.budget_tracker import BudgetTracker
-    from runner.engine.matching import OtherRuns
-    from runner.engine.run import Outcome
+    from runner.engine.scheduler import Services
 
 
 NAME = "runner.log"
 _PAUSE = 1.0
 """Seconds between two rounds of writing: what happens to a run meanwhile takes one opening of its file."""
-
-
-@dataclass(slots=True)
-class _Page:
-    """Describe what one run's file was told last, and what it was not told yet."""
-
-    path: Path
-    last: str = ""
-    waiting: list[str] = field(default_factory=list)
 
 
 class RunLog:
@@ -66,8 +57,9 @@ class RunLog:
     def __init__(self, pause: float = _PAUSE) -> None:
         """Take the `pause` in seconds between two rounds of writing."""
         self._pause = pause
-        self._pages: dict[int, _Page] = {}
-        self._due: dict[Path, _Page] = {}
+        self._last: dict[Path, str] = {}
+        self._waiting: dict[Path, list[str]] = {}
+        self._due: set[Path] = set()
         self._changing = threading.Lock()
         self._told = threading.Event()
         self._closing = threading.Event()
@@ -81,23 +73,21 @@ class RunLog:
         self._closing.set()
         self._told.set()
         self._thread.join()
-        self._due |= {page.path: page for page in self._pages.values()}
+        self._due |= self._waiting.keys()
         self._write()
 
     def __call__(self, event: Event) -> None:
         """Take the event's line if it says something new."""
-        line = _line(event)
+        line, path = _line(event), event.run.directory / NAME
         with self._changing:
-            path = event.run.directory / NAME
-            page = self._pages.setdefault(event.run.index, self._due.get(path) or _Page(path))
-            if line != page.last:
-                page.waiting.append(f"{_now()} {line}\n")
-                page.last = line
+            if line != self._last.get(path):
+                self._waiting.setdefault(path, []).append(f"{_now()} {line}\n")
+                self._last[path] = line
             if event.result is not None:
-                del self._pages[event.run.index]
+                del self._last[path]
             elif event.status.passing:
                 return
-            self._due[path] = page
+            self._due.add(path)
         self._told.set()
 
     def _work(self) -> None:
@@ -110,13 +100,11 @@ class RunLog:
     def _write(self) -> None:
         """Write what is due; a full disk is the engine's to report."""
         with self._changing:
-            texts = {path: "".join(page.waiting) for path, page in self._due.items()}
-            for page in self._due.values():
-                page.waiting.clear()
+            texts = {path: "".join(self._waiting.pop(path)) for path in self._due & self._waiting.keys()}
             self._due.clear()
         for path, text in texts.items():
-            with suppress(OSError):
-                _append(path, text)
+            with suppress(OSError), path.open("a", encoding="utf-8") as file:
+                file.write(text)
 
 
 def _now() -> str:
@@ -140,12 +128,6 @@ def _line(event: Event) -> str:
     if event.result is not None and event.result.error is not None:
         parts.append(f"{event.result.error.type}: {clean(event.result.error.message, 1000)}")
     return " ".join(part for part in parts if part)
-
-
-def _append(path: Path, text: str) -> None:
-    if text:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(text)
 
 
 _log = logging.getLogger("runner")
@@ -201,9 +183,13 @@ def execute(
         _restore([run for run in runs if run.index in done], store)
         done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
         left = sorted((run for run in runs if run.index not in done and run.index not in held), key=_urgency)
-        engine = _Engine(store, observer, _budget_tracker(runs, earlier), directory)
-        outcome = engine.in_batches(left, batch_size) if left else None
-    whole = _whole(runs, done, left, outcome)
+        services: Services = {
+            "fail_fast": any(run.config.fail_fast for run in left),
+            "store": store,
+            "claimed": partial(_claimed, directory, left, time.time(), store),
+            "budget_tracker": _budget_tracker(runs, earlier),
+        }
+        whole = _whole(runs, done, in_batches(left, batch_size, services, observer) if left else Executed())
     if not alone:
         try:
             found = zip(runs, whole.results, strict=True)
@@ -238,17 +224,18 @@ def _urgency(run: Run) -> tuple[bool, float, int]:
     return False, told if told is not None and told > earlier.begun else earlier.begun + _KEPT_SECONDS, run.index
 
 
-def _whole(runs: Sequence[Run], done: Mapping[int, Result], left: Sequence[Run], outcome: Outcome | None) -> Outcome:
+def _whole(runs: Sequence[Run], done: Mapping[int, Result], now: Executed) -> Outcome:
     """Return the outcome of all runs, in their order: of those done before, now, and of those that were not begun."""
-    from runner.engine.run import Outcome
-
-    whole = outcome or Outcome()
-    now = time.time()
-    results = {**done, **{run.index: result for run, result in zip(left, whole.results, strict=False)}}
-    errors = {run.index: error for run, error in zip(left, whole.errors, strict=False)}
-    errors |= {index: failure_of(result) for index, result in done.items() if result.status is not RunStatus.VERIFIED}
-    whole.results = [results.get(run.index) or run.earlier or planned(run, now) for run in runs]
-    whole.errors = [errors.get(run.index) for run in runs]
+    ends = now.ends | {
+        index: (result, None if result.status is RunStatus.VERIFIED else failure_of(result))
+        for index, result in done.items()
+    }
+    began = time.time()
+    whole = Outcome(interrupted=now.interrupted, stopped_by=now.stopped_by)
+    for run in runs:
+        result, error = ends.get(run.index) or (run.earlier or planned(run, began), None)
+        whole.results.append(result)
+        whole.errors.append(error)
     return whole
 
 
@@ -259,72 +246,54 @@ def _say_what_stopped(outcome: Outcome) -> None:
         print_error(error)
 
 
-def _budget_tracker(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> BudgetTracker:
-    from runner.engine.budget_tracker import BudgetTracker
+def _claimed(directory: Path, runs: Sequence[Run], now: float, store: LedgerStore) -> OtherRuns:
+    """Return what belongs to other runs of `directory` and to other sweeps, but for the jobs of `runs`."""
+    begun = min([now, *(run.earlier.begun for run in runs if run.earlier is not None)])
+    return jobs_elsewhere(directory, begun - _CLOCKS).also(store.job_ids())
 
+
+def _budget_tracker(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> BudgetTracker:
     budget = runs[0].config.budget
     before = [*(result for _, result in earlier), *(run.earlier for run in runs if run.earlier is not None)]
     return BudgetTracker(budget.max_usd, spent(before, budget))
 
 
-class _Engine:
-    """Run the engine with what this execution gives it."""
+@dataclass(slots=True)
+class Executed:
+    """Hold what came of the runs that the engine has executed, by their indexes, and what ended that early."""
 
-    def __init__(self, store: LedgerStore, observer: Observer, budget_tracker: BudgetTracker, directory: Path) -> None:
-        self._store = store
-        self._observer = observer
-        self._budget_tracker = budget_tracker
-        self._directory = directory
-        self._began = time.time()
-
-    def in_batches(self, runs: Sequence[Run], size: int | None) -> Outcome:
-        """Execute `size` runs at a time.
-
-        What ends submitting for all ends the batches. What ends it at one endpoint leaves the later runs there planned,
-        as it does within a batch; those elsewhere go on.
-        """
-        from runner.engine.execution import run_all  # the SDK behind it takes longer to import than most errors to find
-        from runner.engine.run import Outcome  # the SDK behind it takes longer to import than most errors to find
-
-        total = Outcome()
-        fail_fast = any(run.config.fail_fast for run in runs)
-        refusing: set[tuple[ProviderConfig, str | None]] = set()
-        for batch in _batches(runs, size):
-            going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
-            if not going:
-                _add(total, batch, [], Outcome())
-                continue
-            outcome = run_all(
-                going,
-                observer=self._observer,
-                fail_fast=fail_fast,
-                store=self._store,
-                claimed=lambda: self._claimed(runs),
-                budget_tracker=self._budget_tracker,
-            )
-            _add(total, batch, going, outcome)
-            error = outcome.stopped_by
-            if outcome.interrupted is not None or (fail_fast and error) or isinstance(error, DiskError | BudgetError):
-                total.interrupted, total.stopped_by = outcome.interrupted, error or total.stopped_by
-                break
-            total.stopped_by = total.stopped_by or error
-            refusing |= _refusing(going, outcome)
-        return total
-
-    def _claimed(self, runs: Sequence[Run]) -> OtherRuns:
-        """Return what belongs to this directory's other runs and to other sweeps, but for the jobs of `runs`."""
-        begun = min([self._began, *(run.earlier.begun for run in runs if run.earlier is not None)])
-        return jobs_elsewhere(self._directory, begun - _CLOCKS).also(self._store.job_ids())
+    ends: dict[int, tuple[Result, RunnerError | None]] = field(default_factory=dict)
+    interrupted: int | None = None
+    stopped_by: RunnerError | None = None
 
 
-def _add(total: Outcome, batch: Sequence[Run], going: Sequence[Run], outcome: Outcome) -> None:
-    """Add a batch's ends, also those of its runs that were left as they are."""
-    now = time.time()
-    ends = {run.index: end for run, end in zip(going, zip(outcome.results, outcome.errors, strict=False), strict=False)}
-    for run in batch:
-        result, error = ends.get(run.index) or (run.earlier or planned(run, now), None)
-        total.results.append(result)
-        total.errors.append(error)
+def in_batches(runs: Sequence[Run], size: int | None, services: Services, observer: Observer) -> Executed:
+    """Execute `size` runs at a time.
+
+    What ends submitting for all ends the batches. What ends it at one endpoint leaves the later runs there planned, as
+    it does within a batch; those elsewhere go on.
+    """
+    from runner.engine.execution import run_all  # the SDK behind it takes longer to import than most errors to find
+
+    total = Executed()
+    refusing: set[tuple[ProviderConfig, str | None]] = set()
+    step = size or max(1, len(runs))
+    for start in range(0, len(runs), step):
+        batch = runs[start : start + step]
+        going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
+        if not going:
+            continue
+        outcome = run_all(going, observer=observer, **services)
+        ends = zip(outcome.results, outcome.errors, strict=False)
+        total.ends |= {run.index: end for run, end in zip(going, ends, strict=False)}
+        error = outcome.stopped_by
+        ends_all = isinstance(error, DiskError | BudgetError) or (error is not None and services["fail_fast"])
+        if outcome.interrupted is not None or ends_all:
+            total.interrupted, total.stopped_by = outcome.interrupted, error or total.stopped_by
+            break
+        total.stopped_by = total.stopped_by or error
+        refusing |= _refusing(going, outcome)
+    return total
 
 
 def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[tuple[ProviderConfig, str | None]]:
@@ -341,12 +310,6 @@ def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[tuple[ProviderConfig
 def _refused_by(config: RunConfig) -> set[tuple[ProviderConfig, str | None]]:
     """Return what `_refusing` would hold, were a run with this config refused."""
     return {(config.provider, None), (config.provider, config.sent_model)}
-
-
-def _batches(runs: Sequence[Run], size: int | None) -> Iterator[Sequence[Run]]:
-    step = size or max(1, len(runs))
-    for start in range(0, len(runs), step):
-        yield runs[start : start + step]
 
 
 def _all_of(observers: Sequence[Observer]) -> Observer:
