@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from runner.artifacts.result import Result
 from runner.errors import JobNotFoundError, RunnerError, UnexpectedAnswerError
 from runner.providers.base import Job, JobPage
 from runner.providers.job import backend_id
@@ -72,18 +73,22 @@ def assign_jobs(
     listed = {job.id: job for job in jobs}
     taken = others.backend_ids
     free = {job_id: job for job_id, job in listed.items() if backend_id(job_id) not in taken}
-    other_requests = _other_requests(others)
+    other_requests = _requests(others.open)
     findings = Findings(reattached=_carrying_marks(lost, free.values()))
     free = {job_id: job for job_id, job in free.items() if job not in findings.reattached.values()}
     sought = [one for one in lost if one.listed and one.index not in findings.reattached]
     candidates = _candidates(sought, free.values())
-    strangers = _unexplained(free.values(), candidates, [*other_requests, *_own(others)])
+    own = _requests((Path(), result) for result in others.own)
+    strangers = _unexplained(free.values(), candidates, [*other_requests, *own])
     findings.reasons.update({one.index: _IMAGE for one in lost if not one.listed})
     for runs in _groups(sought, candidates):
-        short = any(one.earliest - MARGIN <= complete_since for one in runs)
-        doubt = shortfall if short else _doubt_from_others(runs, candidates, other_requests, others.unknown)
-        doubt = doubt or _doubt_from_strangers(runs, candidates, strangers)
-        given = {} if doubt else _assigned(runs, candidates)
+        fitting = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
+        doubt: str | None = None
+        if any(one.earliest - MARGIN <= complete_since for one in runs):
+            doubt = shortfall
+        elif fitting:
+            doubt = _doubt(runs, fitting, other_requests, others.unknown, strangers)
+        given = {} if doubt else _assigned(runs, candidates, fitting)
         findings.reattached.update(given)
         for one in runs:
             if one.index not in given:
@@ -104,18 +109,10 @@ def _carrying_marks(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, Job]
     return given
 
 
-def _other_requests(others: OtherRuns) -> list[OtherRequest]:
+def _requests(results: Iterable[tuple[Path, Result]]) -> list[OtherRequest]:
     return [
         OtherRequest(place, lost_request(number, result, attempt))
-        for place, result in others.open
-        for number, attempt in enumerate(unanswered(result))
-    ]
-
-
-def _own(others: OtherRuns) -> list[OtherRequest]:
-    return [
-        OtherRequest(Path(), lost_request(number, result, attempt))
-        for result in others.own
+        for place, result in results
         for number, attempt in enumerate(unanswered(result))
     ]
 
@@ -149,24 +146,6 @@ def _unexplained(
     return [job for job in rest if not any(request.may_have_made(job) for request in known)]
 
 
-def _doubt_from_strangers(
-    runs: Sequence[Lost], candidates: Mapping[int, _Candidates], strangers: Sequence[Job]
-) -> str | None:
-    """Return why a job that fits may be a stranger's although it is the only one; None if nothing says so."""
-    jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
-    if not jobs:
-        return None
-    if any(one.denied for one in runs):
-        return f"{_matching(jobs)}, but the server said that it had made nothing"
-    near = {job.id: job for job in strangers if any(one.about(job) for one in runs)}
-    if not near:
-        return None
-    return (
-        f"{_matching(jobs)}, but others use this account, too, and it may be theirs: around that time, "
-        f"{_named(near, 'jobs are' if len(near) > 1 else 'job is')} of no run known here"
-    )
-
-
 def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iterator[list[Lost]]:
     """Yield groups of runs that have candidates in common, directly or through others."""
     matching = defaultdict(list)
@@ -184,11 +163,10 @@ def _groups(lost: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> Iter
         yield runs
 
 
-def _assigned(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> dict[int, Job]:
-    """Return the candidates of `runs`, if all sent the same request, in the order of time; none if one is left over."""
+def _assigned(runs: Sequence[Lost], candidates: Mapping[int, _Candidates], jobs: Mapping[str, Job]) -> dict[int, Job]:
+    """Return the `jobs` of `runs`, if all sent the same request, in the order of time; none if one is left over."""
     if any(one.sent != runs[0].sent for one in runs):
         return {}
-    jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
     given, free = {}, sorted(runs, key=lambda one: (one.latest, one.index))
     for job_id, job in sorted(jobs.items(), key=lambda item: (item[1].created_at or 0, item[0])):
         receiver = next((one for one in free if job_id in candidates[one.index].fitting), None)
@@ -199,21 +177,30 @@ def _assigned(runs: Sequence[Lost], candidates: Mapping[int, _Candidates]) -> di
     return given
 
 
-def _doubt_from_others(
-    runs: Sequence[Lost], candidates: Mapping[int, _Candidates], other_requests: Sequence[OtherRequest], unknown: str
+def _doubt(
+    runs: Sequence[Lost],
+    jobs: Mapping[str, Job],
+    other_requests: Sequence[OtherRequest],
+    unknown: str,
+    strangers: Sequence[Job],
 ) -> str | None:
-    """Return why none of the jobs that fit `runs` may be taken, for what is or may be elsewhere; None if one may."""
-    jobs = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
-    if not jobs:
-        return None
+    """Return why none of the `jobs` that fit `runs` may be taken, as it is or may be another's; None if one may."""
     if unknown:
         return f"{_matching(jobs)}, and may be of a run elsewhere: {unknown}"
     # If one job may be another run's, all are in doubt: without it, a stranger's job would seem the only match.
     pairs = itertools.product(other_requests, jobs.values())
     place = next((request.place for request, job in pairs if request.may_have_made(job)), None)
-    if place is None:
+    if place is not None:
+        return f"{_matching(jobs)}, but may be of a request in {place} whose answer was lost too"
+    if any(one.denied for one in runs):
+        return f"{_matching(jobs)}, but the server said that it had made nothing"
+    near = {job.id: job for job in strangers if any(one.about(job) for one in runs)}
+    if not near:
         return None
-    return f"{_matching(jobs)}, but may be of a request in {place} whose answer was lost too"
+    return (
+        f"{_matching(jobs)}, but others use this account, too, and it may be theirs: around that time, "
+        f"{_named(near, 'jobs are' if len(near) > 1 else 'job is')} of no run known here"
+    )
 
 
 def _reason(candidates: _Candidates, listed: int, taken: int, *, shared: bool) -> str:
@@ -232,12 +219,8 @@ def _matching(jobs: Mapping[str, Job]) -> str:
 
 
 def _named(jobs: Mapping[str, Job], what: str) -> str:
-    named = ", ".join(map(_name, itertools.islice(jobs, _NAMED)))
+    named = ", ".join(one_line(job_id, 80) for job_id in itertools.islice(jobs, _NAMED))
     return f"{len(jobs)} {what} ({named}{', …' * (len(jobs) > _NAMED)})"
-
-
-def _name(job_id: str) -> str:
-    return one_line(job_id, 80)
 
 
 A = TypeVar("A")
