@@ -44,8 +44,15 @@ def agree(runs: Sequence[Run], *, spent: float = 0.0) -> None:
     total = counted_sum(configs)
     if not asks(configs, total, spent):
         return
-    above = f", above budget.confirm_above_usd={_threshold(configs)}"
-    _ask(_what(configs, total), "Start?", _ways(total, spent), unasked=above)
+    sum_of = "this run" if len(configs) == 1 else f"these {len(configs):,} runs"
+    unknown = f", {total.unknown:,} of them of unknown price" if total.unknown else ""
+    limit = rounded_up(spent + total.usd)
+    _ask(
+        f"{sum_of} would cost {total}{'' if total.rough else ' at list price'}{unknown}",
+        "Start?",
+        f"yes=true starts; budget.max_usd={limit} starts and keeps to it; dry_run=true shows the prices",
+        unasked=f", above budget.confirm_above_usd={configs[0].budget.confirm_above_usd:g}",
+    )
 
 
 def agree_to_prompts(runs: Iterable[Run]) -> None:
@@ -125,21 +132,6 @@ def asks(configs: Sequence[RunConfig], total: Sum, spent: float = 0.0) -> bool:
     return passes(total.usd, threshold) or crossing
 
 
-def _threshold(configs: Sequence[RunConfig]) -> str:
-    return f"{configs[0].budget.confirm_above_usd:g}"
-
-
-def _what(configs: Sequence[RunConfig], total: Sum) -> str:
-    runs = "this run" if len(configs) == 1 else f"these {len(configs):,} runs"
-    unknown = f", {total.unknown:,} of them of unknown price" if total.unknown else ""
-    return f"{runs} would cost {total}{'' if total.rough else ' at list price'}{unknown}"
-
-
-def _ways(total: Sum, spent: float) -> str:
-    limit = rounded_up(spent + total.usd)
-    return f"yes=true starts; budget.max_usd={limit} starts and keeps to it; dry_run=true shows the prices"
-
-
 class PlannedCost(NamedTuple):
     """Describe the runs that are left to be paid, and what their ledgers count already in US dollars."""
 
@@ -193,27 +185,19 @@ def print_dry_run(
     names = [key.removeprefix("request.") for key in differing.keys] or ["model"]
     heads = [Head("run", right=True), *(Head(name, most=_MOST_COLUMNS) for name in names), Head("price", right=True)]
     rows = []
-    for row in _shown(len(runs)):
-        if row is None:
-            rows.append((["…", *("" for _ in heads[1:])], ""))
+    half, count = _MOST_ROWS // 2, len(runs)
+    for row, run in enumerate(runs):
+        if count > _MOST_ROWS and half <= row < count - half:
+            if row == half:
+                rows.append((["…", *("" for _ in heads[1:])], ""))
             continue
-        cells = [_cell(value) for value in differing.rows[row]] or [configs[row].model.name]
-        index = runs[row].index
-        cost = str(Estimate.of([prices[row]])) if index in paid else "none: is there"
-        rows.append(([str(index), *cells, cost], ""))
+        cells = ["" if value is None else clean(str(value), 120) for value in differing.rows[row]]
+        cost = str(Estimate.of([prices[row]])) if run.index in paid else "none: is there"
+        rows.append(([str(run.index), *(cells or [run.config.model.name]), cost], ""))
     print_grid(heads, rows, console)
     for line in filter(None, (_summary(configs, prices, left), note)):
         console.print(line, markup=False, soft_wrap=True)
     check_budget(left.runs, spent=left.spent)
-
-
-def _shown(count: int) -> list[int | None]:
-    half = _MOST_ROWS // 2
-    return [*range(count)] if count <= _MOST_ROWS else [*range(half), None, *range(count - half, count)]
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else clean(str(value), 120)
 
 
 def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: PlannedCost) -> str:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +22,7 @@ from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
 from runner.config.problem import Problem
 from runner.display.output import print_problems
-from runner.engine.run import Event, Observer, Run
+from runner.engine.run import Event
 from runner.errors import RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.recording import NOTHING, entered, reconcile, recording
@@ -43,7 +44,6 @@ class RunnerLauncher(Launcher):
         self.config: DictConfig | None = None
         self.task_function: TaskFunction | None = None
         self.hydra_context: HydraContext | None = None
-        self._planner: Planner | None = None
         self._earlier: list[tuple[Path, Result]] = []
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -52,12 +52,10 @@ class RunnerLauncher(Launcher):
         self.hydra_context = hydra_context
         self.task_function = task_function
 
-    @property
+    @cached_property
     def planner(self) -> Planner:
         """Return the planner of this sweep's runs."""
-        if self._planner is None:
-            self._planner = Planner(known(self.hydra_context).config_loader, known(self.config))
-        return self._planner
+        return Planner(known(self.hydra_context).config_loader, known(self.config))
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Plan, check and run a batch of another sweeper; its runs go on at the same time."""
@@ -67,7 +65,8 @@ class RunnerLauncher(Launcher):
         if not self._earlier:
             agree_to_prompts(plan.runs)
         if any(run.config.dry_run for run in plan.runs):
-            dry_run(plan.runs, "the sweeper chooses later runs by the results of these")
+            note = "the sweeper chooses later runs by the results of these"
+            print_dry_run(plan.runs, note=note, left=payable(plan.runs))
             raise SystemExit(0)
         before = spent((result for _, result in self._earlier), plan.runs[0].config.budget)
         agree(plan.runs, spent=before)
@@ -92,8 +91,11 @@ class RunnerLauncher(Launcher):
         config = known(self.config)
         sweep_dir = Path(str(config.hydra.sweep.dir))
         _configure_logging(config)
+        callbacks = known(self.hydra_context).callbacks
+        observers = [JobCallbacks(callbacks, plan, known(self.task_function))] if callbacks.callbacks else []
         with recording(sweep_dir) as ledger:
-            new = labelled(plan.runs)
+            differing = varying([run.overrides for run in plan.runs], [run.config for run in plan.runs])
+            new = [replace(run, label=differing.label(row)) for row, run in enumerate(plan.runs)]
             # The runs of earlier batches were made by this process.
             before = NOTHING if self._earlier else reconcile(ledger)
             print_problems(before.problems)
@@ -104,7 +106,7 @@ class RunnerLauncher(Launcher):
                 lambda run: plan.compositions[run.index].create_directory(run.directory),
                 directory=sweep_dir,
                 batch_size=batch_size,
-                observers=[*self._observers(plan), sweep_tracking(sweep_dir).observer(runs)],
+                observers=[*observers, sweep_tracking(sweep_dir).observer(runs)],
                 earlier=self._earlier,
                 more=more,
             )
@@ -114,29 +116,12 @@ class RunnerLauncher(Launcher):
         ends = zip_longest(plan.runs, outcome.results, outcome.errors)
         return [job_return(run, result, error, plan.compositions[run.index].config) for run, result, error in ends]
 
-    def _observers(self, plan: Plan) -> list[Observer]:
-        callbacks = known(self.hydra_context).callbacks
-        if not callbacks.callbacks:
-            return []
-        return [JobCallbacks(callbacks, plan, known(self.task_function))]
-
 
 def known(value: T | None) -> T:
     """Return what Hydra's `setup` gave a plugin, whose attributes are None before."""
     if value is None:
         raise RuntimeError("Hydra calls setup() before anything else")
     return value
-
-
-def dry_run(runs: Sequence[Run], note: str = "") -> None:
-    """Print what the runs would send and cost."""
-    print_dry_run(runs, note=note, left=payable(runs))
-
-
-def labelled(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs with what tells each from its siblings."""
-    differing = varying([run.overrides for run in runs], [run.config for run in runs])
-    return [replace(run, label=differing.label(row)) for row, run in enumerate(runs)]
 
 
 def _configure_logging(config: DictConfig) -> None:

@@ -66,8 +66,8 @@ def rebuild(directory: Path, say: Callable[[str], object]) -> int:
         kept = _set_aside(directory)
         publish(place / NAME, directory / NAME)
     print_problems(problems)
-    states = Counter(run.status.value for run in runs)
-    say(f"{directory / NAME} was built anew; {len(runs):,} runs: {_counted(states)}; nothing was sent")
+    states = ", ".join(f"{count:,} {status}" for status, count in Counter(run.status.value for run in runs).items())
+    say(f"{directory / NAME} was built anew; {len(runs):,} runs: {states}; nothing was sent")
     if kept is not None:
         say(f"the damaged one is kept as {kept}")
     say(f"{command('resume', directory)} resumes these runs")
@@ -86,10 +86,6 @@ def _refuse(directory: Path) -> None:
     known = None if has_ledger(directory) else LedgerIndex().find(directory.resolve())
     if known is not None:
         raise ConfigError(f"{directory} is one run of a sweep, whose ledger is sound", hint="python -m runner ls")
-
-
-def _counted(states: Counter[str]) -> str:
-    return ", ".join(f"{count:,} {status}" for status, count in states.items())
 
 
 def _remains(directory: Path, place: Path) -> list[Run]:
@@ -159,7 +155,8 @@ def _add_doubtful(runs: dict[int, Run], directory: Path, place: Path) -> Iterato
     """Take a run for uncertain whose directory was made and has no record: its request may have left."""
     known = next((run for run in runs.values() if run.directory == place), None)
     if known is None:
-        config = _saved_config(place)
+        saved = read_saved(place / _HYDRA)
+        config = None if saved is None else load(saved)[0]
         if config is None:
             yield Problem(
                 "", f"{place} was left out: neither its {RESULT} nor its {_HYDRA} can be read", None, "warning"
@@ -171,31 +168,14 @@ def _add_doubtful(runs: dict[int, Run], directory: Path, place: Path) -> Iterato
     runs[known.index] = replace(known, earlier=in_doubt(known, f"its directory has no {RESULT} to read"))
 
 
-def _saved_config(place: Path) -> RunConfig | None:
-    saved = read_saved(place / _HYDRA)
-    return None if saved is None else load(saved)[0]
-
-
 def _set_aside(directory: Path) -> Path | None:
     """Keep the damaged ledger with its log under another name; the new one's path, None if there was none."""
     path = directory / NAME
-    if not os.path.lexists(path):
-        _move_log(path, path.with_name(f"{NAME}.damaged-{_stamp()}"))
-        return None
-    kept = path.with_name(f"{NAME}.damaged-{_stamp()}")
-    _move_log(path, kept)
-    with disk_errors(kept):
-        path.rename(kept)
-    return kept
-
-
-def _move_log(path: Path, kept: Path) -> None:
-    for suffix in _SIDE_FILES:
-        side = path.with_name(f"{path.name}{suffix}")
-        if os.path.lexists(side):
-            with disk_errors(side):
-                side.rename(kept.with_name(f"{kept.name}{suffix}"))
-
-
-def _stamp() -> str:
-    return f"{dt.datetime.now().astimezone():%Y-%m-%dT%H-%M-%S-%f}"
+    there = os.path.lexists(path)
+    kept = path.with_name(f"{NAME}.damaged-{dt.datetime.now().astimezone():%Y-%m-%dT%H-%M-%S-%f}")
+    for suffix in (*_SIDE_FILES, ""):
+        file = path.with_name(f"{NAME}{suffix}")
+        if os.path.lexists(file):
+            with disk_errors(file):
+                file.rename(kept.with_name(f"{kept.name}{suffix}"))
+    return kept if there else None

@@ -236,23 +236,20 @@ def _runs(
 ) -> tuple[list[Run], dict[Path, Ledger]]:
     runs, owners = [], {}
     found = [(ledger, run) for ledger, known in reconciled.items() for run in known.runs]
+    adopted = dict(consent.adopt)
     for ledger, known in found:
         config = _changed(known, overrides, len(found)) if overrides else known.config
-        run = _run(replace(known, config=config), known, consent)
+        result = known.earlier
+        run = replace(
+            resumed_run(replace(known, config=config), known),
+            again=consent.retry_failed and result is not None and _may_be_retried(result),
+            job=adopted.get(known.index),
+            # The consent does not cover an answer that is lost from now on.
+            resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
+        )
         runs.append(run)
         owners[run.directory] = ledger
     return sorted(runs, key=lambda run: run.index), owners
-
-
-def _run(run: Run, known: Run, consent: Consent) -> Run:
-    result = known.earlier
-    return replace(
-        resumed_run(run, known),
-        again=consent.retry_failed and result is not None and _may_be_retried(result),
-        job=dict(consent.adopt).get(run.index),
-        # The consent does not cover an answer that is lost from now on.
-        resubmit=consent.resubmit_uncertain and result is not None and result.status.lost,
-    )
 
 
 def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:

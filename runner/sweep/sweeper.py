@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import islice
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
@@ -27,9 +26,9 @@ from runner.report.live_page import keep_page
 from runner.results.files import write_results
 from runner.results.reading import runs_in
 
-from .consent import agree_to_new, agree_to_prompts
+from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
 from .external_launcher import other_launcher_problems, record_plan, unkept
-from .launcher import RunnerLauncher, dry_run, known
+from .launcher import RunnerLauncher, known
 
 
 class RunnerSweeper(Sweeper):
@@ -57,37 +56,42 @@ class RunnerSweeper(Sweeper):
         launcher = known(self.launcher)
         core = getattr(launcher, "core", None)
         own = core if isinstance(core, RunnerLauncher) else None
-        batches = self._batches(arguments)
         planner = own.planner if own else Planner(known(self.hydra_context).config_loader, known(self.config))
-        plan = planner.plan([overrides for batch in batches for overrides in batch])
-        more = replicated(batches, plan.runs, self.max_batch_size)
-        if more is not None:
-            batches = more
-            plan = planner.plan([overrides for batch in batches for overrides in batch])
+        jobs = self._points(arguments)
+        plan = planner.plan(jobs)
+        if any(run.config.number_of_videos > 1 for run in plan.runs):
+            jobs = replicated(jobs, plan.runs)
+            plan = planner.plan(jobs)
         if not plan.total:
             problem = Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
             raise PreflightError([Finding(None, problem)], 0)
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
-        plan.findings += [
-            Finding(None, problem) for problem in self._other_launcher_problems(plan.runs, own=own is not None)
-        ]
+        directory = Path(str(known(self.config).hydra.sweep.dir))
+        places = [run.directory for run in plan.runs]
+        problems = other_launcher_problems(directory, places, own=own is not None)
+        plan.findings += [Finding(None, problem) for problem in problems]
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
         if any(run.config.dry_run for run in plan.runs):
-            dry_run(plan.runs)
+            print_dry_run(plan.runs, left=payable(plan.runs))
             return []
         agree_to_new(plan.runs)
-        directory = self._prepare()
+        with disk_errors(directory):
+            directory.mkdir(parents=True, exist_ok=True)
+            OmegaConf.save(known(self.config), directory / "multirun.yaml")
+        size = self.max_batch_size or max(1, len(jobs))
+        starts = range(0, len(jobs), size)
         if own is None:
-            record_plan(directory, [run.directory for run in plan.runs])
-            return _launch_elsewhere(launcher, batches, plan.runs, directory)
+            record_plan(directory, places)
+            batches = [launcher.launch(jobs[start : start + size], initial_job_idx=start) for start in starts]
+            _close_sweep(plan.runs, directory)
+            return batches
         returns = own.launch_planned(plan, self.max_batch_size)
-        size = self.max_batch_size or len(returns)
-        return [returns[start : start + size] for start in range(0, len(returns), size)]
+        return [returns[start : start + size] for start in starts]
 
-    def _batches(self, arguments: Sequence[str]) -> list[list[list[str]]]:
+    def _points(self, arguments: Sequence[str]) -> list[list[str]]:
         loader = known(self.hydra_context).config_loader
         if self.max_batch_size is not None and self.max_batch_size < 1:
             problem = Problem(
@@ -95,34 +99,13 @@ class RunnerSweeper(Sweeper):
             )
             raise PreflightError([Finding(None, problem)], 0)
         try:
-            found = points(loader, known(self.config), arguments)
+            return points(loader, known(self.config), arguments)
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, loader))], 0) from error
-        size = self.max_batch_size or len(found) or 1
-        return [found[start : start + size] for start in range(0, len(found), size)]
-
-    def _other_launcher_problems(self, runs: Sequence[Run], *, own: bool) -> list[Problem]:
-        sweep = Path(str(known(self.config).hydra.sweep.dir))
-        return other_launcher_problems(sweep, [run.directory for run in runs], own=own)
-
-    def _prepare(self) -> Path:
-        config = known(self.config)
-        directory = Path(str(config.hydra.sweep.dir))
-        with disk_errors(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(config, directory / "multirun.yaml")
-        return directory
 
 
-def _launch_elsewhere(
-    launcher: Launcher, batches: Sequence[Sequence[Sequence[str]]], runs: Sequence[Run], directory: Path
-) -> list[Sequence[JobReturn]]:
-    """Launch through an external launcher, whose jobs each run the task function on their own."""
-    returns: list[Sequence[JobReturn]] = []
-    first = 0
-    for batch in batches:
-        returns.append(launcher.launch(batch, initial_job_idx=first))
-        first += len(batch)
+def _close_sweep(runs: Sequence[Run], directory: Path) -> None:
+    """Write and show what came of runs whose jobs each ran the task function on their own."""
     # A killed job may have left only its ledger, which tells what may have been paid.
     found, unreadable = runs_in(run.directory for run in runs)
     for error in unreadable:
@@ -132,31 +115,25 @@ def _launch_elsewhere(
         problems += keep_page(directory)
     print_problems(problems)
     print_closing([result for _, result in found], directory)
-    return returns
 
 
 _KEYS = ("request.number_of_videos", "replica")
 
-Batch = list[list[str]]
 
-
-def replicated(batches: Sequence[Batch], runs: Sequence[Run], size: int | None) -> list[Batch] | None:
-    """Return the batches with each run as often as it asks for, `size` runs to a batch; None where each asks for one.
+def replicated(jobs: Sequence[Sequence[str]], runs: Sequence[Run]) -> list[list[str]]:
+    """Return the jobs' overrides, each job as often as its run asks for.
 
     One run stays one job in one directory, which can be resumed, repeated and priced alone.
     """
     asked = {run.index: run.config for run in runs if run.config.number_of_videos > 1}
-    if not asked:
-        return None
     copies = []
-    for index, overrides in enumerate(overrides for batch in batches for overrides in batch):
+    for index, overrides in enumerate(jobs):
         config = asked.get(index)
         copies += [list(overrides)] if config is None else _copies(overrides, config)
-    rest = iter(copies)
-    return [[*islice(rest, size)] for _ in range(-(-len(copies) // size))] if size else [copies]
+    return copies
 
 
-def _copies(overrides: Sequence[str], config: RunConfig) -> Batch:
+def _copies(overrides: Sequence[str], config: RunConfig) -> list[list[str]]:
     kept = [line for line in overrides if line.lstrip("+").partition("=")[0] not in _KEYS]
     count = config.number_of_videos
     first = config.replica * count
