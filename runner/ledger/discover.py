@@ -122,15 +122,12 @@ def _neighbours(own: Path) -> Iterator[Path]:
     here = own.resolve()
     seen = {here}
     around = [OUTPUTS, *(place for place in (here, *here.parents) if place.name == OUTPUTS.name)][:2]
-    for directory in (*(place for root in around for place in find_ledgers(root)), *_siblings(own)):
+    # Beside it are the other runs of a sweep whose launcher is not ours.
+    beside = (path.parent for path in own.absolute().parent.glob(f"*/{NAME}"))
+    for directory in (*(place for root in around for place in find_ledgers(root)), *beside):
         if directory.resolve() not in seen:
             seen.add(directory.resolve())
             yield directory
-
-
-def _siblings(own: Path) -> Iterator[Path]:
-    """Return where the other runs of a sweep are whose launcher is not ours."""
-    return (path.parent for path in own.absolute().parent.glob(f"*/{NAME}"))
 
 
 def _results(directory: Path, since: float) -> list[Result]:

@@ -42,6 +42,7 @@ _SELECT = "SELECT number, directory, fingerprint, config, overrides, label, resu
 _INSERT = """
 INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)"""
 _UPDATE = "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?"
+_SAME_WORK = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
 _SHARED = ("provider", "model", "fallbacks")
 """The parts of a config that most runs of a sweep have in common; each is stored once."""
 _OWN_COLUMNS = {"config", "overrides", "index"}
@@ -137,12 +138,10 @@ class Ledger:
         with self._turn, _writing(self._path), self._transaction():
             self._db.execute(_FACTS)
             known = self._facts()
-            before = {name: json.dumps(value) for name, value in known.items()}
             yield known
-            after = {name: json.dumps(value) for name, value in known.items()}
-            self._db.executemany("DELETE FROM facts WHERE name = ?", [(name,) for name in before.keys() - after.keys()])
-            changed = [(name, text) for name, text in after.items() if before.get(name) != text]
-            self._db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", changed)
+            self._db.execute("DELETE FROM facts")
+            rows = [(name, json.dumps(value)) for name, value in known.items()]
+            self._db.executemany("INSERT INTO facts VALUES (?, ?)", rows)
 
     def known_facts(self) -> dict[str, Any]:  # Any: JSON
         """Return what the ledger tells of itself; raises `LedgerError`."""
@@ -198,7 +197,8 @@ class Ledger:
         try:
             self._db.execute(_INSERT, (*row, run.fingerprint))
         except sqlite3.IntegrityError:
-            self._db.execute(_INSERT, (*row, f"{run.fingerprint}#{self._count(run.fingerprint) + 1}"))
+            ((count,),) = self._db.execute(_SAME_WORK, (run.fingerprint, run.fingerprint))
+            self._db.execute(_INSERT, (*row, f"{run.fingerprint}#{count + 1}"))
 
     def _stored(self, run: Run) -> str:
         """Return the run's directory, relative to the ledger's."""
@@ -209,11 +209,6 @@ class Ledger:
                 f"run {run.index} would be written to {run.directory}, outside of {self.directory}; nothing was sent",
                 hint="hydra.sweep.subdir='${hydra.job.num}'",
             ) from error
-
-    def _count(self, work: str) -> int:
-        """Return how many runs do the work of this fingerprint."""
-        query = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
-        return int(self._db.execute(query, (work, work)).fetchone()[0])
 
     def _section(self, part: Any) -> int:  # Any: a pydantic object, or a tuple of them
         known = self._sections.get(id(part))

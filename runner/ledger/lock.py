@@ -104,7 +104,9 @@ class _Lock:
             self._refuse(f"it was active less than {_SILENCE:.0f} s ago; ")
         if not self._taken():
             self._refuse()
-        _sign(self.path)
+        # In place: a file renamed over it would be another file than the one that is locked.
+        with disk_errors(self.path):
+            self.path.write_text(json.dumps(this_process()) + "\n", encoding="utf-8")
         self._signed = True
 
     def keep(self, ended: threading.Event) -> None:
@@ -234,12 +236,6 @@ def _held(path: Path, signed: dict[str, Any]) -> bool:  # Any: JSON
     except OSError:  # no right to read it, or a disk without such locks
         return is_alive(signed)
     return False
-
-
-def _sign(path: Path) -> None:
-    # In place: a file renamed over it would be another file than the one that is locked.
-    with disk_errors(path):
-        path.write_text(json.dumps(this_process()) + "\n", encoding="utf-8")
 
 
 def this_process() -> dict[str, object]:

@@ -103,8 +103,13 @@ def _compared(run: Run, place: Path) -> _Compared:
         return _Compared(replace(run, earlier=told), "file") if ahead(told, run.earlier) else _Compared(run)
     if run.earlier is not None and run.earlier.requested:
         return _Compared(run)
-    reason = _doubt(run.directory, content, run.config)
-    return _Compared(replace(run, earlier=in_doubt(run, reason)), "doubt") if reason else _Compared(run)
+    if content is not None:
+        reason = f"its {RESULT} cannot be read, or is another run's"
+    elif files := paid_files(run.directory, reuse=run.config.reuse):
+        reason = f"its directory holds {', '.join(files[:3])}"
+    else:
+        return _Compared(run)
+    return _Compared(replace(run, earlier=in_doubt(run, reason)), "doubt")
 
 
 def linked_files(directory: Path) -> list[str]:
@@ -146,14 +151,6 @@ def ahead(told: Result, known: Result | None) -> bool:
     if told.status is known.status is RunStatus.PLANNED and len(told.attempts) <= len(known.attempts):
         return False  # a run that had no turn is said to be planned without a record
     return (told.revision, told.last_change) > (known.revision, known.last_change)
-
-
-def _doubt(directory: Path, content: bytes | None, config: RunConfig) -> str:
-    """Return why a run may have been paid that the ledger says was not started; empty if nothing says so."""
-    if content is not None:
-        return f"its {RESULT} cannot be read, or is another run's"
-    files = paid_files(directory, reuse=config.reuse)
-    return f"its directory holds {', '.join(files[:3])}" if files else ""
 
 
 def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
@@ -204,20 +201,18 @@ def _first_trace(directory: Path) -> dt.datetime:
 
 
 def _problems(place: Path, found: Sequence[_Compared]) -> Iterator[Problem]:
-    texts = {
-        "file": f"{place / NAME} is older than the runs' own {RESULT}: what these know was taken over for {{runs}}",
-        "doubt": f"{place / NAME} says that {{runs}} did not begin, but {{its}} {{holds}} results: "
-        "counted as spent, and not sent again",
-    }
-    for change, text in texts.items():
-        if indexes := [each.run.index for each in found if each.change == change]:
-            several = len(indexes) > 1
-            message = text.format(
-                runs=f"run{'s' * several} {ranges(indexes)}",
-                its="their directories" if several else "its directory",
-                holds="hold" if several else "holds",
-            )
-            yield Problem("", message, "the ledger was damaged, or is an old copy", "warning")
+    for change in ("file", "doubt"):
+        indexes = [each.run.index for each in found if each.change == change]
+        if not indexes:
+            continue
+        several = len(indexes) > 1
+        runs = f"run{'s' * several} {ranges(indexes)}"
+        if change == "file":
+            message = f"is older than the runs' own {RESULT}: what these know was taken over for {runs}"
+        else:
+            holding = "their directories hold" if several else "its directory holds"
+            message = f"says that {runs} did not begin, but {holding} results: counted as spent, and not sent again"
+        yield Problem("", f"{place / NAME} {message}", "the ledger was damaged, or is an old copy", "warning")
 
 
 def refuse_unknown(place: Path, runs: Sequence[Run]) -> None:

@@ -7,9 +7,9 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact, Result, RunStatus
@@ -25,6 +25,8 @@ from runner.providers.endpoint import resolve
 
 from .discover import OUTPUTS, find_ledgers
 from .ledger import Ledger, LedgerError
+
+T = TypeVar("T")
 
 
 class Reuse:
@@ -48,28 +50,23 @@ class Reuse:
         if self._places is None:
             self._places = {}
             for place in find_ledgers(self._root):
-                for work, index in self._finished(place):
+                for work, index in self._read(place, Ledger.verified) or ():
                     self._places.setdefault(work, []).append((place, index))
         return self._places
 
-    def _finished(self, place: Path) -> list[tuple[str, int]]:
+    def _read(self, place: Path, read: Callable[[Ledger], T]) -> T | None:
         try:
             with Ledger(place, readonly=True) as ledger:
-                return ledger.verified()
+                return read(ledger)
         except LedgerError as error:
             # Of another version, broken, or made by someone else: nothing can be taken from it.
             self._leave_out(place, error)
-            return []
+            return None
 
     def _whole(self, place: Path, index: int) -> tuple[Path, Result] | None:
         """Return a run's directory and record if every file is still what it was."""
-        try:
-            with Ledger(place, readonly=True) as ledger:
-                run = ledger.run(index)
-        except LedgerError as error:
-            self._leave_out(place, error)
-            return None
-        if run.earlier is None:
+        run = self._read(place, lambda ledger: ledger.run(index))
+        if run is None or run.earlier is None:
             return None
         if not run.earlier.artifacts:
             self._leave_out(place, f"the record of run {index} names no file of its own")
