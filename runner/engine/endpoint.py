@@ -102,7 +102,8 @@ class Endpoint:
         try:
             async with self._turn:
                 await self._take_turn(run)
-            self._pace()
+            if self.config.requests_per_minute is not None:
+                self._next_submission = self.clock.elapsed() + 60 / self.config.requests_per_minute
             yield
         except BaseException:
             self.places.leave(run)
@@ -257,10 +258,6 @@ class Endpoint:
         until_next = self._next_submission - self.clock.elapsed()
         return max(until_next, self.submissions.left, self.reads.left)
 
-    def _pace(self) -> None:
-        if self.config.requests_per_minute is not None:
-            self._next_submission = self.clock.elapsed() + 60 / self.config.requests_per_minute
-
 
 def _origin(error: RunnerError | None) -> dict[str, Any]:  # Any: keyword arguments of the errors
     if error is None:
@@ -334,27 +331,22 @@ class EndpointQueue:
 
     def take(self, *, existing: bool = False) -> tuple[int, Run] | None:
         """Return the next run, or, of `existing` ones only, the next whose job is at the provider already."""
-        if not existing:
-            return self.waiting.popleft() if self.waiting else None
-        return next(iter(self._pick(lambda run: run.status.paid, most=1)), None)
+        found = next((item for item in self.waiting if item[1].status.paid or not existing), None)
+        if found is not None:
+            self.waiting.remove(found)
+        return found
 
     def take_lost(self) -> list[tuple[int, Run]]:
         """Return all runs of which an earlier process left a request without its answer."""
-        return self._pick(lambda run: run.status.lost, most=len(self.waiting))
-
-    def _pick(self, wanted: Callable[[Run], bool], most: int) -> list[tuple[int, Run]]:
-        found = [item for item in self.waiting if wanted(item[1])][:most]
-        for item in found:
-            self.waiting.remove(item)
-        return found
+        lost = [item for item in self.waiting if item[1].status.lost]
+        self.waiting = deque(item for item in self.waiting if not item[1].status.lost)
+        return lost
 
 
 def endpoint_queues(runs: Sequence[Run]) -> dict[ProviderConfig, EndpointQueue]:
     """Return the runs in queues, one for each provider config."""
     found: dict[ProviderConfig, EndpointQueue] = {}
     for position, run in enumerate(runs):
-        queue = found.get(run.config.provider)
-        if queue is None:
-            queue = found[run.config.provider] = EndpointQueue(run.config.provider)
-        queue.add(position, run)
+        provider = run.config.provider
+        found.setdefault(provider, EndpointQueue(provider)).add(position, run)
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from runner.artifacts.atomic import discard, publish
@@ -50,10 +51,8 @@ async def make_images(endpoint: Endpoint, recorder: RunRecorder) -> None:
 
 
 async def _make(endpoint: Endpoint, recorder: RunRecorder, config: RunConfig) -> None:
-    async def keep(batch: ImageBatch) -> None:
-        # Decoded while the request counts as in flight: that is what bounds the memory.
-        await keep_images(endpoint, recorder, batch)
-
+    # Decoded while the request counts as in flight: that is what bounds the memory.
+    keep = partial(keep_images, endpoint, recorder)
     sketch = on_partial(recorder)
     await pay(endpoint, recorder, lambda _: endpoint.provider.generate(config, sketch), keep)
     if not _is_elsewhere(recorder):
@@ -89,15 +88,12 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder) -> None:
             left.append(rest)
             problems.append(reason)
         recorder.await_check([*left, *waiting])
-    if first is not None and first.small is not None and not _has_thumbnail(recorder):
+    has_thumbnail = any(artifact.path == THUMBNAIL for artifact in recorder.result.artifacts)
+    if first is not None and first.small is not None and not has_thumbnail:
         await add_thumbnail(recorder, first.small)
     if problems:
         raise _error_of_missing(recorder, left, problems)
     recorder.mark(RunStatus.VERIFIED)
-
-
-def _has_thumbnail(recorder: RunRecorder) -> bool:
-    return any(artifact.path == THUMBNAIL for artifact in recorder.result.artifacts)
 
 
 def _error_of_missing(recorder: RunRecorder, left: Sequence[Pending], problems: Sequence[RunnerError]) -> RunnerError:
@@ -152,12 +148,13 @@ def _number(name: str) -> str:
 
 def _left(path: Path) -> Pending:
     name = f"{path.stem}.part"
+    lost = Pending(path=name, lost=_LEFT)
     try:
         stored = found(path)
     except OSError:
-        return Pending(path=name, lost=_LEFT)
+        return lost
     if stored.bytes == 0:
-        return Pending(path=name, lost=_LEFT)
+        return lost
     pending = Pending(path=name, bytes=stored.bytes, sha256=stored.sha256)
     try:
         examine(path)
@@ -180,29 +177,22 @@ async def keep_images(endpoint: Endpoint, recorder: RunRecorder, batch: ImageBat
                 f"the first {len(images)} of {len(batch.images)} images are kept; all of them are in {path.name}"
             )
         for number, image in enumerate(images):
-            pieces.append(await held.write(_storing(recorder, image, f"image-{number}.part")))
+            pieces.append(await held.write(partial(_store, recorder, image, f"image-{number}.part")))
         recorder.await_check(pieces or [Pending(path="image-0.part", lost="the answer holds no image")])
         await held.write(lambda: recorder.reach(RunStatus.COMPLETED))
     except DiskError as error:
         raise _unkept(recorder, pieces, len(images), error) from error
 
 
-def _storing(recorder: RunRecorder, image: GeneratedImage, name: str) -> Callable[[], Awaitable[Pending]]:
-    return lambda: _store(recorder, image, name)
-
-
 def _unkept(recorder: RunRecorder, pieces: Sequence[Pending], total: int, error: DiskError) -> DiskError:
     """Return the error for an answer that the disk refused for too long; `resume` finds what is on disk of it."""
-    lost = [
-        Pending(path=f"image-{number}.part", lost="the disk could not take it") for number in range(len(pieces), total)
-    ]
+    missing = range(len(pieces), total)
+    lost = [Pending(path=f"image-{number}.part", lost="the disk could not take it") for number in missing]
     recorder.await_check([*pieces, *lost])
     recorder.mark(RunStatus.COMPLETED if pieces else RunStatus.FAILED)
-    what = (
-        f"{len(lost)} of {total} images that were paid for could not be kept"
-        if lost
-        else ("the images are on disk, but this cannot be recorded")
-    )
+    what = "the images are on disk, but this cannot be recorded"
+    if lost:
+        what = f"{len(lost)} of {total} images that were paid for could not be kept"
     return DiskError(f"{what}: {error}", hint=error.hint)
 
 

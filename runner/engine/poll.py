@@ -146,7 +146,8 @@ class _Watch:
         """Return the job once it has ended."""
         wait = self._next_wait()
         while not self.job.status.terminal:
-            if self._paused_beyond_deadline():
+            pause = self.endpoint.reads.left
+            if pause > 0 and self.endpoint.clock.elapsed() + pause > self.deadline:
                 raise _timeout(self.recorder, self.job, self._seconds, self.endpoint.reads.error)
             told, last = await self._waited(wait)
             try:
@@ -162,10 +163,6 @@ class _Watch:
             if last and not self.job.status.terminal:
                 raise _timeout(self.recorder, self.job, self._seconds)
         return self.job
-
-    def _paused_beyond_deadline(self) -> bool:
-        pause = self.endpoint.reads.left
-        return pause > 0 and self.endpoint.clock.elapsed() + pause > self.deadline
 
     async def _waited(self, wait: float) -> tuple[Job | None, bool]:
         """Return what the list tells of the job after `wait` seconds or sooner, and whether the deadline has come.

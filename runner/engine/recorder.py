@@ -56,7 +56,8 @@ class RunRecorder:
         """Begin to make the run's directory, while the run waits for its turn."""
         if self._opening is None:
             self._opening = self._record_writer.open(self.run)
-            self._opening.add_done_callback(_heard)
+            # Whoever opens the run is told of its error; of a run that never starts, nobody needs it.
+            self._opening.add_done_callback(lambda opening: opening.cancelled() or opening.exception())
         return self._opening
 
     async def open(self) -> None:
@@ -279,12 +280,6 @@ class RunRecorder:
 
     def _now(self) -> dt.datetime:
         return dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
-
-
-def _heard(opening: asyncio.Future[None]) -> None:
-    """Take the future's error as seen: whoever opens the run is told; of a run that never starts, nobody needs it."""
-    if not opening.cancelled():
-        opening.exception()
 
 
 def error_record(error: RunnerError) -> ErrorRecord:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 from runner.artifacts.result import Result
 from runner.config.provider import ProviderConfig
@@ -46,33 +45,27 @@ class Session:
         `create` makes a provider and may block; `owner` tells apart those that are configured alike, as by their keys.
         Raises only what `create` raises, and the cancellation of the caller, after the run was suspended safely.
         """
-        visit = _Visit(observer, create, owner, self._enter())
-        try:
-            recorder, error = await self._try(run, visit)
-            while error and (following := next_choice(run.config, recorder.result.status, error)) is not None:
+        with self._call() as threads:
+            while True:
+                async with self._endpoint(run.config.provider, create, owner) as endpoint:
+                    record_writer = RecordWriter(ResultFiles(), threads)
+                    recorder = RunRecorder(run, observer, self._clock, record_writer, BudgetTracker())
+                    try:
+                        error = await work(endpoint, recorder)
+                    except StoppedError:
+                        error = endpoint.stopped_by
+                following = None if error is None else next_choice(run.config, recorder.result.status, error)
+                if error is None or following is None:
+                    await settled(recorder.end())
+                    return recorder.result, error
                 run = await settled(recorder.hand_on(following, error))
-                recorder, error = await self._try(run, visit)
-            await settled(recorder.end())
-            return recorder.result, error
-        finally:
-            self._leave()
-
-    async def _try(self, run: Run, visit: _Visit) -> tuple[RunRecorder, RunnerError | None]:
-        async with self._endpoint(run.config.provider, visit) as endpoint:
-            recorder = RunRecorder(
-                run, visit.observer, self._clock, RecordWriter(ResultFiles(), visit.threads), BudgetTracker()
-            )
-            try:
-                return recorder, await work(endpoint, recorder)
-            except StoppedError:
-                return recorder, endpoint.stopped_by
 
     @asynccontextmanager
-    async def _endpoint(self, config: ProviderConfig, visit: _Visit) -> AsyncIterator[Endpoint]:
-        key = (config, visit.owner(config))
+    async def _endpoint(self, config: ProviderConfig, create: Create, owner: Owner) -> AsyncIterator[Endpoint]:
+        key = (config, owner(config))
         desk = self._desks.get(key)
         if desk is None or desk.closed:
-            desk = self._desks[key] = _Desk(config, visit.create, self._clock)
+            desk = self._desks[key] = _Desk(config, create, self._clock)
         try:
             async with desk.place() as endpoint:
                 yield endpoint
@@ -80,26 +73,18 @@ class Session:
             if desk.closed and self._desks.get(key) is desk:
                 del self._desks[key]
 
-    def _enter(self) -> Threads:
+    @contextmanager
+    def _call(self) -> Iterator[Threads]:
+        """Hold the threads, which the calls share, until the last call has ended."""
         self._calls += 1
-        self._threads = self._threads or Threads()
-        return self._threads
-
-    def _leave(self) -> None:
-        self._calls -= 1
-        if self._calls == 0 and self._threads is not None:
-            self._threads.close()
-            self._threads = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Visit:
-    """Describe what one call brings along."""
-
-    observer: Observer
-    create: Create
-    owner: Owner
-    threads: Threads
+        self._threads = threads = self._threads or Threads()
+        try:
+            yield threads
+        finally:
+            self._calls -= 1
+            if self._calls == 0:
+                threads.close()
+                self._threads = None
 
 
 class _Desk:

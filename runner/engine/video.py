@@ -191,17 +191,8 @@ async def _keep(endpoint: Endpoint, recorder: RunRecorder, stored: Stored, video
     """Give a checked video its final name and record it."""
     final = recorder.run.directory / f"video.{video.extension}"
     await recorder.threads.disk(publish, stored.path, final)
-    artifact = _artifact(final.name, stored, video)
-    recorder.add(artifact)
-    warn_of_mismatch(recorder, artifact)
-    endpoint.doubles.file(artifact, recorder)
-    if video.thumbnail is not None or video.no_thumbnail is not None:
-        record_thumbnail(recorder, video.thumbnail, video.no_thumbnail)
-
-
-def _artifact(name: str, stored: Stored, video: Video) -> Artifact:
-    return Artifact(
-        path=name,
+    artifact = Artifact(
+        path=final.name,
         bytes=stored.bytes,
         sha256=stored.sha256,
         media_type=video.media_type,
@@ -212,6 +203,11 @@ def _artifact(name: str, stored: Stored, video: Video) -> Artifact:
         video_codec=video.video_codec,
         audio_codec=video.audio_codec,
     )
+    recorder.add(artifact)
+    warn_of_mismatch(recorder, artifact)
+    endpoint.doubles.file(artifact, recorder)
+    if video.thumbnail is not None or video.no_thumbnail is not None:
+        record_thumbnail(recorder, video.thumbnail, video.no_thumbnail)
 
 
 _ENDS = {
