@@ -226,13 +226,15 @@ class Endpoint:
 
     def _too_long(self, wait: float, refused: RateLimitError | None = None) -> RateLimitError:
         last = refused or self.submissions.error or self.reads.error
+        names = ("provider", "model", "code", "request_id")
+        origin: dict[str, Any] = {name: getattr(last, name, None) for name in names}  # Any: keyword arguments
         said = last or f"{self.provider.endpoint} allows no more requests for now"
         error = RateLimitError(
             f"{said}; {wait:,.0f} s more would pass the deadline of {self.config.job_timeout:,.0f} s, "
             "so nothing was sent",
             hint="resume it later; provider.deadline_seconds=N waits longer",
             retry_after=wait,
-            **_origin(last),
+            **origin,
         )
         error.shared = True
         return error
@@ -257,12 +259,6 @@ class Endpoint:
         self.stop_event.check()
         until_next = self._next_submission - self.clock.elapsed()
         return max(until_next, self.submissions.left, self.reads.left)
-
-
-def _origin(error: RunnerError | None) -> dict[str, Any]:  # Any: keyword arguments of the errors
-    if error is None:
-        return {}
-    return {"provider": error.provider, "model": error.model, "code": error.code, "request_id": error.request_id}
 
 
 def stop_note(error: RunnerError) -> str:

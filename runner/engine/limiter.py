@@ -80,9 +80,9 @@ class AdaptiveLimiter:
         finally:
             self.leave(holder)
 
-    def shrink(self, least: float = 1) -> None:
-        """Halve what is really held, to no fewer than `least`, after a refusal."""
-        self._resize(max(least, min(self._size, self.held) / 2))
+    def shrink(self) -> None:
+        """Halve what is really held, after a refusal."""
+        self._resize(min(self._size, self.held) / 2)
 
     def grow(self, places: float | None = None) -> None:
         """Add `places` after a success; None is one for every round of as many as there are."""
@@ -265,7 +265,8 @@ class StopEvent:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
-        self._immediate = False
+        self.immediate = False
+        """Whether even a request that was recorded as leaving must not leave."""
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -273,14 +274,9 @@ class StopEvent:
         """Return whether submitting has ended."""
         return self._event.is_set()
 
-    @property
-    def immediate(self) -> bool:
-        """Return whether even a request that was recorded as leaving must not leave."""
-        return self._immediate
-
     def set(self, *, drain: bool = False) -> None:
         """End submitting; with `drain`, what was recorded as leaving still leaves."""
-        self._immediate = self._immediate or not drain
+        self.immediate = self.immediate or not drain
         self._event.set()
         for listener in self._listeners:
             listener()

@@ -165,7 +165,8 @@ def matches(lost: Lost, job: Job) -> bool | None:
     """
     if lost.carried_by(job) is not None:
         return lost.carried_by(job)
-    told = (_prompt(lost, job), _time(lost, job), _source(lost, job))
+    in_time = None if job.created_at is None else lost.around(job.created_at)
+    told = (_prompt(lost, job), in_time, _source(lost, job))
     if False in told or not (_model(lost, job) and _size(lost, job) and _seconds(lost, job)):
         return False
     return None if None in told else True
@@ -174,10 +175,6 @@ def matches(lost: Lost, job: Job) -> bool | None:
 def _prompt(lost: Lost, job: Job) -> bool | None:
     listed = listed_prompt(job)
     return None if listed is None else listed == lost.prompt
-
-
-def _time(lost: Lost, job: Job) -> bool | None:
-    return None if job.created_at is None else lost.around(job.created_at)
 
 
 def _source(lost: Lost, job: Job) -> bool | None:

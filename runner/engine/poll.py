@@ -57,6 +57,12 @@ def absent(result: Result, error: JobNotFoundError, provider: Provider, clock: C
     return error
 
 
+def outlived_error(what: str, job: Job, missing: JobNotFoundError) -> ExpiredError:
+    """Return the error for a job or its file that is missing after the time for which it was to be kept."""
+    message = f"{what} has outlived its time at the provider: {missing.message}"
+    return ExpiredError(message, code=missing.code, provider=missing.provider, job_id=job.id)
+
+
 def given_up(absence: Absence | None) -> bool:
     """Return whether a job was not found so often and for so long that this is no accident."""
     return absence is not None and absence.looks >= _LOOKS and absence.seconds >= _HOURS * 3600
@@ -199,8 +205,7 @@ class _Watch:
         if last or left <= 0:
             # Not at the first look: a gateway whose clock is a day ahead says so of each job that it misses.
             if outlived(self.job, error.server_time):
-                raise ExpiredError(f"job {self.job.id} has outlived its time at the provider: {error.message}",
-                                   code=error.code, provider=error.provider, job_id=self.job.id)  # fmt: skip
+                raise outlived_error(f"job {self.job.id}", self.job, error)
             raise absent(self.recorder.result, error, self.endpoint.provider, self.endpoint.clock)
         return min(self._backoff(error), max(left, self.endpoint.config.poll_interval))
 

@@ -189,10 +189,9 @@ class Scheduler:
                     self._connect(queue)
                     await asyncio.sleep(0)  # a signal that came meanwhile is handled now
             await self._set_lost_apart()
-            await self._recover()
-            await self._work_off()
-            await self._recover()
-            await self._work_off()
+            for _ in range(2):  # for what an earlier process has lost, then for what this one has
+                await self._recover()
+                await self._work_off()
             await self._suspend_the_rest()
         finally:
             await self._close()

@@ -30,7 +30,7 @@ from .endpoint import Endpoint
 from .mismatch import warn_of_mismatch
 from .partials import image_artifact, record_thumbnail
 from .payment import pay, settled
-from .poll import poll
+from .poll import outlived_error, poll
 from .preparation import prepared
 from .recorder import RunRecorder
 
@@ -137,8 +137,7 @@ async def _collect(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
         # Not at the first look: a gateway whose clock is a day ahead says so of each file that it misses.
         missing = error.__cause__
         if isinstance(missing, JobNotFoundError) and outlived(job, missing.server_time):
-            raise ExpiredError(f"the file of {job.id} has outlived its time at the provider: {missing.message}",
-                               code=missing.code, provider=missing.provider, job_id=job.id) from error  # fmt: skip
+            raise outlived_error(f"the file of {job.id}", job, missing) from error
         raise
     if doubt is not None:
         recorder.warn(f"the provider says of the completed job {job.id}: {doubt}")

@@ -49,6 +49,10 @@ _NO_LOCKS = {
 class LockedError(ConfigError):
     """Raised when another process is at work in the directory."""
 
+    def __init__(self, directory: Path, owner: str, why: str = "") -> None:
+        hint = f"{why}wait for it to end, or end it; what it has submitted is kept and can be resumed then"
+        super().__init__(f"{directory} is in use by {owner}", hint=hint)
+
 
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
@@ -190,10 +194,7 @@ class _Lock:
             self._windows = None
 
     def _refuse(self, why: str = "") -> None:
-        raise LockedError(
-            f"{self._directory} is in use by {at_work(self._directory) or 'another process'}",
-            hint=f"{why}wait for it to end, or end it; what it has submitted is kept and can be resumed then",
-        ) from None
+        raise LockedError(self._directory, at_work(self._directory) or "another process", why) from None
 
 
 def _warn(directory: Path, error: OSError) -> None:
@@ -359,10 +360,7 @@ def _refuse_other(ledger: Ledger, owner: object) -> None:
     if not isinstance(owner, dict) or owner.get("inode") != _inode(ledger):
         return
     if is_local(owner) and os.name != "nt" and is_alive(owner):
-        raise LockedError(
-            f"{ledger.directory} is in use by {named(owner)}, though its lock file was removed or replaced",
-            hint="wait for it to end, or end it; what it has submitted is kept and can be resumed then",
-        )
+        raise LockedError(ledger.directory, f"{named(owner)}, though its lock file was removed or replaced")
 
 
 def _settled(ledger: Ledger, facts: Facts) -> Original | None:

@@ -32,8 +32,7 @@ T = TypeVar("T")
 class Reuse:
     """Find finished work by its fingerprint; each ledger is read once, when the first run asks."""
 
-    def __init__(self, root: Path = OUTPUTS) -> None:
-        self._root = root
+    def __init__(self) -> None:
         self._places: dict[str, list[tuple[Path, int]]] | None = None
         self.problems: list[Problem] = []
         """Why nothing is reused from some ledgers."""
@@ -49,7 +48,7 @@ class Reuse:
     def _known(self) -> dict[str, list[tuple[Path, int]]]:
         if self._places is None:
             self._places = {}
-            for place in find_ledgers(self._root):
+            for place in find_ledgers(OUTPUTS):
                 for work, index in self._read(place, Ledger.verified) or ():
                     self._places.setdefault(work, []).append((place, index))
         return self._places
