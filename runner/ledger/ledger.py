@@ -114,7 +114,7 @@ class Ledger:
 
     def add(self, runs: Iterable[Run]) -> None:
         """Record new runs as they are planned, all or none; raises `ConfigError` for one that lies elsewhere."""
-        with self._turn, _writing(self._path), self._transaction():
+        with self._transaction():
             self._sections.clear()  # a failed addition was rolled back with what it stored
             for run in runs:
                 self._insert(run)
@@ -129,13 +129,13 @@ class Ledger:
             (result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), index)
             for index, result in states
         ]
-        with self._turn, _writing(self._path), self._transaction():
+        with self._transaction():
             self._db.executemany(_UPDATE, rows)
 
     @contextmanager
     def facts(self) -> Iterator[dict[str, Any]]:  # Any: JSON
         """Change what the ledger tells of itself, in one transaction with reading it."""
-        with self._turn, _writing(self._path), self._transaction():
+        with self._transaction():
             self._db.execute(_FACTS)
             known = self._facts()
             yield known
@@ -222,15 +222,16 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            self._require_owner()
-            yield
-            self._db.execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:  # a full disk ends it by itself
-                self._db.execute("ROLLBACK")
-            raise
+        with self._turn, _writing(self._path):
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._require_owner()
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk ends it by itself
+                    self._db.execute("ROLLBACK")
+                raise
 
     def _require_owner(self) -> None:
         """Raise `TakenOverError` unless the ledger is still this process's: nothing may be paid by it any more."""

@@ -78,42 +78,36 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
     would change what is paid.
     """
     with Tracking(directory) as tracking:
-        return _resume(directory, consent, overrides, say, tracking)
-
-
-def _resume(
-    directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object], tracking: Tracking
-) -> int:
-    with ExitStack() as stack:
-        ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
-        found = {ledger: reconcile(ledger) for ledger in ledgers}
-        for ledger, known in found.items():
-            refuse_unknown(ledger.directory, known.runs)
-            print_problems(known.problems)
-        runs, owners = _runs(found, consent, overrides)
-        if not runs:
-            message = f"{directory} was left before any of its runs was planned; nothing was sent"
-            raise ConfigError(message, hint="give the same command again")
-        _check_adopted_jobs(runs, consent)
-        if any(run.config.dry_run for run in runs):
-            _print_dry_run(runs)
-            return 0
-        copied, copy_error = _copied(runs, owners, directory, consent)
-        findings = [*_links(runs, owners), *_findings(runs), *_changed_inputs(runs)]
-        if not any(run.open for run in runs):
-            say("nothing to do")
-        unaffordable, objection = agree_to_rest(runs)
-        held = copied | unaffordable | {finding.run for finding in findings if finding.run is not None}
-        tracked = [tracking.observer(runs)]
-        outcome = execute(runs, owners, _restore, directory=directory, observers=tracked, held=held)
-    for error in filter(None, [copy_error, *_objections(findings, len(runs), objection, directory, consent)]):
-        print_error(error)
-        outcome.stopped_by = outcome.stopped_by or error
-    if consent.retry_failed and (note := _not_paid_again(runs, outcome.results)):
-        say(note)
-    if left := not_started(directory):
-        print_error(NotStartedError(directory, left))
-    return outcome.exit_code or (NotStartedError.exit_code if left else 0)
+        with ExitStack() as stack:
+            ledgers = [stack.enter_context(recording(place)) for place in _places(directory)]
+            found = {ledger: reconcile(ledger) for ledger in ledgers}
+            for ledger, known in found.items():
+                refuse_unknown(ledger.directory, known.runs)
+                print_problems(known.problems)
+            runs, owners = _runs(found, consent, overrides)
+            if not runs:
+                message = f"{directory} was left before any of its runs was planned; nothing was sent"
+                raise ConfigError(message, hint="give the same command again")
+            _check_adopted_jobs(runs, consent)
+            if any(run.config.dry_run for run in runs):
+                _print_dry_run(runs)
+                return 0
+            copied, copy_error = _copied(runs, owners, directory, consent)
+            findings = [*_links(runs, owners), *_findings(runs), *_changed_inputs(runs)]
+            if not any(run.open for run in runs):
+                say("nothing to do")
+            unaffordable, objection = agree_to_rest(runs)
+            held = copied | unaffordable | {finding.run for finding in findings if finding.run is not None}
+            tracked = [tracking.observer(runs)]
+            outcome = execute(runs, owners, _restore, directory=directory, observers=tracked, held=held)
+        for error in filter(None, [copy_error, *_objections(findings, len(runs), objection, directory, consent)]):
+            print_error(error)
+            outcome.stopped_by = outcome.stopped_by or error
+        if consent.retry_failed and (note := _not_paid_again(runs, outcome.results)):
+            say(note)
+        if left := not_started(directory):
+            print_error(NotStartedError(directory, left))
+        return outcome.exit_code or (NotStartedError.exit_code if left else 0)
 
 
 def _copied(
