@@ -56,13 +56,18 @@ class Decoder:
         child = self._child
         if child is not None and not self._barred:
             try:
-                return await child.ask(path, thumbnail=thumbnail)
+                return await asyncio.wrap_future(child.ask(path, thumbnail=thumbnail))
             except _DiedError:
                 self._barred |= not child.ready
         async with self._alone:
             alone = None if self._barred else _born()
             if alone is not None:
-                return await _asked_alone(alone, path, thumbnail=thumbnail)
+                try:
+                    return await asyncio.wrap_future(alone.ask(path, thumbnail=thumbnail))
+                except _DiedError as error:
+                    raise ArtifactError(f"the file makes the decoder crash ({error})") from error
+                finally:
+                    alone.close()
         return await asyncio.to_thread(probe, path, thumbnail=thumbnail)
 
     def close(self) -> None:
@@ -79,16 +84,6 @@ def _born(at_once: int = 1) -> _Child | None:
         return _Child(at_once)
     except OSError:
         return None
-
-
-async def _asked_alone(child: _Child, path: Path, *, thumbnail: bool) -> Video:
-    """Return what a child finds that has nothing else in hand."""
-    try:
-        return await child.ask(path, thumbnail=thumbnail)
-    except _DiedError as error:
-        raise ArtifactError(f"the file makes the decoder crash ({error})") from error
-    finally:
-        child.close()
 
 
 class _DiedError(Exception):
@@ -108,11 +103,8 @@ class _Child:
         self._thread = threading.Thread(target=self._listen, name="runner-decoder", daemon=True)
         self._thread.start()
 
-    async def ask(self, path: Path, *, thumbnail: bool) -> Video:
-        """Return what the child finds; raises `_DiedError` if it dies meanwhile."""
-        return await asyncio.wrap_future(self._order(path, thumbnail=thumbnail))
-
-    def _order(self, path: Path, *, thumbnail: bool) -> Future[Video]:
+    def ask(self, path: Path, *, thumbnail: bool) -> Future[Video]:
+        """Return what the child will find; a `_DiedError` if it dies meanwhile, or raised if it has died."""
         answer: Future[Video] = Future()
         with self._changing:
             if self.gone:

@@ -10,7 +10,7 @@ from runner.artifacts.atomic import write_bytes
 from runner.artifacts.result import Attempt
 from runner.errors import DiskError, RunnerError, UncertainError
 from runner.providers.base import ImageBatch, Job
-from runner.providers.images import image_file, read_all_images
+from runner.providers.images import image_file, read_images
 from runner.providers.job import read_created
 from runner.providers.json_answer import read_documents
 
@@ -70,7 +70,7 @@ async def images_of_kept(recorder: RunRecorder) -> ImageBatch | None:
     found = await recorder.threads.disk(
         _read,
         recorder,
-        lambda content: image_file(content, {}) or read_all_images(read_documents(content, str), {}),
+        lambda content: image_file(content, {}) or read_images(read_documents(content, str), {}),
     )
     return None if found is None else found[1]
 

@@ -13,7 +13,7 @@ from runner.config.provider import dialect_of
 from runner.config.request import ImageRequest, VideoRequest
 from runner.config.run import RunConfig
 from runner.errors import ArtifactError, ConfigError, DiskError, RunnerError
-from runner.providers.body import MASKS, check_fit, check_images, frame_size
+from runner.providers.body import check_fit, check_images, fetched_here, frame_size, given_images
 from runner.providers.reference import Address, named, read
 
 from .endpoint import Endpoint
@@ -53,7 +53,7 @@ async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder) -> RunCon
     """Return the config with its images as files that fit, which are the given ones where these do."""
     config = recorder.run.config
     request = config.request
-    given = _images(request)
+    given = given_images(request)
     if not given or (isinstance(request, VideoRequest) and request.video is not None):
         return config
     await recorder.open()
@@ -68,13 +68,6 @@ async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder) -> RunCon
     return changed
 
 
-def _images(request: VideoRequest | ImageRequest) -> dict[str, str]:
-    """Return the request's images by their keys below `request`."""
-    listed = {f"image_list.{index}": image for index, image in enumerate(request.image_list)}
-    masks = {key: getattr(request, key, None) for key in MASKS.values()}
-    return listed | {key: image for key, image in masks.items() if image is not None}
-
-
 def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -> VideoRequest | ImageRequest:
     listed = tuple(image for key, image in images.items() if key.startswith("image_list."))
     masks = {key: image for key, image in images.items() if not key.startswith("image_list.")}
@@ -87,7 +80,7 @@ async def _sent(endpoint: Endpoint, recorder: RunRecorder, image: str, name: str
     found = await recorder.threads.disk(read, image)
     remote = isinstance(found, Address)
     if isinstance(found, Address):
-        if not _fetched_here(config):
+        if not fetched_here(config):
             return image
         content = await downloaded(endpoint, found, target)
     else:
@@ -106,12 +99,6 @@ async def _sent(endpoint: Endpoint, recorder: RunRecorder, image: str, name: str
     path = target.with_name(sent.name)
     await recorder.threads.disk(write_bytes, path, sent.content, durable=False)
     return str(path)
-
-
-def _fetched_here(config: RunConfig) -> bool:
-    """Return whether an image at an address is downloaded by us: an edit uploads it, and not every server fetches."""
-    request = config.request
-    return isinstance(request, ImageRequest) or request.image_fit != "error" or not dialect_of(config.provider).fetches
 
 
 def _made(config: RunConfig, content: bytes) -> bytes | None:
@@ -148,7 +135,6 @@ async def downloaded(endpoint: Endpoint, address: Address, target: Path) -> byte
 
 def _check(config: RunConfig) -> None:
     """Judge what was only known once it was here."""
-    request = config.request
-    for problem in check_images(config, request) if isinstance(request, ImageRequest) else check_fit(config):
+    for problem in check_images(config) if isinstance(config.request, ImageRequest) else check_fit(config):
         if problem.severity == "error":
             raise ArtifactError(f"{problem.key} {problem.message}; nothing was sent", hint=problem.hint)

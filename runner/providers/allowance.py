@@ -58,9 +58,9 @@ def _reset(headers: Mapping[str, str], kind: str) -> float | None:
 
 def retry_after(headers: Mapping[str, str], said: str = "") -> float | None:
     """Return the seconds that a refusal asks to wait, from its headers, else from its words (`said`)."""
-    milliseconds = finite(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return max(0.0, milliseconds / 1000)
+    exact = milliseconds(headers, "retry-after-ms")
+    if exact is not None:
+        return exact
     text = headers.get("retry-after", "")
     told = wait_of(text)
     if told is None:
@@ -68,6 +68,12 @@ def retry_after(headers: Mapping[str, str], said: str = "") -> float | None:
     if told is None:
         told = renewal(headers, refused=True)
     return wait_in_words(said) if told is None else told
+
+
+def milliseconds(headers: Mapping[str, str], name: str) -> float | None:
+    """Return the seconds that a header tells in milliseconds, None if it is absent or holds no number."""
+    told = finite(headers.get(name))
+    return None if told is None else max(0.0, told / 1000)
 
 
 def wait_of(text: str) -> float | None:

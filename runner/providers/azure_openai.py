@@ -41,7 +41,7 @@ class AzureOpenAIProvider(SDKProvider):
         self._dated = None
         if place.images_version is not None:
             self._dated = AsyncAzureOpenAI(
-                azure_endpoint=place.root,
+                azure_endpoint=place.identity,
                 api_version=place.images_version,
                 api_key=PLACEHOLDER,
                 timeout=self._http.timeout,

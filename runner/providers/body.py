@@ -19,7 +19,7 @@ from runner.errors import ConfigError
 
 from . import reference
 from .endpoint import is_loopback, split
-from .reference import Address, File, Remote, source_id
+from .reference import Address, File, Reference, source_id
 
 MASKS = {"mask": "mask_image", "markup": "markup_image"}
 """The API's fields for what is laid over the first image, and the request's keys."""
@@ -28,46 +28,48 @@ MASKS = {"mask": "mask_image", "markup": "markup_image"}
 _HEAD = 16
 
 
-def input_images(request: ImageRequest) -> dict[str, tuple[File, ...]]:
-    """Return the files of an edit by the API's fields; what lies at an address is a `Remote`."""
-    single = {field: getattr(request, key) for field, key in MASKS.items()}
-    masks = {field: (_input(image),) for field, image in single.items() if image is not None}
-    return {"image": tuple(map(_input, request.image_list)), **masks}
+def given_images(request: VideoRequest | ImageRequest) -> dict[str, str]:
+    """Return the request's images by their keys below `request`."""
+    listed = {f"image_list.{index}": image for index, image in enumerate(request.image_list)}
+    masks = {key: getattr(request, key, None) for key in MASKS.values()}
+    return listed | {key: image for key, image in masks.items() if image is not None}
 
 
-def check_images(config: RunConfig, request: ImageRequest) -> list[Problem]:
-    """Return what keeps images from being uploaded: unreadable, unencrypted, or a mask that does not fit."""
-    given = {f"request.image_list.{index}": image for index, image in enumerate(request.image_list)}
-    masks = {f"request.{key}": getattr(request, key) for key in MASKS.values()}
-    given |= {key: image for key, image in masks.items() if image is not None}
-    decoded = config.model.validation != "off"
-    found = [
-        problem for key, image in given.items() for problem in unreadable(key, image, fetched=True, decoded=decoded)
-    ]
-    if found or not decoded:
+def fetched_here(config: RunConfig) -> bool:
+    """Return whether an image at an address is downloaded by us: an edit uploads it, and not every server fetches.
+
+    A server that fetches it itself may have its own ways to be sure of it.
+    """
+    request = config.request
+    return isinstance(request, ImageRequest) or request.image_fit != "error" or not dialect_of(config.provider).fetches
+
+
+def check_images(config: RunConfig) -> list[Problem]:
+    """Return what keeps images from being sent: unreadable, unencrypted, or a mask that does not fit."""
+    request, given = config.request, given_images(config.request)
+    errors = {key: _unreadable(config, image) for key, image in given.items()}
+    found = [Problem(f"request.{key}", error.message, error.hint) for key, error in errors.items() if error is not None]
+    if found or config.model.validation == "off":
         return found
-    misfits = [problem for key, image in masks.items() if image for problem in _misfit(key, image, request)]
+    images = [reference.look_at(image) for image in request.image_list[:1]]
+    masks = {key: reference.look_at(given[key]) for key in MASKS.values() if key in given}
+    # What lies at an address is known only once it is here.
+    wrong = {key: misfit(mask, next(iter(images), None)) for key, mask in masks.items() if mask is not None}
+    misfits = [Problem(f"request.{key}", message) for key, message in wrong.items() if message is not None]
     return misfits if config.model.validation == "strict" else [problem.as_warning() for problem in misfits]
 
 
-def unreadable(key: str, image: str, *, fetched: bool, decoded: bool) -> Iterator[Problem]:
-    """Yield why an image cannot be sent: it is not there or none or, if it is `decoded`, cut, damaged or too large.
-
-    An address that is `fetched` by us must be an encrypted one.
-    """
+def _unreadable(config: RunConfig, image: str) -> ConfigError | None:
+    """Return why an image cannot be sent: it is not there or none or, if it is decoded, cut, damaged or too large."""
     try:
         found = reference.read(image, _HEAD)
-        if isinstance(found, File) and decoded:
+        if isinstance(found, File) and config.model.validation != "off":
             reference.look_at(image)
-        elif isinstance(found, Address) and fetched:
+        elif isinstance(found, Address) and fetched_here(config):
             _check_address(found.url)
     except ConfigError as error:
-        yield Problem(key, error.message, error.hint)
-
-
-def _input(image: str) -> File:
-    found = reference.read(image)
-    return Remote("image", b"", "", found.url) if isinstance(found, Address) else found
+        return error
+    return None
 
 
 def _check_address(url: str) -> None:
@@ -77,14 +79,6 @@ def _check_address(url: str) -> None:
         raise ConfigError(f"the address {error}") from None
     if parts.scheme != "https" and not is_loopback(parts.hostname):
         raise ConfigError(f"would be downloaded unencrypted from {parts.hostname}", hint="https://, or a local path")
-
-
-def _misfit(key: str, mask: str, request: ImageRequest) -> Iterator[Problem]:
-    top = reference.look_at(mask)
-    under = reference.look_at(request.image_list[0]) if request.image_list else None
-    wrong = None if top is None else misfit(top, under)  # what lies at an address is known only once it is here
-    if wrong is not None:
-        yield Problem(key, wrong)
 
 
 def misfit(mask: Look, image: Look | None) -> str | None:
@@ -186,7 +180,7 @@ class Body:
 
     operation: Operation
     fields: dict[str, Any]  # Any: JSON values
-    files: dict[str, tuple[File, ...]] = field(default_factory=dict)
+    files: dict[str, tuple[Reference, ...]] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
     json: bool = False
     target: str | None = None
@@ -208,7 +202,7 @@ def build(config: RunConfig) -> Body:
 
 def check_body(config: RunConfig) -> list[Problem]:
     """Return what keeps a run's request from being made as it was asked for."""
-    found = [*_overrides(config.request), *_misfits(config), *_images(config)]
+    found = [*_overrides(config.request), *_misfits(config), *check_images(config)]
     return [*found, *check_fit(config), *_source(config)]
 
 
@@ -269,7 +263,10 @@ def _image(config: RunConfig, request: ImageRequest) -> Body:
         return Body("generate", given, extra=extra)
     # The API's edit has these too; the SDK's has no parameter for them.
     extra = {**{name: value for name, value in optional.items() if value is not None}, **extra}
-    return Body("edit", given, input_images(request), extra)
+    masks = {field: getattr(request, key) for field, key in MASKS.items()}
+    files = {"image": tuple(map(reference.read, request.image_list))}
+    files |= {field: (reference.read(image),) for field, image in masks.items() if image is not None}
+    return Body("edit", given, files, extra)
 
 
 def _honoured(config: RunConfig, names: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
@@ -319,18 +316,6 @@ def _source(config: RunConfig) -> Iterator[Problem]:
             source_id(config, config.request.video)
         except ConfigError as error:
             yield Problem("request.video", error.message, error.hint)
-
-
-def _images(config: RunConfig) -> Iterator[Problem]:
-    if isinstance(config.request, ImageRequest):
-        yield from check_images(config, config.request)
-        return
-    # A server that fetches an address itself may have its own ways to be sure of it.
-    fetched = config.request.image_fit != "error" or not dialect_of(config.provider).fetches
-    decoded = config.model.validation != "off"
-    for index, image in enumerate(config.request.image_list):
-        key = f"request.image_list.{index}"
-        yield from unreadable(key, image, fetched=fetched, decoded=decoded)
 
 
 _PACK = "extra_params"

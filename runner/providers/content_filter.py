@@ -112,25 +112,19 @@ def _runs(words: list[str]) -> list[tuple[str, ...]]:
 def _struck(node: object) -> Iterator[str]:
     if not isinstance(node, Mapping):
         return
-    for key in _RESULTS:
-        yield from _named(node.get(key))
+    for results in map(node.get, _RESULTS):
+        for name, result in results.items() if isinstance(results, Mapping) else ():
+            if isinstance(result, Mapping) and (result.get("filtered") or result.get("detected")):
+                yield _category(str(name), result)
     # The v1 API lists one result for the prompt and one for what came of it.
     filters = node.get("content_filters")
     for item in filters if isinstance(filters, list) else []:
         yield from _struck(item)
 
 
-def _named(results: object) -> Iterator[str]:
-    if not isinstance(results, Mapping):
-        return
-    for name, result in results.items():
-        if isinstance(result, Mapping) and (result.get("filtered") or result.get("detected")):
-            yield _category(str(name), result)
-
-
 def _category(name: str, result: Mapping[str, Any]) -> str:  # Any: JSON
     details = result.get("details")
-    lists = [str(item["id"]) for item in details if isinstance(item, Mapping) and item.get("filtered") and "id" in item
-             ] if isinstance(details, list) else []  # fmt: skip
-    detail = result.get("severity") or ", ".join(lists)
+    items = [item for item in details if isinstance(item, Mapping)] if isinstance(details, list) else []
+    lists = ", ".join(str(item["id"]) for item in items if item.get("filtered") and "id" in item)
+    detail = result.get("severity") or lists
     return f"{name} ({detail})" if detail else name

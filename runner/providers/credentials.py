@@ -55,7 +55,7 @@ class Credential(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentCredential:
-    """Hold a key or token as it stood in the environment; it cannot be renewed."""
+    """Hold a key or token as it stood in the environment; it cannot be renewed, and an empty one is not sent."""
 
     header: Header
     source: str
@@ -63,30 +63,13 @@ class EnvironmentCredential:
 
     async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
         """Return the key or token, as its header wants it."""
-        if refused is not None:
+        if refused is not None or not self.secret:
             return None
         return SecretStr(f"Bearer {self.secret.get_secret_value()}") if self.header == "Authorization" else self.secret
 
     def secrets(self) -> tuple[str, ...]:
         """Return the key or token."""
         return (self.secret.get_secret_value(),)
-
-
-@dataclass(frozen=True, slots=True)
-class NoCredential:
-    """Send requests without a key, to servers that ask for none."""
-
-    header: Header = "Authorization"
-    source: str = ""
-
-    async def value(self, *, refused: SecretStr | None = None) -> SecretStr | None:
-        """Return nothing."""
-        del refused
-        return None
-
-    def secrets(self) -> tuple[str, ...]:
-        """Return none."""
-        return ()
 
 
 def credential_mark(credential: Credential, *scope: str | None) -> str:
@@ -113,7 +96,7 @@ def credential_of(provider: ProviderConfig, env: Mapping[str, str]) -> Credentia
         return EnvironmentCredential("Authorization", "the emulator, which takes any key", SecretStr("none"))
     names = variables(provider)
     if not names:
-        return NoCredential()
+        return EnvironmentCredential("Authorization", "", SecretStr(""))
     found = find(provider, env)
     if found is None:
         raise ConfigError(f"{' or '.join(names)} is not set", hint=f"export {names[0]}=…, or put it in .env")

@@ -33,13 +33,11 @@ class EndpointAddress:
         identity: what it is called in records: independent of the spelling and of the API version.
         base_url: what the API's paths are appended to.
         query: what is sent with every request to `base_url`.
-        images_version: Azure's dated API version; images then go to the deployments route under `root`.
-        root: the address of the Azure resource; elsewhere the same as `base_url`.
+        images_version: Azure's dated API version; images then go to the deployments route under `identity`.
     """
 
     identity: str
     base_url: str
-    root: str
     query: tuple[tuple[str, str], ...] = ()
     images_version: str | None = None
 
@@ -48,18 +46,16 @@ def resolve(provider: ProviderConfig) -> EndpointAddress:
     """Return the endpoint of a provider's config; raises `ConfigError` where there is none."""
     match provider:
         case OpenAIConfig():
-            base = _openai_base(provider.base_url or OPENAI_URL)
-            return EndpointAddress(identity=base, base_url=base, root=base)
+            return _openai(provider.base_url or OPENAI_URL)
         case AzureOpenAIConfig():
             return _azure(provider)
         case CompatibleConfig():
             if not provider.base_url:
                 raise ConfigError("provider.base_url is missing", hint="for example http://127.0.0.1:8000/v1")
-            base = _openai_base(provider.base_url)
-            return EndpointAddress(identity=base, base_url=base, root=base)
+            return _openai(provider.base_url)
         case EmulatorConfig():
             # The port changes with each start; what makes it the same place is where its jobs are kept.
-            return EndpointAddress(identity=f"emulator:{provider.state_file.absolute()}", base_url="", root="")
+            return EndpointAddress(identity=f"emulator:{provider.state_file.absolute()}", base_url="")
 
 
 def split(url: str) -> SplitResult:
@@ -109,12 +105,13 @@ def is_api_version(version: str) -> bool:
     return _DATED.match(version) is not None or version.lower() in _ROLLING | {"latest"}
 
 
-def _openai_base(url: str) -> str:
+def _openai(url: str) -> EndpointAddress:
     parts = split(url)
     path = "/".join(filter(None, parts.path.split("/")))
     if not path and parts.hostname == OPENAI_HOST:
         path = "v1"
-    return f"{origin(parts)}/{path}".rstrip("/")
+    base = f"{origin(parts)}/{path}".rstrip("/")
+    return EndpointAddress(identity=base, base_url=base)
 
 
 def _azure(provider: AzureOpenAIConfig) -> EndpointAddress:
@@ -125,7 +122,6 @@ def _azure(provider: AzureOpenAIConfig) -> EndpointAddress:
     return EndpointAddress(
         identity=root,
         base_url=f"{root}/openai/v1",
-        root=root,
         query=(("api-version", version),) if rolling and version else (),
         images_version=version if version and _DATED.match(version) else None,
     )

@@ -23,7 +23,7 @@ from runner.config.provider import AzureOpenAIConfig
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
 
 from .credentials import ENTRA_SOURCE, Header
-from .endpoint import PUBLIC, cloud_of
+from .endpoint import PUBLIC, Cloud, cloud_of
 from .json_answer import one_line
 
 if TYPE_CHECKING:
@@ -141,10 +141,11 @@ def entra_credential(config: AzureOpenAIConfig, given: TokenCredential | None = 
 
     Raises `ConfigError` where azure-identity is needed and not installed.
     """
-    scope = scope_of(config)
+    scope = config.token_scope or _cloud(config).token_scope
     if given is not None:
         return EntraCredential(lambda: given, scope, tenant_id=config.tenant_id)
-    require_identity()
+    if not _installed():
+        raise ConfigError(f"provider.auth={_MISSING}", hint=INSTALL)
     # A managed identity belongs to one tenant and would refuse to be asked for another.
     tenant_id = None if config.managed_identity else config.tenant_id
     return EntraCredential(lambda: identity(config), scope, tenant_id=tenant_id)
@@ -204,15 +205,8 @@ def identity(config: AzureOpenAIConfig) -> TokenCredential:
     return DefaultAzureCredential(exclude_interactive_browser_credential=True, **_options(config))
 
 
-def scope_of(config: AzureOpenAIConfig) -> str:
-    """Return what tokens are asked for."""
-    return config.token_scope or cloud_of(urlsplit(config.base_url or "").hostname).token_scope
-
-
-def require_identity() -> None:
-    """Raise `ConfigError` unless azure-identity is installed."""
-    if not _installed():
-        raise ConfigError(f"provider.auth={_MISSING}", hint=INSTALL)
+def _cloud(config: AzureOpenAIConfig) -> Cloud:
+    return cloud_of(urlsplit(config.base_url or "").hostname)
 
 
 def check_identity(config: AzureOpenAIConfig) -> Iterator[Problem]:
@@ -239,7 +233,7 @@ def _options(config: AzureOpenAIConfig) -> dict[str, Any]:  # Any: keyword argum
         options |= {"managed_identity_client_id": config.client_id, "workload_identity_client_id": config.client_id}
     if config.tenant_id is not None:
         options["additionally_allowed_tenants"] = [config.tenant_id]
-    cloud = cloud_of(urlsplit(config.base_url or "").hostname)
+    cloud = _cloud(config)
     if cloud is not PUBLIC and "AZURE_AUTHORITY_HOST" not in os.environ:
         options["authority"] = cloud.authority
     return options

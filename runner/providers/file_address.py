@@ -7,7 +7,6 @@ resolves a name, and this machine's own public addresses are like any other.
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 import socket
 import unicodedata
@@ -23,6 +22,7 @@ from runner.errors import UnexpectedAnswerError
 
 from .base import FORBIDDEN
 from .endpoint import is_loopback, origin, proxy_of, split
+from .json_answer import parsed
 
 IP = IPv4Address | IPv6Address
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -239,7 +239,8 @@ def holds_file(text: str) -> bool:
 
 def _texts(value: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tuple[str, ...], str]]:  # Any: JSON
     if isinstance(value, str):
-        inner = _json_in(value) if depth < _DEEPEST else None
+        # Some servers write a job's metadata as a text that is JSON itself.
+        inner = parsed(value) if depth < _DEEPEST and value.lstrip()[:1] in ("{", "[") else None
         yield from _texts(inner, keys, depth + 1) if inner is not None else [(keys, value.strip())]
     elif depth < _DEEPEST and isinstance(value, list):
         for child in value:
@@ -247,16 +248,6 @@ def _texts(value: Any, keys: tuple[str, ...], depth: int) -> Iterator[tuple[tupl
     elif depth < _DEEPEST and isinstance(value, dict):
         for key, child in value.items():
             yield from _texts(child, (*keys, str(key)), depth + 1)
-
-
-def _json_in(text: str) -> Any:  # Any: JSON
-    """Return what a text holds that is JSON itself, as some servers write a job's metadata; None for any other text."""
-    if text.lstrip()[:1] not in ("{", "["):
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _score(keys: tuple[str, ...], text: str, *, picture: bool) -> int:

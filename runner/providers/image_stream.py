@@ -11,7 +11,7 @@ import openai
 from .answer import Redact
 from .base import ImageBatch, OnPartial, PartialImage
 from .client import MAX_IMAGE_BYTES
-from .images import is_partial, read_all_images, read_images
+from .images import is_partial, read_images
 from .json_answer import stream_documents
 
 _BROKEN = (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, ValueError)
@@ -48,7 +48,7 @@ async def read_stream(
         async for raw in stream_documents(chunks, redact, MAX_IMAGE_BYTES):
             if is_partial(raw):
                 await _tell(raw, on_partial)
-            elif (batch := read_images(raw, headers)) is not None:
+            elif (batch := read_images([raw], headers)) is not None:
                 finished.append(raw)
                 count += len(batch.images)
             else:
@@ -59,7 +59,7 @@ async def read_stream(
     except _BROKEN as error:
         if not finished and not isinstance(error, ValueError):
             raise
-    return read_all_images(finished, headers)
+    return read_images(finished, headers)
 
 
 async def _tell(raw: Mapping[str, Any], on_partial: OnPartial | None) -> None:  # Any: JSON

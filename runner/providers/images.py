@@ -12,6 +12,7 @@ from .base import GeneratedImage, ImageBatch, ImageUsage, JobStatus
 from .file_address import holds_file
 from .job import job_status, request_id
 from .json_answer import plain, read_json
+from .reference import media_type
 
 _PARTIAL = ".partial_image"
 
@@ -52,15 +53,10 @@ _MOST_TOKENS = 1_000_000
 _FEWEST_TOKENS = 10
 """Output tokens that an image takes at least."""
 
-_MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a")
+_FILES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
 
-def read_images(raw: object, headers: Mapping[str, str]) -> ImageBatch | None:
-    """Return the images that `raw`, one answer's JSON, holds; None if it holds none."""
-    return read_all_images([raw], headers)
-
-
-def read_all_images(documents: Sequence[object], headers: Mapping[str, str]) -> ImageBatch | None:
+def read_images(documents: Sequence[object], headers: Mapping[str, str]) -> ImageBatch | None:
     """Return the finished images that an answer's documents hold, as of a stream of events; None if they hold none."""
     holding = [(raw, found) for raw in documents if not is_partial(raw) and (found := [*_found(raw)])]
     images = tuple(image for _, found in holding for image in found)
@@ -77,7 +73,7 @@ def read_all_images(documents: Sequence[object], headers: Mapping[str, str]) -> 
 
 def image_file(content: bytes, headers: Mapping[str, str]) -> ImageBatch | None:
     """Return the image that an answer's body itself is, in place of JSON about one; None if it is none."""
-    if content.startswith(_MAGIC) or (content[:4] == b"RIFF" and content[8:12] == b"WEBP"):
+    if media_type(content) in _FILES:
         image = GeneratedImage(base64.b64encode(content).decode(), None)
     elif _is_text_of_file(content):
         image = GeneratedImage(content.decode().strip(), None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from runner.errors import BadRequestError, UnexpectedAnswerError
 
-from .allowance import finite, moment, number, renewal
+from .allowance import milliseconds, moment, number, renewal
 from .base import BEFORE_ALL_JOBS, Job, JobPage, JobStatus
 from .call import Call
 from .content_filter import categories, filtered_reasons, says_taken
@@ -180,6 +180,7 @@ def read_job(raw: object, headers: Mapping[str, str], job_id: str | None = None)
     status = job_status(word) if word or job_id is not None else JobStatus.QUEUED
     code, message = _reason(levels, level, status)
     created = moment(level.get(_CREATED))
+    poll_after = milliseconds(headers, "openai-poll-after-ms")
     return Job(
         id=name,
         status=status,
@@ -189,10 +190,11 @@ def read_job(raw: object, headers: Mapping[str, str], job_id: str | None = None)
         error_message=message,
         created_at=created,
         expires_at=_expiry(level.get(_EXPIRES), created),
-        poll_after=_poll_after(headers),
+        poll_after=None if poll_after is None else min(_LONGEST_PAUSE, poll_after),
         submit_after=renewal(headers),
         request_id=request_id(headers) or _request_named(levels, name),
-        raw=_merged(levels, level),
+        # What the answer says as a whole, the object of the job uppermost.
+        raw={**levels[0].raw, **level.raw},
     )
 
 
@@ -273,13 +275,6 @@ def _id(value: object) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if value > 0 else None
     return value.strip() or None if isinstance(value, str) else None
-
-
-def _merged(levels: Sequence[_Level], level: _Level) -> dict[str, Any]:  # Any: JSON
-    """Return what the answer says as a whole, the object of the job uppermost."""
-    if level is levels[0]:
-        return level.raw
-    return {**levels[0].raw, **level.raw}
 
 
 def _request_named(levels: Sequence[_Level], name: str) -> str | None:
@@ -368,11 +363,6 @@ def _expiry(value: object, created: float | None) -> float | None:
     """Return when the file is no longer kept; a moment before the job is a server's way of saying nothing."""
     told = moment(value)
     return told if told is not None and told > (BEFORE_ALL_JOBS if created is None else created) else None
-
-
-def _poll_after(headers: Mapping[str, str]) -> float | None:
-    milliseconds = finite(headers.get("openai-poll-after-ms"))
-    return None if milliseconds is None else min(_LONGEST_PAUSE, max(0.0, milliseconds / 1000))
 
 
 _ADDRESS_HEADERS = ("location", "operation-location", "azure-asyncoperation", "content-location")

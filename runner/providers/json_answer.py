@@ -38,8 +38,13 @@ _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff",
 
 def read_json(text: str, redact: Callable[[str], str]) -> Any:  # Any: JSON
     """Return the JSON that `text` is, every string redacted after its escapes are resolved; None if it is none."""
+    return _clean(parsed(text), redact)
+
+
+def parsed(text: str) -> Any:  # Any: JSON
+    """Return the JSON that `text` is, as it stands; None if it is none."""
     try:
-        return _clean(json.loads(text), redact)
+        return json.loads(text)
     except (ValueError, RecursionError):
         return None
 

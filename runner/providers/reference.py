@@ -57,8 +57,8 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Remote(File):
-    """Describe an image that the engine downloads before it is sent; until then it can be described only."""
+class Address:
+    """Describe an image on another machine; the engine downloads it before it is uploaded."""
 
     url: str
 
@@ -71,13 +71,6 @@ class Remote(File):
     def record(self) -> dict[str, str | int]:
         """Return where it comes from."""
         return {"url": self.url}
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Describe an image on another machine."""
-
-    url: str
 
 
 Reference = File | Address

@@ -51,9 +51,9 @@ from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import proxy_of, resolve
 from .file_address import holds_file, host_of, named_files
 from .image_stream import is_stream, read_stream
-from .images import MOST_EXTRA, image_file, read_all_images
+from .images import MOST_EXTRA, image_file, read_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
-from .json_answer import read_documents
+from .json_answer import parsed, read_documents
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
 
 _ASK_SECONDS = 20.0
@@ -188,7 +188,7 @@ class SDKProvider:
             batch, documents = image_file(response.content, response.headers), list[Any]()  # Any: JSON
             if batch is None:
                 documents = self._documents(response)
-                batch = read_all_images(documents, response.headers)
+                batch = read_images(documents, response.headers)
             if batch is None:
                 prompt = config.request.prompt
                 raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt, images=True)
@@ -438,10 +438,7 @@ class SDKProvider:
 
 def _parsed(body: bytes) -> Any:  # Any: JSON
     text = body.decode("utf-8-sig", "replace").strip()
-    try:
-        return text if text.startswith("http") else json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+    return text if text.startswith("http") else parsed(text)
 
 
 def _shortened(message: httpx2.Response) -> httpx2.Response:

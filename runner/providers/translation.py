@@ -259,8 +259,9 @@ def _meaning(
         # Without an HTTP status: it struck in the middle of the work, which may be charged.
         reasons = "; ".join(dict.fromkeys(filter(None, (said, *taken))))
         return filtered(call, reasons, _BEGUN, answer.details(call))
-    status = _refused_with(answer, code) if failed else None
-    if status is not None:
+    words = (plain(str(word)) for word in (code, answer.code, answer.type) if word)
+    status = next((_REFUSING[word] for word in words if word in _REFUSING), None)
+    if failed and status is not None:
         return _refused(replace(answer, status=status), call)
     if empty and not (failed and _is_null(raw)):
         return _empty(said, answer, call)
@@ -269,12 +270,6 @@ def _meaning(
     return uncertain(
         f"{call.place.host} answered {answer.status}, but without what was asked: {answer.message}", call, answer
     )
-
-
-def _refused_with(answer: Answer, code: str | None) -> int | None:
-    """Return the HTTP status that the error in a success should have had, if it is certain that nothing was created."""
-    words = (plain(str(word)) for word in (code, answer.code, answer.type) if word)
-    return next((_REFUSING[word] for word in words if word in _REFUSING), None)
 
 
 def _refused(answer: Answer, call: Call) -> RunnerError:

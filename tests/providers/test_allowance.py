@@ -51,7 +51,7 @@ def test_durations_are_read_in_every_form(text, seconds):
 )
 def test_a_success_says_when_the_next_request_may_follow_only_if_nothing_remains(headers, seconds):
     assert read_job({"id": "v", "status": "queued"}, headers).submit_after == seconds
-    assert read_images({"data": [{"b64_json": "x"}]}, headers).submit_after == seconds
+    assert read_images([{"data": [{"b64_json": "x"}]}], headers).submit_after == seconds
 
 
 def test_a_refusal_needs_no_word_on_what_remains():
