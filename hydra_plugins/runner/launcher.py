@@ -18,8 +18,7 @@ class RunnerLauncher(Launcher):
         """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
         from runner.sweep.launcher import RunnerLauncher as Core
 
-        self.core = Core()
-        self.core.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.core = Core(hydra_context, task_function, config)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Plan, check and run a batch of another sweeper; its jobs run at the same time."""

@@ -21,8 +21,7 @@ class RunnerSweeper(Sweeper):
         """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
         from runner.sweep.sweeper import RunnerSweeper as Core
 
-        self.core = Core(self._max_batch_size)
-        self.core.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.core = Core(self._max_batch_size, hydra_context, task_function, config)
 
     def sweep(self, arguments: list[str]) -> Any:  # Any: as Hydra has it
         """Run every combination, or with `dry_run=true` only print them."""

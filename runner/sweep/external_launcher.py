@@ -12,9 +12,8 @@ from runner.artifacts.result_file import NAME as RESULT
 from runner.config.problem import Problem
 from runner.config.run import Budget
 from runner.errors import ConfigError, RunnerError
-from runner.ledger.ledger import NAME as LEDGER
 from runner.ledger.recording import has_ledger
-from runner.shell import command, word
+from runner.shell import word
 
 PLANNED = "planned.json"
 """In the sweep's directory: those of its runs, relative to it; each has a ledger of its own from when it is begun."""
@@ -41,19 +40,6 @@ def unkept(budget: Budget) -> list[Problem]:
     message = "cannot be kept by this hydra/launcher: each of its jobs sees only what it spends itself"
     hint = "hydra/launcher=runner keeps to it; budget.max_usd_per_run=N limits each run under any launcher"
     return [Problem("budget.max_usd", message, hint)]
-
-
-def other_launcher_problems(sweep: Path, runs: Iterable[Path], *, own: bool) -> list[Problem]:
-    """Return why a sweep must not go on under this launcher, if so: it would not find its ledgers, and pay again.
-
-    Under our `own` the sweep has one ledger, under any other each of its runs.
-    """
-    places = [run for run in runs if run != sweep.absolute()] if own else [sweep]
-    if not any(os.path.isfile(place / LEDGER) for place in places):  # noqa: PTH113 - too long a name is none
-        return []
-    what = "was begun under another hydra/launcher" + ", or its runs were resumed one by one" * own
-    hint = f"{command('resume', sweep)}, or choose another hydra.sweep.dir"
-    return [Problem("hydra.sweep.dir", f"{sweep} {what}", hint)]
 
 
 def record_plan(sweep: Path, runs: Iterable[Path]) -> None:

@@ -6,14 +6,12 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, setup_globals
-from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -33,29 +31,17 @@ from .consent import agree, agree_to_prompts, payable, print_dry_run
 from .execution import execute
 from .job_return import job_return
 
-T = TypeVar("T")
 
-
-class RunnerLauncher(Launcher):
+class RunnerLauncher:
     """Execute the runs that `RunnerSweeper` planned, or plan and check the batches of any other sweeper itself."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.config: DictConfig | None = None
-        self.task_function: TaskFunction | None = None
-        self.hydra_context: HydraContext | None = None
-        self._earlier: list[tuple[Path, Result]] = []
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def __init__(self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Take in what Hydra knows."""
-        self.config = config
-        self.hydra_context = hydra_context
-        self.task_function = task_function
-
-    @cached_property
-    def planner(self) -> Planner:
-        """Return the planner of this sweep's runs."""
-        return Planner(known(self.hydra_context).config_loader, known(self.config))
+        self.planner = Planner(hydra_context.config_loader, config)
+        self._config = config
+        self._callbacks = hydra_context.callbacks
+        self._task_function = task_function
+        self._earlier: list[tuple[Path, Result]] = []
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Plan, check and run a batch of another sweeper; its runs go on at the same time."""
@@ -88,11 +74,10 @@ class RunnerLauncher(Launcher):
 
         `more`: whether the sweeper may come with others after these.
         """
-        config = known(self.config)
-        sweep_dir = Path(str(config.hydra.sweep.dir))
-        _configure_logging(config)
-        callbacks = known(self.hydra_context).callbacks
-        observers = [JobCallbacks(callbacks, plan, known(self.task_function))] if callbacks.callbacks else []
+        sweep_dir = Path(str(self._config.hydra.sweep.dir))
+        _configure_logging(self._config)
+        callbacks = self._callbacks
+        observers = [JobCallbacks(callbacks, plan, self._task_function)] if callbacks.callbacks else []
         with recording(sweep_dir) as ledger:
             differing = varying([run.overrides for run in plan.runs], [run.config for run in plan.runs])
             new = [replace(run, label=differing.label(row)) for row, run in enumerate(plan.runs)]
@@ -115,13 +100,6 @@ class RunnerLauncher(Launcher):
             raise SystemExit(128 + outcome.interrupted)
         ends = zip_longest(plan.runs, outcome.results, outcome.errors)
         return [job_return(run, result, error, plan.compositions[run.index].config) for run, result, error in ends]
-
-
-def known(value: T | None) -> T:
-    """Return what Hydra's `setup` gave a plugin, whose attributes are None before."""
-    if value is None:
-        raise RuntimeError("Hydra calls setup() before anything else")
-    return value
 
 
 def _configure_logging(config: DictConfig) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
-from hydra.plugins.launcher import Launcher
-from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,29 +21,28 @@ from runner.config.run import RunConfig
 from runner.display.closing import print_closing
 from runner.display.output import print_error, print_problems
 from runner.engine.run import Run
+from runner.ledger.ledger import NAME as LEDGER
 from runner.report.live_page import keep_page
 from runner.results.files import write_results
 from runner.results.reading import runs_in
+from runner.shell import command
 
 from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
-from .external_launcher import other_launcher_problems, record_plan, unkept
-from .launcher import RunnerLauncher, known
+from .external_launcher import record_plan, unkept
+from .launcher import RunnerLauncher
 
 
-class RunnerSweeper(Sweeper):
+class RunnerSweeper:
     """Expand as Hydra's basic sweeper does, by whose config `params` and `max_batch_size` are read."""
 
-    def __init__(self, max_batch_size: int | None) -> None:
-        self.max_batch_size = max_batch_size
-        self.hydra_context: HydraContext | None = None
-        self.config: DictConfig | None = None
-        self.launcher: Launcher | None = None
-
-    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+    def __init__(
+        self, max_batch_size: int | None, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
         """Take in what Hydra knows, and make the launcher."""
-        self.hydra_context = hydra_context
-        self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self._max_batch_size = max_batch_size
+        self._loader = hydra_context.config_loader
+        self._config = config
+        self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -53,10 +51,9 @@ class RunnerSweeper(Sweeper):
 
         A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
         """
-        launcher = known(self.launcher)
-        core = getattr(launcher, "core", None)
+        core = getattr(self._launcher, "core", None)
         own = core if isinstance(core, RunnerLauncher) else None
-        planner = own.planner if own else Planner(known(self.hydra_context).config_loader, known(self.config))
+        planner = own.planner if own else Planner(self._loader, self._config)
         jobs = self._points(arguments)
         plan = planner.plan(jobs)
         if any(run.config.number_of_videos > 1 for run in plan.runs):
@@ -68,10 +65,10 @@ class RunnerSweeper(Sweeper):
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
-        directory = Path(str(known(self.config).hydra.sweep.dir))
+        directory = Path(str(self._config.hydra.sweep.dir))
         places = [run.directory for run in plan.runs]
-        problems = other_launcher_problems(directory, places, own=own is not None)
-        plan.findings += [Finding(None, problem) for problem in problems]
+        begun = _begun_elsewhere(directory, places, own=own is not None)
+        plan.findings += [Finding(None, begun)] if begun is not None else []
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
         if any(run.config.dry_run for run in plan.runs):
@@ -80,28 +77,40 @@ class RunnerSweeper(Sweeper):
         agree_to_new(plan.runs)
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(known(self.config), directory / "multirun.yaml")
-        size = self.max_batch_size or max(1, len(jobs))
+            OmegaConf.save(self._config, directory / "multirun.yaml")
+        size = self._max_batch_size or max(1, len(jobs))
         starts = range(0, len(jobs), size)
         if own is None:
             record_plan(directory, places)
-            batches = [launcher.launch(jobs[start : start + size], initial_job_idx=start) for start in starts]
+            batches = [self._launcher.launch(jobs[start : start + size], initial_job_idx=start) for start in starts]
             _close_sweep(plan.runs, directory)
             return batches
-        returns = own.launch_planned(plan, self.max_batch_size)
+        returns = own.launch_planned(plan, self._max_batch_size)
         return [returns[start : start + size] for start in starts]
 
     def _points(self, arguments: Sequence[str]) -> list[list[str]]:
-        loader = known(self.hydra_context).config_loader
-        if self.max_batch_size is not None and self.max_batch_size < 1:
+        if self._max_batch_size is not None and self._max_batch_size < 1:
             problem = Problem(
-                "hydra.sweeper.max_batch_size", f"{self.max_batch_size} is not allowed: at least 1, or null"
+                "hydra.sweeper.max_batch_size", f"{self._max_batch_size} is not allowed: at least 1, or null"
             )
             raise PreflightError([Finding(None, problem)], 0)
         try:
-            return points(loader, known(self.config), arguments)
+            return points(self._loader, self._config, arguments)
         except HydraException as error:
-            raise PreflightError([Finding(None, problem_of(error, loader))], 0) from error
+            raise PreflightError([Finding(None, problem_of(error, self._loader))], 0) from error
+
+
+def _begun_elsewhere(sweep: Path, runs: Sequence[Path], *, own: bool) -> Problem | None:
+    """Return why a sweep must not go on under this launcher, if so: it would not find its ledgers, and pay again.
+
+    Under our `own` the sweep has one ledger, under any other each of its runs.
+    """
+    places = [run for run in runs if run != sweep.absolute()] if own else [sweep]
+    if not any(os.path.isfile(place / LEDGER) for place in places):  # noqa: PTH113 - too long a name is none
+        return None
+    what = "was begun under another hydra/launcher" + ", or its runs were resumed one by one" * own
+    hint = f"{command('resume', sweep)}, or choose another hydra.sweep.dir"
+    return Problem("hydra.sweep.dir", f"{sweep} {what}", hint)
 
 
 def _close_sweep(runs: Sequence[Run], directory: Path) -> None:
