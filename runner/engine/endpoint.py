@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from runner.artifacts.result import Artifact
 from runner.config.provider import ProviderConfig, dialect_of
 from runner.errors import (
     AuthenticationError,
@@ -26,7 +27,7 @@ from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 from .clock import Clock
 from .job_list_poller import JobListPoller
 from .limiter import AdaptiveLimiter, JobPlaces, PartialLimiter, Pause, StopEvent, StoppedError, SubmissionPause
-from .mismatch import Doubles
+from .recorder import RunRecorder
 from .run import Run
 
 A = TypeVar("A")
@@ -301,6 +302,44 @@ class Durations:
     def early(self, kind: Hashable) -> float | None:
         """Return seconds before which few such jobs end; None as long as too few are known."""
         return self._early.get(kind)
+
+
+_WORK = ("operation", "video", "prompt", "input_reference", "image", "mask", "markup")
+"""What tells requests apart whose files cannot be the same; some servers take any size or seed for one."""
+
+
+class Doubles:
+    """Notice jobs and files that came to two runs of one endpoint which asked for different things."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, RunRecorder] = {}
+        self._files: dict[str, RunRecorder] = {}
+        self._shared: set[str] = set()
+
+    def shared(self, job_id: str) -> bool:
+        """Return whether two runs have the job."""
+        return job_id in self._shared
+
+    def job(self, job_id: str, recorder: RunRecorder) -> None:
+        """Take a run's job in; both runs are warned if another has it, too."""
+        other = self._jobs.setdefault(job_id, recorder)
+        if other.run.directory != recorder.run.directory:
+            self._shared.add(job_id)
+            made = "the server may have made one job for both"
+            recorder.warn(f"job {job_id} is also the answer to run {other.run.index}: {made}")
+            if other.result.status.unfinished:
+                other.warn(f"job {job_id} is also the answer to run {recorder.run.index}: {made}")
+
+    def file(self, artifact: Artifact, recorder: RunRecorder) -> None:
+        """Take a run's file in; warn if another run that asked for something else has the same."""
+        other = self._files.setdefault(artifact.sha256, recorder)
+        if other.run.directory != recorder.run.directory and _work(other) != _work(recorder):
+            whose = f"what run {other.run.index} got, which asked for something else"
+            recorder.warn(f"{artifact.path} is byte for byte {whose}: it may be another job's file")
+
+
+def _work(recorder: RunRecorder) -> tuple[object, ...]:
+    return tuple(recorder.result.request_sent.get(name) for name in _WORK)
 
 
 @dataclass(slots=True)

@@ -15,8 +15,6 @@ _SECONDS, _PART = 0.5, 0.1
 """A length may differ by the larger of seconds and the part of what was asked for: containers and models round."""
 _RATIO = 0.03
 _FORMATS = {"jpg": "jpeg", "tif": "tiff"}
-_WORK = ("operation", "video", "prompt", "input_reference", "image", "mask", "markup")
-"""What tells requests apart whose files cannot be the same; some servers take any size or seed for one."""
 
 
 def warn_of_mismatch(recorder: RunRecorder, artifact: Artifact) -> None:
@@ -86,37 +84,3 @@ def _excuse(sent: Mapping[str, Any], artifact: Artifact) -> str:  # Any: JSON
     if asked is None or asked == got or any(abs(a - b) >= _ROUNDED for a, b in zip(asked, got, strict=True)):
         return ""
     return f" (the size is rounded: each side differs by less than {_ROUNDED} pixels)"
-
-
-class Doubles:
-    """Notice jobs and files that came to two runs of one endpoint which asked for different things."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, RunRecorder] = {}
-        self._files: dict[str, RunRecorder] = {}
-        self._shared: set[str] = set()
-
-    def shared(self, job_id: str) -> bool:
-        """Return whether two runs have the job."""
-        return job_id in self._shared
-
-    def job(self, job_id: str, recorder: RunRecorder) -> None:
-        """Take a run's job in; both runs are warned if another has it, too."""
-        other = self._jobs.setdefault(job_id, recorder)
-        if other.run.directory != recorder.run.directory:
-            self._shared.add(job_id)
-            made = "the server may have made one job for both"
-            recorder.warn(f"job {job_id} is also the answer to run {other.run.index}: {made}")
-            if other.result.status.unfinished:
-                other.warn(f"job {job_id} is also the answer to run {recorder.run.index}: {made}")
-
-    def file(self, artifact: Artifact, recorder: RunRecorder) -> None:
-        """Take a run's file in; warn if another run that asked for something else has the same."""
-        other = self._files.setdefault(artifact.sha256, recorder)
-        if other.run.directory != recorder.run.directory and _work(other) != _work(recorder):
-            whose = f"what run {other.run.index} got, which asked for something else"
-            recorder.warn(f"{artifact.path} is byte for byte {whose}: it may be another job's file")
-
-
-def _work(recorder: RunRecorder) -> tuple[object, ...]:
-    return tuple(recorder.result.request_sent.get(name) for name in _WORK)

@@ -42,7 +42,7 @@ class Threads:
     """Hold a thread each for records and directories, which never queue, pools for files and media, and the decoder."""
 
     def __init__(self) -> None:
-        self.decoder = Decoder()
+        self._decoder: Decoder | None = None
         self.records = Pool("records", 1)
         # More than one would take the interpreter from the first requests, and gain nothing.
         self.directories = Pool("directories", 1)
@@ -50,11 +50,19 @@ class Threads:
         self.disk = Pool("disk", 4)
         self.media = Pool("media", min(4, os.cpu_count() or 1))
 
+    @property
+    def decoder(self) -> Decoder:
+        """Return what checks videos, made when the first is to be checked."""
+        if self._decoder is None:
+            self._decoder = Decoder()
+        return self._decoder
+
     def close(self) -> None:
-        """Drop what has not begun and wait for what has."""
+        """Drop what has not begun, wait for what has, and end the decoder."""
         for pool in (self.records, self.directories, self.disk, self.media):
             pool.close()
-        self.decoder.close()
+        if self._decoder is not None:
+            self._decoder.close()
 
 
 @dataclass(frozen=True, slots=True)
