@@ -31,7 +31,7 @@ from runner.compose.plan import Planner
 from runner.config.loading import load
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread
@@ -229,7 +229,7 @@ def composed(monkeypatch) -> Composed:
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
 
     def build(*overrides: str) -> dict[str, Any]:
-        with initialize(directory()):
+        with initialize(CONF):
             config = compose("config", overrides=list(overrides))
         container = OmegaConf.to_container(config, resolve=True)
         assert isinstance(container, dict)
@@ -265,7 +265,7 @@ def loader() -> Iterator[ConfigLoader]:
     GlobalHydra.instance().clear()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
-        initialize(directory())
+        initialize(CONF)
         yield GuardedLoader(GlobalHydra.instance().config_loader(), lambda _config: None)
     GlobalHydra.instance().clear()
 

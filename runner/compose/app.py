@@ -29,7 +29,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
@@ -116,7 +116,7 @@ class App:
         self._parsed = parsed
         self.name: str = parsed.config_name or "config"
         self.overrides: list[str] = parsed.overrides
-        main = Path(parsed.config_path).absolute() if parsed.config_path else directory()
+        main = Path(parsed.config_path).absolute() if parsed.config_path else CONF
         if not main.is_dir():
             raise ConfigError(f"--config-path {parsed.config_path} is no directory",
                               hint="your own files beside the shipped ones: --config-dir DIR")  # fmt: skip

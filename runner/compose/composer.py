@@ -344,6 +344,7 @@ class Composer:
         self._master = master
         self._parser = OverridesParser.create()
         self._read: dict[str, Value | _Chosen] = {}
+        self._hydras = typed_lines(master.hydra.overrides.hydra)
         self._groups: dict[str, bool] = {}
         self._choices: dict[tuple[str, ...], Choice | None] = {}
         self._refused: dict[tuple[object, ...], HydraException] = {}
@@ -428,9 +429,8 @@ class Composer:
     def _is_group(self, key: str) -> bool:
         if key not in self._groups:
             # With the search path that the command line adds to.
-            lines = typed_lines(self._master.hydra.overrides.hydra)
             name = self._master.hydra.job.config_name
-            self._groups[key] = bool(self._loader.get_group_options(key, None, name, lines))
+            self._groups[key] = bool(self._loader.get_group_options(key, None, name, self._hydras))
         return self._groups[key]
 
     def _choice(self, chosen: tuple[str, ...], own: int) -> Choice | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.object_type import ObjectType
@@ -17,14 +17,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from runner.config.loading import kinds_of, known_keys
 from runner.config.problem import Problem, did_you_mean
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 from runner.errors import ConfigError, RunnerError
 from runner.shell import line, word
 
 from .app import App
 from .guards import quoted
 from .loader import GROUPS, misplaced, typed_lines
-from .preflight import Finding, PreflightError, preflight
+from .preflight import Finding, PreflightError, collected, preflight
 
 _OVERRIDDEN = re.compile(r"(?:Could not override|No earlier Group Default for) '(?P<key>[^']+)'")
 _DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")
@@ -98,7 +98,7 @@ def _typed_as_path(name: str) -> str | None:
 def _elsewhere(config_loader: ConfigLoader, group: str, name: str) -> str | None:
     """Return where a file of this name lies among the user's own, if Hydra does not look for it there."""
     sources = (Path(source.path) for source in config_loader.get_sources() if source.scheme() == "file")
-    found = (misplaced(path, group, name) for path in sources if path != directory())
+    found = (misplaced(path, group, name) for path in sources if path != CONF)
     return next(filter(None, found), None)
 
 
@@ -212,42 +212,6 @@ def _near_group(key: str, message: str, config_loader: ConfigLoader) -> str | No
 def _first_line(error: BaseException | None) -> str:
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
-
-
-T = TypeVar("T")
-
-_MOST = 20
-
-
-def collected(
-    overrides: Sequence[str],
-    compose: Callable[[list[str]], tuple[T, list[Problem]]],
-    problem_of: Callable[[Exception], Problem],
-) -> tuple[T | None, list[Problem]]:
-    """Return what `compose` makes of the overrides, and its problems; None if it never made anything.
-
-    After an error it is asked again without the override that was at fault, only to hear what else is wrong: what is
-    made then is for checking, never for running.
-    `problem_of` raises what is no problem of the user's.
-    """
-    problems: list[Problem] = []
-    left = list(overrides)
-    for _ in range(_MOST):
-        try:
-            made, found = compose(left)
-        except Exception as error:  # noqa: BLE001 - problem_of raises what it does not know
-            problems.append(problem_of(error))
-            fewer = [override for override in left if _key(override) != problems[-1].key]
-            if len(fewer) == len(left):
-                break
-            left = fewer
-        else:
-            return made, [*problems, *found]
-    return None, problems
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0].partition("@")[0]
 
 
 _APPLYING = ("Could not override '", "Could not delete from config", "Could not append to config", "Error merging over")

@@ -37,35 +37,18 @@ _NO_ENV_SET = "all runs share one process, and the values would be written to di
 _EXPORT = "export the variables before the command, or put them into .env"
 
 
-def unsupported(config: DictConfig) -> list[Problem]:
-    """Return what cannot be done of what a run's `hydra` node asks for."""
-    return [*not_kept(config.hydra.job), *misplaced(config.hydra.output_subdir)]
-
-
-def misplaced(subdir: str | None) -> list[Problem]:
-    """Return why Hydra's files cannot be written to `subdir`, if so."""
-    if subdir is None or (Path(subdir).parts[:1] not in ((), (NAME,)) and ".." not in Path(subdir).parts):
-        return []
-    message = f"{subdir} is not a folder of the run's own"
-    return [Problem("hydra.output_subdir", message, "hydra.output_subdir=.hydra, or null for none")]
-
-
-def outside(directory: Path, sweep: Path) -> list[Problem]:
-    """Return why a run is not written to `directory`, if that is not below its `sweep`'s: names may come of prompts."""
-    if directory != sweep and directory.is_relative_to(sweep):
-        return []
-    message = f"{str(directory)[:200]} is no directory below the sweep's, {sweep}"
-    return [Problem("hydra.sweep.subdir", message, "hydra.sweep.subdir='${hydra.job.num}'")]
-
-
-def not_kept(job: Mapping[str, Any]) -> list[Problem]:  # Any: a config
-    """Return what the `hydra.job` node asks for that a process with many runs has not."""
+def unsupported(job: Mapping[str, Any], output_subdir: str | None) -> list[Problem]:  # Any: a config
+    """Return what cannot be done of what a run's `hydra` node asks for: one process has many runs."""
     problems = []
     if job["chdir"]:
         problems.append(Problem("hydra.job.chdir", _NO_CHDIR, "hydra.job.chdir=false; every run has its own directory"))
     if job["env_set"]:
         names = ", ".join(sorted(map(str, job["env_set"])))
         problems.append(Problem("hydra.job.env_set", f"cannot be set ({names}): {_NO_ENV_SET}", _EXPORT))
+    parts = None if output_subdir is None else Path(output_subdir).parts
+    if parts is not None and (parts[:1] in ((), (NAME,)) or ".." in parts):
+        message = f"{output_subdir} is not a folder of the run's own"
+        problems.append(Problem("hydra.output_subdir", message, "hydra.output_subdir=.hydra, or null for none"))
     return problems
 
 
@@ -97,7 +80,7 @@ def _option(loader: ConfigLoader, group: Group, name: str) -> Mapping[str, Any] 
 def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
     """Return the run (None if its config is invalid), its directory, and all that is wrong but for what lies there."""
     run, directory, problems = _read(config)
-    problems += unsupported(config)
+    problems += unsupported(config.hydra.job, config.hydra.output_subdir)
     problems += [*(problems_of(run) if run is not None else []), *filter(None, [writable(directory)])]
     return run, directory, problems
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 import io
 import os
 import re
@@ -19,7 +18,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.types import RunMode
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from runner.config.shipped import directory as shipped
+from runner.config.shipped import CONF
 from runner.errors import ConfigError
 from runner.shell import line, shown
 from runner.text_file import read_text
@@ -112,14 +111,12 @@ class Repository(ConfigRepository):
         return copy.copy(self)
 
 
-@functools.lru_cache(maxsize=256)
-def _parsed(text: str, path: str) -> DictConfig | ListConfig:
-    """Return the config of a file's text; one command composes several times, and parsing is what takes its time."""
-    return OmegaConf.load(_Text(text, path))
-
-
 class UserFiles(ConfigSource):
-    """Read a directory of YAML files."""
+    """Read a directory of YAML files, each once: one command composes several times, and parsing takes its time."""
+
+    def __init__(self, provider: str, path: str) -> None:
+        super().__init__(provider, path)
+        self._read: dict[Path, tuple[DictConfig | ListConfig, dict[str, str | None]]] = {}
 
     @staticmethod
     def scheme() -> str:
@@ -131,9 +128,11 @@ class UserFiles(ConfigSource):
         path = self._place(_with_ending(config_path))
         if not path.is_file():
             raise ConfigLoadError(f"Config not found : {path}")
-        text = read_text(path)
-        config = copy.deepcopy(_parsed(text, str(path)))
-        return ConfigResult(self.provider, self.full_path(), config, _header(text, path))
+        if path not in self._read:
+            text = read_text(path)
+            self._read[path] = OmegaConf.load(_Text(text, str(path))), _header(text, path)
+        config, header = self._read[path]
+        return ConfigResult(self.provider, self.full_path(), copy.deepcopy(config), dict(header))
 
     def available(self) -> bool:
         """Return whether the directory is there."""
@@ -196,7 +195,7 @@ def refuse_own_files(own: Path, options: Iterable[tuple[str, str]]) -> None:
 
     `options` are the groups and names that the command line chooses.
     """
-    if own.resolve() == shipped().resolve():
+    if own.resolve() == CONF.resolve():
         return
     for name in _UNSHADOWED:
         if (own / name).is_file():
@@ -229,7 +228,7 @@ def misplaced(own: Path, group: str, name: str) -> str | None:
 
 def _refuse_passed_over(own: Path, group: str, name: str) -> None:
     """Raise `ConfigError` where a shipped option would be taken although a file of the user's looks like it."""
-    if (own / group / f"{name}.yaml").is_file() or not (shipped() / group / f"{name}.yaml").is_file():
+    if (own / group / f"{name}.yaml").is_file() or not (CONF / group / f"{name}.yaml").is_file():
         return
     for path in (own / f"{name}.yaml", own / f"{group}s" / f"{name}.yaml"):
         if path.is_file() and _looks_like(path, group):

@@ -27,12 +27,12 @@ from runner.errors import ConfigError, RunnerError
 from runner.ledger.reuse import fingerprint
 
 from .composer import Composed, Composer
-from .composition_error import collected, problem_of
+from .composition_error import problem_of
 from .documents import Documents
-from .examination import load_resolved, misplaced, not_kept, outside
+from .examination import load_resolved, unsupported
 from .guards import ConfigGuard
 from .loader import typed_lines
-from .preflight import Finding
+from .preflight import Finding, collected
 
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 
@@ -102,9 +102,9 @@ class Planner:
         composed = self._composer.composed(overrides, index)
         found = composed()
         config, problems = load_resolved(found.resolved, found.overrides, found.task, {"hydra": found.hydra})
-        problems += not_kept(found.job)
-        problems += outside(found.directory, found.sweep)
-        problems += misplaced(found.output_subdir)
+        problems += unsupported(found.job, found.output_subdir)
+        if found.directory == found.sweep or not found.directory.is_relative_to(found.sweep):
+            problems.append(_outside(found.directory, found.sweep))
         if config is None:
             return None, problems
         run = new_run(index, self._shared(config), found.directory, found.overrides)
@@ -126,6 +126,12 @@ def new_run(index: int, config: RunConfig, directory: Path, overrides: Sequence[
     with suppress(ConfigError):
         work = fingerprint(config)
     return Run(index, config, directory, tuple(overrides), fingerprint=work)
+
+
+def _outside(directory: Path, sweep: Path) -> Problem:
+    """Return why a run is not written there: names may come of prompts."""
+    message = f"{str(directory)[:200]} is no directory below the sweep's, {sweep}"
+    return Problem("hydra.sweep.subdir", message, "hydra.sweep.subdir='${hydra.job.num}'")
 
 
 Point = list[str]

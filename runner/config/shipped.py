@@ -14,17 +14,16 @@ Group = Literal["provider", "model", "request"]
 _VARIABLE = re.compile(r"\$\{oc\.env:(\w+)(?:,(.*))?\}")
 
 
-def directory() -> Path:
-    """Return where `conf/` is: inside the package in a wheel, beside it in a checkout."""
-    package = Path(__file__).parent.parent
-    inside = package / "conf"
-    return inside if inside.is_dir() else package.parent / "conf"
+_PACKAGE = Path(__file__).parent.parent
+
+CONF = (_PACKAGE if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent) / "conf"
+"""Where the config groups are: inside the package in a wheel, beside it in a checkout."""
 
 
 @functools.cache
 def names(group: Group) -> tuple[str, ...]:
     """Return the options that a group offers, sorted."""
-    return tuple(sorted(path.stem for path in (directory() / group).glob("*.yaml")))
+    return tuple(sorted(path.stem for path in (CONF / group).glob("*.yaml")))
 
 
 def option(group: Group, name: str, env: Mapping[str, str] = os.environ) -> dict[str, Any] | None:  # Any: unvalidated
@@ -38,7 +37,7 @@ def option(group: Group, name: str, env: Mapping[str, str] = os.environ) -> dict
 def _read(group: Group, name: str) -> dict[str, Any]:  # Any: not yet validated
     import yaml
 
-    content: dict[str, Any] = yaml.safe_load((directory() / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
     return content
 
 

@@ -21,7 +21,7 @@ from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
 from runner.config.loading import load
 from runner.config.run import RunConfig
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record
@@ -87,7 +87,7 @@ def _runs(place: Path, count: int) -> list[Run]:
 
 
 def _config() -> RunConfig:
-    with initialize(directory()):
+    with initialize(CONF):
         container = OmegaConf.to_container(compose("config"), resolve=True)
     config, problems = load(container if isinstance(container, dict) else {})
     if config is None:

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from runner.compose.app import initialize
 from runner.compose.loader import Repository
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 from runner.errors import ConfigError
 
 OVERRIDES = [
@@ -23,18 +23,18 @@ OVERRIDES = [
     ["+experiment=draft_vs_pro"],
     ["hydra.verbose=true", "~request.duration_seconds", "hydra/launcher=basic"],
 ]
-SHIPPED = sorted(directory().rglob("*.yaml"))
+SHIPPED = sorted(CONF.rglob("*.yaml"))
 
 
 @pytest.fixture(autouse=True)
 def base(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
-    with initialize(directory()):
+    with initialize(CONF):
         yield
 
 
 def search_path(extra: Path | None = None):
-    path = create_config_search_path(str(directory()))
+    path = create_config_search_path(str(CONF))
     if extra is not None:
         path.prepend(provider="command-line", path=f"file://{extra}", anchor=SearchPathQuery(provider="schema"))
     return path
@@ -83,7 +83,7 @@ def test_a_users_file_in_another_encoding_is_refused_by_name_and_byte(tmp_path):
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_every_shipped_file_is_read_as_by_omegaconf(path):
-    name = str(path.relative_to(directory()))
+    name = str(path.relative_to(CONF))
     read = reading(search_path()).repository.sources[1].load_config(name)
     hydras = ConfigLoaderImpl(search_path()).repository.sources[1].load_config(name)
 

@@ -9,9 +9,8 @@ import pytest
 
 from runner.config.capability import check
 from runner.config.request import VideoRequest
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 
-CONF = directory()
 
 
 def options(group: str) -> list[str]:

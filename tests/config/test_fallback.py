@@ -5,7 +5,7 @@ import pytest
 from runner.config.capability import check
 from runner.config.loading import load
 from runner.config.run import check_choices
-from runner.config.shipped import directory, names, option
+from runner.config.shipped import CONF, names, option
 
 
 def fallback(loaded, text):
@@ -68,4 +68,4 @@ def test_options_are_read_as_hydra_would(composed):
     found = option("provider", "azure_openai", {"AZURE_OPENAI_ENDPOINT": "https://x.openai.azure.com"})
     assert found["base_url"] == "https://x.openai.azure.com"
     assert option("model", "no-such-model") is None
-    assert (directory() / "config.yaml").is_file()
+    assert (CONF / "config.yaml").is_file()

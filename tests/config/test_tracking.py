@@ -9,9 +9,9 @@ import pytest
 
 from runner.compose.composer import apply
 from runner.config.run import missing_packages
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 
-OPTIONS = sorted(path.stem for path in (directory() / "tracking").glob("*.yaml"))
+OPTIONS = sorted(path.stem for path in (CONF / "tracking").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("option", OPTIONS)

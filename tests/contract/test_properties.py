@@ -146,9 +146,9 @@ def models():
     """The shipped models as plain containers, by name."""
     import yaml
 
-    from runner.config.shipped import directory
+    from runner.config.shipped import CONF
 
-    paths = sorted((directory() / "model").glob("*.yaml"))
+    paths = sorted((CONF / "model").glob("*.yaml"))
     return {path.stem: yaml.safe_load(path.read_text()) for path in paths}
 
 

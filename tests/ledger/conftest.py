@@ -16,7 +16,7 @@ from runner.compose.app import initialize
 from runner.compose.composer import apply
 from runner.config.loading import load
 from runner.config.run import RunConfig
-from runner.config.shipped import directory
+from runner.config.shipped import CONF
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.ledger.ledger import Ledger
@@ -34,7 +34,7 @@ def loaded() -> Callable[..., RunConfig]:
 
     @functools.cache
     def chosen(groups: tuple[str, ...]) -> dict[str, Any]:
-        with pytest.MonkeyPatch.context() as patch, initialize(directory()):
+        with pytest.MonkeyPatch.context() as patch, initialize(CONF):
             patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
             return OmegaConf.to_container(compose("config", overrides=list(groups)), resolve=True)
 
