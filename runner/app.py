@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .display.output import lost_output, output_refused
+from .display.output import lost_output, output_refused, print_error, print_problems
 from .errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
@@ -62,17 +62,23 @@ def task(config: Config) -> float | None:
 
 
 def _dispatch(arguments: list[str]) -> int:
-    from runner.commands.catalog import find, is_command
     from runner.compose.guards import refuse_in_arguments
 
     _require_directory()
     _load_dotenv()
     refuse_in_arguments(arguments)
-    if is_command(arguments):
+    if _is_command(arguments):
+        from runner.commands.catalog import find
+
         return find(arguments)(arguments[1:])
     if arguments == ["--version"]:
         return _print_version()
     return _drive_hydra(arguments)
+
+
+def _is_command(arguments: Sequence[str]) -> bool:
+    """Return whether the first argument is a bare word; anything else is Hydra's."""
+    return bool(arguments) and "=" not in arguments[0] and arguments[0][:1] not in ("-", "+", "~", "")
 
 
 def _require_directory() -> None:
@@ -116,7 +122,6 @@ def _single(app: App, config: Config) -> int:
 
 def _sweep(app: App, *more: str) -> int:
     from runner.compose.app import composing
-    from runner.display.output import print_problems
     from runner.report.live_page import whole_pages
     from runner.sweep.job_return import exit_code
     from runner.tracking.tracker import whole_tracking
@@ -128,8 +133,6 @@ def _sweep(app: App, *more: str) -> int:
 
 
 def _complain(error: RunnerError) -> int:
-    from runner.display.output import print_error
-
     with suppress(OSError):  # where nobody hears, the code is what is left to say
         print_error(error)
     if os.environ.get("HYDRA_FULL_ERROR") == "1":

@@ -27,11 +27,6 @@ _CALLED_ELSEWHERE = {
 Command = Callable[[Sequence[str]], int]
 
 
-def is_command(arguments: Sequence[str]) -> bool:
-    """Return whether the first argument is a bare word; anything else is Hydra's."""
-    return bool(arguments) and "=" not in arguments[0] and arguments[0][:1] not in ("-", "+", "~", "")
-
-
 def find(arguments: Sequence[str]) -> Command:
     """Return the command's `main`; `ConfigError` that says what was meant if there is none."""
     name = arguments[0]
