@@ -132,9 +132,9 @@ class _Money:
     @cached_property
     def estimated(self) -> Estimate:
         """Return what all runs would count by their first choices; computed on first use, which delays no request."""
-        from runner.ledger.budget import is_rough
+        from runner.ledger.budget import counted
 
-        rough = not self._free and any(is_rough(run.config) for run in self._runs)
+        rough = not self._free and any(counted(run.config).rough for run in self._runs)
         return Estimate.total((_price(run) for run in self._runs), rough=rough)
 
     def taken(self, run: Run) -> tuple[float, float]:
@@ -169,7 +169,7 @@ class _Money:
 def _price(run: Run) -> float | None:
     from runner.ledger.budget import counted
 
-    return counted(run.config)
+    return counted(run.config).usd
 
 
 def _spent(result: Result, run: Run) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.artifacts.result import Result
-from runner.config.price import MARGIN, Estimate, expected_price, reserved
+from runner.config.price import MARGIN, Estimate, expected_price
 from runner.config.problem import ranges
 from runner.config.run import Budget, RunConfig, passes
 from runner.engine.run import Run
@@ -30,24 +30,30 @@ class Sum(NamedTuple):
         text = str(Estimate(self.usd, complete=not self.unknown, rough=self.rough))
         return f"{text} (estimated from tokens, with a margin of {MARGIN - 1:.0%})" if self.rough else text
 
-
-def counted(config: RunConfig) -> float | None:
-    """Return what the run's present choice counts in US dollars; None if nobody knows."""
-    return config.budget.counted(config.provider, reserved(config))
-
-
-def counted_sum(configs: Iterable[RunConfig]) -> Sum:
-    """Return the runs' sum, each by its first choice."""
-    configs = [*configs]
-    prices = [counted(config) for config in configs]
-    rough = any(usd and is_rough(config) for usd, config in zip(prices, configs, strict=True))
-    return Sum(sum(price or 0.0 for price in prices), prices.count(None), rough)
+    @classmethod
+    def of(cls, costs: Sequence[Counted]) -> Sum:
+        """Return the sum of what runs count; what costs nothing is known exactly."""
+        usd = [cost.usd for cost in costs]
+        return cls(sum(each or 0.0 for each in usd), usd.count(None), any(cost.usd and cost.rough for cost in costs))
 
 
-def is_rough(config: RunConfig) -> bool:
-    """Return whether the run's price is estimated from tokens."""
-    found = expected_price(config)
-    return found is not None and found.basis == "tokens"
+class Counted(NamedTuple):
+    """Describe what one run counts by its present choice.
+
+    Attributes:
+        usd: in US dollars, with the margin of an estimate; None if nobody knows.
+        rough: whether its price is estimated from tokens.
+    """
+
+    usd: float | None
+    rough: bool
+
+
+def counted(config: RunConfig) -> Counted:
+    """Return what the run's present choice counts until its real cost is known."""
+    price = expected_price(config)
+    usd = config.budget.counted(config.provider, None if price is None else price.reserved)
+    return Counted(usd, price is not None and price.basis == "tokens")
 
 
 def spent(results: Iterable[Result], budget: Budget) -> float:
@@ -56,18 +62,20 @@ def spent(results: Iterable[Result], budget: Budget) -> float:
     return sum(budget.known(each.usd) for each in attempts)
 
 
-def check_budget(runs: Sequence[Run], *, spent: float = 0.0) -> None:
-    """Raise what keeps the runs from beginning: `BudgetError` for a limit, `ConfigError` for an unknown price.
+def check_budget(runs: Sequence[Run], *, spent: float = 0.0) -> Sum:
+    """Return what the runs would cost, or raise what keeps them from beginning.
 
-    `spent` is what earlier runs of the same sweep count, in US dollars.
+    That is a `BudgetError` for a limit, a `ConfigError` for an unknown price. `spent` is what earlier runs of the same
+    sweep count, in US dollars.
     """
+    costs = [counted(run.config) for run in runs]
+    planned = Sum.of(costs)
     if not runs:
-        return
+        return planned
     budget = runs[0].config.budget
     if budget.limited:
         _refuse_unknown(runs)
-    _refuse_dear(runs)
-    planned = counted_sum(run.config for run in runs)
+    _refuse_dear(runs, costs)
     total = spent + planned.usd
     if passes(total, budget.max_usd):
         already = f" on top of {Estimate(spent)} that is spent or at risk, {Estimate(total)} in all" if spent else ""
@@ -78,6 +86,7 @@ def check_budget(runs: Sequence[Run], *, spent: float = 0.0) -> None:
             hint=f"budget.max_usd={rounded_up(total)} is enough, if nothing has to be paid again",
             code="budget.max_usd",
         )
+    return planned
 
 
 def rounded_up(usd: float) -> str:
@@ -86,7 +95,7 @@ def rounded_up(usd: float) -> str:
 
 
 def _refuse_unknown(runs: Sequence[Run]) -> None:
-    unknown = [run.index for run in runs if any(counted(choice) is None for choice in run.config.choices)]
+    unknown = [run.index for run in runs if any(counted(each).usd is None for each in run.config.choices)]
     if unknown:
         raise ConfigError(
             f"no budget can be kept, as no source gives a price for {_named(unknown, len(runs))}; "
@@ -95,14 +104,13 @@ def _refuse_unknown(runs: Sequence[Run]) -> None:
         )
 
 
-def _refuse_dear(runs: Sequence[Run]) -> None:
+def _refuse_dear(runs: Sequence[Run], costs: Sequence[Counted]) -> None:
     limit = runs[0].config.budget.max_usd_per_run
-    priced = [(run, counted(run.config) or 0.0) for run in runs]
-    dear = [(run, usd) for run, usd in priced if passes(usd, limit)]
+    dear = [(run, cost) for run, cost in zip(runs, costs, strict=True) if passes(cost.usd or 0.0, limit)]
     if dear:
-        usd = max(usd for _, usd in dear)
+        usd = max(cost.usd or 0.0 for _, cost in dear)
         named = _named([run.index for run, _ in dear], len(runs))
-        most = Sum(usd, 0, any(is_rough(run.config) for run, _ in dear))
+        most = Sum(usd, 0, any(cost.rough for _, cost in dear))
         raise BudgetError(
             f"{named} would cost {'up to ' if len(dear) > 1 else ''}{most}, above "
             f"budget.max_usd_per_run={limit:g}; nothing was sent or written",

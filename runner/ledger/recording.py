@@ -184,7 +184,7 @@ def in_doubt(run: Run, reason: str) -> Result:
         model=config.sent_model,
         started_at=began,
         error=error,
-        usd=counted(config),
+        usd=counted(config).usd,
         inherited=True,
     )
     times = {**result.timestamps, RunStatus.SUBMITTING.value: began, RunStatus.UNCERTAIN.value: began}

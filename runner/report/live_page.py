@@ -176,7 +176,7 @@ class LivePage:
     def _reserve(self, position: int, update: RunUpdate) -> None:
         """Take note of what a run counts while its paid request is under way, of which events tell no price."""
         if update.paying:
-            self._reserved[position] = counted(update.event.run.config) or 0.0
+            self._reserved[position] = counted(update.event.run.config).usd or 0.0
         elif update.paying is False:
             self._reserved.pop(position, None)
 

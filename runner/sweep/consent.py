@@ -17,7 +17,7 @@ from runner.display.line import clean
 from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
-from runner.ledger.budget import Sum, check_budget, counted_sum, rounded_up
+from runner.ledger.budget import Sum, check_budget, counted, rounded_up
 from runner.ledger.budget import spent as spent_by
 from runner.ledger.discover import LedgerIndex
 from runner.ledger.ledger import Ledger
@@ -39,9 +39,8 @@ def agree(runs: Sequence[Run], *, spent: float = 0.0) -> None:
     `spent` is what the sweep's other runs count already, in US dollars. Raises `BudgetError` where a limit would be
     passed, `ConfigError` for an unknown price under a limit or without consent.
     """
-    check_budget(runs, spent=spent)
+    total = check_budget(runs, spent=spent)
     configs = [run.config for run in runs]
-    total = counted_sum(configs)
     if not asks(configs, total, spent):
         return
     sum_of = "this run" if len(configs) == 1 else f"these {len(configs):,} runs"
@@ -217,7 +216,7 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
 
 def _limits(budget: Budget, left: PlannedCost) -> Iterator[str]:
     configs = [run.config for run in left.runs]
-    total = counted_sum(configs)
+    total = Sum.of([counted(config) for config in configs])
     if budget.max_usd is not None:
         margin = f", with a margin of {MARGIN - 1:.0%} on estimates" if total.rough else ""
         yield f"{Estimate(left.spent + total.usd, rough=total.rough)} of {Estimate(budget.max_usd)} budget{margin}"
