@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.artifacts.result_file import NAME
 from runner.config import shipped
 from runner.config.capability import check_kept
-from runner.config.loading import load, without_own_keys
+from runner.config.loading import Known, load, without_own_keys
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.config.shipped import Group
@@ -103,12 +103,14 @@ def load_resolved(
     resolved: Mapping[str, Any],  # Any: not yet validated, here and below
     typed: Sequence[str],
     *written: Mapping[str, Any],
+    known: Known | None = None,
 ) -> tuple[RunConfig | None, list[Problem]]:
     """Return the run of resolved values, and what is wrong with it.
 
-    `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own.
+    `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own; `known` is what
+    was validated for other runs.
     """
-    run, problems = load(without_own_keys(resolved, *written), option)
+    run, problems = load(without_own_keys(resolved, *written), option, known)
     kept = check_kept(run, typed) if run is not None else ()
     return run, [*problems, *unheard(typed, resolved.get("request")), *kept]
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
+from runner.config.loading import Known
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.engine.run import Run
@@ -79,7 +80,7 @@ class Planner:
     def __init__(self, config_loader: ConfigLoader, master: DictConfig) -> None:
         self._loader = config_loader
         self._composer = Composer(config_loader, master, inspect=ConfigGuard().refuse)
-        self._interned: dict[tuple[str, str], Any] = {}  # Any: provider and model configs
+        self._known: Known = {}
 
     def plan(self, batch: Sequence[Sequence[str]], first: int = 0) -> Plan:
         """Compose, resolve and validate every run; errors become findings, never exceptions."""
@@ -101,23 +102,16 @@ class Planner:
     def _planned(self, index: int, overrides: Sequence[str]) -> tuple[tuple[Run, Composition] | None, list[Problem]]:
         composed = self._composer.composed(overrides, index)
         found = composed()
-        config, problems = load_resolved(found.resolved, found.overrides, found.task, {"hydra": found.hydra})
+        written = (found.task, {"hydra": found.hydra})
+        config, problems = load_resolved(found.resolved, found.overrides, *written, known=self._known)
         problems += unsupported(found.job, found.output_subdir)
         if found.directory == found.sweep or not found.directory.is_relative_to(found.sweep):
             problems.append(_outside(found.directory, found.sweep))
         if config is None:
             return None, problems
-        run = new_run(index, self._shared(config), found.directory, found.overrides)
+        run = new_run(index, config, found.directory, found.overrides)
         whole = functools.partial(self._composer.config, tuple(overrides), index, run.directory)
         return (run, Composition(whole, composed, found.output_subdir)), problems
-
-    def _shared(self, config: RunConfig) -> RunConfig:
-        """Return the same config, holding the provider and model objects of earlier runs where they are equal."""
-        sections = ("provider", "model", "fallbacks") if config.fallbacks else ("provider", "model")
-        known = {name: (name, repr(getattr(config, name))) for name in sections}
-        return config.model_copy(
-            update={name: self._interned.setdefault(key, getattr(config, name)) for name, key in known.items()}
-        )
 
 
 def new_run(index: int, config: RunConfig, directory: Path, overrides: Sequence[str]) -> Run:

@@ -22,6 +22,11 @@ from .shipped import Group, names, option
 Option = Callable[[Group, str], Mapping[str, Any] | None]  # Any: not yet validated
 """An option's keys by its group and name, None if there is none."""
 
+Known = dict[tuple[str, str], object]
+"""Validated sections by their names and by what was given for them: runs of one sweep share those that are equal."""
+
+_SHARED = ("provider", "model", "fallbacks", "budget", "tracking")
+
 _NAMED_BY: dict[Group, str] = {"provider": "kind", "model": "name"}
 """The key by which a mapping says whose keys it changes."""
 
@@ -86,10 +91,11 @@ _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 def load(
     container: Mapping[str, Any],  # Any: not yet validated
     option: Option = option,
+    known: Known | None = None,
 ) -> tuple[RunConfig | None, list[Problem]]:
     """Return the validated run with its prompt file read in, or None and everything that is wrong with it.
 
-    `option` looks up the names among its fallbacks.
+    `option` looks up the names among its fallbacks. What is `known` is not validated again, and added to.
     """
     prompt_problems, prompt = _read_prompt(container.get("request"))
     file = container["request"]["prompt_file"] if prompt is not None else None
@@ -99,11 +105,17 @@ def load(
     unknown = [*unknown_options(container)]
     if unknown:
         return None, [*dict.fromkeys([*prompt_problems, *unknown])]
+    known = {} if known is None else known
+    # Not by equality, to which 1 and true are the same.
+    sections = {name: (name, repr(container[name])) for name in _SHARED if name in container}
     try:
-        config = _adapter.validate_python(dict(container))
+        config = _adapter.validate_python(
+            {**container, **{name: known[given] for name, given in sections.items() if given in known}}
+        )
     except ValidationError as error:
         found = [_suggest(problem, container) for problem in from_validation_error(error)]
         return None, [*dict.fromkeys([*prompt_problems, *found])]
+    known.update({given: getattr(config, name) for name, given in sections.items()})
     if not prompt_problems and not config.request.prompt.strip():
         empty = Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
         if file is not None:

@@ -12,7 +12,6 @@ from runner.config.request import VideoRequest
 from runner.config.shipped import CONF
 
 
-
 def options(group: str) -> list[str]:
     return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
 
