@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -359,11 +359,6 @@ class EndpointQueue:
         self.waiting.append((position, run))
         self.models.add(run.config.sent_model)
 
-    @property
-    def vacancies(self) -> int:
-        """Return how many of the waiting runs may begin now."""
-        return min(self.config.max_concurrent_jobs - self.workers, len(self.waiting))
-
     def take(self, *, existing: bool = False) -> tuple[int, Run] | None:
         """Return the next run, or, of `existing` ones only, the next whose job is at the provider already."""
         found = next((item for item in self.waiting if item[1].status.paid or not existing), None)
@@ -376,12 +371,3 @@ class EndpointQueue:
         lost = [item for item in self.waiting if item[1].status.lost]
         self.waiting = deque(item for item in self.waiting if not item[1].status.lost)
         return lost
-
-
-def endpoint_queues(runs: Sequence[Run]) -> dict[ProviderConfig, EndpointQueue]:
-    """Return the runs in queues, one for each provider config."""
-    found: dict[ProviderConfig, EndpointQueue] = {}
-    for position, run in enumerate(runs):
-        provider = run.config.provider
-        found.setdefault(provider, EndpointQueue(provider)).add(position, run)
-    return found

@@ -28,14 +28,6 @@ def run_all(runs: Sequence[Run], *, observer: Observer, **services: Unpack[Servi
     return asyncio.run(interruptible())
 
 
-async def execute(runs: Sequence[Run], *, observer: Observer, **services: Unpack[Services]) -> Outcome:
-    """Execute all runs on the running event loop, leaving signals alone.
-
-    No `RunnerError` of a run is raised: they are in the outcome.
-    """
-    return await Scheduler(runs, observer, **services).run()
-
-
 def _signals() -> list[int]:
     """Return the signals that end a run. An ignored SIGHUP stays ignored: `nohup` means that the terminal may go."""
     hangup = getattr(signal, "SIGHUP", None)  # Windows has none
@@ -59,7 +51,7 @@ def interrupts(handle: Callable[[int], None]) -> Iterator[None]:
             loop.add_signal_handler(number, handle, number)
         except NotImplementedError:
             # Windows has no wake-up descriptor for signals on its loop.
-            signal.signal(number, lambda caught, _frame: _pass_on(loop, handle, caught))
+            signal.signal(number, lambda caught, _frame: loop.call_soon_threadsafe(handle, caught))
     try:
         yield
     finally:
@@ -68,7 +60,3 @@ def interrupts(handle: Callable[[int], None]) -> Iterator[None]:
                 loop.remove_signal_handler(number)
             if handler is not None:
                 signal.signal(number, handler)
-
-
-def _pass_on(loop: asyncio.AbstractEventLoop, handle: Callable[[int], None], number: int) -> None:
-    loop.call_soon_threadsafe(handle, number)

@@ -100,7 +100,11 @@ def _error_of_missing(recorder: RunRecorder, left: Sequence[Pending], problems: 
     """Return the error for missing images of a paid answer; the run fails only where looking again is of no use."""
     here = sum(artifact.path.startswith("image-") for artifact in recorder.result.artifacts)
     among = f"{here} of {here + len(left)} images are here; " if here else ""
-    again = [error for pending, error in zip(left, problems, strict=True) if _may_come(pending)]
+    again = [
+        error
+        for pending, error in zip(left, problems, strict=True)
+        if pending.lost is None and (pending.url is not None or pending.sha256 is not None)
+    ]
     if again:
         hint = "it is paid; resuming looks at it again, also with a later version of the runner, and pays nothing"
         return ArtifactError(f"{among}{again[0]}", hint=hint, code=again[0].code)
@@ -111,10 +115,6 @@ def _error_of_missing(recorder: RunRecorder, left: Sequence[Pending], problems: 
     if not isinstance(problems[0], ExpiredError):
         recorder.mark(RunStatus.FAILED)
     return problems[0]
-
-
-def _may_come(pending: Pending) -> bool:
-    return pending.lost is None and (pending.url is not None or pending.sha256 is not None)
 
 
 def left_behind(run: Run) -> list[Pending]:

@@ -30,7 +30,7 @@ from runner.providers.base import Provider
 
 from .budget_tracker import SWEEP, BudgetTracker
 from .clock import Clock
-from .endpoint import Endpoint, EndpointQueue, close_client, endpoint_queues, stop_note
+from .endpoint import Endpoint, EndpointQueue, close_client, stop_note
 from .image import finish_images, make_images
 from .limiter import StoppedError
 from .matching import OtherRuns, unanswered
@@ -164,7 +164,10 @@ class Scheduler:
     """
 
     def __init__(self, runs: Sequence[Run], observer: Observer, **services: Unpack[Services]) -> None:
-        self._queues = endpoint_queues(runs)
+        self._queues: dict[ProviderConfig, EndpointQueue] = {}
+        for position, run in enumerate(runs):
+            provider = run.config.provider
+            self._queues.setdefault(provider, EndpointQueue(provider)).add(position, run)
         self._observer = observer
         self._fail_fast = services.get("fail_fast", False)
         self._clock = services.get("clock") or Clock()
@@ -229,7 +232,7 @@ class Scheduler:
     def _staff(self, queue: EndpointQueue) -> None:
         if queue.endpoint is None:
             return
-        for _ in range(queue.vacancies):
+        for _ in range(min(queue.config.max_concurrent_jobs - queue.workers, len(queue.waiting))):
             queue.workers += 1
             self._workers.append(asyncio.create_task(self._work(queue, queue.endpoint)))
 

@@ -144,13 +144,10 @@ async def _left(case: Case, reason: str) -> Found:
     kept = next((attempt.answer for attempt in reversed(recorder.result.attempts) if attempt.answer), None)
     again = f"resume reads {kept} again, also with a later version of the runner; " if kept else ""
     how_to_adopt = _HOW_TO_ADOPT if isinstance(recorder.run.config.request, VideoRequest) else ""
-    error = UncertainError(f"{_what_was_met(recorder)}; {reason}", hint=f"{again}{_CONSENT}{how_to_adopt}")
+    # What the request met in place of an answer, without what earlier searches have found.
+    met = [attempt.error.message for attempt in recorder.result.attempts[-1:] if attempt.error is not None]
+    what = met[0] if met else "the process ended before the answer to a paid request came"
+    error = UncertainError(f"{what}; {reason}", hint=f"{again}{_CONSENT}{how_to_adopt}")
     recorder.fail(RunStatus.UNCERTAIN, error)
     await recorder.end()
     return case, error
-
-
-def _what_was_met(recorder: RunRecorder) -> str:
-    """Return what the request met in place of an answer, without what earlier searches have found."""
-    met = [attempt.error.message for attempt in recorder.result.attempts[-1:] if attempt.error is not None]
-    return met[0] if met else "the process ended before the answer to a paid request came"

@@ -242,19 +242,15 @@ def error_of_job(job: Job, provider: str, model: str, prompt: str = "") -> tuple
         message, hint=hint, code=job.error_code, provider=provider, model=model, job_id=job.id,
         request_id=job.request_id,
     )  # fmt: skip
-    error.retryable = error.retryable and not refused_for_good(job.error_code)
+    code = plain(job.error_code or "")
+    for_good = code.startswith(_REFUSED) or "badrequest" in code or "invalidrequest" in code
+    error.retryable = error.retryable and not for_good
     return _ENDS[job.status], error
 
 
 def filtered(job: Job, prompt: str = "") -> bool:
     """Return whether a filter ended the job: by its code, its state or the words of its reason."""
     return code_of_filter(job.error_code, job.raw_status) or words_of_filter(job.error_message, prompt)
-
-
-def refused_for_good(code: str | None) -> bool:
-    """Return whether a failure's code says that the same request would fail again."""
-    word = plain(code or "")
-    return word.startswith(_REFUSED) or "badrequest" in word or "invalidrequest" in word
 
 
 _VARIANT_TRIES = 2

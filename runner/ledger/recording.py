@@ -301,7 +301,7 @@ def has_ledger(directory: Path) -> bool:
 class LedgerStore:
     """Keep each run's record in its ledger, from which its `result.json` can be written again."""
 
-    def __init__(self, ledgers: Mapping[Path, Ledger], make: Callable[[Run], None]) -> None:
+    def __init__(self, ledgers: Mapping[Path, Ledger], make: Callable[[Run], object]) -> None:
         """Take each run's ledger, by the run's directory, which `make` makes with what belongs there."""
         self._ledgers = ledgers
         self._make = make

@@ -139,14 +139,10 @@ _CLOCKS = 3600.0
 """How much older than a lost request another sweep's job may be and still be taken for its own: clocks differ."""
 
 
-def already_made(_run: Run) -> None:
-    """Make nothing: the directory is there."""
-
-
 def execute(
     runs: Sequence[Run],
     ledgers: Mapping[Path, Ledger],
-    make: Callable[[Run], None] = already_made,
+    make: Callable[[Run], object] = lambda _run: None,
     *,
     directory: Path,
     batch_size: int | None = None,

@@ -13,7 +13,6 @@ import pytest
 
 from runner.config.run import RunConfig
 from runner.engine.budget_tracker import BudgetTracker
-from runner.engine.execution import execute
 from runner.engine.run import Event, Outcome, Run
 from runner.engine.scheduler import Scheduler
 
@@ -122,14 +121,14 @@ class Engine:
         budget_tracker: BudgetTracker | None = None,
     ) -> Outcome:
         async def main() -> Outcome:
-            outcome = await execute(
+            outcome = await Scheduler(
                 list(runs),
                 observer=self._observe,
                 fail_fast=fail_fast,
                 clock=self.clock,
                 create=create or (lambda _config: self.provider),
                 budget_tracker=budget_tracker,
-            )
+            ).run()
             self.seconds = self.clock.elapsed()
             return outcome
 

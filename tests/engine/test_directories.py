@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from runner.engine.execution import execute
+from runner.engine.scheduler import Scheduler
 from runner.engine.store import ResultFiles
 
 from .simulation import SimulatedLoop
@@ -31,7 +31,7 @@ def test_the_first_request_does_not_wait_for_all_directories(runs, clock, provid
     provider.before_answer = shelf.asked.set
 
     async def main():
-        return await execute(many, observer=lambda _: None, clock=clock, create=lambda _: provider, store=shelf)
+        return await Scheduler(many, observer=lambda _: None, clock=clock, create=lambda _: provider, store=shelf).run()
 
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
         outcome = runner.run(main())

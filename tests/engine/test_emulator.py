@@ -8,7 +8,8 @@ import pytest
 
 from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
-from runner.engine.execution import execute, run_all
+from runner.engine.execution import run_all
+from runner.engine.scheduler import Scheduler
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_key_is_in_no_file(emulator, configs, runs, key, tmp_path):
 async def test_programs_with_a_loop_of_their_own_await_it(emulator, configs, runs, key):
     video_config, _ = configs
     events = []
-    outcome = await execute(runs(1, video_config(emulator.base_url, **quick())), observer=events.append)
+    outcome = await Scheduler(runs(1, video_config(emulator.base_url, **quick())), observer=events.append).run()
     assert outcome.exit_code == 0
     assert events[-1].result is outcome.results[0]
     await asyncio.sleep(0)

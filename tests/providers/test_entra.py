@@ -20,8 +20,8 @@ from azure.identity import CredentialUnavailableError
 from PIL import Image
 
 from runner.config.provider import AzureOpenAIConfig, OpenAIConfig
-from runner.engine.execution import execute
 from runner.engine.run import Run
+from runner.engine.scheduler import Scheduler
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
 from runner.providers.entra import EntraCredential, entra_credential
 from runner.providers.preflight import check_endpoint
@@ -237,7 +237,8 @@ async def test_nobody_signed_in_is_one_error_and_stops_the_sweep(make_emulator, 
     attempts = "DefaultAzureCredential failed.\nAttempted credentials:\n\tAzureCliCredential: Please run 'az login'"
     credential.errors = [CredentialUnavailableError(message=attempts)] * 20
     runs = sweep(20, config_of({"kind": "azure_openai", "base_url": emulator.azure_url, "auth": "entra_id"}), tmp_path)
-    outcome = await execute(runs, observer=lambda _: None, create=lambda c: create(c, {}, credential=credential))
+    scheduler = Scheduler(runs, observer=lambda _: None, create=lambda c: create(c, {}, credential=credential))
+    outcome = await scheduler.run()
     assert outcome.exit_code == 1
     assert len(credential.asked) == 1
     assert isinstance(outcome.stopped_by, AuthenticationError)
@@ -264,9 +265,9 @@ async def test_a_token_that_expires_in_the_middle_of_a_sweep_fails_no_run(make_e
             seen.append(event.run.index)
             clock.now += 40
 
-    outcome = await execute(
+    outcome = await Scheduler(
         sweep(8, config, tmp_path), observer=observe, create=lambda c: create(c, {}, credential=credential)
-    )
+    ).run()
     assert [result.status for result in outcome.results] == ["verified"] * 8
     ledger = emulator.ledger()
     assert ledger["jobs"] == 8
