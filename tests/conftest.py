@@ -25,6 +25,7 @@ from hypothesis import settings
 from omegaconf import DictConfig, OmegaConf
 
 from runner.app import run
+from runner.child import start
 from runner.compose.app import initialize
 from runner.compose.loader import GuardedLoader
 from runner.compose.plan import Planner
@@ -35,6 +36,7 @@ from runner.config.shipped import CONF
 from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread
+from tests.forking import CLIPS, start_child
 
 MakeEmulator = Callable[..., EmulatorThread]
 
@@ -59,6 +61,24 @@ def default_signals() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def forked_children(render_cache: Path) -> Iterator[None]:
+    """Fork decoders and emulators instead of starting an interpreter for each; `real_children` undoes that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CLIPS, str(render_cache))
+        if hasattr(os, "fork"):
+            patch.setattr("runner.artifacts.decoder.start", start_child)
+            patch.setattr("runner.emulator.process.start", start_child)
+        yield
+
+
+@pytest.fixture
+def real_children(forked_children: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let decoders and emulators be started as they are for users."""
+    monkeypatch.setattr("runner.artifacts.decoder.start", start)
+    monkeypatch.setattr("runner.emulator.process.start", start)
+
+
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
     """Take away what a test has told the log: its handlers would write to a stream that was closed with the test."""
@@ -71,8 +91,11 @@ def own_logging() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def render_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder of rendered clips for the whole session, so that no clip is encoded twice."""
-    return tmp_path_factory.mktemp("media")
+    """One folder of rendered clips for the whole session and all its processes, so that no clip is encoded twice."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "media"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
-"""What most commands import; the process that `command_line` forks from has it before it forks."""
+"""What most commands and their children import; the process that `forking` forks from has it before it forks."""
 
+import av
 import filelock
 import httpx2
 import hydra
@@ -9,9 +10,14 @@ import openai.resources.videos
 import PIL.Image
 import pydantic
 import rich.console
+import starlette
+import uvicorn
 
 import runner.app
+import runner.artifacts.probe
 import runner.cli.single
+import runner.emulator.server
+import runner.emulator.video
 import runner.engine.execution
 import runner.ledger
 import runner.providers.emulator
@@ -20,4 +26,17 @@ import runner.sweep.launcher
 import runner.sweep.resumption
 import runner.sweep.sweeper
 
-__all__ = ["PIL", "filelock", "httpx2", "hydra", "omegaconf", "openai", "pydantic", "rich", "runner"]
+__all__ = [
+    "PIL",
+    "av",
+    "filelock",
+    "httpx2",
+    "hydra",
+    "omegaconf",
+    "openai",
+    "pydantic",
+    "rich",
+    "runner",
+    "starlette",
+    "uvicorn",
+]

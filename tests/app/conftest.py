@@ -81,8 +81,8 @@ def unused_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[EmulatorThread]:
+def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     """One emulator for every test that only needs an endpoint."""
     state = tmp_path_factory.mktemp("server") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05)) as emulator:
+    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05, media_dir=render_cache)) as emulator:
         yield emulator

@@ -227,9 +227,10 @@ class Played:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory) -> Played:
+def played(tmp_path_factory, render_cache) -> Played:
     folder = tmp_path_factory.mktemp("canary")
-    settings = EmulatorSettings(state_file=tmp_path_factory.mktemp("upstream") / "state.sqlite3", latency=0.05)
+    state = tmp_path_factory.mktemp("upstream") / "state.sqlite3"
+    settings = EmulatorSettings(state_file=state, latency=0.05, media_dir=render_cache)
     cmdlines, over = set(), threading.Event()
     with EmulatorThread(settings, rules=[FaultRule.model_validate(rule) for rule in RULES]) as upstream:
         gateway = Gateway(upstream.azure_url)

@@ -17,6 +17,8 @@ from runner.artifacts.decoder import Decoder
 from runner.artifacts.probe import probe
 from runner.errors import TOO_LARGE, ArtifactError
 
+pytestmark = pytest.mark.usefixtures("real_children")
+
 READY = "import sys, os; print('{}', flush=True); line = sys.stdin.readline()\n"
 
 

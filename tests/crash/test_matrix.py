@@ -7,9 +7,9 @@ from matrix import FULL, SCENARIOS, Matrix, Scenario, Story, sample, summary
 from witness import Moment
 
 SEED = 4
-OWN = {"video": 20, "sweep": 14, "images": 8, "remix": 6, "sketches": 8}
+OWN = {"video": 20, "sweep": 10, "images": 6, "remix": 4, "sketches": 5}
 """How many of its own moments each scenario is killed at, when not all are asked for."""
-TWICE = 8
+TWICE = 5
 
 VIDEO = [
     *(Moment("paid", phase) for phase in ("asked", "read", "committed", "half", "answered")),
@@ -17,7 +17,7 @@ VIDEO = [
     *(Moment("content", phase) for phase in ("asked", "committed", "half", "answered")),
 ]
 IMAGE = [Moment("paid", phase) for phase in ("asked", "read", "committed", "half", "answered")]
-SWEEP = [Moment("paid", phase, nth) for nth in (2, 3) for phase in ("asked", "read", "committed", "answered")]
+SWEEP = [Moment("paid", phase, 3) for phase in ("asked", "read", "committed", "answered")]
 SEEN_BY_SERVER = {"video": VIDEO, "sweep": [*SWEEP, Moment("content", "half", 3)], "images": IMAGE, "sketches": IMAGE}
 FINDING = [[Moment("paid", "committed"), Moment("list", phase)] for phase in ("asked", "half", "answered")]
 """A second kill, while the answer that the first one lost is looked for."""
@@ -45,7 +45,7 @@ def test_a_process_that_dies_before_or_after_anything_it_does(matrix, name):
     print(f"{name}: killed at {moments}")
     stories = proven(matrix.play(scenario, [[number] for number in moments]))
     # How many moments a process has depends a little on which of its runs is quicker.
-    assert sum(story.kills for story in stories) >= 0.9 * len(stories)
+    assert sum(story.kills for story in stories) >= len(stories) - 2
     if name == "video":
         reached = {status for story in stories for status in story.reached}
         assert reached >= {"planned", "submitting", "submitted", "completed", "downloaded", "verified"}
@@ -70,7 +70,7 @@ def test_a_resume_that_dies_before_or_after_anything_it_does(matrix, first):
     moments = sample(matrix.moments(scenario, [first]), None if FULL else TWICE, SEED)
     print(f"the resume is killed at {moments}")
     stories = proven(matrix.play(scenario, [[first, number] for number in moments]))
-    assert sum(story.kills for story in stories) >= 1.8 * len(stories)
+    assert sum(story.kills for story in stories) >= 2 * len(stories) - 2
 
 
 def test_a_process_that_dies_between_two_images_keeps_the_first_and_pays_for_neither_again(matrix):

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from oracle import Books
 
+from tests.forking import Forked
+
 TIMEOUT = 60.0
 HOURS = 10_000.0
 """A latency in emulated seconds after which a job is done only if the emulator's clock is put forward."""
@@ -31,15 +33,16 @@ class Place:
     emulator: object
     open: ExitStack
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", "runner", *arguments],
+    def start(self, *arguments: str) -> Forked:
+        process = Forked(
+            "runner",
+            arguments,
             cwd=self.cwd,
             env=environment(),
-            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            strict=True,
         )
         self.open.enter_context(process)
         self.open.callback(process.kill)
@@ -79,7 +82,7 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+def ended(process: Forked) -> tuple[int, str]:
     said, _ = process.communicate(timeout=TIMEOUT)
     return process.returncode, said
 

@@ -72,6 +72,9 @@ def main() -> None:
     """Serve tasks until stdin ends."""
     sys.path.insert(0, str(ROOT))
     _warm_up()
+    from tests.forking import use
+
+    use(sys.argv[1])
     print("ready", flush=True)
     for line in sys.stdin:
         pid = os.fork()

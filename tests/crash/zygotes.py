@@ -13,6 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from tests.forking import address
+
 PROGRAM = Path(__file__).with_name("zygote.py")
 KILLED = -9
 
@@ -42,7 +44,7 @@ class Zygotes:
 
     def __enter__(self) -> Self:
         with ExitStack() as opening:
-            command = [sys.executable, str(PROGRAM)]
+            command = [sys.executable, str(PROGRAM), address()]
             zygotes = [
                 subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
                 for _ in range(self._count)

@@ -14,6 +14,8 @@ import pytest
 from runner.emulator.process import EmulatorProcess, EmulatorStartError
 from runner.emulator.settings import EmulatorSettings
 
+pytestmark = pytest.mark.usefixtures("real_children")
+
 ROOT = Path(__file__).parents[2]
 COMMAND = "import sys; from runner.app import run; sys.exit(run(['emulator', *sys.argv[1:]]))"
 PARENT = """
