@@ -26,11 +26,11 @@ STALL_SECONDS = 60.0
 
 
 class ByteSource(Protocol):
-    """Describe what is downloaded; the provider's `Content` is one."""
+    """Describe an open download."""
 
     @property
     def length(self) -> int | None:
-        """Return the announced length in bytes."""
+        """Return the length in bytes that was announced, if it counts what `chunks` gives."""
 
     def chunks(self) -> AsyncIterator[bytes]:
         """Return the bytes, piece by piece."""

@@ -11,9 +11,9 @@ from typing import TypeVar
 from tenacity import RetryCallState
 
 from runner.artifacts.atomic import discard
-from runner.artifacts.download import Stored, download
+from runner.artifacts.download import ByteSource, Stored, download
 from runner.errors import TOO_LARGE, ArtifactError, DiskError, ProviderError, RateLimitError, UncertainError
-from runner.providers.base import FORBIDDEN, Content
+from runner.providers.base import FORBIDDEN
 
 from .clock import Backoff
 from .endpoint import Endpoint
@@ -36,7 +36,7 @@ _LEFT = (DiskError, asyncio.CancelledError)
 async def collect(
     endpoint: Endpoint,
     recorder: RunRecorder,
-    opened: Callable[[], AbstractAsyncContextManager[Content]],
+    opened: Callable[[], AbstractAsyncContextManager[ByteSource]],
     part: Path,
     check: Callable[[Stored], Awaitable[T]],
     arrived: Callable[[Stored], Awaitable[None]] | None = None,
@@ -91,7 +91,7 @@ def _may_pass(error: BaseException) -> bool:
 
 
 async def _transfer(
-    endpoint: Endpoint, opened: Callable[[], AbstractAsyncContextManager[Content]], part: Path
+    endpoint: Endpoint, opened: Callable[[], AbstractAsyncContextManager[ByteSource]], part: Path
 ) -> Stored:
     async with endpoint.transfer():
         sent_at = endpoint.clock.elapsed()

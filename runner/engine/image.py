@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -200,7 +200,7 @@ def _account(recorder: RunRecorder, batch: ImageBatch) -> None:
     config = recorder.run.config
     recorder.answered(batch)
     if batch.usage is not None:
-        recorder.paid(actual_cost(config, **asdict(batch.usage)))
+        recorder.paid(actual_cost(config, **batch.usage.model_dump()))
     elif batch.implausible_usage:
         recorder.warn("the server reports a usage that cannot be true; the request counts its estimated price")
     wanted = _wanted(recorder, len(batch.images))

@@ -8,12 +8,12 @@ import logging
 import math
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, Usage, environment
+from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, environment
 from runner.config.price import expected_price, reserved
 from runner.config.run import RunConfig
 from runner.errors import DiskError, RunnerError
@@ -185,9 +185,7 @@ class RunRecorder:
         """Take over what an image request's answer says beside the images."""
         self.result.request_id = batch.request_id
         self.result.raw_response = redacted(dict(batch.raw))
-        if batch.usage is not None:
-            used = batch.usage
-            self.result.usage = Usage(**asdict(used))
+        self.result.usage = batch.usage or self.result.usage
         self._progress = 100
 
     def polled(self, job: Job) -> None:

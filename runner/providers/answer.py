@@ -108,6 +108,12 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     )
 
 
+def shortened(response: httpx2.Response, size: int) -> httpx2.Response:
+    """Return the answer as it is shown, without the megabytes that it may hold."""
+    content = response.content[:size]
+    return httpx2.Response(response.status_code, headers=response.headers, content=content, request=response.request)
+
+
 def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON
     """Return the error object in a server's JSON; empty if there is none."""
     if isinstance(raw, list) and len(raw) == 1:

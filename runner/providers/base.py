@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from runner.artifacts.download import ByteSource
+from runner.artifacts.result import Usage
 from runner.config.run import RunConfig
 from runner.errors import RunnerError
 
@@ -114,25 +116,11 @@ OnPartial = Callable[[PartialImage], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class ImageUsage:
-    """Count the tokens that one image call used."""
-
-    text_in: int
-    image_in: int
-    image_out: int
-    """All tokens of the output."""
-    text_out: int = 0
-    """Those of the output that are text."""
-    cached_in: int = 0
-    """Those of the input that were sent before."""
-
-
-@dataclass(frozen=True, slots=True)
 class ImageBatch:
     """Describe the answer to one image request; `raw` is the JSON without the image data."""
 
     images: tuple[GeneratedImage, ...]
-    usage: ImageUsage | None = None
+    usage: Usage | None = None
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
     submit_after: float | None = None
@@ -141,21 +129,6 @@ class ImageBatch:
     """Whether the answer tells of a use that cannot be true."""
     answer: bytes | None = None
     """The answer as it came, where it holds far more images than were asked for."""
-
-
-class Content(Protocol):
-    """Describe an open download."""
-
-    @property
-    def media_type(self) -> str | None:
-        """Return the Content-Type without its parameters."""
-
-    @property
-    def length(self) -> int | None:
-        """Return the Content-Length in bytes, if the server gave one that counts the decoded body."""
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """Return the body, piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +187,7 @@ class Provider(Protocol):
     async def jobs(self, after: str | None = None, limit: int = 100) -> JobPage:
         """List up to `limit` (at most 100) of the endpoint's jobs, newest first, beginning behind the job `after`."""
 
-    def content(self, job: Job, variant: Variant = "video") -> AbstractAsyncContextManager[Content]:
+    def content(self, job: Job, variant: Variant = "video") -> AbstractAsyncContextManager[ByteSource]:
         """Open the download of a completed job's file; `ExpiredError` if it is no longer kept."""
 
     async def generate(self, config: RunConfig, on_partial: OnPartial | None = None) -> ImageBatch:
@@ -223,7 +196,7 @@ class Provider(Protocol):
     async def delete(self, job_id: str) -> None:
         """Delete a finished job and its files at the provider."""
 
-    def fetch(self, url: str, *, by_user: bool = False) -> AbstractAsyncContextManager[Content]:
+    def fetch(self, url: str, *, by_user: bool = False) -> AbstractAsyncContextManager[ByteSource]:
         """Open a download from an address that the server named, or the user (`by_user`); relative to the endpoint.
 
         The endpoint alone gets our credentials. A server's address that leads into this machine or its private network

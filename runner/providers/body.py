@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -119,26 +120,17 @@ def check_fit(config: RunConfig) -> Iterator[Problem]:
             yield Problem("request.image_fit", f"{request.image_fit} needs to know the video's size",
                           "request.size=WIDTHxHEIGHT")  # fmt: skip
         return
-    if size is not None and config.model.validation != "off":
-        for index, image in enumerate(request.image_list):
-            problem = _size_misfit(f"request.image_list.{index}", image, size)
-            if problem is not None:
+    if size is None or config.model.validation == "off":
+        return
+    for index, image in enumerate(request.image_list):
+        with suppress(ConfigError):  # reported where the image is read
+            given = reference.look_at(image)
+            if given is not None and given.size != size:
+                turned = " (upright, as its EXIF note turns it)" if given.turned else ""
+                message = f"is {given.size[0]}x{given.size[1]}{turned}, and the video is to be {size[0]}x{size[1]}"
+                problem = Problem(f"request.image_list.{index}", f"{message}: the API wants the same size",
+                                  "request.image_fit=crop or pad, or the request.size of the image")  # fmt: skip
                 yield problem.as_warning() if config.model.validation == "warn" else problem
-
-
-def _size_misfit(key: str, image: str, size: tuple[int, int]) -> Problem | None:
-    try:
-        given = reference.look_at(image)
-    except ConfigError:
-        return None  # reported where the image is read
-    if given is None or given.size == size:
-        return None
-    turned = " (upright, as its EXIF note turns it)" if given.turned else ""
-    message = (
-        f"is {given.size[0]}x{given.size[1]}{turned}, and the video is to be {size[0]}x{size[1]}: "
-        "the API wants the same size"
-    )
-    return Problem(key, message, "request.image_fit=crop or pad, or the request.size of the image")
 
 
 Operation = Literal["create", "remix", "edit_video", "extend", "generate", "edit"]

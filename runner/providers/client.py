@@ -92,14 +92,12 @@ class TimedTransport(httpx2.AsyncBaseTransport):
 _DEADLINE = "runner_deadline"
 
 
-async def received(
-    response: httpx2.Response, limit: int = MAX_IMAGE_BYTES
-) -> tuple[httpx2.Response, httpx2.HTTPError | httpx2.StreamError | None]:
+async def received(response: httpx2.Response) -> tuple[httpx2.Response, Exception | None]:
     """Return an open response with what came of its body, and why that may not be all; closes the connection."""
     pieces: list[bytes] = []
-    broken: httpx2.HTTPError | httpx2.StreamError | None = None
+    broken: Exception | None = None
     try:
-        async for piece in _Bounded(response, limit):
+        async for piece in _Bounded(response, MAX_IMAGE_BYTES):
             pieces.append(piece)  # noqa: PERF401 - what came before the break counts
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         broken = error
@@ -111,7 +109,8 @@ async def received(
     ), broken
 
 
-def _kind(response: httpx2.Response) -> str:
+def media_type_of(response: httpx2.Response) -> str:
+    """Return the Content-Type without its parameters, in lower case; empty for none."""
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
@@ -126,7 +125,7 @@ def _limit(response: httpx2.Response) -> int | None:
         return MAX_BYTES
     if "/images/" not in request.url.path:
         return MAX_PAID_BYTES
-    return MAX_STREAM_BYTES if _kind(response) == "text/event-stream" else MAX_IMAGE_BYTES
+    return MAX_STREAM_BYTES if media_type_of(response) == "text/event-stream" else MAX_IMAGE_BYTES
 
 
 _OF_THE_PACKED = frozenset({"content-encoding", "content-length"})

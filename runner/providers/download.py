@@ -19,7 +19,7 @@ from runner.errors import (
 
 from .allowance import date_of, finite, moment, server_time
 from .base import Job
-from .client import ADDRESSES, PLAIN
+from .client import ADDRESSES, PLAIN, media_type_of
 from .endpoint import Proxy, origin, proxy_of
 from .file_address import Reach, joined, look_up
 
@@ -51,11 +51,6 @@ class Download:
         self._head = bytearray()
 
     @property
-    def media_type(self) -> str | None:
-        """Return the Content-Type without its parameters."""
-        return self._response.headers.get("content-type", "").partition(";")[0].strip().lower() or None
-
-    @property
     def length(self) -> int | None:
         """Return the Content-Length in bytes, if it counts what `chunks` gives."""
         text = self._response.headers.get("content-length", "")
@@ -78,13 +73,14 @@ class Download:
             self._head += chunk
             if len(self._head.lstrip()) >= _HEAD or len(self._head) > _MOST_BLANKS:
                 break
-        if self._head and not _is_message(self._head, self.media_type):
+        media_type = media_type_of(self._response)
+        if self._head and not _is_message(self._head, media_type):
             return None
         async for chunk in self._rest():
             self._head += chunk
             if len(self._head) > MAX_MESSAGE_BYTES:
                 raise ServerError(f"the answer in place of a file was larger than {MAX_MESSAGE_BYTES:,} bytes")
-        headers = {"content-type": self._response.headers.get("content-type", "")}
+        headers = {"content-type": media_type}
         return httpx2.Response(
             self._response.status_code, headers=headers, content=bytes(self._head), request=self._response.request
         )
@@ -104,7 +100,6 @@ class Download:
 class TextFile:
     """Hold a file that stood in an answer as base64, or a data URL; whoever checks it decodes it."""
 
-    media_type = None
     length = None
 
     def __init__(self, text: str) -> None:
@@ -119,7 +114,7 @@ class TextFile:
         """Do nothing."""
 
 
-def _is_message(head: bytearray, media_type: str | None) -> bool:
+def _is_message(head: bytearray, media_type: str) -> bool:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:_HEAD].lower()
     if not start:
         return media_type in ("application/json", "text/html")

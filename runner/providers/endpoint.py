@@ -6,6 +6,7 @@ import os
 import re
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
@@ -179,7 +180,6 @@ def _plain(host: str | None) -> str:
     return (host or "").lower().rstrip(".")
 
 
-_SCHEMES = frozenset({"http", "https", "socks5", "socks5h"})
 _HTTP_ONLY = "http://HOST:PORT, https://, socks5:// or socks5h://"
 _PROXY_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 
@@ -225,29 +225,21 @@ def proxy_of(url: str) -> Proxy | None:
 
     proxies = getproxies()
     kind = next((kind for kind in (parts.scheme.lower(), "all") if proxies.get(kind)), None)
-    if kind is None or is_loopback(host) or proxy_bypass(_with_port(host, parts.port)) or _excepted(host, proxies):
+    with_port = host if parts.port is None or ":" in host else f"{host}:{parts.port}"
+    if kind is None or is_loopback(host) or proxy_bypass(with_port) or _excepted(host, proxies):
         return None
     named = proxies[kind].strip()
     return Proxy(_variable(f"{kind}_proxy"), named if "://" in named else f"http://{named}")
 
 
-def _with_port(host: str, port: int | None) -> str:
-    return host if port is None or ":" in host else f"{host}:{port}"
-
-
 def _excepted(host: str, proxies: dict[str, str]) -> bool:
     """Return whether NO_PROXY names a network that holds the address `host`."""
-    try:
+    with suppress(ValueError):
         address = ip_address(host)
-    except ValueError:
-        return False
-    for entry in proxies.get("no", "").split(","):
-        try:
-            network = ip_network(entry.strip().strip("[]"), strict=False)
-        except ValueError:
-            continue
-        if address in network:
-            return True
+        for entry in proxies.get("no", "").split(","):
+            with suppress(ValueError):
+                if address in ip_network(entry.strip().strip("[]"), strict=False):
+                    return True
     return False
 
 
@@ -258,18 +250,16 @@ def _variable(name: str) -> str:
 
 def check_environment(url: str) -> Iterator[Problem]:
     """Yield what is wrong with the variables that decide how `url` is reached; sends nothing, repeats no password."""
-    proxy = proxy_of(url)
-    if proxy is not None:
-        yield from _check_proxy(proxy)
-    problem = _check_authorities()
-    if problem is not None:
+    if (wrong := _check_proxy(proxy_of(url))) is not None:
+        yield wrong
+    if (problem := _check_authorities()) is not None:
         # Files may lie at https:// addresses where the endpoint itself does not.
         yield problem if url.lower().startswith("https:") else problem.as_warning()
 
 
 def require_proxy(proxy: Proxy | None) -> None:
     """Raise `ConfigError` if the proxy is of a kind that cannot be used here."""
-    for problem in () if proxy is None else _check_proxy(proxy):
+    if (problem := _check_proxy(proxy)) is not None:
         raise _refusal(problem)
 
 
@@ -296,18 +286,20 @@ def _refusal(problem: Problem) -> ConfigError:
     return ConfigError(f"{problem.key} {problem.message}", hint=problem.hint)
 
 
-def _check_proxy(proxy: Proxy) -> Iterator[Problem]:
+def _check_proxy(proxy: Proxy | None) -> Problem | None:
+    if proxy is None:
+        return None
     name = proxy.variable
     try:
         scheme = _split(proxy.url).scheme.lower()
     except ValueError:
-        yield Problem(name, "is no address of a proxy", f"{name}={_HTTP_ONLY}, or unset {name}")
-        return
-    if scheme not in _SCHEMES:
-        yield Problem(name, f"names a proxy of an unknown kind, {scheme}://", f"{name}={_HTTP_ONLY}, or unset {name}")
-    elif scheme.startswith("socks") and find_spec("socksio") is None:
-        yield Problem(name, "names a SOCKS proxy, for which a package is missing",
-                      f"pip install 'httpx2[socks]', or unset {name}")  # fmt: skip
+        return Problem(name, "is no address of a proxy", f"{name}={_HTTP_ONLY}, or unset {name}")
+    if scheme not in _PROXY_PORTS:
+        return Problem(name, f"names a proxy of an unknown kind, {scheme}://", f"{name}={_HTTP_ONLY}, or unset {name}")
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        return Problem(name, "names a SOCKS proxy, for which a package is missing",
+                       f"pip install 'httpx2[socks]', or unset {name}")  # fmt: skip
+    return None
 
 
 def _check_authorities() -> Problem | None:

@@ -10,7 +10,7 @@ import openai
 
 from .answer import Redact
 from .base import ImageBatch, OnPartial, PartialImage
-from .client import MAX_IMAGE_BYTES
+from .client import MAX_IMAGE_BYTES, media_type_of
 from .images import is_partial, read_images
 from .json_answer import stream_documents
 
@@ -26,7 +26,7 @@ _MOST_OTHERS = 1000
 
 def is_stream(response: httpx2.Response) -> bool:
     """Return whether the server streams, as it was asked to; some answer in one piece all the same."""
-    return response.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/event-stream"
+    return media_type_of(response) == "text/event-stream"
 
 
 async def read_stream(

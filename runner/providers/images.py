@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from runner.artifacts.result import Usage
+
 from .allowance import number, renewal
-from .base import GeneratedImage, ImageBatch, ImageUsage, JobStatus
+from .base import GeneratedImage, ImageBatch, JobStatus
 from .file_address import holds_file
 from .job import job_status, request_id
 from .json_answer import plain, read_json
@@ -179,7 +181,7 @@ def _light(node: object, key: str = "", depth: int = 0) -> Any:  # Any: JSON
     return node
 
 
-def _usage(usage: object, images: int) -> ImageUsage | None:
+def _usage(usage: object, images: int) -> Usage | None:
     """Return the tokens that a call used; None for numbers that cannot be true, as of gateways that count none."""
     if not isinstance(usage, dict):
         return None
@@ -190,7 +192,8 @@ def _usage(usage: object, images: int) -> ImageUsage | None:
         return None
     # What cannot be true of these leaves the dearer price.
     text_made = _count(_details(usage, "output_tokens_details").get("text_tokens")) or 0
-    return ImageUsage(text, image, made, text_made, _count(details.get("cached_tokens")) or 0)
+    cached = _count(details.get("cached_tokens")) or 0
+    return Usage(text_in=text, image_in=image, image_out=made, text_out=text_made, cached_in=cached)
 
 
 def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:  # Any: JSON

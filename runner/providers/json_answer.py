@@ -276,12 +276,12 @@ _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.DOTALL | re.IGNORECASE)
 _LONGEST_PAGE = 20_000
 
 
-def excerpt(page: str, limit: int = 160) -> str:
+def excerpt(page: str) -> str:
     """Return the title and first words of a page, without markup."""
     page = page[:_LONGEST_PAGE]
     title = _TITLE.search(page)
     heading = f"{title.group(1)}: " if title else ""
-    return one_line(html.unescape(heading + _MARKUP.sub(" ", page)), limit).removesuffix(":")
+    return one_line(html.unescape(heading + _MARKUP.sub(" ", page)), 160).removesuffix(":")
 
 
 def one_line(text: str, limit: int = 600) -> str:

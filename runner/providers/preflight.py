@@ -35,6 +35,7 @@ from .endpoint import (
 from .entra import check_identity
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
+_KEY = re.compile(r"[!-~]+")
 _QUOTES = "\"'`"
 _URL_KEY = "provider.base_url"
 _AMBIENT = Problem(
@@ -162,13 +163,7 @@ def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator
     secret = found.secret.get_secret_value()
     if cleaned(env[found.source]) != env[found.source]:
         yield _cleaned("provider.api_key_env", found.source)
-    if (
-        not secret.isascii()
-        or not secret.isprintable()
-        or " " in secret
-        or secret[0] in _QUOTES
-        or secret[-1] in _QUOTES
-    ):
+    if not _KEY.fullmatch(secret) or secret.strip(_QUOTES) != secret:
         yield Problem("provider.api_key_env", f"{found.source} holds characters that no key has, perhaps an extra line",
                       f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
     elif is_token(secret):

@@ -17,6 +17,7 @@ from openai import RequestOptions, omit
 from openai.resources.images import AsyncImages
 from openai.resources.videos import AsyncVideos
 
+from runner.artifacts.download import ByteSource
 from runner.config.dialect import Dialect
 from runner.config.provider import ProviderConfig, dialect_of
 from runner.config.run import RunConfig
@@ -30,8 +31,8 @@ from runner.errors import (
 )
 
 from .allowance import moment, server_time
-from .answer import read_answer
-from .base import Character, Content, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
+from .answer import read_answer, shortened
+from .base import Character, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build, in_dialect
 from .call import Call, Place
 from .client import (
@@ -160,7 +161,7 @@ class SDKProvider:
         return read_page(raw, limit) or no_list(response.status_code, call)
 
     @asynccontextmanager
-    async def content(self, job: Job, variant: Variant = "video") -> AsyncIterator[Content]:
+    async def content(self, job: Job, variant: Variant = "video") -> AsyncIterator[ByteSource]:
         """Open the download of a completed job's file."""
         await self._ready()
         call = Call(self._place, f"give the {variant}", job_id=job.id)
@@ -224,7 +225,7 @@ class SDKProvider:
         return Character(answer["id"], str(answer.get("name") or ""), moment(answer.get("created_at")) or 0.0)
 
     @asynccontextmanager
-    async def fetch(self, url: str, *, by_user: bool = False) -> AsyncIterator[Content]:
+    async def fetch(self, url: str, *, by_user: bool = False) -> AsyncIterator[ByteSource]:
         """Open a download from an address that the server named, or the user (`by_user`).
 
         It may be relative to the endpoint, which alone gets our credentials.
@@ -248,9 +249,14 @@ class SDKProvider:
         with self._translated(call):
             try:
                 response = await self._client.get(path, cast_to=httpx2.Response, options=options)
-            except openai.APIStatusError as error:
-                response = error.response
-            return self._reply(response, call)
+            except openai.APIStatusError as refusal:
+                response = refusal.response
+            raw = self._json(response)
+            reply = Reply(response.status_code, response.headers, raw)
+            if response.is_success and raw is not None:
+                return reply
+            error = (unreadable if response.is_success else refused)(response, call, self._redact)
+            return replace(reply, said=read_answer(response, self._redact).message, error=error)
 
     async def close(self) -> None:
         """Close the client's connections."""
@@ -367,7 +373,7 @@ class SDKProvider:
             return download
         await download.aclose()
         found = named_files(_parsed(message.content), picture=picture) if follow else []
-        error = unreadable(_shortened(message), call, self._redact)
+        error = unreadable(shortened(message, _SHOWN_BYTES), call, self._redact)
         return await self._first_of([*found, *also], call, error, picture=picture, follow=follow - 1)
 
     async def _first_of(
@@ -401,14 +407,6 @@ class SDKProvider:
             raise error
         raise gone(error, response)
 
-    def _reply(self, response: httpx2.Response, call: Call) -> Reply:
-        raw = self._json(response)
-        reply = Reply(response.status_code, response.headers, raw)
-        if response.is_success and raw is not None:
-            return reply
-        error = (unreadable if response.is_success else refused)(response, call, self._redact)
-        return replace(reply, said=read_answer(response, self._redact).message, error=error)
-
     def _json(self, response: httpx2.Response) -> Any:  # Any: JSON
         """Return the last JSON value of the body, as of a stream of events; None if there is none."""
         return next(reversed(self._documents(response)), None)
@@ -427,24 +425,16 @@ class SDKProvider:
         try:
             yield
         except (openai.OpenAIError, httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-            raise self._known(translate(error, call, self._redact), call) from None
-
-    def _known(self, error: RunnerError, call: Call) -> RunnerError:
-        """Tell a proxy that never worked, which is a wrong setting, from one that is away for a while."""
-        if error.code == PROXY and call.paid and not self._response_hook.answered:
-            return ConfigError(error.message, hint=error.hint, code=PROXY)
-        return error
+            known = translate(error, call, self._redact)
+            # A proxy that never worked is a wrong setting, and not one that is away for a while.
+            if known.code == PROXY and call.paid and not self._response_hook.answered:
+                known = ConfigError(known.message, hint=known.hint, code=PROXY)
+            raise known from None
 
 
 def _parsed(body: bytes) -> Any:  # Any: JSON
     text = body.decode("utf-8-sig", "replace").strip()
     return text if text.startswith("http") else parsed(text)
-
-
-def _shortened(message: httpx2.Response) -> httpx2.Response:
-    """Return the answer as it is shown, without the megabytes that it may hold."""
-    content = message.content[:_SHOWN_BYTES]
-    return httpx2.Response(message.status_code, headers=message.headers, content=content, request=message.request)
 
 
 async def _opened(context: Any) -> httpx2.Response:  # Any: the SDK's class for responses that are read later is private

@@ -22,7 +22,7 @@ from runner.errors import (
     UncertainError,
 )
 
-from .answer import Answer, Redact, read_answer
+from .answer import Answer, Redact, read_answer, shortened
 from .call import Call
 from .content_filter import code_of_filter, filtered_reasons, words_of_filter
 from .images import lacks_images
@@ -242,10 +242,7 @@ def _meaning(
     response: httpx2.Response, raw: object, call: Call, redact: Redact, prompt: str, *, images: bool
 ) -> RunnerError:
     code, said = reason_of(raw)
-    shown = httpx2.Response(
-        response.status_code, headers=response.headers, content=response.content[:_MOST_SHOWN], request=response.request
-    )
-    answer = read_answer(shown, redact)
+    answer = read_answer(shortened(response, _MOST_SHOWN), redact)
     if said is not None:
         answer = replace(answer, message=said, said=said, code=answer.code or code)
     if raw is not None:

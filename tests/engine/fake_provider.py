@@ -20,7 +20,6 @@ class Body:
     """A download: `pieces` as they come; `breaks` is raised after them."""
 
     def __init__(self, data: bytes, *, length: int | None = None, breaks: RunnerError | None = None) -> None:
-        self.media_type = "video/mp4"
         self.length = len(data) if length is None else length
         self.data = data
         self.breaks = breaks

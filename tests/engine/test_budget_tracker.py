@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result, RunStatus, Usage
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Budget, Fallback
 from runner.engine.budget_tracker import BudgetTracker
@@ -21,7 +21,7 @@ from runner.errors import (
     RateLimitError,
     UncertainError,
 )
-from runner.providers.base import ImageBatch, ImageUsage, Job, JobStatus
+from runner.providers.base import ImageBatch, Job, JobStatus
 
 PRICE = 0.4
 """Of each run: four seconds at ten cents."""
@@ -112,7 +112,9 @@ def test_a_request_that_never_left_gives_its_money_back(engine, runs, tmp_path):
 
 
 def test_what_an_image_really_cost_takes_the_place_of_its_estimate(engine, provider, image_runs):
-    provider.on_generate.extend(ImageBatch((), ImageUsage(0, 0, 1000), None, {}) for _ in range(3))
+    provider.on_generate.extend(
+        ImageBatch((), Usage(text_in=0, image_in=0, image_out=1000), None, {}) for _ in range(3)
+    )
     budget_tracker = BudgetTracker(0.065)
     outcome = engine(image_runs(3, max_concurrent_jobs=1), budget_tracker=budget_tracker)
     assert len(provider.sent) == 2, "each is estimated at one cent and costs three"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.result import RunStatus, Usage
 from runner.errors import (
     ArtifactError,
     BadRequestError,
@@ -19,7 +19,7 @@ from runner.errors import (
     UncertainError,
     UnexpectedAnswerError,
 )
-from runner.providers.base import FORBIDDEN, GeneratedImage, ImageBatch, ImageUsage
+from runner.providers.base import FORBIDDEN, GeneratedImage, ImageBatch
 
 
 def encoded(form="PNG", size=(640, 480)):
@@ -38,7 +38,7 @@ def batch(*images, usage=None):
 
 def test_an_image_is_decoded_checked_and_recorded(engine, provider, image_runs, names, stored):
     data = encoded()
-    provider.on_generate.append(batch(b64(data), usage=ImageUsage(10, 0, 1000)))
+    provider.on_generate.append(batch(b64(data), usage=Usage(text_in=10, image_in=0, image_out=1000)))
     (run,) = image_runs()
     outcome = engine([run])
     assert outcome.exit_code == 0

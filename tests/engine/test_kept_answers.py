@@ -10,11 +10,11 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import Attempt
+from runner.artifacts.result import Attempt, Usage
 from runner.config.run import Budget
 from runner.engine.budget_tracker import BudgetTracker
 from runner.errors import UncertainError
-from runner.providers.base import GeneratedImage, ImageBatch, ImageUsage
+from runner.providers.base import GeneratedImage, ImageBatch
 
 
 def png() -> str:
@@ -160,7 +160,7 @@ def test_a_usage_that_cannot_be_true_counts_the_estimate(engine, provider, image
 
 
 def test_no_number_of_a_server_gives_money_back(engine, provider, image_runs, stored):
-    used = ImageUsage(10, 0, -10_000_000)
+    used = Usage(text_in=10, image_in=0, image_out=-10_000_000)
     provider.on_generate.append(ImageBatch((GeneratedImage(png(), None),), used, raw={"data": []}))
     (run,) = image_runs()
     budget_tracker = BudgetTracker(limit=1.0)

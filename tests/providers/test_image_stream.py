@@ -7,6 +7,7 @@ import json
 import httpx2
 import pytest
 
+from runner.artifacts.result import Usage
 from runner.errors import (
     ContentModerationError,
     GenerationFailedError,
@@ -14,7 +15,7 @@ from runner.errors import (
     RunnerError,
     UncertainError,
 )
-from runner.providers.base import ImageUsage, PartialImage
+from runner.providers.base import PartialImage
 
 IMAGE = {"kind": "image"}
 USAGE = {
@@ -78,7 +79,7 @@ async def test_partial_images_are_heard_and_the_finished_one_is_the_answer(strea
     assert heard == [PartialImage(0, "aGk="), PartialImage(1, "c2Vjb25k")]
     (image,) = batch.images
     assert (image.b64, image.url, image.revised_prompt) == ("ZW5k", None, "a grey cat")
-    assert batch.usage == ImageUsage(text_in=9, image_in=3, image_out=1256)
+    assert batch.usage == Usage(text_in=9, image_in=3, image_out=1256)
     assert batch.request_id == "req_7"
     assert "ZW5k" not in json.dumps(batch.raw)
     assert batch.raw["usage"] == USAGE

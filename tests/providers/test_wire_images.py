@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from runner.providers.base import ImageUsage
+from runner.artifacts.result import Usage
 
 RESOURCE = "https://res.openai.azure.com"
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(8)
@@ -109,7 +109,7 @@ async def test_text_of_the_output_and_cached_input_are_read_apart(wire, connect,
     wire.replies(200, json={"data": [{"b64_json": "aGk=" * 1000}], "usage": usage})
     config = config_of(None, IMAGE)
     batch = await connect(config).generate(config)
-    assert batch.usage == ImageUsage(text_in=9, image_in=1100, image_out=4000, text_out=100, cached_in=800)
+    assert batch.usage == Usage(text_in=9, image_in=1100, image_out=4000, text_out=100, cached_in=800)
 
 
 async def test_images_are_read_with_usage_and_without_their_weight(wire, connect, config_of):
@@ -124,6 +124,6 @@ async def test_images_are_read_with_usage_and_without_their_weight(wire, connect
         (None, "https://images.example/2"),
     ]
     assert batch.images[0].revised_prompt == "a grey cat"
-    assert batch.usage == ImageUsage(text_in=9, image_in=100, image_out=4000)
+    assert batch.usage == Usage(text_in=9, image_in=100, image_out=4000)
     assert batch.request_id == "r"
     assert len(json.dumps(batch.raw)) < 500
