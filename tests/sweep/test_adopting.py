@@ -44,26 +44,26 @@ def test_on_an_account_that_others_use_the_user_says_whose_job_it_is(left, here,
     assert (attempt.job_id, attempt.adopted) == (lost, True)
 
 
-@pytest.mark.parametrize(
-    ("named", "said"),
-    [
-        ("9={lost}", "there is no run 9"),
-        ("{done}={lost}", "run {done} is verified, and only a video whose answer was lost"),
-        ("{number}={known}", "job {known} belongs to run {done}"),
-        ("{number}=..", "'..' cannot be a job's id"),
-        ("{number}", "is no RUN=JOB_ID"),
-        ("x={lost}", "is no RUN=JOB_ID"),
-        ("{number}=", "is no RUN=JOB_ID"),
-    ],
-)
-def test_what_cannot_be_taken_over_is_refused_before_anything_is_sent(left, here, capsys, named, said):
+REFUSED = {
+    "9={lost}": "there is no run 9",
+    "{done}={lost}": "run {done} is verified, and only a video whose answer was lost",
+    "{number}={known}": "job {known} belongs to run {done}",
+    "{number}=..": "'..' cannot be a job's id",
+    "{number}": "is no RUN=JOB_ID",
+    "x={lost}": "is no RUN=JOB_ID",
+    "{number}=": "is no RUN=JOB_ID",
+}
+
+
+def test_what_cannot_be_taken_over_is_refused_before_anything_is_sent(left, here, capsys):
     server, number, lost = left()
     done = 1 - number
     words = {"number": number, "done": done, "lost": lost, "known": read_result(here / "out" / str(done)).job_id}
     requests = server.ledger()["requests"]
-    assert again("--adopt", named.format(**words)) == 2
-    assert said.format(**words) in capsys.readouterr().err
-    assert server.ledger()["requests"] == requests
+    for named, said in REFUSED.items():
+        assert again("--adopt", named.format(**words)) == 2, named
+        assert said.format(**words) in capsys.readouterr().err
+        assert server.ledger()["requests"] == requests, named
 
 
 def test_one_job_cannot_be_two_runs(left, capsys):

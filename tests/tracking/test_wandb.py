@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import struct
 from collections.abc import Iterator
@@ -13,7 +14,8 @@ import pytest
 
 from runner.app import run
 
-pytest.importorskip("wandb", reason="pip install 'mediarunner[wandb]'")
+if importlib.util.find_spec("wandb") is None:  # imported by the first test: each process collects all files
+    pytest.skip("pip install 'mediarunner[wandb]'", allow_module_level=True)
 pytestmark = pytest.mark.filterwarnings("ignore")  # wandb's own
 
 BLOCK, HEADER = 32 * 1024, 7
