@@ -61,8 +61,8 @@ def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> i
 
 def run_under_external_launcher(config: Config) -> float | None:
     """Run one job of an external launcher, in the directory that Hydra made; raises if it does not succeed."""
+    from runner.ledger.summary import failure_of
     from runner.results.totals import objective_value
-    from runner.sweep.job_return import failure_of
 
     found, problems = loaded(config)
     try:

@@ -6,9 +6,10 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import runner.errors
-from runner.artifacts.result import RunStatus
+from runner.artifacts.result import Result, RunStatus
 from runner.errors import RunnerError, UnexpectedAnswerError
 from runner.shell import command
 
@@ -76,10 +77,30 @@ def summary(ledger: Ledger) -> Summary:
     )
 
 
+class NotFinishedError(RunnerError):
+    """Tell that the run was not submitted, or was left at the provider; resuming the sweep will collect its file."""
+
+    exit_code: ClassVar[int] = 4
+
+
 def error_kind(name: str) -> type[RunnerError]:
     """Return the error that a record names; one that is unknown is a plain `RunnerError`."""
     kind = getattr(runner.errors, name, None)
     return kind if isinstance(kind, type) and issubclass(kind, RunnerError) else RunnerError
+
+
+def failure_of(result: Result | None) -> RunnerError:
+    """Return the error that a result tells of."""
+    if result is None or result.error is None:
+        status = "planned" if result is None else result.status.value
+        where = f" as {result.job_id}" if result is not None and result.job_id else ""
+        return NotFinishedError(f"the run was not finished: it is {status}{where}")
+    record = result.error
+    try:
+        return error_kind(record.type)(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
+    except TypeError:
+        # A few kinds ask for more than a result keeps.
+        return RunnerError(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
 
 
 def may_pass(kind: str, *, retryable: bool) -> bool:

@@ -6,8 +6,8 @@ import datetime as dt
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import restore_result
+from runner.config.problem import Problem
 from runner.config.provider import ProviderConfig
 from runner.config.run import RunConfig
 from runner.display.closing import print_closing
@@ -32,12 +33,11 @@ from runner.ledger.discover import jobs_elsewhere
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import LedgerStore
 from runner.ledger.reuse import Reuse, link
+from runner.ledger.summary import failure_of
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.results.files import write_results
 from runner.results.money import under
-
-from .job_return import failure_of
 
 if TYPE_CHECKING:
     from runner.engine.scheduler import Services
@@ -151,49 +151,28 @@ def execute(
     earlier: Sequence[tuple[Path, Result]] = (),
     more: bool = False,
 ) -> Outcome:
-    """Execute what is left of runs, and tell the user what came of all of them.
+    """Execute what is left of runs, and tell the user on the terminal what came of all of them.
 
-    One batch follows the other; one that was interrupted or stopped is the last. `earlier` runs count against the
-    budget, as does what the `runs` themselves have spent before.
-
-    Args:
-        runs: all of the sweep, or of one batch of a sweeper that plans as it goes.
-        ledgers: the ledger of each run, by its directory.
-        make: makes a run's directory.
-        directory: the sweep's, or the run's own where there is one run and no sweep.
-        batch_size: runs at a time.
-        observers: see every event before the display does.
-        held: indexes of runs that are left as they are.
-        earlier: a sweep's runs of former calls, which the results files keep.
-        more: whether the sweep may go on with others when these have ended.
+    One batch of `batch_size` runs follows the other; one that was interrupted or stopped is the last. `more`: whether
+    the sweep may go on with others when these have ended. The other arguments are those of `Execution`, of which the
+    `observers` see every event before the display does.
     """
-    store = LedgerStore(ledgers, make)
-    alone = len(runs) == 1 and runs[0].directory == directory
     with (
-        LivePageThread(directory, runs, earlier, wanted=runs[0].config.gallery and not alone) as live_page,
         observing(runs, runs[0].config.progress) as display,
-        RunLog() as log,
+        Execution(
+            runs,
+            ledgers,
+            make,
+            directory=directory,
+            observers=[*observers, display],
+            tell=print_problems,
+            held=held,
+            earlier=earlier,
+        ) as execution,
     ):
-        observer = _all_of([log, *observers, live_page, display])
-        done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
-        _restore([run for run in runs if run.index in done], store)
-        done |= reuse([run for run in runs if run.index not in done], ledgers, store, observer)
-        left = sorted((run for run in runs if run.index not in done and run.index not in held), key=_urgency)
-        services: Services = {
-            "fail_fast": any(run.config.fail_fast for run in left),
-            "store": store,
-            "claimed": partial(_claimed, directory, left, time.time(), store),
-            "budget_tracker": _budget_tracker(runs, earlier),
-        }
-        whole = _whole(runs, done, in_batches(left, batch_size, services, observer) if left else Executed())
-    if not alone:
-        try:
-            found = zip(runs, whole.results, strict=True)
-            everything = [*earlier, *((run.directory, result) for run, result in found)]
-            print_problems(write_results(directory, everything))
-        except DiskError as error:
-            whole.stopped_by = whole.stopped_by or error
-    print_problems(live_page.close(whole.results, complete=not more or whole.interrupted is not None))
+        left = execution.left
+        executed = in_batches(left, batch_size, execution.services, execution.observer) if left else Executed()
+    whole = execution.finish(executed, more=more)
     _say_what_stopped(whole)
     with tolerate_broken_pipe():
         # One run's files are where the run is, also if it was a sweep of one.
@@ -201,6 +180,103 @@ def execute(
         shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
         print_closing(shown, place, resumed_by=directory)
     return whole
+
+
+class Execution:
+    """Surround the engine's work with the runs' logs, the page and the results files; nothing is printed.
+
+    Within the `with` block the engine executes what is `left`, with the `services` and for the `observer` of this
+    object. `finish` comes after it.
+    """
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        ledgers: Mapping[Path, Ledger],
+        make: Callable[[Run], None],
+        *,
+        directory: Path,
+        observers: Sequence[Observer],
+        tell: Callable[[Iterable[Problem]], object],
+        held: Collection[int] = (),
+        earlier: Sequence[tuple[Path, Result]] = (),
+    ) -> None:
+        """Take the runs and what belongs to them.
+
+        Args:
+            runs: all of the sweep, or of one batch of a sweeper that plans as it goes. What they have spent before
+                counts against the budget.
+            ledgers: the ledger of each run, by its directory.
+            make: makes a run's directory.
+            directory: the sweep's, or the run's own where there is one run and no sweep.
+            observers: see every event.
+            tell: hears what the user should know and what costs no run.
+            held: indexes of runs that are left as they are.
+            earlier: a sweep's runs of former calls, which the results files keep and the budget counts.
+        """
+        self._runs = runs
+        self._ledgers = ledgers
+        self._directory = directory
+        self._tell = tell
+        self._held = held
+        self._earlier = earlier
+        self._alone = len(runs) == 1 and runs[0].directory == directory
+        self._store = LedgerStore(ledgers, make)
+        wanted = runs[0].config.gallery and not self._alone
+        self._live_page = LivePageThread(directory, runs, earlier, wanted=wanted)
+        self._log = RunLog()
+        self._done: dict[int, Result] = {}
+        self._opened = ExitStack()
+        self.observer = _all_of([self._log, self._live_page, *observers])
+        self.left: list[Run] = []
+        """What the engine has to do, the most urgent first; known within the block."""
+
+    def __enter__(self) -> Self:
+        """Take over what is done already; raises `DiskError`."""
+        with ExitStack() as opened:
+            opened.enter_context(self._live_page)
+            opened.enter_context(self._log)
+            self._take_over()
+            self._opened = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    def _take_over(self) -> None:
+        runs = self._runs
+        done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
+        _restore([run for run in runs if run.index in done], self._store)
+        others = [run for run in runs if run.index not in done]
+        self._done = done | reuse(others, self._ledgers, self._store, self.observer, self._tell)
+        left = [run for run in runs if run.index not in self._done and run.index not in self._held]
+        self.left = sorted(left, key=_urgency)
+
+    @property
+    def services(self) -> Services:
+        """Return what the engine uses for what is left."""
+        return {
+            "fail_fast": any(run.config.fail_fast for run in self.left),
+            "store": self._store,
+            "claimed": partial(_claimed, self._directory, self.left, time.time(), self._store),
+            "budget_tracker": _budget_tracker(self._runs, self._earlier),
+        }
+
+    def finish(self, executed: Executed, *, more: bool = False) -> Outcome:
+        """Write the results files and the page; return what came of all runs, also of those that were done before.
+
+        `more`: whether the sweep may go on with other runs.
+        """
+        whole = _whole(self._runs, self._done, executed)
+        if not self._alone:
+            try:
+                found = zip(self._runs, whole.results, strict=True)
+                everything = [*self._earlier, *((run.directory, result) for run, result in found)]
+                self._tell(write_results(self._directory, everything))
+            except DiskError as error:
+                whole.stopped_by = whole.stopped_by or error
+        self._tell(self._live_page.close(whole.results, complete=not more or whole.interrupted is not None))
+        return whole
 
 
 def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
@@ -320,9 +396,16 @@ def _all_of(observers: Sequence[Observer]) -> Observer:
 
 
 def reuse(
-    runs: Sequence[Run], ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
+    runs: Sequence[Run],
+    ledgers: Mapping[Path, Ledger],
+    store: LedgerStore,
+    observer: Observer,
+    tell: Callable[[Iterable[Problem]], object],
 ) -> dict[int, Result]:
-    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
+    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`.
+
+    `tell` hears why nothing is reused from some ledgers.
+    """
     known, done = Reuse(), {}
     for run in runs:
         # After a fallback the run's work is not that of its fingerprint.
@@ -336,7 +419,7 @@ def reuse(
             for error in filter(None, store.save([Record(run, result)])):
                 raise error
             _tell(run, result, observer)
-    print_problems(dict.fromkeys(known.problems))
+    tell(dict.fromkeys(known.problems))
     return done
 
 

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -15,19 +15,13 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from runner.artifacts.result import Result, RunStatus
 from runner.engine.run import Run
 from runner.errors import RunnerError
-from runner.ledger.summary import error_kind
+from runner.ledger.summary import failure_of
 from runner.results.totals import objective_value
 
 _GRAVEST_FIRST = (5, 3, 1, 2, 4)
 
 Compose = Callable[[], DictConfig]
 """Composes a run's whole config, the `hydra` node included."""
-
-
-class NotFinishedError(RunnerError):
-    """Tell that the run was not submitted, or was left at the provider; resuming the sweep will collect its file."""
-
-    exit_code: ClassVar[int] = 4
 
 
 class LazyJobReturn(JobReturn):
@@ -73,20 +67,6 @@ def job_return(run: Run, result: Result | None, error: RunnerError | None, compo
     if result is not None and result.status is RunStatus.VERIFIED:
         return LazyJobReturn(run, compose, JobStatus.COMPLETED, objective_value(result, run.config.objective))
     return LazyJobReturn(run, compose, JobStatus.FAILED, error or failure_of(result))
-
-
-def failure_of(result: Result | None) -> RunnerError:
-    """Return the error that a result tells of."""
-    if result is None or result.error is None:
-        status = "planned" if result is None else result.status.value
-        where = f" as {result.job_id}" if result is not None and result.job_id else ""
-        return NotFinishedError(f"the run was not finished: it is {status}{where}")
-    record = result.error
-    try:
-        return error_kind(record.type)(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
-    except TypeError:
-        # A few kinds ask for more than a result keeps.
-        return RunnerError(record.message, hint=record.hint, code=record.code, job_id=result.job_id)
 
 
 def exit_code(returns: object) -> int:

@@ -13,7 +13,8 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from runner.compose.plan import Planner
-from runner.sweep.job_return import NotFinishedError, job_return
+from runner.ledger.summary import NotFinishedError
+from runner.sweep.job_return import job_return
 
 JOBS = [
     ["request.seed=1"],

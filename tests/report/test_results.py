@@ -11,9 +11,9 @@ import pytest
 
 from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result, RunStatus
 from runner.config.run import Objective, RunConfig
+from runner.ledger.summary import NotFinishedError, failure_of
 from runner.results.files import CSV, JSONL, PARQUET, write_results
 from runner.results.totals import objective_value
-from runner.sweep.job_return import NotFinishedError, failure_of
 
 BEGIN = dt.datetime(2026, 11, 23, 9, 30, tzinfo=dt.UTC)
 
