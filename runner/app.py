@@ -123,7 +123,7 @@ def _single(app: App, config: Config) -> int:
 def _sweep(app: App, *more: str) -> int:
     from runner.compose.app import composing
     from runner.report.live_page import whole_pages
-    from runner.sweep.job_return import exit_code
+    from runner.sweeps.job_return import exit_code
     from runner.tracking.tracker import whole_tracking
 
     # Tracking is outermost: nothing that a user has or sees waits for somebody's server.

@@ -22,9 +22,9 @@ import runner.engine.execution
 import runner.ledger
 import runner.providers.emulator
 import runner.providers.sdk
-import runner.sweep.launcher
-import runner.sweep.resumption
-import runner.sweep.sweeper
+import runner.sweeps.launcher
+import runner.sweeps.resumption
+import runner.sweeps.sweeper
 
 __all__ = [
     "PIL",

@@ -1,1 +1,1 @@
-"""The sweeper and launcher that Hydra finds by scanning; their cores are in `runner.sweep`."""
+"""The sweeper and launcher that Hydra finds by scanning; their cores are in `runner.sweeps`."""

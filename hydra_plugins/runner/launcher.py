@@ -16,7 +16,7 @@ class RunnerLauncher(Launcher):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
-        from runner.sweep.launcher import RunnerLauncher as Core
+        from runner.sweeps.launcher import RunnerLauncher as Core
 
         self.core = Core(hydra_context, task_function, config)
 

@@ -19,7 +19,7 @@ class RunnerSweeper(Sweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Make the core, which Hydra's scan, done for whatever is typed, must not import."""
-        from runner.sweep.sweeper import RunnerSweeper as Core
+        from runner.sweeps.sweeper import RunnerSweeper as Core
 
         self.core = Core(self._max_batch_size, hydra_context, task_function, config)
 

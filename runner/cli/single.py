@@ -21,8 +21,8 @@ from runner.errors import ConfigError, RunnerError
 from runner.ledger.recording import entered, reconcile, recording
 from runner.ledger.reuse import fingerprint
 from runner.shell import shown
-from runner.sweep.consent import agree, agree_to_new, agree_to_prompts, payable
-from runner.sweep.external_launcher import unkept
+from runner.sweeps.consent import agree, agree_to_new, agree_to_prompts, payable
+from runner.sweeps.external_launcher import unkept
 from runner.tracking.tracker import Tracking
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _require_request(run: Run) -> None:
 
 def print_price(run: Run) -> int:
     """Print what would be sent and what it would cost; returns 0."""
-    from runner.sweep.consent import print_dry_run
+    from runner.sweeps.consent import print_dry_run
 
     _require_request(run)
     print_dry_run([run], left=payable([run]))
@@ -136,7 +136,7 @@ class _Task:
 
 
 def _execute(run: Run) -> Outcome:
-    from runner.sweep.execution import execute
+    from runner.sweeps.execution import execute
 
     place = shown(run.directory)  # the runner never changes directory
     with Tracking(place) as tracking, recording(place) as ledger:

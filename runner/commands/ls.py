@@ -16,7 +16,7 @@ from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS, find_ledgers
 from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.summary import Summary, summary
-from runner.sweep.external_launcher import not_started
+from runner.sweeps.external_launcher import not_started
 
 from .catalog import Parser, refuse_file
 

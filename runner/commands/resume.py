@@ -21,10 +21,10 @@ def main(arguments: Sequence[str]) -> int:
     refuse_slips(parsed.overrides, command=typed, saved=True)
     refuse_broken_prompts(parsed.overrides, command=typed)
     if parsed.rebuild:
-        from runner.sweep.rebuilding import rebuild
+        from runner.sweeps.rebuilding import rebuild
 
         return rebuild(parsed.dir, print)
-    from runner.sweep.resumption import Consent, resume
+    from runner.sweeps.resumption import Consent, resume
 
     consent = Consent(
         retry_failed=parsed.retry_failed,

@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
     from runner.display.output import print_error, tolerate_broken_pipe
     from runner.results.files import finite
     from runner.results.reading import sweep_at
-    from runner.sweep.external_launcher import NotStartedError, not_started
+    from runner.sweeps.external_launcher import NotStartedError, not_started
 
     sweep = sweep_at(parsed.dir)
     with tolerate_broken_pipe():
@@ -65,7 +65,7 @@ def document(sweep: RunGroup) -> dict[str, object]:
     from runner.report.live_page import NAME
     from runner.results.files import CSV, JSONL, result_rows
     from runner.results.money import resume_command_for
-    from runner.sweep.external_launcher import not_started
+    from runner.sweeps.external_launcher import not_started
 
     files = {"csv": CSV, "jsonl": JSONL, "page": NAME}
     results = [result for _, result in sweep.runs]

@@ -45,4 +45,4 @@ def test_finding_our_plugins_imports_nothing_of_what_they_do(tmp_path):
     _, modules = started(tmp_path, "--cfg", "job")
 
     assert "hydra_plugins.runner.sweeper" in modules
-    assert not {name for name in modules if name.startswith("runner.sweep.")}
+    assert not {name for name in modules if name.startswith("runner.sweeps.")}

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from runner.compose.plan import Planner
 from runner.ledger.summary import NotFinishedError
-from runner.sweep.job_return import job_return
+from runner.sweeps.job_return import job_return
 
 JOBS = [
     ["request.seed=1"],

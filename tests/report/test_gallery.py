@@ -305,5 +305,5 @@ def test_a_job_that_was_killed_while_it_paid_is_told_with_its_money(typed, read,
 def test_start_up_pays_nothing_for_the_page():
     import subprocess
 
-    code = "import sys, runner.sweep.execution; sys.exit('jinja2' in sys.modules)"
+    code = "import sys, runner.sweeps.execution; sys.exit('jinja2' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,7 +10,7 @@ import pytest
 from runner.artifacts.result import Attempt, Result, RunStatus
 from runner.engine.run import Run
 from runner.errors import BudgetError
-from runner.sweep.consent import agree_to_rest
+from runner.sweeps.consent import agree_to_rest
 
 STATUSES = ("submitted", "downloaded", "uncertain", "planned", "failed", "verified")
 

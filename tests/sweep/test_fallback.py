@@ -9,7 +9,7 @@ from rich.console import Console
 
 from runner.app import run
 from runner.compose.preflight import preflight
-from runner.sweep.consent import print_dry_run
+from runner.sweeps.consent import print_dry_run
 
 EMULATED = "fallbacks=[{provider: {kind: emulator, latency: 0.05, poll_interval: 0.05}}]"
 

@@ -9,7 +9,7 @@ from runner.artifacts.result import RunStatus
 from runner.compose.plan import Planner
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
-from runner.sweep.execution import RunLog
+from runner.sweeps.execution import RunLog
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from runner.compose.plan import Planner
 from runner.engine.run import Run
-from runner.sweep.consent import print_dry_run
+from runner.sweeps.consent import print_dry_run
 
 
 def printed(runs: list[Run], width: int = 80) -> list[str]:
