@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         VideoGenerationRequest,
     )
     from runner.api.response import AttemptMetadata, ExecutionMetadata, ImageGenerationResponse, VideoGenerationResponse
+    from runner.api.sweep import sweep, sweep_async
     from runner.errors import (
         ArtifactError,
         AuthenticationError,
@@ -109,6 +110,8 @@ __all__ = [
     "generate_video_async",
     "load_sweep",
     "register_provider",
+    "sweep",
+    "sweep_async",
 ]
 
 _HOMES = {
@@ -140,6 +143,7 @@ _HOMES = {
         "ProgressCallback",
         "VideoGenerationUpdate",
     ),
+    "runner.api.sweep": ("sweep", "sweep_async"),
     "runner.results.loading": ("RunRecord", "Sweep", "load_sweep"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

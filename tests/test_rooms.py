@@ -49,7 +49,9 @@ def climbs() -> Iterator[tuple[str, str]]:
 
 
 def test_every_room_has_its_place():
-    homes = {path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))}
+    homes = {
+        path.name.removesuffix(".py") for path in PACKAGE.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))
+    }
     assert homes - {"__init__", "__main__", "__pycache__", "conf"} == set(ORDER)
 
 

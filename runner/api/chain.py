@@ -27,6 +27,16 @@ def flattened(config: C) -> Iterator[C]:
         yield from flattened(fallback)
 
 
+def _chain(config: C) -> list[tuple[C, ProviderHandler | None]]:
+    """Return the config and its fallbacks, each with the provider of the program's own that it asks for, if it does."""
+    chain = [(choice, handler_of(choice)) for choice in flattened(config)]
+    limited = any(choice.max_usd is not None for choice, _ in chain)
+    own = next((choice.provider for choice, handler in chain if handler is not None), None)
+    if limited and own is not None:
+        raise ConfigError(f"max_usd cannot be kept, as nothing tells what {own} costs", hint="leave it out")
+    return chain
+
+
 async def along_async(
     config: C,
     engine: Callable[[C, bool], Awaitable[R]],
@@ -37,7 +47,7 @@ async def along_async(
 
     `engine` is also told whether another config follows the one that it gets.
     """
-    chain = [(choice, handler_of(choice)) for choice in flattened(config)]
+    chain = _chain(config)
     if all(handler is None for _, handler in chain):
         return await engine(config, False)
     tries = _Tries(len(chain))
@@ -50,7 +60,7 @@ async def along_async(
 
 def along(config: C, engine: Callable[[C, bool], R], own: Callable[[ProviderHandler, C], R], kind: type[R]) -> R:
     """Return the same as `along_async`, waiting for it."""
-    chain = [(choice, handler_of(choice)) for choice in flattened(config)]
+    chain = _chain(config)
     if all(handler is None for _, handler in chain):
         return engine(config, False)
     tries = _Tries(len(chain))

@@ -27,6 +27,7 @@ from runner.config.frozen import Frozen, Seconds
 from runner.config.model import ModelConfig, Validation
 from runner.config.problem import did_you_mean, from_validation_error
 from runner.config.provider import CompatibleConfig, EmulatorConfig, ProviderConfig
+from runner.config.run import Usd
 from runner.config.shipped import names, option
 from runner.errors import ConfigError
 from runner.providers.endpoint import OPENAI_HOST
@@ -167,6 +168,8 @@ class GenerationConfig(Frozen):
         mock: True or a `MockConfig`: the embedded emulator answers instead.
         validation: strict, warn or off: what happens when a request asks for more than the model's data offers.
         output_dir: where each call makes a directory for its files; None: a temporary one, see the response.
+        max_usd: US dollars that one call, with its fallbacks, may cost at list price: what would cost more is not sent.
+            It is the first config's that holds; for a sweep see `budget_usd`.
         provider_config: further keys of the provider, as in `conf/provider/`.
     """
 
@@ -184,6 +187,7 @@ class GenerationConfig(Frozen):
     mock: MockConfig | bool | None = None
     validation: Validation = "strict"
     output_dir: Path | None = None
+    max_usd: Usd | None = None
     provider_config: Mapping[str, Any] = {}  # Any: validated by the provider's own config
 
     @model_validator(mode="before")
@@ -283,9 +287,14 @@ class Keys:
     def __init__(self) -> None:
         self._keys: dict[str, SecretStr] = {}
 
-    def add(self, name: str, key: SecretStr) -> None:
-        """Let `name` stand for `key`."""
+    def add(self, key: SecretStr, number: int, _usual: str | None) -> str:
+        """Return the name that stands for the key of a call's config (0) or of its nth fallback.
+
+        `_usual` is the variable that the provider's key is read from where none is given.
+        """
+        name = "api_key" if number == 0 else f"fallback_{number}_api_key"
         self._keys[name] = key
+        return name
 
     def of(self, provider: ProviderConfig) -> SecretStr | None:
         """Return the key that was given for this provider, if one was."""
@@ -300,16 +309,22 @@ class Keys:
         return {**headers, str(getattr(provider, "api_key_env", None)): key.get_secret_value()}
 
 
-def provider_config(config: GenerationConfig, keys: Keys, name: str) -> ProviderConfig:
-    """Return the provider that `config` describes; its key is added to `keys` as `name`. Raises `ConfigError`."""
+def provider_config(
+    config: GenerationConfig, keys: Keys, number: int = 0, state_file: Path | None = None
+) -> ProviderConfig:
+    """Return the provider that `config` describes, a call's own (0) or its nth fallback; its key is added to `keys`.
+
+    `state_file` is where the emulator keeps its jobs, by default a file of this process. Raises `ConfigError`.
+    """
     option_keys = option("provider", config.provider) or {}
     emulated = config.mocked is not None or option_keys.get("kind") == "emulator"
-    given = _emulator(config, option_keys) if emulated else _endpoint(config, option_keys)
+    given = _emulator(config, option_keys, state_file) if emulated else _endpoint(config, option_keys)
+    if not config.mocked:
+        given |= config.provider_config
     if isinstance(config.api_key, SecretStr) and not emulated:
-        given["api_key_env"] = name
-        keys.add(name, config.api_key)
+        given["api_key_env"] = keys.add(config.api_key, number, given.get("api_key_env"))
     try:
-        return _provider_adapter.validate_python(given if config.mocked else {**given, **config.provider_config})
+        return _provider_adapter.validate_python(given)
     except ValidationError as error:
         problems = "; ".join(str(problem) for problem in from_validation_error(error))
         raise ConfigError(f"provider {config.provider}: {problems}", provider=config.provider) from error
@@ -333,12 +348,14 @@ def _endpoint(config: GenerationConfig, given: dict[str, Any]) -> dict[str, Any]
     return given
 
 
-def _emulator(config: GenerationConfig, option_keys: Mapping[str, Any]) -> dict[str, Any]:  # Any: not yet validated
+def _emulator(
+    config: GenerationConfig, option_keys: Mapping[str, Any], state_file: Path | None
+) -> dict[str, Any]:  # Any: not yet validated
     return {
         "kind": "emulator",
         "dialect": option_keys.get("dialect", "plain"),
         "latency": (config.mocked or MockConfig()).latency,
-        "state_file": _state_folder(os.getpid()).path / "state.sqlite3",
+        "state_file": state_file or _state_folder(os.getpid()).path / "state.sqlite3",
         **_timeouts(config, everything=False),
     }
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from runner.artifacts.result import Result, RunStatus
+from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.scheduler import gives_way
 from runner.engine.session import Session
 from runner.errors import RunnerError
@@ -70,7 +71,7 @@ def generate_video(
     """
     return along(
         config,
-        lambda choice, followed: _waited(_video(choice, request, on_progress, output_dir, followed=followed)),
+        lambda choice, followed: waited(_video(choice, request, on_progress, output_dir, followed=followed)),
         lambda handler, choice: handler.generate_video(choice, request, on_progress=on_progress),
         VideoGenerationResponse,
     )
@@ -102,7 +103,7 @@ def generate_image(
     """Generate or edit images and wait for them; otherwise as `generate_video`."""
     return along(
         config,
-        lambda choice, followed: _waited(_images(choice, request, on_progress, output_dir, followed=followed)),
+        lambda choice, followed: waited(_images(choice, request, on_progress, output_dir, followed=followed)),
         lambda handler, choice: handler.generate_image(choice, request, on_progress=on_progress),
         ImageGenerationResponse,
     )
@@ -116,7 +117,7 @@ async def _video(
     *,
     followed: bool,
 ) -> VideoGenerationResponse:
-    done = await _carry_out(config, request, Progress(on_progress, _request_id()), output_dir, followed)
+    done = await _carry_out(config, request, Progress(on_progress, new_request_id()), output_dir, followed)
     return video_response(done.results, done.order.runs, done.folder, done.warnings)
 
 
@@ -128,7 +129,7 @@ async def _images(
     *,
     followed: bool,
 ) -> ImageGenerationResponse:
-    request_id = _request_id()
+    request_id = new_request_id()
     done = await _carry_out(config, request, Progress(on_progress, request_id), output_dir, followed)
     return image_response(done.results[0], done.order.runs[0], done.folder, done.warnings, request_id)
 
@@ -168,10 +169,19 @@ async def _carry_out(
 
 async def _ends(made: Order, progress: Progress) -> list[tuple[Result, RunnerError | None]]:
     session = _sessions.setdefault(asyncio.get_running_loop(), Session())
+    budget_tracker = BudgetTracker(made.runs[0].config.budget.max_usd)
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [
-                group.create_task(session.execute(run, observer=progress, create=made.create, owner=made.keys.of))
+                group.create_task(
+                    session.execute(
+                        run,
+                        observer=progress,
+                        create=made.create,
+                        owner=made.keys.of,
+                        budget_tracker=budget_tracker,
+                    )
+                )
                 for run in made.runs
             ]
     except ExceptionGroup as errors:
@@ -193,7 +203,7 @@ def _prepare(
         raise
 
 
-def _waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
+def waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -202,5 +212,5 @@ def _waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields 
         return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()
 
 
-def _request_id() -> str:
+def new_request_id() -> str:
     return f"request_{uuid.uuid4().hex}"

@@ -14,9 +14,10 @@ from runner.config.capability import check, check_kept
 from runner.config.problem import Problem, from_validation_error
 from runner.config.provider import ProviderConfig
 from runner.config.request import RequestConfig
-from runner.config.run import Fallback, RunConfig, check_choices
+from runner.config.run import Budget, Fallback, RunConfig, check_choices
 from runner.engine.run import Run
-from runner.errors import ConfigError
+from runner.errors import BudgetError, ConfigError
+from runner.ledger.budget import check_budget
 from runner.providers.base import Provider
 
 from .chain import flattened
@@ -49,16 +50,10 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path,
     """
     keys = Keys()
     kind: Kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
-    choices, notes = _choices(config, kind, keys)
-    run = RunConfig(
-        provider=choices[0].provider,
-        model=choices[0].model,
-        request=_request(request, kind, directory / "inputs"),
-        fallbacks=tuple(choices[1:]),
-        replica=0,
-    )
-    replicas = _replicas(run)
-    problems = check_choices(replicas[0], lambda choice: _problems(choice, keys))
+    choices, notes = choices_of(config, kind, keys)
+    asked = request_of(request, kind, directory / "inputs", thumbnail=False)  # a program has no gallery
+    replicas = replicas_of(choices, asked, Budget(max_usd=config.max_usd))
+    problems = check_choices(replicas[0], lambda choice: problems_of(choice, keys))
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise ConfigError(
             "; ".join(problem.text for problem in errors),
@@ -71,23 +66,54 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path,
         _log.warning("%s", warning)
     # Of several videos, some are enough for an answer, after which no choice is tried: each waits for its turn.
     alone = followed and len(replicas) == 1
-    return Order(tuple(_runs(replicas, directory, followed=alone)), keys, warnings)
+    made = Order(tuple(_runs(replicas, directory, followed=alone)), keys, warnings)
+    check_affordable(made.runs, "max_usd")
+    return made
 
 
-def _choices(config: GenerationConfig, kind: Kind, keys: Keys) -> tuple[list[Fallback], list[str]]:
+def check_affordable(runs: Sequence[Run], keyword: str, *, spent: float = 0.0) -> None:
+    """Raise `BudgetError` where the runs would cost more than their budget, `ConfigError` for an unknown price.
+
+    `keyword` is what the program calls the budget; `spent` is what counts already, in US dollars.
+    """
+    try:
+        check_budget(runs, spent=spent)
+    except BudgetError as error:
+        error.hint = (error.hint or "").replace("budget.max_usd", keyword)
+        raise
+    except ConfigError as error:
+        error.hint = f"underlying_model= says what a deployment is, and so its price; without {keyword} none is needed"
+        raise
+
+
+def choices_of(
+    config: GenerationConfig, kind: Kind, keys: Keys, state_file: Path | None = None
+) -> tuple[list[Fallback], list[str]]:
+    """Return a config and its fallbacks as the engine's choices, and warnings about them; raises `ConfigError`.
+
+    Their keys are added to `keys`; `state_file` is as of `provider_config`.
+    """
     choices, notes = [], []
     for number, choice in enumerate(flattened(config)):
-        provider = provider_config(choice, keys, "api_key" if number == 0 else f"fallback_{number}_api_key")
+        if choice.max_usd not in (None, config.max_usd):
+            raise ConfigError(
+                "max_usd is the whole call's, and is not a fallback's", hint="give it to the first config"
+            )
+        provider = provider_config(choice, keys, number, state_file)
         model, note = model_config(choice, kind, provider)
         choices.append(Fallback(provider=provider, model=model))
         notes += [note] if note else []
     return choices, notes
 
 
-def _request(request: GenerationRequest, kind: Kind, inputs: Path) -> RequestConfig:
+def request_of(request: GenerationRequest, kind: Kind, inputs: Path, *, thumbnail: bool) -> RequestConfig:
+    """Return what is asked for, by the command line's names; images given as bytes are written to `inputs`.
+
+    `thumbnail`: whether a video gets one where the request does not say. Raises `ConfigError`.
+    """
     given = {name: value for name, value in request.fields.items() if value is not None}
     if kind == "video":
-        given.setdefault("thumbnail", False)  # a program has no gallery
+        given.setdefault("thumbnail", thumbnail)
     everything: dict[str, Any] = {"kind": kind, **given, **references(request, inputs)}  # Any: not yet validated
     try:
         made = request.target.model_validate(everything)
@@ -98,8 +124,12 @@ def _request(request: GenerationRequest, kind: Kind, inputs: Path) -> RequestCon
     return made  # type: ignore[return-value]  # `target` is one of the two that RequestConfig is made of
 
 
-def _replicas(run: RunConfig) -> list[RunConfig]:
+def replicas_of(choices: Sequence[Fallback], request: RequestConfig, budget: Budget) -> list[RunConfig]:
     """Return as many runs as videos are asked for: the API makes one a job."""
+    first, fallbacks = choices[0], tuple(choices[1:])
+    run = RunConfig(
+        provider=first.provider, model=first.model, request=request, fallbacks=fallbacks, replica=0, budget=budget
+    )
     count = run.number_of_videos
     if count == 1:
         return [run]
@@ -114,7 +144,8 @@ def _runs(replicas: Sequence[RunConfig], directory: Path, *, followed: bool) -> 
         yield Run(number, run, place, followed=followed)
 
 
-def _problems(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
+def problems_of(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
+    """Return what is wrong with one choice of a run, as far as that is known before something is sent."""
     from runner.providers.body import check_body
     from runner.providers.preflight import check_endpoint
 

@@ -117,6 +117,7 @@ class Progress:
         if event.remote_status is not None:
             words["status"] = event.remote_status
         told: dict[str, Any] = {"status": status, "progress_percent": percent, "update": words, "error": error}
+        told["run"] = event.run.index
         told["request_id"] = event.job_id or self._request_id  # Any: fields of an update
         if config.request.kind == "image":
             return ImageGenerationUpdate(**told, partial_image=event.partial)
@@ -135,6 +136,7 @@ class GenerationUpdate(Frozen):
         progress_percent: 0 to 100; None only from a provider of your own.
         update: the server's own status word, and the provider and model at work.
         error: what was said when it failed.
+        run: which of the call's runs it is about: 0 for the only one, the run's number in a sweep.
     """
 
     request_id: str
@@ -142,6 +144,7 @@ class GenerationUpdate(Frozen):
     progress_percent: int | None = Field(None, ge=0, le=100)
     update: Mapping[str, Any] = Field(default_factory=dict)  # Any: what a provider of your own puts there
     error: str | None = None
+    run: int = 0
 
 
 class VideoGenerationUpdate(GenerationUpdate):

@@ -38,18 +38,26 @@ class Session:
         self._calls = 0
 
     async def execute(
-        self, run: Run, *, observer: Observer, create: Create, owner: Owner
+        self,
+        run: Run,
+        *,
+        observer: Observer,
+        create: Create,
+        owner: Owner,
+        budget_tracker: BudgetTracker | None = None,
     ) -> tuple[Result, RunnerError | None]:
         """Execute one run; its record, and why it did not succeed.
 
         `create` makes a provider and may block; `owner` tells apart those that are configured alike, as by their keys.
+        `budget_tracker` is what the call's runs may spend together, by default without a limit.
         Raises only what `create` raises, and the cancellation of the caller, after the run was suspended safely.
         """
+        budget_tracker = budget_tracker or BudgetTracker()
         with self._call() as threads:
             while True:
                 async with self._endpoint(run.config.provider, create, owner) as endpoint:
                     record_writer = RecordWriter(ResultFiles(), threads)
-                    recorder = RunRecorder(run, observer, self._clock, record_writer, BudgetTracker())
+                    recorder = RunRecorder(run, observer, self._clock, record_writer, budget_tracker)
                     try:
                         error = await work(endpoint, recorder)
                     except StoppedError:
