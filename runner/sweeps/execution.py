@@ -193,7 +193,7 @@ class Execution:
         self,
         runs: Sequence[Run],
         ledgers: Mapping[Path, Ledger],
-        make: Callable[[Run], None],
+        make: Callable[[Run], object],
         *,
         directory: Path,
         observers: Sequence[Observer],

@@ -6,6 +6,7 @@ import pytest
 
 from runner import (
     AuthenticationError,
+    BudgetError,
     ConfigError,
     ContentModerationError,
     GenerationFailedError,
@@ -125,3 +126,40 @@ def test_a_lost_answer_is_uncertain_and_sent_once(make_emulator, video_at, reque
     with pytest.raises(UncertainError):
         generate_video(video_at(emulator), request_, output_dir=tmp_path)
     assert emulator.ledger()["jobs"] == 1
+
+
+def test_a_call_above_its_max_usd_is_not_sent(config, emulator):
+    request = VideoGenerationRequest(prompt="A boat", duration_seconds=8, number_of_videos=2)
+    with pytest.raises(BudgetError, match=r"the 2 runs would cost \$1.60") as caught:
+        generate_video(config.model_copy(update={"max_usd": 1.5}), request)
+    assert caught.value.hint.startswith("max_usd=1.60")
+    assert emulator.ledger()["jobs"] == 0
+    assert len(generate_video(config.model_copy(update={"max_usd": 1.6}), request).videos) == 2
+
+
+def test_an_image_above_its_max_usd_is_not_sent(image_config, emulator):
+    request = ImageGenerationRequest(prompt="A boat", quality="high", size="1024x1024")
+    with pytest.raises(BudgetError):
+        generate_image(image_config.model_copy(update={"max_usd": 0.0001}), request)
+    assert emulator.ledger()["images"] == 0
+
+
+def test_max_usd_needs_a_price(config):
+    unknown = config.model_copy(update={"model": "prod-sora", "max_usd": 1.0})
+    with pytest.raises(ConfigError, match="no source gives a price") as caught:
+        generate_video(unknown, VideoGenerationRequest(prompt="A boat"))
+    assert "underlying_model" in caught.value.hint
+
+
+def test_fallbacks_count_against_max_usd_and_have_none_of_their_own(make_emulator, video_at, tmp_path):
+    rules = [{"match": {"operation": "create"}, "fault": "internal"}]
+    first = make_emulator(rules=rules, state_file=tmp_path / "first.sqlite3")
+    second = make_emulator(state_file=tmp_path / "second.sqlite3")
+    request = VideoGenerationRequest(prompt="A boat", duration_seconds=4)
+    config = video_at(first, fallback_configs=[video_at(second)], max_usd=0.5)
+    with pytest.raises(BudgetError, match=r"max_usd=0.5 is reached"):
+        generate_video(config, request)
+    assert second.ledger()["jobs"] == 0
+    wrong = video_at(first, fallback_configs=[video_at(second, max_usd=1)])
+    with pytest.raises(ConfigError, match="max_usd is the whole call's"):
+        generate_video(wrong, request)
