@@ -102,14 +102,14 @@ class Planner:
     def _planned(self, index: int, overrides: Sequence[str]) -> tuple[tuple[Run, Composition] | None, list[Problem]]:
         composed = self._composer.composed(overrides, index)
         found = composed()
-        written = (found.task, {"hydra": found.hydra})
-        config, problems = load_resolved(found.resolved, found.overrides, *written, known=self._known)
+        typed, written = found.overrides, (found.task, {"hydra": found.hydra})
+        config, problems = load_resolved(found.resolved, typed, *written, known=self._known)
         problems += unsupported(found.job, found.output_subdir)
         if found.directory == found.sweep or not found.directory.is_relative_to(found.sweep):
             problems.append(_outside(found.directory, found.sweep))
         if config is None:
             return None, problems
-        run = new_run(index, config, found.directory, found.overrides)
+        run = new_run(index, config, found.directory, typed)
         whole = functools.partial(self._composer.config, tuple(overrides), index, run.directory)
         return (run, Composition(whole, composed, found.output_subdir)), problems
 

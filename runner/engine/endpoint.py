@@ -361,13 +361,15 @@ class EndpointQueue:
 
     def take(self, *, existing: bool = False) -> tuple[int, Run] | None:
         """Return the next run, or, of `existing` ones only, the next whose job is at the provider already."""
-        found = next((item for item in self.waiting if item[1].status.paid or not existing), None)
+        found = next((item for item in self.waiting if not existing or item[1].status.paid), None)
         if found is not None:
             self.waiting.remove(found)
         return found
 
     def take_lost(self) -> list[tuple[int, Run]]:
         """Return all runs of which an earlier process left a request without its answer."""
-        lost = [item for item in self.waiting if item[1].status.lost]
-        self.waiting = deque(item for item in self.waiting if not item[1].status.lost)
+        waiting, lost = self.waiting, list[tuple[int, Run]]()
+        self.waiting = deque()
+        for item in waiting:
+            (lost if item[1].status.lost else self.waiting).append(item)
         return lost

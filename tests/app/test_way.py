@@ -27,5 +27,5 @@ def test_the_way_to_the_first_request_leads_through_few_files(here, small_server
 
     assert small_server.paths("POST") == ["/v1/videos"] * 2
     found = json.loads(done.stdout)
-    assert len(found["files"]) <= 68, found["files"]
-    assert found["moves"] <= 600
+    assert len(found["files"]) <= 60, found["files"]
+    assert found["moves"] <= 450
