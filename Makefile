@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make screenshots.
+# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make reference, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick test-next check audit bench soak soak-strange screenshots clean
+.PHONY: demo test quick test-next check audit bench soak soak-strange reference screenshots clean
 .DEFAULT_GOAL := demo
 
 # Tests start hundreds of processes, each of which would compile all modules again where this is set.
@@ -92,6 +92,9 @@ FIRST ?= 1
 soak-strange: RUNS = 20
 soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd manners, killed, damaged and resumed: SEEDS=9 FIRST=7
 	@nice $(BIN)/python tests/crash/soak_strange.py --seeds $(SEEDS) --first $(FIRST) --runs $(RUNS)
+
+reference: $(VENV)/.installed-test   ## docs/configuration.md and the schemas of conf/, anew from conf/ and the models
+	@$(BIN)/python tests/docs/reference.py
 
 screenshots: $(VENV)/.installed-test   ## the README's pictures of the page, anew from an emulated sweep
 	@$(BIN)/python tests/browser/screenshots.py

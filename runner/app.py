@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 INTERRUPTED = 130
-"""The exit code after Ctrl-C; the whole table is in the README."""
+"""The exit code after Ctrl-C; the whole table is in docs/errors.md."""
 
 
 def run(arguments: Sequence[str]) -> int:

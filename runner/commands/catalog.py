@@ -14,7 +14,21 @@ from runner.config.problem import did_you_mean
 from runner.errors import ConfigError
 from runner.shell import command
 
-COMMANDS = ("character", "doctor", "emulator", "ls", "models", "repeat", "report", "resume", "show")
+COMMANDS = (
+    "character",
+    "doctor",
+    "emulator",
+    "keys",
+    "ls",
+    "models",
+    "open",
+    "repeat",
+    "report",
+    "resume",
+    "rm",
+    "schema",
+    "show",
+)
 """Each is a module here with a `main`, and a line of `--help` in `conf/hydra/default.yaml`."""
 
 _CALLED_ELSEWHERE = {

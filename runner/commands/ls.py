@@ -20,6 +20,11 @@ from runner.sweeps.external_launcher import not_started
 
 from .catalog import Parser, refuse_file
 
+_MODELS = 3
+"""So many models are named."""
+
+_LONGEST_WHAT = 90
+
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table, the latest last; returns 0, or 2 where there is no such directory."""
@@ -30,13 +35,14 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(f"there is no directory {parsed.outputs}", hint=hint)
     found = [*_summaries(parsed.outputs)]
     found = sorted([*found, *_not_started(parsed.outputs, found)], key=lambda each: each.changed)
+    found = [each for each in found if {*parsed.tag} <= {*each.tags}]
     with tolerate_broken_pipe():
         if parsed.json:
             print(json.dumps([_plain(each) for each in found], indent=2))
         elif found:
             _print(found)
         else:
-            print(f"{parsed.outputs} holds no runs")
+            print(f"{parsed.outputs} holds no runs{' with these tags' * bool(parsed.tag)}")
     return 0
 
 
@@ -61,6 +67,8 @@ def _not_started(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
                 emulated=all(each.emulated for each in runs),
                 changed=max(each.changed for each in runs),
                 running=next((each.running for each in runs if each.running), None),
+                name=next((each.name for each in runs if each.name), None),
+                tags=tuple(sorted({tag for each in runs for tag in each.tags})),
             )
 
 
@@ -71,17 +79,25 @@ def _print(found: Sequence[Summary]) -> None:
         Head("age", right=True),
         Head("cost", right=True),
         Head("runs"),
-        Head("where; command to continue", whole=True),
+        Head("where; what; command to continue", whole=True),
     ]
     rows = []
     for each in found:
         command = f"running: {each.running}" if each.running else each.command or ""
-        where = "\n".join(filter(None, [clean(str(each.directory), 400), clean(command, 400)]))
+        where = "\n".join(filter(None, [clean(str(each.directory), 400), _what(each), clean(command, 400)]))
         cost = "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
         # One that was left before its runs were planned has a ledger, and nothing in it.
         states = ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"
         rows.append(([_age(time.time() - each.changed), cost, states, where], ""))
     print_grid(heads, rows)
+
+
+def _what(each: Summary) -> str:
+    """Return name and tags, models, and the prompt or how many there are, in one line."""
+    called = [each.name or "", " ".join(f"#{tag}" for tag in each.tags)]
+    models = ", ".join(each.models[:_MODELS]) + ", …" * (len(each.models) > _MODELS)
+    prompt = f"{each.prompts:,} prompts" if each.prompts > 1 else each.prompt or ""
+    return clean(" · ".join(filter(None, [*called, models, prompt])), _LONGEST_WHAT)
 
 
 def _age(seconds: float) -> str:
@@ -100,11 +116,22 @@ def _plain(each: Summary) -> dict[str, object]:
         "changed": dt.datetime.fromtimestamp(each.changed, dt.UTC).isoformat(timespec="seconds"),
         "running": each.running,
         "command": each.command,
+        "name": each.name,
+        "tags": list(each.tags),
+        "models": list(each.models),
+        "prompt": each.prompt,
+        "prompts": each.prompts,
     }
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m runner ls", allow_abbrev=False, description=__doc__)
+    parser = Parser(
+        prog="python -m runner ls",
+        allow_abbrev=False,
+        description=__doc__,
+        epilog="example: python -m runner ls --tag client-x, after python -m runner -m tags=[client-x] …",
+    )
     parser.add_argument("outputs", type=Path, nargs="?", default=OUTPUTS, help="where to look (default: outputs)")
+    parser.add_argument("--tag", action="append", default=[], help="only what has this tag; may be repeated")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from runner.artifacts.result import Result
     from runner.results.reading import RunGroup
 
+_LONGEST_PROMPT = 1_000
+
 _DOCUMENT = """with --json, one document:
   version        1; grows with any change that would break a reader
   directory      what was looked at
+  name           what its user calls it, null if nothing
+  tags           words to find it by
   running        who is at work on it, null if nobody
   runs           how many are in each status
   never_begun    how many runs another launcher than our own never came to
@@ -54,10 +58,23 @@ def main(arguments: Sequence[str]) -> int:
             print(json.dumps(finite(document(sweep)), indent=2, default=str, allow_nan=False))
             return 0
         place, results = _place(sweep), [result for _, result in sweep.runs]
+        print(_asked(results))
         print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running)
     if left := not_started(sweep.directory):
         print_error(NotStartedError(sweep.directory, left))
     return 0
+
+
+def _asked(results: Sequence[Result]) -> str:
+    """Return name and tags, models, and the prompt where all runs share it, in a line or two."""
+    from runner.display.line import clean
+
+    config = results[0].config
+    models = ", ".join(dict.fromkeys(result.config.model.name for result in results))
+    prompts = {result.config.request.prompt for result in results}
+    prompt = f"{len(prompts):,} prompts" if len(prompts) > 1 else clean(config.request.prompt, _LONGEST_PROMPT)
+    called = filter(None, [config.name, " ".join(f"#{tag}" for tag in config.tags), clean(models, 200)])
+    return "\n".join([" · ".join(called), prompt])
 
 
 def document(sweep: RunGroup) -> dict[str, object]:
@@ -72,6 +89,8 @@ def document(sweep: RunGroup) -> dict[str, object]:
     return {
         "version": 1,
         "directory": os.fspath(sweep.directory),
+        "name": results[0].config.name,
+        "tags": list(results[0].config.tags),
         "running": sweep.running,
         "runs": dict(Counter(result.status.value for result in results)),
         "never_begun": not_started(sweep.directory),

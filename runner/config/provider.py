@@ -96,10 +96,14 @@ def _text(name: object, value: object) -> str:
 
 _AS_MAPPING = PlainSerializer(dict, return_type=dict[str, str])
 
-PlainHeaders = Annotated[Pairs, BeforeValidator(_plain_headers), _AS_MAPPING]
+_Given = dict[str, str | int | float | bool | None]
+
+PlainHeaders = Annotated[Pairs, BeforeValidator(_plain_headers, json_schema_input_type=_Given), _AS_MAPPING]
 """Header names with the values that are sent; null takes one out that an option brings."""
 
-HeaderVariables = Annotated[Pairs, BeforeValidator(_from_environment), _AS_MAPPING]
+HeaderVariables = Annotated[
+    Pairs, BeforeValidator(_from_environment, json_schema_input_type=dict[str, str | None]), _AS_MAPPING
+]
 """Header names with the names of the variables that hold their values."""
 
 

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
 from .dialect import OWN_SERVERS
 from .frozen import Frozen, Off, Seconds
@@ -132,6 +132,14 @@ def passes(usd: float, limit: float | None) -> bool:
     return limit is not None and usd > limit + 1e-6
 
 
+SweepName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\n]*$")]
+"""What a sweep or run is called, in one line."""
+
+
+def _listed(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
 
@@ -152,6 +160,8 @@ class RunConfig(Frozen):
     fallbacks: tuple[Fallback, ...] = ()
     """Tried in this order after errors that another place may not meet; nothing that may be paid is sent twice."""
     replica: int = Field(0, strict=True, ge=0)
+    name: SweepName | None = None
+    tags: Annotated[tuple[SweepName, ...], BeforeValidator(_listed)] = ()
     dry_run: bool = False
     fail_fast: bool = False
     delete_remote: bool = False

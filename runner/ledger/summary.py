@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import runner.errors
 from runner.artifacts.result import Result, RunStatus
@@ -29,6 +30,11 @@ SELECT DISTINCT json_extract(result, '$.error.type'), json_extract(result, '$.er
 WHERE status IN ('failed', 'expired', 'cancelled') AND json_extract(result, '$.error.type') IS NOT NULL"""
 
 
+_MODELS = "SELECT DISTINCT json_extract(json, '$.name') FROM sections WHERE json_extract(json, '$.name') IS NOT NULL"
+_ASKED = "SELECT json_extract(config, '$[1]') FROM runs ORDER BY number LIMIT 1"
+_PROMPTS = "SELECT count(DISTINCT json_extract(json_extract(config, '$[1]'), '$.request.prompt')) FROM runs"
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """Describe one sweep or run.
@@ -41,6 +47,10 @@ class Summary:
         changed: Unix seconds of the last change.
         retryable: whether a failed run may succeed if it is tried again.
         running: who is at work on it, None if nobody.
+        name, tags: what its user calls it.
+        models: the names of its models, fallbacks not included.
+        prompt: its first run's prompt; None if no run was planned.
+        prompts: how many different ones there are.
     """
 
     directory: Path
@@ -50,6 +60,11 @@ class Summary:
     changed: float
     retryable: bool = False
     running: str | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    prompt: str | None = None
+    prompts: int = 0
 
     @property
     def command(self) -> str | None:
@@ -74,6 +89,7 @@ def summary(ledger: Ledger) -> Summary:
         changed=written_at(ledger.directory),
         retryable=any(may_pass(kind, retryable=bool(retryable)) for kind, retryable in ledger.ask(_FAILURES)),
         running=at_work(ledger.directory),
+        **_asked(ledger),
     )
 
 
@@ -81,6 +97,24 @@ class NotFinishedError(RunnerError):
     """Tell that the run was not submitted, or was left at the provider; resuming the sweep will collect its file."""
 
     exit_code: ClassVar[int] = 4
+
+
+def _asked(ledger: Ledger) -> dict[str, Any]:  # Any: some of `Summary`'s fields
+    """Return what its runs ask for; nothing of a ledger without runs."""
+    first = ledger.ask(_ASKED)
+    if not first:
+        return {}
+    try:
+        config = json.loads(first[0][0])
+        return {
+            "name": config.get("name"),
+            "tags": tuple(config.get("tags") or ()),
+            "models": tuple(str(name) for (name,) in ledger.ask(_MODELS)),
+            "prompt": config["request"]["prompt"],
+            "prompts": ledger.ask(_PROMPTS)[0][0],
+        }
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise LedgerError(f"{ledger.directory / NAME} cannot be read: {error}") from error
 
 
 def error_kind(name: str) -> type[RunnerError]:

@@ -14,7 +14,20 @@ Leaves = dict[str, Any]
 """Dotted key to JSON. Any: JSON."""
 
 HOW = frozenset(
-    ("budget", "delete_remote", "dry_run", "fail_fast", "gallery", "objective", "progress", "reuse", "tracking", "yes")
+    [
+        "budget",
+        "delete_remote",
+        "dry_run",
+        "fail_fast",
+        "gallery",
+        "name",
+        "objective",
+        "progress",
+        "reuse",
+        "tags",
+        "tracking",
+        "yes",
+    ]
 )
 """Keys of a config that say how a call behaved and nothing of what it made: two sweeps seldom have the same."""
 

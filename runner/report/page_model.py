@@ -130,7 +130,7 @@ class PageModel:
         # Without the runs' results, which change: only a `PageState` has them.
         self.sweeps = [replace(sweep, runs=[]) for sweep in sweeps]
         self.budgets = budgets
-        self.title = _title([str(sweep.directory) for sweep in sweeps])
+        self.title = _title([_called(sweep) for sweep in sweeps])
         self.relative_paths = RelativePaths(directory)
         self._here = RelativePaths(Path())
         self._sweep = functools.cache(RelativePaths)
@@ -248,6 +248,13 @@ class PageState:
 
 def _title(names: Sequence[str]) -> str:
     return ", ".join([*names[:_NAMED], *([f"{len(names) - _NAMED} more"] if len(names) > _NAMED else [])])
+
+
+def _called(sweep: RunGroup) -> str:
+    """Return the sweep's own name, if it has one, with its directory."""
+    config = sweep.runs[0][1].config if sweep.runs else None
+    parts = [config.name, " ".join(f"#{tag}" for tag in config.tags)] if config else []
+    return " · ".join(filter(None, [*parts, str(sweep.directory)]))
 
 
 def _numbers(sweep: RunGroup) -> Iterable[int]:

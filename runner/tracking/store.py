@@ -167,10 +167,14 @@ def sweep_facts(directory: Path, configs: Sequence[RunConfig], results: Sequence
     began = [result.begun for result in results]
     ends = [moment for result in results if (moment := _span(result)[1]) is not None]
     return Facts(
-        name=_text(directory.name),
+        name=_text((configs[0].name if configs else None) or directory.name),
         params=params(*configs),
         metrics=dict(_sums(results)),
-        tags={"runner.directory": _text(str(directory)), "runner.runs": str(len(configs))},
+        tags={
+            "runner.directory": _text(str(directory)),
+            "runner.runs": str(len(configs)),
+            "runner.tags": _text(", ".join(configs[0].tags)) if configs and configs[0].tags else None,
+        },
         end=_overall([result.status for result in results], len(configs)),
         began=min(began, default=None),
         ended=max(ends, default=None),
@@ -227,6 +231,7 @@ def _tags(result: Result, directory: Path) -> Iterator[tuple[str, str | None]]:
     yield "sha256", first.sha256 if first else None
     yield "reused_from", result.reused_from
     yield "directory", str(directory)
+    yield "tags", ", ".join(result.config.tags) or None
     error = result.error
     yield "error_type", error.type if error else None
     yield "error_code", error.code if error else None

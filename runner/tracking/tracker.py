@@ -193,7 +193,7 @@ class Tracker:
 
     def _facts(self, result: Result) -> Facts:
         run = self._runs[result.index]
-        name = self._directory.name if self._alone else f"{result.index} {run.label}".strip()
+        name = (result.config.name or self._directory.name) if self._alone else f"{result.index} {run.label}".strip()
         return run_facts(result, run.directory, name, self._config.files)
 
     def _sweep(self) -> Facts:

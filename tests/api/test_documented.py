@@ -1,4 +1,4 @@
-"""What the documentation shows runs: the seed system's own example, and our README's."""
+"""What the documentation shows runs: the seed system's own example, and our page's on Python."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 import runner
 
-README = Path(__file__).parents[2] / "README.md"
+DOCS = Path(__file__).parents[2] / "docs"
 
 # The Azure page's quick example of tarash-gateway; `from tarash.tarash_gateway[.models]` became `from runner`.
 QUICK_EXAMPLE = """
@@ -54,22 +54,22 @@ def test_the_quick_example_runs_with_only_imports_key_and_base_url_changed(azure
     assert azure.ledger()["jobs"] == 1
 
 
-def test_the_readmes_example_runs(azure, tmp_path, monkeypatch, caplog, capsys):
-    if not README.exists():
-        pytest.skip("there is no README beside the tests")
-    section = README.read_text(encoding="utf-8").partition("## From Python")[2]
-    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert found, "the README has no section 'From Python' with an example"
+def test_the_example_of_the_page_on_python_runs(azure, tmp_path, monkeypatch, caplog, capsys):
+    page = DOCS / "python-api.md"
+    if not page.exists():
+        pytest.skip("there is no documentation beside the tests")
+    found = re.search(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    assert found, "the page has no example"
     monkeypatch.chdir(tmp_path)
     program = found[1].replace("https://RESOURCE.openai.azure.com", azure.azure_url).replace("…", "a-key")
-    exec(compile(program, "README.md", "exec"), {})
+    exec(compile(program, "python-api.md", "exec"), {})
     assert (tmp_path / "skyline.mp4").read_bytes()[4:8] == b"ftyp"
     assert caplog.text == ""
     assert capsys.readouterr().out.splitlines()[-1] == "0.8"
 
 
 def test_what_the_page_for_tarashs_users_names_is_public():
-    page = README.parent / "docs" / "tarash.md"
+    page = DOCS / "tarash.md"
     if not page.exists():
         pytest.skip("there is no documentation beside the tests")
     same, _, table = page.read_text(encoding="utf-8").partition("What differs on purpose:")

@@ -177,3 +177,22 @@ def test_a_name_cannot_steer_the_terminal(shelve, capsys):
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert "[bold]name" in said
+
+
+def test_name_tags_models_and_prompts_are_told_and_tags_choose(typed, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    assert (
+        typed("-m", "hydra.sweep.dir=outputs/a", "request.prompt=a,b", "name=Launch film", "tags=[client-x,draft]") == 0
+    )
+    assert typed("hydra.run.dir=outputs/b", "request.prompt=A fern", "tags=draft") == 0
+    capsys.readouterr()
+    assert run(["ls"]) == 0
+    everything = capsys.readouterr().out
+    assert "Launch film · #client-x #draft · sora-2 · 2 prompts" in everything
+    assert "#draft · sora-2 · A fern" in everything
+    assert run(["ls", "--tag", "client-x", "--tag", "draft", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["directory"], found["name"], found["tags"]) == ("outputs/a", "Launch film", ["client-x", "draft"])
+    assert (found["models"], found["prompt"], found["prompts"]) == (["sora-2"], "a", 2)
+    assert run(["ls", "--tag", "nobody"]) == 0
+    assert capsys.readouterr().out == "outputs holds no runs with these tags\n"

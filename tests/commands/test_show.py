@@ -54,17 +54,27 @@ def refused(capsys, *arguments: str) -> str:
 
 MELTED = {"fault": "internal", "nth": 2}
 
+ASKED = "sora-2\nA timelapse of a city skyline from dawn to dusk\n"
+"""What `show` says first: models and prompt."""
+
 
 def test_a_sweep_is_shown_as_it_was_at_its_end(swept, shown):
     closing = swept("request.aspect_ratio=16:9,9:16")
-    assert shown("outputs/sweep") == closing
+    assert shown("outputs/sweep") == ASKED + closing
     assert "16:9" in closing
+
+
+def test_a_sweep_is_shown_with_its_name_tags_models_and_how_many_prompts(swept, shown, document):
+    swept("request.prompt=a,b", "name=Launch film", "tags=[client-x,draft]")
+    assert shown("outputs/sweep").splitlines()[:2] == ["Launch film · #client-x #draft · sora-2", "2 prompts"]
+    found = document("outputs/sweep")
+    assert (found["name"], found["tags"]) == ("Launch film", ["client-x", "draft"])
 
 
 def test_so_is_one_that_failed_with_its_reason_and_next_command(swept, shown, make_emulator):
     server = make_emulator(rules=[MELTED])
     closing = swept("replica=0,1,2", server=server, code=1)
-    assert shown("outputs/sweep") == closing
+    assert shown("outputs/sweep") == ASKED + closing
     assert "2 succeeded · 1 failed" in closing
     assert "  1 × " in closing
     assert "python -m runner resume outputs/sweep --retry-failed" in closing
@@ -128,7 +138,7 @@ def test_a_sweep_that_someone_is_at_work_on_is_shown_without_a_command(swept, sh
 def test_where_the_ledger_is_gone_the_results_are_read(swept, shown, document):
     closing = swept("replica=0,1")
     Path("outputs/sweep/ledger.sqlite3").unlink()
-    assert shown("outputs/sweep") == closing
+    assert shown("outputs/sweep") == ASKED + closing
     assert document("outputs/sweep/1")["runs"] == {"verified": 1}
 
 

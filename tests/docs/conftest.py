@@ -1,0 +1,25 @@
+"""Emulators that stand for the endpoints that the pages speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import EmulatorThread
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory) -> Iterator[EmulatorThread]:
+    state = tmp_path_factory.mktemp("server") / "state.sqlite3"
+    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def gpu(tmp_path_factory) -> Iterator[EmulatorThread]:
+    """A server of one's own, with the manners of vLLM-Omni."""
+    state = tmp_path_factory.mktemp("gpu") / "state.sqlite3"
+    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05, dialect="vllm_omni")) as emulator:
+        yield emulator
