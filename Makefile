@@ -96,7 +96,7 @@ soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd m
 reference: $(VENV)/.installed-test   ## docs/configuration.md and the schemas of conf/, anew from conf/ and the models
 	@$(BIN)/python tests/docs/reference.py
 
-screenshots: $(VENV)/.installed-test   ## the README's pictures of the page, anew from an emulated sweep
+screenshots: $(VENV)/.installed-test   ## the pictures of the page and the terminal, anew from an emulated sweep
 	@$(BIN)/python tests/browser/screenshots.py
 
 clean:   ## remove the virtual environment and the caches; outputs/ stays

@@ -9,9 +9,10 @@ from typing import NamedTuple
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
+PICTURES = sorted((ROOT / "tests" / "browser" / "screenshots").iterdir())
 
 _FENCE = re.compile(r"^```(?P<language>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
+_LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)|<(?:img|source)\b[^>]*\bsrc(?:set)?=\"(?P<picture>[^\"]+)\"")
 _HEADING = re.compile(r"^#+ (?P<title>.+)$", re.MULTILINE)
 
 
@@ -32,8 +33,11 @@ def blocks(language: str) -> list[Block]:
 
 
 def links(page: Path) -> list[str]:
-    """Return what a page links to, its fenced blocks left out."""
-    return [match["target"] for match in _LINK.finditer(_FENCE.sub("", page.read_text(encoding="utf-8")))]
+    """Return what a page links to and shows, its fenced blocks left out."""
+    return [
+        match["target"] or match["picture"]
+        for match in _LINK.finditer(_FENCE.sub("", page.read_text(encoding="utf-8")))
+    ]
 
 
 def anchors(page: Path) -> set[str]:

@@ -12,8 +12,13 @@ from jsonschema import Draft7Validator
 
 from runner.commands.catalog import COMMANDS
 from runner.config.reference import SECTIONS, comments, keys, schema
+<<<<<<< HEAD
 from runner.config.shipped import CONF
 from tests.docs.pages import PAGES, ROOT, anchors, links
+=======
+from runner.config.shipped import directory
+from tests.docs.pages import PAGES, PICTURES, ROOT, anchors, links
+>>>>>>> a78181f (Show two models in the wipe, the page in dark and light, and the terminal as a picture)
 from tests.docs.reference import made
 
 FILES = sorted(CONF.rglob("*.yaml"))
@@ -38,7 +43,17 @@ def test_every_page_is_linked_from_the_front_page():
 def test_the_front_page_is_read_in_three_minutes():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 170
-    assert text.index("![") < text.index("## ")
+    assert text.index("<picture>") < text.index("<img ") < text.index("## ")
+
+
+@pytest.mark.parametrize("picture", PICTURES, ids=lambda picture: picture.name)
+def test_every_picture_is_shown_is_small_and_loads_nothing(picture):
+    shown = {(page.parent / target).resolve() for page in PAGES for target in links(page)}
+    assert picture in shown
+    assert picture.stat().st_size < {".svg": 40_000, ".webp": 150_000}[picture.suffix]
+    if picture.suffix == ".svg":
+        text = picture.read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
+        assert re.findall(r"//|@import|href|url\((?!#)", text) == []
 
 
 @pytest.mark.parametrize(("path", "text"), made().items(), ids=lambda each: getattr(each, "name", ""))
