@@ -121,7 +121,7 @@ def test_a_truncated_body_ends_before_its_length(client, wait):
         with pytest.raises(httpx2.RemoteProtocolError):
             received.extend(response.iter_bytes())
         length = int(response.headers["content-length"])
-    assert sum(len(piece) for piece in received) == length // 2
+    assert sum(len(piece) for piece in received) == length - length // 2
 
 
 def test_a_wrong_length_hides_that_the_end_is_missing(client, wait):
