@@ -61,8 +61,7 @@ class Film:
         self.fps = clip.fps
         self._margin = (clip.width // 4, clip.height // 4)
         canvas = (clip.width + 2 * self._margin[0], clip.height + 2 * self._margin[1])
-        self._canvas = drawing.backdrop(canvas, f"{clip.prompt}
-{clip.label}", reference)
+        self._canvas = drawing.backdrop(canvas, f"{clip.prompt}\n{clip.label}", reference)
         note = f"{clip.label}  {clip.width}x{clip.height}  {clip.length / clip.fps:g} s"
         layer, self._plate = drawing.caption(self.size, clip.prompt, note)
         mark = layer.crop((0, 0, clip.width, self._plate[1])).getbbox() or (0, 0, 1, 1)

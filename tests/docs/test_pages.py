@@ -12,13 +12,8 @@ from jsonschema import Draft7Validator
 
 from runner.commands.catalog import COMMANDS
 from runner.config.reference import SECTIONS, comments, keys, schema
-<<<<<<< HEAD
 from runner.config.shipped import CONF
-from tests.docs.pages import PAGES, ROOT, anchors, links
-=======
-from runner.config.shipped import directory
 from tests.docs.pages import PAGES, PICTURES, ROOT, anchors, links
->>>>>>> a78181f (Show two models in the wipe, the page in dark and light, and the terminal as a picture)
 from tests.docs.reference import made
 
 FILES = sorted(CONF.rglob("*.yaml"))
