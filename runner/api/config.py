@@ -26,7 +26,7 @@ from runner.config.dialect import EXTENSIONS
 from runner.config.frozen import Frozen, Seconds
 from runner.config.model import ModelConfig, Validation
 from runner.config.problem import did_you_mean, from_validation_error
-from runner.config.provider import CompatibleConfig, EmulatorConfig, ProviderConfig
+from runner.config.provider import CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
 from runner.config.run import Usd
 from runner.config.shipped import names, option
 from runner.errors import ConfigError
@@ -151,8 +151,8 @@ class GenerationConfig(Frozen):
 
     Attributes:
         model: the model's name; on Azure the deployment's, which may be any.
-        underlying_model: what a deployment is a deployment of, as in sora-2: a name of `conf/model/`, whose rules and
-            prices then hold.
+        underlying_model: what a deployment, or a server's own name, stands for, as in sora-2: a name of `conf/model/`,
+            whose rules and prices then hold.
         provider: an option of `conf/provider/`, as in openai, azure_openai, emulator, or one of `register_provider`; it
             is looked up by each call.
         api_key: the key, or a bearer token of Entra ID; without it the provider's environment variable is read. It is
@@ -262,7 +262,8 @@ def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig)
         raise ConfigError(f"{data['name']} is {article} {data['kind']} model", hint=f"{call}(…)", model=name)
     data["validation"] = config.validation
     if config.underlying_model not in (None, name):
-        data["deployment"] = name
+        # OpenAI's API knows no deployments: there, what is sent is the model's name.
+        data["name" if isinstance(provider, OpenAIConfig) else "deployment"] = name
     if described is not None:
         return _adapter.validate_python(data), None
     open_model = isinstance(provider, CompatibleConfig) and kind == "video"

@@ -8,7 +8,8 @@ import logging
 import uuid
 import weakref
 from collections.abc import Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -204,12 +205,27 @@ def _prepare(
 
 
 def waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
+    """Return what comes of `work`; inside a running event loop it is done in a thread, which Ctrl-C cancels."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work)
+    begun: Future[tuple[asyncio.AbstractEventLoop, asyncio.Task[T]]] = Future()
+
+    async def cancellable() -> T:
+        task = asyncio.create_task(work)
+        begun.set_result((asyncio.get_running_loop(), task))
+        return await task
+
     with ThreadPoolExecutor(1, thread_name_prefix="runner-api") as thread:
-        return thread.submit(contextvars.copy_context().run, asyncio.run, work).result()
+        done = thread.submit(contextvars.copy_context().run, asyncio.run, cancellable())
+        try:
+            return done.result()
+        except KeyboardInterrupt:
+            loop, task = begun.result()
+            with suppress(RuntimeError):  # it has ended just now
+                loop.call_soon_threadsafe(task.cancel)
+            raise
 
 
 def new_request_id() -> str:

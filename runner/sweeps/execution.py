@@ -186,7 +186,7 @@ class Execution:
     """Surround the engine's work with the runs' logs, the page and the results files; nothing is printed.
 
     Within the `with` block the engine executes what is `left`, with the `services` and for the `observer` of this
-    object. `finish` comes after it.
+    object. `finish` comes after that.
     """
 
     def __init__(

@@ -6,11 +6,14 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from runner import (
+    BudgetError,
     ConfigError,
     ImageGenerationConfig,
     ImageGenerationRequest,
+    ModelNotFoundError,
     VideoGenerationConfig,
     VideoGenerationRequest,
+    generate_image,
     generate_video,
 )
 
@@ -172,3 +175,24 @@ async def test_headers_are_sent_and_a_secret_one_is_read_from_its_variable(monke
     values = {name: value.get_secret_value() for name, value in sent.values}
     assert values == {"x-litellm-num-retries": "0", "X-Team": "film", "X-Key": "apim-3f9a77c1d2e84b55"}
     assert "apim-" not in repr((config, provider, sent))
+
+
+@pytest.mark.parametrize("provider", ["azure_openai", "litellm", "openai"])
+def test_a_servers_own_name_is_sent_and_has_rules_and_price_of_what_it_stands_for(make_emulator, provider):
+    emulator = make_emulator(deployments=("another",))
+    address = {"azure_openai": emulator.azure_url}.get(provider, emulator.base_url)
+    place = {"provider": provider, "base_url": address, "api_key": "a-key", "poll_interval": 0.02}
+    video = VideoGenerationConfig(**place, model="my-sora", underlying_model="sora-2")
+    image = ImageGenerationConfig(**place, model="my-images", underlying_model="gpt-image-2")
+    boat = VideoGenerationRequest(prompt="A boat", duration_seconds=8)
+    picture = ImageGenerationRequest(prompt="A boat", quality="low", size="1024x1024")
+    with pytest.raises(BudgetError, match=r"would cost \$0.80"):
+        generate_video(video.model_copy(update={"max_usd": 0.1}), boat)
+    with pytest.raises(BudgetError, match="would cost"):
+        generate_image(image.model_copy(update={"max_usd": 0.0001}), picture)
+    with pytest.raises(ConfigError, match="Allowed values: 4, 8, 12"):
+        generate_video(video, boat.model_copy(update={"duration_seconds": 5}))
+    with pytest.raises(ModelNotFoundError, match="my-sora"):
+        generate_video(video, boat)
+    with pytest.raises(ModelNotFoundError, match="my-images"):
+        generate_image(image, picture)

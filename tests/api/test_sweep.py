@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -123,31 +124,53 @@ def test_the_same_call_goes_on_and_pays_for_nothing_twice(config, emulator, tmp_
 
 
 PROGRAM = """
-import sys
+import asyncio, sys
 from runner import VideoGenerationConfig, VideoGenerationRequest, sweep
 config = VideoGenerationConfig(provider="azure_openai", model="sora-2", api_key=sys.argv[3], base_url=sys.argv[1],
                                poll_interval=0.02, max_poll_attempts=100000)
 requests = [VideoGenerationRequest(prompt=f"Boat {number}", duration_seconds=4) for number in range(3)]
-made = sweep(config, requests, output_dir=sys.argv[2])
-print(*(run.status.value for run in made))
+def work():
+    made = sweep(config, requests, output_dir=sys.argv[2])
+    print(*(run.status.value for run in made))
+
+async def notebook():
+    work()
+
+if sys.argv[4:] == ["notebook"]:
+    asyncio.new_event_loop().run_until_complete(notebook())
+else:
+    work()
 """
 
 
-def killed_once(served, key, directory) -> list[str]:
-    """Kill a program once its three jobs are on disk, and return how it is started again."""
-    program = [sys.executable, "-c", PROGRAM, served.azure_url, str(directory), key]
-    with subprocess.Popen(program) as process:
+def ended_by(number: int, served, key, directory, *more: str) -> tuple[list[str], int]:
+    """End a program by a signal once its three jobs are on disk; how it is started again, and its exit code."""
+    program = [sys.executable, "-c", PROGRAM, served.azure_url, str(directory), key, *more]
+    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while sum('"submitted"' in path.read_text() for path in directory.glob("*/result.json")) < 3:
             assert time.monotonic() < deadline, "waited in vain"
             assert process.poll() is None
             time.sleep(0.02)
-        process.kill()
-    return program
+        process.send_signal(number)
+    return program, process.returncode
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
+@pytest.mark.parametrize("more", [[], ["notebook"]])
+def test_ctrl_c_leaves_a_sweep_in_order_which_then_goes_on(served, clock, key, tmp_path, more):
+    program, code = ended_by(signal.SIGINT, served, key, tmp_path / "out", *more)
+    assert code in (-signal.SIGINT, 1)
+    left = load_sweep(tmp_path / "out")
+    assert ([each.status for each in left], left.running) == (["submitted"] * 3, False)
+    assert (tmp_path / "out" / "results.csv").is_file()
+    clock.time += clock.long
+    done = subprocess.run(program, capture_output=True, text=True, check=True)
+    assert (done.stdout.split(), served.ledger()["jobs"]) == (["verified"] * 3, 3)
 
 
 def test_a_killed_sweep_is_continued_by_the_same_program(served, clock, key, tmp_path):
-    program = killed_once(served, key, tmp_path / "out")
+    program, _ = ended_by(signal.SIGKILL, served, key, tmp_path / "out")
     clock.time += clock.long
     done = subprocess.run(program, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["verified"] * 3
@@ -157,7 +180,7 @@ def test_a_killed_sweep_is_continued_by_the_same_program(served, clock, key, tmp
 def test_a_killed_sweep_is_continued_by_the_command_line_with_the_key_of_the_environment(
     served, clock, key, tmp_path, monkeypatch
 ):
-    killed_once(served, key, tmp_path / "out")
+    ended_by(signal.SIGKILL, served, key, tmp_path / "out")
     clock.time += clock.long
     monkeypatch.setenv("AZURE_OPENAI_API_KEY", key)
     assert run(["resume", str(tmp_path / "out")]) == 0
