@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,7 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path,
     kind: Kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
     choices, notes = choices_of(config, kind, keys)
     asked = request_of(request, kind, directory / "inputs", thumbnail=False)  # a program has no gallery
-    replicas = replicas_of(choices, asked, Budget(max_usd=config.max_usd))
+    replicas = replicas_of(choices, asked, {"budget": Budget(max_usd=config.max_usd)})
     problems = check_choices(replicas[0], lambda choice: problems_of(choice, keys))
     if errors := [problem for problem in problems if problem.severity == "error"]:
         raise ConfigError(
@@ -124,12 +124,17 @@ def request_of(request: GenerationRequest, kind: Kind, inputs: Path, *, thumbnai
     return made  # type: ignore[return-value]  # `target` is one of the two that RequestConfig is made of
 
 
-def replicas_of(choices: Sequence[Fallback], request: RequestConfig, budget: Budget) -> list[RunConfig]:
-    """Return as many runs as videos are asked for: the API makes one a job."""
-    first, fallbacks = choices[0], tuple(choices[1:])
-    run = RunConfig(
-        provider=first.provider, model=first.model, request=request, fallbacks=fallbacks, replica=0, budget=budget
-    )
+def replicas_of(choices: Sequence[Fallback], request: RequestConfig, settings: Mapping[str, object]) -> list[RunConfig]:
+    """Return as many runs as videos are asked for: the API makes one a job.
+
+    `settings` are further keys of their config. Raises `ConfigError` for what is wrong with these.
+    """
+    (first, *fallbacks) = choices
+    found = {"provider": first.provider, "model": first.model, "request": request, "fallbacks": fallbacks, **settings}
+    try:
+        run = RunConfig.model_validate(found)
+    except ValidationError as error:
+        raise ConfigError("; ".join(map(str, from_validation_error(error)))) from error
     count = run.number_of_videos
     if count == 1:
         return [run]

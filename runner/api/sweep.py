@@ -23,7 +23,7 @@ from runner.artifacts.result import RunStatus
 from runner.compose.preflight import occupied, writable
 from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
-from runner.config.run import Budget, Fallback, RunConfig, check_choices
+from runner.config.run import Fallback, RunConfig, check_choices
 from runner.config.shipped import option
 from runner.engine.payment import settled
 from runner.engine.recorder import planned
@@ -59,6 +59,8 @@ async def sweep_async(
     *,
     output_dir: str | Path | None = None,
     budget_usd: float | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
     on_progress: Callback | None = None,
 ) -> Sweep:
     """Send every request to every config of its kind, as one sweep, without blocking the event loop.
@@ -70,13 +72,14 @@ async def sweep_async(
     `output_dir` (default: a new one below outputs/multirun/) gets the ledger, results.csv, results.jsonl, index.html
     and a directory for each run. The same call with the same `output_dir` goes on where it was left, and pays for
     nothing twice; so does `python -m runner resume DIR`. Keys that configs hold are not written. `on_progress` gets
-    the updates of all runs, whose `run` is the run's number.
+    the updates of all runs, whose `run` is the run's number. `name` and `tags` are shown where sweeps are listed.
     """
     directory = _directory(output_dir)
     progress = Progress(on_progress, new_request_id())
     with ExitStack() as stack:
         staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-")))
-        order = await asyncio.to_thread(_planned, configs, requests, directory, staged, budget_usd)
+        settings = {"budget": {"max_usd": budget_usd}, "name": name, "tags": tags}
+        order = await asyncio.to_thread(_planned, configs, requests, directory, staged, settings)
         _log.info("the sweep is kept in %s", directory)
         ledger, execution = await settled(asyncio.to_thread(_begun, order, directory, staged, progress, stack))
         outcome = await _executed(execution, ledger, order, progress)
@@ -91,6 +94,8 @@ def sweep(
     *,
     output_dir: str | Path | None = None,
     budget_usd: float | None = None,
+    name: str | None = None,
+    tags: Sequence[str] = (),
     on_progress: Callback | None = None,
 ) -> Sweep:
     """Send every request to every config of its kind, as one sweep, and wait for it, as `sweep_async` does.
@@ -98,7 +103,17 @@ def sweep(
     Ctrl-C stops submitting, waits for answers that were paid, keeps every job's id, and raises `KeyboardInterrupt`.
     Inside a running event loop (a notebook) the work is done in a thread; the loop waits.
     """
-    return waited(sweep_async(configs, requests, output_dir=output_dir, budget_usd=budget_usd, on_progress=on_progress))
+    return waited(
+        sweep_async(
+            configs,
+            requests,
+            output_dir=output_dir,
+            budget_usd=budget_usd,
+            name=name,
+            tags=tags,
+            on_progress=on_progress,
+        )
+    )
 
 
 def _directory(output_dir: str | Path | None) -> Path:
@@ -249,7 +264,7 @@ def _planned(
     given_requests: Requests,
     directory: Path,
     staged: Path,
-    budget_usd: float | None,
+    settings: Mapping[str, object],
 ) -> Order:
     """Return all runs, checked together; raises `ConfigError` with all that is wrong, and `BudgetError`."""
     import runner.providers.sdk  # noqa: F401 - takes half a second, which must not be the event loop's
@@ -257,7 +272,6 @@ def _planned(
     configs = [given_configs] if isinstance(given_configs, GenerationConfig) else [*given_configs]
     requests = [given_requests] if isinstance(given_requests, GenerationRequest) else [*given_requests]
     _check_types(configs, requests)
-    budget = Budget(max_usd=budget_usd)
     keys, plan, notes = _LastingKeys(configs), _Plan(directory), list[str]()
     asked = _asked(requests, staged, plan)
     offered = _offered(configs, keys, plan, notes)
@@ -265,7 +279,7 @@ def _planned(
     for number, request in asked.items():
         for place, choices in offered.items():
             if _kind(configs[place]) == request.kind:
-                _add_runs(plan, replicas_of(choices, request, budget), (place, number), keys)
+                _add_runs(plan, replicas_of(choices, request, settings), (place, number), keys)
     plan.problems += [*_together(plan), *_places(plan)]
     _refuse(plan, notes, len(configs), len(requests))
     left, before = payable(plan.runs)

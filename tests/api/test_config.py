@@ -159,7 +159,7 @@ def test_a_misspelt_role_or_key_of_an_image_is_refused():
 
 async def test_headers_are_sent_and_a_secret_one_is_read_from_its_variable(monkeypatch):
     from runner.api.config import Keys, provider_config
-    from runner.providers.credentials import headers
+    from runner.providers.credentials import headers_of
 
     monkeypatch.setenv("APIM", "apim-3f9a77c1d2e84b55")
     config = VideoGenerationConfig(
@@ -170,8 +170,8 @@ async def test_headers_are_sent_and_a_secret_one_is_read_from_its_variable(monke
         headers_env={"X-Key": "APIM"},
     )
     keys = Keys()
-    provider = provider_config(config, keys, "api_key")
-    sent = headers(provider, keys.environment(provider))
+    provider = provider_config(config, keys)
+    sent = headers_of(provider, keys.environment(provider))
     values = {name: value.get_secret_value() for name, value in sent.values}
     assert values == {"x-litellm-num-retries": "0", "X-Team": "film", "X-Key": "apim-3f9a77c1d2e84b55"}
     assert "apim-" not in repr((config, provider, sent))

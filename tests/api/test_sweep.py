@@ -295,3 +295,11 @@ def test_no_hydra_is_imported(tmp_path):
     done = subprocess.run([sys.executable, "-c", HYDRALESS], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert done.stdout.strip() == "[]"
     assert done.stderr == ""
+
+
+def test_a_sweep_has_a_name_and_tags(config, tmp_path):
+    made = sweep(config, boat(), output_dir=tmp_path / "out", name="boats", tags=["first", "draft"])
+    assert (made[0].config.name, made[0].config.tags) == ("boats", ("first", "draft"))
+    for wrong in ({"name": ""}, {"tags": ["two\nlines"]}, {"budget_usd": -1}):
+        with pytest.raises(ConfigError):
+            sweep(config, boat(), output_dir=tmp_path / "wrong", **wrong)
