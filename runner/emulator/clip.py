@@ -10,7 +10,7 @@ from typing import Literal
 Variant = Literal["video", "thumbnail", "spritesheet"]
 SUFFIXES: dict[Variant, str] = {"video": ".mp4", "thumbnail": ".webp", "spritesheet": ".jpg"}
 MEDIA_TYPES: dict[Variant, str] = {"video": "video/mp4", "thumbnail": "image/webp", "spritesheet": "image/jpeg"}
-RENDERING = 3
+RENDERING = 4
 """Raise it when the drawing changes, so that no stale file is served."""
 
 

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 from av.container import OutputContainer
@@ -45,57 +46,104 @@ SHEET_FRAMES = 20
 BT601 = 6
 LIMITED_RANGE = 1
 FREE_HEADER = 8
-BRIGHT = (254, 254, 254)
+
+Planes = tuple[Image.Image, Image.Image, Image.Image]
 
 
 class RenderCancelledError(Exception):
     """Tell that the emulator is closing; the clip is rendered again when it is next asked for."""
 
 
+def _planes(image: Image.Image) -> Planes:
+    y, cb, cr = image.convert("YCbCr").split()
+    half = (image.width // 2, image.height // 2)
+    luma = y.point([16 + value * 219 // 255 for value in range(256)])
+    chroma = [plane.resize(half).point([16 + value * 224 // 255 for value in range(256)]) for plane in (cb, cr)]
+    return luma, chroma[0], chroma[1]
+
+
 class Film:
-    """Draw the frames of one clip: a window that moves over a larger picture, under a caption and a clock."""
+    """Draw the frames of one clip, in YUV, because converting each from RGB would double the work."""
 
     def __init__(self, clip: Clip, reference: Path | None) -> None:
         self.size = (clip.width, clip.height)
         self.frames = clip.length
         self.fps = clip.fps
-        self._margin = (clip.width // 4, clip.height // 4)
+        self._margin = (clip.width // 4 // 4 * 4, clip.height // 4 // 4 * 4)
         canvas = (clip.width + 2 * self._margin[0], clip.height + 2 * self._margin[1])
-        self._canvas = drawing.backdrop(canvas, f"{clip.prompt}\n{clip.label}", reference)
+        self._canvas = _planes(drawing.backdrop(canvas, f"{clip.prompt}\n{clip.label}", reference))
         note = f"{clip.label}  {clip.width}x{clip.height}  {clip.length / clip.fps:g} s"
         layer, self._plate = drawing.caption(self.size, clip.prompt, note)
-        mark = layer.crop((0, 0, clip.width, self._plate[1])).getbbox() or (0, 0, 1, 1)
-        self._captions = [(layer.crop(box), box[:2]) for box in (self._plate, mark)]
+        self._layer = _planes(layer.convert("RGB"))
+        alpha = layer.getchannel("A")
+        self._masks = (alpha, alpha.resize((clip.width // 2, clip.height // 2)))
+        self._boxes = [self._even(box) for box in (self._plate, self._badge(alpha))]
 
-    def frame(self, number: int) -> Image.Image:
-        """Return frame `number`."""
+    def _badge(self, alpha: Image.Image) -> drawing.Box:
+        return alpha.crop((0, 0, self.size[0], self._plate[1])).getbbox() or (0, 0, 2, 2)
+
+    def _even(self, box: drawing.Box) -> drawing.Box:
+        left, top, right, bottom = box
+        return (
+            left // 2 * 2,
+            top // 2 * 2,
+            min(self.size[0], right // 2 * 2 + 2),
+            min(self.size[1], bottom // 2 * 2 + 2),
+        )
+
+    def _offset(self, number: int) -> tuple[int, int]:
         turn = 2 * math.pi * number / self.frames
-        left = round(self._margin[0] * (1 + math.sin(turn)))
-        top = round(self._margin[1] * (1 - math.cos(turn)))
-        picture = self._canvas.crop((left, top, left + self.size[0], top + self.size[1]))
-        for caption, corner in self._captions:
-            picture.paste(caption, corner, caption)
-        self._clock(ImageDraw.Draw(picture), number)
-        return picture
+        horizontal, vertical = self._margin
+        return (
+            round(horizontal * (1 + math.sin(turn)) / 2) * 2,
+            round(vertical * (1 - math.cos(turn)) / 2) * 2,
+        )
 
-    def _clock(self, draw: ImageDraw.ImageDraw, number: int) -> None:
+    def frame(self, number: int) -> Planes:
+        """Return frame `number`, as limited-range BT.601 planes with halved chroma."""
+        left, top = self._offset(number)
+        planes = []
+        for index, (canvas, layer) in enumerate(zip(self._canvas, self._layer, strict=True)):
+            part = 2 if index else 1
+            x, y, width, height = left // part, top // part, self.size[0] // part, self.size[1] // part
+            plane = canvas.crop((x, y, x + width, y + height))
+            for box in self._boxes:
+                small = cast("drawing.Box", tuple(side // part for side in box))
+                plane.paste(layer.crop(small), small[:2], self._masks[min(index, 1)].crop(small))
+            planes.append(plane)
+        self._clock(planes[0], number)
+        return planes[0], planes[1], planes[2]
+
+    def _clock(self, luma: Image.Image, number: int) -> None:
+        draw = ImageDraw.Draw(luma)
         left, _, right, bottom = self._plate
         unit = max(8, min(self.size) // 24)
         seconds, frame = divmod(number, self.fps)
         text = f"{seconds // 60:02}:{seconds % 60:02}.{frame * 100 // self.fps:02}"
         face = drawing.font(round(unit * 0.95))
-        start = right - unit - round(draw.textlength("00:00.00", font=face))
-        draw.text((start, bottom - round(unit * 1.65)), text, BRIGHT, face)
+        draw.text(
+            (right - unit - round(draw.textlength("00:00.00", font=face)), bottom - round(unit * 1.65)), text, 235, face
+        )
         done = left + round((right - left) * (number + 1) / self.frames)
-        draw.rectangle((left, bottom - max(2, unit // 8), done, bottom), fill=BRIGHT)
+        draw.rectangle((left, bottom - max(2, unit // 8), done, bottom), fill=235)
+
+    def picture(self, number: int) -> Image.Image:
+        """Return frame `number` in RGB."""
+        luma, *chroma = self.frame(number)
+        full = [luma.point([min(255, max(0, (value - 16) * 255 // 219)) for value in range(256)])]
+        wide = [min(255, max(0, (value - 16) * 255 // 224)) for value in range(256)]
+        full += [plane.point(wide).resize(self.size) for plane in chroma]
+        return Image.merge("YCbCr", full).convert("RGB")
 
 
 def _encoded(film: Film, cancelled: Callable[[], bool]) -> Iterator[av.VideoFrame]:
     for number in range(film.frames):
         if cancelled():
             raise RenderCancelledError
-        drawn = av.VideoFrame.from_image(film.frame(number))  # type: ignore[no-untyped-call]  # PyAV gives it no types
-        frame = drawn.reformat(format="yuv420p")
+        frame = av.VideoFrame(*film.size, "yuv420p")
+        for plane, image in zip(frame.planes, film.frame(number), strict=True):
+            padded = image if plane.line_size == image.width else image.crop((0, 0, plane.line_size, image.height))
+            plane.update(padded.tobytes())
         frame.pts, frame.time_base = number, Fraction(1, film.fps)
         yield frame
 
@@ -141,7 +189,7 @@ def _sheet(film: Film) -> Image.Image:
     height = width * film.size[1] // film.size[0]
     sheet = Image.new("RGB", (width * SHEET_COLUMNS, height * (SHEET_FRAMES // SHEET_COLUMNS)))
     for index in range(SHEET_FRAMES):
-        picture = film.frame(index * film.frames // SHEET_FRAMES).resize((width, height))
+        picture = film.picture(index * film.frames // SHEET_FRAMES).resize((width, height))
         sheet.paste(picture, (index % SHEET_COLUMNS * width, index // SHEET_COLUMNS * height))
     return sheet
 
@@ -156,7 +204,7 @@ def render(clip: Clip, media: Path, variant: Variant, cancelled: Callable[[], bo
             _write_movie(film, clip, part, cancelled)
             _pad(part, clip.min_bytes)
         elif variant == "thumbnail":
-            film.frame(film.frames // 2).save(part, "WEBP", quality=80, method=2)
+            film.picture(film.frames // 2).save(part, "WEBP", quality=80, method=2)
         else:
             _sheet(film).save(part, "JPEG", quality=80)
         part.replace(path)
