@@ -144,4 +144,4 @@ def test_what_is_shown_is_what_is_printed(block, place):
 def test_the_programs_run(block, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     exec(compile(block.text, block.page, "exec"), {})
-    assert [path.name for path in tmp_path.glob("*.mp4")]
+    assert [*tmp_path.rglob("*.mp4")]
