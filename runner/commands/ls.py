@@ -79,12 +79,12 @@ def _print(found: Sequence[Summary]) -> None:
         Head("age", right=True),
         Head("cost", right=True),
         Head("runs"),
-        Head("where; what; command to continue", whole=True),
+        Head("where; command to continue; what", whole=True),
     ]
     rows = []
     for each in found:
         command = f"running: {each.running}" if each.running else each.command or ""
-        where = "\n".join(filter(None, [clean(str(each.directory), 400), _what(each), clean(command, 400)]))
+        where = "\n".join(filter(None, [clean(str(each.directory), 400), clean(command, 400), _what(each)]))
         cost = "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
         # One that was left before its runs were planned has a ledger, and nothing in it.
         states = ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"

@@ -20,7 +20,8 @@ def test_what_a_sweep_printed_is_shown_again(cli):
     done = cli(*SWEEP)
     assert done.code == 0, done.err
     shown = cli("show", "outputs/sweep")
-    assert (shown.code, shown.out, shown.err) == (0, done.out, "")
+    asked = "gpt-image-2.5-flare\nA timelapse of a city skyline from dawn to dusk\n"
+    assert (shown.code, shown.out, shown.err) == (0, asked + done.out, "")
     told = json.loads(cli("show", "outputs/sweep", "--json").out)
     assert [row["artifact"] for row in told["results"]] == ["0/image-0.png", "1/image-0.png"]
 
