@@ -65,8 +65,9 @@ def _parser() -> Parser:
     parser = Parser(
         prog="python -m runner character",
         description=__doc__,
-        epilog="Overrides choose the endpoint, as in provider=azure_openai. OpenAI's published description does not say"
-        " how a video's request names its characters: +request.extra_params.characters=… passes on what you know.",
+        epilog="example: python -m runner character create otto.mp4 --name Otto provider=openai. "
+        "Overrides choose the endpoint. OpenAI's published description does not say how a video's request names its "
+        "characters: +request.extra_params.characters=… passes on what you know.",
         allow_abbrev=False,
     )
     actions = parser.add_subparsers(dest="action", required=True)

@@ -50,7 +50,8 @@ def _parser() -> Parser:
         prog="python -m runner doctor",
         usage="%(prog)s [--json] [GROUP=OPTION | key=value | --config-dir DIR …]",
         description=__doc__,
-        epilog="Exit codes: 0 nothing is in the way of a run, 1 something is, 2 the config itself is refused.",
+        epilog="example: python -m runner doctor provider=azure_openai model.deployment=my-sora. "
+        "Exit codes: 0 nothing is in the way of a run, 1 something is, 2 the config itself is refused.",
         allow_abbrev=False,
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object instead of lines")

@@ -86,6 +86,10 @@ def _sizes(model: ModelConfig) -> str:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m runner models", description=__doc__)
+    parser = Parser(
+        prog="python -m runner models",
+        description=__doc__,
+        epilog="example: python -m runner models, then python -m runner model=NAME dry_run=true",
+    )
     parser.add_argument("--json", action="store_true", help="everything that is known, for programs")
     return parser

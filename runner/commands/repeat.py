@@ -83,7 +83,11 @@ def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
 
 
 def _parser() -> Parser:
-    parser = Parser(prog="python -m runner repeat", description=__doc__)
+    parser = Parser(
+        prog="python -m runner repeat",
+        description=__doc__,
+        epilog="example: python -m runner repeat outputs/2026-11-23/09-30-00-x7k2 request.duration_seconds=4",
+    )
     parser.add_argument("run_dir", type=Path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
     parser.add_argument(
         "overrides", nargs="*", default=[], help="single values to change, as in request.duration_seconds=4"

@@ -70,6 +70,7 @@ def _parser() -> Parser:
         allow_abbrev=False,
         description="Write one page to look at runs side by side, in any browser and without a network. Sweeps keep "
         "their own index.html while they run; this makes it again, or one for several sweeps and runs together.",
+        epilog="example: python -m runner report outputs/multirun/DATE/TIME-x7k2 --single-file",
     )
     parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="sweeps, runs, or what they lie in")
     parser.add_argument(

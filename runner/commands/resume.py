@@ -42,6 +42,7 @@ def _parser() -> Parser:
         description="Go on where a sweep or run stopped, from what is saved in its directory: known jobs are polled "
         "and downloaded, the earliest to expire first; what was never sent is submitted; a job whose answer was lost "
         "is taken over if it can only be this run's. python -m runner ls shows what there is to resume.",
+        epilog="example: python -m runner resume outputs/multirun/DATE/TIME-x7k2 budget.max_usd=30",
     )
     parser.add_argument("dir", type=Path, help="a sweep's or run's directory, as in outputs/multirun/DATE/TIME-x7k2")
     parser.add_argument(

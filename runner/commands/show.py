@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 _LONGEST_PROMPT = 1_000
 
-_DOCUMENT = """with --json, one document:
+_DOCUMENT = """example: python -m runner show outputs/multirun/DATE/TIME-x7k2
+
+with --json, one document:
   version        1; grows with any change that would break a reader
   directory      what was looked at
   name           what its user calls it, null if nothing

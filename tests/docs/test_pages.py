@@ -10,7 +10,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from runner.commands.catalog import COMMANDS
+from runner.commands.catalog import COMMANDS, find
 from runner.config.reference import SECTIONS, comments, keys, schema
 from runner.config.shipped import CONF
 from tests.docs.pages import PAGES, PICTURES, ROOT, anchors, links
@@ -141,6 +141,14 @@ def test_pre_commit_runs_what_make_check_runs():
 def test_the_workflow_runs_the_gate():
     workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "gate.yml").read_text(encoding="utf-8"))
     assert workflow["jobs"]["gate"]["steps"][-1]["run"].endswith(".ci/run")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_s_own_help_has_an_example(name, capsys):
+    with pytest.raises(SystemExit) as ended:
+        find([name, "--help"])(["--help"])
+    assert ended.value.code == 0
+    assert re.search(rf"examples?:\s+python -m runner {name}", capsys.readouterr().out)
 
 
 def test_help_names_every_command_and_fits_a_screen():

@@ -253,6 +253,17 @@ def test_what_is_uploaded_is_what_is_asked_for_and_there(made, tmp_path: Path, f
     assert [path.name for path in run_facts(result, tmp_path, "n", files).files] == sent
 
 
+def test_a_sweep_s_name_and_tags_are_told(made, tmp_path: Path):
+    _, result = made(0)
+    named = result.model_copy(
+        update={"config": result.config.model_copy(update={"name": "Launch film", "tags": ("client-x", "draft")})}
+    )
+    told = sweep_facts(tmp_path, [named.config], [named])
+    assert (told.name, told.tags["runner.tags"]) == ("Launch film", "client-x, draft")
+    assert run_facts(named, tmp_path, "n", "none").tags["runner.tags"] == "client-x, draft"
+    assert (sweep_facts(tmp_path, [result.config], [result]).name, "name" in told.params) == (tmp_path.name, False)
+
+
 def test_emulated_money_is_no_cost(made, tmp_path: Path):
     cost = Cost(estimated_usd=0.4, actual_usd=0.5)
     attempts = [Attempt(number=1, started_at=BEGIN, usd=0.5)]
