@@ -79,7 +79,7 @@ def assign_jobs(
     sought = [one for one in lost if one.listed and one.index not in findings.reattached]
     candidates = _candidates(sought, free.values())
     own = _requests((Path(), result) for result in others.own)
-    strangers = _unexplained(free.values(), candidates, [*other_requests, *own])
+    strangers = _unexplained(free.values(), candidates, [*other_requests, *own], lost)
     findings.reasons.update({one.index: _IMAGE for one in lost if not one.listed})
     for runs in _groups(sought, candidates):
         fitting = {job_id: job for one in runs for job_id, job in candidates[one.index].fitting.items()}
@@ -138,11 +138,12 @@ def _candidates(lost: Sequence[Lost], free: Iterable[Job]) -> dict[int, _Candida
 
 
 def _unexplained(
-    free: Iterable[Job], candidates: Mapping[int, _Candidates], known: Sequence[OtherRequest]
+    free: Iterable[Job], candidates: Mapping[int, _Candidates], known: Sequence[OtherRequest], lost: Iterable[Lost]
 ) -> list[Job]:
-    """Return the jobs that no request explains that is known: others use the account, too."""
+    """Return the jobs that nothing known explains: others use the account, too. A run's source is its user's own."""
     possible = {job_id for one in candidates.values() for job_id in (*one.fitting, *one.untold)}
-    rest = [job for job in free if job.id not in possible]
+    sources = {backend_id(str(one.sent.get("video"))) for one in lost}
+    rest = [job for job in free if job.id not in possible and backend_id(job.id) not in sources]
     return [job for job in rest if not any(request.may_have_made(job) for request in known)]
 
 

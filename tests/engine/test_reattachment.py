@@ -302,6 +302,13 @@ def test_another_order_changes_nothing_and_a_stranger_s_job_only_ever_prevents(r
     assert after.items() <= before.items()
 
 
+def test_the_source_of_a_remix_is_no_stranger_s_job():
+    remix = lost(sent={**SENT, "operation": "remix", "video": "video_source"})
+    made, source = job("video_remix", remixed_from_video_id="video_source"), job("video_source", prompt="Another")
+    assert reattached([remix], [made, source]) == {0: "video_remix"}
+    assert reattached([remix], [made, job("video_theirs", prompt="Another")]) == {}
+
+
 STRANGER = job("video_theirs", prompt="Another")
 
 
