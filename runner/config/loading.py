@@ -115,7 +115,9 @@ def load(
     except ValidationError as error:
         found = [_suggest(problem, container) for problem in from_validation_error(error)]
         return None, [*dict.fromkeys([*prompt_problems, *found])]
-    known.update({given: getattr(config, name) for name, given in sections.items()})
+    shared = {name: known.setdefault(given, getattr(config, name)) for name, given in sections.items()}
+    if config.fallbacks:  # a tuple is made anew by each validation, also of what it holds already
+        config = config.model_copy(update={"fallbacks": shared["fallbacks"]})
     if not prompt_problems and not config.request.prompt.strip():
         empty = Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
         if file is not None:
