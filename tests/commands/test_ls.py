@@ -179,7 +179,7 @@ def test_a_name_cannot_steer_the_terminal(shelve, capsys):
     assert "[bold]name" in said
 
 
-def test_name_tags_models_and_prompts_are_told_and_tags_choose(typed, capsys, monkeypatch):
+def test_name_tags_models_and_prompts_are_told_and_tags_choose(typed, read, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "160")
     assert (
         typed("-m", "hydra.sweep.dir=outputs/a", "request.prompt=a,b", "name=Launch film", "tags=[client-x,draft]") == 0
@@ -194,5 +194,6 @@ def test_name_tags_models_and_prompts_are_told_and_tags_choose(typed, capsys, mo
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["directory"], found["name"], found["tags"]) == ("outputs/a", "Launch film", ["client-x", "draft"])
     assert (found["models"], found["prompt"], found["prompts"]) == (["sora-2"], "a", 2)
+    assert read("outputs/a/index.html")["title"] == "Launch film · #client-x #draft · outputs/a"
     assert run(["ls", "--tag", "nobody"]) == 0
     assert capsys.readouterr().out == "outputs holds no runs with these tags\n"
