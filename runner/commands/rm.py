@@ -59,8 +59,7 @@ def _target(directory: Path) -> _Target:
         raise ConfigError(
             f"{directory} is being worked on by {who}; nothing was deleted", hint="wait for it, or end it"
         )
-    results = [result for _, result in sweep_at(directory).runs]
-    _refuse_unfinished(directory, results)
+    results = _finished(directory)
     sizes = [path.lstat().st_size for path in directory.rglob("*") if not path.is_dir()]
     return _Target(directory, len(results), len(sizes), sum(sizes))
 
@@ -74,8 +73,9 @@ def _refuse_part(directory: Path) -> None:
         raise ConfigError(f"{directory} is a run of the sweep {sweep}; nothing was deleted", hint=command("rm", sweep))
 
 
-def _refuse_unfinished(directory: Path, results: Sequence[Result]) -> None:
-    """Raise `ConfigError` where a job may still run, or a file that was paid for may still be fetched."""
+def _finished(directory: Path) -> list[Result]:
+    """Return its runs; raises `ConfigError` where a job may still run or a paid file may still be fetched."""
+    results = [result for _, result in sweep_at(directory).runs]
     left = [result for result in results if result.status.unfinished and result.status is not RunStatus.PLANNED]
     if left:
         jobs = ", ".join(sorted({result.job_id for result in left if result.job_id})[:3])
@@ -84,6 +84,7 @@ def _refuse_unfinished(directory: Path, results: Sequence[Result]) -> None:
             f"{len(left):,} of its runs may still be made or fetched{which}; nothing was deleted",
             hint=f"{command('resume', directory)}\nto give them up: {line(('rm', '-r', str(directory)))}",
         )
+    return results
 
 
 def _ask(targets: Sequence[_Target]) -> None:
@@ -101,6 +102,7 @@ def _ask(targets: Sequence[_Target]) -> None:
 def _delete(directory: Path) -> None:
     try:
         with locked(directory):
+            _finished(directory)  # also now: somebody may have resumed it while the question was read
             for entry in directory.iterdir():
                 if entry.is_dir() and not entry.is_symlink():
                     shutil.rmtree(entry)

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
+from runner.artifacts.result import RunStatus
+from runner.ledger.ledger import Ledger
 from runner.ledger.lock import locked
 
 
@@ -140,3 +142,21 @@ def test_where_there_is_no_browser_the_address_is_said(swept, monkeypatch, capsy
 def test_where_there_is_nothing_to_open_that_is_said(here, arguments, capsys):
     assert run(["open", *arguments]) == 2
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_was_resumed_while_the_question_was_read_is_not_deleted(swept, monkeypatch, capsys):
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self, *_: object) -> str:
+            with Ledger(swept) as ledger:
+                known = ledger.run(0).earlier
+                assert known is not None
+                ledger.save(0, known.model_copy(update={"status": RunStatus.SUBMITTED}))
+            return "y\n"
+
+    monkeypatch.setattr(sys, "stdin", Terminal())
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert "may still be made or fetched" in refused(capsys, "outputs/sweep")
+    assert (swept / "0" / "video.mp4").is_file()
