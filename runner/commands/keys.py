@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 from runner.config.problem import did_you_mean
-from runner.config.reference import FIRST, GROUPS, Key, Section, keys
+from runner.config.reference import GROUPS, Key, Section, keys
 from runner.errors import ConfigError
 
 from .catalog import Parser
@@ -42,7 +42,8 @@ def _wanted(what: str | None) -> list[Key]:
 
 
 def _print(key: Key) -> None:
-    print(f"{key.path}={_value(key.default)}  ({key.type})")
+    only = f"; {', '.join(key.kinds)} only" if key.kinds else ""
+    print(f"{key.path}={_value(key.default)}  ({key.type}{only})")
     print(textwrap.fill(key.comment, 100, initial_indent="    ", subsequent_indent="    "))
 
 
@@ -70,7 +71,7 @@ your own ([sweeps](sweeps.md#experiments)). `python -m runner --cfg job` prints 
 
 Every file of `conf/` names a JSON Schema at its top, so that editors complete and check it. For files of your own:
 `python -m runner schema model > team/model/schema.json`, and `# yaml-language-server: $schema=schema.json` as the first
-line."""
+line. Defaults and comments are those of the first option that has the key."""
 
 
 def _page() -> Iterator[str]:
@@ -79,30 +80,16 @@ def _page() -> Iterator[str]:
     for section in LISTED:
         title, opening = _HEADS[section]
         listed = keys(section)
-        options = list(dict.fromkeys(chain.from_iterable(key.options for key in listed)))
-        yield from ("", f"## {title}", "", opening)
-        if options:
-            names = ", ".join(f"`{name}`" for name in options)
-            yield f"Options: {names}. Defaults and comments are those of the first option that has the key."
-        yield from ("", "| key | default | type | meaning |", "|---|---|---|---|")
-        for key in listed:
-            yield _row(key, options, section)
+        yield from ("", f"## {title}", "", opening, "", "| key | default | type | meaning |", "|---|---|---|---|")
+        yield from map(_row, listed)
 
 
-def _row(key: Key, options: Sequence[str], section: Section) -> str:
-    only = "" if len(key.options) == len(options) or FIRST.get(section) in key.options else _only(key, options)
+def _row(key: Key) -> str:
     value = _value(key.default)
     shown = f"`{value}`" if len(value) <= 60 else "see its file"
+    only = f" ({', '.join(key.kinds)} only)" if key.kinds else ""
     cells = (f"`{key.path}`", shown, key.type, key.comment + only)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-
-
-def _only(key: Key, options: Sequence[str]) -> str:
-    return (
-        f" (not in {', '.join(name for name in options if name not in key.options)})"
-        if 2 * len(key.options) > len(options)
-        else f" ({', '.join(key.options)})"
-    )
 
 
 def _parser() -> Parser:

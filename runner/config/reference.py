@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -41,24 +41,32 @@ _WORDS = {"integer": "whole number", "number": "number", "string": "text", "bool
 
 @dataclass(frozen=True)
 class Key:
-    """Describe one key: its dotted path, its type in words, and its default and comment in the options that have it."""
+    """Describe one key.
+
+    Attributes:
+        path: dotted.
+        type: in words.
+        default: of the first option that has it.
+        comment: of the same option.
+        kinds: which of its section's kinds have it, where not all do, as in `video`.
+    """
 
     path: str
     type: str
     default: object
     comment: str
-    options: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
 
 
 def keys(section: Section) -> list[Key]:
     """Return the keys of a section in the order of its files; `config` has those that belong to no group."""
+    made = schema(section)
     if section == "config":
-        return list(_keys(_properties(schema("config")), _text("config"), ""))
+        return list(_keys(made, _text("config"), ""))
     found: dict[str, Key] = {}
     for name in _options(section):
-        for key in _keys(_properties(schema(section)), _text(f"{section}/{name}"), f"{section}."):
-            known = found.setdefault(key.path, key)
-            found[key.path] = Key(known.path, known.type, known.default, known.comment, (*known.options, name))
+        for key in _keys(made, _text(f"{section}/{name}"), f"{section}."):
+            found.setdefault(key.path, key)
     return list(found.values())
 
 
@@ -120,34 +128,28 @@ def _options(section: Section) -> list[str]:
     return sorted(names, key=lambda name: name != FIRST.get(section))
 
 
-def _keys(properties: Mapping[str, Schema], text: str, prefix: str) -> Iterator[Key]:
-    said, values = comments(text), yaml.safe_load(text)
+def _keys(made: Schema, text: str, prefix: str) -> Iterator[Key]:
+    said, values, variants = comments(text), yaml.safe_load(text), _variants(made)
     for name, value in values.items():
-        if name in ("defaults", "kind") or name not in properties:
+        having = {kind: properties[name] for kind, properties in variants.items() if name in properties}
+        if name in ("defaults", "kind") or not having:
             continue
-        described = properties[name]
-        inner = described.get("properties") if isinstance(value, dict) else None
+        kinds = () if len(having) == len(variants) else tuple(having)
+        described = next(iter(having.values()))
+        inner = _target(described, made).get("properties") if isinstance(value, dict) else None
         for path, default, each in (
             [(f"{name}.{key}", value[key], inner.get(key, {})) for key in value]
             if inner
             else [(name, value, described)]
         ):
-            yield Key(prefix + path, words(each), default, said.get(path, said.get(name, "")))
+            yield Key(prefix + path, words(each), default, said.get(path, said.get(name, "")), kinds)
 
 
-def _properties(made: Schema) -> dict[str, Schema]:
-    """Return the properties of all variants of a section, references resolved."""
-    variants = made.get("anyOf", [made])
-    found: dict[str, Schema] = {}
-    for each in variants:
-        for name, described in _resolved(each, made).get("properties", {}).items():
-            found.setdefault(name, _resolved(described, made))
-    return found
-
-
-def _resolved(each: Schema, made: Schema) -> Schema:
-    name = each.get("$ref", "").rpartition("/")[2]
-    return {**made["$defs"][name], **{key: each[key] for key in each if key != "$ref"}} if name else each
+def _variants(made: Schema) -> dict[str, dict[str, Schema]]:
+    """Return the properties of each kind of a section; of the kind that has none but its name, nothing."""
+    targets = [_target(each, made) for each in made.get("anyOf", [made])]
+    found = {each["properties"].get("kind", {}).get("const", ""): each["properties"] for each in targets}
+    return {kind: properties for kind, properties in found.items() if kind != "none"}
 
 
 def words(described: Schema) -> str:

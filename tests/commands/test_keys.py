@@ -21,10 +21,20 @@ def told(capsys):
 
 def test_all_keys_are_listed_with_default_type_and_meaning(told):
     found = told("keys")
-    assert "request.duration_seconds=8  (whole number or null)\n    Seconds; null: the API's default" in found
+    assert "request.duration_seconds=8  (whole number or null; video only)\n    Seconds; null: " in found
     assert "provider.timeout=600  (number)" in found
     assert "budget.max_usd=null  (number or null)" in found
     assert "model.validation=strict  (strict, warn, off)" in found
+
+
+@pytest.mark.parametrize(
+    ("what", "kinds"),
+    [("organization", "openai"), ("request.quality", "image"), ("model.durations", "video"), ("state_file", "emulator"),
+     ("mark_field", "compatible"), ("request.seed", ""), ("tracking.files", "")],
+)  # fmt: skip
+def test_a_key_that_not_all_kinds_have_names_those(told, what, kinds):
+    head = told("keys", what).splitlines()[0]
+    assert head.endswith(f"; {kinds} only)") if kinds else "only" not in head
 
 
 @pytest.mark.parametrize(
