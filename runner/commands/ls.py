@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runner.artifacts.result import RunStatus
 from runner.config.price import Estimate
+from runner.config.run import called
 from runner.display.line import clean
 from runner.display.output import print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
@@ -94,10 +95,9 @@ def _print(found: Sequence[Summary]) -> None:
 
 def _what(each: Summary) -> str:
     """Return name and tags, models, and the prompt or how many there are, in one line."""
-    called = [each.name or "", " ".join(f"#{tag}" for tag in each.tags)]
     models = ", ".join(each.models[:_MODELS]) + ", …" * (len(each.models) > _MODELS)
     prompt = f"{each.prompts:,} prompts" if each.prompts > 1 else each.prompt or ""
-    return clean(" · ".join(filter(None, [*called, models, prompt])), _LONGEST_WHAT)
+    return clean(" · ".join(filter(None, [called(each.name, each.tags), models, prompt])), _LONGEST_WHAT)
 
 
 def _age(seconds: float) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.display.line import clean
+from runner.display.output import answered
 from runner.errors import ConfigError, DiskError
 from runner.ledger.discover import LedgerIndex
 from runner.ledger.lock import at_work, locked
@@ -88,14 +88,13 @@ def _finished(directory: Path) -> list[Result]:
 
 
 def _ask(targets: Sequence[_Target]) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    what = "this" if len(targets) == 1 else f"these {len(targets)} directories"
+    answer = answered(f"Delete {what} for good?")
+    if answer is None:
         raise ConfigError(
             "there is no terminal to ask on; nothing was deleted", hint="--yes deletes without a question"
         )
-    what = "this" if len(targets) == 1 else f"these {len(targets)} directories"
-    sys.stderr.write(f"Delete {what} for good? [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not answer:
         raise ConfigError("nothing was deleted", hint="python -m runner ls")
 
 

@@ -69,14 +69,14 @@ def main(arguments: Sequence[str]) -> int:
 
 def _asked(results: Sequence[Result]) -> str:
     """Return name and tags, models, and the prompt where all runs share it, in a line or two."""
+    from runner.config.run import called
     from runner.display.line import clean
 
     config = results[0].config
     models = ", ".join(dict.fromkeys(result.config.model.name for result in results))
     prompts = {result.config.request.prompt for result in results}
     prompt = f"{len(prompts):,} prompts" if len(prompts) > 1 else clean(config.request.prompt, _LONGEST_PROMPT)
-    called = filter(None, [config.name, " ".join(f"#{tag}" for tag in config.tags), clean(models, 200)])
-    return "\n".join([" · ".join(called), prompt])
+    return "\n".join([" · ".join(filter(None, [called(config.name, config.tags), clean(models, 200)])), prompt])
 
 
 def document(sweep: RunGroup) -> dict[str, object]:

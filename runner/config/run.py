@@ -140,6 +140,11 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
+def called(name: str | None, tags: Iterable[str]) -> str:
+    """Return what its user calls a sweep or run, in one line; empty if nothing."""
+    return " · ".join(filter(None, [name, " ".join(f"#{tag}" for tag in tags)]))
+
+
 Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
 

@@ -136,3 +136,12 @@ def _say(text: str, hint: str | None) -> None:
 def _lines(text: str) -> Iterator[str]:
     """Return the lines of our own text; other line breaks came with what it quotes."""
     return (clean(line, _LONGEST_LINE) for line in text.split("\n") if line)
+
+
+def answered(question: str) -> bool | None:
+    """Ask at the terminal and return whether the answer is yes; None where nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
-from runner.config.run import Budget, RunConfig
+from runner.config.run import Budget, RunConfig, called
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup
 from runner.results.totals import group_of, totals
@@ -253,8 +253,7 @@ def _title(names: Sequence[str]) -> str:
 def _called(sweep: RunGroup) -> str:
     """Return the sweep's own name, if it has one, with its directory."""
     config = sweep.runs[0][1].config if sweep.runs else None
-    parts = [config.name, " ".join(f"#{tag}" for tag in config.tags)] if config else []
-    return " · ".join(filter(None, [*parts, str(sweep.directory)]))
+    return " · ".join(filter(None, [called(config.name, config.tags) if config else "", str(sweep.directory)]))
 
 
 def _numbers(sweep: RunGroup) -> Iterable[int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -14,7 +13,7 @@ from runner.config.problem import Problem
 from runner.config.request import prompts_in
 from runner.config.run import Budget, RunConfig, passes
 from runner.display.line import clean
-from runner.display.output import print_problems
+from runner.display.output import answered, print_problems
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger.budget import Sum, check_budget, counted, rounded_up
@@ -86,11 +85,10 @@ def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
 
     Raises `ConfigError` if it is not, or if nobody can be asked, which says `unasked`, too.
     """
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    answer = answered(f"{what}. {question}")
+    if answer is None:
         raise ConfigError(f"{what}{unasked}, and there is no terminal to ask on; nothing was sent", hint=ways)
-    sys.stderr.write(f"{what}. {question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
+    if not answer:
         raise ConfigError("not started; nothing was sent", hint=ways)
 
 
