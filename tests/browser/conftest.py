@@ -30,7 +30,7 @@ VIDEOS = (
 )
 IMAGES = (
     "provider=openai",
-    "model=gpt-image-2,gpt-image-1-mini",
+    "model=gpt-image-2,gpt-image-2.6-flare",
     "request=image",
     "request.prompt='a red fox','a blue whale'",
     "request.size=1024x1024,1536x1024",
