@@ -73,14 +73,13 @@ class Download:
             self._head += chunk
             if len(self._head.lstrip()) >= _HEAD or len(self._head) > _MOST_BLANKS:
                 break
-        media_type = media_type_of(self._response)
-        if self._head and not _is_message(self._head, media_type):
+        if self._head and not _is_message(self._head, media_type_of(self._response)):
             return None
         async for chunk in self._rest():
             self._head += chunk
             if len(self._head) > MAX_MESSAGE_BYTES:
                 raise ServerError(f"the answer in place of a file was larger than {MAX_MESSAGE_BYTES:,} bytes")
-        headers = {"content-type": media_type}
+        headers = {"content-type": self._response.headers.get("content-type", "")}
         return httpx2.Response(
             self._response.status_code, headers=headers, content=bytes(self._head), request=self._response.request
         )

@@ -94,6 +94,12 @@ async def test_a_page_is_no_video(wire, connect, config_of):
     assert "Sign in" in str(error)
 
 
+async def test_a_page_is_read_in_the_charset_that_it_names(wire, connect, config_of):
+    page = "<html><title>Zugang gesperrt für Gäste</title></html>".encode("latin-1")
+    wire.replies(200, content=page, headers={"content-type": "text/html; charset=iso-8859-1"})
+    assert "Zugang gesperrt für Gäste" in str(await failure(connect(config_of()).content(job())))
+
+
 async def test_json_is_no_video(wire, connect, config_of):
     wire.replies(200, json={"status": "in_progress"})
     assert type(await failure(connect(config_of()).content(job()))) is ServerError
