@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
 
 ROOT = Path(__file__).resolve().parents[1]
 _HARMLESS = re.compile(
@@ -21,7 +20,6 @@ _HARMLESS = re.compile(
 def start(
     module: str,
     *arguments: str,
-    stderr: IO[bytes] | int = subprocess.DEVNULL,
     trusted: bool = True,
     variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
@@ -35,7 +33,7 @@ def start(
         [sys.executable, "-P", "-m", module, *arguments],  # -P keeps a stranger's ./runner out of its path
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=stderr,
+        stderr=subprocess.DEVNULL,
         env={**inherited, "PYTHONIOENCODING": "utf-8", **(variables or {})},  # both ends of its pipes agree
         start_new_session=True,
     )

@@ -135,13 +135,12 @@ class Forked:
 def start_child(
     module: str,
     *arguments: str,
-    stderr: IO[bytes] | int = subprocess.DEVNULL,
     trusted: bool = True,
     variables: Mapping[str, str] | None = None,
 ) -> Forked:
     """Stand in for `runner.child.start`."""
     del trusted
-    return Forked(module, arguments, env={**os.environ, **(variables or {})}, stdin=subprocess.PIPE, stderr=stderr)
+    return Forked(module, arguments, env={**os.environ, **(variables or {})}, stdin=subprocess.PIPE)
 
 
 def _opened(stream: int | IO[Any]) -> int:
