@@ -6,14 +6,12 @@ import asyncio
 import json
 import os
 import random
-import threading
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -24,8 +22,8 @@ from strange_manners import DAY, MANNERS, Json, JSONResponse, Paid, choose
 from witness import Killer, Trap
 
 from runner.emulator.faults import TRANSPORT, drop
-from runner.emulator.server import Server, base_url, listen
 from runner.emulator.settings import EmulatorSettings
+from tests.emulator_thread import ServerThread
 
 LATENCY = (0.02, 0.2)
 """Seconds that a job takes."""
@@ -85,7 +83,7 @@ def _error(status: int, message: str, headers: Mapping[str, str] | None = None) 
     return JSONResponse({"error": error}, status, headers)
 
 
-class StrangeServer(Killer):
+class StrangeServer(Killer, ServerThread):
     """Serves on a free port for as long as it is open; `account` is what it was paid for, in order.
 
     Attributes:
@@ -103,7 +101,7 @@ class StrangeServer(Killer):
         seldom: float = 1,
     ) -> None:
         """`pool` has the odd manners by aspect, of which each run draws with the probability `seldom`."""
-        super().__init__()
+        Killer.__init__(self)
         self.account: list[Paid] = []
         self.process = 0
         self.faults, self._probability = tuple(faults), probability
@@ -118,30 +116,10 @@ class StrangeServer(Killer):
             Route("/v1/images/generations", self._images, methods=["POST"]),
             Route("/files/{id}/{number:int}", self._file),
         ]
-        self._socket = listen(EmulatorSettings(state_file=Path(os.devnull)))
-        self.base_url = base_url(self._socket)
-        self._up = threading.Event()
         self.errors: list[str] = []
         app = Starlette(routes=routes, exception_handlers={Exception: self._failed})
         app.add_middleware(Trap, killer=self)
-        self._server = Server(app, self._up.set)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await self._server.serve([self._socket])
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._up.wait()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.stop()
-        self._thread.join()
+        ServerThread.__init__(self, app, EmulatorSettings(state_file=Path(os.devnull)))
 
     def farewell(self) -> None:
         """Return when everything that a client which is dead has sent was dealt with."""
