@@ -185,7 +185,23 @@ class Scheduler:
         self._stopped = False
 
     async def run(self) -> Outcome:
-        """Execute everything; returns when every run has ended or, after an interrupt, was suspended safely."""
+        """Execute everything; returns when every run has ended or, after an interrupt, was suspended safely.
+
+        A cancellation is an interrupt, too, and a second one a second: it is raised when all of that is done.
+        """
+        work, cancellation = asyncio.create_task(self._run()), None
+        while not work.done():
+            try:
+                await asyncio.wait([work])
+            except asyncio.CancelledError as error:
+                cancellation = error
+                self.interrupt()
+        outcome = work.result()
+        if cancellation is not None:
+            raise cancellation
+        return outcome
+
+    async def _run(self) -> Outcome:
         try:
             for queue in self._queues.values():
                 if not self._signals:
@@ -201,8 +217,11 @@ class Scheduler:
         self._outcome.results = [recorder.result for recorder in self._recorders if recorder is not None]
         return self._outcome
 
-    def interrupt(self, signal_number: int) -> None:
-        """Stop submitting and polling, but await paid answers; on a second call, leave those, too."""
+    def interrupt(self, signal_number: int | None = None) -> None:
+        """Stop submitting and polling, but await paid answers; on a second call, leave those, too.
+
+        `signal_number` is the signal that asks for it, if one does.
+        """
         self._signals += 1
         self._outcome.interrupted = self._outcome.interrupted or signal_number
         self._stop_submitting()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -252,9 +252,9 @@ class Execution:
         left = [run for run in runs if run.index not in self._done and run.index not in self._held]
         self.left = sorted(left, key=_urgency)
 
-    @property
+    @cached_property
     def services(self) -> Services:
-        """Return what the engine uses for what is left."""
+        """Return what the engine uses for what is left: always the same, as it counts what is spent."""
         return {
             "fail_fast": any(run.config.fail_fast for run in self.left),
             "store": self._store,

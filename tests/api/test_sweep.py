@@ -282,6 +282,26 @@ async def test_a_cancelled_sweep_is_left_in_order_and_goes_on(served, clock, vid
     assert (made[0].status, served.ledger()["jobs"]) == ("verified", 1)
 
 
+async def test_a_second_cancellation_leaves_at_once_and_in_order(make_emulator, video_at, tmp_path):
+    import asyncio
+
+    rules = [{"match": {"operation": "create"}, "nth": [1], "fault": "stalled"}]
+    emulator = make_emulator(rules=rules)
+    config, record = video_at(emulator), tmp_path / "out" / "0" / "result.json"
+    before = asyncio.all_tasks()
+    work = asyncio.create_task(sweep_async(config, boat(), output_dir=tmp_path / "out"))
+    while not (record.exists() and '"submitting"' in record.read_text()):  # noqa: ASYNC110: it waits for a file
+        await asyncio.sleep(0.01)
+    work.cancel()
+    await asyncio.sleep(0.2)
+    assert not work.done()
+    work.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert asyncio.all_tasks() == before
+    assert load_sweep(tmp_path / "out")[0].status == "uncertain"
+
+
 HYDRALESS = """
 import sys
 from runner import VideoGenerationConfig, VideoGenerationRequest, sweep
