@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runner.config.capability import check, check_kept
+from runner.compose.preflight import problems_of_choice
+from runner.config.capability import check_kept
 from runner.config.problem import Problem, from_validation_error
 from runner.config.provider import ProviderConfig
 from runner.config.request import RequestConfig
@@ -149,12 +150,6 @@ def _runs(replicas: Sequence[RunConfig], directory: Path, *, followed: bool) -> 
         yield Run(number, run, place, followed=followed)
 
 
-def problems_of(choice: RunConfig, keys: Keys) -> Iterable[Problem]:
+def problems_of(choice: RunConfig, keys: Keys) -> list[Problem]:
     """Return what is wrong with one choice of a run, as far as that is known before something is sent."""
-    from runner.providers.body import check_body
-    from runner.providers.preflight import check_endpoint
-
-    yield from check(choice)
-    yield from check_kept(choice)
-    yield from check_endpoint(choice.provider, keys.environment(choice.provider))
-    yield from check_body(choice)
+    return [*problems_of_choice(choice, keys.environment(choice.provider)), *check_kept(choice)]

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pydantic import SecretStr
 
 from runner.artifacts.atomic import disk_errors, write_bytes
 from runner.artifacts.result import RunStatus
-from runner.compose.preflight import occupied, writable
+from runner.compose.preflight import another_sweep, grouped, occupied, repeated, told, writable
 from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
 from runner.config.run import Fallback, RunConfig, check_choices
@@ -33,10 +34,9 @@ from runner.errors import ConfigError, DiskError, RunnerError
 from runner.ledger.discover import OUTPUTS, LedgerIndex
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import entered, reconcile, recording
-from runner.ledger.reuse import fingerprint
+from runner.ledger.reuse import new_run
 from runner.results.loading import Sweep, load_sweep
 from runner.results.varying import varying
-from runner.shell import command
 from runner.sweeps.consent import payable
 from runner.sweeps.execution import Executed, Execution
 
@@ -232,6 +232,10 @@ def _numbered(name: str) -> Iterator[str]:
     yield from (f"{name}_{number}" for number in count(2))
 
 
+Pair = tuple[int | None, int | None]
+"""The numbers of the config and the request that a problem is about; None: all."""
+
+
 @dataclass(slots=True)
 class _Plan:
     """Hold the runs as they are planned, and what is wrong with any."""
@@ -240,23 +244,17 @@ class _Plan:
     runs: list[Run] = field(default_factory=list)
     pairs: list[tuple[int, int]] = field(default_factory=list)
     """The config and the request of each run, by their numbers."""
-    problems: list[tuple[Problem, tuple[int | None, int | None]]] = field(default_factory=list)
-    """Each with the numbers of the config and the request that it is about; None: all."""
+    problems: list[tuple[Pair, Problem]] = field(default_factory=list)
 
     def add(self, config: RunConfig, pair: tuple[int, int]) -> None:
         """Plan a run."""
         index = len(self.runs)
-        work = ""
-        try:
-            work = fingerprint(config)
-        except ConfigError as error:
-            self.refuse(error, pair)
-        self.runs.append(Run(index, config, self.directory / str(index), fingerprint=work))
+        self.runs.append(new_run(index, config, self.directory / str(index)))
         self.pairs.append(pair)
 
-    def refuse(self, error: RunnerError, pair: tuple[int | None, int | None]) -> None:
+    def refuse(self, error: RunnerError, pair: Pair) -> None:
         """Take note of an error."""
-        self.problems.append((Problem("", error.message, error.hint), pair))
+        self.problems.append((pair, Problem("", error.message, error.hint)))
 
 
 def _planned(
@@ -280,7 +278,9 @@ def _planned(
         for place, choices in offered.items():
             if _kind(configs[place]) == request.kind:
                 _add_runs(plan, replicas_of(choices, request, settings), (place, number), keys)
-    plan.problems += [*_together(plan), *_places(plan)]
+    plan.problems += _duplicates(plan)
+    if (problem := _place(plan)) is not None:
+        plan.problems.append(((None, None), problem))
     _refuse(plan, notes, len(configs), len(requests))
     left, before = payable(plan.runs)
     check_affordable(left, "budget_usd", spent=before)
@@ -344,53 +344,41 @@ def _refuse_unfit(config: GenerationConfig) -> None:
 
 
 def _add_runs(plan: _Plan, replicas: Sequence[RunConfig], pair: tuple[int, int], keys: Keys) -> None:
-    plan.problems += [
-        (problem, pair) for problem in check_choices(replicas[0], lambda choice: [*problems_of(choice, keys)])
-    ]
+    plan.problems += [(pair, problem) for problem in check_choices(replicas[0], partial(problems_of, keys=keys))]
     for replica in replicas:
         plan.add(replica, pair)
 
 
-def _together(plan: _Plan) -> Iterator[tuple[Problem, tuple[int, int]]]:
+def _duplicates(plan: _Plan) -> Iterator[tuple[Pair, Problem]]:
     """Yield the runs that would be paid twice."""
-    seen: dict[str, tuple[int, int]] = {}
-    for run, pair in zip(plan.runs, plan.pairs, strict=True):
-        config, request = seen.setdefault(run.fingerprint or f"run {run.index}", pair)
-        if (config, request) != pair:
-            message = f"would do and pay the same work as configs[{config}] with requests[{request}]"
-            yield Problem("", message, "leave one out; number_of_videos=N asks for N videos, n=N for N images"), pair
+    for index, first in repeated(plan.runs):
+        config, request = plan.pairs[first]
+        message = f"would do and pay the same work as configs[{config}] with requests[{request}]"
+        hint = "leave one out; number_of_videos=N asks for N videos, n=N for N images"
+        yield plan.pairs[index], Problem("", message, hint)
 
 
-def _places(plan: _Plan) -> Iterator[tuple[Problem, tuple[None, None]]]:
-    """Yield why the sweep cannot be written to its directory."""
-    ledgers, found = LedgerIndex(), writable(plan.directory, "output_dir")
-    if found is not None:
-        yield found, (None, None)
-        return
-    own = {run.directory for run in plan.runs}
+def _place(plan: _Plan) -> Problem | None:
+    """Return why the sweep cannot be written to its directory, if so."""
+    ledgers, key = LedgerIndex(), "output_dir"
+    if (found := writable(plan.directory, key)) is not None:
+        return found
     for run in plan.runs:
-        if run.fingerprint and (found := occupied(run.directory, run.fingerprint, ledgers, "output_dir")) is not None:
-            yield found, (None, None)
-            return
-    if others := [directory for directory in ledgers.runs_of(plan.directory) if directory not in own]:
-        message = f"{plan.directory} holds another sweep: {len(others)} of its runs are not in this one"
-        hint = f"{command('resume', plan.directory)}, or choose another output_dir"
-        yield Problem("output_dir", message, hint), (None, None)
+        if run.fingerprint and (found := occupied(run.directory, run.fingerprint, ledgers, key)) is not None:
+            return found
+    return another_sweep(plan.directory, {run.directory for run in plan.runs}, ledgers, key)
 
 
 def _refuse(plan: _Plan, notes: list[str], configs: int, requests: int) -> None:
     """Raise `ConfigError` with all errors of the plan; without any, log the warnings, and what nobody asks for."""
-    found: dict[Problem, list[tuple[int | None, int | None]]] = {}
-    for problem, pair in plan.problems:
-        found.setdefault(problem, []).append(pair)
+    found = grouped(plan.problems)
     errors = {problem: pairs for problem, pairs in found.items() if problem.severity == "error"}
     if not errors and (idle := _idle(plan, configs, requests)):
         errors = {Problem("", f"{idle} would do nothing: a config takes requests of its kind"): [(None, None)]}
     if errors:
         text = ["the sweep is refused; nothing was sent or written."]
         for problem, pairs in errors.items():
-            text.append(f"{_where(pairs, configs, requests)}{problem.text}")
-            text += [f"    {line}" for line in (problem.hint or "").splitlines()]
+            text += told(problem, _where(pairs, configs, requests))
         raise ConfigError("\n".join(text))
     notes[:] = dict.fromkeys([*notes, *map(str, found)])
     for note in notes:
@@ -405,7 +393,7 @@ def _idle(plan: _Plan, configs: int, requests: int) -> str:
     return next(iter(idle), "")
 
 
-def _where(pairs: Sequence[tuple[int | None, int | None]], configs: int, requests: int) -> str:
+def _where(pairs: Sequence[Pair], configs: int, requests: int) -> str:
     """Return which configs and requests have a problem; empty where it is about the whole sweep."""
     sides = []
     columns = zip(*pairs, strict=True)

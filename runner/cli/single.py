@@ -11,7 +11,6 @@ from runner.artifacts.result import RunStatus
 from runner.compose.app import App, Config, HydraRun, asked_before, launched_index, launched_run
 from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
-from runner.compose.plan import new_run
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
@@ -19,7 +18,7 @@ from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger.recording import entered, reconcile, recording
-from runner.ledger.reuse import fingerprint
+from runner.ledger.reuse import fingerprint, new_run
 from runner.shell import shown
 from runner.sweeps.consent import agree, agree_to_new, agree_to_prompts, payable
 from runner.sweeps.external_launcher import unkept

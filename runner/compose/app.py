@@ -279,7 +279,7 @@ def launched_index() -> int:
 
 def launched_run(config: RunConfig) -> Run:
     """Return that run, of which `config` was loaded."""
-    from .plan import new_run
+    from runner.ledger.reuse import new_run
 
     return new_run(launched_index(), config, _output_dir(), typed_lines(HydraConfig.get().overrides.task))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,9 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.artifacts.atomic import disk_errors
 from runner.config.loading import Known
 from runner.config.problem import Problem
-from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
-from runner.ledger.reuse import fingerprint
+from runner.ledger.reuse import new_run
 
 from .composer import Composed, Composer
 from .composition_error import problem_of
@@ -112,14 +110,6 @@ class Planner:
         run = new_run(index, config, found.directory, typed)
         whole = functools.partial(self._composer.config, tuple(overrides), index, run.directory)
         return (run, Composition(whole, composed, found.output_subdir)), problems
-
-
-def new_run(index: int, config: RunConfig, directory: Path, overrides: Sequence[str]) -> Run:
-    """Return a run that is planned, with its fingerprint: every input file is read for it, and only here."""
-    work = ""
-    with suppress(ConfigError):
-        work = fingerprint(config)
-    return Run(index, config, directory, tuple(overrides), fingerprint=work)
 
 
 def _outside(directory: Path, sweep: Path) -> Problem:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -30,13 +31,16 @@ class Finding(NamedTuple):
     problem: Problem
 
 
-def grouped(findings: Iterable[Finding]) -> dict[Problem, list[int]]:
-    """Return each problem once, in the order of appearance, with its runs."""
-    groups: dict[Problem, list[int]] = {}
-    for run, problem in findings:
-        runs = groups.setdefault(problem, [])
-        if run is not None and run not in runs[-1:]:
-            runs.append(run)
+T = TypeVar("T")
+
+
+def grouped(findings: Iterable[tuple[T | None, Problem]]) -> dict[Problem, list[T]]:
+    """Return each problem once, in the order of appearance, with its runs, or with what else it is found in."""
+    groups: dict[Problem, list[T]] = {}
+    for place, problem in findings:
+        places = groups.setdefault(problem, [])
+        if place is not None and place not in places[-1:]:
+            places.append(place)
     return groups
 
 
@@ -45,10 +49,13 @@ def lines(findings: Iterable[Finding], total: int) -> list[str]:
     text = []
     for problem, runs in grouped(findings).items():
         where = f"{_where(runs, total)}: " if runs and total > 1 else ""
-        key = f"{problem.key}: " if problem.key else ""
-        text.append(f"{where}{key}{problem.message}")
-        text += [f"    {line}" for line in (problem.hint or "").splitlines()]
+        text += told(problem, where)
     return text
+
+
+def told(problem: Problem, where: str) -> list[str]:
+    """Return one problem's lines; `where` says in which runs."""
+    return [f"{where}{problem.text}", *(f"    {line}" for line in (problem.hint or "").splitlines())]
 
 
 def _where(runs: Sequence[int], total: int) -> str:
@@ -56,8 +63,6 @@ def _where(runs: Sequence[int], total: int) -> str:
         return f"run {runs[0]}"
     return f"all {total} runs" if len(runs) == total else f"runs {ranges(runs)}"
 
-
-T = TypeVar("T")
 
 _MOST = 20
 
@@ -127,8 +132,13 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """Return what is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
-    problems = check_choices(config, lambda choice: [*check(choice), *_endpoint(choice.provider, env), *_body(choice)])
+    problems = check_choices(config, lambda choice: problems_of_choice(choice, env))
     return [*problems, *missing_packages(config.tracking)]
+
+
+def problems_of_choice(choice: RunConfig, env: Mapping[str, str]) -> list[Problem]:
+    """Return the same for one choice of a run, by the environment that its provider sees."""
+    return [*check(choice), *_endpoint(choice.provider, env), *_body(choice)]
 
 
 def endpoint_problems(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
@@ -247,14 +257,18 @@ def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Fi
     own = {*directories}
     places = {found[0] for directory in directories if (found := ledgers.find(directory)) is not None}
     for place in sorted(places):
-        others = [directory for directory in ledgers.runs_of(place) if directory not in own]
-        if others:
-            message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
-            hint = (
-                f"{command('resume', place)}, or choose another hydra.sweep.dir, "
-                "with reuse=true for what is there already"
-            )
-            yield Finding(None, Problem("hydra.sweep.dir", message, hint))
+        problem = another_sweep(place, own, ledgers, "hydra.sweep.dir")
+        if problem is not None:
+            yield Finding(None, replace(problem, hint=f"{problem.hint}, with reuse=true for what is there already"))
+
+
+def another_sweep(place: Path, own: Collection[Path], ledgers: LedgerIndex, key: str) -> Problem | None:
+    """Return why the runs in the directories `own` must not go into the ledger in `place`, if it has others."""
+    others = [directory for directory in ledgers.runs_of(place) if directory not in own]
+    if not others:
+        return None
+    message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
+    return Problem(key, message, f"{command('resume', place)}, or choose another {key}")
 
 
 def _budgets(runs: Sequence[Run]) -> Iterator[Finding]:
@@ -274,17 +288,21 @@ def _tracking(runs: Sequence[Run]) -> Iterator[Finding]:
 
 
 def _duplicates(runs: Sequence[Run], *, repeats: bool) -> Iterator[Finding]:
-    seen: dict[str, int] = {}
-    for run in runs:
-        first = seen.setdefault(run.fingerprint or f"run {run.index}", run.index)
-        if first == run.index:
-            continue
+    for index, first in repeated(runs):
         if repeats:
             yield Finding(
                 None, Problem("", "the sweeper asks for some runs more than once; each is paid", None, "warning")
             )
         else:
             message = f"would do and pay the same work as run {first}"
-            yield Finding(
-                run.index, Problem("", message, "remove the repeated value, or ask for repetitions by replica=0,1,2")
-            )
+            hint = "remove the repeated value, or ask for repetitions by replica=0,1,2"
+            yield Finding(index, Problem("", message, hint))
+
+
+def repeated(runs: Iterable[Run]) -> Iterator[tuple[int, int]]:
+    """Yield the index of each run that would do and pay the work of an earlier one, with that one's."""
+    seen: dict[str, int] = {}
+    for run in runs:
+        first = seen.setdefault(run.fingerprint or f"run {run.index}", run.index)
+        if first != run.index:
+            yield run.index, first

@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,6 +136,17 @@ def _same(directory: Path, artifact: Artifact) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
     except OSError:
         return False
+
+
+def new_run(index: int, config: RunConfig, directory: Path, overrides: Sequence[str] = ()) -> Run:
+    """Return a run that is planned, with its fingerprint: every input file is read for it, and only here.
+
+    It has none where its request cannot be made, which the checks of its body and endpoint say.
+    """
+    work = ""
+    with suppress(ConfigError):
+        work = fingerprint(config)
+    return Run(index, config, directory, tuple(overrides), fingerprint=work)
 
 
 def fingerprint(config: RunConfig) -> str:

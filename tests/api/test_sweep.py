@@ -77,6 +77,12 @@ def test_a_request_twice_is_refused_unless_several_videos_are_asked_for(config, 
     assert (len(made), emulator.ledger()["jobs"]) == (3, 3)
 
 
+def test_a_request_that_cannot_be_made_is_told_once(config, tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        sweep(config, boat(image_list=[str(tmp_path / "none.png")]), output_dir=tmp_path / "out")
+    assert str(caught.value).count("does not exist") == 1
+
+
 def test_what_nobody_asks_for_is_refused(config, image_config, tmp_path):
     with pytest.raises(ConfigError, match=r"configs\[1\] would do nothing"):
         sweep([config, image_config], boat(), output_dir=tmp_path / "out")
