@@ -296,7 +296,7 @@ async def test_a_second_cancellation_leaves_at_once_and_in_order(make_emulator, 
     config, record = video_at(emulator), tmp_path / "out" / "0" / "result.json"
     before = asyncio.all_tasks()
     work = asyncio.create_task(sweep_async(config, boat(), output_dir=tmp_path / "out"))
-    while not (record.exists() and '"submitting"' in record.read_text()):  # noqa: ASYNC110: it waits for a file
+    while not (record.exists() and '"submitting"' in record.read_text()):  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     work.cancel()
     await asyncio.sleep(0.2)
