@@ -24,8 +24,11 @@ def read_text(path: Path) -> str:
     return decoded(path.read_bytes(), str(path))
 
 
-def decoded(content: bytes, name: str) -> str:
-    """Return the text that the bytes of the file `name` spell; raises `ConfigError` naming the first byte at fault."""
+def decoded(content: bytes, name: str, *, exact: bool = False) -> str:
+    """Return the text that the bytes of the file `name` spell; raises `ConfigError` naming the first byte at fault.
+
+    Its line ends become plain ones, unless it is to be `exact`.
+    """
     for mark, encoding in _OTHERS:
         if content.startswith(mark):
             raise ConfigError(f"{name} is saved as {encoding}, and only UTF-8 is read", hint=_HINT)
@@ -37,7 +40,8 @@ def decoded(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         wrong = f"{_place(content, error.start)} is 0x{content[error.start]:02x}"
         raise ConfigError(f"{name} is no UTF-8 text: {wrong}", hint=_HINT) from error
-    return io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True).lstrip(MARK)
+    plain = text if exact else io.IncrementalNewlineDecoder(None, translate=True).decode(text, final=True)
+    return plain.lstrip(MARK)
 
 
 def _place(content: bytes, offset: int) -> str:
