@@ -120,7 +120,7 @@ def _separated(text: str, separator: str, name: str) -> Parsed:
 
 def _cells(text: str, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line where each row begins, and its cells."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    reader = csv.reader(_csv_lines(text), delimiter=separator, strict=True)
     while True:
         begun = reader.line_num + 1
         try:
@@ -132,9 +132,17 @@ def _cells(text: str, separator: str, name: str) -> Iterator[tuple[int, list[str
         yield begun, cells
 
 
+def _csv_lines(text: str) -> Iterable[str]:
+    """Return the lines as they are; a carriage return alone ends one only where it ends the first."""
+    found = re.search(r"\r?\n|\r", text)
+    return io.StringIO(text, newline="" if found and found[0] == "\r" else "\n")
+
+
 def _misquoted(said: str, line: int, name: str) -> ConfigError:
     if "field larger" in said:
         wrong = f"a cell has more than {csv.field_size_limit():,} characters: a quote may be missing"
+    elif "new-line" in said:
+        wrong = "a carriage return stands in a cell of this row, which has no quotes around it"
     elif "unexpected end" in said:
         wrong = "a quote opens a cell of this row, and nothing closes it"
     else:
@@ -145,7 +153,7 @@ def _misquoted(said: str, line: int, name: str) -> ConfigError:
 def _check_header(text: str, columns: tuple[str, ...], separator: str, place: str) -> None:
     if len(columns) == 1:
         for other, word in _SEPARATORS.items():
-            parts = next(csv.reader(io.StringIO(text.lstrip(), newline=""), delimiter=other), [])
+            parts = next(csv.reader(_csv_lines(text.lstrip()), delimiter=other), [])
             if other != separator and len(parts) > 1 and any(_KEY.fullmatch(part.strip()) for part in parts):
                 wanted = _SEPARATORS[separator]
                 rename = {"\t": ", or give it the ending .tsv", ",": ", or give it the ending .csv"}.get(other, "")
