@@ -22,6 +22,9 @@ PROMPTS = ("prompt", "request.prompt")
 """The columns that hold what to show."""
 
 _FILE_NAME = re.compile(r"[^\r\n\0]{1,250}\.\w{1,8}")
+_NEXT = re.compile(r",(?=[^,=]+=|\s*\Z)")
+"""The commas between conditions; a value may hold commas, too."""
+
 _SHOWN = 5
 """Values that a message names at most."""
 
@@ -34,7 +37,7 @@ class Row:
         number: from 1, among the table's rows before any selection.
         line: where it begins in the file, from 1; None for a list in a config.
         cells: by column, empty ones left out: text as it stands in .txt, .csv and .tsv, else values.
-        source: the table's name.
+        source: the table's name, as messages have it.
     """
 
     number: int
@@ -46,7 +49,7 @@ class Row:
     def id(self) -> str:
         """Return its cell `id`, or its number if it has none."""
         given = self.cells.get("id")
-        return str(self.number) if given is None else as_text(given).strip()
+        return ("" if given is None else as_text(given).strip()) or str(self.number)
 
     @property
     def place(self) -> str:
@@ -79,21 +82,20 @@ def read_table(source: str | Sequence[object], directory: Path | None = None) ->
     here = Path.cwd() if directory is None else directory
     if isinstance(source, str):
         file = read(source, here)
-        name, places, content = source, [here, file.directory], file.content
+        name, shown, places, content = source, file.name, [here, file.directory], file.content
         ending = sniffed(file.text(exact=False)) if file.ending is None else file.ending
-        columns, records = parse(file.text(exact=ending in (".csv", ".tsv")), ending, name)
+        columns, records = parse(file.text(exact=ending in (".csv", ".tsv")), ending, shown)
     else:
-        name, places = "prompts", [here]
-        columns, records = from_objects(((None, element) for element in source), name)
+        name, shown, places = "prompts", "prompts", [here]
+        columns, records = from_objects(((None, element) for element in source), shown)
         content = _canonical(source).encode()
     if not records:
-        what = "holds no row below its first line" if columns and content else "is empty"
-        raise ConfigError(f"{name}, line 1: {what}" if isinstance(source, str) else f"{name} {what}",
-                          hint="add a row for each run")  # fmt: skip
-    rows = tuple(Row(number, line, cells, name) for number, (line, cells) in enumerate(records, start=1))
+        what = "holds no row below its first line" if columns else "is empty"
+        raise ConfigError(f"{shown} {what}", hint="add a row for each run")
+    rows = tuple(Row(number, line, cells, shown) for number, (line, cells) in enumerate(records, start=1))
     _check_ids(rows)
     for row in rows:
-        _refuse_file_name(row, places)
+        _check_prompt(row, places)
     return Table(name, hashlib.sha256(content).hexdigest(), columns, rows)
 
 
@@ -112,7 +114,7 @@ def selected(
     """
     for name, number in (("limit", limit), ("sample", sample)):
         if number is not None and number < 1:
-            raise ConfigError(f"{name}={number} keeps no row of {table.name}", hint=f"{name}=1 or more")
+            raise ConfigError(f"{name}={number} keeps no row of {_source(table)}", hint=f"{name}=1 or more")
     rows = table.rows
     for column, value in _conditions(where or ""):
         rows = _matching(table, rows, column, value)
@@ -137,16 +139,15 @@ def _check_ids(rows: Sequence[Row]) -> None:
             raise ConfigError(f"{row.place}: has the {own} {row.id} of {first.place}", hint="give each row its own id")
 
 
-def _refuse_file_name(row: Row, places: Sequence[Path]) -> None:
-    """Refuse a prompt that is the name of a file, whose text is meant."""
-    for column in PROMPTS:
-        text = row.cells.get(column)
-        if not isinstance(text, str) or not _FILE_NAME.fullmatch(text.strip()):
-            continue
-        path = Path(text.strip())
-        if any(_is_file(place / path) for place in places):
-            raise ConfigError(f"{row.place}: {text.strip()} is the name of a file, not a prompt",
-                              hint="name files in a column prompt_file of a .csv, .jsonl or .yaml")  # fmt: skip
+def _check_prompt(row: Row, places: Sequence[Path]) -> None:
+    """Refuse a prompt that is no text, or the name of a file, whose text is meant."""
+    for text in (row.cells[column] for column in PROMPTS if column in row.cells):
+        if not isinstance(text, str):
+            raise ConfigError(f"{row.place}: {text} is no text, as a prompt has to be", hint="put the prompt in quotes")
+        file = text.strip()
+        if _FILE_NAME.fullmatch(file) and any(_is_file(place / file) for place in places):
+            raise ConfigError(f"{row.place}: {file} is the name of a file, not a prompt",
+                              hint="a column prompt_file names text files, image_list images")  # fmt: skip
 
 
 def _is_file(path: Path) -> bool:
@@ -159,7 +160,7 @@ def _is_file(path: Path) -> bool:
 def _conditions(where: str) -> list[tuple[str, str]]:
     """Return columns with the values they must have."""
     conditions: dict[str, str] = {}
-    for part in filter(str.strip, where.split(",")):
+    for part in filter(str.strip, _NEXT.split(where)):
         column, equals, value = part.partition("=")
         column, value = column.strip(), value.strip()
         if not equals or not column:
@@ -175,16 +176,20 @@ def _matching(table: Table, rows: Sequence[Row], column: str, value: str) -> tup
     if all(_cell(row, column) is None for row in table.rows):
         known = [name.removeprefix("vars.") for name in table.columns]
         near = did_you_mean(column, known)
-        raise ConfigError(f"where: {table.name} has no column {column}",
+        raise ConfigError(f"where: {_source(table)} has no column {column}",
                           hint=f"did you mean {near}?" if near else f"its columns: {', '.join(known)}")  # fmt: skip
     kept = tuple(row for row in rows if _text(row, column) == value)
     if not kept:
         values = [*dict.fromkeys(_text(row, column) or "''" for row in rows)]
         more = f", and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
-        left = f"no row of {table.name}" if len(rows) == len(table.rows) else "none of the rows that are left"
+        left = f"no row of {_source(table)}" if len(rows) == len(table.rows) else "none of the rows that are left"
         raise ConfigError(f"where: {left} has {column}={value}",
                           hint=f"its values: {', '.join(values[:_SHOWN])}{more}")  # fmt: skip
     return kept
+
+
+def _source(table: Table) -> str:
+    return table.rows[0].source if table.rows else table.name
 
 
 def _cell(row: Row, column: str) -> object | None:

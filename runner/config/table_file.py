@@ -19,6 +19,8 @@ from .problem import did_you_mean
 LIMIT = 50_000_000
 """Bytes that a table may have: many times what a sweep can run."""
 
+STDIN = "standard input"
+
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".yaml", ".yml", ".txt")
 _WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
 _DOCUMENTS = (".docx", ".doc", ".odt", ".rtf", ".pdf", ".pages")
@@ -30,7 +32,7 @@ class TableFile:
     """Hold what a table is read from.
 
     Attributes:
-        name: as it was typed, `-` for standard input.
+        name: as it was typed, `standard input` for `-`; for messages.
         content: its bytes.
         ending: of its name, in lower case; None for what is piped in, whose kind its text has to tell.
         directory: where it lies.
@@ -62,11 +64,11 @@ def read(source: str, directory: Path) -> TableFile:
     Raises `ConfigError` if it is missing, too large, or nothing that can be a table.
     """
     if source == "-":
-        if sys.stdin is None or sys.stdin.isatty():
+        if getattr(sys.stdin, "buffer", None) is None or sys.stdin.isatty():
             raise ConfigError(
                 "nothing is piped into standard input", hint="cat shots.csv | python -m runner -m prompts=-"
             )
-        return TableFile(source, _within_limit(source, _piped(source)), None, directory)
+        return TableFile(STDIN, _within_limit(STDIN, _piped(source)), None, directory)
     try:
         path = directory / Path(source).expanduser()
         status = path.stat()
@@ -111,7 +113,9 @@ def _too_large(name: str, size: str) -> ConfigError:
 
 def _refuse_other_programs(name: str, ending: str) -> None:
     if ending in _WORKBOOKS:
-        raise ConfigError(f"{name} is a workbook, which is not read", hint="save the sheet as 'CSV UTF-8', with commas")
+        raise ConfigError(
+            f"{name} is a workbook, which is not read", hint="save the sheet as CSV in UTF-8, with commas"
+        )
     if ending in _DOCUMENTS:
         raise ConfigError(f"{name} is a document, which is not read", hint="save it as plain text, in UTF-8")
 

@@ -21,12 +21,19 @@ Parsed = tuple[tuple[str, ...], list[Record]]
 """The columns in their order, and the rows."""
 
 _KEY = re.compile(r"[A-Za-z_][\w.\[\]-]*")
-_TELLING = re.compile(r"(request\.)?prompt(_file)?|id|vars\.\w+")
+_TELLING = re.compile(r"(request\.)?prompt(_file)?|id|vars\.\w+", re.IGNORECASE)
 """Columns by which the first line of a text is known to name columns."""
 
 _OBJECT = re.compile(r'\{\s*"((request\.)?prompt(_file)?|id)"\s*:')
 _LISTED = re.compile(r"""-\s+["']?[A-Za-z_][\w.]*["']?:(\s|\Z)""")
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons"}
+_MEND = {
+    ",": "give it the ending .csv",
+    "\t": "give it the ending .tsv",
+    ";": "save it from Excel as 'Unicode Text', which has tabs, and give it the ending .tsv",
+}
+"""What to do with a table that another separator parts."""
+
 _RULE = "---"
 """The line between prompts of several lines."""
 
@@ -77,7 +84,7 @@ def _lines(text: str, name: str) -> Iterator[Record]:
     if looks in (".csv", ".tsv", ".yaml") or _OBJECT.match(text.lstrip()):
         raise ConfigError(
             f"{name}, line 1: names columns, which a file of a prompt a line has none of",
-            hint=f"give it the ending {looks}" + ("" if name == "-" else ", as it is a table"),
+            hint=f"give it the ending {looks}",
         )
     lines = [line.strip() for line in text.split("\n")]
     if _RULE not in lines:
@@ -156,13 +163,13 @@ def _check_header(text: str, columns: tuple[str, ...], separator: str, place: st
             parts = next(csv.reader(_csv_lines(text.lstrip()), delimiter=other), [])
             if other != separator and len(parts) > 1 and any(_KEY.fullmatch(part.strip()) for part in parts):
                 wanted = _SEPARATORS[separator]
-                rename = {"\t": ", or give it the ending .tsv", ",": ", or give it the ending .csv"}.get(other, "")
-                kind = "save it as 'CSV UTF-8', with commas" if separator == "," else f"save it with {wanted}"
-                raise ConfigError(
-                    f"{place}: its columns are separated by {word}; {wanted} are read", hint=kind + rename
-                )
+                raise ConfigError(f"{place}: its columns are separated by {word}; {wanted} are read", hint=_MEND[other])
     if not any(map(_KEY.fullmatch, columns)):
-        raise ConfigError(f"{place}: its first line must name the columns", hint="begin the file with prompt,seed")
+        excels = columns[0].startswith("sep=")
+        raise ConfigError(
+            f"{place}: its first line must name the columns",
+            hint="remove the line 'sep=…', which only Excel reads" if excels else "begin the file with prompt,seed",
+        )
     _check_columns(columns, place)
 
 

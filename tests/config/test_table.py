@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -242,8 +243,18 @@ def test_standard_input_is_told_by_its_text_and_read_once(piped, content, wanted
     table = read_table("-")
     assert cells(table) == wanted
     assert table.name == "-"
-    assert table.rows[0].place.startswith("-, line ")
+    assert table.rows[0].place.startswith("standard input, line ")
     assert read_table("-") == table
+
+
+def test_a_pipe_is_read_once_as_standard_input_is(piped):
+    end, begin = os.pipe()
+    os.write(begin, b"prompt\nA fox")
+    os.close(begin)
+    table = read_table(f"/dev/fd/{end}")
+    assert cells(table) == [{"prompt": "A fox"}]
+    assert read_table(f"/dev/fd/{end}") == table
+    os.close(end)
 
 
 def test_a_terminal_is_no_table(monkeypatch):
@@ -269,7 +280,7 @@ def test_what_is_too_large_is_refused_before_it_is_read(tmp_path, piped, monkeyp
     monkeypatch.setattr(table_file, "LIMIT", 1_000_000)
     piped("x" * 1_000_001)
     for _ in range(2):
-        with pytest.raises(ConfigError, match="- has more than 1 MB"):
+        with pytest.raises(ConfigError, match="standard input has more than 1 MB"):
             read_table("-")
 
 
@@ -299,8 +310,9 @@ def test_what_is_no_file_is_refused(put, tmp_path, source, message, hint):
 @pytest.mark.parametrize(("content", "message", "hint"), [
     ("A red fox, at dawn\nAn owl, at dusk", "line 1: its first line must name the columns", "prompt,seed"),
     ("A red fox\nAn owl", "line 1: its first line must name the columns", ""),
-    ("\n\nprompt;seed\nA fox;1", "line 3: its columns are separated by semicolons; commas are read", "CSV UTF-8"),
+    ("\n\nprompt;seed\nA fox;1", "line 3: its columns are separated by semicolons; commas are read", "'Unicode Text'"),
     ("prompt\tseed\nA fox\t1", "line 1: its columns are separated by tabs", ".tsv"),
+    ("sep=;\nprompt;seed\nA fox;1", "line 1: its first line must name the columns", "only Excel"),
     ("prompt,,seed\n", "line 1: column 2 has no name", "remove"),
     ("prompt,seed,prompt \n", "line 1: two columns are named prompt", "rename"),
     ("prompt,seed\na,1\n\nA fox, red,1", "line 4: has 3 cells for 2 columns", "quote a cell that holds a comma"),
@@ -312,7 +324,7 @@ def test_what_is_no_file_is_refused(put, tmp_path, source, message, hint):
     (f'prompt\n"{"x" * 200_000}"', "line 2: a cell has more than 131,072 characters", ""),
     ("", "is empty", ""),
     (" \n\n", "is empty", ""),
-    ("prompt,seed\n,\n", "line 1: holds no row", "add a row"),
+    ("prompt,seed\n,\n", "holds no row below its first line", "add a row"),
     ("id,prompt\na,x\nb,y\n a ,z", "line 4: has the id a of shots.csv, line 2", "its own id"),
     ("id,prompt\n2,x\n,y", "line 3: has the id, or number without one, 2 of shots.csv, line 2", ""),
     (b"prompt\na\nb\xe9", "byte 10 (counted from 0, in line 3) is 0xe9", "save it as UTF-8"),
@@ -332,11 +344,12 @@ def test_a_wrong_csv_is_refused(refusal, content, message, hint):
     ("a.tsv", "prompt\tseed\na", "line 2: has 1 cell for 2 columns", "tabs"),
     ("a.txt", "prompt,seed\nA fox,1", "line 1: names columns", ".csv"),
     ("a.txt", "prompt\tseed\nA fox\t1", "line 1: names columns", ".tsv"),
+    ("a.txt", "Prompt\nA fox", "line 1: names columns", ".csv"),
     ("a.txt", "- prompt: A fox", "line 1: names columns", ".yaml"),
     ("a.md", '{"prompt": "A fox"}', "line 1: names columns", ".jsonl"),
-    ("a.xlsx", "PK", "is a workbook", "CSV UTF-8"),
+    ("a.xlsx", "PK", "is a workbook", "CSV in UTF-8"),
     ("a.rtf", "{\\rtf1", "is a document", "plain text"),
-    ("a.txt", "\n \n", "line 1: is empty", ""),
+    ("a.txt", "\n \n", "is empty", ""),
     ("a.jsonl", '{"prompt": "a"}\n{"prompt": a}', "line 2: is no JSON at column 12: expecting value", "each line"),
     ("a.jsonl", '{\n "prompt": "a"\n}', "line 1: is no JSON at column 2", ".json"),
     ("a.jsonl", '"a"\n7', "line 2: is a number, and a row is a mapping", "{"),
@@ -365,6 +378,8 @@ def test_a_wrong_csv_is_refused(refusal, content, message, hint):
     ("a.yaml", "- a\n- !!python/object:x.Y {}", "line 2: is no YAML", ""),
     ("a.yaml", "- 1: a", "line 1: has the key 1, and keys are texts", "quote"),
     ("a.yaml", "- vars: {1: a}", "line 1: vars has a key that is no text", ""),
+    ("a.yaml", "- a\n- prompt: {style}", "line 2: {'style': None} is no text", "quotes"),
+    ("a.yaml", "- prompt: 7", "line 1: 7 is no text, as a prompt has to be", "quotes"),
     ("a.yaml", "- seed: .nan", "line 1: seed is nan", ""),
     ("a.yaml", "- x: !!binary aGk=", "line 1: x is of the type bytes", ""),
     ("a.yaml", "- a\n- b\x07", "line 2: holds a control character", ""),
@@ -440,6 +455,7 @@ def chosen(**given) -> list[int]:
     ({"where": " lang = en , style=noir"}, [1, 5]),
     ({"where": "vars.style=pop"}, [3]),
     ({"where": "style="}, [4]),
+    ({"where": "style=noir,"}, [1, 2, 5]),
     ({"where": "seed=3"}, [4]),
     ({"where": "loud=true"}, [2]),
     ({"limit": 2}, [1, 2]),
@@ -467,6 +483,18 @@ def test_a_selection_keeps_ids_and_the_table():
     assert [row.id for row in some.rows] == ["fr-3"]
 
 
+def test_a_condition_may_hold_a_comma():
+    table = read_table([{"prompt": "x", "style": "noir, 35 mm", "lang": "en"}, "y"])
+    assert [row.number for row in selected(table, where="style=noir, 35 mm,lang=en").rows] == [1]
+
+
+def test_a_blank_id_is_none():
+    assert [row.id for row in read_table([{"id": " ", "prompt": "x"}, {"id": True, "prompt": "x"}]).rows] == [
+        "1",
+        "true",
+    ]
+
+
 def test_nested_values_are_chosen_by():
     table = read_table([{"prompt": "x", "vars": {"style": "noir"}}, {"prompt": "y"}])
     assert [row.number for row in selected(table, where="style=noir").rows] == [1]
@@ -479,6 +507,7 @@ def test_nested_values_are_chosen_by():
     ({"where": "lang=it"}, "where: no row of prompts has lang=it", "its values: en, de, fr"),
     ({"where": "lang=de,style=pop"}, "where: none of the rows that are left has style=pop", "its values: noir"),
     ({"where": "id=en"}, "where: no row of prompts has id=en", "its values: en-0, de-1, en-2, fr-3, en-4"),
+    ({"where": "lang=en, lang"}, "where: no row of prompts has lang=en, lang", "its values: en, de, fr"),
     ({"where": "lang"}, "where: 'lang' is no COLUMN=VALUE", "lang=en"),
     ({"where": "lang=en,lang=de"}, "where: lang stands twice", ""),
     ({"limit": 0}, "limit=0 keeps no row of prompts", "limit=1"),
