@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from runner.errors import ConfigError
@@ -173,14 +174,15 @@ def _conditions(where: str) -> list[tuple[str, str]]:
 
 def _matching(table: Table, rows: Sequence[Row], column: str, value: str) -> tuple[Row, ...]:
     """Return the rows whose cell in a column is a value, compared as text."""
-    if all(_cell(row, column) is None for row in table.rows):
+    named = {column, f"vars.{column}"} & {*table.columns}
+    if not named and all(_cell(row, column) is None for row in table.rows):
         known = [name.removeprefix("vars.") for name in table.columns]
         near = did_you_mean(column, known)
         raise ConfigError(f"where: {_source(table)} has no column {column}",
                           hint=f"did you mean {near}?" if near else f"its columns: {', '.join(known)}")  # fmt: skip
     kept = tuple(row for row in rows if _text(row, column) == value)
     if not kept:
-        values = [*dict.fromkeys(_text(row, column) or "''" for row in rows)]
+        values = [*dict.fromkeys(shorten(_text(row, column), 40, placeholder="…") or "''" for row in rows)]
         more = f", and {len(values) - _SHOWN} more" if len(values) > _SHOWN else ""
         left = f"no row of {_source(table)}" if len(rows) == len(table.rows) else "none of the rows that are left"
         raise ConfigError(f"where: {left} has {column}={value}",

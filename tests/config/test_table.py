@@ -483,6 +483,20 @@ def test_a_selection_keeps_ids_and_the_table():
     assert [row.id for row in some.rows] == ["fr-3"]
 
 
+def test_an_empty_column_is_known():
+    table = read_table([{"prompt": "x", "style": None}])
+    assert selected(table, where="style=") == table
+    with pytest.raises(ConfigError) as caught:
+        selected(table, where="style=noir")
+    assert caught.value.hint == "its values: ''"
+
+
+def test_long_values_are_shown_by_their_beginning():
+    with pytest.raises(ConfigError) as caught:
+        selected(read_table(["A fox runs. " * 20]), where="prompt=x")
+    assert caught.value.hint == "its values: A fox runs. A fox runs. A fox runs. A…"
+
+
 def test_a_condition_may_hold_a_comma():
     table = read_table([{"prompt": "x", "style": "noir, 35 mm", "lang": "en"}, "y"])
     assert [row.number for row in selected(table, where="style=noir, 35 mm,lang=en").rows] == [1]
