@@ -92,12 +92,14 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
     from runner.cli.slips import refuse_slips
     from runner.compose.app import composing, opened, parse
     from runner.compose.guards import refuse_broken_prompts
+    from runner.compose.typed import as_hydra_reads_them
 
     parsed = parse(arguments)
     if parsed.shell_completion:
         from runner.commands.completion import complete
 
         return complete(parsed)
+    parsed.overrides = as_hydra_reads_them(parsed.overrides)
     command = "python -m runner" + " -m" * parsed.multirun
     refuse_slips(parsed.overrides, command=command)
     refuse_broken_prompts(parsed.overrides, command=command)
@@ -111,10 +113,10 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 
 def _single(app: App, config: Config) -> int:
     from runner.cli.single import run_composed
-    from runner.compose.app import asks_for_several, composing, sweep_overrides
+    from runner.compose.app import composing, is_sweep, sweep_overrides
 
     with composing(app):
-        several = asks_for_several(config)
+        several = is_sweep(config)
         if not several:
             return run_composed(app, config)
     return _sweep(app, *sweep_overrides(config))

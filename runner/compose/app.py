@@ -232,10 +232,15 @@ def _require_checks(config: DictConfig) -> None:
         )
 
 
-def asks_for_several(config: DictConfig) -> bool:
-    """Return whether `number_of_videos` is a whole number above one; others are for the run's own check."""
-    number = OmegaConf.select(config, "request.number_of_videos")
-    return isinstance(number, int) and not isinstance(number, bool) and number > 1
+def is_sweep(config: DictConfig) -> bool:
+    """Return whether a single run asks for several: by a table, a part of a sweep, or a whole number above one.
+
+    Other numbers are for the checks of the run or the sweep.
+    """
+    if config.get("prompts") is not None or config.get("shard") is not None:
+        return True
+    numbers = [OmegaConf.select(config, key) for key in ("request.number_of_videos", "repeat")]
+    return any(isinstance(number, int) and not isinstance(number, bool) and number > 1 for number in numbers)
 
 
 def sweep_overrides(config: DictConfig) -> list[str]:

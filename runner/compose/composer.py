@@ -26,6 +26,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.config.sweep import SWEEP_KEYS
 from runner.errors import ConfigError
 
 from .guards import unheard
@@ -46,6 +47,13 @@ class Value:
     path: tuple[str, ...]
     value: Any  # Any: as Plain
     mark: Literal["", "+", "++"] = ""
+
+    @property
+    def resolved(self) -> Any:  # Any: as Plain
+        """Return the value as it is in a resolved config: an escaped interpolation is the text that it shows."""
+        if not isinstance(self.value, str) or "${" not in self.value:
+            return self.value
+        return OmegaConf.create({"value": self.value}).value
 
     def fits(self, config: Mapping[str, Any]) -> bool:  # Any: as Plain
         """Return whether setting it gives what Hydra's merging gives; if not, Hydra may still take it or refuse it."""
@@ -86,6 +94,9 @@ def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, A
                 hint="change single values, as in model.deployment=NAME, or start a new run with this choice",
             )
         path = override.key_or_group.split(".")
+        if path[0] in ("vars", "run"):
+            hint = "type the prompt as it is to be: \"request.prompt='A red fox'\""
+            raise ConfigError(f"{line}: a saved config's prompt is filled already; nothing was sent", hint=hint)
         _refuse_below_value(changed, path)
         changed = with_value(changed, path, _value(override.key_or_group, override.value()))
     for problem in unheard(overrides, changed.get("request")):
@@ -146,9 +157,10 @@ def composed(config: DictConfig, index: int) -> Composed:
     """Return what a config, which then is the run's of this index, amounts to; raises OmegaConf's errors."""
     with _current(config, index) as (directory, sweep):
         whole = plain(config)
-        hydra = whole.pop("hydra")
+        hydra = whole["hydra"]
+        whole = _without_sweep(whole)
         # A task sees no `hydra` node, only `${hydra:…}`.
-        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        task = OmegaConf.masked_copy(config, [*whole])
         resolved = cast("Plain", OmegaConf.to_container(task, resolve=True))
         job = {"chdir": config.hydra.job.chdir, "env_set": dict(config.hydra.job.env_set)}
         subdir = config.hydra.output_subdir
@@ -183,6 +195,11 @@ def plain(config: DictConfig) -> Plain:
     return cast("Plain", OmegaConf.to_container(config, resolve=False, enum_to_str=True))
 
 
+def _without_sweep(whole: Plain) -> Plain:
+    """Return a run's own part of a config: without Hydra's, and without the sweep's, which may be a long table."""
+    return {key: value for key, value in whole.items() if key != "hydra" and key not in SWEEP_KEYS}
+
+
 class Choice:
     """Hold what Hydra composed of the overrides that choose.
 
@@ -194,8 +211,9 @@ class Choice:
     def __init__(self, config: DictConfig, own: int) -> None:
         """Take a composed config; `own` is how many of its task overrides are the choice's."""
         self._config = config
-        self.task = plain(config)
-        self._hydra: Plain = self.task.pop("hydra")
+        whole = plain(config)
+        self._hydra: Plain = whole["hydra"]
+        self.task = _without_sweep(whole)
         lines = self._hydra["overrides"]["task"]
         self._inherited: list[str] = lines[: len(lines) - own]
         self.resolved = self._resolve()
@@ -213,7 +231,8 @@ class Choice:
         """Return a run of a choice that is resolved; `lines` are its own overrides, the chosen ones among them."""
         task, resolved = self.task, self.resolved or {}
         for value in values:
-            task, resolved = (with_value(tree, value.path, value.value) for tree in (task, resolved))
+            task = with_value(task, value.path, value.value)
+            resolved = with_value(resolved, value.path, value.resolved)
         known, sweep = self._hydra, self._sweep
         subdir = index if known["sweep"]["subdir"] == _INDEX else known["sweep"]["subdir"]
         directory = _absolute(os.path.join(sweep, str(subdir)))  # noqa: PTH118 - as Hydra does
@@ -295,6 +314,15 @@ def _key(line: str) -> str:
 
 def _absolute(path: str) -> Path:
     return Path(os.path.abspath(path))  # noqa: PTH100 - a directory that is not there yet, text for text as Hydra's
+
+
+_LOOKED_UP = re.compile(r"(?<!\\)(?:\\\\)*\$\{")
+"""The beginning of an interpolation that is not escaped."""
+
+
+def _looks_up(value: object, line: str) -> bool:
+    """Return whether a value holds an interpolation, or may do so."""
+    return bool(_LOOKED_UP.search(value)) if isinstance(value, str) else "$" in line
 
 
 _MARKS: Mapping[OverrideType, Literal["", "+", "++"]] = {
@@ -421,7 +449,7 @@ class Composer:
         value = None if override.is_sweep_override() else override.value()
         if self._is_group(key) and not isinstance(value, dict):
             return _Chosen(own=True)
-        unusual = override.package is not None or override.is_sweep_override() or "[" in key or "$" in line
+        unusual = override.package is not None or override.is_sweep_override() or "[" in key or _looks_up(value, line)
         if mark is None or unusual or isinstance(value, dict):
             return _Chosen(own=True, key=key, adds=bool(mark))
         return Value((*key.split("."),), value, mark)

@@ -271,7 +271,8 @@ class Diagnosis:
         return [Finding(0, problem) for problem in problems if problem.severity == "error"], 1
 
     def _of_sweep(self, master: DictConfig) -> tuple[list[Finding], int]:
-        from .plan import Planner, combinations
+        from .plan import Planner
+        from .points import combinations
 
         parsed = self._parsed(typed_lines(master.hydra.overrides.task))
         plan = Planner(self._app.loader, master).plan(combinations(parsed))

@@ -110,7 +110,7 @@ def load_resolved(
     `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own; `known` is what
     was validated for other runs.
     """
-    run, problems = load(without_own_keys(resolved, *written), option, known)
+    run, problems = load(without_own_keys(resolved, *written), option, known, templates=True)
     kept = check_kept(run, typed) if run is not None else ()
     return run, [*problems, *unheard(typed, resolved.get("request")), *kept]
 

@@ -219,7 +219,7 @@ def refuse_broken_prompts(overrides: Sequence[str], *, command: str = "python -m
         whole = " ".join([text, *tail])
         quotes = "these are no quotes to the shell, and " if _curly(whole) else ""
         split = f"{quotes}the shell has split this prompt at its blanks"
-        reason = split if tail else _misread(override, text)
+        reason = split if tail else misread(override, text)
         if reason:
             rest = [*overrides[:place], *overrides[place + 1 + len(tail) :]]
             said = _prompt_hint(key, _unquoted(whole), f"{command} {line(rest)}".strip())
@@ -246,12 +246,17 @@ def quoted(key: str, text: str) -> str:
     """Return one shell word that makes Hydra read `text` literally as the value of `key`, in the shortest quotes."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
-    # OmegaConf takes the backslashes before an interpolation for escapes.
-    escaped = _INTERPOLATION.sub(r"\1\1\\${", text)
+    escaped = literal(text)
     return min((word(f"{key}={QuotedString(escaped, quote).with_quotes()}") for quote in Quote), key=len)
 
 
-def _misread(override: str, text: str) -> str | None:
+def literal(text: str) -> str:
+    """Return what OmegaConf resolves to `text`: it takes the backslashes before an interpolation for escapes."""
+    return _INTERPOLATION.sub(r"\1\1\\${", text)
+
+
+def misread(override: str, text: str) -> str | None:
+    """Return how Hydra would read a prompt other than as it was meant, if so."""
     from hydra.core.override_parser.overrides_parser import OverridesParser
     from hydra.core.override_parser.types import ChoiceSweep, QuotedString
     from hydra.errors import HydraException

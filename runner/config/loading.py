@@ -18,6 +18,8 @@ from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenA
 from .request import ImageRequest, VideoRequest
 from .run import MlflowTracking, NoTracking, RunConfig, WandbTracking
 from .shipped import Group, names, option
+from .sweep import SWEEP_KEYS, WholeConfig
+from .template import fill
 
 Option = Callable[[Group, str], Mapping[str, Any] | None]  # Any: not yet validated
 """An option's keys by its group and name, None if there is none."""
@@ -92,15 +94,21 @@ def load(
     container: Mapping[str, Any],  # Any: not yet validated
     option: Option = option,
     known: Known | None = None,
+    *,
+    templates: bool = False,
 ) -> tuple[RunConfig | None, list[Problem]]:
     """Return the validated run with its prompt file read in, or None and everything that is wrong with it.
 
-    `option` looks up the names among its fallbacks. What is `known` is not validated again, and added to.
+    `option` looks up the names among its fallbacks. What is `known` is not validated again, and added to. With
+    `templates`, prompts are filled by `vars`; those of a saved config are filled already.
     """
     prompt_problems, prompt = _read_prompt(container.get("request"))
     file = container["request"]["prompt_file"] if prompt is not None else None
     if prompt is not None:
         container = {**container, "request": {**container["request"], "prompt": prompt, "prompt_file": None}}
+    if templates:
+        container, unfilled = _filled(container)
+        prompt_problems += unfilled
     container = expanded(container, option)
     unknown = [*unknown_options(container)]
     if unknown:
@@ -128,14 +136,20 @@ def load(
 
 
 def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a config without a user's own top-level keys and groups, which interpolations in `written` use.
+    """Return a config without what is the sweep's, and the user's own top-level keys and groups that `written` uses.
 
-    `written` is what the config was made of, unresolved. A key that nothing uses stays, and is refused by `load`: it
-    may be a misspelt one.
+    `written` is what the config was made of, unresolved; interpolations in it use a key. One that nothing uses stays,
+    and is refused by `load`: it may be a misspelt one.
     """
+    resolved = {key: value for key, value in resolved.items() if key not in SWEEP_KEYS}
     own = {key for key in resolved if key not in RunConfig.model_fields and key != "experiment"}
     own &= {name for texts in written for name in _REFERENCE.findall(str(texts))} if own else set()
     return {key: value for key, value in resolved.items() if key not in own} if own else resolved
+
+
+def variants(section: str) -> list[type[BaseModel]]:
+    """Return the models of a section's kinds."""
+    return list(_VARIANTS.get(section, {}).values())
 
 
 def section_keys(section: str) -> set[str]:
@@ -151,7 +165,7 @@ def kinds_of(section: str, key: str) -> list[str]:
 def known_keys(container: Mapping[str, Any], parent: str) -> list[str]:  # Any: not yet validated
     """Return the keys that may stand below `parent` ('' for the top) in this config."""
     if not parent:
-        return list(RunConfig.model_fields)
+        return list(WholeConfig.model_fields)
     section: object = container
     for part in parent.split("."):
         section = _child(section, part)
@@ -178,7 +192,7 @@ def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any:
 
 def _at_the_right_level(parent: str, name: str) -> str | None:
     """Return what to do with a key that is one elsewhere."""
-    if parent in _VARIANTS and name in RunConfig.model_fields:
+    if parent in _VARIANTS and name in WholeConfig.model_fields:
         file = f"a file of {parent}/ holds the keys of {parent} alone"
         return (
             f"{file}, without '{parent}:' above them" if name == parent else f"{file}; {name} goes into {_EXPERIMENT}"
@@ -193,6 +207,24 @@ def _at_the_right_level(parent: str, name: str) -> str | None:
     if len(sections) == 1:
         return f"did you mean {sections[0]}.{name}?"
     return f"a key of your own must be used by an interpolation: ${{{name}}}"
+
+
+def _filled(container: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Problem]]:  # Any: not yet validated
+    """Return the config with its prompts filled by `vars` and the row's id, where there are such."""
+    names, row, request = container.get("vars"), container.get("run"), container.get("request")
+    names = dict(names) if isinstance(names, Mapping) else {}
+    if isinstance(row, Mapping) and row.get("id") is not None:
+        names["id"] = row["id"]
+    if not names or not isinstance(request, Mapping):
+        return container, []
+    problems, filled = [], dict(request)
+    for key in ("prompt", "negative_prompt"):
+        text = request.get(key)
+        try:
+            filled[key] = fill(text, names) if isinstance(text, str) else text
+        except ConfigError as error:
+            problems.append(Problem(f"request.{key}", error.message, error.hint))
+    return {**container, "request": filled}, problems
 
 
 def _read_prompt(request: object) -> tuple[list[Problem], str | None]:

@@ -13,8 +13,9 @@ from pydantic import TypeAdapter
 from .model import ModelConfig
 from .provider import ProviderConfig
 from .request import RequestConfig
-from .run import RunConfig, Tracking
+from .run import Tracking
 from .shipped import CONF
+from .sweep import WholeConfig
 
 Schema = dict[str, Any]  # Any: JSON
 Section = Literal["config", "provider", "model", "request", "tracking", "experiment", "hydra"]
@@ -102,7 +103,7 @@ def schema(section: Section) -> Schema:
     if section == "hydra":
         made: Schema = {"type": "object", "description": "Hydra's own settings: hydra.cc/docs/configure_hydra/intro"}
     elif section in ("config", "experiment"):
-        made = _whole(TypeAdapter(RunConfig).json_schema())
+        made = _whole(TypeAdapter(WholeConfig).json_schema())
     else:
         made = _lenient(TypeAdapter(_TYPES[section]).json_schema())
         _describe(made, section)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
@@ -145,6 +145,24 @@ def called(name: str | None, tags: Iterable[str]) -> str:
     return " · ".join(filter(None, [name, " ".join(f"#{tag}" for tag in tags)]))
 
 
+class RunName(Frozen):
+    """Say by which row of a table a run was made, and what its directory may be called.
+
+    Attributes:
+        id: what the row is called in its column `id`, else its number.
+        line: where it begins in its file; None for a row of a config.
+        table: the file as it was typed, `-`: standard input, `prompts`: a list in a config.
+        sha256: of the file, hexadecimal.
+        slug: a name that is safe in any file system, unique in its sweep; only where something asks for it.
+    """
+
+    id: str | None = None
+    line: int | None = None
+    table: str | None = None
+    sha256: str | None = None
+    slug: str | None = None
+
+
 Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
 
@@ -165,6 +183,8 @@ class RunConfig(Frozen):
     fallbacks: tuple[Fallback, ...] = ()
     """Tried in this order after errors that another place may not meet; nothing that may be paid is sent twice."""
     replica: int = Field(0, strict=True, ge=0)
+    vars: dict[str, Any] = Field(default_factory=dict)  # Any: constants of the user's own
+    run: RunName = RunName()
     name: SweepName | None = None
     tags: Annotated[tuple[SweepName, ...], BeforeValidator(_listed)] = ()
     dry_run: bool = False

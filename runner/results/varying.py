@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runner.config.run import RunConfig
 
 _SECTIONS = ("provider", "model", "request")
+
+_ID = "run.id"
+_UNTOLD = frozenset({"run.line", "run.sha256", "run.slug", "vars.prompt", "vars.negative_prompt"})
+"""Keys that a table's rows give, whose values other columns tell: the id and the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +32,15 @@ class Varying:
 def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) -> Varying:
     """Return the keys in the order in which the user gave them, then what varies without having been named."""
     choices = [_assigned(lines) for lines in overrides]
-    named = list(dict.fromkeys(key for choice in choices for key in choice))
+    named = list(dict.fromkeys(key for choice in choices for key in choice if key not in _UNTOLD))
+    if _ID in named:  # what the row is called stands first
+        named = [_ID, *(key for key in named if key != _ID)]
     columns = {
         key: [_value(choice, key, config) for choice, config in zip(choices, configs, strict=True)] for key in named
     }
     columns = {key: column for key, column in columns.items() if _differs(column)}
     columns |= {key: column for key, column in _unnamed(configs, {*named}) if key not in columns}
-    return Varying(tuple(columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
+    return Varying(tuple("id" if key == _ID else key for key in columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
 
 
 def _assigned(lines: Sequence[str]) -> dict[str, str]:
@@ -48,6 +54,8 @@ def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
     """Return the value that the run has, or for a group (and for a key that is none) the text of the override."""
     section, _, name = key.partition(".")
     holder = getattr(config, section, None) if section in RunConfig.model_fields else None
+    if name and isinstance(holder, Mapping):
+        return holder.get(name, _text(choice.get(key)))
     if name and hasattr(holder, name):
         value = getattr(holder, name)
         return _text(choice.get(key)) if value is None else value

@@ -14,12 +14,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.artifacts.atomic import disk_errors
 from runner.compose.composition_error import problem_of
-from runner.compose.plan import Planner, points
+from runner.compose.exclusion import Exclusion
+from runner.compose.plan import Planner
+from runner.compose.points import Points, points
 from runner.compose.preflight import Finding, PreflightError, preflight
+from runner.compose.typed import assignment
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.display.closing import print_closing
-from runner.display.output import print_error, print_problems
+from runner.display.output import print_error, print_problems, say
 from runner.engine.run import Run
 from runner.ledger.ledger import NAME as LEDGER
 from runner.report.live_page import keep_page
@@ -51,17 +54,18 @@ class RunnerSweeper:
 
         A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
         """
+        points, exclusion = self._points(arguments), Exclusion()
+        self._enter_shard(points)
         core = getattr(self._launcher, "core", None)
         own = core if isinstance(core, RunnerLauncher) else None
         planner = own.planner if own else Planner(self._loader, self._config)
-        jobs = self._points(arguments)
-        plan = planner.plan(jobs)
+        plan = planner.plan(points.points, drops=lambda place, run: exclusion.drops(run, points.settings[place]))
         if any(run.config.number_of_videos > 1 for run in plan.runs):
-            jobs = replicated(jobs, plan.runs)
-            plan = planner.plan(jobs)
+            plan = planner.plan(replicated(plan.overrides, plan.runs))
+        jobs = plan.overrides
         if not plan.total:
-            problem = Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
-            raise PreflightError([Finding(None, problem)], 0)
+            raise PreflightError([Finding(None, _without_runs(exclusion))], 0)
+        plan.findings += [Finding(None, warning) for warning in (*points.warnings, *exclusion.warnings())]
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
@@ -72,8 +76,10 @@ class RunnerSweeper:
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
         if any(run.config.dry_run for run in plan.runs):
-            print_dry_run(plan.runs, left=payable(plan.runs))
+            print_dry_run(plan.runs, note="\n".join(exclusion.lines()), left=payable(plan.runs))
             return []
+        for line in exclusion.lines():
+            say(line)
         agree_to_new(plan.runs)
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
@@ -88,7 +94,7 @@ class RunnerSweeper:
         returns = own.launch_planned(plan, self._max_batch_size)
         return [returns[start : start + size] for start in starts]
 
-    def _points(self, arguments: Sequence[str]) -> list[list[str]]:
+    def _points(self, arguments: Sequence[str]) -> Points:
         if self._max_batch_size is not None and self._max_batch_size < 1:
             problem = Problem(
                 "hydra.sweeper.max_batch_size", f"{self._max_batch_size} is not allowed: at least 1, or null"
@@ -98,6 +104,21 @@ class RunnerSweeper:
             return points(self._loader, self._config, arguments)
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, self._loader))], 0) from error
+
+    def _enter_shard(self, points: Points) -> None:
+        """Let a part of a sweep have a directory of its own below the sweep's."""
+        part, count = points.settings[0].part if points.settings else (1, 1)
+        if count > 1:
+            directory = f"{self._config.hydra.sweep.dir}/shard-{part}-of-{count}"
+            self._config.hydra.sweep.dir = directory
+            # Each run is composed by what was typed.
+            self._config.hydra.overrides.hydra.append(assignment("hydra.sweep.dir", directory))
+
+
+def _without_runs(exclusion: Exclusion) -> Problem:
+    if not exclusion.dropped:
+        return Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
+    return Problem("", f"the sweep has no runs; {'; '.join(exclusion.lines())}", "take an entry out of exclude")
 
 
 def _begun_elsewhere(sweep: Path, runs: Sequence[Path], *, own: bool) -> Problem | None:

@@ -1,0 +1,331 @@
+"""Find the points of a sweep: the rows of its table, crossed with every combination of what is swept."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_loader import ConfigLoader
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter, ValidationError
+
+from runner.config.columns import ID, key_of, values_of
+from runner.config.problem import Problem, from_validation_error
+from runner.config.sweep import SWEEP_KEYS, SweepConfig
+from runner.config.table import Row, Table, read_table, selected
+from runner.config.template import placeholders
+from runner.errors import ConfigError
+from runner.text_file import read_text
+
+from .guards import PROMPT_KEYS, literal
+from .loader import GROUPS, typed_lines
+from .preflight import Finding, PreflightError
+
+Point = list[str]
+"""The overrides of one run."""
+
+_adapter = TypeAdapter(SweepConfig)
+
+
+@dataclass(slots=True)
+class Points:
+    """Hold the points of a sweep, in order, and what it says of those that it leaves out.
+
+    Attributes:
+        settings: of each point, what its config says of the sweep.
+        warnings: what is odd about the tables.
+        rows: of all tables, as they were read.
+    """
+
+    points: list[Point] = field(default_factory=list)
+    settings: list[SweepConfig] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+
+
+def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Points:
+    """Return the points of a sweep; raises Hydra's errors, and `ConfigError`.
+
+    A key's values are those that are typed, else those in `params`, which may be a text as one types it (`4,8`) or a
+    list. A swept option that is added, as `+experiment=a,b`, brings its own `params` and rows, which the others do not
+    have; so does each of several tables.
+    """
+    parser = OverridesParser.create(config_loader=loader)
+    typed = parser.parse_overrides([*arguments])
+    own = [override for override in typed if _brings_its_own(override)]
+    rest = [override for override in typed if override not in own]
+    found = Points()
+    for choice in itertools.product(*(_choices(override) for override in own)):
+        plain = [*(_line(override) for override in rest if _is_plain(override)), *choice]
+        config = _composed(loader, master, plain) if own else master
+        lines = [*_lines(_params(config)), *(_line(override) for override in rest), *choice]
+        _add(found, config, parser.parse_overrides(lines))
+    part, count = found.settings[0].part if found.settings else (1, 1)
+    found.points, found.settings = found.points[part - 1 :: count], found.settings[part - 1 :: count]
+    if not found.points and count > 1:
+        raise ConfigError(f"shard={part}/{count} has no points; nothing was sent", hint="shard=1/2 is the first half")
+    unresolved = OmegaConf.to_container(master.hydra.sweep, resolve=False)
+    _name(found.points, str(unresolved["subdir"]) if isinstance(unresolved, dict) else "")
+    return found
+
+
+def combinations(overrides: Iterable[Override]) -> list[Point]:
+    """Return every combination of what is swept, as Hydra's basic sweeper makes them; a key's last override counts."""
+    found: dict[str, list[str]] = {}
+    for override in overrides:
+        key = override.get_key_element()
+        if not override.is_sweep_override():
+            found[key] = [f"{key}={override.get_value_element_as_str()}"]
+        elif override.is_discrete_sweep():
+            found[key] = [*_choices(override)]
+        else:
+            kind = override.value_type.name if override.value_type else "this"
+            raise HydraException(f"{override.input_line}: a sweep of the type {kind} is for an optimiser alone")
+    return [list(point) for point in itertools.product(*found.values())]
+
+
+def _add(found: Points, config: DictConfig, overrides: Sequence[Override]) -> None:
+    """Add the points of one config."""
+    settings = settings_of(config)
+    swept = [override for override in overrides if override.key_or_group not in SWEEP_KEYS]
+    rows: list[Point] = [[]]
+    if settings.prompts is not None:
+        table = _table(settings)
+        found.rows += table.rows
+        rows = [*_row_lines(table, config, swept, found.warnings)]
+    copies = _copies(settings, swept)
+    made = [[*point, *row, *copy] for row in rows for point in combinations(swept) for copy in copies]
+    found.points += made
+    found.settings += [settings] * len(made)
+
+
+def settings_of(config: DictConfig) -> SweepConfig:
+    """Return what a config says of its sweep; raises `PreflightError`."""
+    here = [key for key in config if key in SWEEP_KEYS]
+    container = OmegaConf.to_container(OmegaConf.masked_copy(config, here), resolve=True)
+    try:
+        return _adapter.validate_python(container)
+    except ValidationError as error:
+        findings = [Finding(None, problem) for problem in from_validation_error(error)]
+        raise PreflightError(findings, total=0) from error
+
+
+def _copies(settings: SweepConfig, typed: Sequence[Override]) -> list[Point]:
+    """Return what makes a point's repetitions."""
+    if settings.repeat == 1:
+        return [[]]
+    if any(override.key_or_group == "replica" for override in typed):
+        raise ConfigError("repeat and replica both say how often; nothing was sent", hint="leave one of the two out")
+    return [[f"replica={number}"] for number in range(settings.repeat)]
+
+
+def _table(settings: SweepConfig) -> Table:
+    source = settings.prompts
+    table = read_table(source if isinstance(source, str) else list(source or ()))
+    return selected(
+        table,
+        limit=settings.prompts_limit,
+        sample=settings.prompts_sample,
+        seed=settings.prompts_seed,
+        where=settings.prompts_where,
+    )
+
+
+def _row_lines(table: Table, config: DictConfig, typed: Sequence[Override], warnings: list[Problem]) -> Iterator[Point]:
+    """Yield the overrides of each row."""
+    templates = [*_templates(config, typed)]
+    names = frozenset(itertools.chain.from_iterable(map(placeholders, templates)))
+    keys = _keys(table, names)
+    _refuse_given_twice(table, keys, typed, names)
+    # A prompt that is typed as a template takes the place of the rows' own.
+    wrapped = ID in names or any(column in names for column, key in keys.items() if key in PROMPT_KEYS)
+    directory = Path(table.name).expanduser().parent if Path(table.name).suffix else None
+    below = "vars."
+    variables = {str(name) for name in config.get("vars") or {}}
+    variables |= {each.key_or_group.removeprefix(below) for each in typed if each.key_or_group.startswith(below)}
+    for row in table.rows:
+        lines = _identity(table, row)
+        for column, cell in row.cells.items():
+            key = keys[column]
+            if column in names and key not in (ID, f"vars.{column}"):
+                lines.append(_assignment(f"vars.{column}", cell))
+            if key == ID or (wrapped and key in PROMPT_KEYS and column in names):
+                continue
+            for path, value in values_of(key, cell, directory):
+                lines += _prompt(path, value) if path in PROMPT_KEYS else [_assignment(path, value)]
+                if path in PROMPT_KEYS and isinstance(value, str) and (known := variables & {*placeholders(value)}):
+                    message = f"{row.place}: {{{min(known)}}} is sent as it stands: a table's cells are no templates"
+                    hint = "\"request.prompt='{prompt}, at night'\" is one, with the row's prompt in it"
+                    warnings.append(Problem(path, message, hint, "warning"))
+        yield lines
+
+
+def _keys(table: Table, names: frozenset[str]) -> dict[str, str]:
+    """Return the key of each column; raises `ConfigError`."""
+    keys: dict[str, str] = {}
+    for column in table.columns:
+        try:
+            key = key_of(column, names)
+        except ConfigError as error:
+            raise ConfigError(f"{table.name}: {error.message}", hint=error.hint) from error
+        first = next((each for each, known in keys.items() if known == key), None)
+        if first is not None:
+            message = f"{table.name}: the columns {first!r} and {column!r} are both {key}; nothing was sent"
+            raise ConfigError(message, hint="leave one of the two out")
+        keys[column] = key
+    return keys
+
+
+def _refuse_given_twice(
+    table: Table, keys: Mapping[str, str], typed: Sequence[Override], names: frozenset[str]
+) -> None:
+    """Raise `ConfigError` for a key that a column has and the command line, or what an experiment sweeps over, too."""
+    given = {override.key_or_group for override in typed}
+    for column, key in keys.items():
+        if key in given and not (key in PROMPT_KEYS and column in names):
+            about = f"\"{key}='{{{column}}}, at night'\" puts the row's own in" if key in PROMPT_KEYS else None
+            message = f"{key} is a column of {table.name}, and is given beside it; nothing was sent"
+            raise ConfigError(message, hint=about or "leave one of the two out; an empty cell leaves the key alone")
+
+
+def _templates(config: DictConfig, typed: Sequence[Override]) -> Iterator[str]:
+    """Yield the prompts that are not the table's: those of the config and those that are typed."""
+    request = OmegaConf.to_container(config.get("request") or OmegaConf.create({}))
+    values = dict(request) if isinstance(request, dict) else {}
+    for override in typed:
+        section, _, name = override.key_or_group.partition(".")
+        if section == "request" and name:
+            found = override.sweep_iterator() if override.is_discrete_sweep() else [override.value()]
+            values[name] = "\n".join(str(each) for each in found)
+    for key in PROMPT_KEYS:
+        text = values.get(key.partition(".")[2])
+        if isinstance(text, str):
+            yield text
+    if isinstance(file := values.get("prompt_file"), str):
+        for name in file.splitlines():
+            try:
+                yield read_text(Path(name).expanduser())
+            except (OSError, ValueError, ConfigError):
+                continue  # loading says so
+
+
+def _identity(table: Table, row: Row) -> Point:
+    known = {"id": row.id, "line": row.line, "table": table.name, "sha256": table.sha256}
+    return [_assignment(f"run.{key}", value) for key, value in known.items() if value is not None]
+
+
+def _prompt(key: str, value: object) -> Point:
+    """Return the overrides that send a cell as it stands, also where it looks like a template."""
+    if not isinstance(value, str) or not placeholders(value):
+        return [_assignment(key, value)]
+    name = key.partition(".")[2]
+    return [_assignment(key, f"{{{name}}}"), _assignment(f"vars.{name}", value)]
+
+
+def _assignment(key: str, value: object) -> str:
+    """Return an override that sets a key to a value as it stands, whether the key is there or not."""
+    if key in GROUPS:
+        return f"{key}={value}"
+    return f"++{key}={_in_grammar(value, literally=True)}"
+
+
+def _params(config: DictConfig) -> Mapping[str, Any]:  # Any: a text, a number, or a list of such
+    found = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    params = found.get("params") if isinstance(found, dict) else None
+    return {str(key): value for key, value in params.items()} if isinstance(params, dict) else {}
+
+
+def _lines(params: Mapping[str, Any]) -> list[str]:  # Any: as above
+    empty = next((key for key, value in params.items() if value == []), None)
+    if empty is not None:
+        raise ConfigError(f"hydra.sweeper.params: {empty} is an empty list; nothing was sent", hint=f"{empty}: [a, b]")
+    return [f"{key}={_values(value)}" for key, value in params.items()]
+
+
+def _values(value: object) -> str:
+    """Return the choices of a value: a list's elements, or what a text says behind `key=`."""
+    if isinstance(value, list):
+        return ",".join(map(_in_grammar, value))
+    return value if isinstance(value, str) else _in_grammar(value)
+
+
+def _in_grammar(value: object, *, literally: bool = False) -> str:
+    """Return one value as Hydra's grammar writes it; `literally`: what looks like an interpolation is none."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{key}:{_in_grammar(part, literally=literally)}" for key, part in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(_in_grammar(part, literally=literally) for part in value)}]"
+    if not isinstance(value, str):
+        return str(value)
+    return QuotedString(literal(value) if literally else value, Quote.single).with_quotes()
+
+
+def _brings_its_own(override: Override) -> bool:
+    """Return whether each of its values has a config of its own to sweep over: an added option, or a table."""
+    added = override.is_add() and "." not in override.key_or_group
+    return override.is_discrete_sweep() and (added or override.key_or_group == "prompts")
+
+
+def _choices(override: Override) -> Iterator[str]:
+    return (f"{override.get_key_element()}={value}" for value in override.sweep_string_iterator())
+
+
+def _is_plain(override: Override) -> bool:
+    return not override.is_sweep_override()
+
+
+def _line(override: Override) -> str:
+    return str(override.input_line)
+
+
+def _composed(loader: ConfigLoader, master: DictConfig, lines: Sequence[str]) -> DictConfig:
+    named = typed_lines(master.hydra.overrides.hydra)
+    return loader.load_configuration(master.hydra.job.config_name, [*named, *lines], RunMode.MULTIRUN)
+
+
+_SLUG = "run.slug"
+_NO_LETTERS = re.compile(r"[^a-z0-9]+")
+_RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]")
+"""What Windows takes for a device."""
+_LONGEST = 60
+"""Characters of a name, so that paths stay short on every system."""
+
+
+def _name(found: Sequence[Point], subdir: str) -> None:
+    """Add to each point its slug where the sweep's directories are named by it."""
+    if _SLUG not in subdir:
+        return
+    chosen = [dict(line.lstrip("+").partition("=")[::2] for line in point) for point in found]
+    keys = dict.fromkeys(key for choice in chosen for key in choice)
+    named = any("run.id" in choice for choice in chosen)
+    # A row's other cells are known by its name.
+    in_rows = {line[2:].partition("=")[0] for point in found for line in point if line.startswith("++")}
+    told = [key for key in keys if not (named and key in in_rows)]
+    varying = [key for key in told if len({choice.get(key) for choice in chosen}) > 1]
+    taken: set[str] = set()
+    for number, (point, choice) in enumerate(zip(found, chosen, strict=True)):
+        words = [choice.get("run.id"), *(choice.get(key) for key in varying)]
+        base = "-".join(filter(None, (slug(word.strip("'")) for word in words if word)))[:_LONGEST].strip("-")
+        if not base or base.isdecimal() or _RESERVED.fullmatch(base):
+            base = f"run-{base or number}"
+        free = (base if count == 1 else f"{base}-{count}" for count in itertools.count(1))
+        name = next(each for each in free if each not in taken)
+        taken.add(name)
+        point.append(_assignment(_SLUG, name))
+
+
+def slug(text: str) -> str:
+    """Return a text as a name that is safe in any file system: small Latin letters, digits and hyphens."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return _NO_LETTERS.sub("-", plain).strip("-")

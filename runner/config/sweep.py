@@ -1,0 +1,53 @@
+"""Say which points a sweep has beside what is typed behind `-m`: the rows of a table, what is left out, which part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints
+
+from .frozen import Frozen
+from .request import Count
+from .run import RunConfig
+
+Shard = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/[1-9][0-9]{0,5}$")]
+"""Which part of how many, as in 2/8."""
+
+
+class SweepConfig(Frozen):
+    """Describe which points a sweep has; a run's own config has none of this.
+
+    Attributes:
+        prompts: a table's file (`-`: standard input), or its rows.
+        prompts_limit: how many of the chosen rows are taken, the first ones.
+        prompts_sample: how many rows are drawn, by `prompts_seed`.
+        prompts_where: which rows are taken, by their cells, as in `lang=en,style=noir`.
+        exclude: points that are left out: those that agree with every key of one of these.
+        on_unsupported: what is done with points that a model's data does not offer.
+        repeat: how often each point is run.
+        shard: which part of the points this sweep has.
+    """
+
+    prompts: str | tuple[str | Mapping[str, Any], ...] | None = None  # Any: what a table's cell may hold
+    prompts_limit: Count | None = None
+    prompts_sample: Count | None = None
+    prompts_seed: int = Field(0, strict=True)
+    prompts_where: str | None = None
+    exclude: tuple[Mapping[str, Any], ...] = ()  # Any: a value of the config, or a list of such
+    on_unsupported: Literal["refuse", "skip"] = "refuse"
+    repeat: Count = 1
+    shard: Shard | None = None
+
+    @property
+    def part(self) -> tuple[int, int]:
+        """Return which part of how many."""
+        number, _, count = (self.shard or "1/1").partition("/")
+        return int(number), int(count)
+
+
+SWEEP_KEYS = frozenset(SweepConfig.model_fields)
+
+
+class WholeConfig(SweepConfig, RunConfig):
+    """Describe all that a primary config or an experiment may hold."""
