@@ -13,6 +13,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from runner.compose.plan import Planner
+from runner.config.sweep import SWEEP_KEYS
 from runner.ledger.summary import NotFinishedError
 from runner.sweeps.job_return import job_return
 
@@ -162,8 +163,12 @@ def test_a_pickled_job_return_holds_everything(planner: Planner) -> None:
 
 
 def read(place: Path) -> dict[Path, str]:
-    """Every YAML file below `place` as OmegaConf reads it."""
-    return {path: repr(OmegaConf.load(path)) for path in place.rglob("*.yaml")}
+    """Every YAML file below `place` as OmegaConf reads it, without the sweep's own keys: a run has no part in those."""
+    found = {path: OmegaConf.load(path) for path in place.rglob("*.yaml")}
+    for config in found.values():
+        for key in SWEEP_KEYS & set(config) if isinstance(config, DictConfig) else ():
+            del config[key]
+    return {path: repr(config) for path, config in found.items()}
 
 
 def configs_alive() -> int:
