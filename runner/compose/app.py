@@ -223,6 +223,8 @@ def _require_checks(config: DictConfig) -> None:
     typed = any(line.startswith(("hydra/sweeper", "hydra/launcher")) for line in lines)
     # By what they are, not by their names: a user's file may have the name of a shipped one.
     plain = all(str(node.get("_target_")).startswith(_PLAIN) for node in (config.hydra.sweeper, config.hydra.launcher))
+    if config.hydra.mode == RunMode.MULTIRUN and "RunnerSweeper" not in str(config.hydra.sweeper.get("_target_")):
+        _refuse_points(config)
     if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
         raise ConfigError(
             "this sweep would be neither checked nor priced before its first request, as neither hydra/sweeper nor "
@@ -230,6 +232,18 @@ def _require_checks(config: DictConfig) -> None:
             hint="begin a primary config of your own with 'defaults: [config, _self_]', or name '- hydra: default' in "
             "its defaults list, before _self_; or type hydra/sweeper=runner",
         )
+
+
+_UNSET = {"prompts": None, "exclude": [], "on_unsupported": "refuse", "repeat": 1, "shard": None}
+"""What says which points a sweep has, where it says nothing."""
+
+
+def _refuse_points(config: DictConfig) -> None:
+    """Raise `ConfigError` for what another sweeper than ours would leave unread."""
+    for key, unset in _UNSET.items():
+        if config.get(key, unset) != unset:
+            hint = f"leave out {key}, or hydra/sweeper"
+            raise ConfigError(f"{key} is read by hydra/sweeper=runner alone; nothing was sent", hint=hint)
 
 
 def is_sweep(config: DictConfig) -> bool:

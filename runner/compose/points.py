@@ -315,7 +315,9 @@ def _name(found: Sequence[Point], subdir: str) -> None:
     varying = [key for key in told if len({choice.get(key) for choice in chosen}) > 1]
     taken: set[str] = set()
     for number, (point, choice) in enumerate(zip(found, chosen, strict=True)):
-        words = [choice.get("run.id"), *(choice.get(key) for key in varying)]
+        words = [choice.get("run.id"), *(choice.get(key) for key in varying if key != "run.id")]
+        if named and not slug(str(words[0])):
+            words[0] = f"run-{number}"
         base = "-".join(filter(None, (slug(word.strip("'")) for word in words if word)))[:_LONGEST].strip("-")
         if not base or base.isdecimal() or _RESERVED.fullmatch(base):
             base = f"run-{base or number}"
@@ -327,5 +329,5 @@ def _name(found: Sequence[Point], subdir: str) -> None:
 
 def slug(text: str) -> str:
     """Return a text as a name that is safe in any file system: small Latin letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
     return _NO_LETTERS.sub("-", plain).strip("-")

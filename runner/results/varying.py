@@ -40,7 +40,10 @@ def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) ->
     }
     columns = {key: column for key, column in columns.items() if _differs(column)}
     columns |= {key: column for key, column in _unnamed(configs, {*named}) if key not in columns}
-    return Varying(tuple("id" if key == _ID else key for key in columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
+    return Varying(
+        tuple("id" if key == _ID else key for key in columns),
+        tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs),
+    )
 
 
 def _assigned(lines: Sequence[str]) -> dict[str, str]:
