@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 import yaml
+from PIL import Image
 
 from runner.app import run
 from tests.emulator_thread import EmulatorThread
@@ -247,9 +248,9 @@ def test_a_part_of_the_rows_is_chosen(sweep, here: Path) -> None:
     assert all(int(name) % 2 == 0 for _, name in found)
 
 
-def test_images_are_relative_to_the_table(sweep, here: Path, make_png) -> None:
+def test_images_are_relative_to_the_table(sweep, here: Path) -> None:
     (here / "shots").mkdir()
-    make_png(here / "shots" / "first.png", 1280, 720)
+    Image.new("RGB", (1280, 720)).save(here / "shots" / "first.png")
     (here / "shots" / "shots.csv").write_text("prompt,image_list,size\na fox,first.png,1280x720\n")
     assert sweep("prompts=shots/shots.csv") == 0
     assert told(here / "out", "request.image_list") == [([str(here / "shots" / "first.png")],)]
