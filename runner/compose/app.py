@@ -234,7 +234,7 @@ def _require_checks(config: DictConfig) -> None:
         )
 
 
-_UNSET = {"prompts": None, "exclude": [], "on_unsupported": "refuse", "repeat": 1, "shard": None}
+_UNSET: dict[str, object] = {"prompts": None, "exclude": [], "on_unsupported": "refuse", "repeat": 1, "shard": None}
 """What says which points a sweep has, where it says nothing."""
 
 
