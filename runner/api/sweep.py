@@ -26,6 +26,7 @@ from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
 from runner.config.run import Fallback, RunConfig, check_choices
 from runner.config.shipped import option
+from runner.display.label import labelled
 from runner.engine.payment import settled
 from runner.engine.recorder import planned
 from runner.engine.run import Outcome, Run
@@ -36,7 +37,6 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.recording import entered, reconcile, recording
 from runner.ledger.reuse import new_run
 from runner.results.loading import Sweep, load_sweep
-from runner.results.varying import varying
 from runner.sweeps.consent import payable
 from runner.sweeps.execution import Executed, Execution
 
@@ -284,9 +284,7 @@ def _planned(
     _refuse(plan, notes, len(configs), len(requests))
     left, before = payable(plan.runs)
     check_affordable(left, "budget_usd", spent=before)
-    differing = varying([()] * len(plan.runs), [run.config for run in plan.runs])
-    runs = tuple(replace(run, label=differing.label(row)) for row, run in enumerate(plan.runs))
-    return Order(runs, keys, tuple(notes))
+    return Order(tuple(labelled(plan.runs)), keys, tuple(notes))
 
 
 def _check_types(configs: Sequence[object], requests: Sequence[object]) -> None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from runner.engine.run import Event, Run
 
+from .label import RunLabels
 from .line import clean, cut, elapsed, flowing, in_ascii, padded, width
 from .output import tolerate_closed_stderr
 from .reason import Reasons
@@ -41,6 +42,7 @@ class LiveDisplay:
     def __init__(self, runs: Sequence[Run], console: Console | None = None, now: Now = time.monotonic) -> None:
         self._now = now
         self._tally = Tally(runs, now)
+        self._labels = RunLabels(runs)
         self._console = console or Console(stderr=True, highlight=False)
         self._failures, self._notes = Reasons(), Reasons()
         self._frame = _Frame(self._console)
@@ -101,8 +103,8 @@ class LiveDisplay:
         word = padded(clean(event.remote_status or event.status.value, 40), 11)
         age = elapsed(self._now() - active.since).rjust(5)
         bar = f"{_bar(event.progress / 100, 16)} " if columns >= 72 else ""
-        line = f"{number} {bar}{event.progress:3.0f}% {word} {age} {clean(event.run.label, columns)}"
-        text = Text(cut(line, columns))
+        line = f"{number} {bar}{event.progress:3.0f}% {word} {age} "
+        text = Text(cut(line + self._labels.label(event.run, max(0, columns - width(line))), columns))
         text.stylize("cyan", 0, len(number))
         return text
 

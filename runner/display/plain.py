@@ -12,6 +12,7 @@ from runner.artifacts.result import RunStatus
 from runner.config.run import Progress
 from runner.engine.run import Event, Observer, Run
 
+from .label import RunLabels
 from .line import clean
 from .output import say
 from .reason import Reasons
@@ -28,6 +29,9 @@ _EVERY = 10.0
 _IN_FULL = 3
 """Failures of one kind that are told in full."""
 
+_LABEL = 60
+"""Columns of what tells a run from its siblings."""
+
 
 class PlainDisplay:
     """Print each status of each run once; of many runs, only the failures, and at times how far all are."""
@@ -36,6 +40,7 @@ class PlainDisplay:
         self, runs: Sequence[Run], write: Callable[[str], object] | None = None, now: Now = time.monotonic
     ) -> None:
         self._tally = Tally(runs, now)
+        self._labels = RunLabels(runs)
         self._write = write or say
         self._last: dict[int, str] = {}
         self._reasons, self._notes = Reasons(), Reasons()
@@ -79,7 +84,7 @@ class PlainDisplay:
             f"[{event.run.index}]" if many else "",
             word,
             event.job_id or "",
-            clean(event.run.label, 60) if many else "",
+            self._labels.label(event.run, _LABEL) if many else "",
             f"- {clean(note)}" if note else "",
             f"- {clean(failure, 400)}" if failure else "",
         ]

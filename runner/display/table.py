@@ -14,6 +14,7 @@ from runner.results.money import charged
 from runner.results.varying import varying
 
 from .line import clean, padded, width
+from .shortening import Shortening
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,9 +27,6 @@ _LEAST = 9
 """Columns that a parameter keeps, or it is left out: its name is to be read."""
 
 _MOST = 40
-
-_COMMON = 16
-"""Letters that all values of a parameter begin with before they are left out, as of prompts."""
 
 
 class Line(NamedTuple):
@@ -68,6 +66,18 @@ class _Column:
         return lines
 
 
+class _Parameter(_Column):
+    """Hold values as they are until it is known how many columns they have."""
+
+    def __init__(self, name: str, values: Sequence[str]) -> None:
+        self._texts = values
+        self._shortening = Shortening(values)
+        super().__init__(name, [self._shortening.short(text, _MOST) for text in values])
+
+    def shorten(self) -> None:
+        self.cells = [self._shortening.short(text, self.columns) for text in self._texts]
+
+
 def table(results: Sequence[Result], rows: Sequence[int], columns: int) -> Iterator[Line]:
     """Yield the results at positions `rows`, at most `columns` wide; parameters that do not fit are named below."""
     gap = 2 if columns >= _NARROW else 1
@@ -95,40 +105,27 @@ def _facts(results: Sequence[Result], columns: int) -> list[_Column]:
     return found if columns >= _NARROW else [found[0], found[1], found[3]]
 
 
-def _parameters(results: Sequence[Result], rows: Sequence[int]) -> list[_Column]:
+def _parameters(results: Sequence[Result], rows: Sequence[int]) -> list[_Parameter]:
     differing = varying([result.overrides for result in results], [result.config for result in results])
     values = [differing.rows[row] for row in rows]
     return [
-        _Column(clean(key.removeprefix("request."), 60), _told([_text(row[place]) for row in values]))
+        _Parameter(
+            clean(key.removeprefix("request."), 60), ["" if row[place] is None else str(row[place]) for row in values]
+        )
         for place, key in enumerate(differing.keys)
     ]
 
 
-def _text(value: object) -> str:
-    return "" if value is None else clean(str(value), 2000)
-
-
-def _told(cells: Sequence[str]) -> list[str]:
-    """Return the cells from where they begin to differ, if that is far from their beginning."""
-    told = {cell for cell in cells if cell}
-    if len(told) < 2 or max(map(len, told)) <= _MOST:
-        return [*cells]
-    first, last = min(told), max(told)
-    same = next((place for place, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    start = first.rfind(" ", 0, same) + 1
-    if start < _COMMON:
-        return [*cells]
-    return [f"…{cell[start:]}" if cell else "" for cell in cells]
-
-
-def _fitted(parameters: Sequence[_Column], left: int, gap: int) -> list[_Column]:
-    """Return the first parameters that have room in `left` columns, the widest made narrower."""
+def _fitted(parameters: Sequence[_Parameter], left: int, gap: int) -> list[_Parameter]:
+    """Return the first parameters that have room in `left` columns, the widest made narrower, their cells shortened."""
     kept = [*parameters]
     while kept and sum(min(_LEAST, each.columns) + gap for each in kept) > left:
         kept.pop()
     while sum(each.columns + gap for each in kept) > left:
         widest = max(kept, key=lambda each: each.columns)
         widest.columns -= 1
+    for each in kept:
+        each.shorten()
     return kept
 
 

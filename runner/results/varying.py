@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,10 @@ from runner.config.run import RunConfig
 
 _SECTIONS = ("provider", "model", "request")
 
-_ID = "run.id"
+ID = "id"
+"""The key under which it is told what the row of a table is called that a run was made by."""
+
+_ID, _PROMPT = "run.id", "request.prompt"
 _UNTOLD = frozenset({"run.line", "run.sha256", "run.slug", "vars.prompt", "vars.negative_prompt"})
 """Keys that a table's rows give, whose values other columns tell: the id and the prompt."""
 
@@ -22,28 +25,24 @@ class Varying:
     keys: tuple[str, ...]
     rows: tuple[tuple[Any, ...], ...]  # Any: values of a config
 
-    def label(self, row: int) -> str:
-        """Return one run's parameters on one line."""
-        return " ".join(
-            f"{key.removeprefix('request.')}={value}" for key, value in zip(self.keys, self.rows[row], strict=True)
-        )
-
 
 def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) -> Varying:
-    """Return the keys in the order in which the user gave them, then what varies without having been named."""
+    """Return the keys in the order in which the user gave them, then what varies without having been named.
+
+    Of a table's rows, what each is called and its prompt stand first.
+    """
     choices = [_assigned(lines) for lines in overrides]
-    named = list(dict.fromkeys(key for choice in choices for key in choice if key not in _UNTOLD))
-    if _ID in named:  # what the row is called stands first
-        named = [_ID, *(key for key in named if key != _ID)]
+    named = dict.fromkeys(key for choice in choices for key in choice if key not in _UNTOLD)
     columns = {
         key: [_value(choice, key, config) for choice, config in zip(choices, configs, strict=True)] for key in named
     }
     columns = {key: column for key, column in columns.items() if _differs(column)}
-    columns |= {key: column for key, column in _unnamed(configs, {*named}) if key not in columns}
-    return Varying(
-        tuple("id" if key == _ID else key for key in columns),
-        tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs),
-    )
+    columns |= {key: column for key, column in _unnamed(configs, columns) if key not in columns}
+    if _ID in columns:
+        prompts = [config.request.prompt for config in configs]
+        first = {ID: columns.pop(_ID)} | ({_PROMPT: prompts} if _differs(prompts) else {})
+        columns = first | {key: column for key, column in columns.items() if key not in first}
+    return Varying(tuple(columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
 
 
 def _assigned(lines: Sequence[str]) -> dict[str, str]:
@@ -75,15 +74,13 @@ def _text(value: str | None) -> str | None:
     return value[1:-1].replace(f"\\{value[0]}", value[0]) if quoted else value
 
 
-def _unnamed(configs: Sequence[RunConfig], named: set[str]) -> Iterator[tuple[str, list[object]]]:
+def _unnamed(configs: Sequence[RunConfig], told: Collection[str]) -> Iterator[tuple[str, list[object]]]:
     for section in _SECTIONS:
         parts = [getattr(config, section) for config in configs]
         # A chosen group stands for all that it changes; so does an experiment.
-        if not _differs(parts) or any(_is_group(key, section) for key in named):
+        if not _differs(parts) or any(_is_group(key, section) for key in told):
             continue
         for name in sorted({name for part in parts for name in type(part).model_fields} - {"kind"}):
-            if f"{section}.{name}" in named or (name == "prompt" and "request.prompt_file" in named):
-                continue
             column = [getattr(part, name, None) for part in parts]
             if _differs(column):
                 yield f"{section}.{name}", column

@@ -12,8 +12,8 @@ from runner.config.price import MARGIN, Estimate, Price, expected_price
 from runner.config.problem import Problem
 from runner.config.request import prompts_in
 from runner.config.run import Budget, RunConfig, passes
-from runner.display.line import clean
 from runner.display.output import answered, print_problems
+from runner.display.shortening import Shortening
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger.budget import Sum, check_budget, counted, rounded_up
@@ -157,6 +157,8 @@ def _spent(place: Path, budget: Budget) -> float:
 
 
 _MOST_COLUMNS = 60
+_LONGEST = 90
+"""Columns of a value, which stand on several lines."""
 _MOST_ROWS = 60
 """Of more runs, the first and last halves of this are shown."""
 
@@ -183,18 +185,25 @@ def print_dry_run(
     heads = [Head("run", right=True), *(Head(name, most=_MOST_COLUMNS) for name in names), Head("price", right=True)]
     rows = []
     half, count = _MOST_ROWS // 2, len(runs)
-    for row, run in enumerate(runs):
-        if count > _MOST_ROWS and half <= row < count - half:
-            if row == half:
-                rows.append((["…", *("" for _ in heads[1:])], ""))
-            continue
-        cells = ["" if value is None else clean(str(value), 120) for value in differing.rows[row]]
+    shown = [row for row in range(count) if count <= _MOST_ROWS or not half <= row < count - half]
+    columns = [_shortened([differing.rows[row][place] for row in shown]) for place in range(len(differing.keys))]
+    for number, row in enumerate(shown):
+        if number == half and count > _MOST_ROWS:
+            rows.append((["…", *("" for _ in heads[1:])], ""))
+        run = runs[row]
+        cells = [column[number] for column in columns] or [run.config.model.name]
         cost = str(Estimate.of([prices[row]])) if run.index in paid else "none: is there"
-        rows.append(([str(run.index), *(cells or [run.config.model.name]), cost], ""))
+        rows.append(([str(run.index), *cells, cost], ""))
     print_grid(heads, rows, console)
     for line in filter(None, (_summary(configs, prices, left), note)):
         console.print(line, markup=False, soft_wrap=True)
     check_budget(left.runs, spent=left.spent)
+
+
+def _shortened(values: Sequence[object]) -> list[str]:
+    texts = ["" if value is None else str(value) for value in values]
+    shortening = Shortening(texts)
+    return [shortening.short(text, _LONGEST) for text in texts]
 
 
 def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left: PlannedCost) -> str:

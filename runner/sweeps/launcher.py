@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from runner.artifacts.result import Result, RunStatus
 from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
 from runner.config.problem import Problem
+from runner.display.label import labelled
 from runner.display.output import print_problems
 from runner.engine.run import Event
 from runner.errors import RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.recording import NOTHING, entered, reconcile, recording
-from runner.results.varying import varying
 from runner.tracking.tracker import sweep_tracking
 
 from .consent import agree, agree_to_prompts, payable, print_dry_run
@@ -79,8 +78,7 @@ class RunnerLauncher:
         callbacks = self._callbacks
         observers = [JobCallbacks(callbacks, plan, self._task_function)] if callbacks.callbacks else []
         with recording(sweep_dir) as ledger:
-            differing = varying([run.overrides for run in plan.runs], [run.config for run in plan.runs])
-            new = [replace(run, label=differing.label(row)) for row, run in enumerate(plan.runs)]
+            new = labelled(plan.runs)
             # The runs of earlier batches were made by this process.
             before = NOTHING if self._earlier else reconcile(ledger)
             print_problems(before.problems)

@@ -20,7 +20,7 @@ class Story:
     """A sweep of one config, told event by event; its clock moves only when it is told to."""
 
     def __init__(self, config: RunConfig, count: int, **changes: Any) -> None:
-        self.runs = [Run(n, config, Path("out", str(n)), (f"replica={n}",), f"replica={n}", **changes)
+        self.runs = [Run(n, config.model_copy(update={"replica": n}), Path("out", str(n)), (f"replica={n}",), **changes)
                      for n in range(count)]  # fmt: skip
         self.time = 0.0
         self.hears: list[Callable[[Event], object]] = []

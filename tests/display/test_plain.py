@@ -7,7 +7,12 @@ from dataclasses import replace
 
 import pytest
 
+from runner.config.run import RunConfig
 from runner.display.plain import PlainDisplay
+
+def asking(config: RunConfig, prompt: str) -> RunConfig:
+    return config.model_copy(update={"request": config.request.model_copy(update={"prompt": prompt})})
+
 
 HOSTILE = "\x1b[31mred\x1b[0m\nnext \u202egnp.exe [bold]x[/bold]"
 
@@ -16,10 +21,10 @@ HOSTILE = "\x1b[31mred\x1b[0m\nnext \u202egnp.exe [bold]x[/bold]"
 def printed(story):
     """A story of so many runs, and the lines that are printed while it is told."""
 
-    def make(count: int, label: str = "") -> tuple:
+    def make(count: int, prompt: str = "") -> tuple:
         told, lines = story(count), []
-        if label:
-            told.runs = [replace(run, label=label) for run in told.runs]
+        if prompt:
+            told.runs = [replace(run, config=asking(run.config, f"{run.index} {prompt}")) for run in told.runs]
         told.hears.append(PlainDisplay(told.runs, lines.append, told))
         return told, lines
 

@@ -20,7 +20,6 @@ def test_keys_come_in_the_order_in_which_they_were_given(planner: Planner) -> No
     )
     assert found.keys == ("request.size", "model")
     assert found.rows == (("1280x720", "sora-2"), ("720x1280", "sora-2-pro"))
-    assert found.label(1) == "size=720x1280 model=sora-2-pro"
 
 
 def test_values_are_the_runs_own_and_not_the_overrides_text(planner: Planner) -> None:
@@ -51,9 +50,9 @@ def test_one_run_varies_in_nothing(planner: Planner) -> None:
     assert differing(planner, ["request.seed=null"]) == Varying((), ((),))
 
 
-def test_a_key_that_loading_consumes_keeps_the_users_text(planner: Planner, tmp_path) -> None:
+def test_a_prompts_file_is_told_as_it_was_typed_with_the_prompt_in_it(planner: Planner, tmp_path) -> None:
     for name in ("a b.txt", "c.txt"):
         (tmp_path / name).write_text(f"A boat of {name}")
     found = differing(planner, *([f"request.prompt_file='{tmp_path}/{name}'"] for name in ("a b.txt", "c.txt")))
-    assert found.keys == ("request.prompt_file",)
-    assert found.rows == ((f"{tmp_path}/a b.txt",), (f"{tmp_path}/c.txt",))
+    assert found.keys == ("request.prompt_file", "request.prompt")
+    assert found.rows == tuple((f"{tmp_path}/{name}", f"A boat of {name}") for name in ("a b.txt", "c.txt"))
