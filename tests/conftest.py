@@ -29,7 +29,7 @@ from runner.child import start
 from runner.compose.app import initialize
 from runner.compose.loader import GuardedLoader
 from runner.compose.plan import Planner
-from runner.config.loading import load
+from runner.config.loading import load, without_own_keys
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.config.shipped import CONF
@@ -248,7 +248,7 @@ Composed = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def composed(monkeypatch) -> Composed:
-    """The shipped conf/, composed with overrides and resolved to plain containers."""
+    """The shipped conf/, composed with overrides and resolved to plain containers, without what is the sweep's."""
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
 
     def build(*overrides: str) -> dict[str, Any]:
@@ -256,7 +256,7 @@ def composed(monkeypatch) -> Composed:
             config = compose("config", overrides=list(overrides))
         container = OmegaConf.to_container(config, resolve=True)
         assert isinstance(container, dict)
-        return container
+        return dict(without_own_keys(container))
 
     return build
 
