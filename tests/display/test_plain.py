@@ -10,6 +10,7 @@ import pytest
 from runner.config.run import RunConfig
 from runner.display.plain import PlainDisplay
 
+
 def asking(config: RunConfig, prompt: str) -> RunConfig:
     return config.model_copy(update={"request": config.request.model_copy(update={"prompt": prompt})})
 
