@@ -39,7 +39,7 @@ def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) ->
     columns = {key: column for key, column in columns.items() if _differs(column)}
     columns |= {key: column for key, column in _unnamed(configs, columns) if key not in columns}
     if _ID in columns:
-        prompts = [config.request.prompt for config in configs]
+        prompts: list[object] = [config.request.prompt for config in configs]
         first = {ID: columns.pop(_ID)} | ({_PROMPT: prompts} if _differs(prompts) else {})
         columns = first | {key: column for key, column in columns.items() if key not in first}
     return Varying(tuple(columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
