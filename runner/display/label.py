@@ -8,8 +8,8 @@ from dataclasses import replace
 from runner.engine.run import Run
 from runner.results.varying import Varying, varying
 
-from .line import clean, cut, width
-from .shortening import Shortening, one_line, shares
+from .line import clean, cut, one_line, width
+from .shortening import Shortening, shares
 
 _READABLE = 12
 """Columns of each value that matter more than the parameters' names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterable
 
@@ -16,6 +17,12 @@ def clean(text: str, limit: int = 200) -> str:
     if line.isprintable():
         return line
     return "".join(" " if unicodedata.category(char) in _STEERING else char for char in line)
+
+
+def one_line(text: str) -> str:
+    """Return the text in one line: newlines, control characters and several blanks are one blank."""
+    line = clean(text, sys.maxsize)
+    return " ".join(line.split()) if "  " in line else line.strip()
 
 
 def width(text: str) -> int:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from .line import clean, cut, width
+from .line import cut, one_line, width
 
 _COMMON = 16
 """Characters that all texts end with before those are left out."""
@@ -20,12 +19,6 @@ _PIECES = 3
 
 _NARROW = 16
 """Columns below which one piece is shown, and its end is not."""
-
-
-def one_line(text: str) -> str:
-    """Return the text in one line: newlines, control characters and several blanks are one blank."""
-    line = clean(text, sys.maxsize)
-    return " ".join(line.split()) if "  " in line else line.strip()
 
 
 class Shortening:
