@@ -68,7 +68,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _asked(results: Sequence[Result]) -> str:
-    """Return name and tags, models, and the prompt where all runs share it, in a line or two."""
+    """Return name and tags, models, the row of a table, and the prompt where all runs share it, in a line or two."""
     from runner.config.run import called
     from runner.display.line import clean
 
@@ -76,7 +76,8 @@ def _asked(results: Sequence[Result]) -> str:
     models = ", ".join(dict.fromkeys(result.config.model.name for result in results))
     prompts = {result.config.request.prompt for result in results}
     prompt = f"{len(prompts):,} prompts" if len(prompts) > 1 else clean(config.request.prompt, _LONGEST_PROMPT)
-    return "\n".join([" · ".join(filter(None, [called(config.name, config.tags), clean(models, 200)])), prompt])
+    row = clean(config.run.text, 200) if len(results) == 1 else ""
+    return "\n".join([" · ".join(filter(None, [called(config.name, config.tags), clean(models, 200), row])), prompt])
 
 
 def document(sweep: RunGroup) -> dict[str, object]:

@@ -162,6 +162,13 @@ class RunName(Frozen):
     sha256: str | None = None
     slug: str | None = None
 
+    @property
+    def text(self) -> str:
+        """Return what the row is called and where it stands, as in `dawn, line 2 of shots.csv`; empty for no row."""
+        line = f"line {self.line}" if self.line is not None else ""
+        place = " of ".join(filter(None, [line, self.table]))
+        return ", ".join(filter(None, [self.id, place]))
+
 
 Objective = Literal["cost", "latency", "duration", "file_size"]
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]

@@ -29,7 +29,7 @@ class Shortening:
 
     def __init__(self, texts: Iterable[str]) -> None:
         """Take all texts that are to be told apart."""
-        lines = sorted({one_line(text) for text in texts})
+        lines = sorted({one_line(text) for text in texts} - {""})
         self._partings = dict(zip(lines, _partings(lines), strict=True))
         self._end = _shared_end(lines)
 
@@ -57,8 +57,8 @@ class Shortening:
             # What stands close behind a start is seen with it.
             if not starts or start > starts[-1] + columns // 4:
                 starts.append(start)
-        if not starts or (len(starts) == 1 and starts[0] <= 2):
-            return [0]
+        if not starts or starts[0] <= 3:
+            starts[:1] = [0]
         if columns < _NARROW:
             return starts[-1:]
         return starts if len(starts) <= _PIECES else [starts[0], *starts[1 - _PIECES :]]
@@ -75,6 +75,8 @@ def shares(wanted: Sequence[int], room: int) -> list[int]:
 
 def _partings(lines: Sequence[str]) -> Iterator[tuple[int, ...]]:
     """Yield for each of sorted lines the places at which others part from it."""
+    if not lines:
+        return
     shared = [_shared(one, other) for one, other in pairwise(lines)]
     before = [*_minima(shared)]
     after = [*_minima(shared[::-1])][::-1]

@@ -3,117 +3,23 @@
 from __future__ import annotations
 
 import functools
-import json
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
-from runner.config.run import Budget, RunConfig, called
+from runner.config.run import Budget, called
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup
 from runner.results.totals import group_of, totals
-from runner.results.varying import varying
 from runner.shell import command, word
 
+from .axes import axes_of
 from .cell import CellPlace, RelativePaths, address, cell
-from .config_diff import HOW, ConfigDiff
+from .config_diff import ConfigDiff
 from .page import Embedding, Heading
-
-_LONGEST = 200
-"""Characters of a value that an axis names."""
-
-SWEEP = "sweep"
-"""The axis of several sweeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Axes:
-    """Hold the page's axes, each run's index on each of them, and what tells it from its siblings."""
-
-    axes: list[dict[str, Any]]  # Any: JSON
-    places: list[list[int | None]]
-    labels: list[str]
-
-
-def axes_of(results: Sequence[Result], sweeps: Sequence[int], names: Sequence[str]) -> Axes:
-    """Return the axes of all runs; `sweeps` has the number of each one's sweep, whose names are `names`."""
-    differing = varying([result.overrides for result in results], [result.config for result in results])
-    shown = [(number, key) for number, key in enumerate(differing.keys) if re.split("[./]", key)[0] not in HOW]
-    rows = [*zip(differing.rows, results, strict=True)]
-    found = [_axis(key, [_value(key, row[number], result) for row, result in rows]) for number, key in shown]
-    if len(names) > 1:
-        values = [*names] if len({*names}) == len(names) else [f"{number}: {name}" for number, name in enumerate(names)]
-        found.append(({"key": SWEEP, "name": SWEEP, "values": values}, [*sweeps]))
-    places = [list(place) for place in zip(*(column for _, column in found), strict=True)] or [[] for _ in results]
-    return Axes([axis for axis, _ in found], places, [_label(found, place) for place in places])
-
-
-def _value(key: str, value: object, result: Result) -> object:
-    """Return the run's value; where its own sweep did not choose the model or the provider, the one that it has."""
-    if value is None and key in ("model", "provider"):
-        return result.config.model.name if key == "model" else result.config.provider.kind
-    # The override's text, in which key and value cannot be told apart.
-    return _held(result.config, key) or value if isinstance(value, str) and value[:1] in ("{", "[") else value
-
-
-def _held(config: RunConfig, key: str) -> object:
-    """Return what the config has at a dotted key; None if it has nothing."""
-    node: Any = config  # Any: what a config may hold
-    for name in key.split("."):
-        if isinstance(node, BaseModel):
-            node = dict(node)  # its fields
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
-
-
-def _axis(key: str, column: Sequence[object]) -> tuple[dict[str, Any], list[int | None]]:  # Any: JSON
-    """Return the values in the order of the runs; None is no value."""
-    name = key.rpartition(".")[2]
-    numbers: dict[str, int] = {}
-    values: list[object] = []
-    places: list[int | None] = []
-    for value in column:
-        if value is None:
-            places.append(None)
-            continue
-        # 1, 1.0 and true are equal in Python, and three values on the page.
-        text = _json(value)
-        if text not in numbers:
-            numbers[text] = len(values)
-            known = redacted({name: json.loads(text)})[name]
-            values.append(_shown(known, _json(known), values))
-        places.append(numbers[text])
-    return {"key": key, "name": key.removeprefix("request."), "values": values}, places
-
-
-def _json(value: object) -> str:
-    return json.dumps(
-        value,
-        ensure_ascii=False,
-        default=lambda held: held.model_dump(mode="json") if isinstance(held, BaseModel) else str(held),
-    )
-
-
-def _shown(value: object, text: str, others: Sequence[object]) -> object:
-    """Return a value as a JSON scalar that is short and unlike the others."""
-    if isinstance(value, bool | int | float):
-        return value if text not in ("NaN", "Infinity", "-Infinity") else text
-    full = str(value) if isinstance(value, str) else text
-    short = full if len(full) <= _LONGEST else f"{full[: _LONGEST - 1]}…"
-    return short if short not in others else f"{short} ({len(others) + 1})"
-
-
-def _label(found: Sequence[tuple[dict[str, Any], object]], place: Sequence[int | None]) -> str:  # Any: JSON
-    pairs = ((axis["name"], axis["values"][at]) for (axis, _), at in zip(found, place, strict=True) if at is not None)
-    return " ".join(f"{name}={value}" for name, value in pairs if name != SWEEP)
-
 
 _NAMED = 3
 """So many sweeps stand in the title."""

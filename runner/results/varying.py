@@ -45,6 +45,12 @@ def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) ->
     return Varying(tuple(columns), tuple(zip(*columns.values(), strict=True)) or ((),) * len(configs))
 
 
+def typed(lines: Sequence[str], key: str) -> str | None:
+    """Return the text that was typed for a key, by the user and not by a table's row; None if there is none."""
+    values = [line.partition("=")[2] for line in lines if line.removeprefix("+").startswith(f"{key}=")]
+    return _text(values[-1]) if values else None
+
+
 def _assigned(lines: Sequence[str]) -> dict[str, str]:
     pairs = (
         line.lstrip("+~").partition("=") for line in lines if not line.lstrip("+~").startswith(("hydra.", "hydra/"))

@@ -156,3 +156,27 @@ def test_the_arrangement_survives_in_the_hash(gallery, swept_over):
     page.evaluate("location.hash = 'x=&y=&tab='")
     page.wait_for_function("gallery.store.state.y === ''")
     assert len(numbers(page)) == 24
+
+
+def test_rows_of_a_table_stand_down_with_what_they_are_called_and_their_prompts(gallery, make_cell, make_page):
+    places = [*product(range(3), range(2))]
+    styles = [0, 0, 1]
+    data = make_page([make_cell(number, [row, model, styles[row]]) for number, (row, model) in enumerate(places)])
+    data["axes"] = [
+        {"key": "id", "name": "id", "values": ["dawn", "noon", "2"], "notes": ["a red fox", "a blue whale", "<b>"]},
+        {"key": "model", "name": "model", "values": ["sora-2", "sora-2-pro"]},
+        {"key": "vars.style", "name": "vars.style", "values": ["noir", "pastel"], "of": "id"},
+    ]
+    page = gallery(data)
+    assert arrangement(page) == ["model", "id", "", {}]
+    assert headings(page) == (["sora-2", "sora-2-pro"], ["dawn\na red fox", "noon\na blue whale", "2\n<b>"])
+    assert page.get_by_role("combobox", name="vars.style", exact=True).count() == 0, "a row tells it already"
+    page.get_by_label("tabs").select_option("vars.style")
+    assert page.get_by_role("tab").all_inner_texts() == ["noir", "pastel"]
+    assert headings(page)[1] == ["dawn\na red fox", "noon\na blue whale"]
+    page.evaluate("gallery.store.set({x: 'id', y: 'model', tab: ''})")
+    assert headings(page)[0] == ["dawna red fox", "noona blue whale", "2<b>"]
+    page.get_by_label("across").select_option("none")
+    assert page.get_by_role("combobox", name="id", exact=True).locator("option").all_inner_texts() == [
+        "all", "dawn · a red fox", "noon · a blue whale", "2 · <b>",
+    ]  # fmt: skip

@@ -36,9 +36,11 @@ def test_everything_known_of_a_run_is_told(gallery, make_cell, make_page):
         reused_from="outputs/old", latency_seconds=12.3, attempts=3, retries=2, polls=17,
         warnings=["the size was changed"], deployment="my-sora",
         times={"submitting": "2026-11-23T08:00:00+00:00"}, media=[{**VIDEO, "revised_prompt": "a very red fox"}],
-        own={"request.size": "1280x720"}, **{"continue": "python -m runner resume out"},
+        own={"request.size": "1280x720", "run.id": "fox", "run.line": 3}, **{"continue": "python -m runner resume out"},
     )  # fmt: skip
-    page = gallery(make_page([run], shared={"request.seed": 42}), "#open=0%2F7", complains=True)
+    page = gallery(
+        make_page([run], shared={"request.seed": 42, "run.table": "shots.csv"}), "#open=0%2F7", complains=True
+    )
     page.locator("#detail").get_by_text("Config", exact=True).click()
     page.locator("#detail").get_by_text("request.seed").wait_for()  # browsers tell of what was opened a moment later
 
@@ -48,7 +50,7 @@ def test_everything_known_of_a_run_is_told(gallery, make_cell, make_page):
         "3, 2 of them retries", "17", "the size was changed", "my-sora", "sora-2", "video_7", "1280 × 720 · 2.0 MB",
         "8.0 s · 24 frames/s", "h264 + aac", "ab" * 32, "a very red fox",
         "python -m runner resume out", "python -m runner repeat out/7",
-        "request.size", "request.seed", "42", "Submitting",
+        "request.size", "request.seed", "42", "Submitting", "fox, line 3 of shots.csv",
     ]  # fmt: skip
     assert [fact for fact in facts if fact not in told] == []
     assert page.locator("#detail a").get_attribute("href") == "7/"

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from runner.artifacts.result import Result
+from runner.config.run import RunName
+from runner.report.axes import axes_of
 from runner.report.config_diff import LONGEST, ConfigDiff
-from runner.report.page_model import axes_of
 
 
 def test_axes_stand_in_the_users_order_and_values_in_that_of_the_runs(result, loaded):
@@ -69,6 +71,103 @@ def test_how_a_call_behaved_is_no_axis(result, loaded):
     lines = ["progress=off", "budget.max_usd=3", "yes=true"]
     runs = [result(0, config=loaded("provider=openai", *lines), overrides=lines), result(1, prompt="b")]
     assert [axis["key"] for axis in axes_of(runs, [0, 0], ["sweep"]).axes] == ["request.prompt"]
+
+
+@pytest.fixture
+def of_rows(result, loaded):
+    """A result for each run of a table's rows: (what was typed, id, table, prompt, other keys of the config)."""
+    config = loaded("provider=openai")
+
+    def make(*runs: tuple[tuple[str, ...], str, str, str, dict[str, Any]]) -> list[Result]:
+        found = []
+        for number, (typed, name, table, prompt, more) in enumerate(runs):
+            lines = [*typed, f"++run.id={name}", f"++run.table={table}", f"++request.prompt='{prompt}'"]
+            lines += [f"++{key}={value}" for key, value in more.items()]
+            own = config.model_copy(
+                update={
+                    "run": RunName(id=name, table=table, line=number + 2),
+                    "vars": {key.removeprefix("vars."): value for key, value in more.items()},
+                }
+            )
+            found.append(result(number, config=own, prompt=prompt, overrides=lines))
+        return found
+
+    return make
+
+
+def axes(results: list[Result]) -> dict[str, dict[str, Any]]:
+    return {axis["key"]: axis for axis in axes_of(results, [0] * len(results), ["sweep"]).axes}
+
+
+FILM = [("a", "a fox", "noir", "x"), ("b", "a whale", "noir", "y"), ("c", "a heron", "pastel", "z")]
+
+
+def test_what_a_row_is_called_is_the_axis_of_all_its_cells(of_rows):
+    runs = of_rows(*[
+        ((f"replica={n}",), name, "shots.csv", prompt, {"vars.style": style, "vars.shot": shot})
+        for n in range(2) for name, prompt, style, shot in FILM
+    ])  # fmt: skip
+    for run in runs:
+        run.config = run.config.model_copy(update={"replica": int(run.overrides[0][-1])})
+    found = axes(runs)
+    assert [*found] == ["id", "replica", "vars.style"]
+    assert found["id"]["values"] == ["a", "b", "c"]
+    assert found["id"]["notes"] == ["a fox", "a whale", "a heron"]
+    assert found["vars.style"]["of"] == "id", "it groups rows, and can be chosen"
+    assert "of" not in found["replica"]
+    labels = axes_of(runs, [0] * 6, ["sweep"]).labels
+    assert labels[0] == "id=a prompt=a fox replica=0 vars.style=noir vars.shot=x"
+
+
+def test_rows_of_two_tables_that_are_called_the_same_are_named_with_their_tables(of_rows):
+    found = axes(of_rows(*[((), name, table, f"{table} {name}", {}) for table in ("a.csv", "b.csv") for name in "12"]))
+    assert found["id"]["values"] == ["1 · a.csv", "2 · a.csv", "1 · b.csv", "2 · b.csv"]
+    assert [*found] == ["id", "run.table"]
+    assert found["run.table"]["of"] == "id"
+
+
+def test_an_axis_that_was_swept_is_one_although_each_row_has_one_value_of_it(of_rows):
+    found = axes(of_rows(*[((f"vars.shot={shot}",), name, "t", prompt, {}) for name, prompt, _, shot in FILM]))
+    assert [*found] == ["id", "vars.shot"]
+    assert "of" not in found["vars.shot"]
+
+
+def test_templates_that_were_swept_over_are_an_axis_and_not_what_is_filled_into_them(of_rows):
+    runs = of_rows(*[
+        ((f"request.prompt='{{prompt}} at {hour}'",), name, "t", f"{prompt} at {hour}", {"vars.prompt": prompt})
+        for name, prompt, *_ in FILM for hour in ("dawn", "dusk")
+    ])  # fmt: skip
+    found = axes(runs)
+    assert found["request.prompt"]["values"] == ["{prompt} at dawn", "{prompt} at dusk"]
+    assert found["id"]["notes"] == ["a fox", "a whale", "a heron"]
+    assert [*found] == ["id", "request.prompt"]
+
+
+def test_a_prompt_that_words_fill_is_no_axis_beside_them(result, loaded):
+    words, config = ("fox", "whale"), loaded("provider=openai")
+    runs = [
+        result(n, config=config.model_copy(update={"vars": {"animal": word}}), prompt=f"A {word}",
+               overrides=["request.prompt='A {animal}'", f"vars.animal={word}"])
+        for n, word in enumerate(words)
+    ]  # fmt: skip
+    assert axes(runs) == {
+        "vars.animal": {"key": "vars.animal", "name": "vars.animal", "values": [*words], "notes": ["A fox", "A whale"]}
+    }
+
+
+def test_a_file_of_a_prompt_is_an_axis_with_the_prompt_as_its_note(result):
+    runs = [result(n, prompt=f"a {n}", overrides=[f"request.prompt_file={n}.txt"]) for n in range(2)]
+    found = axes(runs)
+    assert [*found] == ["request.prompt_file"]
+    assert (found["request.prompt_file"]["values"], found["request.prompt_file"]["notes"]) == (
+        ["0.txt", "1.txt"], ["a 0", "a 1"],
+    )  # fmt: skip
+
+
+def test_a_sweep_beside_a_table_keeps_its_prompts(of_rows, result):
+    runs = [*of_rows(*[((), name, "t", prompt, {}) for name, prompt, *_ in FILM]), result(3, prompt="b"), result(4)]
+    found = axes_of(runs, [0, 0, 0, 1, 1], ["table", "typed"])
+    assert [axis["key"] for axis in found.axes] == ["id", "request.prompt", "run.table", "sweep"]
 
 
 def test_runs_that_are_all_alike_have_no_axes(result):

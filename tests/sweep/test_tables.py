@@ -15,6 +15,7 @@ import yaml
 from PIL import Image
 
 from runner.app import run
+from runner.results.loading import load_sweep
 from tests.emulator_thread import EmulatorThread
 
 from .conftest import arguments
@@ -254,3 +255,46 @@ def test_images_are_relative_to_the_table(sweep, here: Path) -> None:
     (here / "shots" / "shots.csv").write_text("prompt,image_list,size\na fox,first.png,1280x720\n")
     assert sweep("prompts=shots/shots.csv") == 0
     assert told(here / "out", "request.image_list") == [([str(here / "shots" / "first.png")],)]
+
+
+TOWN = "A slow aerial shot over a coastal town {}, with warm light on all roofs and a calm sea behind the harbour"
+
+
+@pytest.mark.parametrize("source", ["table", "file", "axis"])
+def test_the_prompt_is_told_wherever_it_came_from(sweep, here: Path, capsys, monkeypatch, source: str) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    prompts = [TOWN.format(words) for words in ("at dawn", "in\nrain")]
+    (here / "shots.csv").write_text(
+        as_csv([{"id": str(n), "prompt": text} for n, text in enumerate(prompts)]), newline=""
+    )
+    for number, prompt in enumerate(prompts):
+        (here / f"{number}.txt").write_text(prompt)
+    typed = {
+        "table": "prompts=shots.csv",
+        "file": "request.prompt_file=0.txt,1.txt",
+        "axis": "request.prompt=" + ",".join(f"'{prompt}'" for prompt in prompts),
+    }
+    assert sweep(typed[source], "model=sora-2,sora-2-pro", "dry_run=true") == 0
+    dry = capsys.readouterr().out
+    assert sweep(typed[source], "model=sora-2,sora-2-pro") == 0
+    closing = capsys.readouterr().out
+    for shown in (dry, closing):
+        assert max(map(len, shown.splitlines()[:5])) <= 60
+        assert shown.count("at dawn") == shown.count("in rain") == 2
+
+    loaded = load_sweep(here / "out")
+    key = {"table": "id", "file": "request.prompt_file"}.get(source, "request.prompt")
+    assert next(iter(loaded[0].parameters)) == key
+    assert [each.parameters["request.prompt"] for each in loaded][::2] == prompts
+    with (here / "out" / "results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["request.prompt"] for row in rows][::2] == prompts
+    assert next(iter(rows[0])) == key
+    assert loaded.to_pandas()["request.prompt"].tolist()[::2] == prompts
+
+
+def test_a_run_tells_the_row_that_it_was_made_by(sweep, here: Path, capsys) -> None:
+    (here / "shots.csv").write_text("id,prompt\ndawn,a fox\nnoon,a whale\n")
+    assert sweep("prompts=shots.csv") == 0
+    assert run(["show", "out/1"]) == 0
+    assert "sora-2 · noon, line 3 of shots.csv\na whale\n" in capsys.readouterr().out

@@ -6,12 +6,14 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
-from runner.config.run import MlflowTracking
+from runner.config.run import MlflowTracking, RunName
+from runner.display.label import labelled
 from runner.engine.run import Event, Run
 from runner.tracking.store import (
     NAME,
@@ -111,6 +113,24 @@ def test_every_run_is_recorded_below_the_sweeps_own(made, tracked, capsys):
     ]
     assert store.told[3] == ("end", "parent", End.FAILED)
     assert capsys.readouterr().err == ""
+
+
+def test_a_run_of_a_table_is_recorded_by_what_its_row_is_called_with_its_prompt(made, tracked):
+    store, pairs = Notebook(), [made(0), made(1)]
+    for run, result in pairs:
+        request = result.config.request.model_copy(update={"prompt": f"A fox {'in fresh snow ' * 40}{run.index}"})
+        row = RunName(id=f"shot {run.index}", line=run.index + 2, table="shots.csv")
+        result.config = result.config.model_copy(update={"request": request, "run": row})
+    runs = labelled([
+        replace(run, config=result.config, overrides=(f"++run.id='{result.config.run.id}'",)) for run, result in pairs
+    ])  # fmt: skip
+    tracked(store, *zip(runs, [result for _, result in pairs], strict=True))
+    names = [told[0] for told in store.told if told[0] not in ("begin", "end")]
+    assert sorted(name[:14] for name in names) == ["0 id=shot 0 pr", "1 id=shot 1 pr"]
+    assert max(map(len, names)) <= 128, "what a tracker takes for a name"
+    found = run_facts(pairs[1][1], runs[1].directory, names[1], "none").params
+    assert (found["run.id"], found["run.line"], found["run.table"]) == ("shot 1", 3, "shots.csv")
+    assert found["request.prompt"] == pairs[1][1].config.request.prompt
 
 
 def test_batches_share_one_parent(made, tracked):

@@ -5,14 +5,17 @@ const axes = (() => {
 
   const count = (axis) => axis.values.length;
   const varying = (data) => data.axes.filter((axis) => axis.values.length > 1);
+  /** Those that tell something of their own: each value of another has one of its own of the rest. */
+  const own = (data) => varying(data).filter((axis) => !axis.of);
+  const isRow = (axis) => axis.key === "id" || axis.key === "request.prompt_file";
   const isPrompt = (axis) => axis.name === "prompt" || axis.key.endsWith(".prompt");
 
   /** The arrangement that a page opens with: {x, y, tab, fixed}. */
   function arrange(data) {
-    const all = varying(data).filter((axis) => axis.key !== "replica");
+    const all = own(data).filter((axis) => axis.key !== "replica");
     const tab = all.length > 2 ? all.find((axis) => axis.key === "sweep") : undefined;
     const rest = all.filter((axis) => axis !== tab && (!tab || varies(data, axis, tab)));
-    const y = pick(rest, isPrompt) ?? pick(rest, (axis) => rest.length > 1 && count(axis) > WIDEST);
+    const y = pick(rest, isRow) ?? pick(rest, isPrompt) ?? pick(rest, (axis) => rest.length > 1 && count(axis) > WIDEST);
     const x = pick(rest, (axis) => count(axis) <= WIDEST) ?? (y && rest.shift());
     const down = y ?? rest.shift();
     const found = { x: key(x), y: key(down), tab: key(tab ?? rest.shift()), fixed: {} };
@@ -81,9 +84,9 @@ const axes = (() => {
     return [...counts.values()].reduce((most, size) => Math.max(most, size), 0);
   }
 
-  /** The varying axes that are neither across, down nor tabs. */
+  /** The axes of their own that are neither across, down nor tabs. */
   function others(data, { x, y, tab }) {
-    return varying(data).filter((axis) => ![x, y, tab].includes(axis.key));
+    return own(data).filter((axis) => ![x, y, tab].includes(axis.key));
   }
 
   /** Put a choice right that the data does not offer; an axis has one place. */
@@ -99,16 +102,20 @@ const axes = (() => {
     state.at = Math.min(Math.max(0, Math.trunc(state.at)), Math.max(0, slots(data, state.tab).length - 1));
   }
 
-  /** An axis' values as {index, text}, with a last one for runs that have none. */
+  /** An axis' values as {index, text, note}, with a last one for runs that have none. */
   function slots(data, wanted) {
     const place = data.axes.findIndex((axis) => axis.key === wanted);
     if (place < 0) return [];
-    const found = data.axes[place].values.map((value, index) => ({ index, text: text(value) }));
+    const { values, notes } = data.axes[place];
+    const found = values.map((value, index) => ({ index, text: text(value), note: notes?.[index] }));
     if (data.cells.some((cell) => cell.at[place] === null || cell.at[place] === undefined)) {
       found.push({ index: null, text: "–" });
     }
     return found;
   }
+
+  /** A value in one line, with the prompt that it stands for. */
+  const line = ({ text: own, note }) => (note ? `${own} · ${note}` : own);
 
   /** A value as a reader would write it. */
   function text(value) {
@@ -116,5 +123,5 @@ const axes = (() => {
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   }
 
-  return { arrange, settle, others, slots, text, find, varying, reader };
+  return { arrange, settle, others, slots, line, text, find, varying, reader };
 })();

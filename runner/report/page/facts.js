@@ -62,6 +62,7 @@ const facts = (() => {
     return section(
       "Origin",
       list([
+        ["Row", row(cell)],
         ["Provider", cell.provider],
         ["Model", cell.model],
         ["Deployment", cell.deployment],
@@ -71,6 +72,15 @@ const facts = (() => {
       ]),
     );
   }
+
+  /** What the row of a table is called that the run was made by, and where it stands. */
+  function row(cell) {
+    const [id, table, line] = ["id", "table", "line"].map((name) => leaf(cell, `run.${name}`));
+    if (!isThere(id)) return null;
+    return [id, [isThere(line) ? `line ${line}` : null, table].filter(isThere).join(" of ")].filter(isThere).join(", ");
+  }
+
+  const leaf = (cell, key) => cell.own[key] ?? store.data.shared[key];
 
   function decoded(address) {
     try {

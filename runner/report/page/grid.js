@@ -102,14 +102,18 @@ const grid = (() => {
     const names = [store.state.y, store.state.x].map((key) => data.axis(key)?.name);
     const corner = dom.make("div", { class: "corner", role: "columnheader", "aria-colindex": 1 },
       names[0] ? dom.make("span", {}, `${names[0]} ↓`) : null, names[1] ? dom.make("span", {}, `${names[1]} →`) : null);
-    const columns = plan.columns.map((text, column) => {
+    const columns = plan.columns.map((value, column) => {
       const place = { role: "columnheader", "aria-colindex": column + (plan.head ? 2 : 1) };
-      const element = dom.make("div", { class: "heading", dir: "auto", title: tile.clip(text, 500), ...place }, tile.clip(text, 200));
+      const element = dom.make("div", { class: "heading", dir: "auto", title: tile.clip(axes.line(value), 500), ...place }, ...named(value, 200));
       element.style.left = `${layout.left(plan, column)}px`;
       return element;
     });
     return plan.head ? [corner, ...columns] : columns;
   }
+
+  /** A value as it stands in a heading, with the prompt that it stands for after it. */
+  const named = ({ text, note }, length) =>
+    [tile.clip(text, length), note ? dom.make("small", { dir: "auto" }, tile.clip(note, length)) : null];
 
   function nothing() {
     const none = !store.data.cells.length;
@@ -168,7 +172,7 @@ const grid = (() => {
     const element = dom.make("div", { class: "row", role: "row" });
     locate(element, row);
     if (row.text !== null) {
-      const title = dom.make("span", { dir: "auto", title: tile.clip(row.text, 1000) }, tile.clip(row.text, 600));
+      const title = dom.make("span", { dir: "auto", title: tile.clip(axes.line(row), 1000) }, ...named(row, 600));
       element.append(dom.make("div", { class: "rowhead", role: "rowheader", "aria-colindex": 1 }, title));
     }
     const drawn = { row, element, slots: new Map() };

@@ -44,12 +44,11 @@ const layout = (() => {
     const { x, y } = store.state;
     const [across, down] = [headings(x), headings(y)];
     const shown = data.shown();
-    const rows = down.map(({ text }) => ({ text: y ? text : null, slots: across.map(() => ({ cells: [], hidden: 0 })) }));
+    const rows = down.map(({ text, note }) => ({ text: y ? text : null, note, slots: across.map(() => ({ cells: [], hidden: 0 })) }));
     distribute(rows, [across, down], shown);
     const kept = prune(rows, across);
     const most = Math.max(1, ...kept.rows.map((row) => Math.max(...row.slots.map((slot) => slot.cells.length))));
-    const columns = kept.columns.map(({ text }) => (x ? text : null));
-    return { ...frame, per: most === 4 ? 2 : Math.min(most, 3), head: y ? HEAD : 0, columns, rows: kept.rows };
+    return { ...frame, per: most === 4 ? 2 : Math.min(most, 3), head: y ? HEAD : 0, columns: kept.columns, rows: kept.rows };
   }
 
   function headings(key) {
@@ -102,10 +101,10 @@ const layout = (() => {
   }
 
   /** All that a row shows, but what becomes of its runs: rows with the same may stay as they are. */
-  function identity({ text, slots }) {
+  function identity({ text, note, slots }) {
     const { x, y, tab } = store.state; // runs that share a cell are told apart by the other axes
     const held = slots.map(({ cells, hidden }) => cells.map((cell) => cell.id).join() || `${hidden} hidden`);
-    return JSON.stringify([x, y, tab, text, ...held]);
+    return JSON.stringify([x, y, tab, text, note, ...held]);
   }
 
   function number(plan, row, lines) {

@@ -11,6 +11,7 @@ const recipes = (() => {
   // What Python wrote in place of a text that is too long to be looked at, and OmegaConf's mark.
   const SHORTENED = /^.{40,80}… \([\d,]+ characters\)$/su;
   const MISSING = "???";
+  const FILLED = /^(run|vars)(\.|$)/;
   const NAMED = ["vllm_omni", "sglang", "litellm"];
 
   const escaped = (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
@@ -24,11 +25,11 @@ const recipes = (() => {
   const isEmpty = (value) => typeof value === "object" && value !== null && Object.keys(value).length === 0;
   const isTree = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
-  /** The whole config of a cell, nested as it was composed. */
+  /** The config of a cell, nested as it was composed, without what its prompt was filled from: it would be again. */
   function config(cell) {
     const tree = {};
     for (const [key, value] of Object.entries({ ...store.data.shared, ...cell.own }))
-      graft(tree, key.split("."), value);
+      if (!FILLED.test(key)) graft(tree, key.split("."), value);
     return tree;
   }
 

@@ -62,7 +62,7 @@ const toolbar = (() => {
     if (!varying.length) return null;
     const names = [["", "none"], ...varying.map((axis) => [axis.key, axis.name])];
     const fixed = axes.others(store.data, store.state).map((axis) => labelled(axis.name,
-      select(`fixed.${axis.key}`, [["-1", "all"], ...axes.slots(store.data, axis.key).map(({ text }, at) => [at, text])],
+      select(`fixed.${axis.key}`, [["-1", "all"], ...axes.slots(store.data, axis.key).map((slot, at) => [at, axes.line(slot)])],
         (value) => fix(axis.key, Number(value)))));
     return group("Axes",
       labelled("across", select("x", names, (key) => arrange("x", key))),
@@ -167,18 +167,18 @@ const toolbar = (() => {
     tabbed = wanted;
     bar.hidden = !values.length;
     bar.setAttribute("aria-label", data.axis(store.state.tab)?.name ?? "");
-    bar.replaceChildren(...values.map(({ text }, at) => tab(text, at)));
+    bar.replaceChildren(...values.map(tab));
     const some = values.length > 0;
     dom.set(main, { role: some ? "tabpanel" : null, "aria-labelledby": some ? `tab-${store.state.at}` : null });
     bar.children[store.state.at]?.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 
-  function tab(text, at) {
+  function tab(value, at) {
     const chosen = at === store.state.at;
     return dom.make("button", {
       type: "button", role: "tab", id: `tab-${at}`, "aria-selected": String(chosen), tabindex: chosen ? 0 : -1, dir: "auto",
-      title: tile.clip(text, 500), onclick: () => choose(at), onkeydown: move,
-    }, tile.clip(text, 60));
+      title: tile.clip(axes.line(value), 500), onclick: () => choose(at), onkeydown: move,
+    }, tile.clip(value.text, 60));
   }
 
   function choose(at) {
