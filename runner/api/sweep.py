@@ -282,8 +282,8 @@ def _planned(
     if (problem := _place(plan)) is not None:
         plan.problems.append(((None, None), problem))
     _refuse(plan, notes, len(configs), len(requests))
-    left, before = payable(plan.runs)
-    check_affordable(left, "budget_usd", spent=before)
+    left = payable(plan.runs, directory)
+    check_affordable(left.runs, "budget_usd", spent=left.spent)
     return Order(tuple(labelled(plan.runs)), keys, tuple(notes))
 
 

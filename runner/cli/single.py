@@ -86,7 +86,7 @@ def run_under_external_launcher(config: Config) -> float | None:
 def _agree(run: Run) -> None:
     """Ask what the run may cost."""
     _require_request(run)
-    agree_to_new([run])
+    agree_to_new([run], run.directory)
 
 
 def _agree_alone(run: Run, *, asked: bool) -> None:
@@ -108,7 +108,7 @@ def print_price(run: Run) -> int:
     from runner.sweeps.consent import print_dry_run
 
     _require_request(run)
-    print_dry_run([run], left=payable([run]))
+    print_dry_run([run], left=payable([run], run.directory))
     return 0
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.utils import setup_globals
@@ -26,6 +27,10 @@ from .documents import Documents
 from .examination import load_resolved, unsupported
 from .guards import ConfigGuard
 from .preflight import Finding, collected
+
+if TYPE_CHECKING:
+    from .growth import Growth
+
 
 _COMPOSING_ERRORS = (HydraException, OmegaConfBaseException, RunnerError, ValueError, KeyError)
 
@@ -53,6 +58,10 @@ class Composition:
             Documents(found.task, found.overrides, found.hydra).write(directory / self.output_subdir)
 
 
+Planned = tuple[tuple[Run, Composition] | None, list[Problem]]
+"""A run, if it could be composed, and what is wrong with it."""
+
+
 @dataclass(slots=True)
 class Plan:
     """Hold the runs that could be composed (if need be without what is wrong with them) and what is wrong with any.
@@ -61,6 +70,7 @@ class Plan:
         compositions: what Hydra wants to know of each run, by its index.
         overrides: of each run, in their order.
         total: how many runs there are.
+        growth: how they go on with a sweep that lies in their directory; None where none does.
     """
 
     runs: list[Run] = field(default_factory=list)
@@ -68,6 +78,17 @@ class Plan:
     compositions: dict[int, Composition] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     total: int = 0
+    growth: Growth | None = None
+
+    def add(self, index: int, overrides: Sequence[str], planned: Planned) -> None:
+        """Add a run."""
+        found, problems = planned
+        self.total += 1
+        self.overrides.append(overrides)
+        self.findings += [Finding(index, problem) for problem in problems]
+        if found is not None:
+            run, self.compositions[index] = found
+            self.runs.append(run)
 
 
 class Planner:
@@ -92,24 +113,24 @@ class Planner:
         plan = Plan()
         for place, overrides in enumerate(batch):
             index = first + plan.total
-            found, problems = collected(overrides, functools.partial(self._planned, index), self._problems)
-            if found is not None and drops(place, found[0]):
-                continue
-            plan.total += 1
-            plan.overrides.append(overrides)
-            plan.findings += [Finding(index, problem) for problem in problems]
-            if found is not None:
-                run, plan.compositions[index] = found
-                plan.runs.append(run)
+            found, problems = self.planned(index, overrides)
+            if found is None or not drops(place, found[0]):
+                plan.add(index, overrides, (found, problems))
         return plan
+
+    def planned(self, index: int, overrides: Sequence[str], directory: Path | None = None) -> Planned:
+        """Compose, resolve and validate one run, in `directory` if it is there already."""
+        return collected(overrides, functools.partial(self._planned, index, directory), self._problems)
 
     def _problems(self, error: Exception) -> Problem:
         if not isinstance(error, _COMPOSING_ERRORS):
             raise error
         return problem_of(error, self._loader)
 
-    def _planned(self, index: int, overrides: Sequence[str]) -> tuple[tuple[Run, Composition] | None, list[Problem]]:
+    def _planned(self, index: int, directory: Path | None, overrides: Sequence[str]) -> Planned:
         composed = self._composer.composed(overrides, index)
+        if directory is not None:
+            composed = functools.partial(_located, composed, directory)
         found = composed()
         typed, written = found.overrides, (found.task, {"hydra": found.hydra})
         config, problems = load_resolved(found.resolved, typed, *written, known=self._known)
@@ -121,6 +142,13 @@ class Planner:
         run = new_run(index, config, found.directory, typed)
         whole = functools.partial(self._composer.config, tuple(overrides), index, run.directory)
         return (run, Composition(whole, composed, found.output_subdir)), problems
+
+
+def _located(composed: Callable[[], Composed], directory: Path) -> Composed:
+    """Return what a run's config amounts to with another directory than it names."""
+    found = composed()
+    hydra = {**found.hydra, "runtime": {**found.hydra["runtime"], "output_dir": str(directory)}}
+    return replace(found, hydra=hydra, directory=directory)
 
 
 def _outside(directory: Path, sweep: Path) -> Problem:

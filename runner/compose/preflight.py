@@ -121,7 +121,8 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     broken = {run for run, problem in plan.findings if problem.severity == "error"}
     # A run with problems was composed without what is wrong, only to be checked: it may look like another.
     sound = [run for run in plan.runs if run.index not in broken]
-    together = [*_places(sound), *_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound)]
+    together = [*_places(sound, grows=plan.growth is not None)]
+    together += [*_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound)]
     findings = [*plan.findings, *_checked(plan.runs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
@@ -133,7 +134,14 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """Return what is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
     problems = check_choices(config, lambda choice: problems_of_choice(choice, env))
-    return [*problems, *missing_packages(config.tracking)]
+    return [*problems, *missing_packages(config.tracking), *_missing_places(config)]
+
+
+def _missing_places(config: RunConfig) -> Iterator[Problem]:
+    """Yield the directories to reuse runs from that are not there: their work would be paid for again."""
+    for name in config.reuse_from if config.reuse else ():
+        if not Path(name).expanduser().is_dir():
+            yield Problem("reuse_from", f"{name} is no directory", "correct it, or leave it out")
 
 
 def problems_of_choice(choice: RunConfig, env: Mapping[str, str]) -> list[Problem]:
@@ -171,7 +179,8 @@ def _checked(runs: Sequence[Run], env: Mapping[str, str]) -> Iterator[Finding]:
                 known = endpoints[id(choice.provider)] = _endpoint(choice.provider, environment)
             return [*check(choice), *known, *_body(choice)]
 
-        yield from (Finding(run.index, problem) for problem in check_choices(run.config, problems))
+        found = [*check_choices(run.config, problems), *_missing_places(run.config)]
+        yield from (Finding(run.index, problem) for problem in found)
 
 
 def _endpoint(provider: ProviderConfig, env: Mapping[str, str]) -> list[Problem]:
@@ -186,7 +195,7 @@ def _body(config: RunConfig) -> list[Problem]:
     return check_body(config)
 
 
-def _places(runs: Sequence[Run]) -> Iterator[Finding]:
+def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:
     from runner.ledger.discover import LedgerIndex
 
     taken: dict[Path, int] = {}
@@ -204,7 +213,8 @@ def _places(runs: Sequence[Run]) -> Iterator[Finding]:
         problem = problem or occupied(run.directory, run.fingerprint, ledgers, "hydra.sweep.dir")
         if problem is not None:
             yield Finding(run.index, problem)
-    yield from _strangers([run.directory for run in runs], ledgers)
+    if not grows:
+        yield from _strangers([run.directory for run in runs], ledgers)
 
 
 def _unnamable(directory: Path) -> Problem | None:
@@ -257,9 +267,16 @@ def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Fi
     own = {*directories}
     places = {found[0] for directory in directories if (found := ledgers.find(directory)) is not None}
     for place in sorted(places):
-        problem = another_sweep(place, own, ledgers, "hydra.sweep.dir")
+        problem = strangers(place, own, ledgers)
         if problem is not None:
-            yield Finding(None, replace(problem, hint=f"{problem.hint}, with reuse=true for what is there already"))
+            yield Finding(None, problem)
+
+
+def strangers(place: Path, own: Collection[Path], ledgers: LedgerIndex) -> Problem | None:
+    """Return why a sweep's runs in the directories `own` must not go into the ledger in `place`, if it has others."""
+    problem = another_sweep(place, own, ledgers, "hydra.sweep.dir")
+    hint = f"{problem.hint}, with reuse=true for what is there already" if problem is not None else None
+    return None if problem is None else replace(problem, hint=hint)
 
 
 def another_sweep(place: Path, own: Collection[Path], ledgers: LedgerIndex, key: str) -> Problem | None:

@@ -200,6 +200,7 @@ class RunConfig(Frozen):
     budget: Budget = Budget()
     yes: bool = False
     reuse: bool = False
+    reuse_from: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     progress: Progress = "auto"
     gallery: bool = True
     objective: Objective = "cost"

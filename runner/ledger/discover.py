@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from runner.artifacts.result import Result, RunStatus
 from runner.engine.matching import OtherRuns, unanswered
@@ -17,9 +17,11 @@ LEVELS = 4
 """How deep below its sweep's directory a run's may lie, as `hydra.sweep.subdir` may name several folders."""
 
 
-class LedgerEntry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
     """Describe one run, as its ledger has it."""
 
+    index: int
     fingerprint: str
     status: RunStatus
 
@@ -50,11 +52,11 @@ class LedgerIndex:
 
 def _read(place: Path) -> Mapping[Path, LedgerEntry]:
     with Ledger(place, readonly=True) as ledger:
-        runs = ledger.ask("SELECT directory, fingerprint, status FROM runs")
+        runs = ledger.ask("SELECT directory, number, fingerprint, status FROM runs")
     try:
         return {
-            Path(os.path.abspath(place / run_directory(directory))): LedgerEntry(work, RunStatus(status))  # noqa: PTH100 - as Hydra makes paths
-            for directory, work, status in runs
+            Path(os.path.abspath(place / run_directory(directory))): LedgerEntry(index, work, RunStatus(status))  # noqa: PTH100 - as Hydra makes paths
+            for directory, index, work, status in runs
         }
     except ValueError as error:
         raise LedgerError(f"{place / NAME} cannot be read: {error}") from error

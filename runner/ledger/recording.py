@@ -271,15 +271,18 @@ def recording(directory: Path) -> Iterator[Ledger]:
         yield ledger
 
 
-def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run]) -> list[Run]:
+def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run], *, grows: bool = False) -> list[Run]:
     """Record new runs, or go on with them if the ledger has them already.
 
     `known` are the ledger's runs that these must be, none for another batch of the same sweep. Those that a rebuilt
-    ledger does not know are added. Raises `ConfigError` if it has others.
+    ledger does not know are added. Raises `ConfigError` if it has others: unless it `grows`, also for one of its runs
+    that is not among these.
     """
     works = {run.index: run.fingerprint for run in runs}
     had = {run.index: run for run in known}
-    if any(works.get(index) != run.fingerprint for index, run in had.items()):
+    if grows:
+        _require_as_planned(ledger.directory, runs, known)
+    elif any(works.get(index) != run.fingerprint for index, run in had.items()):
         raise ConfigError(
             f"{ledger.directory} holds other runs",
             hint=f"{command('resume', ledger.directory)} resumes those; for others, give "
@@ -291,6 +294,16 @@ def entered(ledger: Ledger, runs: Sequence[Run], known: Sequence[Run]) -> list[R
     if ledger.copy_of is not None and (paying := sum(run.open and run.pays for run in going)):
         raise CopyError(ledger.directory, ledger.copy_of, paying)
     return going
+
+
+def _require_as_planned(place: Path, runs: Sequence[Run], known: Sequence[Run]) -> None:
+    """Raise `ConfigError` if another process has added runs to the ledger since these were given their numbers."""
+    pairs = {(run.index, run.fingerprint) for run in known}
+    indexes, works = {run.index for run in known}, {run.fingerprint for run in known}
+    for run in runs:
+        if (run.index in indexes or run.fingerprint in works) and (run.index, run.fingerprint) not in pairs:
+            message = f"another process has added runs to {place} meanwhile; nothing was sent"
+            raise ConfigError(message, hint="give the same command again")
 
 
 def has_ledger(directory: Path) -> bool:

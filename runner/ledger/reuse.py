@@ -1,4 +1,4 @@
-"""Find runs that need not be paid: the same work, by its fingerprint, lies verified below `outputs/`."""
+"""Find runs that need not be paid: the same work, by its fingerprint, lies verified where one looks for it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,36 +25,73 @@ from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.body import build
 from runner.providers.endpoint import resolve
+from runner.shell import shown
 
-from .discover import OUTPUTS, find_ledgers
-from .ledger import Ledger, LedgerError
+from .discover import LEVELS, OUTPUTS, find_ledgers
+from .ledger import NAME, Ledger, LedgerError
 
 T = TypeVar("T")
 
 
 class Reuse:
-    """Find finished work by its fingerprint; each ledger is read once, when the first run asks."""
+    """Find finished work by its fingerprint, in `outputs/`, beside a sweep, and where runs say.
 
-    def __init__(self) -> None:
-        self._places: dict[str, list[tuple[Path, int]]] | None = None
+    Each ledger is read once, when the first run asks.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Take the directory of the sweep, or of the run where there is one run and no sweep."""
+        own = directory.absolute()
+        # A launcher that is not ours gives each run of a sweep to a process of its own.
+        sweeps = (place for place in own.parents[:LEVELS] if (place / "multirun.yaml").is_file())
+        self._directory = next(sweeps, own)
+        self._looked: list[str] = []
+        self._ledgers: set[Path] = set()
+        self._places: dict[str, list[tuple[Path, int]]] = {}
+        self._asked = 0
+        self._found: Counter[Path] = Counter()
         self.problems: list[Problem] = []
         """Why nothing is reused from some ledgers."""
 
-    def find(self, work: str, but: Path) -> Result | None:
-        """Return the finished run with this fingerprint, if its files are whole; never the one in `but`."""
-        for place, index in self._known().get(work, ()):
+    def find(self, run: Run) -> Result | None:
+        """Return the finished run that did this run's work, if its files are whole; never the run itself."""
+        self._asked += 1
+        self._look(os.fspath(OUTPUTS), lambda: find_ledgers(OUTPUTS))
+        self._look(f"beside {shown(self._directory)}", self._beside)
+        for name in run.config.reuse_from:
+            self._look(name, partial(find_ledgers, Path(name).expanduser()))
+        for place, index in self._places.get(run.fingerprint.partition("#")[0], ()):
             found = self._whole(place, index)
-            if found is not None and found[0].resolve() != but.resolve():
+            if found is not None and found[0].resolve() != run.directory.resolve():
+                self._found[place] += 1
                 return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
         return None
 
-    def _known(self) -> dict[str, list[tuple[Path, int]]]:
-        if self._places is None:
-            self._places = {}
-            for place in find_ledgers(OUTPUTS):
+    def lines(self) -> Iterator[str]:
+        """Yield what was found and where, or where nothing was: one line, or none where no run has asked."""
+        places = [os.fspath(place) for place, _ in self._found.most_common()]
+        if places:
+            more = f" and {len(places) - _NAMED} more" * (len(places) > _NAMED)
+            count = self._found.total()
+            yield f"reuse: {_runs(count)} lie{'s' * (count == 1)} finished in {', '.join(places[:_NAMED])}{more}"
+        elif self._asked:
+            yield f"reuse: nothing is there for {_runs(self._asked)} in {', '.join(self._looked)}"
+
+    def _look(self, name: str, ledgers: Callable[[], Iterable[Path]]) -> None:
+        """Read what lies in a place that was not looked at yet."""
+        if name in self._looked:
+            return
+        self._looked.append(name)
+        for place in ledgers():
+            if place.resolve() not in self._ledgers:
+                self._ledgers.add(place.resolve())
                 for work, index in self._read(place, Ledger.verified) or ():
                     self._places.setdefault(work, []).append((place, index))
-        return self._places
+
+    def _beside(self) -> Iterator[Path]:
+        """Yield the sweeps and runs beside the sweep, without a look into all that may lie there."""
+        for pattern in (f"*/{NAME}", f"*/*/{NAME}"):
+            yield from (shown(path.parent) for path in sorted(self._directory.parent.glob(pattern)))
 
     def _read(self, place: Path, read: Callable[[Ledger], T]) -> T | None:
         try:
@@ -76,6 +115,14 @@ class Reuse:
 
     def _leave_out(self, place: Path, error: LedgerError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
+
+
+_NAMED = 3
+"""How many places are named."""
+
+
+def _runs(count: int) -> str:
+    return f"{count:,} run{'s' * (count != 1)}"
 
 
 def link(run: Run, planned: Result, source: Result) -> Result:

@@ -24,6 +24,7 @@ HOW = frozenset(
         "objective",
         "progress",
         "reuse",
+        "reuse_from",
         "tags",
         "tracking",
         "yes",

@@ -131,12 +131,12 @@ class LivePage:
     def __init__(self, directory: Path, runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> None:
         now = time.time()
         found = [*earlier, *((run.directory, _known(run) or planned(run, now)) for run in runs)]
+        found.sort(key=lambda each: each[1].index)
         self._path = directory / NAME
         self._page_model = PageModel([RunGroup(directory, found)], directory, [runs[0].config.budget])
         self._shell = Shell(self._page_model.title)
-        self._before = len(earlier)
-        self._positions = {run.index: position for position, run in enumerate(runs, len(earlier))}
         self._results = [result for _, result in found]
+        self._positions = {result.index: position for position, result in enumerate(self._results)}
         self._written = -math.inf
         self._texts: dict[int, str] = {}
         self._progress: dict[int, str | None] = {}
@@ -159,8 +159,8 @@ class LivePage:
 
     def end(self, results: Sequence[Result], *, complete: bool) -> None:
         """Write the page when no run is under way any more."""
-        for position, result in enumerate(results, self._before):
-            self._note(position, result)
+        for result in results:
+            self._note(self._positions[result.index], result)
         # Only a finished run's cell says the same as before: the others now say what resumes them.
         done = {position for position, result in enumerate(self._results) if result.status is RunStatus.VERIFIED}
         self._texts = {position: text for position, text in self._texts.items() if position in done}

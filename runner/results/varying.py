@@ -69,7 +69,12 @@ def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
         return _text(choice.get(key)) if value is None else value
     if not name and section not in _SECTIONS and holder is not None:
         return holder
-    return choice.get(key)
+    return choice.get(key) or _option(holder)
+
+
+def _option(section: object) -> object:
+    """Return what a section is called whose option no override names, as of a sweep's runs before it grew."""
+    return getattr(section, "name", None) or getattr(section, "kind", None)
 
 
 def _text(value: str | None) -> str | None:

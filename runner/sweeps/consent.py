@@ -92,10 +92,10 @@ def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
         raise ConfigError("not started; nothing was sent", hint=ways)
 
 
-def agree_to_new(runs: Iterable[Run]) -> None:
+def agree_to_new(runs: Iterable[Run], directory: Path) -> None:
     """Do the same for runs as they were planned, of which some may be done already or need not be paid."""
-    left, before = payable(runs)
-    agree(left, spent=before)
+    left = payable(runs, directory)
+    agree(left.runs, spent=left.spent)
 
 
 def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
@@ -130,15 +130,22 @@ def asks(configs: Sequence[RunConfig], total: Sum, spent: float = 0.0) -> bool:
 
 
 class PlannedCost(NamedTuple):
-    """Describe the runs that are left to be paid, and what their ledgers count already in US dollars."""
+    """Describe the runs that are left to be paid, and what their ledgers count already in US dollars.
+
+    `notes` say what need not be paid because it lies finished elsewhere.
+    """
 
     runs: list[Run]
     spent: float
+    notes: tuple[str, ...] = ()
 
 
-def payable(runs: Iterable[Run]) -> PlannedCost:
-    """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones."""
-    ledgers, reuse = LedgerIndex(), Reuse()
+def payable(runs: Iterable[Run], directory: Path) -> PlannedCost:
+    """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones.
+
+    `directory` is the sweep's, or the run's where there is one run and no sweep.
+    """
+    ledgers, reuse = LedgerIndex(), Reuse(directory)
     places: dict[Path, Budget] = {}
     left = []
     for run in runs:
@@ -146,9 +153,10 @@ def payable(runs: Iterable[Run]) -> PlannedCost:
         if found is not None:
             places[found[0]] = run.config.budget
         begun = found is not None and found[1].status is not RunStatus.PLANNED
-        if not begun and not (run.config.reuse and reuse.find(run.fingerprint, run.directory)):
+        if not begun and not (run.config.reuse and reuse.find(run)):
             left.append(run)
-    return PlannedCost(left, sum(_spent(place, budget) for place, budget in places.items()))
+    before = sum(_spent(place, budget) for place, budget in places.items())
+    return PlannedCost(left, before, (*reuse.lines(),))
 
 
 def _spent(place: Path, budget: Budget) -> float:
@@ -195,7 +203,7 @@ def print_dry_run(
         cost = str(Estimate.of([prices[row]])) if run.index in paid else "none: is there"
         rows.append(([str(run.index), *cells, cost], ""))
     print_grid(heads, rows, console)
-    for line in filter(None, (_summary(configs, prices, left), note)):
+    for line in filter(None, (_summary(configs, prices, left), *left.notes, note)):
         console.print(line, markup=False, soft_wrap=True)
     check_budget(left.runs, spent=left.spent)
 

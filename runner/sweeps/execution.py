@@ -20,10 +20,10 @@ from runner.config.provider import ProviderConfig
 from runner.config.run import RunConfig
 from runner.display.closing import print_closing
 from runner.display.line import clean
-from runner.display.output import print_error, print_problems, tolerate_broken_pipe
+from runner.display.output import print_error, print_problems, say, tolerate_broken_pipe
 from runner.display.plain import observing
 from runner.engine.budget_tracker import BudgetTracker
-from runner.engine.matching import OtherRuns
+from runner.engine.matching import OtherRuns, unanswered
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Outcome, Run
 from runner.engine.store import Record
@@ -171,14 +171,16 @@ def execute(
         ) as execution,
     ):
         left = execution.left
+        for line in execution.notes:
+            say(line)
         executed = in_batches(left, batch_size, execution.services, execution.observer) if left else Executed()
     whole = execution.finish(executed, more=more)
-    _say_what_stopped(whole)
+    _say_what_stopped(whole, executed)
     with tolerate_broken_pipe():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
         shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
-        print_closing(shown, place, resumed_by=directory)
+        print_closing(sorted(shown, key=_index), place, resumed_by=directory)
     return whole
 
 
@@ -230,6 +232,8 @@ class Execution:
         self.observer = _all_of([self._log, self._live_page, *observers])
         self.left: list[Run] = []
         """What the engine has to do, the most urgent first; known within the block."""
+        self.notes: list[str] = []
+        """What is to be said of what was taken over; known within the block."""
 
     def __enter__(self) -> Self:
         """Take over what is done already; raises `DiskError`."""
@@ -248,7 +252,10 @@ class Execution:
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
         _restore([run for run in runs if run.index in done], self._store)
         others = [run for run in runs if run.index not in done]
-        self._done = done | reuse(others, self._ledgers, self._store, self.observer, self._tell)
+        known = Reuse(self._directory)
+        self._done = done | reuse(others, known, self._ledgers, self._store, self.observer)
+        self._tell(dict.fromkeys(known.problems))
+        self.notes += known.lines()
         left = [run for run in runs if run.index not in self._done and run.index not in self._held]
         self.left = sorted(left, key=_urgency)
 
@@ -258,7 +265,7 @@ class Execution:
         return {
             "fail_fast": any(run.config.fail_fast for run in self.left),
             "store": self._store,
-            "claimed": partial(_claimed, self._directory, self.left, time.time(), self._store),
+            "claimed": partial(_claimed, self._directory, self._runs, self.left, time.time(), self._store),
             "budget_tracker": _budget_tracker(self._runs, self._earlier),
         }
 
@@ -272,7 +279,7 @@ class Execution:
             try:
                 found = zip(self._runs, whole.results, strict=True)
                 everything = [*self._earlier, *((run.directory, result) for run, result in found)]
-                self._tell(write_results(self._directory, everything))
+                self._tell(write_results(self._directory, sorted(everything, key=lambda each: each[1].index)))
             except DiskError as error:
                 whole.stopped_by = whole.stopped_by or error
         self._tell(self._live_page.close(whole.results, complete=not more or whole.interrupted is not None))
@@ -311,17 +318,24 @@ def _whole(runs: Sequence[Run], done: Mapping[int, Result], now: Executed) -> Ou
     return whole
 
 
-def _say_what_stopped(outcome: Outcome) -> None:
+def _index(result: Result) -> int:
+    return result.index
+
+
+def _say_what_stopped(outcome: Outcome, executed: Executed) -> None:
     """Show the error that ended submitting, if it is no run's own, which the closing table shows."""
     error = outcome.stopped_by
-    if error is not None and all(result.error is None for result in outcome.results):
+    if error is not None and all(result.error is None for result, _ in executed.ends.values()):
         print_error(error)
 
 
-def _claimed(directory: Path, runs: Sequence[Run], now: float, store: LedgerStore) -> OtherRuns:
-    """Return what belongs to other runs of `directory` and to other sweeps, but for the jobs of `runs`."""
-    begun = min([now, *(run.earlier.begun for run in runs if run.earlier is not None)])
-    return jobs_elsewhere(directory, begun - _CLOCKS).also(store.job_ids())
+def _claimed(directory: Path, runs: Sequence[Run], left: Sequence[Run], now: float, store: LedgerStore) -> OtherRuns:
+    """Return what belongs to other runs of `directory` and to other sweeps, but for the jobs of those that are left."""
+    begun = min([now, *(run.earlier.begun for run in left if run.earlier is not None)])
+    going = {run.index for run in left}
+    resting = [run.earlier for run in runs if run.index not in going and run.earlier is not None]
+    found = jobs_elsewhere(directory, begun - _CLOCKS)
+    return found.also(store.job_ids(), [result for result in resting if unanswered(result)])
 
 
 def _budget_tracker(runs: Sequence[Run], earlier: Sequence[tuple[Path, Result]]) -> BudgetTracker:
@@ -396,30 +410,22 @@ def _all_of(observers: Sequence[Observer]) -> Observer:
 
 
 def reuse(
-    runs: Sequence[Run],
-    ledgers: Mapping[Path, Ledger],
-    store: LedgerStore,
-    observer: Observer,
-    tell: Callable[[Iterable[Problem]], object],
+    runs: Sequence[Run], known: Reuse, ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
 ) -> dict[int, Result]:
-    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`.
-
-    `tell` hears why nothing is reused from some ledgers.
-    """
-    known, done = Reuse(), {}
+    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
+    done = {}
     for run in runs:
         # After a fallback the run's work is not that of its fingerprint.
         begun = run.earlier is not None and bool(run.earlier.attempts or run.choice)
         if not run.config.reuse or run.directory not in ledgers or begun:
             continue
-        source = known.find(run.fingerprint.partition("#")[0], run.directory)
+        source = known.find(run)
         if source is not None:
             store.open(run)
             done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
             for error in filter(None, store.save([Record(run, result)])):
                 raise error
             _tell(run, result, observer)
-    tell(dict.fromkeys(known.problems))
     return done
 
 

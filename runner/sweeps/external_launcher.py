@@ -49,13 +49,32 @@ def record_plan(sweep: Path, runs: Iterable[Path]) -> None:
 
 def not_started(sweep: Path) -> int:
     """Return how many of the planned runs have left nothing; 0 for our own launcher's. Raises `ConfigError`."""
+    return sum(not has_ledger(run) and not (run / RESULT).is_file() for run in _planned(sweep))
+
+
+def unasked(sweep: Path, runs: Iterable[Path]) -> Problem | None:
+    """Return why `runs` (absolute) must not take the place of a sweep's that has others, if so."""
+    asked = {*runs}
+    try:
+        others = [run for run in _planned(sweep) if Path(os.path.abspath(run)) not in asked and has_ledger(run)]  # noqa: PTH100 - as Hydra makes paths
+    except ConfigError:
+        return None  # this command writes the plan again
+    if not others:
+        return None
+    message = (
+        f"{sweep} holds a sweep with {len(others)} other runs, and grows only at its end under this hydra/launcher"
+    )
+    return Problem("hydra.sweep.dir", message, "ask for all of its runs, in their order, and for new ones after them")
+
+
+def _planned(sweep: Path) -> list[Path]:
+    """Return the directories of the planned runs; none for our own launcher's. Raises `ConfigError`."""
     path = sweep / PLANNED
     if not path.is_file():
-        return 0
+        return []
     try:
-        runs = [sweep / name for name in json.loads(path.read_text(encoding="utf-8"))]
+        return [sweep / name for name in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, TypeError) as error:
         raise ConfigError(
             f"{path} cannot be read: {error}", hint="the sweep's own command writes it again and repeats nothing"
         ) from error
-    return sum(not has_ledger(run) and not (run / RESULT).is_file() for run in runs)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -20,15 +22,16 @@ from runner.compose.preflight import PreflightError, preflight
 from runner.config.problem import Problem
 from runner.display.label import labelled
 from runner.display.output import print_problems
-from runner.engine.run import Event
+from runner.engine.run import Event, Run
 from runner.errors import RunnerError
 from runner.ledger.budget import spent
-from runner.ledger.recording import NOTHING, entered, reconcile, recording
+from runner.ledger.recording import NOTHING, Reconciled, entered, reconcile, recording, refuse_unknown
 from runner.tracking.tracker import sweep_tracking
 
 from .consent import agree, agree_to_prompts, payable, print_dry_run
 from .execution import execute
 from .job_return import job_return
+from .resumption import restore_directory
 
 
 class RunnerLauncher:
@@ -51,7 +54,7 @@ class RunnerLauncher:
             agree_to_prompts(plan.runs)
         if any(run.config.dry_run for run in plan.runs):
             note = "the sweeper chooses later runs by the results of these"
-            print_dry_run(plan.runs, note=note, left=payable(plan.runs))
+            print_dry_run(plan.runs, note=note, left=payable(plan.runs, Path(str(self._config.hydra.sweep.dir))))
             raise SystemExit(0)
         before = spent((result for _, result in self._earlier), plan.runs[0].config.budget)
         agree(plan.runs, spent=before)
@@ -78,26 +81,52 @@ class RunnerLauncher:
         callbacks = self._callbacks
         observers = [JobCallbacks(callbacks, plan, self._task_function)] if callbacks.callbacks else []
         with recording(sweep_dir) as ledger:
-            new = labelled(plan.runs)
             # The runs of earlier batches were made by this process.
             before = NOTHING if self._earlier else reconcile(ledger)
             print_problems(before.problems)
-            runs = entered(ledger, new, before.runs)
+            if plan.growth is not None:
+                refuse_unknown(ledger.directory, before.runs)
+            # What is asked for stands first: its settings are the sweep's.
+            everything, count = labelled([*plan.runs, *_others(plan, before)]), len(plan.runs)
+            new, others = everything[:count], everything[count:]
+            runs = [*entered(ledger, new, before.runs, grows=plan.growth is not None), *others]
             outcome = execute(
                 runs,
                 dict.fromkeys((run.directory for run in runs), ledger),
-                lambda run: plan.compositions[run.index].create_directory(run.directory),
+                partial(_make_directory, plan),
                 directory=sweep_dir,
                 batch_size=batch_size,
                 observers=[*observers, sweep_tracking(sweep_dir).observer(runs)],
+                held=[run.index for run in others],
                 earlier=self._earlier,
                 more=more,
             )
         self._earlier += [(run.directory, result) for run, result in zip(runs, outcome.results, strict=False)]
         if outcome.interrupted is not None:
             raise SystemExit(128 + outcome.interrupted)
-        ends = zip_longest(plan.runs, outcome.results, outcome.errors)
+        ends = zip_longest(plan.runs, outcome.results[:count], outcome.errors[:count])
         return [job_return(run, result, error, plan.compositions[run.index].config) for run, result, error in ends]
+
+
+def _others(plan: Plan, before: Reconciled) -> list[Run]:
+    """Return the ledger's runs that are not asked for: they stay as they are, under the budget of those that are."""
+    if plan.growth is None:
+        return []
+    asked, changes = {run.index for run in plan.runs}, {"budget": plan.runs[0].config.budget, "reuse": False}
+    return [
+        replace(run, directory=run.directory.absolute(), config=run.config.model_copy(update=changes))
+        for run in before.runs
+        if run.index not in asked
+    ]
+
+
+def _make_directory(plan: Plan, run: Run) -> None:
+    """Make a run's directory; what lies there of a run that was begun before stays."""
+    composition = plan.compositions.get(run.index)
+    if composition is None:
+        restore_directory(run)
+    elif run.status is RunStatus.PLANNED or not (run.directory / (composition.output_subdir or "")).is_dir():
+        composition.create_directory(run.directory)
 
 
 def _configure_logging(config: DictConfig) -> None:

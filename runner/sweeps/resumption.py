@@ -99,7 +99,7 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
             unaffordable, objection = agree_to_rest(runs)
             held = copied | unaffordable | {finding.run for finding in findings if finding.run is not None}
             tracked = [tracking.observer(runs)]
-            outcome = execute(runs, owners, _restore, directory=directory, observers=tracked, held=held)
+            outcome = execute(runs, owners, restore_directory, directory=directory, observers=tracked, held=held)
         for error in filter(None, [copy_error, *_objections(findings, len(runs), objection, directory, consent)]):
             print_error(error)
             outcome.stopped_by = outcome.stopped_by or error
@@ -311,7 +311,7 @@ def _changed_inputs(runs: Sequence[Run]) -> Iterator[Finding]:
                     yield Finding(run.index, Problem("request.image_list", message, "put it back, or start a new run"))
 
 
-def _restore(run: Run) -> None:
+def restore_directory(run: Run) -> None:
     """Make again what a crash or a hand took away of the run's directory."""
     hydra = run.directory / ".hydra"
     if (hydra / "config.yaml").exists() or hydra.is_symlink() or (run.recorded and run.directory.is_symlink()):

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.artifacts.atomic import disk_errors
 from runner.compose.composition_error import problem_of
 from runner.compose.exclusion import Exclusion
+from runner.compose.growth import grown
 from runner.compose.plan import Planner
 from runner.compose.points import Points, points
 from runner.compose.preflight import Finding, PreflightError, preflight
@@ -31,7 +32,7 @@ from runner.results.reading import runs_in
 from runner.shell import command
 
 from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
-from .external_launcher import record_plan, unkept
+from .external_launcher import record_plan, unasked, unkept
 from .launcher import RunnerLauncher
 
 
@@ -62,25 +63,28 @@ class RunnerSweeper:
         plan = planner.plan(points.points, drops=lambda place, run: exclusion.drops(run, points.settings[place]))
         if any(run.config.number_of_videos > 1 for run in plan.runs):
             plan = planner.plan(replicated(plan.overrides, plan.runs))
-        jobs = plan.overrides
         if not plan.total:
             raise PreflightError([Finding(None, _without_runs(exclusion))], 0)
+        directory = Path(str(self._config.hydra.sweep.dir))
+        plan = grown(planner, plan, directory) if own else plan
+        jobs = plan.overrides
         plan.findings += [Finding(None, warning) for warning in (*points.warnings, *exclusion.warnings())]
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
-        directory = Path(str(self._config.hydra.sweep.dir))
         places = [run.directory for run in plan.runs]
-        begun = _begun_elsewhere(directory, places, own=own is not None)
-        plan.findings += [Finding(None, begun)] if begun is not None else []
+        obstacles = [_begun_elsewhere(directory, places, own=own is not None)]
+        obstacles += [unasked(directory, places)] if own is None else []
+        plan.findings += [Finding(None, problem) for problem in obstacles if problem is not None]
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
+        notes = [*exclusion.lines(), *(plan.growth.lines() if plan.growth else ())]
         if any(run.config.dry_run for run in plan.runs):
-            print_dry_run(plan.runs, note="\n".join(exclusion.lines()), left=payable(plan.runs))
+            print_dry_run(plan.runs, note="\n".join(notes), left=payable(plan.runs, directory))
             return []
-        for line in exclusion.lines():
+        for line in notes:
             say(line)
-        agree_to_new(plan.runs)
+        agree_to_new(plan.runs, directory)
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
             OmegaConf.save(self._config, directory / "multirun.yaml")

@@ -156,3 +156,42 @@ def test_a_run_that_was_never_begun_takes_what_another_has_finished_meanwhile(sw
     assert run(["resume", "outputs/second"]) == 1
     assert created(server) == 1
     assert read_result(here / "outputs/second/1").reused_from == "outputs/first/0"
+
+
+def test_what_lies_beside_the_sweep_is_reused(sweep, emulator, capsys):
+    assert sweep("replica=0,1", directory="elsewhere/first") == 0
+    capsys.readouterr()
+    assert sweep("reuse=true", "replica=0,1,2", "dry_run=true", directory="elsewhere/second") == 0
+    said = capsys.readouterr().out
+    assert "3 runs · $0.40" in said
+    assert "reuse: 2 runs lie finished in elsewhere/first\n" in said
+    assert sweep("reuse=true", "replica=0,1,2", directory="elsewhere/second") == 0
+    assert "reuse: 2 runs lie finished in elsewhere/first\n" in capsys.readouterr().err
+    assert created(emulator) == 3
+    assert sweep("reuse=true", "replica=2", "hydra/launcher=basic", directory="elsewhere/third") == 0
+    assert created(emulator) == 3
+
+
+def test_what_lies_where_one_says_is_reused(sweep, here, emulator, capsys):
+    assert sweep("replica=0", directory="archive/2026/first") == 0
+    capsys.readouterr()
+    assert sweep("reuse=true", "replica=0,1", "reuse_from=[archive]", directory="far/away/second") == 0
+    assert "reuse: 1 run lies finished in archive/2026/first\n" in capsys.readouterr().err
+    assert created(emulator) == 2
+    assert read_result(here / "far/away/second/0").reused_from == "archive/2026/first/0"
+
+
+def test_where_nothing_was_found_is_said(sweep, capsys):
+    assert sweep("reuse=true", "replica=0,1", "reuse_from=.") == 0
+    assert "reuse: nothing is there for 2 runs in outputs, beside out, .\n" in capsys.readouterr().err
+
+
+def test_a_place_that_is_not_there_is_refused(sweep, single, here, emulator, capsys):
+    for call in (sweep, single):
+        assert call("reuse=true", "reuse_from=[archve]") == 2
+        said = capsys.readouterr().err
+        assert "reuse_from: archve is no directory" in said
+        assert "nothing was sent" in said
+    assert list(here.iterdir()) == []
+    assert sum(emulator.ledger()["requests"].values()) == 0
+    assert sweep("reuse_from=[archve]", "dry_run=true") == 0, "nobody asks for it"
