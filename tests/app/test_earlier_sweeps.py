@@ -17,6 +17,8 @@ import pytest
 
 import runner
 from runner.app import run
+from runner.ledger.ledger import Ledger
+from runner.ledger.reuse import fingerprint
 
 WRITTEN_IN = "/tmp/studio"
 EARLIER = Path(__file__).parents[1] / "data" / "earlier"
@@ -85,3 +87,37 @@ def test_resume_brings_the_killed_one_to_its_end(outputs):
 
 def test_a_run_of_them_can_be_repeated(outputs):
     assert run(["repeat", "outputs/finished/1", "request.quality=low", "progress=off"]) == 0
+
+
+def placed(ledger: Path, here: str) -> None:
+    """Hash each run's work as if it had been written here: the emulator's place, its state, is part of it."""
+    with closing(sqlite3.connect(ledger)) as db, db, Ledger(ledger.parent, readonly=True) as moved_ledger:
+        for run in moved_ledger.runs():
+            there = run.config.provider.model_copy(
+                update={"state_file": Path(str(run.config.provider.state_file).replace(here, WRITTEN_IN))}
+            )
+            assert fingerprint(run.config.model_copy(update={"provider": there})) == run.fingerprint
+            db.execute("UPDATE runs SET fingerprint = ? WHERE number = ?", (fingerprint(run.config), run.index))
+
+
+def test_both_grow(outputs, here):
+    for path in outputs.rglob("ledger.sqlite3"):
+        placed(path, str(here))
+    finished = ["request=image", "model=gpt-image-1-mini", "request.output_format=jpeg", "request.size=1024x1024",
+                "request.output_compression=30", "request.prompt='a fox, at dawn'", "hydra.sweep.dir=outputs/finished",
+                "provider.state_file=outputs/finished.sqlite3", "progress=off"]  # fmt: skip
+    assert run(["resume", "outputs/finished", "--copied"]) == 0
+    assert run(["-m", *finished, "request.quality=high,low"]) == 0
+    swept = runner.load_sweep("outputs/finished")
+    assert [found.config.request.quality for found in swept] == ["low", "medium", "high"]
+    assert [found.artifacts[0].parent.name for found in swept] == ["0", "1", "2"]
+
+    jobs = [found.job_id for found in runner.load_sweep("outputs/killed")][:2]
+    assert run(["resume", "outputs/killed", "--copied", "progress=off", "provider.latency=0.1"]) == 0
+    killed = ["request=draft", "provider.poll_interval=0.05", "request.duration_seconds=4", "provider.latency=0.1",
+              "request.prompt='heron ${hydra:job.num}'", "hydra.sweep.dir=outputs/killed", "progress=off",
+              "provider.state_file=outputs/killed.sqlite3"]  # fmt: skip
+    assert run(["-m", *killed, "repeat=5"]) == 0
+    swept = runner.load_sweep("outputs/killed")
+    assert [found.status.value for found in swept] == ["verified"] * 5
+    assert [found.job_id for found in swept][:2] == jobs

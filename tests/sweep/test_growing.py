@@ -160,6 +160,19 @@ def test_what_was_left_open_goes_on(two, sweep, rewind, forget, emulator):
     assert prompts(two) == {0: "a", 1: "b", 2: "c"}
 
 
+def test_an_interrupted_sweep_grows(sweep, here, emulator, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    interrupting = "+hydra.callbacks.mine._target_=recording.Interrupting"
+    with pytest.raises(SystemExit):
+        sweep(interrupting, "request.prompt=a,b,c")
+    assert created(emulator) == 0
+    assert states(here / "out") == ["uncertain", "planned", "planned"]
+    assert sweep("request.prompt=d,c,b,a") == 4
+    assert created(emulator) == 3
+    assert states(here / "out") == ["uncertain", "verified", "verified", "verified"]
+    assert prompts(here / "out") == {0: "a", 1: "b", 2: "c", 3: "d"}
+
+
 def test_an_uncertain_run_is_not_paid_again(two, sweep, rewind, emulator, here):
     rewind(1, "submitting")
     assert sweep("request.prompt=c,b,a") == 0
