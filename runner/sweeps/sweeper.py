@@ -26,6 +26,7 @@ from runner.display.closing import print_closing
 from runner.display.output import print_error, print_problems, say
 from runner.engine.run import Run
 from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.recording import has_ledger
 from runner.report.live_page import keep_page
 from runner.results.files import write_results
 from runner.results.reading import runs_in
@@ -66,7 +67,7 @@ class RunnerSweeper:
         if not plan.total:
             raise PreflightError([Finding(None, _without_runs(exclusion))], 0)
         directory = Path(str(self._config.hydra.sweep.dir))
-        plan = grown(planner, plan, directory) if own else plan
+        plan = grown(planner, plan, directory) if own and has_ledger(directory) else plan
         jobs = plan.overrides
         plan.findings += [Finding(None, warning) for warning in (*points.warnings, *exclusion.warnings())]
         if own is None:

@@ -19,7 +19,7 @@ from table import goal, heading, spread
 
 from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
-from runner.config.loading import load
+from runner.config.loading import load, without_own_keys
 from runner.config.run import RunConfig
 from runner.config.shipped import CONF
 from runner.engine.recorder import planned
@@ -88,7 +88,7 @@ def _runs(place: Path, count: int) -> list[Run]:
 def _config() -> RunConfig:
     with initialize(CONF):
         container = OmegaConf.to_container(compose("config"), resolve=True)
-    config, problems = load(container if isinstance(container, dict) else {})
+    config, problems = load(without_own_keys(dict(container)) if isinstance(container, dict) else {})
     if config is None:
         raise SystemExit(f"the shipped config is wrong: {problems}")
     return config

@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import initialize
 from runner.compose.composer import apply
-from runner.config.loading import load
+from runner.config.loading import load, without_own_keys
 from runner.config.run import RunConfig
 from runner.config.shipped import CONF
 from runner.engine.recorder import planned
@@ -36,7 +36,8 @@ def loaded() -> Callable[..., RunConfig]:
     def chosen(groups: tuple[str, ...]) -> dict[str, Any]:
         with pytest.MonkeyPatch.context() as patch, initialize(CONF):
             patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
-            return OmegaConf.to_container(compose("config", overrides=list(groups)), resolve=True)
+            container = OmegaConf.to_container(compose("config", overrides=list(groups)), resolve=True)
+            return dict(without_own_keys(container))
 
     def build(*overrides: str) -> RunConfig:
         groups = tuple(override for override in overrides if override.startswith(_GROUPS))
