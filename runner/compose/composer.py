@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.config.sweep import SWEEP_KEYS
 from runner.errors import ConfigError
 
-from .guards import unheard
+from .guards import unescaped, unheard
 from .loader import typed_lines
 
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
@@ -51,9 +51,7 @@ class Value:
     @property
     def resolved(self) -> Any:  # Any: as Plain
         """Return the value as it is in a resolved config: an escaped interpolation is the text that it shows."""
-        if not isinstance(self.value, str) or "${" not in self.value:
-            return self.value
-        return OmegaConf.create({"value": self.value}).value
+        return unescaped(self.value) if isinstance(self.value, str) else self.value
 
     def fits(self, config: Mapping[str, Any]) -> bool:  # Any: as Plain
         """Return whether setting it gives what Hydra's merging gives; if not, Hydra may still take it or refuse it."""

@@ -199,6 +199,8 @@ def _known(env: Mapping[str, str]) -> dict[str, str]:
 
 
 _INTERPOLATION = re.compile(r"(\\*)\$\{")
+_ESCAPED = re.compile(r"(\\*)\1\\\$\{")
+"""What `literal` makes of an interpolation: of its backslashes twice as many, and one."""
 _NO_NAME = re.compile(r"(?<!\\)(?:\\\\)*\$\{(?![A-Za-z_.$])[^}]*\}?")
 """What looks like an interpolation, and names no key of any config: a price, for one."""
 _DELETION = re.compile(r"~[A-Za-z_][\w./@-]*")
@@ -253,6 +255,11 @@ def quoted(key: str, text: str) -> str:
 def literal(text: str) -> str:
     """Return what OmegaConf resolves to `text`: it takes the backslashes before an interpolation for escapes."""
     return _INTERPOLATION.sub(r"\1\1\\${", text)
+
+
+def unescaped(text: str) -> str:
+    """Return the text of which `literal` makes this one."""
+    return _ESCAPED.sub(lambda found: found[1] + "${", text)
 
 
 def misread(override: str, text: str) -> str | None:

@@ -43,13 +43,11 @@ class Points:
     Attributes:
         settings: of each point, what its config says of the sweep.
         warnings: what is odd about the tables.
-        rows: of all tables, as they were read.
     """
 
     points: list[Point] = field(default_factory=list)
     settings: list[SweepConfig] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
 
 
 def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Points:
@@ -100,7 +98,6 @@ def _add(found: Points, config: DictConfig, overrides: Sequence[Override]) -> No
     rows: list[Point] = [[]]
     if settings.prompts is not None:
         table = _table(settings)
-        found.rows += table.rows
         rows = [*_row_lines(table, config, swept, found.warnings)]
     copies = _copies(settings, swept)
     made = [[*point, *row, *copy] for row in rows for point in combinations(swept) for copy in copies]

@@ -59,7 +59,8 @@ def agree_to_prompts(runs: Iterable[Run]) -> None:
     Raises `ConfigError` without consent. A dry run is only warned.
     """
     for run in runs:
-        count = 1 if run.config.yes else prompts_in(run.config.request.prompt)
+        meant = run.config.yes or run.config.run.id is not None  # a table says where each prompt ends
+        count = 1 if meant else prompts_in(run.config.request.prompt)
         if count == 1:
             continue
         file = next((line.partition("=")[2].strip("'\"") for line in run.overrides if _PROMPT_FILE.match(line)), None)
@@ -76,8 +77,7 @@ def _apart(file: str | None) -> str:
     """Return how the lines become prompts of their own."""
     if file is None:
         return "as a prompt for each: -m \"request.prompt='first','second'\""
-    names = "request.prompt_file=$(echo prompt-* | tr ' ' ,)"
-    return f"as a prompt for each line: split -l 1 {word(file)} prompt- && python -m runner -m {names}"
+    return f"as a prompt for each line: python -m runner -m {word(f'prompts={file}')}"
 
 
 def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
