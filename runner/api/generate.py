@@ -8,7 +8,7 @@ import logging
 import uuid
 import weakref
 from collections.abc import Coroutine
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -204,6 +204,10 @@ def _prepare(
         raise
 
 
+_HEARD_AFTER = 0.2
+"""Seconds after which Ctrl-C is heard at the latest while a thread does the work."""
+
+
 def waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields and is sent is asyncio's
     """Return what comes of `work`; inside a running event loop it is done in a thread, which Ctrl-C cancels."""
     try:
@@ -220,6 +224,9 @@ def waited(work: Coroutine[Any, Any, T]) -> T:  # Any: what a coroutine yields a
     with ThreadPoolExecutor(1, thread_name_prefix="runner-api") as thread:
         done = thread.submit(contextvars.copy_context().run, asyncio.run, cancellable())
         try:
+            while not done.done():
+                # Another thread may take the signal, and does not wake one that waits for good.
+                wait([done], timeout=_HEARD_AFTER)
             return done.result()
         except KeyboardInterrupt:
             loop, task = begun.result()

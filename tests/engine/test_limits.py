@@ -47,7 +47,7 @@ def test_thousands_of_waiting_runs_are_no_tasks(engine, provider, runs):
     provider.before_answer = lambda: most.append(len(asyncio.all_tasks()))
     outcome = engine(runs(2_000, max_concurrent_jobs=7))
     assert len(outcome.results) == 2_000
-    assert max(most) <= 7 * 2 + 1
+    assert max(most) <= 7 * 2 + 2  # the workers with a request each, the scheduler and who called it
 
 
 def test_each_endpoint_has_its_own_limits(engine, provider, runs, configs):
