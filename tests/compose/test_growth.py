@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from runner.compose.growth import grown
 from runner.compose.plan import Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
+from runner.errors import ConfigError
 from runner.ledger.ledger import Ledger
+from runner.ledger.recording import entered
 
 axes = st.lists(st.sampled_from("abcdef"), min_size=1, max_size=6, unique=True)
 
@@ -74,6 +76,17 @@ def test_problems_are_told_under_the_numbers_that_runs_would_have(planner, tmp_p
         preflight(grown(planner, plan, tmp_path), env={})
     assert "run 2: request.duration_seconds: Invalid duration" in caught.value.message
     assert "holds another" not in caught.value.message
+
+
+def test_runs_that_another_process_has_added_meanwhile_are_not_overwritten(planner, tmp_path):
+    add(planned(planner, tmp_path, ["a", "b"]), tmp_path)
+    ours, theirs = planned(planner, tmp_path, ["a", "c"]), planned(planner, tmp_path, ["a", "d", "c"])
+    add(theirs, tmp_path)
+    with Ledger(tmp_path) as ledger:
+        for runs in (ours.runs, ours.runs[1:]):
+            with pytest.raises(ConfigError, match="another process has added runs"):
+                entered(ledger, runs, ledger.runs(), grows=True)
+        assert len(ledger.runs()) == 4
 
 
 def test_nothing_is_planned_again_where_nothing_moves(planner, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -230,6 +231,21 @@ def test_a_single_run_becomes_no_part_of_a_sweep(single, sweep, here, emulator, 
     assert single("request.number_of_videos=2", "hydra.sweep.dir=out") == 2
     assert "holds a single run" in capsys.readouterr().err
     assert created(emulator) == 1
+
+
+def test_one_more_video_of_one_command(single, here, emulator):
+    assert single("request.number_of_videos=2", "hydra.sweep.dir=out") == 0
+    assert single("request.number_of_videos=3", "hydra.sweep.dir=out") == 0
+    assert created(emulator) == 3
+    assert [row["replica"] for row in rows(here / "out")] == ["0", "1", "2"]
+
+
+def test_what_is_tracked_are_all_runs(two, sweep, monkeypatch):
+    tracked = []
+    tracking = SimpleNamespace(observer=lambda runs: tracked.extend(runs) or (lambda _event: None))
+    monkeypatch.setattr("runner.sweeps.launcher.sweep_tracking", lambda _directory: tracking)
+    assert sweep("request.prompt=c,b") == 0
+    assert sorted((run.index, run.label) for run in tracked) == [(0, "prompt=a"), (1, "prompt=b"), (2, "prompt=c")]
 
 
 def test_a_ledger_that_has_lost_a_run_grows_not_before_it_is_built_anew(two, sweep, here, emulator, capsys):
