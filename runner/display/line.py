@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _STEERING = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
 _ASCII = str.maketrans("━─·…×≥–→", "=-|~x>->")
@@ -27,13 +28,20 @@ def one_line(text: str) -> str:
 
 def width(text: str) -> int:
     """Return how many columns a terminal gives to `text`: none to a combining mark, two to a wide letter."""
-    return len(text) if text.isascii() else sum(map(_columns, text))
+    return len(text) if _is_narrow(text) else sum(map(_columns, text))
+
+
+def _is_narrow(text: str) -> bool:
+    """Return whether each letter surely has one column."""
+    return text.isascii() or text.replace("…", "").isascii()
 
 
 def cut(text: str, columns: int) -> str:
     """Return as much of `text` as fits, an ellipsis where it ends early."""
     if width(text) <= columns:
         return text
+    if _is_narrow(text):
+        return text[: columns - 1].rstrip() + "…" if columns > 0 else ""
     left, kept = columns - 1, []
     for char in text:
         left -= _columns(char)
@@ -66,6 +74,7 @@ def in_ascii(text: str) -> str:
     return text.translate(_ASCII)
 
 
+@lru_cache(4096)
 def _columns(char: str) -> int:
     if unicodedata.category(char) in ("Mn", "Me"):
         return 0

@@ -145,9 +145,9 @@ def _cut_inside(text: str, columns: int) -> str:
 
 
 def _ending(text: str, columns: int) -> str:
-    start = len(text)
-    while start and width(text[start - 1 :]) <= columns:
-        start -= 1
+    start = len(text) - columns  # no letter is narrower, but marks are
+    while width(text[start:]) > columns:
+        start += 1
     start = max(start, text.find(" ", start, start + columns // 2))
     while start < len(text) and (text[start] == " " or unicodedata.category(text[start]) in ("Mn", "Me")):
         start += 1
