@@ -247,7 +247,7 @@ def _folded(text: str, columns: int) -> Iterator[str]:
             yield line
             line = ""
         line = f"{line} {word}" if line else word
-        while width(line) > columns and not _is_name(line):
+        while width(line) > columns and not _is_name(word):  # the rest of a text is no name
             kept = _fitting(line, columns)
             yield line[:kept]
             line = line[kept:]

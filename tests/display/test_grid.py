@@ -32,6 +32,7 @@ def test_texts_wrap_at_blanks_to_what_room_there_is():
 words = st.text(alphabet="ab\u6771\u4eac ", max_size=80)
 
 
+@example([(4 * "\u4eac" + " " + 3 * "\u4eac", "\u4eacaaa")], 17)
 @example([("aa\u4eac " + 7 * "\u4eac", "a\u4eac")], 21)
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=4), st.integers(10, 120))
 def test_nothing_is_lost_and_no_line_is_wider_than_it_must_be(rows, columns):
