@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from .frozen import Frozen
 from .request import Count
 from .run import RunConfig
 
-Shard = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}/[1-9][0-9]{0,5}$")]
+
+def _part(text: str) -> str:
+    found = re.fullmatch(r"0*([1-9][0-9]{0,5})/0*([1-9][0-9]{0,5})", text)
+    if found is None or int(found[1]) > int(found[2]):
+        raise ValueError("it is a part and how many parts, as in 1/8 to 8/8")
+    return f"{found[1]}/{found[2]}"
+
+
+def _entries(value: object) -> object:
+    """Take one mapping for a list of one; refuse what is no list of mappings."""
+    entries = [value] if isinstance(value, Mapping) else value
+    if not isinstance(entries, list | tuple) or not all(isinstance(entry, Mapping) and entry for entry in entries):
+        raise ValueError("it is a list of mappings, as in [{model: sora-2, request.size: 1792x1024}]")
+    return entries
+
+
+Shard = Annotated[str, AfterValidator(_part)]
 """Which part of how many, as in 2/8."""
+
+
+Entries = Annotated[tuple[Mapping[str, Any], ...], BeforeValidator(_entries)]
+"""Any: a value of the config, or a list of such."""
 
 
 class SweepConfig(Frozen):
@@ -34,7 +55,9 @@ class SweepConfig(Frozen):
     prompts_sample: Count | None = None
     prompts_seed: int = Field(0, strict=True)
     prompts_where: str | None = None
-    exclude: tuple[Mapping[str, Any], ...] = ()  # Any: a value of the config, or a list of such
+    exclude: Annotated[
+        tuple[Mapping[str, Any], ...], BeforeValidator(_entries)
+    ] = ()  # Any: a value of the config, or a list of such
     on_unsupported: Literal["refuse", "skip"] = "refuse"
     repeat: Count = 1
     shard: Shard | None = None
