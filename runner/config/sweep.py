@@ -55,9 +55,7 @@ class SweepConfig(Frozen):
     prompts_sample: Count | None = None
     prompts_seed: int = Field(0, strict=True)
     prompts_where: str | None = None
-    exclude: Annotated[
-        tuple[Mapping[str, Any], ...], BeforeValidator(_entries)
-    ] = ()  # Any: a value of the config, or a list of such
+    exclude: Entries = ()
     on_unsupported: Literal["refuse", "skip"] = "refuse"
     repeat: Count = 1
     shard: Shard | None = None
