@@ -130,18 +130,24 @@ def _without_filled(found: Sequence[_Axis], results: Sequence[Result]) -> list[_
 
 
 def _once(found: Sequence[_Axis], results: Sequence[Result]) -> list[_Axis]:
-    """Return the axes without those that tell the same as the rows' names, which stand for all cells of a row."""
+    """Return the axes, of which those that say of which other they are tell nothing that it does not tell.
+
+    The cells of a row are of its name, and left out where each row has another; what `vars` fill is of those.
+    """
     rows = next((axis for axis in found if axis.key == ID), None)
-    if rows is None:
-        return [*found]
+    words = [axis for axis in found if axis.key.startswith("vars.")]
     kept: list[_Axis] = []
     for axis in found:
-        choice = axis.key in _GROUPS
-        swept = not choice and len({typed(result.overrides, axis.key) for result in results}) > 1
-        if axis.key not in (ID, SWEEP) and not swept and _decide([rows], axis):
-            if not choice and len({*axis.places}) == len({*rows.places}):
+        swept = len({typed(result.overrides, axis.key) for result in results}) > 1
+        if axis.key in (ID, SWEEP):
+            pass
+        elif rows is not None and (not swept or axis.key in _GROUPS) and _decide([rows], axis):
+            if axis.key not in _GROUPS and len({*axis.places}) == len({*rows.places}):
                 continue
             axis.of = ID
+        elif not swept:
+            word = next((each for each in words if each is not axis and _decide([each], axis)), None)
+            axis.of = None if word is None else word.key
         kept.append(axis)
     return kept
 

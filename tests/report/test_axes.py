@@ -155,6 +155,19 @@ def test_a_prompt_that_words_fill_is_no_axis_beside_them(result, loaded):
     }
 
 
+def test_what_words_fill_is_of_them(result, loaded):
+    runs = []
+    for number, d in enumerate((4, 8)):
+        config = loaded("provider=openai", f"request.duration_seconds={d}")
+        config = config.model_copy(update={"vars": {"pair": {"d": d}}})
+        lines = ["request.duration_seconds=${vars.pair.d}", f"vars.pair={{d:{d}}}"]
+        runs.append(result(number, config=config, overrides=lines))
+    found = axes(runs)
+    assert [*found] == ["request.duration_seconds", "vars.pair"]
+    assert found["request.duration_seconds"]["of"] == "vars.pair"
+    assert "of" not in found["vars.pair"]
+
+
 def test_a_file_of_a_prompt_is_an_axis_with_the_prompt_as_its_note(result):
     runs = [result(n, prompt=f"a {n}", overrides=[f"request.prompt_file={n}.txt"]) for n in range(2)]
     found = axes(runs)
