@@ -453,6 +453,8 @@ class Composer:
         return Value((*key.split("."),), value, mark)
 
     def _is_group(self, key: str) -> bool:
+        if "." in key and "/" not in key:
+            return False  # the path of a value; asking Hydra takes as long as composing a defaults list
         if key not in self._groups:
             # With the search path that the command line adds to.
             name = self._master.hydra.job.config_name

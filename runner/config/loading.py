@@ -184,7 +184,8 @@ def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any:
     if problem.message != "is no key here":
         return problem
     parent, _, name = problem.key.rpartition(".")
-    near = did_you_mean(name, known_keys(container, parent))
+    elsewhere = not parent and (name in ("params", "sweeper") or any(name in section_keys(each) for each in _VARIANTS))
+    near = None if elsewhere else did_you_mean(name, known_keys(container, parent))
     if near is not None:
         return Problem(problem.key, problem.message, f"did you mean {parent + '.' if parent else ''}{near}?")
     return Problem(problem.key, problem.message, _at_the_right_level(parent, name))

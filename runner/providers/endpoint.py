@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import ssl
@@ -318,6 +319,11 @@ def _check_authorities() -> Problem | None:
 def _unusable(file: Path) -> str | None:
     if not file.is_file():
         return "does not exist" if not file.exists() else "is no file"
+    return _unreadable(file, file.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=4)  # the world's authorities take 40 ms, and every sweep of a process asks
+def _unreadable(file: Path, _changed: int) -> str | None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=str(file))
     except ssl.SSLError:

@@ -214,9 +214,9 @@ def test_keys_of_ones_own_are_taken_where_something_uses_them(own, said, mode):
 
 @pytest.mark.parametrize("mode", [[], ["-m"]])
 def test_a_key_that_nothing_uses_is_refused_as_a_misspelt_one(own, said, mode):
-    own("experiment/e.yaml", "# @package _global_\nreplcia: 3\nspare: 1\n")
+    own("experiment/e.yaml", "# @package _global_\nreplcia: 3\nlamp: 1\n")
     code, text = said(*mode, "+experiment=e", "dry_run=true")
     assert code == 2
     assert "replcia: is no key here" in text
     assert "did you mean replica?" in text
-    assert "${spare}" in text
+    assert "${lamp}" in text
