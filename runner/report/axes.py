@@ -123,8 +123,9 @@ def _without_filled(found: Sequence[_Axis], results: Sequence[Result]) -> list[_
             if chooser is not None:
                 chooser.notes = _notes(chooser, [result.config.request.prompt for result in results])
     rows = next((axis for axis in others if axis.key == ID), None)
-    own = [result.config.vars.get("prompt") for result in results]
-    if rows is not None and rows.notes is None and any(own):  # what the rows fill into a template
+    if rows is not None and rows.notes is None and any("prompt" in result.config.vars for result in results):
+        # What the rows fill into a template.
+        own = [result.config.vars.get("prompt", result.config.request.prompt) for result in results]
         rows.notes = _notes(rows, own)
     return kept
 

@@ -137,9 +137,10 @@ def test_templates_that_were_swept_over_are_an_axis_and_not_what_is_filled_into_
         ((f"request.prompt='{{prompt}} at {hour}'",), name, "t", f"{prompt} at {hour}", {"vars.prompt": prompt})
         for name, prompt, *_ in FILM for hour in ("dawn", "dusk")
     ])  # fmt: skip
+    runs += of_rows(((), "d", "t", "a lynx", {}))  # of another sweep, on the same page
     found = axes(runs)
     assert found["request.prompt"]["values"] == ["{prompt} at dawn", "{prompt} at dusk"]
-    assert found["id"]["notes"] == ["a fox", "a whale", "a heron"]
+    assert found["id"]["notes"] == ["a fox", "a whale", "a heron", "a lynx"]
     assert [*found] == ["id", "request.prompt"]
 
 
