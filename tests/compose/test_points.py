@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from runner.compose.plan import Planner
 from runner.compose.points import points, slug
+from runner.providers.body import build
 
 
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3, unique=True))
@@ -19,7 +20,7 @@ def test_any_text_is_composed_as_it_stands(loader, master, tmp_path_factory, tex
     config.prompts = str(table)
     plan = Planner(loader, config).plan(points(loader, config, []).points)
     assert not plan.findings
-    assert [(run.config.request.prompt, run.config.vars["mood"]) for run in plan.runs] == [
+    assert [(build(run.config).fields["prompt"], run.config.vars["mood"]) for run in plan.runs] == [
         (text, text) for text in texts
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import random
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,12 @@ NASTY = [
     "  null  ",
     "-m",
 ]
+
+
+DICE = random.Random(4)
+ANY = [chr(number) for number in range(1, 0x110000) if not 0xD800 <= number < 0xE000]
+NASTY += ["x" + "".join(DICE.choices(ANY, k=200)) + "x" for _ in range(4)]
+"""Letters of every kind that UTF-8 carries."""
 
 
 def results(place: Path) -> list[dict[str, Any]]:
@@ -65,7 +72,7 @@ def as_csv(rows: list[dict[str, str]]) -> str:
 
 
 def test_every_prompt_is_sent_as_it_stands(sweep, here: Path, emulator) -> None:
-    (here / "shots.csv").write_text(as_csv([{"prompt": text} for text in NASTY]), newline="")
+    (here / "shots.csv").write_text(as_csv([{"prompt": text} for text in NASTY]), encoding="utf-8", newline="")
     assert sweep("prompts=shots.csv") == 0
     assert sent(emulator) == sorted(NASTY)
 
