@@ -29,5 +29,5 @@ def test_the_way_to_the_first_request_leads_through_few_files(here, small_server
     assert {*small_server.paths("POST")} == {"/v1/videos"}
     found = json.loads(done.stdout)
     assert len(found["files"]) <= 64, found["files"]
-    # On a busy machine other threads come further before the first byte leaves: 443 become up to 470.
-    assert found["moves"] <= 480
+    # On a busy machine other threads come further before the first byte leaves: 474 become up to 500.
+    assert found["moves"] <= 510

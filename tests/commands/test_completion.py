@@ -28,7 +28,7 @@ def offered(line: str) -> set[str]:
 
 @pytest.mark.parametrize("program", ["runner", "python -m runner", "/usr/bin/python3.11 -m runner"])
 def test_the_first_word_may_be_a_command(program):
-    assert offered(f"{program} sh") == {"show"}
+    assert offered(f"{program} sho") == {"show"}
     assert {*COMMANDS, "provider=", "request."} <= offered(f"{program} ")
 
 
@@ -92,7 +92,7 @@ def test_a_shell_that_is_not_known_is_refused(typed, capsys):
 @pytest.mark.parametrize(
     ("words", "replies"),
     [
-        (["python", "-m", "runner", "sh"], ["show "]),
+        (["python", "-m", "runner", "sho"], ["show "]),
         (["runner", "show", "outputs/mu"], ["outputs/multirun/"]),
         # Bash ends words at = and colons, and wants what comes behind.
         (["runner", "provider", "=", "az"], ["azure_openai "]),
