@@ -245,7 +245,8 @@ def _lines(params: Mapping[str, Any]) -> list[str]:  # Any: as above
     empty = next((key for key, value in params.items() if value == []), None)
     if empty is not None:
         raise ConfigError(f"hydra.sweeper.params: {empty} is an empty list; nothing was sent", hint=f"{empty}: [a, b]")
-    return [f"{key}={_values(value)}" for key, value in params.items()]
+    # A constant of the user's own need not be there yet.
+    return [f"{'++' * key.startswith('vars.')}{key}={_values(value)}" for key, value in params.items()]
 
 
 def _values(value: object) -> str:

@@ -159,6 +159,17 @@ def test_vars_are_the_user_s_own(sweep, here: Path) -> None:
     assert told(here / "out", "request.duration_seconds", "request.aspect_ratio") == [(4, "16:9"), (8, "9:16")]
 
 
+def test_an_experiment_sweeps_over_a_word(sweep, here: Path, capsys) -> None:
+    (here / "team" / "experiment").mkdir(parents=True)
+    params = {"vars.style": ["noir", "pastel"], "request.prompt": "'A fox, {style}'"}
+    body = {"hydra": {"sweeper": {"params": params}}}
+    (here / "team" / "experiment" / "film.yaml").write_text(f"# @package _global_\n{yaml.safe_dump(body)}")
+    assert sweep("+experiment=film", "--config-dir", "team", "dry_run=true") == 0
+    out = capsys.readouterr().out
+    assert "A fox, noir" in out
+    assert "A fox, pastel" in out
+
+
 def test_a_cell_that_looks_like_a_template_is_told(sweep, here: Path, capsys) -> None:
     (here / "prompts.txt").write_text("a fox, {style}\n")
     assert sweep("prompts=prompts.txt", "vars.style=noir", "dry_run=true") == 0
