@@ -207,6 +207,9 @@ class Server:
     def _fork(self) -> None:
         asking, _ = self._listener.accept()
         sent, descriptors, _, _ = socket.recv_fds(asking, _MOST_BYTES, STREAMS)
+        if not sent:  # who asked was killed before it could say for what
+            asking.close()
+            return
         pid = os.fork()
         if pid == 0:
             self._leave(asking)
@@ -214,7 +217,8 @@ class Server:
         for descriptor in descriptors:
             os.close(descriptor)
         self._asking[pid] = asking
-        asking.send(str(pid).encode())
+        with suppress(OSError):  # who asked may have been killed meanwhile
+            asking.send(str(pid).encode())
 
     def _leave(self, asking: socket.socket) -> None:
         """Close, in the child, what is the server's."""
