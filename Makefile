@@ -51,7 +51,7 @@ quick: $(VENV)/.installed-test   ## the tests of a minute, for every save
 
 # With the next Hydra and OmegaConf, in a copy of the environment; what cannot be had is said and passes.
 NEXT := .venv-next
-NEXT_TESTS := tests/compose tests/sweep/test_sweep.py tests/sweep/test_replicas.py tests/app/test_earlier_sweeps.py \
+NEXT_TESTS := tests/compose $(patsubst %,tests/sweep/test_%.py,sweep replicas tables) tests/app/test_earlier_sweeps.py \
 	tests/app/test_own_config.py tests/commands/test_resume.py
 # A copy of before pyproject.toml changed lacks what that names: it is made anew.
 test-next: $(VENV)/.installed-test   ## what composes, sweeps and resumes, with the pre-releases of Hydra and OmegaConf

@@ -10,7 +10,7 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, read_write
 
 from runner.artifacts.atomic import disk_errors
 from runner.compose.composition_error import problem_of
@@ -114,10 +114,12 @@ class RunnerSweeper:
         """Let a part of a sweep have a directory of its own below the sweep's."""
         part, count = points.settings[0].part if points.settings else (1, 1)
         if count > 1:
-            directory = f"{self._config.hydra.sweep.dir}/shard-{part}-of-{count}"
-            self._config.hydra.sweep.dir = directory
-            # Each run is composed by what was typed.
-            self._config.hydra.overrides.hydra.append(assignment("hydra.sweep.dir", directory))
+            sweep, overrides = self._config.hydra.sweep, self._config.hydra.overrides
+            directory = f"{sweep.dir}/shard-{part}-of-{count}"
+            with read_write(sweep), read_write(overrides):
+                sweep.dir = directory
+                # Each run is composed by what was typed.
+                overrides.hydra.append(assignment("hydra.sweep.dir", directory))
 
 
 def _without_runs(exclusion: Exclusion) -> Problem:
