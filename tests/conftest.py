@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
 import os
@@ -16,7 +17,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from hydra import compose
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -27,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.app import run
 from runner.child import start
 from runner.compose.app import initialize
-from runner.compose.loader import GuardedLoader
+from runner.compose.loader import GuardedLoader, Repository
 from runner.compose.plan import Planner
 from runner.config.loading import load, without_own_keys
 from runner.config.problem import Problem
@@ -252,13 +252,27 @@ def composed(monkeypatch) -> Composed:
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
 
     def build(*overrides: str) -> dict[str, Any]:
-        with initialize(CONF):
-            config = compose("config", overrides=list(overrides))
-        container = OmegaConf.to_container(config, resolve=True)
+        container = OmegaConf.to_container(_task(overrides), resolve=True)
         assert isinstance(container, dict)
         return dict(without_own_keys(container))
 
     return build
+
+
+@functools.cache
+def _task(overrides: tuple[str, ...]) -> DictConfig:
+    """A composed config without its `hydra` node, unresolved: what it takes from the environment may change."""
+    config = _shipped().load_configuration("config", [*overrides], RunMode.RUN)
+    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+
+
+@functools.cache
+def _shipped() -> ConfigLoader:
+    """What composes the shipped conf/, each of whose files it reads once."""
+    with initialize(CONF):
+        loader = GlobalHydra.instance().config_loader()
+        loader.repository = Repository(loader.get_search_path())
+        return loader
 
 
 @pytest.fixture

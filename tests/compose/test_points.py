@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,13 +13,19 @@ from runner.compose.points import points, slug
 from runner.providers.body import build
 
 
+@pytest.fixture(scope="module")
+def one_planner(loader, master) -> Planner:
+    """A planner that has composed before: Hydra is not asked anew for each example."""
+    return Planner(loader, master)
+
+
 @given(st.lists(st.text(min_size=1).filter(str.strip), min_size=1, max_size=3, unique=True))
-def test_any_text_is_composed_as_it_stands(loader, master, tmp_path_factory, texts) -> None:
+def test_any_text_is_composed_as_it_stands(loader, master, one_planner, tmp_path_factory, texts) -> None:
     table = tmp_path_factory.getbasetemp() / "exact.jsonl"
     table.write_text("\n".join(json.dumps({"prompt": text, "vars.mood": text}) for text in texts))
     config = master.copy()
     config.prompts = str(table)
-    plan = Planner(loader, config).plan(points(loader, config, []).points)
+    plan = one_planner.plan(points(loader, config, []).points)
     assert not plan.findings
     assert [(build(run.config).fields["prompt"], run.config.vars["mood"]) for run in plan.runs] == [
         (text, text) for text in texts
