@@ -21,7 +21,6 @@ from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import run_job
 from hydra.errors import HydraException, MissingConfigException
 from hydra.types import HydraContext, RunMode
@@ -34,6 +33,7 @@ from runner.errors import ConfigError
 
 from .guards import refuse_in_config
 from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files, typed_lines
+from .typed import assignment
 
 if TYPE_CHECKING:
     from runner.config.run import RunConfig
@@ -223,7 +223,7 @@ def _require_checks(config: DictConfig) -> None:
     typed = any(line.startswith(("hydra/sweeper", "hydra/launcher")) for line in lines)
     # By what they are, not by their names: a user's file may have the name of a shipped one.
     plain = all(str(node.get("_target_")).startswith(_PLAIN) for node in (config.hydra.sweeper, config.hydra.launcher))
-    if config.hydra.mode == RunMode.MULTIRUN and "RunnerSweeper" not in str(config.hydra.sweeper.get("_target_")):
+    if config.hydra.mode == RunMode.MULTIRUN and not _is_ours(config.hydra.sweeper):
         _refuse_points(config)
     if config.hydra.mode == RunMode.MULTIRUN and plain and not typed:
         raise ConfigError(
@@ -234,16 +234,21 @@ def _require_checks(config: DictConfig) -> None:
         )
 
 
-_UNSET: dict[str, object] = {"prompts": None, "exclude": [], "on_unsupported": "refuse", "repeat": 1, "shard": None}
-"""What says which points a sweep has, where it says nothing."""
-
-
 def _refuse_points(config: DictConfig) -> None:
     """Raise `ConfigError` for what another sweeper than ours would leave unread."""
-    for key, unset in _UNSET.items():
-        if config.get(key, unset) != unset:
+    from runner.config.sweep import SweepConfig
+
+    from .points import settings_of
+
+    settings, unset = settings_of(config), SweepConfig()
+    for key in SweepConfig.model_fields:
+        if getattr(settings, key) != getattr(unset, key):
             hint = f"leave out {key}, or hydra/sweeper"
             raise ConfigError(f"{key} is read by hydra/sweeper=runner alone; nothing was sent", hint=hint)
+
+
+def _is_ours(sweeper: DictConfig) -> bool:
+    return "RunnerSweeper" in str(sweeper.get("_target_"))
 
 
 def is_sweep(config: DictConfig) -> bool:
@@ -260,8 +265,7 @@ def is_sweep(config: DictConfig) -> bool:
 def sweep_overrides(config: DictConfig) -> list[str]:
     """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it."""
     HydraConfig.instance().set_config(config)
-    directory = QuotedString(str(config.hydra.run.dir), Quote.single).with_quotes()
-    return [f"hydra.sweep.dir={directory}", "hydra.sweeper.params=null"]
+    return [assignment("hydra.sweep.dir", str(config.hydra.run.dir)), "hydra.sweeper.params=null"]
 
 
 Task = Callable[[Path], float | None]
@@ -305,7 +309,7 @@ def launched_run(config: RunConfig) -> Run:
 
 def asked_before() -> bool:
     """Return whether that run is our own sweeper's, which checks and asks before anything is launched."""
-    return "RunnerSweeper" in str(HydraConfig.get().sweeper["_target_"])
+    return _is_ours(HydraConfig.get().sweeper)
 
 
 def _output_dir() -> Path:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from runner.config.capability import check
-from runner.config.columns import ID, key_of
+from runner.config.columns import ID, key_of, nearest_key
 from runner.config.problem import Problem
 from runner.config.run import RunConfig, sent_size
 from runner.config.sweep import SweepConfig
 from runner.engine.run import Run
-from runner.errors import ConfigError
 
 from .preflight import Finding, PreflightError
 
@@ -20,32 +21,38 @@ _GROUPS = {"provider": "kind", "model": "name", "request": "kind"}
 """The key by which a section says what it is, where its option is not among the overrides."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Hold an entry of `exclude`: as it is written, and by its keys in full."""
+
+    text: str
+    wanted: Mapping[str, Any]  # Any: values of the config
+
+    def covers(self, run: Run) -> bool:
+        return all(_agrees(run, key, wanted) for key, wanted in self.wanted.items())
+
+
 class Exclusion:
-    """Say of runs as they are planned whether they are left out.
+    """Say of runs as they are planned whether they are left out, and count them."""
 
-    Attributes:
-        dropped: of each reason, the parameters of the runs that it has left out.
-    """
+    def __init__(self, settings: Sequence[SweepConfig]) -> None:
+        """Take what each point's config says of the sweep; raises `PreflightError` for a key that is none."""
+        self._settings = settings
+        distinct = {id(each): each for each in settings}
+        self._entries = {name: [*map(_entry, each.exclude)] for name, each in distinct.items()}
+        self._dropped: Counter[str] = Counter()
 
-    dropped: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
-    _used: set[str] = field(default_factory=set)
-    _entries: dict[str, None] = field(default_factory=dict)
-
-    def drops(self, run: Run, settings: SweepConfig) -> bool:
-        """Return whether a run is left out; raises `PreflightError` for a key that is none."""
-        reason = self._reason(run, settings)
+    def drops(self, place: int, run: Run) -> bool:
+        """Return whether the run of the point at `place` is left out."""
+        reason = self._reason(self._settings[place], run)
         if reason is not None:
-            self.dropped.setdefault(reason, []).append(run.overrides)
+            self._dropped[reason] += 1
         return reason is not None
 
-    def _reason(self, run: Run, settings: SweepConfig) -> str | None:
-        texts = [_text(entry) for entry in settings.exclude]
-        self._entries |= dict.fromkeys(texts)
-        for text, entry in zip(texts, settings.exclude, strict=True):
-            if all(_agrees(run, key, wanted) for key, wanted in _by_key(entry).items()):
-                self._used.add(text)
-                return f"exclude: {text}"
+    def _reason(self, settings: SweepConfig, run: Run) -> str | None:
+        for entry in self._entries[id(settings)]:
+            if entry.covers(run):
+                return _because(entry)
         if settings.on_unsupported == "skip":
             found = next((problem for problem in check(run.config) if problem.severity == "error"), None)
             return None if found is None else f"not offered: {found.text}"
@@ -53,27 +60,36 @@ class Exclusion:
 
     def warnings(self) -> Iterator[Problem]:
         """Yield the entries of `exclude` that no run agrees with: one of their keys or values may be misspelt."""
-        for text in self._entries:
-            if text not in self._used:
-                yield Problem("exclude", f"{text} leaves nothing out", severity="warning")
+        if any(each.shard for each in self._settings):
+            return  # another part may have such runs
+        for entry in chain.from_iterable(self._entries.values()):
+            if _because(entry) not in self._dropped:
+                yield Problem("exclude", f"{entry.text} leaves nothing out", severity="warning")
 
     def lines(self) -> Iterator[str]:
         """Yield what was left out, a line for each reason."""
-        for reason, runs in self.dropped.items():
-            yield f"left out: {len(runs):,} {'run' if len(runs) == 1 else 'runs'} ({reason})"
+        for reason, count in self._dropped.items():
+            yield f"left out: {count:,} {'run' if count == 1 else 'runs'} ({reason})"
 
 
-def _text(entry: Mapping[str, Any]) -> str:  # Any: values of the config
-    return "{" + ", ".join(f"{key}: {value}" for key, value in entry.items()) + "}"
+def _because(entry: _Entry) -> str:
+    return f"exclude: {entry.text}"
 
 
-def _by_key(entry: Mapping[str, Any]) -> dict[str, Any]:  # Any: as above
-    """Return an entry with its keys in full."""
-    try:
-        return {key_of(key): wanted for key, wanted in _flat(entry)}
-    except ConfigError as error:
-        problem = Problem("exclude", error.message.replace("the column ", ""), error.hint)
-        raise PreflightError([Finding(None, problem)], total=0) from error
+def _entry(entry: Mapping[str, Any]) -> _Entry:  # Any: as above
+    text = "{" + ", ".join(f"{key}: {value}" for key, value in entry.items()) + "}"
+    return _Entry(text, {_in_full(key): wanted for key, wanted in _flat(entry)})
+
+
+def _in_full(name: str) -> str:
+    key = key_of(name)
+    if key is None:
+        near = nearest_key(name)
+        problem = Problem(
+            "exclude", f"{name!r} is no key", f"did you mean {near}?" if near else "as in model, request.size"
+        )
+        raise PreflightError([Finding(None, problem)], total=0)
+    return key
 
 
 def _flat(entry: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:  # Any: as above

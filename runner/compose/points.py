@@ -18,7 +18,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
-from runner.config.columns import ID, key_of, values_of
+from runner.config.columns import ID, key_of, nearest_key, values_of
 from runner.config.problem import Problem, from_validation_error
 from runner.config.sweep import SWEEP_KEYS, SweepConfig
 from runner.config.table import Row, Table, read_table, selected
@@ -26,9 +26,10 @@ from runner.config.template import placeholders
 from runner.errors import ConfigError
 from runner.text_file import read_text
 
-from .guards import PROMPT_KEYS, literal
+from .guards import PROMPT_KEYS
 from .loader import GROUPS, typed_lines
 from .preflight import Finding, PreflightError
+from .typed import text_in_grammar
 
 Point = list[str]
 """The overrides of one run."""
@@ -143,8 +144,6 @@ def _row_lines(table: Table, config: DictConfig, typed: Sequence[Override], warn
     names = frozenset(itertools.chain.from_iterable(map(placeholders, templates)))
     keys = _keys(table, names)
     _refuse_given_twice(table, keys, typed, names)
-    # A prompt that is typed as a template takes the place of the rows' own.
-    wrapped = ID in names or any(column in names for column, key in keys.items() if key in PROMPT_KEYS)
     directory = Path(table.name).expanduser().parent if Path(table.name).suffix else None
     below = "vars."
     variables = {str(name) for name in config.get("vars") or {}}
@@ -155,7 +154,8 @@ def _row_lines(table: Table, config: DictConfig, typed: Sequence[Override], warn
             key = keys[column]
             if column in names and key not in (ID, f"vars.{column}"):
                 lines.append(_assignment(f"vars.{column}", cell))
-            if key == ID or (wrapped and key in PROMPT_KEYS and column in names):
+            # A prompt that is typed as a template takes the place of the row's own, which is a word of it.
+            if key == ID or (key in PROMPT_KEYS and column in names):
                 continue
             for path, value in values_of(key, cell, directory):
                 lines += _prompt(path, value) if path in PROMPT_KEYS else [_assignment(path, value)]
@@ -170,10 +170,12 @@ def _keys(table: Table, names: frozenset[str]) -> dict[str, str]:
     """Return the key of each column; raises `ConfigError`."""
     keys: dict[str, str] = {}
     for column in table.columns:
-        try:
-            key = key_of(column, names)
-        except ConfigError as error:
-            raise ConfigError(f"{table.name}: {error.message}", hint=error.hint) from error
+        key = key_of(column) or (f"vars.{column}" if column in names else None)
+        if key is None:
+            near = nearest_key(column)
+            hint = f"did you mean {near}? " if near else ""
+            hint += f"a word for {{{column}}} in request.prompt, or a note of your own, is a column vars.{column}"
+            raise ConfigError(f"{table.name}: the column {column!r} is no key; nothing was sent", hint=hint)
         first = next((each for each, known in keys.items() if known == key), None)
         if first is not None:
             message = f"{table.name}: the columns {first!r} and {column!r} are both {key}; nothing was sent"
@@ -266,7 +268,7 @@ def _in_grammar(value: object, *, literally: bool = False) -> str:
         return f"[{','.join(_in_grammar(part, literally=literally) for part in value)}]"
     if not isinstance(value, str):
         return str(value)
-    return QuotedString(literal(value) if literally else value, Quote.single).with_quotes()
+    return text_in_grammar(value) if literally else QuotedString(value, Quote.single).with_quotes()
 
 
 def _brings_its_own(override: Override) -> bool:

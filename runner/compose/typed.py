@@ -9,7 +9,6 @@ from .guards import PROMPT_KEYS, literal, misread
 
 _VARIABLE = re.compile(r"vars\.[^=]+=")
 _WHERE = "prompts_where="
-_PLACEHOLDER = re.compile(r"(?<![{$])\{[A-Za-z_][\w.-]*\}(?!\})")
 
 
 def as_hydra_reads_them(overrides: Sequence[str]) -> list[str]:
@@ -28,12 +27,20 @@ def _read(override: str, *, fills: bool) -> str:
         return f"++{override}"
     if override.startswith(_WHERE) and text[:1] not in ("'", '"', ""):
         return assignment("prompts_where", text)
-    template = fills and key.lstrip("+") in PROMPT_KEYS and _PLACEHOLDER.search(text) is not None
-    return assignment(key, text) if template and text[:1] not in ("'", '"') and misread(override, text) else override
+    if fills and key.lstrip("+") in PROMPT_KEYS and text[:1] not in ("'", '"'):
+        from runner.config.template import placeholders
+
+        return assignment(key, text) if placeholders(text) and misread(override, text) else override
+    return override
 
 
 def assignment(key: str, text: str) -> str:
     """Return an override that sets a key to a text as it stands."""
+    return f"{key}={text_in_grammar(text)}"
+
+
+def text_in_grammar(text: str) -> str:
+    """Return a value that Hydra reads as this text, in which nothing is an interpolation."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
-    return f"{key}={QuotedString(literal(text), Quote.single).with_quotes()}"
+    return QuotedString(literal(text), Quote.single).with_quotes()

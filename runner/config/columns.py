@@ -27,12 +27,8 @@ ID = "id"
 """The column that names a row."""
 
 
-def key_of(column: str, names: frozenset[str] = frozenset()) -> str:
-    """Return the key that a column is about, as in `request.seed` for `seed`, or `id`.
-
-    `names` are those that a prompt is filled with: a column that is no key and has such a name is one of `vars`.
-    Raises `ConfigError` for a column that is no key.
-    """
+def key_of(column: str) -> str | None:
+    """Return the key that a column is about, as in `request.seed` for `seed`, or `id`; None if it is no key."""
     section, _, name = column.partition(".")
     if column in (ID, *_GROUPS, *_ALONE) or (column.startswith(_OPEN) and not column.endswith(".")):
         return column
@@ -40,15 +36,13 @@ def key_of(column: str, names: frozenset[str] = frozenset()) -> str:
         return f"request.{column}"
     if section in _GROUPS and name.partition(".")[0] in section_keys(section) - {"kind"}:
         return column
-    if column in names:
-        return f"vars.{column}"
+    return None
+
+
+def nearest_key(column: str) -> str | None:
+    """Return what a column that is no key may be meant for."""
     known = [ID, *_GROUPS, *_ALONE, *sorted(section_keys("request") - {"kind"})]
-    near = did_you_mean(column, known) or did_you_mean(column.lower(), known)
-    hint = f"did you mean {near}? " if near else ""
-    raise ConfigError(
-        f"the column {column!r} is no key; nothing was sent",
-        hint=f"{hint}a word for {{{column}}} in request.prompt, or a note of your own, is a column vars.{column}",
-    )
+    return did_you_mean(column, known) or did_you_mean(column.lower(), known)
 
 
 def values_of(key: str, cell: object, directory: Path | None) -> Iterator[tuple[str, Any]]:  # Any: of the config

@@ -53,7 +53,7 @@ class SweepConfig(Frozen):
     prompts: str | tuple[str | Mapping[str, Any], ...] | None = None  # Any: what a table's cell may hold
     prompts_limit: Count | None = None
     prompts_sample: Count | None = None
-    prompts_seed: int = Field(0, strict=True)
+    prompts_seed: Annotated[int, Field(strict=True)] = 0
     prompts_where: str | None = None
     exclude: Entries = ()
     on_unsupported: Literal["refuse", "skip"] = "refuse"

@@ -56,12 +56,13 @@ class RunnerSweeper:
 
         A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
         """
-        points, exclusion = self._points(arguments), Exclusion()
+        points = self._points(arguments)
+        exclusion = Exclusion(points.settings)
         self._enter_shard(points)
         core = getattr(self._launcher, "core", None)
         own = core if isinstance(core, RunnerLauncher) else None
         planner = own.planner if own else Planner(self._loader, self._config)
-        plan = planner.plan(points.points, drops=lambda place, run: exclusion.drops(run, points.settings[place]))
+        plan = planner.plan(points.points, drops=exclusion.drops)
         if any(run.config.number_of_videos > 1 for run in plan.runs):
             plan = planner.plan(replicated(plan.overrides, plan.runs))
         if not plan.total:
@@ -123,9 +124,9 @@ class RunnerSweeper:
 
 
 def _without_runs(exclusion: Exclusion) -> Problem:
-    if not exclusion.dropped:
-        return Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
-    return Problem("", f"the sweep has no runs; {'; '.join(exclusion.lines())}", "take an entry out of exclude")
+    if left_out := "; ".join(exclusion.lines()):
+        return Problem("", f"the sweep has no runs; {left_out}", "take an entry out of exclude")
+    return Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
 
 
 def _begun_elsewhere(sweep: Path, runs: Sequence[Path], *, own: bool) -> Problem | None:
