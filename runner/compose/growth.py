@@ -13,8 +13,9 @@ from runner.ledger.discover import LedgerEntry, LedgerIndex
 
 from .plan import Plan, Planned, Planner
 from .preflight import Finding, strangers
+from .slug import SLUG
 
-_SLUG = "++run.slug="
+_SLUG = f"++{SLUG}="
 
 
 @dataclass(frozen=True, slots=True)

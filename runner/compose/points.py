@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +27,7 @@ from runner.text_file import read_text
 from .guards import PROMPT_KEYS
 from .loader import GROUPS, typed_lines
 from .preflight import Finding, PreflightError
+from .slug import SLUG, slugs
 from .typed import text_in_grammar
 
 Point = list[str]
@@ -73,7 +72,9 @@ def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
     if not found.points and count > 1:
         raise ConfigError(f"shard={part}/{count} has no points; nothing was sent", hint="shard=1/2 is the first half")
     unresolved = OmegaConf.to_container(master.hydra.sweep, resolve=False)
-    _name(found.points, str(unresolved["subdir"]) if isinstance(unresolved, dict) else "")
+    if isinstance(unresolved, dict) and SLUG in str(unresolved["subdir"]):
+        for point, name in zip(found.points, slugs(found.points), strict=True):
+            point.append(_assignment(SLUG, name))
     return found
 
 
@@ -292,42 +293,3 @@ def _line(override: Override) -> str:
 def _composed(loader: ConfigLoader, master: DictConfig, lines: Sequence[str]) -> DictConfig:
     named = typed_lines(master.hydra.overrides.hydra)
     return loader.load_configuration(master.hydra.job.config_name, [*named, *lines], RunMode.MULTIRUN)
-
-
-_SLUG = "run.slug"
-_NO_LETTERS = re.compile(r"[^a-z0-9]+")
-_RESERVED = re.compile("con|prn|aux|nul|com[0-9]|lpt[0-9]")
-"""What Windows takes for a device."""
-_LONGEST = 60
-"""Characters of a name, so that paths stay short on every system."""
-
-
-def _name(found: Sequence[Point], subdir: str) -> None:
-    """Add to each point its slug where the sweep's directories are named by it."""
-    if _SLUG not in subdir:
-        return
-    chosen = [dict(line.lstrip("+").partition("=")[::2] for line in point) for point in found]
-    keys = dict.fromkeys(key for choice in chosen for key in choice)
-    named = any("run.id" in choice for choice in chosen)
-    # A row's other cells are known by its name.
-    in_rows = {line[2:].partition("=")[0] for point in found for line in point if line.startswith("++")}
-    told = [key for key in keys if not (named and key in in_rows)]
-    varying = [key for key in told if len({choice.get(key) for choice in chosen}) > 1]
-    taken: set[str] = set()
-    for number, (point, choice) in enumerate(zip(found, chosen, strict=True)):
-        words = [choice.get("run.id"), *(choice.get(key) for key in varying if key != "run.id")]
-        if named and not slug(str(words[0])):
-            words[0] = f"run-{number}"
-        base = "-".join(filter(None, (slug(word.strip("'")) for word in words if word)))[:_LONGEST].strip("-")
-        if not base or base.isdecimal() or _RESERVED.fullmatch(base):
-            base = f"run-{base or number}"
-        free = (base if count == 1 else f"{base}-{count}" for count in itertools.count(1))
-        name = next(each for each in free if each not in taken)
-        taken.add(name)
-        point.append(_assignment(_SLUG, name))
-
-
-def slug(text: str) -> str:
-    """Return a text as a name that is safe in any file system: small Latin letters, digits and hyphens."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).encode("ascii", "ignore").decode()
-    return _NO_LETTERS.sub("-", plain).strip("-")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -274,18 +273,18 @@ def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Fi
 
 def strangers(place: Path, own: Collection[Path], ledgers: LedgerIndex) -> Problem | None:
     """Return why a sweep's runs in the directories `own` must not go into the ledger in `place`, if it has others."""
-    problem = another_sweep(place, own, ledgers, "hydra.sweep.dir")
-    hint = f"{problem.hint}, with reuse=true for what is there already" if problem is not None else None
-    return None if problem is None else replace(problem, hint=hint)
+    return another_sweep(place, own, ledgers, "hydra.sweep.dir", ", with reuse=true for what is there already")
 
 
-def another_sweep(place: Path, own: Collection[Path], ledgers: LedgerIndex, key: str) -> Problem | None:
-    """Return why the runs in the directories `own` must not go into the ledger in `place`, if it has others."""
+def another_sweep(
+    place: Path, own: Collection[Path], ledgers: LedgerIndex, key: str, besides: str = ""
+) -> Problem | None:
+    """Return the same for a sweep whose directory `key` names; the hint to choose another one ends with `besides`."""
     others = [directory for directory in ledgers.runs_of(place) if directory not in own]
     if not others:
         return None
     message = f"{place} holds another sweep: {len(others)} of its runs are not in this one"
-    return Problem(key, message, f"{command('resume', place)}, or choose another {key}")
+    return Problem(key, message, f"{command('resume', place)}, or choose another {key}{besides}")
 
 
 def _budgets(runs: Sequence[Run]) -> Iterator[Finding]:

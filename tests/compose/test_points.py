@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.compose.plan import Planner
-from runner.compose.points import points, slug
+from runner.compose.points import points
+from runner.compose.slug import slug
 from runner.providers.body import build
 
 
@@ -45,6 +46,17 @@ def test_directories_are_named_by_rows(loader, master, here) -> None:
     assert made[4] == "grosse-sora-2"
     assert len({*made}) == 14
     assert max(map(len, made)) < 70
+
+
+def test_a_directory_s_name_tells_what_differs_within_a_row(loader, master, here) -> None:
+    (here / "shots.csv").write_text("id,prompt\nfox,a fox\n")
+    config = master.copy()
+    config.prompts, config.hydra.sweep.subdir = "shots.csv", "${run.slug}"
+    found = points(loader, config, ["++vars.style=noir,pastel"]).points
+    assert [line for point in found for line in point if "run.slug" in line] == [
+        "++run.slug='fox-noir'",
+        "++run.slug='fox-pastel'",
+    ]
 
 
 @given(st.text())
