@@ -26,7 +26,6 @@ from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
 from runner.config.run import Fallback, RunConfig, check_choices
 from runner.config.shipped import option
-from runner.display.label import labelled
 from runner.engine.payment import settled
 from runner.engine.recorder import planned
 from runner.engine.run import Outcome, Run
@@ -284,7 +283,7 @@ def _planned(
     _refuse(plan, notes, len(configs), len(requests))
     left = payable(plan.runs, directory)
     check_affordable(left.runs, "budget_usd", spent=left.spent)
-    return Order(tuple(labelled(plan.runs)), keys, tuple(notes))
+    return Order(tuple(plan.runs), keys, tuple(notes))
 
 
 def _check_types(configs: Sequence[object], requests: Sequence[object]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from runner.engine.run import Run
 from runner.results.varying import Varying, varying
@@ -64,13 +63,3 @@ class RunLabels:
             self._places = {run.index: place for place, run in enumerate(self._runs)}
             self._labels = Labels(varying([run.overrides for run in self._runs], configs))
         return self._labels.label(self._places[run.index], columns)
-
-
-_KEPT = 120
-"""Columns of the label that a run keeps."""
-
-
-def labelled(runs: Sequence[Run]) -> list[Run]:
-    """Return the runs with what tells each from its siblings."""
-    labels = RunLabels(runs)
-    return [replace(run, label=labels.label(run, _KEPT)) for run in runs]

@@ -22,8 +22,6 @@ class Run:
     directory: Path
     overrides: tuple[str, ...] = ()
     """What was typed for it, without Hydra's own."""
-    label: str = ""
-    """What tells this run from its siblings, for people."""
     fingerprint: str = ""
     """Of its paid work; the same work asked for again by an optimiser has `#2`, … after it in the ledger. It is empty
     where the request cannot be made, and for runs of the Python API, which have no ledger."""

@@ -34,13 +34,14 @@ CREATE TABLE runs (
     result TEXT);
 CREATE INDEX by_status ON runs (status);
 """
+"""`label` is empty; earlier versions kept in it what tells a run from its siblings."""
 _FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT NULL)"
 """What the ledger tells of itself. Earlier versions do not have it, and ignore it."""
 _LONGEST_TEXT = 64 * 1024**2
 _OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
-_SELECT = "SELECT number, directory, fingerprint, config, overrides, label, result FROM runs"
+_SELECT = "SELECT number, directory, fingerprint, config, overrides, result FROM runs"
 _INSERT = """
-INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, ?, ?)"""
+INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, '', ?)"""
 _UPDATE = "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?"
 _SAME_WORK = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
 _SHARED = ("provider", "model", "fallbacks")
@@ -192,7 +193,6 @@ class Ledger:
             RunStatus.PLANNED,
             json.dumps([shared, own]),
             json.dumps(run.overrides),
-            run.label,
         )
         try:
             self._db.execute(_INSERT, (*row, run.fingerprint))
@@ -411,7 +411,7 @@ def _reason(error: Exception) -> str:
 
 
 def _run(row: tuple[Any, ...], sections: Mapping[int, Any], place: Path) -> Run:  # Any: SQLite's row, JSON
-    index, directory, fingerprint, packed, overrides, label, text = row
+    index, directory, fingerprint, packed, overrides, text = row
     shared, own = from_json(packed)
     container = {**from_json(own), **{name: sections[key] for name, key in zip(_SHARED, shared, strict=True)}}
     config, lines = RunConfig.model_validate(container), tuple(str(line) for line in from_json(overrides))
@@ -420,7 +420,7 @@ def _run(row: tuple[Any, ...], sections: Mapping[int, Any], place: Path) -> Run:
         known = {**from_json(text), "config": config, "overrides": [*lines], "index": index}
         result = Result.model_validate(known)
     own = place / run_directory(directory)
-    return Run(index, config, own, lines, str(label), str(fingerprint), earlier=result)
+    return Run(index, config, own, lines, str(fingerprint), earlier=result)
 
 
 def run_directory(told: object) -> str:

@@ -69,7 +69,7 @@ def resumed_run(run: Run, known: Run) -> Run:
 
     Its config may differ in what is not paid, for this time only: its record keeps the one that the ledger has.
     """
-    saved = replace(known, directory=run.directory, label=run.label)
+    saved = replace(known, directory=run.directory)
     earlier = known.earlier or planned(saved, time.time())
     if earlier.status is RunStatus.EXPIRED and earlier.job_id is not None:
         # Looked for once more: a 404 that was taken for the end may have come of another key, or have passed.

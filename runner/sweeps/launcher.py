@@ -20,7 +20,6 @@ from runner.artifacts.result import Result, RunStatus
 from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
 from runner.config.problem import Problem
-from runner.display.label import labelled
 from runner.display.output import print_problems
 from runner.engine.run import Event, Run
 from runner.errors import RunnerError
@@ -87,9 +86,8 @@ class RunnerLauncher:
             if plan.growth is not None:
                 refuse_unknown(ledger.directory, before.runs)
             # What is asked for stands first: its settings are the sweep's.
-            everything, count = labelled([*plan.runs, *_others(plan, before)]), len(plan.runs)
-            new, others = everything[:count], everything[count:]
-            runs = [*entered(ledger, new, before.runs, grows=plan.growth is not None), *others]
+            others, count = _others(plan, before), len(plan.runs)
+            runs = [*entered(ledger, plan.runs, before.runs, grows=plan.growth is not None), *others]
             outcome = execute(
                 runs,
                 dict.fromkeys((run.directory for run in runs), ledger),

@@ -13,6 +13,7 @@ from typing import Self
 from runner.artifacts.result import Result, RunStatus
 from runner.config.problem import Problem
 from runner.config.run import MlflowTracking, NoTracking, WandbTracking
+from runner.display.label import RunLabels
 from runner.display.line import clean
 from runner.display.output import print_problems, say
 from runner.engine.run import Event, Observer, Run
@@ -25,6 +26,9 @@ _SILENT_SECONDS = 2.0
 
 _LONGER = 10
 """How many times as long it should wait the next time, and waits while a library is imported and a database made."""
+
+_NAME_COLUMNS = 120
+"""Of what tells a run from its siblings; trackers take a little more for a name."""
 
 
 class _LeftError(Exception):
@@ -50,6 +54,7 @@ class Tracker:
         self._config = config
         self._alone = False
         self._runs: dict[int, Run] = {}
+        self._labels: dict[int, RunLabels] = {}
         self._results: dict[int, Result] = {}
         self._waiting: dict[int, Result] = {}
         self._turn = threading.Condition()
@@ -65,6 +70,7 @@ class Tracker:
         with self._turn:
             self._alone = not self._runs and len(runs) == 1 and runs[0].directory == self._directory
             self._runs.update((run.index, run) for run in runs)
+            self._labels.update(dict.fromkeys((run.index for run in runs), RunLabels(runs)))
         for run in runs:
             if run.earlier is not None and not run.open:
                 self._post(run.earlier)
@@ -193,7 +199,10 @@ class Tracker:
 
     def _facts(self, result: Result) -> Facts:
         run = self._runs[result.index]
-        name = (result.config.name or self._directory.name) if self._alone else f"{result.index} {run.label}".strip()
+        if self._alone:
+            name = result.config.name or self._directory.name
+        else:
+            name = f"{run.index} {self._labels[run.index].label(run, _NAME_COLUMNS)}".strip()
         return run_facts(result, run.directory, name, self._config.files)
 
     def _sweep(self) -> Facts:

@@ -88,7 +88,7 @@ def runs(tmp_path) -> Callable[..., list[Run]]:
         for index in itertools.islice(numbers, count):
             directory = tmp_path / "runs" / str(index)
             directory.mkdir(parents=True)
-            made.append(Run(index, chosen, directory, ("request.duration_seconds=4",), f"#{index}"))
+            made.append(Run(index, chosen, directory, ("request.duration_seconds=4",)))
         return made
 
     return make

@@ -243,13 +243,13 @@ def changed(base: RunConfig, number: int, prompt: str, max_usd: float | None, *,
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.tuples(text, usd, st.booleans(), st.none() | facts, st.lists(text, max_size=2), text), max_size=5))
+@given(st.lists(st.tuples(text, usd, st.booleans(), st.none() | facts, st.lists(text, max_size=2)), max_size=5))
 def test_what_is_read_is_what_was_written(tmp_path_factory, video, result_of, drawn):
     place = tmp_path_factory.mktemp("ledger")
     written = []
-    for number, (prompt, max_usd, fallback, told, overrides, label) in enumerate(drawn):
+    for number, (prompt, max_usd, fallback, told, overrides) in enumerate(drawn):
         config = changed(video, number, prompt, max_usd, fallback=fallback)
-        run = Run(number, config, place / str(number), tuple(overrides), label, f"{number:064}")
+        run = Run(number, config, place / str(number), tuple(overrides), f"{number:064}")
         result = None if told is None else Result.model_validate({**result_of(run).model_dump(), **told})
         written.append(replace(run, earlier=result))
     with Ledger(place) as ledger:
@@ -274,8 +274,7 @@ SHIPPED = [
 def test_two_hundred_runs_of_all_kinds_come_back_as_they_were(tmp_path, loaded, result_of):
     kinds = [loaded(*overrides) for overrides in SHIPPED]
     configs = [kinds[number % len(kinds)].model_copy(update={"replica": number}) for number in range(200)]
-    named = [(n, config, (f"replica={n}",), f"#{n}") for n, config in enumerate(configs)]
-    written = [planned_in(tmp_path, n, config, overrides=lines, label=label) for n, config, lines, label in named]
+    written = [planned_in(tmp_path, n, config, overrides=(f"replica={n}",)) for n, config in enumerate(configs)]
     with Ledger(tmp_path) as ledger:
         ledger.add(written)
         for run in written:

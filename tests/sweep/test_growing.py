@@ -245,7 +245,7 @@ def test_what_is_tracked_are_all_runs(two, sweep, monkeypatch):
     tracking = SimpleNamespace(observer=lambda runs: tracked.extend(runs) or (lambda _event: None))
     monkeypatch.setattr("runner.sweeps.launcher.sweep_tracking", lambda _directory: tracking)
     assert sweep("request.prompt=c,b") == 0
-    assert sorted((run.index, run.label) for run in tracked) == [(0, "prompt=a"), (1, "prompt=b"), (2, "prompt=c")]
+    assert sorted((run.index, run.config.request.prompt) for run in tracked) == [(0, "a"), (1, "b"), (2, "c")]
 
 
 def test_a_ledger_that_has_lost_a_run_grows_not_before_it_is_built_anew(two, sweep, here, emulator, capsys):

@@ -13,7 +13,6 @@ import pytest
 
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
 from runner.config.run import MlflowTracking, RunName
-from runner.display.label import labelled
 from runner.engine.run import Event, Run
 from runner.tracking.store import (
     NAME,
@@ -74,7 +73,7 @@ def made(loaded, tmp_path: Path):
             "deployment": None, "config": config, "request_sent": {}, "overrides": [], "timestamps": times,
             "environment": Environment(runner="1", openai="3", python="3.11"),
         }  # fmt: skip
-        return Run(number, config, directory, label=f"seed={number}"), Result.model_validate(fields | changes)
+        return Run(number, config, directory, (f"request.seed={number}",)), Result.model_validate(fields | changes)
 
     return make
 
@@ -121,9 +120,9 @@ def test_a_run_of_a_table_is_recorded_by_what_its_row_is_called_with_its_prompt(
         request = result.config.request.model_copy(update={"prompt": f"A fox {'in fresh snow ' * 40}{run.index}"})
         row = RunName(id=f"shot {run.index}", line=run.index + 2, table="shots.csv")
         result.config = result.config.model_copy(update={"request": request, "run": row})
-    runs = labelled([
+    runs = [
         replace(run, config=result.config, overrides=(f"++run.id='{result.config.run.id}'",)) for run, result in pairs
-    ])  # fmt: skip
+    ]
     tracked(store, *zip(runs, [result for _, result in pairs], strict=True))
     names = [told[0] for told in store.told if told[0] not in ("begin", "end")]
     assert sorted(name[:14] for name in names) == ["0 id=shot 0 pr", "1 id=shot 1 pr"]
@@ -136,7 +135,7 @@ def test_a_run_of_a_table_is_recorded_by_what_its_row_is_called_with_its_prompt(
 def test_batches_share_one_parent(made, tracked):
     store = Notebook()
     tracked(store, made(0), made(1), made(2), size=1)
-    assert [each[0] for each in store.told] == ["begin", "0 seed=0", "1 seed=1", "2 seed=2", "end"]
+    assert [each[0] for each in store.told] == ["begin", "0", "1", "2", "end"]
     assert store.told[-1] == ("end", "parent", End.DONE)
 
 
