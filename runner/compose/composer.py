@@ -41,17 +41,14 @@ class Value:
     """Describe one `key=value`.
 
     Attributes:
+        resolved: the value as it is in a resolved config: an escaped interpolation is the text that it shows.
         mark: what is typed before the key: a value may take an old one's place, `+` makes a new key, `++` does either.
     """
 
     path: tuple[str, ...]
     value: Any  # Any: as Plain
+    resolved: Any  # Any: as Plain
     mark: Literal["", "+", "++"] = ""
-
-    @property
-    def resolved(self) -> Any:  # Any: as Plain
-        """Return the value as it is in a resolved config: an escaped interpolation is the text that it shows."""
-        return unescaped(self.value) if isinstance(self.value, str) else self.value
 
     def fits(self, config: Mapping[str, Any]) -> bool:  # Any: as Plain
         """Return whether setting it gives what Hydra's merging gives; if not, Hydra may still take it or refuse it."""
@@ -450,7 +447,7 @@ class Composer:
         unusual = override.package is not None or override.is_sweep_override() or "[" in key or _looks_up(value, line)
         if mark is None or unusual or isinstance(value, dict):
             return _Chosen(own=True, key=key, adds=bool(mark))
-        return Value((*key.split("."),), value, mark)
+        return Value((*key.split("."),), value, unescaped(value) if isinstance(value, str) else value, mark)
 
     def _is_group(self, key: str) -> bool:
         if "." in key and "/" not in key:

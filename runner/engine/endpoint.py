@@ -258,8 +258,7 @@ class Endpoint:
 
     def _submission_wait(self) -> float:
         self.stop_event.check()
-        until_next = self._next_submission - self.clock.elapsed()
-        return max(until_next, self.submissions.left, self.reads.left)
+        return max(self._next_submission, self.submissions.until, self.reads.until) - self.clock.elapsed()
 
 
 def stop_note(error: RunnerError) -> str:

@@ -175,7 +175,8 @@ class Pause:
         """Take the limiter `at_once`, which each wave of 429s shrinks."""
         self._clock = clock
         self._at_once = at_once
-        self._until = float("-inf")
+        self.until = float("-inf")
+        """The moment (`Clock.elapsed`) at which all may go on."""
         self._refused_at = float("-inf")
         self._refused_since: float | None = None
         self.refusals = 0
@@ -187,12 +188,12 @@ class Pause:
     @property
     def left(self) -> float:
         """Return seconds still to wait, 0 if none."""
-        return max(0.0, self._until - self._clock.elapsed())
+        return max(0.0, self.until - self._clock.elapsed())
 
     @property
     def seconds(self) -> float:
         """Return seconds from the first refusal since something was accepted to the end of the wait, 0 if none."""
-        return 0.0 if self._refused_since is None else max(self._until, self._refused_at) - self._refused_since
+        return 0.0 if self._refused_since is None else max(self.until, self._refused_at) - self._refused_since
 
     def new_words(self) -> bool:
         """Return whether the last refusal's words, but for their numbers, are other than when this was asked last."""
@@ -202,7 +203,7 @@ class Pause:
 
     def extend(self, seconds: float) -> None:
         """Let everyone wait for at least so long."""
-        self._until = max(self._until, self._clock.elapsed() + seconds)
+        self.until = max(self.until, self._clock.elapsed() + seconds)
 
     def refused(self, error: RateLimitError, sent_at: float) -> None:
         """Take a 429 into account, for a request that was sent at `sent_at` (`Clock.elapsed`)."""
