@@ -89,10 +89,8 @@ def _require_directory() -> None:
 
 
 def _drive_hydra(arguments: Sequence[str]) -> int:
-    from runner.cli.slips import refuse_slips
     from runner.compose.app import composing, opened, parse
-    from runner.compose.guards import refuse_broken_prompts
-    from runner.compose.typed import as_hydra_reads_them
+    from runner.compose.typed import as_hydra_reads_them, refuse_mistyped
 
     parsed = parse(arguments)
     if parsed.shell_completion:
@@ -101,8 +99,7 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
         return complete(parsed)
     parsed.overrides = as_hydra_reads_them(parsed.overrides)
     command = "python -m runner" + " -m" * parsed.multirun
-    refuse_slips(parsed.overrides, command=command)
-    refuse_broken_prompts(parsed.overrides, command=command)
+    refuse_mistyped(parsed.overrides, command=command)
     with opened(parsed) as app:
         with composing(app, app.overrides, sweep=parsed.multirun):
             if app.show():

@@ -1,1 +1,1 @@
-"""Hold what stands between the shell and Hydra: `.env`, slips of typing, single runs."""
+"""Run single runs from the command line."""

@@ -7,19 +7,16 @@ from pathlib import Path
 
 from runner.compose.app import composing, opened, parse
 from runner.compose.examination import validated
-from runner.compose.guards import refuse_broken_prompts
+from runner.compose.typed import refuse_mistyped
 from runner.config.run import RunConfig
 from runner.display.output import print_problems
 from runner.errors import ConfigError
-
-from .slips import refuse_slips
 
 
 def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
     """Return the validated config and the directory of its run, having said warnings; raises `ConfigError`."""
     parsed = parse(arguments)
-    refuse_slips(parsed.overrides)
-    refuse_broken_prompts(parsed.overrides)
+    refuse_mistyped(parsed.overrides)
     with opened(parsed) as app, composing(app):
         config = app.single()
         if config is None:

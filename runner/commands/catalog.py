@@ -51,8 +51,7 @@ def find(arguments: Sequence[str]) -> Command:
 
 
 def _no_command(arguments: Sequence[str]) -> ConfigError:
-    from runner.cli.slips import meant, refuse_corrected
-    from runner.compose.guards import quoted
+    from runner.compose.typed import meant, quoted, refuse_corrected
 
     refuse_corrected(arguments)
     name = arguments[0]

@@ -10,9 +10,8 @@ from pydantic import TypeAdapter
 
 from runner.artifacts.result import Result, environment
 from runner.artifacts.result_file import NAME, read_result
-from runner.cli.slips import refuse_slips
-from runner.compose.guards import refuse_broken_prompts
 from runner.compose.preflight import Finding, PreflightError
+from runner.compose.typed import refuse_mistyped
 from runner.config.loading import load
 from runner.config.model import ModelConfig
 from runner.config.run import RunConfig
@@ -28,8 +27,7 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.run_dir, "repeat")
     typed = command("repeat", parsed.run_dir)
-    refuse_slips(parsed.overrides, command=typed, saved=True)
-    refuse_broken_prompts(parsed.overrides, command=typed)
+    refuse_mistyped(parsed.overrides, command=typed, saved=True)
     result = _saved(parsed.run_dir)
     config = _config(result, parsed.overrides)
     for difference in differences(result, config):

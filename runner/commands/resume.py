@@ -6,8 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.cli.slips import refuse_slips
-from runner.compose.guards import refuse_broken_prompts
+from runner.compose.typed import refuse_mistyped
 from runner.shell import command
 
 from .catalog import Parser, refuse_file
@@ -18,8 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_intermixed_args(arguments)
     refuse_file(parsed.dir, "resume")
     typed = command("resume", parsed.dir)
-    refuse_slips(parsed.overrides, command=typed, saved=True)
-    refuse_broken_prompts(parsed.overrides, command=typed)
+    refuse_mistyped(parsed.overrides, command=typed, saved=True)
     if parsed.rebuild:
         from runner.sweeps.rebuilding import rebuild
 

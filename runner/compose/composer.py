@@ -29,8 +29,8 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.config.sweep import SWEEP_KEYS
 from runner.errors import ConfigError
 
-from .guards import unescaped, unheard
 from .loader import typed_lines
+from .typed import unescaped, unheard
 
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
 _GROUPS = frozenset({"provider", "model", "request", "experiment", "hydra"})

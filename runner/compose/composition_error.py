@@ -22,9 +22,9 @@ from runner.errors import ConfigError, RunnerError
 from runner.shell import line, word
 
 from .app import App
-from .guards import quoted
 from .loader import GROUPS, misplaced, typed_lines
 from .preflight import Finding, PreflightError, collected, preflight
+from .typed import quoted
 
 _OVERRIDDEN = re.compile(r"(?:Could not override|No earlier Group Default for) '(?P<key>[^']+)'")
 _DELETED = re.compile(r"Could not delete (?:from config\. )?'(?P<key>[^']+)'")

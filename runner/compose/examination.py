@@ -25,8 +25,9 @@ from runner.config.run import RunConfig
 from runner.config.shipped import Group
 from runner.errors import ConfigError
 
-from .guards import refuse_in_config, unheard
+from .guards import refuse_in_config
 from .preflight import Finding, PreflightError, occupied, problems_of, writable
+from .typed import unheard
 
 if TYPE_CHECKING:
     from runner.engine.run import Run

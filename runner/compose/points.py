@@ -24,11 +24,10 @@ from runner.config.template import placeholders
 from runner.errors import ConfigError
 from runner.text_file import read_text
 
-from .guards import PROMPT_KEYS
 from .loader import GROUPS, typed_lines
 from .preflight import Finding, PreflightError
 from .slug import SLUG, slugs
-from .typed import text_in_grammar
+from .typed import PROMPT_KEYS, text_in_grammar
 
 Point = list[str]
 """The overrides of one run."""

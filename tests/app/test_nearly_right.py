@@ -9,7 +9,7 @@ from PIL import Image
 
 from runner.app import run
 from runner.commands.catalog import COMMANDS
-from runner.compose.guards import quoted
+from runner.compose.typed import quoted
 
 NEARLY = [
     (["request.prompt=A", "red", "fox"], "A red fox"),

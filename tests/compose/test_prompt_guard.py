@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from runner.compose.guards import quoted, refuse_broken_prompts
+from runner.compose.typed import quoted, refuse_broken_prompts
 from runner.display.output import print_error
 from runner.errors import ConfigError
 

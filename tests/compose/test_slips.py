@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli.slips import refuse_slips
+from runner.compose.typed import refuse_slips
 from runner.errors import ConfigError
 
 FOX = "\"request.prompt='A red fox'\""
