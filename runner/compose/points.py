@@ -42,11 +42,13 @@ class Points:
     Attributes:
         settings: of each point, what its config says of the sweep.
         warnings: what is odd about the tables.
+        shard: which part of how many they are; None: all.
     """
 
     points: list[Point] = field(default_factory=list)
     settings: list[SweepConfig] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
+    shard: tuple[int, int] | None = None
 
 
 def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Points:
@@ -66,15 +68,23 @@ def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
         config = _composed(loader, master, plain) if own else master
         lines = [*_lines(_params(config)), *(_line(override) for override in rest), *choice]
         _add(found, config, parser.parse_overrides(lines))
-    part, count = found.settings[0].part if found.settings else (1, 1)
-    found.points, found.settings = found.points[part - 1 :: count], found.settings[part - 1 :: count]
-    if not found.points and count > 1:
-        raise ConfigError(f"shard={part}/{count} has no points; nothing was sent", hint="shard=1/2 is the first half")
+    shard = found.settings[0].shard if found.settings else None
+    if shard is not None and shard != "1/1":
+        _keep_shard(found, shard)
     unresolved = OmegaConf.to_container(master.hydra.sweep, resolve=False)
     if isinstance(unresolved, dict) and SLUG in str(unresolved["subdir"]):
         for point, name in zip(found.points, slugs(found.points), strict=True):
             point.append(_assignment(SLUG, name))
     return found
+
+
+def _keep_shard(found: Points, shard: str) -> None:
+    """Leave out the points that are of another part."""
+    part, count = map(int, shard.split("/"))
+    found.shard = part, count
+    found.points, found.settings = found.points[part - 1 :: count], found.settings[part - 1 :: count]
+    if not found.points:
+        raise ConfigError(f"shard={shard} has no points; nothing was sent", hint="shard=1/2 is the first half")
 
 
 def combinations(overrides: Iterable[Override]) -> list[Point]:

@@ -60,12 +60,6 @@ class SweepConfig(Frozen):
     repeat: Count = 1
     shard: Shard | None = None
 
-    @property
-    def part(self) -> tuple[int, int]:
-        """Return which part of how many."""
-        number, _, count = (self.shard or "1/1").partition("/")
-        return int(number), int(count)
-
 
 SWEEP_KEYS = frozenset(SweepConfig.model_fields)
 

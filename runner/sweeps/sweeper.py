@@ -57,20 +57,27 @@ class RunnerSweeper:
         A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
         """
         points = self._points(arguments)
-        exclusion = Exclusion(points.settings)
-        self._enter_shard(points)
+        if points.shard is not None:
+            self._enter_shard(*points.shard)
         core = getattr(self._launcher, "core", None)
         own = core if isinstance(core, RunnerLauncher) else None
         planner = own.planner if own else Planner(self._loader, self._config)
-        plan = planner.plan(points.points, drops=exclusion.drops)
+        left_out: list[str] = []
+        if any(each.exclude or each.on_unsupported == "skip" for each in points.settings):
+            exclusion = Exclusion(points.settings)
+            plan = planner.plan(points.points, drops=exclusion.drops)
+            points.warnings += exclusion.warnings()
+            left_out += exclusion.lines()
+        else:
+            plan = planner.plan(points.points)
         if any(run.config.number_of_videos > 1 for run in plan.runs):
             plan = planner.plan(replicated(plan.overrides, plan.runs))
         if not plan.total:
-            raise PreflightError([Finding(None, _without_runs(exclusion))], 0)
+            raise PreflightError([Finding(None, _without_runs(left_out))], 0)
         directory = Path(str(self._config.hydra.sweep.dir))
         plan = grown(planner, plan, directory) if own and has_ledger(directory) else plan
         jobs = plan.overrides
-        plan.findings += [Finding(None, warning) for warning in (*points.warnings, *exclusion.warnings())]
+        plan.findings += [Finding(None, warning) for warning in points.warnings]
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
@@ -80,7 +87,7 @@ class RunnerSweeper:
         plan.findings += [Finding(None, problem) for problem in obstacles if problem is not None]
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
-        notes = [*exclusion.lines(), *(plan.growth.lines() if plan.growth else ())]
+        notes = [*left_out, *(plan.growth.lines() if plan.growth else ())]
         if any(run.config.dry_run for run in plan.runs):
             print_dry_run(plan.runs, note="\n".join(notes), left=payable(plan.runs, directory))
             return []
@@ -111,21 +118,19 @@ class RunnerSweeper:
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, self._loader))], 0) from error
 
-    def _enter_shard(self, points: Points) -> None:
+    def _enter_shard(self, part: int, count: int) -> None:
         """Let a part of a sweep have a directory of its own below the sweep's."""
-        part, count = points.settings[0].part if points.settings else (1, 1)
-        if count > 1:
-            sweep, overrides = self._config.hydra.sweep, self._config.hydra.overrides
-            directory = f"{sweep.dir}/shard-{part}-of-{count}"
-            with read_write(sweep), read_write(overrides):
-                sweep.dir = directory
-                # Each run is composed by what was typed.
-                overrides.hydra.append(assignment("hydra.sweep.dir", directory))
+        sweep, overrides = self._config.hydra.sweep, self._config.hydra.overrides
+        directory = f"{sweep.dir}/shard-{part}-of-{count}"
+        with read_write(sweep), read_write(overrides):
+            sweep.dir = directory
+            # Each run is composed by what was typed.
+            overrides.hydra.append(assignment("hydra.sweep.dir", directory))
 
 
-def _without_runs(exclusion: Exclusion) -> Problem:
-    if left_out := "; ".join(exclusion.lines()):
-        return Problem("", f"the sweep has no runs; {left_out}", "take an entry out of exclude")
+def _without_runs(left_out: Sequence[str]) -> Problem:
+    if left_out:
+        return Problem("", f"the sweep has no runs; {'; '.join(left_out)}", "take an entry out of exclude")
     return Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
 
 
