@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from runner.config.columns import ID, key_of, nearest_key, values_of
 from runner.config.problem import Problem, from_validation_error
 from runner.config.sweep import SWEEP_KEYS, SweepConfig
-from runner.config.table import Row, Table, read_table, selected
+from runner.config.table import Table, read_table, selected
 from runner.config.template import placeholders
 from runner.errors import ConfigError
 from runner.text_file import read_text
@@ -158,8 +159,11 @@ def _row_lines(table: Table, config: DictConfig, typed: Sequence[Override], warn
     below = "vars."
     variables = {str(name) for name in config.get("vars") or {}}
     variables |= {each.key_or_group.removeprefix(below) for each in typed if each.key_or_group.startswith(below)}
+    # The same objects for all rows: of ten thousand, each text would be there as often.
+    of_table = [_assignment("run.table", table.name), _assignment("run.sha256", table.sha256)]
     for row in table.rows:
-        lines = _identity(table, row)
+        of_row = {"id": row.id, "line": row.line}
+        lines = [_assignment(f"run.{key}", value) for key, value in of_row.items() if value is not None] + of_table
         for column, cell in row.cells.items():
             key = keys[column]
             if column in names and key not in (ID, f"vars.{column}"):
@@ -227,17 +231,17 @@ def _templates(config: DictConfig, typed: Sequence[Override]) -> Iterator[str]:
                 continue  # loading says so
 
 
-def _identity(table: Table, row: Row) -> Point:
-    known = {"id": row.id, "line": row.line, "table": table.name, "sha256": table.sha256}
-    return [_assignment(f"run.{key}", value) for key, value in known.items() if value is not None]
-
-
 def _prompt(key: str, value: object) -> Point:
     """Return the overrides that send a cell as it stands, also where it looks like a template."""
     if not isinstance(value, str) or not placeholders(value):
         return [_assignment(key, value)]
-    name = key.partition(".")[2]
-    return [_assignment(key, f"{{{name}}}"), _assignment(f"vars.{name}", value)]
+    return [_filled_by_word(key), _assignment(f"vars.{key.partition('.')[2]}", value)]
+
+
+@functools.cache
+def _filled_by_word(key: str) -> str:
+    """Return the override that makes a prompt of a word of its own name, one object for all rows."""
+    return _assignment(key, f"{{{key.partition('.')[2]}}}")
 
 
 def _assignment(key: str, value: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
@@ -26,6 +27,8 @@ Option = Callable[[Group, str], Mapping[str, Any] | None]  # Any: not yet valida
 
 Known = dict[tuple[str, str], object]
 """Validated sections by their names and by what was given for them: runs of one sweep share those that are equal."""
+
+Model = TypeVar("Model", bound=BaseModel)
 
 _SHARED = ("provider", "model", "fallbacks", "budget", "tracking")
 
@@ -124,8 +127,9 @@ def load(
         found = [_suggest(problem, container) for problem in from_validation_error(error)]
         return None, [*dict.fromkeys([*prompt_problems, *found])]
     shared = {name: known.setdefault(given, getattr(config, name)) for name, given in sections.items()}
-    if config.fallbacks:  # a tuple is made anew by each validation, also of what it holds already
-        config = config.model_copy(update={"fallbacks": shared["fallbacks"]})
+    # A tuple is made anew by each validation, also of what it holds already.
+    same = {"fallbacks": shared["fallbacks"]} if config.fallbacks else {}
+    config = _with_one_set(config, known, {**same, "request": _with_one_set(config.request, known)})
     if not prompt_problems and not config.request.prompt.strip():
         empty = Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
         if file is not None:
@@ -133,6 +137,13 @@ def load(
             empty = Problem("request.prompt_file", f"{file} holds no text", hint)
         return None, [empty]
     return (None if prompt_problems else config), prompt_problems
+
+
+def _with_one_set(model: Model, known: Known, changes: Mapping[str, object] = MappingProxyType({})) -> Model:
+    """Return the same model with one set of given fields for all that were given the same, as it is half their size."""
+    given = model.model_fields_set
+    one = known.setdefault((type(model).__name__, " ".join(sorted(given))), given)
+    return model.model_construct(cast("set[str]", one), **{**dict(model), **changes})
 
 
 def without_own_keys(resolved: Mapping[str, Any], *written: Mapping[str, Any]) -> Mapping[str, Any]:

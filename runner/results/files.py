@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import os
@@ -44,14 +45,20 @@ _INT64 = 2**63
 
 
 def write_parquet(directory: Path, rows: Iterable[Mapping[str, object]]) -> Problem | None:
-    """Write the rows, which have the same keys, in one step, or say why not; no older file is left in any case."""
+    """Write the rows, which have the same keys, in one step, or say why not; no older file is left in any case.
+
+    `rows` are gone through twice, a thousand at a time.
+    """
     path = directory / PARQUET
-    known = [] if find_spec("pyarrow") is None else [*rows]
-    if not known:
+    if find_spec("pyarrow") is None:
         discard(path)
         return None
     try:
-        write_bytes(path, _encoded(known), durable=False)
+        content = _encoded(rows)
+        if content is None:
+            discard(path)
+        else:
+            write_bytes(path, content, durable=False)
     except Exception as error:  # noqa: BLE001 - whatever pyarrow raises; the same stands in two other files
         discard(path)
         message = f"{PARQUET} could not be written: {next(iter(str(error).splitlines()), type(error).__name__)}"
@@ -59,35 +66,58 @@ def write_parquet(directory: Path, rows: Iterable[Mapping[str, object]]) -> Prob
     return None
 
 
-def _encoded(rows: Sequence[Mapping[str, object]]) -> bytes:
+_GROUP = 1000
+"""Rows that are encoded at once."""
+
+
+def _encoded(rows: Iterable[Mapping[str, object]]) -> bytes | None:
+    """Return the file's content; None where there are no rows."""
     # Through its JSON reader, as its arrays of Python objects would import pandas, which takes longer than all else.
     import pyarrow as pa
     import pyarrow.json
     import pyarrow.parquet
 
-    kinds = {name: _TYPES.get(name) or _kind([row[name] for row in rows]) for name in rows[0]}
+    kinds = _kinds(rows)
+    if not kinds:
+        return None
     types = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "text": pa.string()}
     types["time"] = pa.timestamp("us", "UTC")
     schema = pa.schema([(name, types[kind]) for name, kind in kinds.items()])
-    lines = "".join(json.dumps({name: _plain(row[name], kinds[name]) for name in kinds}) + "\n" for row in rows)
-    table = pyarrow.json.read_json(
-        io.BytesIO(lines.encode()),
-        read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=max(1, len(lines))),
-        parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
-    )
-    buffer = io.BytesIO()
+    buffer, left = io.BytesIO(), iter(rows)
     with pyarrow.parquet.ParquetWriter(buffer, schema, compression="zstd") as writer:
-        writer.write_table(table)
+        while group := [*itertools.islice(left, _GROUP)]:
+            lines = "".join(
+                json.dumps({name: _plain(row[name], kinds[name]) for name in kinds}) + "\n" for row in group
+            )
+            table = pyarrow.json.read_json(
+                io.BytesIO(lines.encode()),
+                read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=max(1, len(lines))),
+                parse_options=pyarrow.json.ParseOptions(explicit_schema=schema),
+            )
+            writer.write_table(table)
     return buffer.getvalue()
 
 
-def _kind(values: Sequence[object]) -> str:
-    given = [value for value in values if value is not None]
-    if given and all(isinstance(value, bool) for value in given):
-        return "bool"
-    if not given or not all(_is_number(value) for value in given):
-        return "text"
-    return "int64" if all(isinstance(value, int) for value in given) else "float64"
+def _kinds(rows: Iterable[Mapping[str, object]]) -> dict[str, str]:
+    """Return the kind of each column."""
+    found: dict[str, str | None] = {}
+    for row in rows:
+        for name, value in row.items():
+            found[name] = _joined(found.get(name), value)
+    return {name: _TYPES.get(name) or kind or "text" for name, kind in found.items()}
+
+
+def _joined(known: str | None, value: object) -> str | None:
+    """Return the kind of a column of the kind `known` (None: of nulls alone) with one more value in it."""
+    if value is None or known == "text":
+        return known
+    if isinstance(value, bool) or not _is_number(value):
+        kind = "bool" if isinstance(value, bool) else "text"
+        return kind if known in (None, kind) else "text"
+    kind = "int64" if isinstance(value, int) else "float64"
+    if known in (None, kind):
+        return kind
+    return "float64" if known in ("int64", "float64") else "text"
 
 
 def _is_number(value: object) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,7 +32,7 @@ def varying(overrides: Sequence[Sequence[str]], configs: Sequence[RunConfig]) ->
 
     Of a table's rows, what each is called and its prompt stand first.
     """
-    choices = [_assigned(lines) for lines in overrides]
+    choices = [_lines_by_key(lines) for lines in overrides]
     named = dict.fromkeys(key for choice in choices for key in choice if key not in _UNTOLD)
     columns = {
         key: [_value(choice, key, config) for choice, config in zip(choices, configs, strict=True)] for key in named
@@ -51,25 +52,29 @@ def typed(lines: Sequence[str], key: str) -> str | None:
     return _text(values[-1]) if values else None
 
 
-def _assigned(lines: Sequence[str]) -> dict[str, str]:
-    pairs = (
-        line.lstrip("+~").partition("=") for line in lines if not line.lstrip("+~").startswith(("hydra.", "hydra/"))
-    )
-    return {key: value for key, _, value in pairs}
+def _lines_by_key(lines: Sequence[str]) -> dict[str, str]:
+    """Return each key's last override; of thousands of runs, neither keys nor values are copied."""
+    pairs = ((sys.intern(line.partition("=")[0].lstrip("+~")), line) for line in lines)
+    return {key: line for key, line in pairs if not key.startswith(("hydra.", "hydra/"))}
 
 
-def _value(choice: dict[str, str], key: str, config: RunConfig) -> object:
+def _value(choice: Mapping[str, str], key: str, config: RunConfig) -> object:
     """Return the value that the run has, or for a group (and for a key that is none) the text of the override."""
     section, _, name = key.partition(".")
     holder = getattr(config, section, None) if section in RunConfig.model_fields else None
     if name and isinstance(holder, Mapping):
-        return holder.get(name, _text(choice.get(key)))
+        return holder.get(name, _text(_assigned(choice, key)))
     if name and hasattr(holder, name):
         value = getattr(holder, name)
-        return _text(choice.get(key)) if value is None else value
+        return _text(_assigned(choice, key)) if value is None else value
     if not name and section not in _SECTIONS and holder is not None:
         return holder
-    return choice.get(key) or _option(holder)
+    return _assigned(choice, key) or _option(holder)
+
+
+def _assigned(choice: Mapping[str, str], key: str) -> str | None:
+    """Return the text that a key's override gives it; None where there is none."""
+    return choice[key].partition("=")[2] if key in choice else None
 
 
 def _option(section: object) -> object:
