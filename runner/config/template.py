@@ -27,6 +27,9 @@ def fill(text: str, names: Mapping[str, object]) -> str:
     """
     if not placeholders(text):
         return text
+    whole = _PART.fullmatch(text)
+    if whole and whole[1]:
+        return _value(whole[1], names)  # no copy of it, as of a table's ten thousand prompts
     opened = 0
 
     def replaced(found: re.Match[str]) -> str:

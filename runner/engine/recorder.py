@@ -31,6 +31,9 @@ _log = logging.getLogger("runner")
 _LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resumed", "revision")
 """What a run's record keeps when it begins anew."""
 
+_FIELDS = set(Result.model_fields)
+"""What a record has; one set for all, as each one's own would be as large as a tenth of it."""
+
 
 class RunRecorder:
     """Keep a run's `Result`, its `result.json` and its observer in step."""
@@ -299,7 +302,8 @@ def _expected(config: RunConfig) -> Cost:
 def planned(run: Run, now: float) -> Result:
     """Return the record of a run that has not begun; `now` in Unix seconds."""
     config = run.config
-    return Result(
+    return Result.model_construct(
+        _FIELDS,
         index=run.index,
         status=RunStatus.PLANNED,
         provider=config.provider.kind,
