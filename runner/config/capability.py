@@ -69,7 +69,8 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         if request.video is None:
             yield from _duration(request, model, config.provider.kind)
             yield from _needed(request.image_list, model)
-        yield from _check_added_seconds(request, config.provider.kind)
+        else:
+            yield from _check_added_seconds(request, config.provider.kind)
         yield from _references(request.image_list, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)
