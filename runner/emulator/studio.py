@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Send
 
 from .clip import SUFFIXES, Clip, Variant
 from .job import EmulatedJob
@@ -98,10 +100,23 @@ def file_answer(path: Path, media_type: str) -> Response:
     written and is in the page cache.
     """
     length = {"content-length": str(path.stat().st_size)}
-    return StreamingResponse(_pieces(path), media_type=media_type, headers=length)
+    return _Pieces(path, media_type=media_type, headers=length)
 
 
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
+class _Pieces(StreamingResponse):
+    """Send a file in pieces, and close it as soon as its client is gone."""
+
+    def __init__(self, path: Path, media_type: str, headers: Mapping[str, str]) -> None:
+        self._pieces = _pieces(path)
+        super().__init__(self._pieces, media_type=media_type, headers=headers)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send the pieces; a generator that nobody closes holds its file until it is collected."""
+        async with aclosing(self._pieces):
+            await super().stream_response(send)
+
+
+async def _pieces(path: Path) -> AsyncGenerator[bytes]:
     with path.open("rb") as file:
         while piece := file.read(PIECE_BYTES):
             yield piece
