@@ -6,9 +6,6 @@ BIN := $(VENV)/bin
 .PHONY: demo test quick test-next check audit bench soak soak-strange reference screenshots clean
 .DEFAULT_GOAL := demo
 
-# Tests start hundreds of processes, each of which would compile all modules again where this is set.
-export PYTHONDONTWRITEBYTECODE :=
-
 # What pip is about to install, as it says nothing for a minute or two.
 define say_what
 import re, sys, tomllib

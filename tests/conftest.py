@@ -8,6 +8,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -39,6 +40,10 @@ from tests.emulator_thread import EmulatorThread
 from tests.forking import CLIPS, start_child
 
 MakeEmulator = Callable[..., EmulatorThread]
+
+# Tests start hundreds of processes, each of which would compile all modules again where this is set.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # No example is timed: the machine may be busy.
 settings.register_profile("untimed", deadline=None)
@@ -270,9 +275,13 @@ def _task(overrides: tuple[str, ...]) -> DictConfig:
 def _shipped() -> ConfigLoader:
     """What composes the shipped conf/, each of whose files it reads once."""
     with initialize(CONF):
-        loader = GlobalHydra.instance().config_loader()
-        loader.repository = Repository(loader.get_search_path())
-        return loader
+        return _reading_once(GlobalHydra.instance().config_loader())
+
+
+def _reading_once(loader: ConfigLoader) -> ConfigLoader:
+    """Let a loader read each file once, as it does for users."""
+    loader.repository = Repository(loader.get_search_path())
+    return loader
 
 
 @pytest.fixture
@@ -303,7 +312,7 @@ def loader() -> Iterator[ConfigLoader]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
         initialize(CONF)
-        yield GuardedLoader(GlobalHydra.instance().config_loader(), lambda _config: None)
+        yield GuardedLoader(_reading_once(GlobalHydra.instance().config_loader()), lambda _config: None)
     GlobalHydra.instance().clear()
 
 

@@ -11,15 +11,16 @@ from tests.emulator_thread import EmulatorThread
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[EmulatorThread]:
+def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     state = tmp_path_factory.mktemp("server") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05)) as emulator:
+    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05, media_dir=render_cache)) as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def gpu(tmp_path_factory) -> Iterator[EmulatorThread]:
+def gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     """A server of one's own, with the manners of vLLM-Omni."""
     state = tmp_path_factory.mktemp("gpu") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05, dialect="vllm_omni")) as emulator:
+    settings = EmulatorSettings(state_file=state, latency=0.05, dialect="vllm_omni", media_dir=render_cache)
+    with EmulatorThread(settings) as emulator:
         yield emulator
