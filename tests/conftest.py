@@ -105,7 +105,10 @@ def render_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_emulator(tmp_path: Path, render_cache: Path) -> Iterator[MakeEmulator]:
-    """Start an emulator: settings by name, `rules` as in a fault file, `now` as its clock."""
+    """Start an emulator: settings by name, `rules` as in a fault file, `now` as its clock.
+
+    Its videos of one size and duration are all the same, as encoding takes its time; not so with `shared_clips=False`.
+    """
     with ExitStack() as stack:
 
         def make(
@@ -116,6 +119,7 @@ def make_emulator(tmp_path: Path, render_cache: Path) -> Iterator[MakeEmulator]:
                 "latency": 2.0,
                 "time_scale": 100.0,
                 "media_dir": render_cache,
+                "shared_clips": True,
                 **settings,
             }
             parsed = [FaultRule.model_validate(rule) for rule in rules]

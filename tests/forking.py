@@ -27,7 +27,7 @@ from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIPS = "RENDERED_CLIPS"
-"""Names the variable with the folder in which forked emulators share what they render."""
+"""Names the variable with the folder in which forked emulators share what they render, once per size and duration."""
 STREAMS = 3
 _MOST_BYTES = 1 << 20
 
@@ -293,6 +293,7 @@ def main(at: str, clips: str) -> None:
     use(at)
     if clips:
         EmulatorSettings.media = property(lambda settings: settings.media_dir or Path(clips))
+        EmulatorSettings.shared_clips = property(lambda _: True)
     gc.collect()
     gc.freeze()
     sys.stdout.write("ready\n")

@@ -19,7 +19,7 @@ from runner.api import generate
 
 
 async def test_many_calls_on_one_loop_are_apart_and_share_one_client(make_emulator, video_at):
-    emulator = make_emulator(shared_clips=True)
+    emulator = make_emulator()
     config = video_at(emulator)
     requests = [VideoGenerationRequest(prompt=f"Boat {number}", duration_seconds=4) for number in range(25)]
     responses = await asyncio.gather(*(generate_video_async(config, request) for request in requests))

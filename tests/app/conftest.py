@@ -84,5 +84,6 @@ def unused_port() -> int:
 def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     """One emulator for every test that only needs an endpoint."""
     state = tmp_path_factory.mktemp("server") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05, media_dir=render_cache)) as emulator:
+    settings = EmulatorSettings(state_file=state, latency=0.05, media_dir=render_cache, shared_clips=True)
+    with EmulatorThread(settings) as emulator:
         yield emulator

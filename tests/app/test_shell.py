@@ -152,10 +152,11 @@ def test_a_closed_stream_changes_no_commands_code(tmp_path, arguments, code, clo
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-16"])
-def test_an_encoding_that_lacks_letters_changes_neither_the_run_nor_its_code(tmp_path, encoding):
+def test_an_encoding_that_lacks_letters_changes_neither_the_run_nor_its_code(tmp_path, server, canary, encoding):
     prompts = "request.prompt='東京 \U0001f469‍\U0001f52c – 3×','naïve…'"
-    arguments = ["request=draft", "provider.latency=0.05", "provider.poll_interval=0.05", "-m", prompts]
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    endpoint = ["provider=openai", f"provider.base_url={server.base_url}", "provider.retired_models=off"]
+    arguments = ["request=draft", *endpoint, "provider.poll_interval=0.05", "-m", prompts]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "OPENAI_API_KEY": canary}
     for more in ((), ("dry_run=true",)):
         done = subprocess.run(
             [*RUNNER, *arguments, *more], cwd=tmp_path, env=environment, capture_output=True, check=False

@@ -9,11 +9,13 @@ import pytest
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread
 
+QUICK = {"latency": 0.05, "shared_clips": True}
+
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     state = tmp_path_factory.mktemp("server") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, latency=0.05, media_dir=render_cache)) as emulator:
+    with EmulatorThread(EmulatorSettings(state_file=state, media_dir=render_cache, **QUICK)) as emulator:
         yield emulator
 
 
@@ -21,6 +23,6 @@ def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
 def gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     """A server of one's own, with the manners of vLLM-Omni."""
     state = tmp_path_factory.mktemp("gpu") / "state.sqlite3"
-    settings = EmulatorSettings(state_file=state, latency=0.05, dialect="vllm_omni", media_dir=render_cache)
+    settings = EmulatorSettings(state_file=state, dialect="vllm_omni", media_dir=render_cache, **QUICK)
     with EmulatorThread(settings) as emulator:
         yield emulator

@@ -15,7 +15,7 @@ def key(monkeypatch):
 
 @pytest.mark.parametrize("dialect", ["plain", "vllm_omni", "sglang"])
 def test_jobs_are_heard_of_from_the_list(make_emulator, configs, runs, dialect):
-    emulator = make_emulator(dialect=dialect, latency=60, shared_clips=True)
+    emulator = make_emulator(dialect=dialect, latency=60)
     assert _made(emulator, configs, runs, dialect) == 30
     requests = emulator.ledger()["requests"]
     assert requests["GET /v1/videos"] >= 2
@@ -23,19 +23,19 @@ def test_jobs_are_heard_of_from_the_list(make_emulator, configs, runs, dialect):
 
 
 def test_jobs_are_asked_for_one_by_one_where_none_are_listed(make_emulator, configs, runs):
-    emulator = make_emulator(dialect="litellm", latency=60, shared_clips=True)
+    emulator = make_emulator(dialect="litellm", latency=60)
     assert _made(emulator, configs, runs, "litellm") == 30
     assert "GET /v1/videos" not in emulator.ledger()["requests"]
 
 
 def test_jobs_are_asked_for_one_by_one_where_the_list_has_other_ids(make_emulator, configs, runs):
-    emulator = make_emulator(dialect="litellm", latency=60, shared_clips=True)
+    emulator = make_emulator(dialect="litellm", latency=60)
     assert _made(emulator, configs, runs, "litellm", custom_llm_provider="hosted_vllm") == 30
     assert "GET /v1/videos" not in emulator.ledger()["requests"]
 
 
 def test_videos_that_lie_elsewhere_are_found_there(make_emulator, configs, runs):
-    emulator = make_emulator(dialect="sglang", uploads=True, latency=60, shared_clips=True)
+    emulator = make_emulator(dialect="sglang", uploads=True, latency=60)
     assert _made(emulator, configs, runs, "sglang") == 30
 
 

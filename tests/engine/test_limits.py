@@ -271,7 +271,7 @@ def key(monkeypatch):
 
 async def test_a_sweep_finds_out_how_many_jobs_a_server_runs(make_emulator, configs, runs, key):
     video_config, _ = configs
-    emulator = make_emulator(max_running_jobs=5, latency=25, shared_clips=True)
+    emulator = make_emulator(max_running_jobs=5, latency=25)
     config = video_config(emulator.base_url, thumbnail=False, max_concurrent_jobs=100, poll_interval=4)
     outcome = await Scheduler(runs(60, config), observer=lambda event: None, clock=Hurried()).run()
     assert outcome.exit_code == 0, outcome.errors
@@ -284,7 +284,7 @@ async def test_a_sweep_finds_out_how_many_jobs_a_server_runs(make_emulator, conf
 async def test_a_sweep_keeps_to_the_rate_that_a_server_tells_of(make_emulator, configs, runs, key):
     video_config, _ = configs
     # Its minute lasts a fifth of a second.
-    emulator = make_emulator(requests_per_minute=10, time_scale=300, shared_clips=True)
+    emulator = make_emulator(requests_per_minute=10, time_scale=300)
     config = video_config(emulator.base_url, thumbnail=False, poll_interval=0.05)
     outcome = await Scheduler(runs(40, config), observer=lambda event: None).run()
     assert outcome.exit_code == 0, outcome.errors
