@@ -143,3 +143,23 @@ def test_it_lists_the_groups_that_hydra_lists():
     for group in ("", "hydra", "hydra/launcher", "model", "provider"):
         for kind in ObjectType.CONFIG, ObjectType.GROUP:
             assert own.get_group_options(group, kind) == hydras.get_group_options(group, kind)
+
+
+def test_a_file_is_read_as_it_is_when_a_command_begins(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    file = tmp_path / "experiment" / "own.yaml"
+    for prompt in ("before", "afterwards"):
+        file.write_text(f"# @package _global_\nrequest:\n  prompt: {prompt}\n")
+        loader = reading(search_path(tmp_path))
+        assert f"prompt: {prompt}" in composed(loader, ["+experiment=own"])
+
+
+@pytest.mark.parametrize("name", ["config", "hydra/job_logging/default"])
+def test_what_is_done_with_a_config_changes_no_other_one_s(name):
+    path = search_path()
+    theirs = ConfigLoaderImpl(path).repository.load_config(name)
+    for repository in (Repository(path), Repository(path)):
+        for _ in range(2):
+            found = repository.load_config(name)
+            assert found == theirs
+            found.config["added"] = found.header["added"] = "x"
