@@ -168,7 +168,8 @@ def test_unfinished_jobs_hint_when_to_look_again(make_emulator, connect, clock):
     assert "openai-poll-after-ms" not in client.videos.with_raw_response.retrieve(job.id).headers
 
 
-def test_a_reference_image_is_seen_in_the_video(client, wait):
+def test_a_reference_image_is_seen_in_the_video(make_emulator, connect, wait):
+    client = connect(make_emulator(shared_clips=False).base_url)
     file = io.BytesIO()
     Image.new("RGB", (1280, 720), (0, 200, 0)).save(file, "PNG")
     picture = ("green.png", file.getvalue(), "image/png")
