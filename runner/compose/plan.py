@@ -40,14 +40,21 @@ class Composition:
     """Describe what only Hydra wants to know of a planned run.
 
     Attributes:
-        config: composes its whole config again, as callbacks and `JobReturn` see it.
+        composer: composes it again from its `overrides`, `index` and `directory`.
         composed: gives what its `.hydra/` files hold.
         output_subdir: where these go, relative to the run's directory; None: nowhere.
     """
 
-    config: Callable[[], DictConfig]
+    composer: Composer
+    overrides: Sequence[str]
+    index: int
+    directory: Path
     composed: Callable[[], Composed]
     output_subdir: str | None
+
+    def config(self) -> DictConfig:
+        """Compose its whole config again, as callbacks and `JobReturn` see it."""
+        return self.composer.config(self.overrides, self.index, self.directory)
 
     def create_directory(self, directory: Path) -> None:
         """Make the run's directory with its `.hydra/` files; raises `DiskError`."""
@@ -140,8 +147,8 @@ class Planner:
         if config is None:
             return None, problems
         run = new_run(index, config, found.directory, typed)
-        whole = functools.partial(self._composer.config, tuple(overrides), index, run.directory)
-        return (run, Composition(whole, composed, found.output_subdir)), problems
+        whole = Composition(self._composer, overrides, index, run.directory, composed, found.output_subdir)
+        return (run, whole), problems
 
 
 def _located(composed: Callable[[], Composed], directory: Path) -> Composed:

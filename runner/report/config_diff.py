@@ -32,6 +32,9 @@ HOW = frozenset(
 )
 """Keys of a config that say how a call behaved and nothing of what it made: two sweeps seldom have the same."""
 
+_FILLED = {f"vars.{name}": f"request.{name}" for name in ("prompt", "negative_prompt")}
+"""Words by which a table's prompt is sent as it stands, and where it stands then."""
+
 LONGEST = 65_536
 """Characters of a text that are shown: twice the longest prompt; an image that was given as text is longer."""
 
@@ -55,7 +58,9 @@ class ConfigDiff:
 
     def own(self, number: int) -> Leaves:
         """Return the other leaves, of one config."""
-        return {key: value for key, value in self._own[number].items() if key in self._differing}
+        own = {key: value for key, value in self._own[number].items() if key in self._differing}
+        twice = {key for key, filled in _FILLED.items() if key in own and own[key] == own.get(filled)}
+        return {key: value for key, value in own.items() if key not in twice}
 
 
 def _unlike(one: Leaves, other: Leaves) -> Iterator[str]:

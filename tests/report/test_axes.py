@@ -221,6 +221,13 @@ def test_what_is_shared_and_what_is_own_are_the_whole_config(loaded, variants):
     assert all(any(own.get(key, "none") != every[0][key] for own in every) for key in every[0])
 
 
+def test_a_prompt_that_a_word_carries_is_told_once_and_a_word_in_it_too(loaded):
+    carried = [loaded(f"request.prompt='fox {number}'", f"+vars.prompt='fox {number}'") for number in range(2)]
+    assert ConfigDiff(carried).own(0) == {"request.prompt": "fox 0"}
+    inside = [loaded(f"request.prompt='fox {number}, at night'", f"+vars.prompt='fox {number}'") for number in range(2)]
+    assert ConfigDiff(inside).own(0) == {"request.prompt": "fox 0, at night", "vars.prompt": "fox 0"}
+
+
 def test_a_secret_in_a_config_is_masked_on_the_page(loaded):
     secret = "+request.extra_params.headers={Authorization: canary-1234, x: 1}"
     one, other = loaded(secret), loaded("request.prompt=other", "+request.extra_params.api_key=canary-5678")
