@@ -367,6 +367,7 @@ class Composer:
         self._master = master
         self._parser = OverridesParser.create()
         self._read: dict[str, Value | _Chosen] = {}
+        self._paths: dict[str, tuple[str, ...]] = {}
         self._hydras = typed_lines(master.hydra.overrides.hydra)
         self._groups: dict[str, bool] = {}
         self._choices: dict[tuple[str, ...], Choice | None] = {}
@@ -447,7 +448,8 @@ class Composer:
         unusual = override.package is not None or override.is_sweep_override() or "[" in key or _looks_up(value, line)
         if mark is None or unusual or isinstance(value, dict):
             return _Chosen(own=True, key=key, adds=bool(mark))
-        return Value((*key.split("."),), value, unescaped(value) if isinstance(value, str) else value, mark)
+        path = self._paths.setdefault(key, (*key.split("."),))
+        return Value(path, value, unescaped(value) if isinstance(value, str) else value, mark)
 
     def _is_group(self, key: str) -> bool:
         if "." in key and "/" not in key:
