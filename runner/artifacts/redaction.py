@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from sys import intern
 from typing import Any
 
 _SECRETS = frozenset(
@@ -20,12 +21,17 @@ def redacted(value: Any) -> Any:  # Any: JSON in, the same JSON out
     Some gateways echo the request's headers, and some put a video into what they say of its job.
     """
     if isinstance(value, dict):
-        return {key: "***" if _secret(key) else redacted(child) for key, child in value.items()}
+        return {_shared(key): "***" if _secret(key) else redacted(child) for key, child in value.items()}
     if isinstance(value, list):
         return [redacted(child) for child in value]
     if isinstance(value, str) and len(value) > _LONGEST:
         return f"<{len(value):,} characters>"
     return value
+
+
+def _shared(key: Any) -> Any:  # Any: as above, a text but for a mapping of the user's own
+    """Return a key as one object for all answers, of which each brings its keys anew."""
+    return intern(key) if type(key) is str else key
 
 
 @lru_cache(1024)

@@ -64,7 +64,7 @@ def _write(b64: str, part: Path) -> Artifact:
 
 def image_artifact(name: str, stored: Stored, picture: Picture, revised_prompt: str | None = None) -> Artifact:
     """Return the record of an image file."""
-    return Artifact(
+    return Artifact.made(
         path=name,
         bytes=stored.bytes,
         sha256=stored.sha256,
@@ -92,7 +92,7 @@ def record_thumbnail(recorder: RunRecorder, made: Thumbnail | None, problem: str
         recorder.warn(f"no thumbnail: {problem}")
         return
     recorder.add(
-        Artifact(
+        Artifact.made(
             path=NAME,
             bytes=len(made.content),
             sha256=hashlib.sha256(made.content).hexdigest(),

@@ -31,9 +31,6 @@ _log = logging.getLogger("runner")
 _LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resumed", "revision")
 """What a run's record keeps when it begins anew."""
 
-_FIELDS = set(Result.model_fields)
-"""What a record has; one set for all, as each one's own would be as large as a tenth of it."""
-
 
 class RunRecorder:
     """Keep a run's `Result`, its `result.json` and its observer in step."""
@@ -102,7 +99,7 @@ class RunRecorder:
         usd = config.budget.counted(config.provider, reserved(config))
         self._budget_tracker.take(usd, config.budget, sum(config.budget.known(each.usd) for each in result.attempts))
         result.error = None
-        attempt = Attempt(
+        attempt = Attempt.made(
             number=len(result.attempts) + 1,
             provider=result.provider,
             model=result.deployment or result.model,
@@ -302,8 +299,7 @@ def _expected(config: RunConfig) -> Cost:
 def planned(run: Run, now: float) -> Result:
     """Return the record of a run that has not begun; `now` in Unix seconds."""
     config = run.config
-    return Result.model_construct(
-        _FIELDS,
+    return Result.made(
         index=run.index,
         status=RunStatus.PLANNED,
         provider=config.provider.kind,

@@ -190,7 +190,7 @@ async def _keep(endpoint: Endpoint, recorder: RunRecorder, stored: Stored, video
     """Give a checked video its final name and record it."""
     final = recorder.run.directory / f"video.{video.extension}"
     await recorder.threads.disk(publish, stored.path, final)
-    artifact = Artifact(
+    artifact = Artifact.made(
         path=final.name,
         bytes=stored.bytes,
         sha256=stored.sha256,
