@@ -57,7 +57,7 @@ async def download(
     with disk_errors(part):
         file = part.open("wb")
     try:
-        async with _progress(min_bytes_per_second or 0) as progress:
+        async with progressing(min_bytes_per_second or 0) as progress:
             async for chunk in body.chunks():
                 size += len(chunk)
                 _refuse_beyond(limit, size)
@@ -76,7 +76,7 @@ async def download(
 
 
 @asynccontextmanager
-async def _progress(rate: float) -> AsyncIterator[Callable[[int], None]]:
+async def progressing(rate: float) -> AsyncIterator[Callable[[int], None]]:
     """Give what is to be told the size so far; raises `ArtifactError` where a minute brings nothing, or too little."""
     needed, counted, came = max(1.0, rate * STALL_SECONDS), 0, 0
     loop = asyncio.get_running_loop()

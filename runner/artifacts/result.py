@@ -178,6 +178,8 @@ class Attempt(StoredModel):
     """What it counts in US dollars: its price while it may be charged, 0 once it provably created nothing."""
     credential: str = ""
     """What signed it: the variable that holds the key, and a short mark by which another key is noticed."""
+    batch: str | None = None
+    """Our mark of the batch that it went out in, None where it went alone."""
     inherited: bool = False
     """Whether a later process took the run up after this request, which was or may have been paid."""
 

@@ -15,6 +15,7 @@ from runner.errors import ConfigError
 from runner.shell import command
 
 COMMANDS = (
+    "cancel",
     "character",
     "doctor",
     "emulator",

@@ -13,6 +13,7 @@ from runner.config.price import Estimate
 from runner.config.run import called
 from runner.display.line import clean
 from runner.display.output import print_error, tolerate_broken_pipe
+from runner.engine.batch_record import BatchRecord
 from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS, find_ledgers
 from runner.ledger.ledger import Ledger, LedgerError
@@ -23,6 +24,9 @@ from .catalog import Parser, refuse_file
 
 _MODELS = 3
 """So many models are named."""
+
+_BATCHES = 3
+"""So many batches are told of."""
 
 _LONGEST_WHAT = 90
 
@@ -89,6 +93,7 @@ def _print(found: Sequence[Summary]) -> None:
         cost = "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
         # One that was left before its runs were planned has a ledger, and nothing in it.
         states = ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"
+        states = "\n".join([states, *(clean(str(batch), 100) for batch in each.batches[:_BATCHES])])
         rows.append(([_age(time.time() - each.changed), cost, states, where], ""))
     print_grid(heads, rows)
 
@@ -121,7 +126,13 @@ def _plain(each: Summary) -> dict[str, object]:
         "models": list(each.models),
         "prompt": each.prompt,
         "prompts": each.prompts,
+        "batches": [plain_batch(batch) for batch in each.batches],
     }
+
+
+def plain_batch(batch: BatchRecord) -> dict[str, object]:
+    """Return how far a batch was when it was last heard of, for programs."""
+    return batch.model_dump(mode="json", include={"id", "status", "runs", "total", "completed", "failed", "asked_at"})
 
 
 def _parser() -> Parser:

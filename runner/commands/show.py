@@ -16,6 +16,7 @@ from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result
+    from runner.engine.batch_record import BatchRecord
     from runner.results.reading import RunGroup
 
 _LONGEST_PROMPT = 1_000
@@ -38,6 +39,7 @@ with --json, one document:
   saved_usd      what runs would have cost that were reused
   failures       each reason once, the commonest first: type, code, message, hint, runs (their numbers)
   files          paths of those that are there: csv, jsonl, page
+  batches        those that may still go on at the provider, as they were last heard of
   results        the rows of results.jsonl: what varies first, then what came of each run
 """
 
@@ -60,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
             print(json.dumps(finite(document(sweep)), indent=2, default=str, allow_nan=False))
             return 0
         place, results = _place(sweep), [result for _, result in sweep.runs]
-        print(_asked(results))
+        print("\n".join([_asked(results), *(str(batch) for batch in _batches(sweep.directory))]))
         print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running)
     if left := not_started(sweep.directory):
         print_error(NotStartedError(sweep.directory, left))
@@ -87,6 +89,8 @@ def document(sweep: RunGroup) -> dict[str, object]:
     from runner.results.money import resume_command_for
     from runner.sweeps.external_launcher import not_started
 
+    from .ls import plain_batch
+
     files = {"csv": CSV, "jsonl": JSONL, "page": NAME}
     results = [result for _, result in sweep.runs]
     return {
@@ -103,8 +107,21 @@ def document(sweep: RunGroup) -> dict[str, object]:
         "files": {
             key: os.fspath(sweep.directory / name) for key, name in files.items() if (sweep.directory / name).is_file()
         },
+        "batches": [plain_batch(batch) for batch in _batches(sweep.directory)],
         "results": result_rows(sweep.directory, sweep.runs),
     }
+
+
+def _batches(directory: Path) -> list[BatchRecord]:
+    """Return the batches that may still go on at the provider, as they were last heard of."""
+    from runner.ledger.batches import batches_of
+    from runner.ledger.ledger import Ledger
+    from runner.ledger.recording import has_ledger
+
+    if not has_ledger(directory):
+        return []
+    with Ledger(directory, readonly=True) as ledger:
+        return [batch for batch in batches_of(ledger) if batch.under_way]
 
 
 def _place(sweep: RunGroup) -> Path:

@@ -121,7 +121,7 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     # A run with problems was composed without what is wrong, only to be checked: it may look like another.
     sound = [run for run in plan.runs if run.index not in broken]
     together = [*_places(sound, grows=plan.growth is not None)]
-    together += [*_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound)]
+    together += [*_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound), *_batches(sound)]
     findings = [*plan.findings, *_checked(plan.runs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
@@ -133,7 +133,7 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """Return what is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
     problems = check_choices(config, lambda choice: problems_of_choice(choice, env))
-    return [*problems, *missing_packages(config.tracking), *_missing_places(config)]
+    return [*problems, *missing_packages(config.tracking), *_missing_places(config), *_batch(config)]
 
 
 def _missing_places(config: RunConfig) -> Iterator[Problem]:
@@ -178,7 +178,7 @@ def _checked(runs: Sequence[Run], env: Mapping[str, str]) -> Iterator[Finding]:
                 known = endpoints[id(choice.provider)] = _endpoint(choice.provider, environment)
             return [*check(choice), *known, *_body(choice)]
 
-        found = [*check_choices(run.config, problems), *_missing_places(run.config)]
+        found = [*check_choices(run.config, problems), *_missing_places(run.config), *_batch(run.config)]
         yield from (Finding(run.index, problem) for problem in found)
 
 
@@ -192,6 +192,21 @@ def _body(config: RunConfig) -> list[Problem]:
     from runner.providers.body import check_body
 
     return check_body(config)
+
+
+def _batch(config: RunConfig) -> Iterable[Problem]:
+    if not config.batch:
+        return ()
+    from runner.config.batching import check_batch
+
+    return check_batch(config)
+
+
+def _batches(runs: Sequence[Run]) -> Iterator[Finding]:
+    for run in runs:
+        if run.config.batch != runs[0].config.batch:
+            message = f"is not that of run {runs[0].index}; a sweep goes out in batches as a whole, or not at all"
+            yield Finding(run.index, Problem("batch", message, "leave batch out of what is swept"))
 
 
 def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:

@@ -105,6 +105,8 @@ class ImageModel(BaseModelConfig):
     usd_per_image: dict[str, dict[Size, Usd]] | None
     """Published list price by quality and size; null: unknown."""
     usd_per_million_tokens: TokenPrice | None
+    batch_discount: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """What is taken off all prices in a batch, as 0.5; null: no source gives a batch price."""
     output_tokens: dict[str, Annotated[dict[Size, Tokens], Field(min_length=1)]] | None = None
     """Tokens of one image by quality and size, from which its price is estimated; null: unknown."""
     input_image_tokens: dict[Literal["low", "high"], Tokens] | None = None

@@ -92,8 +92,17 @@ def expected_price(config: RunConfig) -> Price | None:
         listed = _video(request, model)
         return None if listed is None else Price(listed, "list")
     if isinstance(request, ImageRequest) and isinstance(model, ImageModel):
-        return _image(request, model)
+        share, found = _share(config), _image(request, model)
+        return None if share is None or found is None else Price(round(found.usd * share, 6), found.basis)
     return None
+
+
+def _share(config: RunConfig) -> float | None:
+    """Return what of its price a request costs the way it is sent; None where no source gives the price of a batch."""
+    if not config.batch:
+        return 1.0
+    discount = config.model.batch_discount if isinstance(config.model, ImageModel) else None
+    return None if discount is None else 1 - discount
 
 
 def _video(request: VideoRequest, model: VideoModel) -> float | None:
@@ -208,8 +217,8 @@ def actual_cost(
     cached; what has no price of its own is counted as the rest.
     """
     prices = config.model.usd_per_million_tokens if isinstance(config.model, ImageModel) else None
-    counts = (text_in, image_in, image_out, text_out, cached_in)
-    if prices is None or image_out <= 0 or any(not 0 <= count <= _MOST_TOKENS for count in counts):
+    share, counts = _share(config), (text_in, image_in, image_out, text_out, cached_in)
+    if share is None or prices is None or image_out <= 0 or any(not 0 <= count <= _MOST_TOKENS for count in counts):
         return None
     text_made = min(text_out, image_out)
     made = (image_out - text_made) * prices.image_out + text_made * _or(prices.text_out, prices.image_out)
@@ -219,7 +228,7 @@ def actual_cost(
     given = (text_in - cached_text) * prices.text_in + (image_in - cached_images) * prices.image_in
     kept = cached_text * _or(prices.cached_text_in, prices.text_in)
     kept += cached_images * _or(prices.cached_image_in, prices.image_in)
-    return (made + given + kept) / 1e6
+    return (made + given + kept) * share / 1e6
 
 
 def _or(price: float | None, other: float) -> float:

@@ -194,6 +194,8 @@ class RunConfig(Frozen):
     run: RunName = RunName()
     name: SweepName | None = None
     tags: Annotated[tuple[SweepName, ...], BeforeValidator(_listed)] = ()
+    batch: bool = False
+    """Whether its request goes to the provider in a batch with its siblings', at the price of a batch."""
     dry_run: bool = False
     fail_fast: bool = False
     delete_remote: bool = False

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runner.artifacts.result import Artifact, Result
+from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.config.problem import ranges
 from runner.results.money import money, resume_command_for
 from runner.shell import command
@@ -64,8 +64,16 @@ def _single(result: Result, directory: Path, resumed_by: Path, running: str | No
 def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
     if running:
         yield Line(f"  running: {running}")
-    elif command := resume_command_for(results, directory):
-        yield Line(f"  {command}", "bold")
+    elif resume := resume_command_for(results, directory):
+        yield Line(f"  {resume}", "bold")
+    batches = {result.job_id for result in results if result.status is RunStatus.SUBMITTED and _batched(result)}
+    if batches:
+        what = "a batch goes" if len(batches) == 1 else f"{len(batches):,} batches go"
+        yield Line(f"  {what} on at the provider, also while nobody waits; {command('cancel', directory)} stops that")
+
+
+def _batched(result: Result) -> bool:
+    return any(attempt.batch and attempt.job_id == result.job_id for attempt in result.attempts)
 
 
 def _facts(artifact: Artifact) -> str:
@@ -136,7 +144,7 @@ def status_text(result: Result, *, running: bool = False) -> str:
     if result.status.paid:
         if result.job_id is None:
             return "what was paid for has arrived and is not checked yet"
-        return f"job {result.job_id} goes on at the provider"
+        return f"{'' if _batched(result) else 'job '}{result.job_id} goes on at the provider"
     if result.attempts:
         return "not begun again; nothing more was sent"
     return "not begun; nothing was sent"

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from runner.emulator.faults import FaultPlan, FaultRule, load_rules
 from runner.emulator.manner import CompatibleSurface
 from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.routes import catalogue, compatible, images, jobs, videos
+from runner.emulator.routes import batches, catalogue, compatible, files, images, jobs, videos
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
@@ -50,6 +50,16 @@ IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),
     ("POST", "/images/edits", "image_edit", images.edit),
 )
+BATCHES: Table = (
+    ("GET", "/batches/{batch_id}", "batch_retrieve", batches.retrieve),
+    ("POST", "/batches", "batch_create", batches.create),
+    ("GET", "/batches", "batch_list", batches.list_batches),
+    ("POST", "/batches/{batch_id}/cancel", "batch_cancel", batches.cancel),
+    ("POST", "/files", "file_create", files.create),
+    ("GET", "/files/{file_id}", "file_retrieve", files.retrieve),
+    ("GET", "/files/{file_id}/content", "file_content", files.content),
+    ("DELETE", "/files/{file_id}", "file_delete", files.delete),
+)
 MODELS: Table = (
     ("GET", "/models", "models", catalogue.list_models),
     ("GET", "/models/{model:path}", "models", catalogue.retrieve_model),
@@ -81,7 +91,7 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
 def _tables(settings: EmulatorSettings) -> Table:
     match settings.dialect:
         case "plain":
-            return (*VIDEOS, *IMAGES)
+            return (*VIDEOS, *IMAGES, *BATCHES)
         case "litellm":
             # A gateway has all operations; where both have one, the first found is its own.
             return (*COMPATIBLE, *VIDEOS, *OPEN_IMAGES)
@@ -120,6 +130,8 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
+        for making in emulator.making.values():
+            making.cancel()
         emulator.studio.close()
         state.close()
 

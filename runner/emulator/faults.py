@@ -23,12 +23,14 @@ from .surface import Refusal, Surface
 
 Operation = Literal[
     "create", "remix", "edit", "extend", "retrieve", "list", "content", "delete", "character",
-    "image_generate", "image_edit", "media", "models",
+    "image_generate", "image_edit", "media", "models", "file_create", "file_retrieve", "file_content", "file_delete",
+    "batch_create", "batch_retrieve", "batch_list", "batch_cancel", "batch_line",
 ]  # fmt: skip
 FaultName = Literal[
     "drop_before_commit", "drop_after_commit", "rate_limit", "status", "slow", "stalled", "unknown_status", "stuck",
     "moderation", "internal", "content_not_ready", "truncated", "corrupt", "wrong_length", "slow_body", "expired",
-    "unauthorized", "html", "content_filter", "stream_cut", "stream_error",
+    "unauthorized", "html", "content_filter", "stream_cut", "stream_error", "invalid_batch", "expired_batch",
+    "odd_line", "missing_line",
 ]  # fmt: skip
 JOB_OPERATIONS: frozenset[str] = frozenset({"create", "remix", "edit", "extend"})
 IMAGE_OPERATIONS: frozenset[str] = frozenset({"image_generate", "image_edit"})
@@ -36,13 +38,17 @@ PAID: frozenset[str] = JOB_OPERATIONS | IMAGE_OPERATIONS
 DOMAINS: dict[str, frozenset[str]] = {
     "stuck": JOB_OPERATIONS,
     "internal": JOB_OPERATIONS,
-    "moderation": PAID,
+    "moderation": PAID | {"batch_line"},
     "content_filter": PAID,
+    "invalid_batch": frozenset({"batch_create"}),
+    "expired_batch": frozenset({"batch_create"}),
+    "odd_line": frozenset({"batch_line"}),
+    "missing_line": frozenset({"batch_line"}),
     "unknown_status": JOB_OPERATIONS | {"retrieve"},
     "stream_cut": IMAGE_OPERATIONS,
     "stream_error": IMAGE_OPERATIONS,
     "content_not_ready": frozenset({"content"}),
-    "expired": frozenset({"content"}),
+    "expired": frozenset({"content", "file_content"}),
 }
 HEADER = "x-emulator-fault"
 
@@ -242,7 +248,7 @@ def replaced(fault: Fault, surface: Surface) -> Response | None:
         case "content_not_ready":
             raise Refusal(409, "Video is not ready yet.", code="video_not_ready")
         case "expired":
-            raise Refusal(404, "The video's content has expired.", code="video_expired")
+            raise Refusal(404, "The file's content has expired.", code="video_expired")
         case "html":
             return HTMLResponse(_PAGE, status_code=fault.status if "status" in fault.model_fields_set else 502)
     return None

@@ -34,6 +34,8 @@ class Emulator:
     plan: FaultPlan
     limits: Limits
     now: Callable[[], float] = time.time
+    making: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    """The batches whose lines are worked on just now, by id."""
 
 
 @dataclass(frozen=True)

@@ -62,6 +62,11 @@ class EmulatorSettings(BaseModel):
         """Return the folder that rendered files are cached in."""
         return self.media_dir or self.state_file.with_name(f"{self.state_file.stem}-media")
 
+    @property
+    def files(self) -> Path:
+        """Return the folder of uploaded files and of what batches made."""
+        return self.state_file.with_name(f"{self.state_file.stem}-files")
+
     def real(self, emulated: float) -> float:
         """Turn emulated seconds into real seconds."""
         return emulated / self.time_scale

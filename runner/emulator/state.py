@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import asdict, astuple, fields
 from pathlib import Path
 
+from .batches import BatchTable
 from .job import EmulatedJob, JobOutcome
 from .settings import EmulatorSettings
 from .surface import Surface
@@ -56,6 +57,7 @@ class State:
             self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
             if "parameters" not in {row[1] for row in self._db.execute("PRAGMA table_info(jobs)")}:
                 self._db.execute("ALTER TABLE jobs ADD COLUMN parameters TEXT NOT NULL DEFAULT '{}'")
+            self.batches = BatchTable(self._db)
         except sqlite3.Error as error:
             raise OSError(f"the state file {path} cannot be used: {error}") from error
         self._unflushed: Counter[str] = Counter()
@@ -133,6 +135,7 @@ class State:
         return {
             "jobs": len(jobs),
             "images": sum(int(str(row["count"])) for row in images),
+            "batches": self.batches.count(),
             "usd": round(video_usd + image_usd, 6),
             "video_usd": round(video_usd, 6),
             "image_usd": round(image_usd, 6),

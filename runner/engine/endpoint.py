@@ -121,11 +121,8 @@ class Endpoint:
             yield
 
     async def retrieve(self, job_id: str) -> Job:
-        """Ask for a job's state, as one of the bounded requests.
-
-        Raises `RateLimitError` unasked if a pause began while this waited for its turn.
-        """
-        job = await self._asked(self.provider.retrieve, job_id, f"answer about job {job_id}")
+        """Ask for a job's state, as `ask` does."""
+        job = await self.ask(self.provider.retrieve, job_id, f"answer about job {job_id}")
         self.troubled = False
         return job
 
@@ -142,9 +139,13 @@ class Endpoint:
             await self.clock.sleep(wait)
 
     async def _page(self, after: str | None) -> JobPage:
-        return await self._asked(self.provider.jobs, after, "list of jobs")
+        return await self.ask(self.provider.jobs, after, "list of jobs")
 
-    async def _asked(self, ask: Callable[[Q], Awaitable[A]], subject: Q, wanted: str) -> A:
+    async def ask(self, ask: Callable[[Q], Awaitable[A]], subject: Q, wanted: str) -> A:
+        """Ask a free question, as one of the bounded requests.
+
+        Raises `RateLimitError` unasked if a pause began while this waited for its turn.
+        """
         async with self._requests.place():
             if self.reads.left > 0:
                 said = str(self.reads.error or "the endpoint asked everyone to wait")
@@ -364,6 +365,12 @@ class EndpointQueue:
         if found is not None:
             self.waiting.remove(found)
         return found
+
+    def take_batched(self) -> list[tuple[int, Run]]:
+        """Return all runs that go out in batches."""
+        own = [item for item in self.waiting if item[1].config.batch]
+        self.waiting = deque(item for item in self.waiting if not item[1].config.batch)
+        return own
 
     def take_lost(self) -> list[tuple[int, Run]]:
         """Return all runs of which an earlier process left a request without its answer."""

@@ -28,6 +28,7 @@ from runner.errors import (
 )
 from runner.providers.base import Provider
 
+from .batch_record import BatchStore
 from .budget_tracker import SWEEP, BudgetTracker
 from .clock import Clock
 from .endpoint import Endpoint, EndpointQueue, close_client, stop_note
@@ -149,6 +150,8 @@ class Services(TypedDict, total=False):
     clock: Clock | None
     create: Callable[[ProviderConfig], Provider] | None
     """Makes a provider of its config."""
+    batches: BatchStore
+    """Keeps the batches of runs that go out in some."""
 
 
 def _create_provider(config: ProviderConfig) -> Provider:
@@ -179,6 +182,8 @@ class Scheduler:
         self._budget_tracker = services.get("budget_tracker") or BudgetTracker()
         self._recorders: list[RunRecorder | None] = [None] * len(runs)
         self._lost: list[Case] = []
+        self._batch_store = services.get("batches")
+        self._batched: list[tuple[EndpointQueue, list[tuple[int, Run]]]] = []
         self._searching: asyncio.Task[list[Found]] | None = None
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
@@ -207,6 +212,7 @@ class Scheduler:
                 if not self._signals:
                     self._connect(queue)
                     await asyncio.sleep(0)  # a signal that came meanwhile is handled now
+            self._set_batched_apart()
             await self._set_lost_apart()
             for _ in range(2):  # for what an earlier process has lost, then for what this one has
                 await self._recover()
@@ -238,6 +244,7 @@ class Scheduler:
     async def _work_off(self) -> None:
         if self._signals:
             return
+        self._follow_batches()
         for queue in self._queues.values():
             self._staff(queue)
         ended = -1
@@ -247,6 +254,36 @@ class Scheduler:
         for worker in self._workers:
             if not worker.cancelled() and (error := worker.exception()) is not None:
                 raise error
+
+    def _set_batched_apart(self) -> None:
+        """Put aside the runs that go out in batches: all of an endpoint's together, and what is lost of them."""
+        for queue in self._queues.values() if self._batch_store is not None else ():
+            if queue.endpoint is not None and (own := queue.take_batched()):
+                self._batched.append((queue, own))
+
+    def _follow_batches(self) -> None:
+        batched, self._batched = self._batched, []
+        for queue, own in batched:
+            self._workers.append(asyncio.create_task(self._follow(queue, own)))
+
+    async def _follow(self, queue: EndpointQueue, own: Sequence[tuple[int, Run]]) -> None:
+        """Bring runs through batches."""
+        endpoint, store = queue.endpoint, self._batch_store
+        if endpoint is None or store is None:
+            return
+        from .batch import BatchWork  # few runs go out in batches
+        from .batch_submission import InBatch
+
+        async def ended(case: InBatch, error: RunnerError | None, note: str | None) -> None:
+            if error is not None:
+                self._outcome.errors[case.position] = error
+                # What a line of the results tells says nothing about the endpoint.
+                if case.recorder.result.job_id is None or isinstance(error, DiskError) or self._fail_fast:
+                    note = note or self._consequence(queue, endpoint, case.recorder, error)
+            await settled(case.recorder.end(note=note))
+
+        cases = [InBatch(position, self._recorder(position, run)) for position, run in own]
+        await BatchWork(endpoint, store, ended).run(cases)
 
     def _staff(self, queue: EndpointQueue) -> None:
         if queue.endpoint is None:
@@ -386,6 +423,8 @@ class Scheduler:
 
     async def _suspend_the_rest(self) -> None:
         """Record the runs that never had their turn."""
+        for queue, own in self._batched:
+            queue.waiting.extend(own)
         for queue in self._queues.values():
             if queue.endpoint is not None:
                 self._outcome.stopped_by = self._outcome.stopped_by or queue.endpoint.stopped_by

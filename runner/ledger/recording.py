@@ -79,6 +79,10 @@ def resumed_run(run: Run, known: Run) -> Run:
         for attempt in earlier.attempts:
             attempt.inherited = True
     config = run.config if len(run.config.fallbacks) == len(known.config.fallbacks) else known.config
+    in_batch = any(attempt.batch for attempt in earlier.attempts)
+    if in_batch and (earlier.status.paid or earlier.status.lost) and not config.batch:
+        # It went out in a batch, whatever is asked for now.
+        config = config.model_copy(update={"batch": True})
     return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
 
 

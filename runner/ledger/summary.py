@@ -11,9 +11,11 @@ from typing import Any, ClassVar
 
 import runner.errors
 from runner.artifacts.result import Result, RunStatus
+from runner.engine.batch_record import BatchRecord
 from runner.errors import RunnerError, UnexpectedAnswerError
 from runner.shell import command
 
+from .batches import batches_of
 from .discover import written_at
 from .ledger import NAME, Ledger, LedgerError
 from .lock import at_work
@@ -51,6 +53,7 @@ class Summary:
         models: the names of its models, fallbacks not included.
         prompt: its first run's prompt; None if no run was planned.
         prompts: how many different ones there are.
+        batches: those that may still go on at the provider, as they were last heard of.
     """
 
     directory: Path
@@ -65,6 +68,7 @@ class Summary:
     models: tuple[str, ...] = ()
     prompt: str | None = None
     prompts: int = 0
+    batches: tuple[BatchRecord, ...] = ()
 
     @property
     def command(self) -> str | None:
@@ -89,6 +93,7 @@ def summary(ledger: Ledger) -> Summary:
         changed=written_at(ledger.directory),
         retryable=any(may_pass(kind, retryable=bool(retryable)) for kind, retryable in ledger.ask(_FAILURES)),
         running=at_work(ledger.directory),
+        batches=tuple(record for record in batches_of(ledger) if record.under_way),
         **_asked(ledger),
     )
 

@@ -7,12 +7,15 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from runner.artifacts.download import ByteSource
 from runner.artifacts.result import Usage
 from runner.config.run import RunConfig
 from runner.errors import RunnerError
+
+if TYPE_CHECKING:
+    from .batch_api import BatchAPI
 
 Variant = Literal["video", "thumbnail", "spritesheet"]
 
@@ -202,6 +205,9 @@ class Provider(Protocol):
         The endpoint alone gets our credentials. A server's address that leads into this machine or its private network
         is an `UnexpectedAnswerError`, unless the endpoint is there too.
         """
+
+    def batches(self) -> BatchAPI:
+        """Return what sends image requests in batches; what has none is refused before."""
 
     async def create_character(self, video: Path, name: str) -> Character:
         """Make a character of a local video file; sent once, as if paid, since no source gives its price."""

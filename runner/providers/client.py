@@ -11,7 +11,7 @@ import logging
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote, quote_plus
 
 import httpx2
@@ -90,6 +90,11 @@ class TimedTransport(httpx2.AsyncBaseTransport):
 
 
 _DEADLINE = "runner_deadline"
+
+
+async def opened(context: Any) -> httpx2.Response:  # Any: the SDK's class for responses that are read later is private
+    """Return the response of a request whose body is not read yet; its reader closes it."""
+    return cast("httpx2.Response", (await context.__aenter__()).http_response)
 
 
 async def received(response: httpx2.Response) -> tuple[httpx2.Response, Exception | None]:

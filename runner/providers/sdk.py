@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import httpx2
 import openai
@@ -43,6 +43,7 @@ from .client import (
     ambient_headers,
     file_client,
     http_client,
+    opened,
     received,
     redactor,
     sdk_client,
@@ -56,6 +57,9 @@ from .images import MOST_EXTRA, image_file, read_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
 from .json_answer import parsed, read_documents
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
+
+if TYPE_CHECKING:
+    from .batch_api import BatchAPI
 
 _ASK_SECONDS = 20.0
 _ABOUT_US = (401, 429)
@@ -182,10 +186,10 @@ class SDKProvider:
         body = await self._built(config)
         call = Call(self._place, f"{body.operation} the image", paid=True, model=config.sent_model)
         with self._translated(call):
-            opened = await self._post_image(body)
-            if is_stream(opened) and "stream" in body.fields:
-                return await self._streamed(opened, body, call, on_partial)
-            response, broken = await received(opened)
+            unread = await self._post_image(body)
+            if is_stream(unread) and "stream" in body.fields:
+                return await self._streamed(unread, body, call, on_partial)
+            response, broken = await received(unread)
             batch, documents = image_file(response.content, response.headers), list[Any]()  # Any: JSON
             if batch is None:
                 documents = self._documents(response)
@@ -267,6 +271,12 @@ class SDKProvider:
         """Return the resource that image requests go through."""
         return self._client.images
 
+    def batches(self) -> BatchAPI:
+        """Return what sends requests in batches and reads what comes of them."""
+        from .batch_api import BatchAPI  # few send batches
+
+        return BatchAPI(self._client, self._place, self._redact, self._translated, self.build, self._ready)
+
     async def _hear_time(self, response: httpx2.Response) -> None:
         told = server_time(response.headers)
         if told is not None:
@@ -289,17 +299,17 @@ class SDKProvider:
         headers = _JSON if body.json else None
         files = {name: group[0].part for name, group in body.files.items()}
         create = cast("Any", self._streaming.create)  # Any: the fields were typed by the config, sizes beyond the SDK's
-        return await _opened(create(**body.fields, **files, extra_body=body.extra, extra_headers=headers))
+        return await opened(create(**body.fields, **files, extra_body=body.extra, extra_headers=headers))
 
     async def _post_derived(self, body: Body, target: str) -> httpx2.Response:
         if body.operation == "remix":
             prompt = body.fields["prompt"]
-            return await _opened(self._streaming.remix(target, prompt=prompt, extra_body=body.extra))
+            return await opened(self._streaming.remix(target, prompt=prompt, extra_body=body.extra))
         # The SDK's types allow {"id": …} as the video, and its code takes only files.
         extra = {**body.extra, "video": {"id": target}}
         # Any: as in _post_video
         send: Any = self._streaming.extend if body.operation == "extend" else self._streaming.edit
-        return await _opened(send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON))
+        return await opened(send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON))
 
     def _made_all_the_same(self, response: httpx2.Response, body: Body) -> Job | None:
         """Return the job that was made although the answer is a redirect to it, or an error with it as its body.
@@ -320,7 +330,7 @@ class SDKProvider:
         # The SDK calls a list `image[]`, which many servers do not read, and one file `image`, which all do.
         files = {name: group if len(group) > 1 else group[0] for name, group in parts.items()}
         send = cast("Any", images.edit if body.operation == "edit" else images.generate)  # Any: as in _post_video
-        return await _opened(send(**body.fields, **files, extra_body=body.extra))
+        return await opened(send(**body.fields, **files, extra_body=body.extra))
 
     async def _streamed(
         self, response: httpx2.Response, body: Body, call: Call, on_partial: OnPartial | None
@@ -347,8 +357,8 @@ class SDKProvider:
         also = named_files(job.raw) if variant == "video" else []
         try:
             named = omit if variant == "video" and not self._dialect.names_variant else variant
-            opened = self._streaming.download_content(job.id, variant=named, extra_headers=PLAIN)
-            response = await _opened(opened)
+            asked = self._streaming.download_content(job.id, variant=named, extra_headers=PLAIN)
+            response = await opened(asked)
         except openai.APIStatusError as error:
             if (target := redirected(error.response)) is not None:
                 response = await self._open_address(target, call)
@@ -435,8 +445,3 @@ class SDKProvider:
 def _parsed(body: bytes) -> Any:  # Any: JSON
     text = body.decode("utf-8-sig", "replace").strip()
     return text if text.startswith("http") else parsed(text)
-
-
-async def _opened(context: Any) -> httpx2.Response:  # Any: the SDK's class for responses that are read later is private
-    """Return the response of a request whose body is not read yet; its reader closes it."""
-    return cast("httpx2.Response", (await context.__aenter__()).http_response)

@@ -267,7 +267,16 @@ class Execution:
             "store": self._store,
             "claimed": partial(_claimed, self._directory, self._runs, self.left, time.time(), self._store),
             "budget_tracker": _budget_tracker(self._runs, self._earlier),
+            **self._batches(),
         }
+
+    def _batches(self) -> Services:
+        """Return what keeps batches where some are sent: all of their runs have one ledger."""
+        if not any(run.config.batch for run in self.left):
+            return {}
+        from runner.ledger.batches import LedgerBatches
+
+        return {"batches": LedgerBatches(self._ledgers[self.left[0].directory])}
 
     def finish(self, executed: Executed, *, more: bool = False) -> Outcome:
         """Write the results files and the page; return what came of all runs, also of those that were done before.

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from runner.emulator import catalog, reference
-from runner.emulator.body import ImageOrder, read_order
+from runner.emulator.body import ImageOrder, ReceivedBody, read_order
 from runner.emulator.catalog import ImageRules
 from runner.emulator.images import draw, sketched
 from runner.emulator.operation import OperationCall
-from runner.emulator.surface import Refusal, missing_parameter
+from runner.emulator.surface import Refusal, Surface, missing_parameter
 
 MASKS = ("mask", "markup")
 MASK_FORMAT_CODE = "invalid_mask_image_format"
@@ -49,10 +49,10 @@ async def edit(call: OperationCall) -> Response:
     return await _produce(call, order, rules, inputs)
 
 
-def _check_inputs(call: OperationCall, inputs: list[bytes]) -> list[tuple[int, int]]:
+def _check_inputs(body: ReceivedBody, inputs: list[bytes]) -> list[tuple[int, int]]:
     sizes = [reference.image_size(content, "image") for content in inputs]
     for name in MASKS:
-        for mask in call.body.files.get(name, []):
+        for mask in body.files.get(name, []):
             _check_mask(mask, name, sizes[0])
     return sizes
 
@@ -91,7 +91,7 @@ def _price(order: ImageOrder, rules: ImageRules, sizes: list[tuple[int, int]]) -
 
 async def _produce(call: OperationCall, order: ImageOrder, rules: ImageRules, inputs: list[bytes]) -> Response:
     emulator = call.emulator
-    sizes = await asyncio.to_thread(_check_inputs, call, inputs)
+    sizes = await asyncio.to_thread(_check_inputs, call.body, inputs)
     files = await asyncio.to_thread(lambda: [draw(order, number, inputs) for number in range(order.n)])
     now = emulator.now()
     emulator.state.add_images(
@@ -106,6 +106,43 @@ async def _produce(call: OperationCall, order: ImageOrder, rules: ImageRules, in
     if order.stream:
         return StreamingResponse(_events(call, order, sizes, encoded), media_type="text/event-stream")
     return JSONResponse(_answer(call, order, files, encoded, sizes))
+
+
+BATCH_SHARE = 0.5
+"""What a line of a batch costs of the price."""
+
+
+async def line_answer(
+    surface: Surface, operation: str, fields: dict[str, object], now: float
+) -> tuple[dict[str, object], ImageOrder, float]:
+    """Return the answer to a line of a batch, what was asked, and its price in USD; raises Refusal."""
+    editing = operation == "image_edit"
+    files = {"image": _linked(fields, "images")} if editing else {}
+    if editing and fields.get("mask") is not None:
+        files["mask"] = _linked({"mask": [fields.pop("mask")]}, "mask")
+    fields.pop("images", None)
+    body = ReceivedBody(fields, files)
+    if not body.given("model"):
+        raise missing_parameter("model")
+    model = body.string("model", "")
+    rules = surface.image_rules(model)
+    order = read_order(body, model, rules, editing=editing)
+    inputs = files.get("image", [])
+    if order.stream or order.as_url or (editing and not inputs):
+        raise Refusal(400, "This cannot be asked for in a batch.", param="stream" if order.stream else "images")
+    sizes = await asyncio.to_thread(_check_inputs, body, inputs)
+    drawn = await asyncio.to_thread(lambda: [draw(order, number, inputs) for number in range(order.n)])
+    data = [{"b64_json": base64.b64encode(file).decode()} for file in drawn]
+    answer = {"created": int(now), "data": data, **_facts(order), "usage": _usage(order, sizes)}
+    return answer, order, round(_price(order, rules, sizes) * BATCH_SHARE, 6)
+
+
+def _linked(fields: dict[str, object], name: str) -> list[bytes]:
+    given = fields.get(name)
+    listed = given if isinstance(given, list) else []
+    if not all(isinstance(each, dict) for each in listed):
+        raise Refusal(400, f"Invalid type for '{name}': expected an array of objects.", param=name, code="invalid_type")
+    return [reference.linked_image(each, name) for each in listed]
 
 
 def _facts(order: ImageOrder) -> dict[str, object]:

@@ -41,7 +41,8 @@ async def delete(call: OperationCall) -> Response:
     return JSONResponse({"id": job.id, "object": "video.deleted", "deleted": True})
 
 
-def _limit(call: OperationCall) -> int:
+def page_limit(call: OperationCall) -> int:
+    """Return how many of a list are asked for."""
     text = call.request.query_params.get("limit", str(PAGE))
     if not text.isdecimal() or int(text) > PAGE_LIMIT:
         raise invalid_value("limit", text, f"Expected a whole number from 0 to {PAGE_LIMIT}.")
@@ -56,7 +57,7 @@ async def list_videos(call: OperationCall) -> Response:
         raise invalid_value("order", order, "Supported values are: 'asc', and 'desc'.")
     if after is not None:
         call.job(after)
-    jobs, more = emulator.state.page(limit=_limit(call), after=after, newest_first=order == "desc")
+    jobs, more = emulator.state.page(limit=page_limit(call), after=after, newest_first=order == "desc")
     now = emulator.now()
     return JSONResponse(listed([job.resource(now) for job in jobs], more=more))
 

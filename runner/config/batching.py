@@ -1,0 +1,35 @@
+"""Check whether runs can go out in a batch, which takes less than single requests do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .model import ImageModel
+from .problem import Problem
+from .request import ImageRequest
+from .run import RunConfig
+
+_ONE_BY_ONE = "batch=false sends it alone"
+
+
+def check_batch(config: RunConfig) -> Iterator[Problem]:
+    """Yield what keeps a run with `batch=true` from going out in a batch, and what is not known of its price."""
+    request, model, provider = config.request, config.model, config.provider
+    if not isinstance(request, ImageRequest) or not isinstance(model, ImageModel):
+        yield Problem("batch", "a batch takes images, and this asks for a video", _ONE_BY_ONE)
+        return
+    if provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
+        hint = f"provider=openai, or {_ONE_BY_ONE}"
+        yield Problem("batch", f"no batches of images are sent to provider={provider.kind}", hint)
+    if request.partial_images is not None:
+        yield Problem("batch", "a batch has no stream, and so no partial images", "request.partial_images=null")
+    if request.markup_image is not None:
+        yield Problem("batch", "a batch has no field for request.markup_image", _ONE_BY_ONE)
+    if model.name.startswith("dall-e"):
+        yield Problem("batch", f"{model.name} is not offered in batches", _ONE_BY_ONE)
+    if config.fallbacks:
+        yield Problem("batch", "a batch has no fallbacks: its lines go to one model", "fallbacks=[]")
+    if model.batch_discount is None:
+        message = f"no source gives a batch price of {model.name}: what it costs counts as unknown"
+        hint = "budget.assume_usd_per_run=N counts each run as N dollars; model.batch_discount=0.5 takes half off"
+        yield Problem("batch", message, hint, severity="warning")

@@ -1,0 +1,226 @@
+"""Bring a batch's results to disk, line by line, and finish the run of each line as any other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from runner.artifacts.atomic import discard, disk_errors, require_space, write_bytes
+from runner.artifacts.download import progressing
+from runner.errors import (
+    ArtifactError,
+    ExpiredError,
+    JobNotFoundError,
+    ProviderError,
+    RateLimitError,
+    RunnerError,
+)
+from runner.providers.batch import Batch, ResultLine, read_line
+from runner.providers.batch_api import BatchAPI
+from runner.providers.json_answer import read_documents
+
+from .clock import Backoff
+from .endpoint import Endpoint
+
+TRIES = 8
+"""Downloads that bring nothing further, over about a minute."""
+
+KEPT_SECONDS = 30 * 86_400.0
+"""How long a provider keeps the files of a batch, at most."""
+
+KINDS = ("output", "errors")
+"""What comes of a batch: a file each."""
+
+AT_ONCE = 8 * 1024**2
+"""Bytes of lines that are worked on at the same time; a longer one is alone."""
+
+_PIECE = 1024**2
+_HEAD = 2048
+_AGAIN = Backoff(base=0.5, cap=20, floor=0.5)
+_CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([\w.:-]{1,200})"')
+
+
+async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, path: Path) -> None:
+    """Download a file of results to `path`; one that breaks off goes on where it broke, also in a later process.
+
+    Raises `ExpiredError` where the provider no longer keeps the file.
+    """
+    if os.path.exists(path):  # noqa: ASYNC240, PTH110 - a moment
+        return
+    part = path.with_suffix(".part")
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    require_space(path.parent)
+    failures = 0
+    while True:
+        before = _size(part)
+        try:
+            await _pull(endpoint, api, batch.id, file_id, part)
+            break
+        except (ProviderError, ArtifactError) as error:
+            failures = 0 if _size(part) > before else failures + 1
+            if failures >= TRIES or not error.retryable:
+                raise _given_up(error, batch, file_id) from error
+            wait = error.retry_after if isinstance(error, RateLimitError) else None
+            await endpoint.clock.sleep(wait or _AGAIN.seconds(max(1, failures), endpoint.clock))
+    with disk_errors(path):
+        part.replace(path)
+
+
+def _given_up(error: RunnerError, batch: Batch, file_id: str) -> RunnerError:
+    what = f"the file {file_id} with the results of batch {batch.id}"
+    if isinstance(error, JobNotFoundError):
+        now, created = error.server_time, batch.created_at
+        if now is not None and created is not None and now > created + KEPT_SECONDS:
+            return ExpiredError(f"{what} is no longer kept", code=error.code, job_id=batch.id)
+        message = f"{what} is not found at present: {error.message}"
+        return JobNotFoundError(message, hint=error.hint, code=error.code, server_time=now, job_id=batch.id)
+    return ArtifactError(
+        f"{what} could not be collected: {error}",
+        hint="it is paid and stays at the provider until it expires; resume goes on with the download",
+        code=error.code,
+        job_id=batch.id,
+    )
+
+
+def _size(part: Path) -> int:
+    try:
+        return part.stat().st_size
+    except OSError:
+        return 0
+
+
+async def _pull(endpoint: Endpoint, api: BatchAPI, batch_id: str, file_id: str, part: Path) -> None:
+    """Append what is missing; where the server begins from the start, so does the file."""
+    start = _size(part)
+    async with endpoint.transfer(), api.content(batch_id, file_id, start) as (begins, content):
+        if begins not in (start, 0):
+            raise ArtifactError(f"the download began at byte {begins:,} instead of {start:,}")
+        with disk_errors(part):
+            file = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666), "wb")
+        size = 0
+        with file:
+            file.seek(begins)
+            file.truncate()
+            async with progressing(endpoint.config.min_bytes_per_second or 0) as progress:
+                async for chunk in content.chunks():
+                    size += len(chunk)
+                    with disk_errors(part):
+                        file.write(chunk)
+                    progress(size)
+            with disk_errors(part):
+                file.flush()
+                os.fsync(file.fileno())
+    if content.length is not None and size != content.length:
+        raise ArtifactError(f"the download was cut: {size:,} of {content.length:,} bytes came")
+
+
+class Span(NamedTuple):
+    """Say where a line of a file lies, in bytes."""
+
+    start: int
+    length: int
+
+
+def spans(path: Path) -> Iterator[Span]:
+    """Yield where the lines of a file are, without holding any; the last may have no line end."""
+    start = place = 0
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            begin = 0
+            while (end := piece.find(b"\n", begin)) >= 0:
+                yield Span(start, place + end - start)
+                begin = end + 1
+                start = place + begin
+            place += len(piece)
+    if place > start:
+        yield Span(start, place - start)
+
+
+def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLine | bytes | None:
+    """Return a line of results; its bytes where it cannot be read; None if it is empty or of nobody who is `wanted`.
+
+    What it says it is of stands at its beginning, so that the megabytes of what is here already are not read.
+    """
+    with path.open("rb") as file:
+        file.seek(span.start)
+        head = file.read(min(span.length, _HEAD))
+        named = _CUSTOM_ID.search(head)
+        if named is not None and not wanted(named[1].decode()):
+            return None
+        raw = head + file.read(span.length - len(head)) if span.length > len(head) else head
+    if not raw.strip():
+        return None
+    line = read_line(_parsed(raw))
+    return raw if line is None else line
+
+
+def _parsed(raw: bytes) -> Any:  # Any: JSON
+    try:
+        return from_json(raw)
+    except ValueError:
+        # No line of these can hold a secret of ours that its image's request did not hold.
+        documents = read_documents(raw, str)
+        return documents[0] if len(documents) == 1 else None
+
+
+class Throttle:
+    """Let so many bytes of lines be worked on at once, or one line that is longer."""
+
+    def __init__(self, most: int = AT_ONCE) -> None:
+        self._most = most
+        self._held = 0
+        self._freed = asyncio.Condition()
+
+    async def enter(self, size: int) -> None:
+        """Wait until there is room."""
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._held == 0 or self._held + size <= self._most)
+            self._held += size
+
+    async def leave(self, size: int) -> None:
+        """Make room."""
+        async with self._freed:
+            self._held -= size
+            self._freed.notify_all()
+
+
+def keep_stray(directory: Path, mark: str, results: Path, span: Span) -> Path:
+    """Keep a line that no run can be found for, under the first name that is free; raises `DiskError`."""
+    with results.open("rb") as file:
+        file.seek(span.start)
+        content = file.read(span.length)
+    number = 1
+    while (path := directory / f"{mark}.line-{number}.json").exists():
+        if path.read_bytes() == content:
+            return path
+        number += 1
+    write_bytes(path, content)
+    return path
+
+
+def input_path(directory: Path, mark: str) -> Path:
+    """Return where a batch's input lies until it is at the provider."""
+    return directory / f"{mark}.input.jsonl"
+
+
+def results_path(directory: Path, mark: str, kind: str) -> Path:
+    """Return where a batch's `output` or `errors` lie until all of it is in the runs' directories."""
+    return directory / f"{mark}.{kind}.jsonl"
+
+
+def discard_all(directory: Path, mark: str) -> None:
+    """Remove what was sent and what came, once all of it is where it belongs; lines that were kept stay."""
+    for path in (input_path(directory, mark), *(results_path(directory, mark, kind) for kind in KINDS)):
+        discard(path)
+        discard(path.with_suffix(".part"))
+    try:
+        directory.rmdir()
+    except OSError:
+        return  # another batch's files, or kept lines, are there
