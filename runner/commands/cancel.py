@@ -23,12 +23,12 @@ def main(arguments: Sequence[str]) -> int:
     refuse_file(parsed.dir, "cancel")
     if not parsed.dir.is_dir():
         raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
-    from runner.ledger.batches import batches_of
+    from runner.ledger.batches import waited_for
     from runner.ledger.ledger import Ledger
     from runner.ledger.lock import at_work
 
     with Ledger(parsed.dir, readonly=True) as ledger:
-        records = {record.mark: record for record in batches_of(ledger) if record.under_way}
+        records = {record.mark: record for record in waited_for(ledger)}
         runs = ledger.runs() if records else []
     places = {
         attempt.batch: run.config.provider

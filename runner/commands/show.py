@@ -114,14 +114,14 @@ def document(sweep: RunGroup) -> dict[str, object]:
 
 def _batches(directory: Path) -> list[BatchRecord]:
     """Return the batches that may still go on at the provider, as they were last heard of."""
-    from runner.ledger.batches import batches_of
+    from runner.ledger.batches import waited_for
     from runner.ledger.ledger import Ledger
     from runner.ledger.recording import has_ledger
 
     if not has_ledger(directory):
         return []
     with Ledger(directory, readonly=True) as ledger:
-        return [batch for batch in batches_of(ledger) if batch.under_way]
+        return waited_for(ledger)
 
 
 def _place(sweep: RunGroup) -> Path:

@@ -123,8 +123,11 @@ class BatchWork:
             record = known.get(mark) or BatchRecord(mark=mark, phase=Phase.CREATING, runs=len(cases))
             if mark in found:
                 ours.append((await self._submission.own(record, cases, found[mark], adopted=True), cases))
-            else:
-                unsent += await self._unfound(cases, reason)
+                continue
+            again = await self._unfound(cases, reason)
+            unsent += again
+            if len(again) == len(cases):
+                await self._over(record)
         return ours, unsent
 
     async def _understood(self, case: InBatch) -> bool:
@@ -151,8 +154,7 @@ class BatchWork:
         for case in cases:
             case.recorder.withdraw(case.attempt)
             await case.recorder.step_back("its batch was never sent, and nothing was paid")
-        await asyncio.to_thread(self._store.keep, BatchRecord(mark=mark, phase=Phase.RECORDED, ended=True))
-        await asyncio.to_thread(discard_all, self._store.directory, mark)
+        await self._over(BatchRecord(mark=mark, phase=Phase.RECORDED))
         return cases
 
     async def _sought(
@@ -185,8 +187,12 @@ class BatchWork:
         batch, record = await self._polled(record, cases)
         collector = LineCollector(self._endpoint, self._api, self._store, self._end, record, cases)
         if await collector.collect(batch):
-            await asyncio.to_thread(self._store.keep, record.model_copy(update={"ended": True}))
-            await asyncio.to_thread(discard_all, self._store.directory, record.mark)
+            await self._over(record)
+
+    async def _over(self, record: BatchRecord) -> None:
+        """Record that nothing more is expected of a batch, and remove its files."""
+        await asyncio.to_thread(self._store.keep, record.model_copy(update={"ended": True}))
+        await asyncio.to_thread(discard_all, self._store.directory, record.mark)
 
     async def _polled(self, record: BatchRecord, cases: Sequence[InBatch]) -> tuple[Batch, BatchRecord]:
         """Return the batch once it has ended, with its record."""

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -215,12 +216,21 @@ def results_path(directory: Path, mark: str, kind: str) -> Path:
     return directory / f"{mark}.{kind}.jsonl"
 
 
+def discard_rest(directory: Path) -> None:
+    """Remove what a killed process has left of batches that are over; lines that were kept stay."""
+    for path in [*directory.glob("*.jsonl"), *directory.glob("*.part")]:
+        discard(path)
+    _remove_empty(directory)
+
+
 def discard_all(directory: Path, mark: str) -> None:
     """Remove what was sent and what came, once all of it is where it belongs; lines that were kept stay."""
     for path in (input_path(directory, mark), *(results_path(directory, mark, kind) for kind in KINDS)):
         discard(path)
         discard(path.with_suffix(".part"))
-    try:
+    _remove_empty(directory)
+
+
+def _remove_empty(directory: Path) -> None:
+    with suppress(OSError):  # another batch's files, or kept lines, are there
         directory.rmdir()
-    except OSError:
-        return  # another batch's files, or kept lines, are there

@@ -44,3 +44,15 @@ def batches_of(ledger: Ledger) -> list[BatchRecord]:
         return [BatchRecord.model_validate(each) for each in told.values()]
     except (ValidationError, AttributeError) as error:
         raise LedgerError(f"{ledger.directory} does not tell readably of its batches") from error
+
+
+_MARKS = """
+SELECT DISTINCT json_extract(attempt.value, '$.batch') FROM runs, json_each(runs.result, '$.attempts') AS attempt
+WHERE runs.status IN ('submitting', 'submitted', 'uncertain')"""
+
+
+def waited_for(ledger: Ledger) -> list[BatchRecord]:
+    """Return the batches that may go on at the provider, as they were last heard of: runs wait for them."""
+    under_way = [record for record in batches_of(ledger) if record.under_way]
+    marks = {mark for (mark,) in ledger.ask(_MARKS)} if under_way else set()
+    return [record for record in under_way if record.mark in marks]

@@ -15,7 +15,7 @@ from runner.engine.batch_record import BatchRecord
 from runner.errors import RunnerError, UnexpectedAnswerError
 from runner.shell import command
 
-from .batches import batches_of
+from .batches import waited_for
 from .discover import written_at
 from .ledger import NAME, Ledger, LedgerError
 from .lock import at_work
@@ -93,7 +93,7 @@ def summary(ledger: Ledger) -> Summary:
         changed=written_at(ledger.directory),
         retryable=any(may_pass(kind, retryable=bool(retryable)) for kind, retryable in ledger.ask(_FAILURES)),
         running=at_work(ledger.directory),
-        batches=tuple(record for record in batches_of(ledger) if record.under_way),
+        batches=tuple(waited_for(ledger)),
         **_asked(ledger),
     )
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 
 NAME = "runner.log"
+BATCHES = "batches"
+"""Below the sweep's directory: what goes out in batches and comes back, until it is where it belongs."""
 _PAUSE = 1.0
 """Seconds between two rounds of writing: what happens to a run meanwhile takes one opening of its file."""
 
@@ -292,6 +294,10 @@ class Execution:
             except DiskError as error:
                 whole.stopped_by = whole.stopped_by or error
         self._tell(self._live_page.close(whole.results, complete=not more or whole.interrupted is not None))
+        if (self._directory / BATCHES).is_dir() and not any(result.status.unfinished for result in whole.results):
+            from runner.engine.batch_results import discard_rest
+
+            discard_rest(self._directory / BATCHES)
         return whole
 
 

@@ -71,6 +71,13 @@ SCENARIOS = (
     Scenario("images", (*_IMAGE, "request.n=2"), found_again=False),
     Scenario("remix", ("request=draft", f"request.video={SOURCE}")),
     Scenario("sketches", (*_IMAGE, "request.partial_images=2"), found_again=False),
+    Scenario(
+        "batch",
+        ("-m", "request.prompt=a harbour,a forest", *_IMAGE, "request.quality=low", "batch=true"),
+        runs=2,
+        in_flight=2,
+        found_again=False,
+    ),
 )
 
 

@@ -112,7 +112,7 @@ class Books:
             if job_id not in self.created:
                 yield f"job {job_id} is claimed, but the server never made it"
         for place, result in self.results.items():
-            if result["job_id"] and result["job_id"] not in _job_ids(result):
+            if result["job_id"] and result["job_id"] not in {attempt["job_id"] for attempt in result["attempts"]}:
                 yield f"{place}: job {result['job_id']} belongs to no attempt"
 
     def _images(self) -> Iterator[str]:
@@ -169,7 +169,8 @@ class Books:
 
 
 def _job_ids(result: Mapping[str, Any]) -> set[str]:
-    return {attempt["job_id"] for attempt in result["attempts"] if attempt["job_id"]}
+    """The jobs that are the run's own: a batch is its siblings', too."""
+    return {attempt["job_id"] for attempt in result["attempts"] if attempt["job_id"] and not attempt.get("batch")}
 
 
 def _is_open(attempt: Mapping[str, Any]) -> bool:

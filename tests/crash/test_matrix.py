@@ -7,7 +7,7 @@ from matrix import FULL, SCENARIOS, Matrix, Scenario, Story, sample, summary
 from witness import Moment
 
 SEED = 4
-OWN = {"video": 20, "sweep": 10, "images": 6, "remix": 4, "sketches": 5}
+OWN = {"video": 20, "sweep": 10, "images": 6, "remix": 4, "sketches": 5, "batch": 10}
 """How many of its own moments each scenario is killed at, when not all are asked for."""
 TWICE = 5
 
