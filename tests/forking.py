@@ -20,7 +20,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -288,7 +288,12 @@ def main(at: str, clips: str) -> None:
     import gc
 
     import tests.preloaded  # noqa: F401 - what the forked have without importing it
+    from runner.app import run
     from runner.emulator.settings import EmulatorSettings
+
+    # Hydra has found its plugins then, and the shipped files are read.
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        run(["dry_run=true"])
 
     use(at)
     if clips:
