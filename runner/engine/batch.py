@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 
 from runner.artifacts.result import RunStatus
@@ -56,6 +56,7 @@ class BatchWork:
         self._api = endpoint.provider.batches()
         self._submission = BatchSubmission(endpoint, self._api, store, self._end)
         self._open: dict[int, InBatch] = {}
+        self._followed: set[int] = set()
 
     async def run(self, cases: Sequence[InBatch]) -> None:
         """Bring all runs to their end; a cancellation suspends those that are left, and their batches go on."""
@@ -86,11 +87,14 @@ class BatchWork:
                 group.create_task(self._guarded([case], self._arrived(case)))
             for batch_id, some in under_way.items():
                 group.create_task(self._follow(_record_of(batch_id, some[0], known), some))
-            ours, unsent = await self._recovered(lost, known)
-            for record, some in ours:
-                group.create_task(self._follow(record, some))
-            async for record, some in self._submission.send([*fresh, *unsent]):
-                group.create_task(self._follow(record, some))
+            try:
+                ours, unsent = await self._recovered(lost, known)
+                for record, some in ours:
+                    group.create_task(self._follow(record, some))
+                async for record, some in self._submission.send([*fresh, *unsent]):
+                    group.create_task(self._follow(record, some))
+            except Exception as error:  # noqa: BLE001 - what is under way goes on
+                await self._end_all([case for case in (*lost, *fresh) if case.position not in self._followed], error)
 
     async def _arrived(self, case: InBatch) -> None:
         """Finish a run whose images were on disk when an earlier process ended."""
@@ -179,8 +183,10 @@ class BatchWork:
                 await self._end(case, UncertainError(f"{what}; {reason}", hint=LOST))
         return again
 
-    async def _follow(self, record: BatchRecord, cases: Sequence[InBatch]) -> None:
-        await self._guarded(cases, self._brought_home(record, cases))
+    def _follow(self, record: BatchRecord, cases: Sequence[InBatch]) -> Coroutine[None, None, None]:
+        """Return what brings a batch to its end."""
+        self._followed.update(case.position for case in cases)
+        return self._guarded(cases, self._brought_home(record, cases))
 
     async def _brought_home(self, record: BatchRecord, cases: Sequence[InBatch]) -> None:
         """Wait for a batch and collect what came of it."""
@@ -242,6 +248,8 @@ class BatchWork:
             await self._end_all(cases, error)
 
     async def _end_all(self, cases: Sequence[InBatch], error: Exception) -> None:
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
         for case in cases:
             if case.position in self._open:
                 await self._end(case, error)

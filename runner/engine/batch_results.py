@@ -155,7 +155,8 @@ def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLi
         named = _CUSTOM_ID.search(head)
         if named is not None and not wanted(named[1].decode()):
             return None
-        raw = head + file.read(span.length - len(head)) if span.length > len(head) else head
+        file.seek(span.start)
+        raw = file.read(span.length)
     if not raw.strip():
         return None
     line = read_line(_parsed(raw))
