@@ -7,8 +7,9 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic_core import from_json
 
@@ -159,17 +160,13 @@ def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLi
         raw = file.read(span.length)
     if not raw.strip():
         return None
-    line = read_line(_parsed(raw))
-    return raw if line is None else line
-
-
-def _parsed(raw: bytes) -> Any:  # Any: JSON
     try:
-        return from_json(raw)
+        line = read_line(from_json(raw))
     except ValueError:
-        # No line of these can hold a secret of ours that its image's request did not hold.
         documents = read_documents(raw, str)
-        return documents[0] if len(documents) == 1 else None
+        line = read_line(documents[0]) if len(documents) == 1 else None
+        line = None if line is None else replace(line, content=raw)
+    return raw if line is None else line
 
 
 class Throttle:

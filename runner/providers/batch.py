@@ -87,6 +87,8 @@ class ResultLine:
     body: Any = None  # Any: JSON
     error: Any = None  # Any: JSON
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
+    content: bytes | None = None
+    """The line as it came, where it is no whole JSON."""
 
 
 _WORDS: dict[str, BatchStatus] = {

@@ -174,7 +174,8 @@ class BatchAPI:
         if found is None:
             error = no_use(response, [line.body], call, self._redact, prompt=config.request.prompt, images=True)
             if isinstance(error, UncertainError):
-                error.answer = kept_content(json.dumps(line.raw).encode(), self._redact)
+                content = json.dumps(line.raw).encode() if line.content is None else line.content
+                error.answer = kept_content(content, self._redact)
             raise error
         wanted = config.request.n if isinstance(config.request, ImageRequest) else len(found.images)
         if len(found.images) > wanted + MOST_EXTRA:
