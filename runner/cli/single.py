@@ -21,7 +21,7 @@ from runner.ledger.recording import entered, reconcile, recording
 from runner.ledger.reuse import fingerprint, new_run
 from runner.shell import shown
 from runner.sweeps.consent import agree, agree_to_new, agree_to_prompts, payable
-from runner.sweeps.external_launcher import unkept
+from runner.sweeps.external_launcher import unbatched, unkept
 from runner.tracking.tracker import Tracking
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def run_under_external_launcher(config: Config) -> float | None:
 
     found, problems = loaded(config)
     try:
-        _refuse([*problems, *([*unkept(found.budget), *problems_of(found)] if found is not None else [])])
+        unfit = [] if found is None else [*unkept(found.budget), *unbatched([found]), *problems_of(found)]
+        _refuse([*problems, *unfit])
     except PreflightError as error:
         # Jobs before this one may have been sent, so that this is a failed run and no refused sweep.
         raise RunnerError(f"run {launched_index()} is refused: {error.message.partition(chr(10))[2]}") from error

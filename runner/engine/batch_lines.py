@@ -26,7 +26,7 @@ from .kept_answer import keep_answer
 
 _AGAIN = "resume --retry-failed sends it in another batch"
 _SHOWN = 3
-"""Problems of an input that are named."""
+"""Problems of an input, and lines that were kept, that are named."""
 
 
 class LineCollector:
@@ -50,6 +50,8 @@ class LineCollector:
         self._open = {custom_id(record.mark, case.recorder.run.index): case for case in cases}
         self._first = cases[0].recorder
         self._taken: set[str] = set()
+        self._naming = asyncio.Lock()
+        self._strays: set[Path] = set()
         self._full: DiskError | None = None
 
     async def collect(self, batch: Batch) -> bool:
@@ -72,6 +74,13 @@ class LineCollector:
                 missing = missing or error
             else:
                 await self._take_in(path)
+        if self._strays:
+            kept = ", ".join(sorted(map(str, self._strays))[:_SHOWN])
+            told = (
+                f"{len(self._strays):,} lines of batch {batch.id} are of no run, or of one twice, and are kept: {kept}"
+            )
+            self._first.warn(told)
+            await self._first.write(durable=False)  # its run may have ended before
         for case in [*self._open.values()]:
             await self._without_line(case, batch, missing)
         return missing is None
@@ -103,12 +112,13 @@ class LineCollector:
             self._taken.add(found.custom_id)
             await self._finish(case, found)
         else:
-            kept = await self._first.threads.disk(keep_stray, self._directory, self._record.mark, path, span)
-            self._first.warn(f"a line of batch {self._record.id} is of no run of it, and is kept as {kept}")
+            async with self._naming:
+                kept = await self._first.threads.disk(keep_stray, self._directory, self._record.mark, path, span)
+            self._strays.add(kept)
 
     def _is_wanted(self, name: str) -> bool:
-        """Return whether a line is to be read: one of ours that names no open run is of one that is finished."""
-        return name in self._open or not name.startswith(f"{self._record.mark}.")
+        """Return whether a line is to be read: one of ours that names no open run is of one that was finished before."""
+        return name in self._open or name in self._taken or not name.startswith(f"{self._record.mark}.")
 
     async def _finish(self, case: InBatch, line: ResultLine) -> None:
         recorder = case.recorder

@@ -10,7 +10,7 @@ from pathlib import Path
 from runner.artifacts.atomic import write_text
 from runner.artifacts.result_file import NAME as RESULT
 from runner.config.problem import Problem
-from runner.config.run import Budget
+from runner.config.run import Budget, RunConfig
 from runner.errors import ConfigError, RunnerError
 from runner.ledger.recording import has_ledger
 from runner.shell import word
@@ -40,6 +40,14 @@ def unkept(budget: Budget) -> list[Problem]:
     message = "cannot be kept by this hydra/launcher: each of its jobs sees only what it spends itself"
     hint = "hydra/launcher=runner keeps to it; budget.max_usd_per_run=N limits each run under any launcher"
     return [Problem("budget.max_usd", message, hint)]
+
+
+def unbatched(configs: Iterable[RunConfig]) -> list[Problem]:
+    """Return why jobs that know nothing of each other cannot go out in batches, if some are to."""
+    if not any(config.batch for config in configs):
+        return []
+    message = "is for hydra/launcher=runner: under this one, each run would be a batch of its own"
+    return [Problem("batch", message, "hydra/launcher=runner, or batch=false")]
 
 
 def record_plan(sweep: Path, runs: Iterable[Path]) -> None:

@@ -33,7 +33,7 @@ from runner.results.reading import runs_in
 from runner.shell import command
 
 from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
-from .external_launcher import record_plan, unasked, unkept
+from .external_launcher import record_plan, unasked, unbatched, unkept
 from .launcher import RunnerLauncher
 
 
@@ -81,6 +81,7 @@ class RunnerSweeper:
         if own is None:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
+            plan.findings += [Finding(None, problem) for problem in unbatched(run.config for run in plan.runs)]
         places = [run.directory for run in plan.runs]
         obstacles = [_begun_elsewhere(directory, places, own=own is not None)]
         obstacles += [unasked(directory, places)] if own is None else []

@@ -15,6 +15,7 @@ from PIL import Image
 
 from runner.app import run
 from runner.engine.clock import Backoff
+from runner.errors import DiskError
 from runner.ledger.batches import batches_of
 from runner.ledger.ledger import Ledger
 from tests.emulator_thread import EmulatorThread
@@ -310,9 +311,10 @@ def test_a_budget_counts_half(command, emulator):
         (("request.partial_images=2",), "partial images"),
         (("'fallbacks=[{provider: emulator}]'".strip("'"),), "fallbacks"),
         (("batch=true,false",), "leave batch out"),
+        (("hydra/launcher=basic",), "hydra/launcher=runner"),
         (("model=dall-e-2", "request.quality=null", "request.size=512x512"), "dall-e-2"),
     ],
-    ids=["video", "azure", "stream", "fallbacks", "mixed", "dall-e"],
+    ids=["video", "azure", "stream", "fallbacks", "mixed", "launcher", "dall-e"],
 )
 def test_what_no_batch_takes_is_refused_before_anything_is_sent(command, emulator, capsys, overrides, said):
     assert command(emulator, "request.prompt=a fox", *overrides) == 2
@@ -333,3 +335,105 @@ def test_a_batch_price_that_nobody_gives_is_unknown(command, emulator, capsys):
     told = capsys.readouterr()
     assert "unknown" in told.out
     assert "no source gives a batch price of gpt-image-2.6-flare" in told.err
+
+
+def test_a_run_of_its_own_goes_out_in_a_batch_too(here, emulator, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+    where = ("provider=openai", f"provider.base_url={emulator.base_url}", "provider.poll_interval=0.02", "progress=off")
+    what = ("model=gpt-image-2", "request=image", "request.size=1024x640", "request.quality=low", "batch=true")
+    assert run([*where, *what, "hydra.run.dir=one"]) == 0
+    assert json.loads(Path("one/result.json").read_text())["status"] == "verified"
+    assert emulator.ledger()["batches"] == 1
+    assert not Path("one/batches").exists()
+
+
+class Batches:
+    """A server whose batches are done at once, with results that a test gives, and no ranges."""
+
+    def __init__(self, server: Any, results: Callable[[list[str]], bytes]) -> None:
+        self.asked: list[str] = []
+        self._results = results
+        self._input = b""
+        server.answer = self.answer
+
+    def answer(self, asked: Any) -> tuple[int, Any]:
+        self.asked.append(f"{asked.method} {asked.path}")
+        match asked.method, asked.path.removeprefix("/v1"):
+            case "POST", "/files":
+                self._input = asked.body
+                return 200, {"id": "file-1"}
+            case "POST", "/batches":
+                return 200, {"id": "batch_1", "status": "validating"}
+            case "GET", "/batches/batch_1":
+                return 200, {"id": "batch_1", "status": "completed", "output_file_id": "file-2"}
+            case "GET", "/files/file-2/content":
+                names = [
+                    line.split('"')[3] for line in self._input.decode().splitlines() if line[:12] == '{"custom_id"'
+                ]
+                return 200, self._results(names)
+        return 404, {"error": {"message": "nothing here"}}
+
+
+def image_line(name: str, colour: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(file, "PNG")
+    data = [{"b64_json": base64.b64encode(file.getvalue()).decode()}]
+    return json.dumps({"custom_id": name, "response": {"status_code": 200, "body": {"data": data}}}).encode() + b"\n"
+
+
+def test_lines_that_belong_to_no_run_are_kept_and_named(command, small_server, capsys):
+    def given(names: list[str]) -> bytes:
+        own = b"".join(map(image_line, names, ("red", "green", "blue", "black")))
+        return own + image_line("somebody-else") + b"no line at all\n" + image_line(names[0], "white") + b"\n"
+
+    Batches(small_server, given)
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    strays = [Path("out/batches", name).read_bytes() for name in left()]
+    assert len(strays) == 3
+    assert b"no line at all" in strays
+    assert any(b"somebody-else" in stray for stray in strays)
+    assert "3 lines of batch batch_1 are of no run" in capsys.readouterr().out
+    assert "3 lines of batch batch_1" in str(results()[0]["warnings"])
+
+
+def test_a_download_begins_anew_where_the_server_knows_no_ranges(command, small_server):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        if asked.path.endswith("/batches/batch_1"):
+            with Ledger(Path("out"), readonly=True) as ledger:
+                (batch,) = batches_of(ledger)
+            Path(f"out/batches/{batch.mark}.output.part").write_bytes(b"what an earlier download has left")
+        return batches.answer(asked)
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+
+
+def test_an_image_that_cannot_be_checked_is_kept_and_counts_as_spent(command, small_server):
+    def results(names: list[str]) -> bytes:
+        data = [{"b64_json": base64.b64encode(b"no image, though it was paid for").decode()}]
+        spoiled = {"custom_id": names[0], "response": {"status_code": 200, "body": {"data": data}}}
+        return json.dumps(spoiled).encode() + b"\n" + b"".join(map(image_line, names[1:]))
+
+    Batches(small_server, results)
+    assert command(small_server, PROMPTS) == 4
+    assert statuses() == {"verified": 3, "completed": 1}
+    assert Path("out/0/image-0.unverified").read_bytes() == b"no image, though it was paid for"
+    assert run(["resume", "out"]) == 4
+
+
+def test_a_full_disk_stops_collecting_and_resume_goes_on(command, emulator, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.engine.batch_results.require_space", full)
+        assert command(emulator, PROMPTS) == 5
+    assert statuses() == {"submitted": 4}
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+    assert max(paid(emulator).values()) == 1
+
+
+def full(_directory: Path) -> None:
+    raise DiskError("the disk is full")
