@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.compose.app import composing, opened, parse
 from runner.compose.examination import validated
-from runner.compose.typed import refuse_mistyped
+from runner.compose.typed import as_hydra_reads_them, refuse_mistyped
 from runner.config.run import RunConfig
 from runner.display.output import print_problems
 from runner.errors import ConfigError
@@ -16,6 +16,7 @@ from runner.errors import ConfigError
 def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
     """Return the validated config and the directory of its run, having said warnings; raises `ConfigError`."""
     parsed = parse(arguments)
+    parsed.overrides = as_hydra_reads_them(parsed.overrides)
     refuse_mistyped(parsed.overrides)
     with opened(parsed) as app, composing(app):
         config = app.single()

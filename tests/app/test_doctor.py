@@ -70,3 +70,8 @@ def test_what_is_only_worth_a_warning_is_said_and_refuses_nothing(cli):
     assert done.code == 0, done.err
     assert json.loads(done.out)["ok"] is True
     assert "warning: request.video: a remix keeps its source's length and size and model; not sent: " in done.err
+
+
+def test_a_template_and_its_words_are_read_as_a_run_reads_them(cli):
+    done = cli("doctor", "vars.brand=acme", "request.prompt=A {brand} shoe, at night")
+    assert done.code == 0, done.out + done.err
