@@ -117,7 +117,7 @@ class LineCollector:
             self._strays.add(kept)
 
     def _is_wanted(self, name: str) -> bool:
-        """Return whether a line is to be read: one of ours that names no open run is of one that was finished before."""
+        """Return whether a line is to be read: of ours, those of runs that were finished before are not."""
         return name in self._open or name in self._taken or not name.startswith(f"{self._record.mark}.")
 
     async def _finish(self, case: InBatch, line: ResultLine) -> None:
