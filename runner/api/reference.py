@@ -14,7 +14,7 @@ from .media import MediaContent
 from .request import GenerationRequest, ImageGenerationRequest, ImageType, Source
 
 _ROLES = {
-    "video": frozenset({"reference", "first_frame"}),
+    "video": frozenset({"reference", "first_frame", "last_frame"}),
     "image": frozenset({"reference", "asset", "style"}),
 }
 
@@ -23,7 +23,8 @@ def references(request: GenerationRequest, directory: Path) -> dict[str, object]
     """Return `image_list`, `mask_image` and `markup_image` as paths and addresses; writes bytes to `directory`."""
     kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
     images = [
-        _placed(_source(image, n, _ROLES[kind]), directory / f"image-{n}") for n, image in enumerate(request.image_list)
+        _in_role(image, _placed(_source(image, n, _ROLES[kind]), directory / f"image-{n}"), kind)
+        for n, image in enumerate(request.image_list)
     ]
     given: dict[str, object] = {"image_list": images} if images else {}
     if isinstance(request, ImageGenerationRequest):
@@ -31,6 +32,12 @@ def references(request: GenerationRequest, directory: Path) -> dict[str, object]
         present = {name: image for name, image in masks.items() if image is not None}
         given |= {f"{name}_image": _placed(image, directory / name) for name, image in present.items()}
     return given
+
+
+def _in_role(image: ImageType | Source, placed: str, kind: str) -> str | dict[str, str]:
+    """Return an image of a video with the role that its program gives it; one alone begins the video anyway."""
+    role = image.get("type") if isinstance(image, dict) and "content" not in image else None
+    return {"role": str(role), "image": placed} if kind == "video" and role is not None else placed
 
 
 def _source(image: ImageType | Source, number: int, possible: frozenset[str]) -> Source:

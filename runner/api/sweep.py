@@ -192,11 +192,12 @@ def _moved(config: RunConfig, places: Mapping[str, Path]) -> RunConfig:
         return str(places.get(image, image))
 
     request = config.request
-    moved: dict[str, object] = {"image_list": tuple(there(image) for image in request.image_list)}
+    moved: dict[str, object] = {}
     if request.kind == "image":
         masks = {"mask_image": request.mask_image, "markup_image": request.markup_image}
-        moved |= {name: there(image) for name, image in masks.items() if image is not None}
-    return config.model_copy(update={"request": request.model_copy(update=moved)})
+        moved = {name: there(image) for name, image in masks.items() if image is not None}
+    request = request.with_images(map(there, request.images)).model_copy(update=moved)
+    return config.model_copy(update={"request": request})
 
 
 class _LastingKeys(Keys):

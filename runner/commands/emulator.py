@@ -33,7 +33,7 @@ USAGE = """Emulator listening. Nothing here is billed. Ctrl-C ends it.
   State:   {state}
 """
 COMPATIBLE = """
-  As {dialect}: python -m runner provider={dialect} provider.base_url={url} model=wan2.2-t2v
+  As {dialect}: python -m runner provider={dialect} provider.base_url={url} model={model}
 """
 
 
@@ -98,7 +98,8 @@ def _serve(settings: EmulatorSettings) -> int:
         azure = url.removesuffix("/v1")
         sys.stdout.write(USAGE.format(url=url, azure=azure, key=key, state=settings.state_file))
         if settings.dialect != "plain":
-            sys.stdout.write(COMPATIBLE.format(dialect=settings.dialect, url=url))
+            model = "veo-3.1" if settings.dialect == "openrouter" else "wan2.2-t2v"
+            sys.stdout.write(COMPATIBLE.format(dialect=settings.dialect, url=url, model=model))
         sys.stdout.flush()
 
     try:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
 
+from runner.config.capability import SOON
 from runner.config.model import ModelConfig, Offer, VideoModel
 from runner.config.shipped import names, option
 
 from .catalog import Parser
-
-SOON = dt.timedelta(days=90)
-"""A retirement within this time is said to be near."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -49,14 +47,36 @@ def state(offer: Offer, today: dt.date) -> str:
 def price(model: ModelConfig) -> str:
     """Return the list price in words; unknown where no source gives one."""
     if isinstance(model, VideoModel):
-        prices = sorted(set((model.usd_per_second or {}).values()))
-        ends = dict.fromkeys(prices[:1] + prices[-1:])
-        return " to ".join(f"${usd:.2f}" for usd in ends) + " a second" if prices else "unknown"
+        return _ends((model.usd_per_second or {}).values(), "a second") or _at_hosts(model)
     per_image = sorted(usd for row in (model.usd_per_image or {}).values() for usd in row.values())
     if per_image:
         return f"${per_image[0]:g} to ${per_image[-1]:g} an image"
     tokens = model.usd_per_million_tokens
-    return f"${tokens.image_out:g} a million output tokens" if tokens else "unknown"
+    return f"${tokens.image_out:g} a million output tokens" if tokens else _at_hosts(model)
+
+
+def _ends(prices: Iterable[float], unit: str) -> str:
+    """Return the lowest and the highest price; empty for none."""
+    known = sorted({*prices})
+    ends = dict.fromkeys(known[:1] + known[-1:])
+    return " to ".join(f"${max(f'{usd:.2f}', f'{usd:g}', key=len)}" for usd in ends) + f" {unit}" if known else ""
+
+
+def _at_hosts(model: ModelConfig) -> str:
+    """Return what hosts take for the model, in words; unknown where no source gives a price."""
+    return "\n".join(text for offer in model.offers.values() if (text := _hosted(offer))) or "unknown"
+
+
+def _hosted(offer: Offer) -> str:
+    seconds = [*(offer.usd_per_second or {}).values(), *(offer.usd_per_silent_second or {}).values()]
+    images = [usd for row in (offer.usd_per_image or {}).values() for usd in row.values()]
+    megapixel = [] if offer.usd_per_megapixel is None else [offer.usd_per_megapixel]
+    tokens = (offer.usd_per_million_video_tokens or {}).values()
+    texts = (
+        _ends(seconds, "a second"), _ends(images, "an image"), _ends(megapixel, "a megapixel"),
+        _ends(tokens, "a million video tokens"),
+    )  # fmt: skip
+    return next(filter(None, texts), "")
 
 
 def _print_table(models: dict[str, ModelConfig], today: dt.date) -> None:
@@ -75,11 +95,16 @@ def _print_table(models: dict[str, ModelConfig], today: dt.date) -> None:
 def _makes(model: ModelConfig) -> str:
     if not isinstance(model, VideoModel):
         return f"image, up to {model.max_images}"
-    seconds = ", ".join(map(str, model.durations)) + " s" if model.durations else "any length"
-    return f"video, {seconds}"
+    if not model.durations:
+        return "video, any length"
+    first, last = model.durations[0], model.durations[-1]
+    every = len(model.durations) > 3 and [*model.durations] == [*range(first, last + 1)]
+    return f"video, {f'{first} to {last}' if every else ', '.join(map(str, model.durations))} s"
 
 
 def _sizes(model: ModelConfig) -> str:
+    if not model.sizes and model.resolutions:
+        return " ".join(model.resolutions)
     if model.sizes is None:
         return f"any, in steps of {model.size_rules.multiple_of}" if model.size_rules else "any"
     return " ".join(model.sizes)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from .dialect import DIALECTS, EXTENSIONS, Dialect
+from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .problem import Problem
-from .provider import AzureOpenAIConfig, OpenAIConfig, dialect_of
+from .provider import EmulatorConfig, dialect_of, offerer
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_size, video_seconds
 from .shipped import names, option
@@ -38,20 +38,27 @@ _NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
 
 
 def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:
-    provider, policy = config.provider, config.provider.retired_models
-    if policy == "off" or not isinstance(provider, OpenAIConfig | AzureOpenAIConfig):
+    policy = config.provider.retired_models
+    name = None if policy == "off" else offerer(config.provider)
+    if name is None:
         return
-    offer = config.model.offers.get(provider.kind)
+    offer = config.offer
     if offer is None:
-        yield Problem("model", f"no source says that {provider.kind} offers {config.model.name}", severity="warning")
-    elif offer.retires is not None and offer.retires <= today:
-        yield _retired(config, offer, refuse=policy == "refuse")
+        yield Problem("model", f"no source says that {name} offers {config.model.name}", severity="warning")
+    elif offer.retires is not None and offer.retires <= today + SOON:
+        yield _retired(config, offer, name, today, refuse=policy == "refuse")
 
 
-def _retired(config: RunConfig, offer: Offer, *, refuse: bool) -> Problem:
+SOON = dt.timedelta(days=30)
+"""A retirement within this time is warned about."""
+
+
+def _retired(config: RunConfig, offer: Offer, name: str, today: dt.date, *, refuse: bool) -> Problem:
     follows = f"use model={offer.successor}" if offer.successor else "it has no successor there"
-    message = f"{config.model.name} was retired by {config.provider.kind} on {offer.retires}; {follows}"
-    if refuse:
+    over = offer.retires is not None and offer.retires <= today
+    verb = "was" if over else "will be"
+    message = f"{config.model.name} {verb} retired by {name} on {offer.retires}; {follows}"
+    if refuse and over:
         return Problem("model", message, "provider.retired_models=warn sends it all the same")
     return Problem("model", message, severity="warning")
 
@@ -61,9 +68,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
         yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
                       f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
-    yield from _aspect_ratio(request, model)
+    yield from _aspect_ratio(config)
     yield from _size(request, model)
-    yield from _unsupported(request, model)
+    yield from _resolution(request, model)
+    yield from _unsupported(config)
     yield from _check_fields(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         if request.video is None:
@@ -72,6 +80,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         else:
             yield from _check_added_seconds(request, config.provider.kind)
         yield from _references(request.image_list, model)
+        yield from _roles(config, request, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)
 
@@ -84,19 +93,50 @@ def _duration(request: VideoRequest, model: VideoModel, provider: str) -> Iterat
                       f"Allowed values: {allowed}")  # fmt: skip
 
 
-def _aspect_ratio(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
-    ratio = request.aspect_ratio
-    if ratio is not None and request.size is None and ratio not in model.aspect_ratios:
+def _aspect_ratio(config: RunConfig) -> Iterator[Problem]:
+    model, ratio = config.model, config.request.aspect_ratio
+    if ratio is None or config.request.size is not None:
+        return
+    if ratio not in model.aspect_ratios:
         supported = ", ".join(model.aspect_ratios)
         yield Problem("request.aspect_ratio", f"Invalid aspect ratio: {ratio}. Supported ratios: {supported}",
                       f"for {model.name}; request.size=WIDTHxHEIGHT asks for an exact size")  # fmt: skip
+    elif model.aspect_ratios[ratio] is None and not dialect_of(config.provider).takes_ratio:
+        yield Problem("request.aspect_ratio", f"{model.name} is asked for a ratio and no size, for which this server "
+                      f"has no field ({_dialect_name(config)})", _elsewhere(config, lambda each: each.takes_ratio)
+                      )  # fmt: skip
+
+
+def _elsewhere(config: RunConfig, able: Callable[[Dialect], bool]) -> str:
+    """Return which server can do what this one cannot."""
+    dialects = [name for name, dialect in DIALECTS.items() if name != "plain" and able(dialect)]
+    if not dialects:
+        return "no server that is known here can"
+    emulated = f", or provider.dialect={_one_of(dialects)}" if isinstance(config.provider, EmulatorConfig) else ""
+    return f"provider={_one_of(dialects)} can{emulated}"
+
+
+def _resolution(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
+    given = request.resolution
+    if given is None or "resolution" not in model.parameters:
+        return
+    if request.size is not None:
+        yield Problem("request.resolution", f"{given} and request.size={request.size} both say how large it is",
+                      "request.size=null, or request.resolution=null")  # fmt: skip
+    elif model.resolutions is not None and given.lower() not in map(str.lower, model.resolutions):
+        yield Problem("request.resolution", f"{given} is not offered by {model.name}. "
+                      f"Allowed values: {', '.join(model.resolutions)}")  # fmt: skip
 
 
 def _size(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
     size = sent_size(request, model)
     if size is None:
         return
-    if model.sizes is not None:
+    if model.sizes == ():
+        known = (model.resolutions or ("NAME",))[0]
+        yield Problem("request.size", f"{model.name} takes no exact size",
+                      f"request.resolution={known}, and request.aspect_ratio")  # fmt: skip
+    elif model.sizes is not None:
         if size not in model.sizes:
             yield Problem("request.size", f"{size} is not offered by {model.name}. "
                           f"Allowed values: {', '.join(model.sizes)}")  # fmt: skip
@@ -123,15 +163,16 @@ def _broken(width: int, height: int, rules: SizeRules) -> Iterator[str]:
         yield f"between {least:,} and {most:,} pixels, given {pixels:,}"
 
 
-def _unsupported(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
+def _unsupported(config: RunConfig) -> Iterator[Problem]:
+    request, model = config.request, config.model
     for name in sorted(request.model_fields_set - _ALWAYS - model.parameters):
         value = getattr(request, name)
         if value != type(request).model_fields[name].default:
             yield Problem(f"request.{name}", f"is not something {model.name} can honour",
-                          _supported_by(name, request.kind))  # fmt: skip
+                          _supported_by(config, name))  # fmt: skip
 
 
-def _needed(images: tuple[str, ...], model: VideoModel) -> Iterator[Problem]:
+def _needed(images: Sequence[object], model: VideoModel) -> Iterator[Problem]:
     least = model.min_reference_images
     if len(images) < least:
         what = "an image" if least == 1 else f"{least} images"
@@ -139,11 +180,41 @@ def _needed(images: tuple[str, ...], model: VideoModel) -> Iterator[Problem]:
                       "request.image_list=[PATH], or a model that works from text alone")  # fmt: skip
 
 
-def _references(images: tuple[str, ...], model: ModelConfig) -> Iterator[Problem]:
+def _references(images: Sequence[object], model: ModelConfig) -> Iterator[Problem]:
     limit = model.max_reference_images
     if len(images) > limit:
         yield Problem("request.image_list", f"{model.name} only supports {limit} reference image{'s' * (limit != 1)}, "
                       f"got {len(images)}")  # fmt: skip
+
+
+def _roles(config: RunConfig, request: VideoRequest, model: VideoModel) -> Iterator[Problem]:
+    """Yield images that the server or the model has no place for, or that take each other's."""
+    if not 0 < len(request.image_list) <= model.max_reference_images or request.video is not None:
+        return  # said already, or there is nothing to say
+    roles, dialect = request.image_roles, dialect_of(config.provider)
+    for index, role in enumerate(roles):
+        key = f"request.image_list.{index}"
+        if role not in dialect.image_roles:
+            yield Problem(key, f"this server has no field for a {role} ({_dialect_name(config)})",
+                          _elsewhere(config, _taking_role(role)))  # fmt: skip
+        elif role not in model.image_roles:
+            yield Problem(key, f"{model.name} takes no {role}", _made_with(role))
+        elif role in ("first_frame", "last_frame") and role in roles[:index]:
+            yield Problem(key, f"is a second {role}", "one image can be that")
+    if dialect.hosted and {"first_frame", "last_frame"} & {*roles} and "reference" in roles:
+        yield Problem("request.image_list", "frames and references do not go together: this server would leave out the "
+                      f"references ({_dialect_name(config)})", "only frames, or only references")  # fmt: skip
+
+
+def _taking_role(role: ImageRole) -> Callable[[Dialect], bool]:
+    return lambda dialect: role in dialect.image_roles
+
+
+def _made_with(role: str) -> str:
+    """Return which models take an image in this role."""
+    described = {name: option("model", name) or {} for name in names("model")}
+    models = [name for name, data in described.items() if role in (data.get("image_roles") or ())]
+    return f"model={_one_of(models)} can" if models else "no model of conf/ can"
 
 
 def _image(request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
@@ -215,8 +286,13 @@ def _check_fields(config: RunConfig) -> Iterator[Problem]:
 def _afterwards(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     """Say what cannot be done with a job once it is there."""
     if config.delete_remote and not dialect.deletes:
+        where = (
+            "delete it where the gateway's backend keeps its own"
+            if dialect.gateway
+            else "how long it keeps one is for the host to say"
+        )
         yield Problem("delete_remote", f"this server has no way to delete a video ({_dialect_name(config)})",
-                      "delete_remote=false; delete it where the gateway's backend keeps its own")  # fmt: skip
+                      f"delete_remote=false; {where}")  # fmt: skip
     field = getattr(config.provider, "mark_field", None)
     if field is not None and not dialect.tells_mark:
         message = (
@@ -239,7 +315,7 @@ def _dialect_name(config: RunConfig) -> str:
 
 def _unnamed_length(config: RunConfig, request: VideoRequest, dialect: Dialect) -> Iterator[Problem]:
     """Say which length stands in for the server's own, which nobody would expect."""
-    seconds = video_seconds(config)
+    seconds = video_seconds(config) if dialect.unnamed_length is not None else None
     if request.video is None and request.duration_seconds is None and seconds is not None:
         yield Problem("request.duration_seconds", f"null makes {dialect.unnamed_length} "
                       f"({_dialect_name(config)}); {seconds} seconds are sent, as model.default_duration says",
@@ -277,12 +353,15 @@ def _beyond_creating(request: VideoRequest, dialect: Dialect, dialect_name: str)
 _LENIENT = "remove it, or model.validation=warn to run without it"
 
 
-def _supported_by(key: str, kind: str) -> str:
-    """Return which models and servers support a request key, for what kind of request, and what else can be done."""
+def _supported_by(config: RunConfig, key: str) -> str:
+    """Return which models and servers like this one support a request key, and what else can be done."""
     described = {name: option("model", name) or {} for name in names("model")}
-    alike = {name: data for name, data in described.items() if data.get("kind") == kind}
-    models = [name for name, data in alike.items() if key in (data.get("parameters") or ())]
-    servers = _taking(key) if key in EXTENSIONS else ""
+    alike = {name: data for name, data in described.items() if data.get("kind") == config.request.kind}
+    able = {name: data for name, data in alike.items() if key in (data.get("parameters") or ())}
+    at_hosts = [name for name, data in able.items() if HOSTS & data["offers"].keys()]
+    hosted = bool(at_hosts) and (dialect_of(config.provider).hosted or len(at_hosts) == len(able))
+    models = at_hosts if hosted else [name for name in able if name not in at_hosts]
+    servers = _taking(key, hosted=hosted) if key in EXTENSIONS else ""
     if models and (servers or key not in EXTENSIONS):
         return f"model={_one_of(models)}{f' on {servers}' if servers else ''} can take it; {_LENIENT}"
     if servers:
@@ -290,19 +369,23 @@ def _supported_by(key: str, kind: str) -> str:
     return f"no model of conf/ takes it; {_LENIENT}"
 
 
-def _taking(key: str) -> str:
-    """Return which servers have a field for a key that the model honours."""
-    return _providers(lambda dialect: key in dialect.extensions)
+def _taking(key: str, *, hosted: bool = False) -> str:
+    """Return which servers have a field for a key that the model honours: hosts, or servers of one's own."""
+    return _providers(lambda dialect: key in dialect.extensions and dialect.hosted is hosted)
 
 
 def _providers(able: Callable[[Dialect], bool]) -> str:
     """Return the compatible servers that are able to do something, as one would choose them."""
-    return f"provider={_one_of([name for name, dialect in DIALECTS.items() if name != 'plain' and able(dialect)])}"
+    found = [name for name, dialect in DIALECTS.items() if name != "plain" and able(dialect)]
+    return f"provider={_one_of(found)}" if found else ""
+
+
+_MOST_NAMED = 8
 
 
 def _one_of(words: Sequence[str]) -> str:
-    """Return the words as alternatives: a, b or c."""
-    *most, last = words
+    """Return the words as alternatives: a, b or c; of many, the first."""
+    *most, last = words if len(words) <= _MOST_NAMED else [*words[: _MOST_NAMED - 1], "another"]
     return f"{', '.join(most)} or {last}" if most else last
 
 

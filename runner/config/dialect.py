@@ -14,6 +14,9 @@ _SAMPLING = frozenset({
 EXTENSIONS = _SAMPLING | {"boundary_ratio", "generate_audio", "enhance_prompt", "lora", "resolution"}
 """The request keys that OpenAI's own API has no field for."""
 
+ImageRole = Literal["first_frame", "last_frame", "reference", "keyframe"]
+"""What an image can be to a video."""
+
 _OPENAI = frozenset({"create", "remix", "edit", "extend", "character"})
 _SOUND = MappingProxyType({"generate_audio": "generate_sound"})
 
@@ -23,7 +26,11 @@ class Dialect:
     """Describe one way of speaking the protocol.
 
     Attributes:
+        protocol: whose requests it takes: those of OpenAI's SDK, or JSON of its own (a file of `runner/providers/`).
+        hosted: whether it is a service that sells others' models, whose names and prices there are the models' data.
         extensions: the request keys beyond OpenAI's API that it has a field for.
+        takes_ratio: whether a video or image can be asked for by aspect ratio and resolution in place of a size.
+        image_roles: what an input image can be to a video there.
         names: what a key is called there, where it is not called the same.
         fields: every field that its form reads; what else is given goes into one field, `extra_params`. None: any.
         image_fields: every field that a request for new images is read for. None: any.
@@ -41,13 +48,23 @@ class Dialect:
         fetches: whether the server fetches an input image from its address; else it is downloaded here and sent.
         asks_base64: whether images come as base64 only when asked for.
         deletes: whether a job can be deleted.
+        lists: whether jobs can be listed; where not, a job whose answer was lost is never found again.
+        cost: below which keys an answer tells in US dollars what its work has cost.
+        signed: keys of an answer whose addresses open without a key, and are kept nowhere.
+        file_query: what the file of a job is asked for with.
+        catalogues: where the models of each kind are listed, if not in `/models`.
+        key_route: where the key can be asked about.
         tells_mark: whether a listed job may tell `user` or `metadata` again.
         lists_by_backend: whether jobs are listed only for a backend that the request names (`custom_llm_provider`), and
             under other ids than their creation's.
         gateway: whether it passes requests on to other servers, whose models and prices count.
     """
 
+    protocol: Literal["openai", "openrouter"] = "openai"
+    hosted: bool = False
     extensions: frozenset[str] = EXTENSIONS
+    takes_ratio: bool = False
+    image_roles: frozenset[ImageRole] = frozenset({"first_frame", "reference"})
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
     image_fields: frozenset[str] | None = None
@@ -64,6 +81,12 @@ class Dialect:
     fetches: bool = True
     asks_base64: bool = False
     deletes: bool = True
+    lists: bool = True
+    cost: tuple[str, ...] = ()
+    signed: frozenset[str] = frozenset()
+    file_query: Mapping[str, int] = field(default_factory=dict)
+    catalogues: Mapping[str, str] = field(default_factory=dict)
+    key_route: str | None = None
     tells_mark: bool = True
     lists_by_backend: bool = False
     gateway: bool = False
@@ -158,13 +181,40 @@ _LITELLM = Dialect(
     gateway=True,
 )
 
-DIALECTS: Mapping[str, Dialect] = MappingProxyType(
-    {"plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM}
-)
+# Read in the package openrouter 1.3.84 (types) and OpenRouter's documentation.
+_OPENROUTER = Dialect(
+    protocol="openrouter",
+    hosted=True,
+    extensions=frozenset({"seed", "generate_audio", "resolution"}),
+    takes_ratio=True,
+    image_roles=frozenset({"first_frame", "last_frame", "reference"}),
+    image_fields=frozenset({"quality", "background", "output_format", "output_compression"}),
+    edit_fields=frozenset({
+        "quality", "background", "output_format", "output_compression", "provider", "user", "session_id", "trace",
+    }),
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    deletes=False,
+    lists=False,
+    cost=("usage", "cost"),
+    signed=frozenset({"urls"}),
+    file_query=MappingProxyType({"index": 0}),
+    catalogues=MappingProxyType({"video": "/videos/models", "image": "/images/models"}),
+    key_route="/key",
+    tells_mark=False,
+)  # fmt: skip
+
+DIALECTS: Mapping[str, Dialect] = MappingProxyType({
+    "plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM, "openrouter": _OPENROUTER,
+})  # fmt: skip
 """The dialects by their names: a new compatible server is one entry here and one file in `conf/provider/`."""
 
 OWN_SERVERS = frozenset(name for name, each in DIALECTS.items() if each.unnamed_length is not None and not each.gateway)
 """Servers that run open weights, and make something of their own where a request names no length."""
+
+HOSTS = frozenset(name for name, each in DIALECTS.items() if each.hosted)
+"""Services that sell others' models."""
 
 if TYPE_CHECKING:
     DialectName = str

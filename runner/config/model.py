@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from .dialect import OWN_SERVERS
+from .dialect import HOSTS, OWN_SERVERS, ImageRole
 from .frozen import Frozen, Off
 from .request import Size
 
@@ -22,15 +22,38 @@ Validation = Annotated[Literal["strict", "warn", "off"], Off]
 if TYPE_CHECKING:
     Offerer = str
 else:
-    # A provider that publishes what it offers, or the dialect of servers that run open weights.
-    Offerer = Literal[("openai", "azure_openai", *sorted(OWN_SERVERS))]
+    # A provider that publishes what it offers, or the dialect of hosts or of servers that run open weights.
+    Offerer = Literal[("openai", "azure_openai", *sorted(HOSTS | OWN_SERVERS))]
+
+
+Prices = dict[str, Usd]
+"""US dollars by size or resolution; `default` is for all others."""
 
 
 class Offer(Frozen):
-    """Describe one provider's offer of a model: the day it ends (null: none is announced), and what follows it."""
+    """Describe one provider's offer of a model: the day it ends (null: none is announced), and what follows it.
+
+    A host's offer has the model's name and its prices there; those of its maker's own API stand in the model itself.
+    """
 
     retires: dt.date | None
     successor: str | None
+    id: str | None = None
+    """What is sent as the model there; null: its name."""
+    usd_per_second: Prices | None = None
+    """Of video, with sound where it can have any; null: unknown."""
+    usd_per_silent_second: Prices | None = None
+    """Of video without sound; null: as with it."""
+    usd_per_million_video_tokens: Prices | None = None
+    """Of width · height · 24 · seconds / 1024 tokens."""
+    usd_per_image: dict[str, Prices] | None = None
+    """Of an image, by quality (`default`: all others) and size or resolution; null: unknown."""
+    usd_per_megapixel: Usd | None = None
+    """Of an image, where its price goes by its pixels."""
+    usd_per_input_image: Usd | None = None
+    """Of each image that goes in; null: nothing."""
+    usd_per_reference_image: Usd | None = None
+    """Of each of them that is a reference, and no frame of a video."""
 
 
 class TokenPrice(Frozen):
@@ -65,8 +88,12 @@ class BaseModelConfig(Frozen):
     validation: Validation
     sizes: tuple[Size, ...] | None
     """The sizes on offer; null: any that `size_rules` allow."""
-    aspect_ratios: dict[str, Size]
-    """What each aspect ratio is sent as."""
+    aspect_ratios: dict[str, Size | None]
+    """What each aspect ratio is sent as; null: as itself."""
+    resolutions: tuple[str, ...] | None = None
+    """The resolutions on offer by their names; null: none is known."""
+    default_resolution: str | None = None
+    """What a host is asked for where a request names neither resolution nor size."""
     max_reference_images: Annotated[int, Field(ge=0)]
     parameters: frozenset[str]
     """The optional request keys that the model honours."""
@@ -86,7 +113,11 @@ class VideoModel(BaseModelConfig):
     durations: tuple[int, ...] | None
     """Seconds on offer; null: any."""
     default_duration: int
-    default_size: Size
+    default_size: Size | None
+    default_audio: bool | None = None
+    """Whether a host is asked for sound where a request leaves that open; null: it is not told."""
+    image_roles: tuple[ImageRole, ...] = ("first_frame", "reference")
+    """What an input image can be to it."""
     min_reference_images: Annotated[int, Field(ge=0)] = 0
     """Images without which it makes nothing."""
     size_rules: SizeRules | None = None

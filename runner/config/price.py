@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .model import ImageModel, TokenPrice, VideoModel
-from .provider import CompatibleConfig, dialect_of
+from .provider import CompatibleConfig, EmulatorConfig, dialect_of
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_size
 
@@ -86,8 +86,14 @@ def reserved(config: RunConfig) -> float | None:
 def expected_price(config: RunConfig) -> Price | None:
     """Return what one run will cost, or None where no source tells."""
     request, model, provider = config.request, config.model, config.provider
-    if isinstance(provider, CompatibleConfig) and not dialect_of(provider).gateway:
-        return None  # the maker's price list does not tell what a server of one's own costs
+    if isinstance(provider, CompatibleConfig | EmulatorConfig):
+        dialect = dialect_of(provider)
+        if dialect.hosted:
+            from .host_price import host_price  # most requests go to no host
+
+            return None if config.offer is None else host_price(config, config.offer)
+        if isinstance(provider, CompatibleConfig) and not dialect.gateway:
+            return None  # the maker's price list does not tell what a server of one's own costs
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         listed = _video(request, model)
         return None if listed is None else Price(listed, "list")
@@ -110,7 +116,7 @@ def _video(request: VideoRequest, model: VideoModel) -> float | None:
         return None
     if request.video is not None:
         return _derived(request, model.usd_per_second)
-    size = sent_size(request, model) or model.default_size
+    size = sent_size(request, model) or model.default_size or "default"
     price = model.usd_per_second.get(size, model.usd_per_second.get("default"))
     seconds = request.duration_seconds or model.default_duration
     return None if price is None else round(price * seconds * request.number_of_videos, 6)

@@ -221,3 +221,10 @@ ProviderConfig = Annotated[
 def dialect_of(provider: EndpointConfig) -> Dialect:
     """Return how the provider's server speaks the protocol."""
     return DIALECTS[provider.dialect] if isinstance(provider, CompatibleConfig | EmulatorConfig) else OPENAI
+
+
+def offerer(provider: ProviderConfig) -> str | None:
+    """Return the name by which the models' data says what the provider offers; None for a server of one's own."""
+    if isinstance(provider, OpenAIConfig | AzureOpenAIConfig):
+        return provider.kind
+    return provider.dialect if DIALECTS[provider.dialect].hosted else None

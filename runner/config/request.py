@@ -6,14 +6,15 @@ import itertools
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, field_validator, model_serializer
 
 from runner.text_file import MARK
 
+from .dialect import ImageRole
 from .frozen import Frozen
 
 Size = Annotated[str, StringConstraints(pattern=r"^(auto|[1-9][0-9]{1,4}x[1-9][0-9]{1,4})$")]
@@ -40,8 +41,44 @@ ReferenceImage = Annotated[str, AfterValidator(_absolute)]
 VideoOperation = Literal["remix", "edit", "extend"]
 """What can be made of a finished video."""
 
-FIRST_FRAME_ROLES = ("first_frame", "reference")
-"""What an image can be to a video: both are the API's one input reference, which the video begins with."""
+
+class InputImage(Frozen):
+    """Describe an image of a video; without a role the only one is its first frame, and several are references.
+
+    Attributes:
+        seconds: when it is seen, for a keyframe.
+    """
+
+    image: ReferenceImage
+    role: ImageRole | None = None
+    seconds: Annotated[float, Field(ge=0)] | None = None
+
+    @model_serializer
+    def _plainly(self) -> str | dict[str, str | float]:
+        """Write an image without a role as its path or address alone."""
+        if self.role is None:
+            return self.image
+        moment = {} if self.seconds is None else {"seconds": self.seconds}
+        return {"role": self.role, "image": self.image, **moment}
+
+
+def _image_of(entry: object) -> object:
+    if isinstance(entry, str):
+        return {"image": entry}
+    if not isinstance(entry, Mapping):
+        return entry
+    role = entry.get("role")
+    if not set(entry) <= {"role", "image", "seconds"} or "image" not in entry:
+        raise ValueError("an image is a path, an address, or {role: first_frame, image: PATH}")
+    if role is not None and role not in get_args(ImageRole):
+        raise ValueError(f"an image cannot be {role!r} to a video. Possible: {', '.join(get_args(ImageRole))}")
+    if (role == "keyframe") is (entry.get("seconds") is None):
+        raise ValueError("a keyframe has its second: {role: keyframe, image: PATH, seconds: 2}; no other image has one")
+    return entry
+
+
+VideoImage = Annotated[InputImage, BeforeValidator(_image_of, json_schema_input_type=str | InputImage)]
+"""An image of a video: its path or address alone, or with its role."""
 
 
 _VIDEO_FILES = (".mp4", ".mov", ".webm", ".mkv", ".m4v", ".avi")
@@ -75,7 +112,7 @@ class BaseRequest(Frozen):
     negative_prompt: Prompt | None = None
     size: Size | None = None
     aspect_ratio: str | None = None
-    image_list: Annotated[tuple[ReferenceImage, ...], BeforeValidator(_listed)] = ()
+    resolution: str | None = None
     seed: int | None = Field(None, strict=True)
     extra_params: dict[str, Any] = Field(
         default_factory=dict
@@ -120,8 +157,8 @@ class VideoRequest(BaseRequest, VideoSampling):
     """Describe one video: `seconds` and `size` of the API come from duration, size and aspect ratio."""
 
     kind: Literal["video"]
+    image_list: Annotated[tuple[VideoImage, ...], BeforeValidator(_listed)] = ()
     duration_seconds: int | None = Field(None, strict=True, gt=0)
-    resolution: str | None = None
     video: SourceVideo | None = None
     operation: VideoOperation | None = None
     """What is made of `video`; null with a video: a remix."""
@@ -132,12 +169,23 @@ class VideoRequest(BaseRequest, VideoSampling):
     thumbnail: bool = True
     variants: tuple[Literal["thumbnail", "spritesheet"], ...] = ()
 
-    @field_validator("image_list", mode="before")
-    @classmethod
-    def _by_role(cls, value: object) -> object:
-        """Take `{role: first_frame, image: …}` for the image; refuse roles that no server here has a place for."""
-        value = _listed(value)
-        return [_image_of(entry) for entry in value] if isinstance(value, list | tuple) else value
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return the paths and addresses of its images."""
+        return tuple(each.image for each in self.image_list)
+
+    @property
+    def image_roles(self) -> tuple[ImageRole, ...]:
+        """Return what each image is to the video."""
+        plain: ImageRole = "first_frame" if len(self.image_list) == 1 else "reference"
+        return tuple(each.role or plain for each in self.image_list)
+
+    def with_images(self, images: Iterable[str]) -> Self:
+        """Return the same with other images in the same roles."""
+        pairs = zip(self.image_list, images, strict=True)
+        return self.model_copy(
+            update={"image_list": tuple(each.model_copy(update={"image": image}) for each, image in pairs)}
+        )
 
     @property
     def made_by(self) -> Literal["create", "remix", "edit", "extend"]:
@@ -145,21 +193,11 @@ class VideoRequest(BaseRequest, VideoSampling):
         return "create" if self.video is None else self.operation or "remix"
 
 
-def _image_of(entry: object) -> object:
-    if not isinstance(entry, Mapping):
-        return entry
-    role = entry.get("role", "reference")
-    if not set(entry) <= {"role", "image"} or "image" not in entry:
-        raise ValueError("an image is a path, an address, or {role: first_frame, image: PATH}")
-    if role not in FIRST_FRAME_ROLES:
-        raise ValueError(f"no server takes an image as {role!r} for a video. Possible: {', '.join(FIRST_FRAME_ROLES)}")
-    return entry["image"]
-
-
 class ImageRequest(BaseRequest):
     """Describe one to ten images from one prompt."""
 
     kind: Literal["image"]
+    image_list: Annotated[tuple[ReferenceImage, ...], BeforeValidator(_listed)] = ()
     n: int = Field(1, strict=True, ge=1)
     quality: str | None = None
     style: Literal["vivid", "natural"] | None = None
@@ -173,6 +211,15 @@ class ImageRequest(BaseRequest):
     complexity: Literal["low", "medium", "high"] | None = None
     partial_images: int | None = Field(None, strict=True, ge=0, le=3)
     safety_identifier: Annotated[str, StringConstraints(min_length=1, max_length=64)] | None = None
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Return the paths and addresses of its images."""
+        return self.image_list
+
+    def with_images(self, images: Iterable[str]) -> Self:
+        """Return the same with other images."""
+        return self.model_copy(update={"image_list": tuple(images)})
 
 
 RequestConfig = Annotated[VideoRequest | ImageRequest, Field(discriminator="kind")]

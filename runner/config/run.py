@@ -14,9 +14,9 @@ from pydantic import BeforeValidator, Field, StringConstraints
 
 from .dialect import OWN_SERVERS
 from .frozen import Frozen, Off, Seconds
-from .model import ModelConfig, VideoModel
+from .model import ModelConfig, Offer, VideoModel
 from .problem import Problem
-from .provider import EmulatorConfig, ProviderConfig, dialect_of
+from .provider import EmulatorConfig, ProviderConfig, dialect_of, offerer
 from .request import ImageRequest, RequestConfig, VideoRequest
 
 Files = Literal["all", "small", "none"]
@@ -222,7 +222,15 @@ class RunConfig(Frozen):
         named = provider.kind in ("azure_openai", "compatible") or (
             provider.kind == "emulator" and provider.dialect != "plain"
         )
-        return (self.model.deployment if named else None) or self.model.name
+        if not named:
+            return self.model.name
+        offer = self.offer
+        return self.model.deployment or (offer.id if offer else None) or self.model.name
+
+    @property
+    def offer(self) -> Offer | None:
+        """Return what is known of this provider's offer of the model."""
+        return self.model.offers.get(offerer(self.provider) or "")
 
     @property
     def number_of_videos(self) -> int:
@@ -284,5 +292,24 @@ def video_size(config: RunConfig) -> str | None:
 def _differs(config: RunConfig, model: VideoModel) -> bool:
     """Return whether the server's own choice is another; at a gateway it is for models of servers of one's own."""
     dialect = dialect_of(config.provider)
+    if dialect.hosted:
+        return True  # what is not said is each maker's to choose, and prices go by it
     own = not dialect.gateway or OWN_SERVERS & model.offers.keys()
     return dialect.unnamed_length is not None and bool(own)
+
+
+def sent_resolution(config: RunConfig) -> str | None:
+    """Return the resolution that a host is asked for, in its own spelling; None where a size is sent or it chooses."""
+    request, model = config.request, config.model
+    given = request.resolution
+    if given is not None:
+        return next((name for name in model.resolutions or () if name.lower() == given.lower()), given)
+    return None if sent_size(request, model) is not None else model.default_resolution
+
+
+def sent_audio(config: RunConfig) -> bool | None:
+    """Return whether a host is asked for sound; None where it is told nothing."""
+    request, model = config.request, config.model
+    if not isinstance(request, VideoRequest) or not isinstance(model, VideoModel):
+        return None
+    return model.default_audio if request.generate_audio is None else request.generate_audio

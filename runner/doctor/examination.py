@@ -116,7 +116,7 @@ def configured(config: RunConfig) -> Iterator[Check]:
     """Yield whether the request is one that the model's data allows."""
     problems = [*check_config(config), *check_body(config)]
     if not any(problem.severity == "error" for problem in problems):
-        model = config.model.deployment or config.model.name
+        model = config.sent_model
         yield ok("config", f"{config.request.kind} by {model} at {config.provider.kind}")
     yield from (of_problem("config", problem) for problem in problems)
 

@@ -56,7 +56,9 @@ def _key(answers: Answers, source: str | None) -> Check:
     refused = next((r.error for r in answers.replies if isinstance(r.error, AuthenticationError)), None)
     if refused is not None:
         return failed("key", refused)
-    if not any(_served(reply) for reply in answers.replies):
+    # A host's models are listed for everyone.
+    telling = answers.replies[answers.open_to_all :]
+    if not any(_served(reply) for reply in telling):
         return skip("key", "cannot be known: a wrong key would get the same answers")
     if source is None:
         return ok("key", "none is asked for")
@@ -72,7 +74,7 @@ def _model(answers: Answers, config: RunConfig) -> Check:
     if kind == "azure_openai":
         listed = f"; a model {name} is listed" if name in answers.names else ""
         return skip(title, f"unknown: Azure lists models and not deployments{listed}; the first request tells")
-    if name in answers.names or answers.model.status < 300:
+    if name in answers.names or (answers.model.status < 300 and not dialect_of(config.provider).key_route):
         return ok(title, f"{name} is there")
     if not answers.names and (answers.model.status != 404 or no_route(answers.model)):
         return skip(title, f"unknown: the server lists no models; the first request tells whether {name} is there")
@@ -94,6 +96,8 @@ def _jobs(answers: Answers, config: RunConfig) -> Check:
         return skip("list", f"{config.request.kind}s are answered at once and have no jobs")
     if no_route(answers.job) and (answers.listed is None or no_route(answers.listed)):
         return fail("list", f"the endpoint has no videos: {answers.job.said or answers.job.status}", _URL_HINT)
+    if not dialect_of(config.provider).lists:
+        return skip("list", "this host has no list of jobs: a create whose answer is lost stays uncertain for good")
     if answers.listed is None:
         named = "a gateway lists jobs only for a backend that is named, as provider.custom_llm_provider=openai"
         return skip("list", f"{named}: without it a create whose answer is lost stays uncertain")
@@ -128,6 +132,7 @@ class Answers:
 
     Attributes:
         name: what is sent as the model.
+        open_to_all: how many of the first replies come without a key, too.
         skew: seconds by which the server's clock is ahead; None if it tells no time.
         seconds: how long the first reply took.
     """
@@ -139,6 +144,7 @@ class Answers:
     listed: Reply | None
     skew: float | None
     seconds: float
+    open_to_all: int = 0
 
     @property
     def replies(self) -> list[Reply]:
@@ -157,19 +163,22 @@ async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float])
     """Ask everything; raises the `RunnerError` of a question that got no answer at all."""
     name = config.sent_model
     before = clock()
-    models = await provider.ask("/models", "list the models")
+    video, dialect = config.request.kind == "video", dialect_of(config.provider)
+    models = await provider.ask(dialect.catalogues.get(config.request.kind, "/models"), "list the models")
     after = clock()
     told = server_time(models.headers)
-    video = config.request.kind == "video"
+    # What a host lists, it has; the key is asked about in its place.
+    about = dialect.key_route or f"/models/{quote(name, safe='')}"
     listing = {"limit": "1", **_backend(config)}
     return Answers(
         name=name,
         models=models,
-        model=await provider.ask(f"/models/{quote(name, safe='')}", "describe the model"),
+        model=await provider.ask(about, "tell of the key" if dialect.key_route else "describe the model"),
         job=await provider.ask(f"/videos/{NO_JOB}", "look for a job") if video else None,
         listed=await provider.ask("/videos", "list the jobs", **listing) if _lists(config) else None,
         skew=None if told is None else told - (before + after) / 2,
         seconds=after - before,
+        open_to_all=int(dialect.hosted),
     )
 
 
@@ -179,8 +188,9 @@ def no_route(reply: Reply) -> bool:
 
 
 def _lists(config: RunConfig) -> bool:
-    named = not dialect_of(config.provider).lists_by_backend or bool(_backend(config))
-    return config.request.kind == "video" and named
+    dialect = dialect_of(config.provider)
+    named = not dialect.lists_by_backend or bool(_backend(config))
+    return config.request.kind == "video" and dialect.lists and named
 
 
 def _backend(config: RunConfig) -> dict[str, str]:

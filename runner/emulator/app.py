@@ -16,8 +16,9 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from runner.emulator.faults import FaultPlan, FaultRule, load_rules
 from runner.emulator.manner import CompatibleSurface
+from runner.emulator.openrouter import OpenRouterSurface
 from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.routes import batches, catalogue, compatible, files, images, jobs, videos
+from runner.emulator.routes import batches, catalogue, compatible, files, images, jobs, openrouter, videos
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
@@ -46,6 +47,15 @@ COMPATIBLE: Table = (
     ("DELETE", "/videos/{video_id}", "delete", compatible.delete),
 )
 OPEN_IMAGES: Table = (("POST", "/images/generations", "image_generate", compatible.generate),)
+OPENROUTER: Table = (
+    ("GET", "/videos/models", "models", openrouter.video_models),
+    ("GET", "/videos/{video_id}", "retrieve", openrouter.retrieve),
+    ("GET", "/videos/{video_id}/content", "content", openrouter.content),
+    ("POST", "/videos", "create", openrouter.create),
+    ("POST", "/images", "image_generate", openrouter.images),
+    ("GET", "/images/models", "models", openrouter.image_models),
+    ("GET", "/key", "models", openrouter.key),
+)
 IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),
     ("POST", "/images/edits", "image_edit", images.edit),
@@ -95,12 +105,20 @@ def _tables(settings: EmulatorSettings) -> Table:
         case "litellm":
             # A gateway has all operations; where both have one, the first found is its own.
             return (*COMPATIBLE, *VIDEOS, *OPEN_IMAGES)
+        case "openrouter":
+            return OPENROUTER
         case _:
             return (*COMPATIBLE, *OPEN_IMAGES)
 
 
 def _openai(settings: EmulatorSettings) -> Surface:
-    return Surface(settings) if settings.dialect == "plain" else CompatibleSurface(settings)
+    match settings.dialect:
+        case "plain":
+            return Surface(settings)
+        case "openrouter":
+            return OpenRouterSurface(settings)
+        case _:
+            return CompatibleSurface(settings)
 
 
 class _Open(Surface):

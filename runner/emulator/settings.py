@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 HOST: Literal["127.0.0.1"] = "127.0.0.1"
 
 
-Dialect = Literal["plain", "vllm_omni", "sglang", "litellm"]
+Dialect = Literal["plain", "vllm_omni", "sglang", "litellm", "openrouter"]
 
 
 class EmulatorSettings(BaseModel):
@@ -19,7 +19,7 @@ class EmulatorSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dialect: Dialect = "plain"
-    """Whose manners `/v1` has: OpenAI's own, or those of a compatible server."""
+    """Whose manners `/v1` has: OpenAI's own, or those of a compatible server or host."""
     uploads: bool = False
     """sglang: finished videos lie elsewhere; `/content` refuses them and the job names their address."""
     state_file: Path

@@ -79,7 +79,7 @@ class Endpoint:
             config.poll_interval,
             self._page,
             self.retrieve,
-            listed=not dialect_of(config).lists_by_backend,
+            listed=dialect_of(config).lists and not dialect_of(config).lists_by_backend,
         )
         self.doubles = Doubles()
         self.durations = Durations()
@@ -304,7 +304,9 @@ class Durations:
         return self._early.get(kind)
 
 
-_WORK = ("operation", "video", "prompt", "input_reference", "image", "mask", "markup")
+_WORK = (
+    "operation", "video", "prompt", "input_reference", "image", "mask", "markup", "frame_images", "input_references",
+)  # fmt: skip
 """What tells requests apart whose files cannot be the same; some servers take any size or seed for one."""
 
 

@@ -199,7 +199,9 @@ def _unkept(recorder: RunRecorder, pieces: Sequence[Pending], total: int, error:
 def _account(recorder: RunRecorder, batch: ImageBatch) -> None:
     config = recorder.run.config
     recorder.answered(batch)
-    if batch.usage is not None:
+    if batch.usd is not None:
+        recorder.paid(batch.usd)
+    elif batch.usage is not None:
         recorder.paid(actual_cost(config, **batch.usage.model_dump()))
     elif batch.implausible_usage:
         recorder.warn("the server reports a usage that cannot be true; the request counts its estimated price")

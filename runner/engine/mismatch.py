@@ -69,7 +69,7 @@ def _formats(sent: Mapping[str, Any], artifact: Artifact) -> list[_Pair]:  # Any
 def _lengths(sent: Mapping[str, Any], artifact: Artifact) -> list[_Pair]:  # Any: JSON
     """Return the length where it is asked for as a whole: an extension has its source's, too."""
     try:
-        asked = float(sent["seconds"])
+        asked = float(sent["seconds"] if "seconds" in sent else sent["duration"])
     except (KeyError, TypeError, ValueError):
         return []
     got = artifact.duration_seconds

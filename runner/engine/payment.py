@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from runner.artifacts.atomic import require_space
 from runner.artifacts.result import Attempt, RunStatus
+from runner.config.provider import dialect_of
 from runner.config.request import ImageRequest
 from runner.config.run import RunConfig
 from runner.errors import (
@@ -44,6 +45,7 @@ _MOST_REFUSALS = 20
 _MOMENT_SECONDS = 2.0
 
 _LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
+_LOOK_AT_BILL = "it counts as spent and is not repeated; this host lists no jobs, only its bill tells"
 _LOOK_FOR_IMAGES = "it counts as spent and is not repeated; images are in no list, only the provider's bill tells"
 
 _UNREACHABLE = Backoff(base=1, cap=15, floor=0.8)
@@ -172,14 +174,19 @@ async def _announce(endpoint: Endpoint, recorder: RunRecorder) -> Attempt:
 
 
 async def _sent(send: Callable[[RunConfig], Awaitable[T]], config: RunConfig) -> T:
-    look = _LOOK_FOR_IMAGES if isinstance(config.request, ImageRequest) else _LOOK
     try:
         return await send(config)
     except asyncio.CancelledError:
-        raise UncertainError("left before the answer to a paid request came", hint=look) from None
+        raise UncertainError("left before the answer to a paid request came", hint=_look(config)) from None
     except ServerError as error:
         message = f"the paid request may have been accepted: {error}"
-        raise UncertainError(message, hint=look, code=error.code) from error
+        raise UncertainError(message, hint=_look(config), code=error.code) from error
+
+
+def _look(config: RunConfig) -> str:
+    if isinstance(config.request, ImageRequest):
+        return _LOOK_FOR_IMAGES
+    return _LOOK if dialect_of(config.provider).lists else _LOOK_AT_BILL
 
 
 async def settled(work: Coroutine[Any, Any, U]) -> U:  # Any: what a coroutine yields and is sent is asyncio's

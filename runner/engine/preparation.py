@@ -71,7 +71,7 @@ async def _with_images_here(endpoint: Endpoint, recorder: RunRecorder) -> RunCon
 def _with_images(request: VideoRequest | ImageRequest, images: dict[str, str]) -> VideoRequest | ImageRequest:
     listed = tuple(image for key, image in images.items() if key.startswith("image_list."))
     masks = {key: image for key, image in images.items() if not key.startswith("image_list.")}
-    return request.model_copy(update={"image_list": listed, **masks})
+    return request.with_images(listed).model_copy(update=masks)
 
 
 async def _sent(endpoint: Endpoint, recorder: RunRecorder, image: str, name: str) -> str:

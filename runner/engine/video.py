@@ -11,7 +11,9 @@ from runner.artifacts.picture import examine
 from runner.artifacts.probe import Video
 from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config.price import job_cost
+from runner.config.provider import dialect_of
 from runner.config.request import VideoRequest
+from runner.config.run import RunConfig
 from runner.errors import (
     ArtifactError,
     ContentModerationError,
@@ -74,16 +76,26 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
     job = await poll(endpoint, recorder, job)
     if job.status is not JobStatus.COMPLETED:
         raise await _failed(endpoint, recorder, job)
-    # Videos are billed by the second asked for, so that what was paid is the list price.
-    paid = job_cost(recorder.run.config, job.raw.get("seconds"), job.raw.get("size"))
-    recorder.paid(paid)
+    recorder.paid(_paid(recorder.run.config, job))
     await recorder.reach(RunStatus.COMPLETED)
     await _collect(endpoint, recorder, job)
     await _complete(endpoint, recorder, job)
 
 
+def _paid(config: RunConfig, job: Job) -> float | None:
+    """Return what a finished job has cost, as its host tells, who may leave it open.
+
+    Else the list price: videos are billed by the second asked for.
+    """
+    if dialect_of(config.provider).cost:
+        return job.usd
+    return job_cost(config, job.raw.get("seconds"), job.raw.get("size"))
+
+
 async def _failed(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> RunnerError:
     """Record that the job ended without its file; the error that says why."""
+    if job.usd is not None:
+        recorder.paid(job.usd)
     status, error = error_of_job(job, endpoint.provider.name, recorder.result.model, recorder.run.config.request.prompt)
     recorder.fail(status, error)  # with its reason: a process that is killed now has told it
     await recorder.reach(status)

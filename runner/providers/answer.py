@@ -87,6 +87,9 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     raw = read_json(response.text, redact)
     headers = response.headers
     error = error_of(raw)
+    # A host's code is the status; what it means stands among the metadata.
+    about = error.get("metadata")
+    kind = about.get("error_type") if isinstance(about, dict) else None
     inner = error.get("inner_error") or error.get("innererror")
     # Redacted again, as a page's own spelling of its letters is resolved by now.
     said = redact(_message(error) or excerpt(text) or one_line(response.reason_phrase))
@@ -94,7 +97,7 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
         status=response.status_code,
         message=one_line(said),
         said=said,
-        code=_word(error.get("code")),
+        code=_word(error.get("code") if kind is None else kind),
         type=_word(error.get("type")),
         inner=inner if isinstance(inner, dict) else {},
         request_id=request_id(headers),

@@ -66,6 +66,10 @@ class Job:
     """Seconds until another paid request may be sent, where nothing remains of what is allowed in a time."""
     request_id: str | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)  # Any: the server's JSON as it came
+    usd: float | None = None
+    """What it has cost, where its server tells."""
+    signed: tuple[str, ...] = field(default=(), repr=False)
+    """Addresses of its file that open without a key: asked last, and never written down."""
 
 
 BEFORE_ALL_JOBS = 1_577_836_800.0
@@ -130,6 +134,8 @@ class ImageBatch:
     """As of a `Job`."""
     implausible_usage: bool = False
     """Whether the answer tells of a use that cannot be true."""
+    usd: float | None = None
+    """What it has cost, where its server tells."""
     answer: bytes | None = None
     """The answer as it came, where it holds far more images than were asked for."""
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from runner.artifacts.input_image import Look
 from runner.config.capability import IMAGE_FIELDS, check_source
-from runner.config.dialect import EXTENSIONS, Dialect
+from runner.config.dialect import DIALECTS, EXTENSIONS, Dialect
 from runner.config.model import VideoModel
 from runner.config.problem import Problem
 from runner.config.provider import dialect_of
@@ -31,9 +31,13 @@ _HEAD = 16
 
 def given_images(request: VideoRequest | ImageRequest) -> dict[str, str]:
     """Return the request's images by their keys below `request`."""
-    listed = {f"image_list.{index}": image for index, image in enumerate(request.image_list)}
+    listed = {f"image_list.{index}": image for index, image in enumerate(_images(request))}
     masks = {key: getattr(request, key, None) for key in MASKS.values()}
     return listed | {key: image for key, image in masks.items() if image is not None}
+
+
+def _images(request: VideoRequest | ImageRequest) -> tuple[str, ...]:
+    return request.images if request.image_list else ()
 
 
 def fetched_here(config: RunConfig) -> bool:
@@ -52,7 +56,7 @@ def check_images(config: RunConfig) -> list[Problem]:
     found = [Problem(f"request.{key}", error.message, error.hint) for key, error in errors.items() if error is not None]
     if found or config.model.validation == "off":
         return found
-    images = [reference.look_at(image) for image in request.image_list[:1]]
+    images = [reference.look_at(image) for image in _images(request)[:1]]
     masks = {key: reference.look_at(given[key]) for key in MASKS.values() if key in given}
     # What lies at an address is known only once it is here.
     wrong = {key: misfit(mask, next(iter(images), None)) for key, mask in masks.items() if mask is not None}
@@ -101,9 +105,9 @@ def frame_size(config: RunConfig) -> tuple[int, int] | None:
     if not isinstance(request, VideoRequest) or not isinstance(model, VideoModel):
         return None
     # A model with listed sizes demands the very one; the others scale what they get by themselves.
-    if model.sizes is None and request.image_fit == "error":
+    if not model.sizes and request.image_fit == "error":
         return None
-    size = sent_size(request, model) or (model.default_size if model.sizes is not None else None)
+    size = sent_size(request, model) or (model.default_size if model.sizes else None)
     if size is None or "x" not in size:
         return None
     width, height = map(int, size.split("x"))
@@ -122,7 +126,7 @@ def check_fit(config: RunConfig) -> Iterator[Problem]:
         return
     if size is None or config.model.validation == "off":
         return
-    for index, image in enumerate(request.image_list):
+    for index, image in enumerate(_images(request)):
         with suppress(ConfigError):  # reported where the image is read
             given = reference.look_at(image)
             if given is not None and given.size != size:
@@ -168,6 +172,7 @@ class Body:
         extra: what goes beside them, untyped.
         json: whether it must be JSON where the SDK would send a form.
         target: the job that it starts from, as in a remix.
+        path: where it is posted as JSON, past the SDK's own methods; its fields may hold images then, at any depth.
     """
 
     operation: Operation
@@ -176,25 +181,52 @@ class Body:
     extra: dict[str, Any] = field(default_factory=dict)  # Any: JSON values
     json: bool = False
     target: str | None = None
+    path: str | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:  # Any: JSON values
+        """Return the JSON that is posted to `path`, with each image as a data URL or its address."""
+        document: dict[str, Any] = _written({**self.fields, **self.extra}, lambda image: image.url)  # Any: as above
+        return document
 
     @property
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """Return the request as JSON, with each file as its name, size and hash."""
+        if self.path is not None:
+            fields = _written(self.fields, lambda image: image.record if isinstance(image, File) else image.url)
+            return {"operation": self.operation, **fields, **self.extra}
         files = {name: [file.record for file in group] for name, group in self.files.items()}
         named = {name: group if len(group) > 1 else group[0] for name, group in files.items()}
         target = {} if self.target is None else {"video": self.target}
         return {"operation": self.operation, **target, **self.fields, **named, **self.extra}
 
 
+def _written(value: Any, write: Callable[[Reference], object]) -> Any:  # Any: JSON values
+    """Return the same with each image in it as `write` gives it."""
+    if isinstance(value, File | Address):
+        return write(value)
+    if isinstance(value, dict):
+        return {key: _written(each, write) for key, each in value.items()}
+    return [_written(each, write) for each in value] if isinstance(value, list) else value
+
+
+def _protocol(config: RunConfig) -> str:
+    return DIALECTS[getattr(config.provider, "dialect", "plain")].protocol
+
+
 def build(config: RunConfig) -> Body:
     """Return the request that a run makes; raises `ConfigError` if it cannot be made."""
     request = config.request
+    if _protocol(config) == "openrouter":
+        from . import openrouter  # most requests go to no host
+
+        return openrouter.build(config, _extra(config))
     return _video(config, request) if isinstance(request, VideoRequest) else _image(config, request)
 
 
 def check_body(config: RunConfig) -> list[Problem]:
     """Return what keeps a run's request from being made as it was asked for."""
-    found = [*_overrides(config.request), *_misfits(config), *check_images(config)]
+    found = [*_overrides(config), *_misfits(config), *check_images(config)]
     return [*found, *check_fit(config), *_source(config)]
 
 
@@ -206,7 +238,7 @@ def _video(config: RunConfig, request: VideoRequest) -> Body:
     fields = {"prompt": request.prompt, "model": config.sent_model,
               "seconds": None if seconds is None else str(seconds), "size": video_size(config)}  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
-    match [reference.read(image) for image in request.image_list]:
+    match [reference.read(image) for image in _images(request)]:
         case []:
             return Body("create", given, extra=extra)
         case [File() as file]:
@@ -269,14 +301,19 @@ def _honoured(config: RunConfig, names: tuple[str, ...]) -> dict[str, Any]:  # A
 
 
 def _extra(config: RunConfig) -> Mapping[str, Any]:  # Any: JSON values
-    problems = [*_overrides(config.request), *_misfits(config)]
+    problems = [*_overrides(config), *_misfits(config)]
     if problems:
         raise ConfigError(str(problems[0]))
     return config.request.extra_params
 
 
-def _overrides(request: VideoRequest | ImageRequest) -> Iterator[Problem]:
+def _overrides(config: RunConfig) -> Iterator[Problem]:
+    request = config.request
     mapped = _VIDEO_KEYS if isinstance(request, VideoRequest) else _IMAGE_KEYS
+    if _protocol(config) == "openrouter":
+        from . import openrouter
+
+        mapped = openrouter.KEYS
     for name in request.extra_params:
         if name in mapped:
             yield Problem(f"request.extra_params.{name}", f"would override what is set by {mapped[name]}",
@@ -316,6 +353,8 @@ _IMAGES = frozenset({"generate", "edit"})
 
 def in_dialect(body: Body, dialect: Dialect) -> Body:
     """Return the same request, said so that a server of this dialect reads all of it."""
+    if body.path is not None:
+        return body
     extra = {dialect.name(key): value for key, value in body.extra.items()}
     if body.fields.get("size") == "auto" and not dialect.takes_auto:
         body = replace(body, fields={key: value for key, value in body.fields.items() if key != "size"})

@@ -435,8 +435,11 @@ def _told(raw: object) -> dict[str, Any] | None:  # Any: JSON
     return next((told for told in inner if told is not None), None)
 
 
-def unlisted(call: Call) -> BadRequestError:
-    """Return the error for a server that lists no jobs unless it is told of which backend; nothing was asked."""
+def unlisted(call: Call, *, by_backend: bool = True) -> BadRequestError:
+    """Return the error for a server that lists no jobs, or only those of a backend that is named; nothing was asked."""
+    if not by_backend:
+        host = call.place.host
+        return BadRequestError(f"{host} has no list of jobs", hint="only its bill tells what was made", **call.details)
     return BadRequestError(
         f"{call.place.host} lists jobs only for a backend that is named: provider.custom_llm_provider=NAME, as openai, "
         "azure or hosted_vllm, also when resuming",

@@ -51,6 +51,11 @@ class File:
         return self.name, self.content, self.media_type
 
     @property
+    def url(self) -> str:
+        """Return the file as a data URL."""
+        return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"
+
+    @property
     def record(self) -> dict[str, str | int]:
         """Return what tells this image from others, without its content."""
         return {"file": self.name, "bytes": len(self.content), "sha256": hashlib.sha256(self.content).hexdigest()}

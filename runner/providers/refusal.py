@@ -32,9 +32,10 @@ _NO_MODEL = frozenset({
     "deploymentnotfound", "deployment_not_found", "model_not_found", "modelnotfound", "invalid_model", "unknown_model",
 })  # fmt: skip
 _INVALID_MODEL = re.compile(
-    r"invalid model name|model mismatch: request specifies|llm provider not provided", re.IGNORECASE
+    r"invalid model name|model mismatch: request specifies|llm provider not provided|is not a valid model id",
+    re.IGNORECASE,
 )
-"""What LiteLLM and vLLM-Omni say of a model that they do not serve."""
+"""What LiteLLM, vLLM-Omni and OpenRouter say of a model that they do not serve."""
 _UNKNOWN_MODEL = re.compile(
     r"\b(?:unknown|no such) (?:model|deployment)\b"
     r"|\b(?:model|deployment)\b.{0,160}\b(?:does ?n[o']t exist|not exist|not found|not (?:served|deployed|loaded))\b",
@@ -227,6 +228,8 @@ _RULES: tuple[tuple[Callable[[Answer, Call], bool], Callable[[Answer, Call], Run
     (lambda answer, _: answer.status == 413, _TOO_LARGE.error),
     (lambda answer, _: answer.status < 500 and _is_about_quota(answer), _QUOTA.error),
     (lambda answer, _: answer.status == 429 and too_large(answer.said), _ASKS_TOO_MUCH.error),
+    # A server that says when it will be back may be asked again then; who paid may have been served.
+    (lambda answer, call: answer.status == 503 and answer.retry_after is not None and not call.paid, _rate_limit),
     # 425 Too Early: refused unprocessed, like a 429.
     (lambda answer, _: answer.status in (425, 429), _rate_limit),
     (lambda answer, _: answer.status >= 500 or answer.status == 408, _SERVER.error),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import httpx2
 import openai
-from openai import RequestOptions, omit
+from openai import AsyncStream, RequestOptions, omit
 from openai.resources.images import AsyncImages
 from openai.resources.videos import AsyncVideos
 
@@ -52,6 +52,7 @@ from .credentials import Credential, credential_mark, credential_of, headers_of
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import proxy_of, resolve
 from .file_address import holds_file, host_of, named_files
+from .hosted import texts_below, told_cost, without
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
@@ -127,13 +128,13 @@ class SDKProvider:
                 job = self._made_all_the_same(error.response, body)
                 if job is None:
                     raise
-                return job
+                return self._told(job)
             documents = self._documents(response)
             job = read_created(documents, response.headers) or job_at(response, body.target)
             if job is None:
                 prompt = config.request.prompt
                 raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt)
-            return job
+            return self._told(job)
 
     async def retrieve(self, job_id: str) -> Job:
         """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
@@ -146,15 +147,17 @@ class SDKProvider:
                 job = read_failed(self._json(error.response), error.response.headers, job_id)
                 if job is None:
                     raise
-                return job
-            return read_job(self._json(response), response.headers, job_id) or self._unreadable(response, call)
+                return self._told(job)
+            return self._told(
+                read_job(self._json(response), response.headers, job_id) or self._unreadable(response, call)
+            )
 
     async def jobs(self, after: str | None = None, limit: int = 100) -> JobPage:
         """List up to `limit` of the endpoint's jobs, newest first, beginning behind the job `after`."""
         await self._ready()
         call = Call(self._place, "list the jobs", job_id=after)
-        if self._dialect.lists_by_backend and self._backend is None:
-            raise unlisted(call)
+        if not self._dialect.lists or (self._dialect.lists_by_backend and self._backend is None):
+            raise unlisted(call, by_backend=self._dialect.lists)
         asked = {"after": after, "custom_llm_provider": self._backend}
         query = {"limit": limit, "order": "desc", **{name: text for name, text in asked.items() if text is not None}}
         with self._translated(call):
@@ -197,6 +200,9 @@ class SDKProvider:
             if batch is None:
                 prompt = config.request.prompt
                 raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt, images=True)
+            if self._dialect.cost:
+                usd = told_cost(batch.raw, self._dialect.cost)
+                batch = replace(batch, usd=usd, implausible_usage=False)  # its tokens are counted in other words
             far_more = len(batch.images) > body.fields["n"] + MOST_EXTRA
             return replace(batch, answer=kept_content(response.content, self._redact)) if far_more else batch
 
@@ -292,7 +298,24 @@ class SDKProvider:
         with_files = bool(config.request.image_list)
         return await asyncio.to_thread(self.build, config) if with_files else self.build(config)
 
+    def _told(self, job: Job) -> Job:
+        """Return the job with what a host tells of it, and its signed addresses apart from what is written down."""
+        dialect = self._dialect
+        if not dialect.hosted:
+            return job
+        signed = tuple(texts_below(job.raw, dialect.signed))
+        return replace(job, usd=told_cost(job.raw, dialect.cost), signed=signed, raw=without(job.raw, dialect.signed))
+
+    async def _post_json(self, path: str, body: Body) -> httpx2.Response:
+        """Post a request that the SDK has no method for; its body is not read yet."""
+        document = await asyncio.to_thread(lambda: body.document)  # images become text
+        kind: type[Any] = httpx2.Response  # Any: with `stream`, the SDK's types promise a stream of events
+        response = await self._client.post(path, cast_to=kind, body=document, stream=True, stream_cls=AsyncStream[Any])
+        return cast("httpx2.Response", response)
+
     async def _post_video(self, body: Body) -> httpx2.Response:
+        if body.path is not None:
+            return await self._post_json(body.path, body)
         if body.target is not None:
             return await self._post_derived(body, body.target)
         # The SDK would send a form in any case, and the API takes an image's address from JSON.
@@ -325,6 +348,8 @@ class SDKProvider:
         return next((job for job in jobs if job and str(job.raw.get("object", "")).startswith("video")), None)
 
     async def _post_image(self, body: Body) -> httpx2.Response:
+        if body.path is not None:
+            return await self._post_json(body.path, body)
         images = self.images().with_streaming_response
         parts = {name: [file.part for file in group] for name, group in body.files.items()}
         # The SDK calls a list `image[]`, which many servers do not read, and one file `image`, which all do.
@@ -354,10 +379,11 @@ class SDKProvider:
 
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> Download | TextFile:
         """Return the file from its route, else from where the answer or the job says that it is."""
-        also = named_files(job.raw) if variant == "video" else []
+        also = [*named_files(job.raw), *job.signed] if variant == "video" else []
         try:
             named = omit if variant == "video" and not self._dialect.names_variant else variant
-            asked = self._streaming.download_content(job.id, variant=named, extra_headers=PLAIN)
+            query = dict(self._dialect.file_query) or None
+            asked = self._streaming.download_content(job.id, variant=named, extra_headers=PLAIN, extra_query=query)
             response = await opened(asked)
         except openai.APIStatusError as error:
             if (target := redirected(error.response)) is not None:

@@ -27,7 +27,7 @@ from runner import (
         ({"duration_seconds": 5}, r"Invalid duration for azure_openai \(sora-2\): 5 seconds. Allowed values: 4, 8, 12"),
         ({"aspect_ratio": "4:3"}, "Invalid aspect ratio: 4:3. Supported ratios: "),
         ({"image_list": [{"image": "a.png"}, {"image": "b.png"}]}, "only supports 1 reference image, got 2"),
-        ({"image_list": [{"image": "a.png", "type": "last_frame"}]}, "cannot be used as 'last_frame'"),
+        ({"image_list": [{"image": "a.png", "type": "last_frame"}]}, "no field for a last_frame"),
         ({"image_list": ["nowhere.png"]}, "nowhere.png does not exist"),
         ({"seed": 1}, "seed"),
         ({"negative_prompt": "rain"}, "negative_prompt"),

@@ -241,7 +241,7 @@ def test_images_given_as_bytes_are_kept_with_the_sweep(config, tmp_path):
     first = sweep(config, request, output_dir=tmp_path / "out")
     (kept,) = (tmp_path / "out" / "inputs").iterdir()
     assert kept.read_bytes() == buffer.getvalue()
-    assert first[0].config.request.image_list == (str(kept),)
+    assert first[0].config.request.images == (str(kept),)
     assert sweep(config, request, output_dir=tmp_path / "out")[0].job_id == first[0].job_id
 
 

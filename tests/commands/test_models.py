@@ -44,7 +44,8 @@ def test_no_name_is_broken_on_a_narrow_terminal(capsys, monkeypatch, columns):
 def test_json_has_everything(capsys):
     assert main(["--json"]) == 0
     models = json.loads(capsys.readouterr().out)
-    assert models["gpt-image-1.5"]["offers"]["azure_openai"] == {"retires": "2026-12-16", "successor": "gpt-image-2"}
+    offer = models["gpt-image-1.5"]["offers"]["azure_openai"]
+    assert (offer["retires"], offer["successor"]) == ("2027-06-16", "gpt-image-2")
     assert set(models) == set(load_models())
 
 
@@ -54,6 +55,11 @@ def test_prices_are_ranges_or_unknown():
     assert price(models["sora-2-pro"]) == "$0.30 to $0.50 a second"
     assert price(models["gpt-image-1.5"]) == "$0.009 to $0.2 an image"
     assert price(models["wan2.2-t2v"]) == "unknown"
+    assert price(models["veo-3.1"]) == "$0.20 to $0.60 a second"
+    assert price(models["kling-3.0-std"]) == "$0.084 to $0.126 a second"
+    assert price(models["seedance-2.5"]) == "$10.70 a million video tokens"
+    assert price(models["flux.2-pro"]) == "$0.03 a megapixel"
+    assert price(models["gemini-3-pro-image"]) == "unknown"
 
 
 def test_every_option_is_named_as_its_file():

@@ -10,6 +10,7 @@ from PIL import Image
 
 from runner.artifacts.result import RunStatus
 from runner.config.provider import CompatibleConfig
+from runner.config.request import InputImage
 from runner.errors import ServerError
 from runner.providers.base import GeneratedImage, ImageBatch
 
@@ -73,11 +74,11 @@ def test_a_gateway_that_fetches_nothing_is_sent_the_file(engine, provider, runs,
     video_config, _ = configs
     config = video_config()
     gateway = CompatibleConfig(kind="compatible", dialect="litellm", base_url="https://fake.example/v1")
-    request = config.request.model_copy(update={"image_list": (CAT,)})
+    request = config.request.model_copy(update={"image_list": (InputImage(image=CAT),)})
     provider.on_fetch.append(body(picture(form="JPEG")))
     (run,) = runs(1, config.model_copy(update={"provider": gateway, "request": request}))
     assert engine([run]).exit_code == 0
-    assert provider.sent_configs[0].request.image_list == (str(run.directory / "input-0.jpeg"),)
+    assert provider.sent_configs[0].request.images == (str(run.directory / "input-0.jpeg"),)
     assert (run.directory / "input-0.jpeg").read_bytes() == picture(form="JPEG")
 
 

@@ -57,7 +57,7 @@ def test_an_image_is_fitted_and_what_was_sent_is_kept_and_recorded(emulator, mak
     with Image.open(directory / "input-0.png") as image:
         assert image.size == (1280, 720)
         assert image.getpixel((2, 360)) == ((255, 255, 255) if way == "crop" else (0, 0, 0))
-    assert result.config.request.image_list == (str(tmp_path / "square.jpg"),), "what repeat works from"
+    assert result.config.request.images == (str(tmp_path / "square.jpg"),), "what repeat works from"
 
 
 def test_an_image_that_fits_is_sent_as_it_is(emulator, make, tmp_path):

@@ -92,12 +92,12 @@ B64 = base64.b64encode(CAT).decode()
     ],
 )
 def test_an_image_is_read_however_its_text_is_written(config_of, text):
-    (image,) = config_of(image_list=[text]).request.image_list
+    (image,) = config_of(image_list=[text]).request.images
     assert read(image).content == CAT
 
 
 def test_addresses_are_known_in_capitals_too(config_of):
-    (image,) = config_of(image_list=["HTTPS://images.example/Cat.png"]).request.image_list
+    (image,) = config_of(image_list=["HTTPS://images.example/Cat.png"]).request.images
     assert read(image) == Address("HTTPS://images.example/Cat.png")
 
 

@@ -12,8 +12,9 @@ import av
 import pytest
 
 from runner.config.capability import check
-from runner.config.dialect import DIALECTS, DialectName
+from runner.config.dialect import DIALECTS, HOSTS, DialectName
 from runner.emulator.manner import MANNERS
+from runner.emulator.settings import Dialect
 from runner.errors import (
     AuthenticationError,
     BadRequestError,
@@ -64,7 +65,9 @@ def heard(server) -> dict:
 
 
 def test_every_dialect_is_described_has_a_preset_and_can_be_emulated():
-    assert set(get_args(DialectName)) == set(DIALECTS) == {"plain", *MANNERS} == {"plain", *PRESETS}
+    assert set(get_args(DialectName)) == set(DIALECTS) == {"plain", *MANNERS, *HOSTS}
+    assert {*MANNERS} == {*PRESETS}
+    assert {"plain", *MANNERS, *HOSTS} == {*get_args(Dialect)}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from runner.providers.body import check_body
+from runner.providers.body import build, check_body
 
 
 @pytest.fixture
@@ -90,13 +90,17 @@ def test_an_unencrypted_address_is_not_fetched(config_of):
 def test_an_image_may_be_named_by_its_role(config_of, picture):
     image = picture(1280, 720)
     for role in ("first_frame", "reference"):
-        assert config_of(image_list=[{"role": role, "image": image}]).request.image_list == (image,)
+        config = config_of(image_list=[{"role": role, "image": image}], size="1280x720")
+        assert (config.request.images, config.request.image_roles) == ((image,), (role,))
+        assert build(config).record == build(config_of(image_list=[image], size="1280x720")).record
 
 
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"role": "last_frame", "image": "a.png"}, "no server takes an image as 'last_frame'"),
+        ({"role": "poster", "image": "a.png"}, "an image cannot be 'poster' to a video"),
+        ({"role": "keyframe", "image": "a.png"}, "a keyframe has its second"),
+        ({"role": "first_frame", "image": "a.png", "seconds": 2}, "no other image has one"),
         ({"role": "first_frame"}, "an image is a path"),
         ({"image": "a.png", "strength": 1}, "an image is a path"),
     ],

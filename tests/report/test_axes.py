@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from runner.artifacts.result import Result
+from runner.config.request import InputImage
 from runner.config.run import RunName
 from runner.report.axes import axes_of
 from runner.report.config_diff import LONGEST, ConfigDiff
@@ -259,5 +260,6 @@ def test_a_secret_that_varies_is_masked_on_its_axis_and_stays_two_values(loaded,
 def test_an_image_in_a_text_is_not_repeated_in_the_page(loaded):
     image = "data:image/png;base64," + "A" * LONGEST
     config = loaded()
-    own = config.model_copy(update={"request": config.request.model_copy(update={"image_list": (image,)})})
+    images = (InputImage(image=image),)
+    own = config.model_copy(update={"request": config.request.model_copy(update={"image_list": images})})
     assert len(repr(ConfigDiff([config, own]).own(1))) < 1000

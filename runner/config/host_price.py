@@ -1,0 +1,88 @@
+"""Estimate what a host takes for a run, from its own prices by resolution, sound, pixels and input images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .model import ImageModel, Offer, VideoModel
+from .price import Price
+from .request import ImageRequest, VideoRequest
+from .run import RunConfig, sent_audio, sent_resolution, sent_size, video_seconds
+
+_FRAMES_PER_SECOND = 24
+_PIXELS_PER_TOKEN = 1024
+"""What the makers of token-priced models reckon with: width · height · 24 · seconds / 1024."""
+
+_WIDE = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
+"""Sides of 16:9 by the name of their resolution; other ratios are taken for as many pixels."""
+
+_BY_HEIGHT = {480: "480p", 720: "720p", 768: "768p", 1080: "1080p", 2160: "4K"}
+
+
+def host_price(config: RunConfig, offer: Offer) -> Price | None:
+    """Return what a host takes for one run by its `offer`, or None where no source tells."""
+    request, model = config.request, config.model
+    if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
+        made = _video(config, request, offer)
+    elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
+        made = _image(config, request, offer)
+    else:
+        return None
+    if made is None:
+        return None
+    roles = request.image_roles if isinstance(request, VideoRequest) else ["reference"] * len(request.image_list)
+    images = len(roles) * (offer.usd_per_input_image or 0)
+    references = sum(role == "reference" for role in roles) * (offer.usd_per_reference_image or 0)
+    number = request.number_of_videos if isinstance(request, VideoRequest) else 1
+    return Price(round((made.usd + images + references) * number, 6), made.basis)
+
+
+def _video(config: RunConfig, request: VideoRequest, offer: Offer) -> Price | None:
+    seconds = video_seconds(config)
+    if request.video is not None or seconds is None:
+        return None
+    if offer.usd_per_million_video_tokens is not None:
+        price, pixels = _by_size(config, offer.usd_per_million_video_tokens), _pixels(config)
+        if price is None or pixels is None:
+            return None
+        tokens = pixels * _FRAMES_PER_SECOND * seconds / _PIXELS_PER_TOKEN
+        return Price(tokens * price / 1e6, "tokens")
+    silent = sent_audio(config) is False and offer.usd_per_silent_second is not None
+    prices = offer.usd_per_silent_second if silent else offer.usd_per_second
+    price = None if prices is None else _by_size(config, prices)
+    return None if price is None else Price(price * seconds, "list")
+
+
+def _image(config: RunConfig, request: ImageRequest, offer: Offer) -> Price | None:
+    if offer.usd_per_megapixel is not None:
+        pixels = _pixels(config)
+        return None if pixels is None else Price(request.n * pixels / 1e6 * offer.usd_per_megapixel, "list")
+    if offer.usd_per_image is None:
+        return None
+    prices = offer.usd_per_image.get(request.quality or "default", offer.usd_per_image.get("default"))
+    price = None if prices is None else _by_size(config, prices)
+    return None if price is None else Price(request.n * price, "list")
+
+
+def _by_size(config: RunConfig, prices: Mapping[str, float]) -> float | None:
+    """Return the price for the size or resolution that is sent; None where it is not said which of them holds."""
+    if len({*prices.values()}) == 1 and "default" in prices:
+        return prices["default"]
+    size = sent_size(config.request, config.model)
+    resolution = sent_resolution(config)
+    if size is not None:
+        if size in prices:
+            return prices[size]
+        resolution = _BY_HEIGHT.get(min(_sides(size) or (0, 0)))
+    return None if resolution is None else prices.get(resolution, prices.get("default"))
+
+
+def _pixels(config: RunConfig) -> int | None:
+    size = sent_size(config.request, config.model)
+    sides = _WIDE.get(sent_resolution(config) or "") if size is None else _sides(size)
+    return None if sides is None else sides[0] * sides[1]
+
+
+def _sides(size: str) -> tuple[int, int] | None:
+    width, found, height = size.partition("x")
+    return (int(width), int(height)) if found else None

@@ -1,0 +1,181 @@
+"""Behave as OpenRouter does: its errors, ids, prices, and create requests as it reads them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import cast
+
+from . import reference
+from .body import ReceivedBody
+from .images import Format
+from .surface import Refusal, Surface
+
+Rates = Mapping[str, tuple[float, float]]
+"""USD per second with sound and without, by resolution; the empty name is for all others."""
+
+USD_PER_SECOND: Mapping[str, Rates] = MappingProxyType({
+    "google/veo-3.1": {"": (0.40, 0.20), "4K": (0.60, 0.40)},
+    "google/veo-3.1-fast": {"": (0.12, 0.10), "720p": (0.10, 0.08), "4K": (0.30, 0.25)},
+    "google/veo-3.1-lite": {"": (0.08, 0.05), "720p": (0.05, 0.03)},
+    "kwaivgi/kling-v3.0-std": {"": (0.126, 0.084)},
+    "kwaivgi/kling-v3.0-pro": {"": (0.168, 0.112)},
+    "alibaba/wan-3.0": {"": (0.10, 0.10), "480p": (0.05, 0.05), "1080p": (0.20, 0.20)},
+    "alibaba/wan-2.7": {"": (0.10, 0.10)},
+    "minimax/hailuo-3": {"": (0.13, 0.13)},
+    "x-ai/grok-imagine-video": {"": (0.07, 0.07), "480p": (0.05, 0.05)},
+    "x-ai/grok-imagine-video-1.5": {"": (0.14, 0.14), "480p": (0.08, 0.08), "1080p": (0.25, 0.25)},
+    "x-ai/grok-imagine-video-1.5-lite": {"": (0.03, 0.03), "480p": (0.02, 0.02), "1080p": (0.14, 0.14)},
+    "runway/gen-4.5": {"": (0.12, 0.12)},
+    "black-forest-labs/flux-3-video": {"": (0.17, 0.17), "1080p": (0.29, 0.29)},
+})  # fmt: skip
+USD_PER_MILLION_TOKENS: Mapping[str, float] = MappingProxyType(
+    {"bytedance/seedance-2.5": 10.7, "bytedance/seedance-2.0": 7.0}
+)
+"""For models whose price goes by width · height · 24 · seconds / 1024 tokens."""
+
+USD_PER_IMAGE: Mapping[str, float] = MappingProxyType({
+    "x-ai/grok-imagine-image-2.0": 0.06, "google/gemini-3.1-flash-image": 0.0672, "google/gemini-3-pro-image": 0.134,
+    "bytedance-seed/seedream-5-5": 0.02, "black-forest-labs/flux.2-pro": 0.03, "qwen/qwen-image-3": 0.03,
+})  # fmt: skip
+VIDEO_MODELS = (*USD_PER_SECOND, *USD_PER_MILLION_TOKENS)
+_ANY: Rates = {"": (0.10, 0.10)}
+_ANY_IMAGE = 0.04
+_SHORT_SIDES = {
+    "360p": 360, "480p": 480, "720p": 720, "768p": 768, "1080p": 1080, "512": 512, "768": 768, "1K": 1024,
+    "1.5K": 1536, "2K": 1440, "4K": 2160,
+}  # fmt: skip
+_RATIO = re.compile(r"([1-9]\d?(?:\.\d+)?):([1-9]\d?(?:\.\d+)?)")
+_SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
+_ERROR_TYPES = {
+    400: "invalid_request", 401: "authentication", 402: "payment_required", 403: "content_policy_violation",
+    404: "not_found", 413: "payload_too_large", 429: "rate_limit_exceeded", 502: "provider_unavailable",
+    503: "provider_overloaded",
+}  # fmt: skip
+
+
+class OpenRouterSurface(Surface):
+    """Speak `/v1` as OpenRouter speaks its `/api/v1`."""
+
+    def error(self, refusal: Refusal) -> dict[str, object]:
+        """Return its envelope: the status as the code, and the kind of error among the metadata."""
+        kind = _ERROR_TYPES.get(refusal.status)
+        metadata = {} if kind is None else {"metadata": {"error_type": kind}}
+        return {"error": {"code": refusal.status, "message": refusal.message, **metadata}}
+
+    def filtered(self) -> Refusal:
+        """Return the refusal of a prompt that moderation dislikes."""
+        return Refusal(403, "Your input was flagged by moderation.")
+
+    def job_id(self) -> str:
+        """Return an id of its form, with the time."""
+        return f"gen-vid-{int(time.time())}-{secrets.token_hex(10)}"
+
+    def models(self) -> tuple[str, ...]:
+        """Return what it lists."""
+        return self.settings.models or (*VIDEO_MODELS, *USD_PER_IMAGE)
+
+
+@dataclass(frozen=True)
+class HostOrder:
+    """Describe what is asked for: one video of so many seconds, or `count` images."""
+
+    model: str
+    prompt: str
+    size: tuple[int, int]
+    pictures: tuple[bytes, ...]
+    parameters: dict[str, object]
+    seconds: int = 0
+    count: int = 1
+    format: Format = "png"
+
+    @property
+    def usd(self) -> float:
+        """Return its price."""
+        if not self.seconds:
+            return round(self.count * USD_PER_IMAGE.get(self.model, _ANY_IMAGE), 6)
+        if self.model in USD_PER_MILLION_TOKENS:
+            tokens = self.size[0] * self.size[1] * 24 * self.seconds / 1024
+            return round(tokens * USD_PER_MILLION_TOKENS[self.model] / 1e6, 6)
+        rates = USD_PER_SECOND.get(self.model, _ANY)
+        sound, silent = rates.get(str(self.parameters.get("resolution")), rates[""])
+        return round(self.seconds * (sound if self.parameters.get("generate_audio") else silent), 6)
+
+
+def read_video(body: ReceivedBody) -> HostOrder:
+    """Read a request for a video; raises Refusal(400) naming what is wrong."""
+    model, prompt = _model(body), body.string("prompt", "")
+    frames = [_linked(part, "frame_images") for part in _parts(body, "frame_images")]
+    if any(part.get("frame_type") not in ("first_frame", "last_frame") for part in _parts(body, "frame_images")):
+        raise Refusal(400, "frame_images: frame_type must be first_frame or last_frame")
+    references = [_linked(part, "input_references") for part in _parts(body, "input_references")]
+    if not prompt and not frames:
+        raise Refusal(400, "prompt: Required")
+    seconds = body.whole("duration", 1, 60, 5)
+    sound = body.flag("generate_audio")
+    told = {name: body.fields[name] for name in ("resolution", "aspect_ratio", "seed") if body.given(name)}
+    # With both, the frames are what counts.
+    return HostOrder(
+        model, prompt, _size(body, "720p", "16:9"), tuple(frames or references), {**told, "generate_audio": sound},
+        seconds,
+    )  # fmt: skip
+
+
+def read_image(body: ReceivedBody) -> HostOrder:
+    """Read a request for images; raises Refusal(400) naming what is wrong."""
+    model, prompt = _model(body), body.string("prompt", "")
+    if not prompt:
+        raise Refusal(400, "prompt: Required")
+    pictures = tuple(_linked(part, "input_references") for part in _parts(body, "input_references"))
+    kind = cast("Format", body.choice("output_format", ("png", "jpeg", "webp"), "png"))
+    body.choice("quality", ("auto", "low", "medium", "high", "xhigh", "max"), "auto")
+    count = body.whole("n", 1, 10, 1)
+    return HostOrder(model, prompt, _size(body, "1K", "1:1"), pictures, {}, count=count, format=kind)
+
+
+def _model(body: ReceivedBody) -> str:
+    name = body.string("model", "")
+    if "/" not in name:
+        raise Refusal(400, f"{name} is not a valid model ID")
+    return name
+
+
+def _size(body: ReceivedBody, resolution: str, ratio: str) -> tuple[int, int]:
+    """Return width and height, from an exact size or from resolution and aspect ratio."""
+    given = body.string("size", "")
+    if exact := _SIZE.fullmatch(given):
+        if body.given("resolution") or body.given("aspect_ratio"):
+            raise Refusal(400, f"size {given} does not go with resolution or aspect_ratio")
+        return int(exact[1]), int(exact[2])
+    name = given or body.string("resolution", resolution)
+    sides = _RATIO.fullmatch(body.string("aspect_ratio", ratio))
+    if name not in _SHORT_SIDES or sides is None:
+        raise Refusal(400, f"resolution {name} or its aspect_ratio is not supported")
+    wide, high, short = float(sides[1]), float(sides[2]), _SHORT_SIDES[name]
+    if wide >= high:
+        return _even(short * wide / high), short
+    return short, _even(short * high / wide)
+
+
+def _even(side: float) -> int:
+    return 2 * round(side / 2)
+
+
+def _parts(body: ReceivedBody, name: str) -> Sequence[Mapping[str, object]]:
+    given = body.fields.get(name) or []
+    parts = [part for part in given if isinstance(part, dict)] if isinstance(given, list) else []
+    fine = all(part.get("type") == "image_url" and isinstance(part.get("image_url"), dict) for part in parts)
+    if not isinstance(given, list) or len(parts) != len(given) or not fine:
+        raise Refusal(400, f"{name}: Expected parts of the type image_url")
+    return parts
+
+
+def _linked(part: Mapping[str, object], name: str) -> bytes:
+    address = cast("Mapping[str, object]", part["image_url"]).get("url")
+    content = reference.linked_image({"image_url": str(address)}, name)
+    reference.image_size(content, name)
+    return content
