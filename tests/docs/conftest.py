@@ -20,6 +20,15 @@ def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
 
 
 @pytest.fixture(scope="session")
+def host(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
+    """A host, with the manners of OpenRouter."""
+    state = tmp_path_factory.mktemp("host") / "state.sqlite3"
+    settings = EmulatorSettings(state_file=state, dialect="openrouter", media_dir=render_cache, **QUICK)
+    with EmulatorThread(settings) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
 def gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     """A server of one's own, with the manners of vLLM-Omni."""
     state = tmp_path_factory.mktemp("gpu") / "state.sqlite3"
