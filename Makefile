@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make reference, make screenshots.
+# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make reference, make drift, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick test-next check audit bench soak soak-strange reference screenshots clean
+.PHONY: demo test quick test-next check audit bench soak soak-strange reference drift screenshots clean
 .DEFAULT_GOAL := demo
 
 # What pip is about to install, as it says nothing for a minute or two.
@@ -92,6 +92,9 @@ soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd m
 
 reference: $(VENV)/.installed-test   ## docs/configuration.md and the schemas of conf/, anew from conf/ and the models
 	@$(BIN)/python tests/docs/reference.py
+
+drift: $(VENV)/.installed-test   ## prices and last days of conf/model/ beside what LiteLLM and genai-prices publish
+	@$(BIN)/python tests/config/drift.py
 
 screenshots: $(VENV)/.installed-test   ## the pictures of the page and the terminal, anew from an emulated sweep
 	@$(BIN)/python tests/browser/screenshots.py
