@@ -44,8 +44,8 @@ def command(project: Path, *arguments: str) -> str:
 def test_a_compatible_server_is_one_entry_and_one_file(project, emulator):
     dialects = project / "runner/config/dialect.py"
     text = dialects.read_text(encoding="utf-8")
-    entry = '"openrouter": _OPENROUTER, "acme": Dialect(video_operations=frozenset({"create"}), tells_mark=False)'
-    dialects.write_text(text.replace('"openrouter": _OPENROUTER', entry, 1), encoding="utf-8")
+    entry = '"xai": _XAI, "acme": Dialect(video_operations=frozenset({"create"}), tells_mark=False)'
+    dialects.write_text(text.replace('"xai": _XAI', entry, 1), encoding="utf-8")
     option = (project / "conf/provider/sglang.yaml").read_text(encoding="utf-8")
     option = option.replace("dialect: sglang", "dialect: acme").replace("SGLANG_BASE_URL", "ACME_BASE_URL")
     (project / "conf/provider/acme.yaml").write_text(option, encoding="utf-8")

@@ -98,7 +98,7 @@ def _serve(settings: EmulatorSettings) -> int:
         azure = url.removesuffix("/v1")
         sys.stdout.write(USAGE.format(url=url, azure=azure, key=key, state=settings.state_file))
         if settings.dialect != "plain":
-            model = "veo-3.1" if settings.dialect == "openrouter" else "wan2.2-t2v"
+            model = {"openrouter": "veo-3.1", "xai": "grok-imagine-video"}.get(settings.dialect, "wan2.2-t2v")
             sys.stdout.write(COMPATIBLE.format(dialect=settings.dialect, url=url, model=model))
         sys.stdout.flush()
 

@@ -69,7 +69,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
                       f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
     yield from _aspect_ratio(config)
-    yield from _size(request, model)
+    yield from _size(config)
     yield from _resolution(request, model)
     yield from _unsupported(config)
     yield from _check_fields(config)
@@ -109,7 +109,8 @@ def _aspect_ratio(config: RunConfig) -> Iterator[Problem]:
 
 def _elsewhere(config: RunConfig, able: Callable[[Dialect], bool]) -> str:
     """Return which server can do what this one cannot."""
-    dialects = [name for name, dialect in DIALECTS.items() if name != "plain" and able(dialect)]
+    everyone = [name for name, dialect in DIALECTS.items() if name != "plain" and able(dialect)]
+    dialects = [name for name in everyone if name in config.model.offers] or everyone
     if not dialects:
         return "no server that is known here can"
     emulated = f", or provider.dialect={_one_of(dialects)}" if isinstance(config.provider, EmulatorConfig) else ""
@@ -128,13 +129,15 @@ def _resolution(request: VideoRequest | ImageRequest, model: ModelConfig) -> Ite
                       f"Allowed values: {', '.join(model.resolutions)}")  # fmt: skip
 
 
-def _size(request: VideoRequest | ImageRequest, model: ModelConfig) -> Iterator[Problem]:
-    size = sent_size(request, model)
+def _size(config: RunConfig) -> Iterator[Problem]:
+    model = config.model
+    size = sent_size(config.request, model)
     if size is None:
         return
-    if model.sizes == ():
+    if model.sizes == () or not dialect_of(config.provider).takes_size:
         known = (model.resolutions or ("NAME",))[0]
-        yield Problem("request.size", f"{model.name} takes no exact size",
+        which = model.name if model.sizes == () else f"this server ({_dialect_name(config)})"
+        yield Problem("request.size", f"{which} takes no exact size",
                       f"request.resolution={known}, and request.aspect_ratio")  # fmt: skip
     elif model.sizes is not None:
         if size not in model.sizes:
@@ -191,14 +194,16 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel) -> Itera
     """Yield images that the server or the model has no place for, or that take each other's."""
     if not 0 < len(request.image_list) <= model.max_reference_images or request.video is not None:
         return  # said already, or there is nothing to say
-    roles, dialect = request.image_roles, dialect_of(config.provider)
+    roles, dialect, offer = request.image_roles, dialect_of(config.provider), config.offer
+    taken = model.image_roles if offer is None or offer.image_roles is None else offer.image_roles
     for index, role in enumerate(roles):
         key = f"request.image_list.{index}"
         if role not in dialect.image_roles:
             yield Problem(key, f"this server has no field for a {role} ({_dialect_name(config)})",
                           _elsewhere(config, _taking_role(role)))  # fmt: skip
-        elif role not in model.image_roles:
-            yield Problem(key, f"{model.name} takes no {role}", _made_with(role))
+        elif role not in taken:
+            there = "" if role not in model.image_roles else f" at this host ({_dialect_name(config)})"
+            yield Problem(key, f"{model.name} takes no {role}{there}", _made_with(role))
         elif role in ("first_frame", "last_frame") and role in roles[:index]:
             yield Problem(key, f"is a second {role}", "one image can be that")
     if dialect.hosted and {"first_frame", "last_frame"} & {*roles} and "reference" in roles:

@@ -30,6 +30,7 @@ class Dialect:
         hosted: whether it is a service that sells others' models, whose names and prices there are the models' data.
         extensions: the request keys beyond OpenAI's API that it has a field for.
         takes_ratio: whether a video or image can be asked for by aspect ratio and resolution in place of a size.
+        takes_size: whether it can be asked for by its size.
         image_roles: what an input image can be to a video there.
         names: what a key is called there, where it is not called the same.
         fields: every field that its form reads; what else is given goes into one field, `extra_params`. None: any.
@@ -49,9 +50,11 @@ class Dialect:
         asks_base64: whether images come as base64 only when asked for.
         deletes: whether a job can be deleted.
         lists: whether jobs can be listed; where not, a job whose answer was lost is never found again.
-        cost: below which keys an answer tells in US dollars what its work has cost.
+        cost: below which keys an answer tells what its work has cost.
+        cost_units: how many of what it counts the cost in make a US dollar.
         signed: keys of an answer whose addresses open without a key, and are kept nowhere.
-        file_query: what the file of a job is asked for with.
+        file_route: whether the file of a job has a route; where not, it lies where the job says, for a while.
+        file_query: what that route is asked with.
         catalogues: where the models of each kind are listed, if not in `/models`.
         key_route: where the key can be asked about.
         tells_mark: whether a listed job may tell `user` or `metadata` again.
@@ -60,10 +63,11 @@ class Dialect:
         gateway: whether it passes requests on to other servers, whose models and prices count.
     """
 
-    protocol: Literal["openai", "openrouter"] = "openai"
+    protocol: Literal["openai", "openrouter", "xai"] = "openai"
     hosted: bool = False
     extensions: frozenset[str] = EXTENSIONS
     takes_ratio: bool = False
+    takes_size: bool = True
     image_roles: frozenset[ImageRole] = frozenset({"first_frame", "reference"})
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
@@ -83,7 +87,9 @@ class Dialect:
     deletes: bool = True
     lists: bool = True
     cost: tuple[str, ...] = ()
+    cost_units: float = 1
     signed: frozenset[str] = frozenset()
+    file_route: bool = True
     file_query: Mapping[str, int] = field(default_factory=dict)
     catalogues: Mapping[str, str] = field(default_factory=dict)
     key_route: str | None = None
@@ -205,8 +211,31 @@ _OPENROUTER = Dialect(
     tells_mark=False,
 )  # fmt: skip
 
+# Read in xAI's documentation and the package xai-sdk 1.21.0 (types).
+_XAI = Dialect(
+    protocol="xai",
+    hosted=True,
+    extensions=frozenset({"generate_audio", "resolution"}),
+    takes_ratio=True,
+    takes_size=False,
+    image_roles=frozenset({"first_frame", "last_frame", "reference", "keyframe"}),
+    image_fields=frozenset({"quality"}),
+    edit_fields=frozenset({"quality", "user", "storage_options"}),
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    deletes=False,
+    lists=False,
+    cost=("usage", "cost_in_usd_ticks"),
+    cost_units=1e10,
+    signed=frozenset({"url"}),
+    file_route=False,
+    tells_mark=False,
+)
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({
     "plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM, "openrouter": _OPENROUTER,
+    "xai": _XAI,
 })  # fmt: skip
 """The dialects by their names: a new compatible server is one entry here and one file in `conf/provider/`."""
 

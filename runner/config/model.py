@@ -40,6 +40,8 @@ class Offer(Frozen):
     successor: str | None
     id: str | None = None
     """What is sent as the model there; null: its name."""
+    image_roles: tuple[ImageRole, ...] | None = None
+    """What an input image can be there; null: as the model takes it."""
     usd_per_second: Prices | None = None
     """Of video, with sound where it can have any; null: unknown."""
     usd_per_silent_second: Prices | None = None

@@ -178,7 +178,7 @@ async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float])
         listed=await provider.ask("/videos", "list the jobs", **listing) if _lists(config) else None,
         skew=None if told is None else told - (before + after) / 2,
         seconds=after - before,
-        open_to_all=int(dialect.hosted),
+        open_to_all=int(bool(dialect.catalogues)),
     )
 
 

@@ -18,11 +18,12 @@ from runner.emulator.faults import FaultPlan, FaultRule, load_rules
 from runner.emulator.manner import CompatibleSurface
 from runner.emulator.openrouter import OpenRouterSurface
 from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.routes import batches, catalogue, compatible, files, images, jobs, openrouter, videos
+from runner.emulator.routes import batches, catalogue, compatible, files, images, jobs, openrouter, videos, xai
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
 from runner.emulator.surface import AzureSurface, Refusal, Surface
+from runner.emulator.xai import XAISurface
 
 Table = Sequence[tuple[str, str, str, Handler]]
 
@@ -55,6 +56,12 @@ OPENROUTER: Table = (
     ("POST", "/images", "image_generate", openrouter.images),
     ("GET", "/images/models", "models", openrouter.image_models),
     ("GET", "/key", "models", openrouter.key),
+)
+XAI: Table = (
+    ("GET", "/videos/{video_id}", "retrieve", xai.retrieve),
+    ("POST", "/videos/generations", "create", xai.create),
+    ("POST", "/images/generations", "image_generate", xai.images),
+    ("POST", "/images/edits", "image_edit", xai.images),
 )
 IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),
@@ -107,6 +114,8 @@ def _tables(settings: EmulatorSettings) -> Table:
             return (*COMPATIBLE, *VIDEOS, *OPEN_IMAGES)
         case "openrouter":
             return OPENROUTER
+        case "xai":
+            return XAI
         case _:
             return (*COMPATIBLE, *OPEN_IMAGES)
 
@@ -117,6 +126,8 @@ def _openai(settings: EmulatorSettings) -> Surface:
             return Surface(settings)
         case "openrouter":
             return OpenRouterSurface(settings)
+        case "xai":
+            return XAISurface(settings)
         case _:
             return CompatibleSurface(settings)
 

@@ -6,12 +6,11 @@ import re
 import secrets
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import cast
 
-from . import reference
 from .body import ReceivedBody
+from .host import HostOrder, linked_picture, shape
 from .images import Format
 from .surface import Refusal, Surface
 
@@ -45,11 +44,6 @@ USD_PER_IMAGE: Mapping[str, float] = MappingProxyType({
 VIDEO_MODELS = (*USD_PER_SECOND, *USD_PER_MILLION_TOKENS)
 _ANY: Rates = {"": (0.10, 0.10)}
 _ANY_IMAGE = 0.04
-_SHORT_SIDES = {
-    "360p": 360, "480p": 480, "720p": 720, "768p": 768, "1080p": 1080, "512": 512, "768": 768, "1K": 1024,
-    "1.5K": 1536, "2K": 1440, "4K": 2160,
-}  # fmt: skip
-_RATIO = re.compile(r"([1-9]\d?(?:\.\d+)?):([1-9]\d?(?:\.\d+)?)")
 _SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
 _ERROR_TYPES = {
     400: "invalid_request", 401: "authentication", 402: "payment_required", 403: "content_policy_violation",
@@ -80,30 +74,12 @@ class OpenRouterSurface(Surface):
         return self.settings.models or (*VIDEO_MODELS, *USD_PER_IMAGE)
 
 
-@dataclass(frozen=True)
-class HostOrder:
-    """Describe what is asked for: one video of so many seconds, or `count` images."""
-
-    model: str
-    prompt: str
-    size: tuple[int, int]
-    pictures: tuple[bytes, ...]
-    parameters: dict[str, object]
-    seconds: int = 0
-    count: int = 1
-    format: Format = "png"
-
-    @property
-    def usd(self) -> float:
-        """Return its price."""
-        if not self.seconds:
-            return round(self.count * USD_PER_IMAGE.get(self.model, _ANY_IMAGE), 6)
-        if self.model in USD_PER_MILLION_TOKENS:
-            tokens = self.size[0] * self.size[1] * 24 * self.seconds / 1024
-            return round(tokens * USD_PER_MILLION_TOKENS[self.model] / 1e6, 6)
-        rates = USD_PER_SECOND.get(self.model, _ANY)
-        sound, silent = rates.get(str(self.parameters.get("resolution")), rates[""])
-        return round(self.seconds * (sound if self.parameters.get("generate_audio") else silent), 6)
+def _video_usd(model: str, size: tuple[int, int], seconds: int, resolution: str, *, sound: bool) -> float:
+    if model in USD_PER_MILLION_TOKENS:
+        return round(size[0] * size[1] * 24 * seconds / 1024 * USD_PER_MILLION_TOKENS[model] / 1e6, 6)
+    rates = USD_PER_SECOND.get(model, _ANY)
+    with_sound, silent = rates.get(resolution, rates[""])
+    return round(seconds * (with_sound if sound else silent), 6)
 
 
 def read_video(body: ReceivedBody) -> HostOrder:
@@ -118,11 +94,11 @@ def read_video(body: ReceivedBody) -> HostOrder:
     seconds = body.whole("duration", 1, 60, 5)
     sound = body.flag("generate_audio")
     told = {name: body.fields[name] for name in ("resolution", "aspect_ratio", "seed") if body.given(name)}
+    size = _size(body, "720p", "16:9")
+    usd = _video_usd(model, size, seconds, str(told.get("resolution")), sound=sound)
     # With both, the frames are what counts.
-    return HostOrder(
-        model, prompt, _size(body, "720p", "16:9"), tuple(frames or references), {**told, "generate_audio": sound},
-        seconds,
-    )  # fmt: skip
+    pictures = tuple(frames or references)
+    return HostOrder(model, prompt, size, pictures, {**told, "generate_audio": sound}, usd, seconds)
 
 
 def read_image(body: ReceivedBody) -> HostOrder:
@@ -134,7 +110,8 @@ def read_image(body: ReceivedBody) -> HostOrder:
     kind = cast("Format", body.choice("output_format", ("png", "jpeg", "webp"), "png"))
     body.choice("quality", ("auto", "low", "medium", "high", "xhigh", "max"), "auto")
     count = body.whole("n", 1, 10, 1)
-    return HostOrder(model, prompt, _size(body, "1K", "1:1"), pictures, {}, count=count, format=kind)
+    usd = round(count * USD_PER_IMAGE.get(model, _ANY_IMAGE), 6)
+    return HostOrder(model, prompt, _size(body, "1K", "1:1"), pictures, {}, usd, count=count, format=kind)
 
 
 def _model(body: ReceivedBody) -> str:
@@ -151,18 +128,7 @@ def _size(body: ReceivedBody, resolution: str, ratio: str) -> tuple[int, int]:
         if body.given("resolution") or body.given("aspect_ratio"):
             raise Refusal(400, f"size {given} does not go with resolution or aspect_ratio")
         return int(exact[1]), int(exact[2])
-    name = given or body.string("resolution", resolution)
-    sides = _RATIO.fullmatch(body.string("aspect_ratio", ratio))
-    if name not in _SHORT_SIDES or sides is None:
-        raise Refusal(400, f"resolution {name} or its aspect_ratio is not supported")
-    wide, high, short = float(sides[1]), float(sides[2]), _SHORT_SIDES[name]
-    if wide >= high:
-        return _even(short * wide / high), short
-    return short, _even(short * high / wide)
-
-
-def _even(side: float) -> int:
-    return 2 * round(side / 2)
+    return shape(given or body.string("resolution", resolution), body.string("aspect_ratio", ratio))
 
 
 def _parts(body: ReceivedBody, name: str) -> Sequence[Mapping[str, object]]:
@@ -175,7 +141,4 @@ def _parts(body: ReceivedBody, name: str) -> Sequence[Mapping[str, object]]:
 
 
 def _linked(part: Mapping[str, object], name: str) -> bytes:
-    address = cast("Mapping[str, object]", part["image_url"]).get("url")
-    content = reference.linked_image({"image_url": str(address)}, name)
-    reference.image_size(content, name)
-    return content
+    return linked_picture(cast("Mapping[str, object]", part["image_url"]).get("url"), name)

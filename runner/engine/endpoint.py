@@ -306,6 +306,7 @@ class Durations:
 
 _WORK = (
     "operation", "video", "prompt", "input_reference", "image", "mask", "markup", "frame_images", "input_references",
+    "images", "last_frame", "keyframes", "reference_images",
 )  # fmt: skip
 """What tells requests apart whose files cannot be the same; some servers take any size or seed for one."""
 

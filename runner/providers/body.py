@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from runner.artifacts.input_image import Look
 from runner.config.capability import IMAGE_FIELDS, check_source
@@ -210,17 +210,35 @@ def _written(value: Any, write: Callable[[Reference], object]) -> Any:  # Any: J
     return [_written(each, write) for each in value] if isinstance(value, list) else value
 
 
-def _protocol(config: RunConfig) -> str:
-    return DIALECTS[getattr(config.provider, "dialect", "plain")].protocol
+class _HostBody(Protocol):
+    """Describe the module that makes a host's requests."""
+
+    KEYS: Mapping[str, str]
+
+    def build(self, config: RunConfig, extra: Mapping[str, Any]) -> Body: ...  # Any: JSON values
+
+
+def _host(config: RunConfig) -> _HostBody | None:
+    """Return what makes requests in a host's own JSON; most requests go to no host."""
+    match DIALECTS[getattr(config.provider, "dialect", "plain")].protocol:
+        case "openrouter":
+            from . import openrouter
+
+            return openrouter
+        case "xai":
+            from . import xai
+
+            return xai
+        case "openai":
+            return None
 
 
 def build(config: RunConfig) -> Body:
     """Return the request that a run makes; raises `ConfigError` if it cannot be made."""
     request = config.request
-    if _protocol(config) == "openrouter":
-        from . import openrouter  # most requests go to no host
-
-        return openrouter.build(config, _extra(config))
+    host = _host(config)
+    if host is not None:
+        return host.build(config, _extra(config))
     return _video(config, request) if isinstance(request, VideoRequest) else _image(config, request)
 
 
@@ -309,11 +327,9 @@ def _extra(config: RunConfig) -> Mapping[str, Any]:  # Any: JSON values
 
 def _overrides(config: RunConfig) -> Iterator[Problem]:
     request = config.request
-    mapped = _VIDEO_KEYS if isinstance(request, VideoRequest) else _IMAGE_KEYS
-    if _protocol(config) == "openrouter":
-        from . import openrouter
-
-        mapped = openrouter.KEYS
+    host = _host(config)
+    own = _VIDEO_KEYS if isinstance(request, VideoRequest) else _IMAGE_KEYS
+    mapped: Mapping[str, str] = own if host is None else host.KEYS
     for name in request.extra_params:
         if name in mapped:
             yield Problem(f"request.extra_params.{name}", f"would override what is set by {mapped[name]}",

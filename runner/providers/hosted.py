@@ -1,18 +1,34 @@
-"""Read what a host's answer tells beside its job: what the work has cost, and addresses that open without a key."""
+"""Read what a host's answer tells beside its job: its cost, what a filter took, and addresses that need no key."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from runner.config.dialect import Dialect
+
 from .allowance import number
+from .base import Job, JobStatus
 
 _MOST_USD = 100_000.0
 """Beyond what any single request costs: a larger number is in another unit."""
 
 
-def told_cost(raw: Any, place: Sequence[str]) -> float | None:  # Any: JSON
-    """Return the US dollars that an answer says at `place` its work has cost; None where it tells none.
+def as_told(job: Job, dialect: Dialect) -> Job:
+    """Return the job with what its host tells of it, its signed addresses apart from what is written down."""
+    signed = tuple(filter(None, texts_below(job.raw, dialect.signed)))
+    usd = told_cost(job.raw, dialect.cost, dialect.cost_units)
+    job = replace(job, usd=usd, signed=signed, raw=without(job.raw, dialect.signed))
+    video = job.raw.get("video")
+    if isinstance(video, dict) and video.get("respect_moderation") is False and not signed:
+        said = "the video was made, and moderation keeps it back"
+        return replace(job, status=JobStatus.FAILED, error_code="content_filter", error_message=said)
+    return job
+
+
+def told_cost(raw: Any, place: Sequence[str], units: float = 1) -> float | None:  # Any: JSON
+    """Return the US dollars, each of so many `units`, that an answer says at `place` its work has cost; None for none.
 
     Where the account pays the maker with a key of its own (`is_byok`), the host's part is not the whole cost.
     """
@@ -22,7 +38,7 @@ def told_cost(raw: Any, place: Sequence[str]) -> float | None:  # Any: JSON
     if not isinstance(raw, dict) or raw.get("is_byok") is True:
         return None
     told = number(raw.get(last))
-    return told if told is not None and 0 <= told <= _MOST_USD else None
+    return told / units if told is not None and 0 <= told <= _MOST_USD * units else None
 
 
 def without(raw: Any, keys: Container[str]) -> Any:  # Any: JSON

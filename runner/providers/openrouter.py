@@ -12,7 +12,7 @@ from runner.errors import ConfigError
 from .body import Body
 from .reference import Reference, read
 
-KEYS = {
+KEYS: Mapping[str, str] = {
     "prompt": "request.prompt",
     "model": "model.name or model.deployment",
     "duration": "request.duration_seconds",

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -26,6 +26,7 @@ from runner.errors import (
     ConfigError,
     ExpiredError,
     RunnerError,
+    ServerError,
     UncertainError,
     UnexpectedAnswerError,
 )
@@ -52,7 +53,7 @@ from .credentials import Credential, credential_mark, credential_of, headers_of
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import proxy_of, resolve
 from .file_address import holds_file, host_of, named_files
-from .hosted import texts_below, told_cost, without
+from .hosted import as_told, told_cost
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
@@ -201,7 +202,7 @@ class SDKProvider:
                 prompt = config.request.prompt
                 raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt, images=True)
             if self._dialect.cost:
-                usd = told_cost(batch.raw, self._dialect.cost)
+                usd = told_cost(batch.raw, self._dialect.cost, self._dialect.cost_units)
                 batch = replace(batch, usd=usd, implausible_usage=False)  # its tokens are counted in other words
             far_more = len(batch.images) > body.fields["n"] + MOST_EXTRA
             return replace(batch, answer=kept_content(response.content, self._redact)) if far_more else batch
@@ -299,12 +300,7 @@ class SDKProvider:
         return await asyncio.to_thread(self.build, config) if with_files else self.build(config)
 
     def _told(self, job: Job) -> Job:
-        """Return the job with what a host tells of it, and its signed addresses apart from what is written down."""
-        dialect = self._dialect
-        if not dialect.hosted:
-            return job
-        signed = tuple(texts_below(job.raw, dialect.signed))
-        return replace(job, usd=told_cost(job.raw, dialect.cost), signed=signed, raw=without(job.raw, dialect.signed))
+        return as_told(job, self._dialect) if self._dialect.hosted else job
 
     async def _post_json(self, path: str, body: Body) -> httpx2.Response:
         """Post a request that the SDK has no method for; its body is not read yet."""
@@ -380,6 +376,8 @@ class SDKProvider:
     async def _open_content(self, job: Job, variant: Variant, call: Call) -> Download | TextFile:
         """Return the file from its route, else from where the answer or the job says that it is."""
         also = [*named_files(job.raw), *job.signed] if variant == "video" else []
+        if not self._dialect.file_route:
+            return await self._named_file(job, also, call)
         try:
             named = omit if variant == "video" and not self._dialect.names_variant else variant
             query = dict(self._dialect.file_query) or None
@@ -394,6 +392,14 @@ class SDKProvider:
                 found = [*named_files(self._json(error.response)), *also]
                 return await self._first_of(found, call, refused(error.response, call, self._redact))
         return await self._file(response, call, also, picture=variant != "video")
+
+    async def _named_file(self, job: Job, named: Sequence[str], call: Call) -> Download | TextFile:
+        """Return the file from the address that the job told, which holds for a while, else from what it tells now."""
+        nowhere = ServerError(f"{self._place.host} names no file of {job.id} at present", **call.details)
+        with suppress(RunnerError):
+            return await self._first_of(named, call, nowhere)
+        fresh = await self.retrieve(job.id)
+        return await self._first_of([*named_files(fresh.raw), *fresh.signed], call, nowhere)
 
     async def _file(
         self, response: httpx2.Response, call: Call, also: Sequence[str] = (), *, picture: bool, follow: int = 2

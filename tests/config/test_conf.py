@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.config.capability import check
+from runner.config.dialect import DIALECTS
 from runner.config.request import VideoRequest
 from runner.config.shipped import CONF
 
@@ -36,12 +37,21 @@ def test_the_default_is_one_emulated_wide_video_of_eight_seconds(loaded):
     assert (config.request.duration_seconds, config.request.aspect_ratio) == (8, "16:9")
 
 
-@pytest.mark.parametrize("provider", options("provider"))
+SIZELESS = [name for name in options("provider") if name in DIALECTS and not DIALECTS[name].takes_size]
+
+
+@pytest.mark.parametrize("provider", sorted({*options("provider")} - {*SIZELESS}))
 @pytest.mark.parametrize("request_", options("request"))
-def test_every_preset_is_valid_for_every_provider(request_, provider, loaded):
+def test_every_preset_is_valid_for_every_provider_that_takes_sizes(request_, provider, loaded):
     model = a_model_for(request_, loaded)
     config = loaded(f"request={request_}", f"provider={provider}", f"model={model}", "provider.retired_models=off")
     assert check(config) == []
+
+
+@pytest.mark.parametrize("provider", SIZELESS)
+@pytest.mark.parametrize("request_", ["draft", "landscape", "portrait", "video"])
+def test_presets_by_ratio_are_valid_for_the_others(request_, provider, loaded):
+    assert check(loaded(f"request={request_}", f"provider={provider}", "model=grok-imagine-video")) == []
 
 
 @pytest.mark.parametrize("model", options("model"))

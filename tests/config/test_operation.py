@@ -89,7 +89,7 @@ def test_keys_name_the_models_that_take_them(loaded):
     assert problem.hint == "model=dall-e-3 can take it; remove it, or model.validation=warn to run without it"
     (problem,) = check(loaded("request.resolution=720p"))
     assert problem.hint is not None
-    assert " or another on provider=openrouter can take it; remove it" in problem.hint
+    assert " or another on provider=openrouter or xai can take it; remove it" in problem.hint
     (problem,) = check(loaded("request.enhance_prompt=true"))
     assert problem.hint is not None
     assert problem.hint.startswith("provider=sglang can take it, for a model whose model.parameters name it")

@@ -29,6 +29,13 @@ def host(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
 
 
 @pytest.fixture(scope="session")
+def xai(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
+    state = tmp_path_factory.mktemp("xai") / "state.sqlite3"
+    with EmulatorThread(EmulatorSettings(state_file=state, dialect="xai", media_dir=render_cache, **QUICK)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
 def gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     """A server of one's own, with the manners of vLLM-Omni."""
     state = tmp_path_factory.mktemp("gpu") / "state.sqlite3"

@@ -1,0 +1,68 @@
+"""Carry out operations on videos and images as xAI does: JSON, ids of requests, files at addresses alone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import secrets
+
+from starlette.responses import JSONResponse, Response
+
+from runner.emulator.images import Picture, draw
+from runner.emulator.operation import OperationCall
+from runner.emulator.surface import Refusal
+from runner.emulator.xai import TICKS, read_image, read_video
+
+from .jobs import commit
+
+_WORDS = {"queued": "pending", "in_progress": "pending", "completed": "done"}
+
+
+async def create(call: OperationCall) -> Response:
+    """Serve `POST /videos/generations`."""
+    order = await asyncio.to_thread(read_video, call.body)
+    picture = await asyncio.to_thread(call.emulator.studio.keep, order.pictures[0]) if order.pictures else None
+    size = f"{order.size[0]}x{order.size[1]}"
+    job = commit(
+        call, order.prompt, order.model, order.seconds, size, order.usd,
+        reference=picture, parameters=order.parameters,
+    )  # fmt: skip
+    return JSONResponse({"request_id": job.id})
+
+
+async def retrieve(call: OperationCall) -> Response:
+    """Serve `GET /videos/{id}`; a finished video is told with an address of its file."""
+    job, now = call.emulator.state.find(call.video_id), call.emulator.now()
+    if job is None:
+        raise Refusal(404, f"Deferred request {call.video_id} not found", code="not_found")
+    status = job.status(now)
+    told: dict[str, object] = {"status": job.word(status) or _WORDS.get(status, status), "progress": job.progress(now)}
+    if status == "completed":
+        path = await call.emulator.studio.file(job, "video")
+        address = f"{call.request.url_for('media', name=path.name)}?signature={secrets.token_hex(16)}"
+        told |= {
+            "model": job.model,
+            "video": {"url": address, "duration": job.seconds, "respect_moderation": True},
+            "usage": {"cost_in_usd_ticks": round(job.usd * TICKS)},
+        }
+    if status == "failed":
+        code = "invalid_argument" if job.outcome.code == "moderation_blocked" else "internal_error"
+        told["error"] = {"code": code, "message": job.outcome.message or "The video could not be generated."}
+    return JSONResponse(told)
+
+
+async def images(call: OperationCall) -> Response:
+    """Serve `POST /images/generations` and `/images/edits`."""
+    if call.fault is not None and call.fault.fault == "moderation":
+        raise call.surface.filtered()
+    order = await asyncio.to_thread(read_image, call.body)
+    if (call.operation == "image_edit") is not bool(order.pictures):
+        raise Refusal(400, "An edit needs images, and nothing else does", code="invalid_argument")
+    picture = Picture(prompt=order.prompt, model=order.model, size=order.size, format=order.format)
+    files = await asyncio.to_thread(lambda: [draw(picture, number, order.pictures) for number in range(order.count)])
+    call.emulator.state.add_images(
+        created=call.emulator.now(), operation=call.operation, model=order.model, prompt=order.prompt,
+        count=order.count, usd=order.usd,
+    )  # fmt: skip
+    data = [{"b64_json": f"data:image/jpeg;base64,{base64.b64encode(file).decode()}"} for file in files]
+    return JSONResponse({"data": data, "usage": {"cost_in_usd_ticks": round(order.usd * TICKS)}})

@@ -1,0 +1,93 @@
+"""Make requests as xAI reads them: all JSON, each input image in a field by its role."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.config.request import ImageRequest, VideoRequest
+from runner.config.run import RunConfig, sent_audio, sent_resolution, sent_size, video_seconds
+from runner.errors import ConfigError
+
+from .body import Body
+from .reference import Reference, read
+
+KEYS: Mapping[str, str] = {
+    "prompt": "request.prompt",
+    "model": "model.name or model.deployment",
+    "duration": "request.duration_seconds",
+    "resolution": "request.resolution",
+    "aspect_ratio": "request.aspect_ratio",
+    "image": "request.image_list",
+    "images": "request.image_list",
+    "last_frame": "request.image_list",
+    "keyframes": "request.image_list",
+    "reference_images": "request.image_list",
+    "generate_audio": "request.generate_audio",
+    "n": "request.n",
+    "quality": "request.quality",
+    "response_format": "the runner, which reads base64",
+}
+"""The fields that are made of the request's keys."""
+
+
+def build(config: RunConfig, extra: Mapping[str, Any]) -> Body:  # Any: JSON values
+    """Return the request that a run makes, with what else its user gives; raises `ConfigError` if it cannot be made."""
+    request = config.request
+    if sent_size(request, config.model) not in (None, "auto"):
+        raise ConfigError("request.size: xAI takes no size", hint="request.resolution, and request.aspect_ratio")
+    if isinstance(request, ImageRequest):
+        operation, path = ("edit", "/images/edits") if request.image_list else ("generate", "/images/generations")
+        return _body(operation, path, _image(config, request), extra)
+    if request.video is not None:
+        raise ConfigError("request.video: no finished video is sent to xAI", hint="request.video=null")
+    return _body("create", "/videos/generations", _video(config, request), extra)
+
+
+def _body(operation: Any, path: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> Body:  # Any: JSON values
+    given = {name: value for name, value in fields.items() if value not in (None, [])}
+    return Body(operation, given, extra=dict(extra), path=path)
+
+
+def _video(config: RunConfig, request: VideoRequest) -> dict[str, Any]:  # Any: JSON values
+    images = [*zip(request.image_roles, request.image_list, map(read, request.images), strict=True)]
+    frames = {role: _part(image) for role, _, image in images if role in ("first_frame", "last_frame")}
+    return {
+        **_common(config),
+        "duration": video_seconds(config),
+        "image": frames.get("first_frame"),
+        "last_frame": frames.get("last_frame"),
+        "keyframes": [
+            {"image": _part(image), "timestamp_s": given.seconds} for role, given, image in images if role == "keyframe"
+        ],
+        "reference_images": [_part(image) for role, _, image in images if role == "reference"],
+        "generate_audio": sent_audio(config),
+    }
+
+
+def _image(config: RunConfig, request: ImageRequest) -> dict[str, Any]:  # Any: JSON values
+    parts = [_part(read(image)) for image in request.images]
+    resolution = sent_resolution(config)
+    return {
+        **_common(config),
+        "resolution": None if resolution is None else resolution.lower(),
+        "n": request.n,
+        "quality": request.quality,
+        # One source has a field of its own; an address that comes back would expire.
+        "image": parts[0] if len(parts) == 1 else None,
+        "images": parts if len(parts) > 1 else None,
+        "response_format": "b64_json",
+    }
+
+
+def _common(config: RunConfig) -> dict[str, Any]:  # Any: JSON values
+    return {
+        "model": config.sent_model,
+        "prompt": config.request.prompt,
+        "resolution": sent_resolution(config),
+        "aspect_ratio": config.request.aspect_ratio,
+    }
+
+
+def _part(image: Reference) -> dict[str, Any]:  # Any: an image that becomes a data URL or its address
+    return {"url": image}

@@ -1,0 +1,23 @@
+"""Whole runs at xAI, which the emulator stands in for."""
+
+from __future__ import annotations
+
+
+def test_a_video_and_an_edited_image_cost_what_xai_says(cli, make_emulator, canary, tmp_path):
+    server = make_emulator(dialect="xai")
+    endpoint = {"XAI_BASE_URL": server.base_url, "XAI_API_KEY": canary}
+    video = ("model=grok-imagine-video", "request.duration_seconds=1", "request.resolution=480p")
+    done = cli("provider=xai", *video, "provider.poll_interval=0.02", **endpoint)
+    assert done.code == 0, done.err
+    (made,) = done.results()
+    assert made["cost"] == {"estimated_usd": 0.05, "estimated_from": "list", "actual_usd": 0.05}
+
+    still = next(tmp_path.glob("outputs/*/*/thumbnail.webp"))
+    image = ("model=grok-imagine-image-2.0", "request=image", "request.quality=low", f"request.image_list=[{still}]")
+    done = cli("provider=xai", *image, **endpoint)
+    assert done.code == 0, done.err
+    assert 0.05 in [result["cost"]["actual_usd"] for result in done.results() if result["artifacts"][0]["width"] > 900]
+
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert b"signature=" not in kept
+    assert canary.encode() not in kept
