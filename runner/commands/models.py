@@ -103,7 +103,7 @@ def _makes(model: ModelConfig) -> str:
 
 
 def _sizes(model: ModelConfig) -> str:
-    if not model.sizes and model.resolutions:
+    if model.resolutions:
         return " ".join(model.resolutions)
     if model.sizes is None:
         return f"any, in steps of {model.size_rules.multiple_of}" if model.size_rules else "any"

@@ -14,7 +14,10 @@ _PIXELS_PER_TOKEN = 1024
 """What the makers of token-priced models reckon with: width · height · 24 · seconds / 1024."""
 
 _WIDE = {"480p": (854, 480), "720p": (1280, 720), "1080p": (1920, 1080), "4K": (3840, 2160)}
-"""Sides of 16:9 by the name of their resolution; other ratios are taken for as many pixels."""
+"""Sides of 16:9 by the name of their resolution, for ratios of which no size is known."""
+
+_SAME_RATIO = 0.03
+"""Sizes of whole pixels differ from their ratio by less."""
 
 _BY_HEIGHT = {480: "480p", 720: "720p", 768: "768p", 1080: "1080p", 2160: "4K"}
 
@@ -79,8 +82,21 @@ def _by_size(config: RunConfig, prices: Mapping[str, float]) -> float | None:
 
 def _pixels(config: RunConfig) -> int | None:
     size = sent_size(config.request, config.model)
-    sides = _WIDE.get(sent_resolution(config) or "") if size is None else _sides(size)
+    sides = _listed(config) or _WIDE.get(sent_resolution(config) or "") if size is None else _sides(size)
     return None if sides is None else sides[0] * sides[1]
+
+
+def _listed(config: RunConfig) -> tuple[int, int] | None:
+    """Return the sides that a ratio has in a resolution, by the model's sizes: its nth resolution has the nth size."""
+    model, name = config.model, sent_resolution(config)
+    wide, found, high = (config.request.aspect_ratio or "").partition(":")
+    if not found or name not in (model.resolutions or ()):
+        return None
+    ratio = float(wide) / float(high)
+    known = [sides for size in model.sizes or () if (sides := _sides(size)) is not None]
+    alike = sorted(sides for sides in known if abs(sides[0] / sides[1] / ratio - 1) < _SAME_RATIO)
+    order = sorted(model.resolutions or (), key=lambda each: _WIDE.get(each, (0, 0)))
+    return alike[order.index(name)] if len(alike) == len(order) else None
 
 
 def _sides(size: str) -> tuple[int, int] | None:

@@ -104,8 +104,8 @@ def frame_size(config: RunConfig) -> tuple[int, int] | None:
     request, model = config.request, config.model
     if not isinstance(request, VideoRequest) or not isinstance(model, VideoModel):
         return None
-    # A model with listed sizes demands the very one; the others scale what they get by themselves.
-    if not model.sizes and request.image_fit == "error":
+    # A model with listed sizes demands the very one; the others, and hosts, scale what they get by themselves.
+    if (not model.sizes or dialect_of(config.provider).hosted) and request.image_fit == "error":
         return None
     size = sent_size(request, model) or (model.default_size if model.sizes else None)
     if size is None or "x" not in size:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-HOST = ("provider=openrouter", "model=veo-3.1", "request.duration_seconds=4", "request.size=128x96",
+HOST = ("provider=openrouter", "model=veo-3.1", "request.duration_seconds=4", "request.size=128x96", "model.sizes=null",
         "provider.poll_interval=0.02", "yes=true")  # fmt: skip
 
 
@@ -32,7 +32,8 @@ def test_a_video_costs_what_the_host_says_and_its_signed_address_is_nowhere(at, 
 
 
 def test_without_a_key_the_emulator_stands_in(quick):
-    done = quick("provider.dialect=openrouter", "model=veo-3.1", "request.duration_seconds=4", "request.size=128x96")
+    done = quick("provider.dialect=openrouter", "model=veo-3.1", "request.duration_seconds=4", "request.size=128x96",
+                 "model.sizes=null")  # fmt: skip
     assert done.code == 0, done.err
     assert "emulated, free (would have cost $1.60" in done.out
 

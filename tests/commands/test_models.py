@@ -38,7 +38,9 @@ def test_no_name_is_broken_on_a_narrow_terminal(capsys, monkeypatch, columns):
     assert main([]) == 0
     words = capsys.readouterr().out.split()
     for name, model in load_models().items():
-        assert {name, *(model.sizes or {}), *(f"{provider}:" for provider in model.offers)} <= {*words}
+        assert {name, *(model.resolutions or model.sizes or ()), *(f"{provider}:" for provider in model.offers)} <= {
+            *words
+        }
 
 
 def test_json_has_everything(capsys):
