@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
+from runner.artifacts.download import decode_span
 from runner.artifacts.result import RunStatus
 from runner.errors import (
     BadRequestError,
@@ -14,11 +17,23 @@ from runner.errors import (
     RunnerError,
     UncertainError,
 )
+from runner.providers.base import GeneratedImage, ImageBatch
 from runner.providers.batch import Batch, BatchStatus, ResultLine
 from runner.providers.batch_api import BatchAPI
 
 from .batch_record import BatchRecord, BatchStore
-from .batch_results import KINDS, Span, Throttle, fetch, keep_stray, read_span, results_path, spans
+from .batch_results import (
+    KINDS,
+    Span,
+    Throttle,
+    UnreadableLineError,
+    content_of,
+    fetch,
+    keep_stray,
+    read_span,
+    results_path,
+    spans,
+)
 from .batch_submission import LOST, End, InBatch, custom_id
 from .endpoint import Endpoint
 from .image import finish_images, keep_images
@@ -104,30 +119,44 @@ class LineCollector:
             raise self._full
 
     async def _take(self, path: Path, span: Span) -> None:
-        found = await self._first.threads.media(read_span, path, span, self._is_wanted)
-        if found is None:
+        media = self._first.threads.media
+        try:
+            line = await media(read_span, path, span, self._is_wanted)
+        except UnreadableLineError:
+            await self._keep_stray(path, span)
             return
-        case = self._open.get(found.custom_id) if isinstance(found, ResultLine) else None
-        if isinstance(found, ResultLine) and case is not None and found.custom_id not in self._taken:
-            self._taken.add(found.custom_id)
-            await self._finish(case, found)
+        if line is None:
+            return
+        case = self._open.get(line.custom_id)
+        if case is None or line.custom_id in self._taken:
+            await self._keep_stray(path, span)
+            return
+        self._taken.add(line.custom_id)
+        try:
+            images = await media(self._api.images, line, case.recorder.run.config)
+        except UncertainError as error:
+            error.answer = self._api.kept(await media(content_of, path, span))
+            await self._unreadable(case, error)
+        except RunnerError as error:
+            await self._failed(case, line, error)
         else:
-            async with self._naming:
-                kept = await self._first.threads.disk(keep_stray, self._directory, self._record.mark, path, span)
+            if images.answer is not None:
+                images = replace(images, answer=self._api.kept(await media(content_of, path, span)))
+            found = tuple(_from_file(image, line, path) for image in images.images)
+            await self._finish(case, replace(images, images=found))
+
+    async def _keep_stray(self, path: Path, span: Span) -> None:
+        async with self._naming:
+            kept = await self._first.threads.disk(keep_stray, self._directory, self._record.mark, path, span)
             self._strays.add(kept)
 
     def _is_wanted(self, name: str) -> bool:
         """Return whether a line is to be read: of ours, those of runs that were finished before are not."""
         return name in self._open or name in self._taken or not name.startswith(f"{self._record.mark}.")
 
-    async def _finish(self, case: InBatch, line: ResultLine) -> None:
+    async def _finish(self, case: InBatch, images: ImageBatch) -> None:
         recorder = case.recorder
         try:
-            try:
-                images = await recorder.threads.media(self._api.images, line, recorder.run.config)
-            except RunnerError as error:
-                await self._failed(case, line, error)
-                return
             await recorder.open()
             await keep_images(self._endpoint, recorder, images)
             await finish_images(self._endpoint, recorder)
@@ -138,20 +167,20 @@ class LineCollector:
         else:
             await self._ended(case)
 
+    async def _unreadable(self, case: InBatch, error: UncertainError) -> None:
+        """End a run whose line is kept: from here on it is a request whose answer cannot be read yet."""
+        recorder = case.recorder
+        await recorder.open()
+        await keep_answer(recorder, case.attempt, self._endpoint.clock, error)
+        case.attempt.job_id = recorder.result.job_id = None
+        recorder.end_attempt(case.attempt, error)
+        await self._ended(case, error)
+
     async def _failed(self, case: InBatch, line: ResultLine, error: RunnerError) -> None:
         """End a run by what its line says in place of images."""
-        recorder = case.recorder
-        if isinstance(error, UncertainError):
-            await recorder.open()
-            await keep_answer(recorder, case.attempt, self._endpoint.clock, error)
-            # From here on it is a request whose answer is kept and cannot be read yet.
-            case.attempt.job_id = recorder.result.job_id = None
-            recorder.end_attempt(case.attempt, error)
-            await self._ended(case, error)
-            return
-        recorder.end_attempt(case.attempt, error)
+        case.recorder.end_attempt(case.attempt, error)
         if line.body is None or (line.status or 0) >= 400:
-            recorder.paid(0.0)  # what is charged is what a line has made
+            case.recorder.paid(0.0)  # what is charged is what a line has made
         await self._ended(case, error, status=RunStatus.FAILED)
 
     async def _not_taken(self, batch: Batch) -> None:
@@ -197,3 +226,9 @@ class LineCollector:
     async def _ended(self, case: InBatch, error: Exception | None = None, status: RunStatus | None = None) -> None:
         del self._open[custom_id(self._record.mark, case.recorder.run.index)]
         await self._end(case, error, status=status)
+
+
+def _from_file(image: GeneratedImage, line: ResultLine, path: Path) -> GeneratedImage:
+    """Return the image as what writes it, where its text stayed in the file."""
+    place = line.data.get(image.b64 or image.url or "")
+    return image if place is None else replace(image, b64=None, url=None, write=partial(decode_span, path, *place))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import mmap
 import os
 import re
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from pydantic_core import from_json
 
@@ -40,11 +42,15 @@ KINDS = ("output", "errors")
 """What comes of a batch: a file each."""
 
 AT_ONCE = 8 * 1024**2
-"""Bytes of lines that are worked on at the same time; a longer one is alone."""
+"""Bytes of lines that are worked on at the same time, which bounds the pixels in memory; a longer one is alone."""
 
 _PIECE = 1024**2
 _HEAD = 2048
 _AGAIN = Backoff(base=0.5, cap=20, floor=0.5)
+_NAME = 100
+"""Characters of what stands for base64 and is taken for some."""
+
+_DATA = re.compile(rb'"([A-Za-z0-9+/]{65536,}={0,2})"')
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([\w.:-]{1,200})"')
 
 
@@ -145,10 +151,11 @@ def spans(path: Path) -> Iterator[Span]:
         yield Span(start, place - start)
 
 
-def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLine | bytes | None:
-    """Return a line of results; its bytes where it cannot be read; None if it is empty or of nobody who is `wanted`.
+def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLine | None:
+    """Return a line of results; None if it is empty or of nobody who is `wanted`.
 
-    What it says it is of stands at its beginning, so that the megabytes of what is here already are not read.
+    What it says it is of stands at its beginning, so that the megabytes of what is here already are not read; the texts
+    of its images stay in the file. Raises `UnreadableLineError` for what names no request.
     """
     with path.open("rb") as file:
         file.seek(span.start)
@@ -156,17 +163,45 @@ def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLi
         named = _CUSTOM_ID.search(head)
         if named is not None and not wanted(named[1].decode()):
             return None
-        file.seek(span.start)
-        raw = file.read(span.length)
-    if not raw.strip():
-        return None
+        if len(head) == span.length and not head.strip():
+            return None
+        raw, data = _without_data(file, span)
     try:
-        line = read_line(from_json(raw))
+        found = from_json(raw)
     except ValueError:
         documents = read_documents(raw, str)
-        line = read_line(documents[0]) if len(documents) == 1 else None
-        line = None if line is None else replace(line, content=raw)
-    return raw if line is None else line
+        found = documents[0] if len(documents) == 1 else None
+    line = read_line(found)
+    if line is None:
+        raise UnreadableLineError
+    return replace(line, data=data)
+
+
+class UnreadableLineError(Exception):
+    """Tell that a line of results names no request."""
+
+
+def _without_data(file: BinaryIO, span: Span) -> tuple[bytes, dict[str, tuple[int, int]]]:
+    """Return a line with a name in place of each long text of base64, and where these texts lie."""
+    pieces: list[bytes] = []
+    data: dict[str, tuple[int, int]] = {}
+    place, end = span.start, span.start + span.length
+    token = secrets.token_hex(8)
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        for found in _DATA.finditer(whole, span.start, end):
+            name = f"data-{token}-{len(data)}-".ljust(_NAME, "A")
+            data[name] = (found.start(1), found.end(1) - found.start(1))
+            pieces += [whole[place : found.start(1)], name.encode()]
+            place = found.end(1)
+        pieces.append(whole[place:end])
+    return b"".join(pieces), data
+
+
+def content_of(path: Path, span: Span) -> bytes:
+    """Return a line as it came."""
+    with path.open("rb") as file:
+        file.seek(span.start)
+        return file.read(span.length)
 
 
 class Throttle:
@@ -192,9 +227,7 @@ class Throttle:
 
 def keep_stray(directory: Path, mark: str, results: Path, span: Span) -> Path:
     """Keep a line that no run can be found for, under the first name that is free; raises `DiskError`."""
-    with results.open("rb") as file:
-        file.seek(span.start)
-        content = file.read(span.length)
+    content = content_of(results, span)
     number = 1
     while (path := directory / f"{mark}.line-{number}.json").exists():
         if path.read_bytes() == content:

@@ -216,8 +216,11 @@ def _wanted(recorder: RunRecorder, otherwise: int) -> int:
 
 
 async def _store(recorder: RunRecorder, image: GeneratedImage, name: str) -> Pending:
-    text, url = sorted_out(image.b64, image.url)
+    text, url = sorted_out(image.b64, image.url) if image.write is None else (None, None)
     come = Pending(path=name, url=url, revised_prompt=image.revised_prompt)
+    if image.write is not None:
+        stored = await recorder.threads.media(image.write, recorder.run.directory / name)
+        return come.model_copy(update={"bytes": stored.bytes, "sha256": stored.sha256})
     if text is None:
         lost = None if url else "the answer names neither data nor an address for an image"
         return come.model_copy(update={"lost": lost})

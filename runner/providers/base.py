@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from runner.artifacts.download import ByteSource
+from runner.artifacts.download import ByteSource, Stored
 from runner.artifacts.result import Usage
 from runner.config.run import RunConfig
 from runner.errors import RunnerError
@@ -108,6 +108,8 @@ class GeneratedImage:
     b64: str | None
     url: str | None
     revised_prompt: str | None = None
+    write: Callable[[Path], Stored] | None = None
+    """Writes the image to a path, where its text is in no memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,8 @@ class ResultLine:
     request_id: str | None = None
     body: Any = None  # Any: JSON
     error: Any = None  # Any: JSON
-    raw: Mapping[str, Any] = field(default_factory=dict)  # Any: JSON
-    content: bytes | None = None
-    """The line as it came, where it is no whole JSON."""
+    data: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """Where the texts of images lie in the file, start and length in bytes, by what stands for them in `body`."""
 
 
 _WORDS: dict[str, BatchStatus] = {
@@ -158,5 +157,4 @@ def read_line(raw: object) -> ResultLine | None:
         request_id=_text(answer.get("request_id")),
         body=body,
         error=raw.get("error"),
-        raw=raw,
     )

@@ -161,7 +161,8 @@ class BatchAPI:
     def images(self, line: ResultLine, config: RunConfig) -> ImageBatch:
         """Return the images that a line holds; raises what the line says in place of them.
 
-        That is an `UncertainError` with the whole line as its `answer` where nobody can tell what it says.
+        That is an `UncertainError` where nobody can tell what it says. The `answer` of either is empty where the line
+        itself is to be kept.
         """
         call = Call(self._place, "make the image of this line", paid=True, model=config.sent_model)
         if line.error and line.body is None:
@@ -174,13 +175,15 @@ class BatchAPI:
         if found is None:
             error = no_use(response, [line.body], call, self._redact, prompt=config.request.prompt, images=True)
             if isinstance(error, UncertainError):
-                content = json.dumps(line.raw).encode() if line.content is None else line.content
-                error.answer = kept_content(content, self._redact)
+                error.answer = b""
             raise error
         wanted = config.request.n if isinstance(config.request, ImageRequest) else len(found.images)
-        if len(found.images) > wanted + MOST_EXTRA:
-            found = replace(found, answer=kept_content(json.dumps(line.body).encode(), self._redact))
-        return replace(found, request_id=line.request_id)
+        far_more = len(found.images) > wanted + MOST_EXTRA
+        return replace(found, request_id=line.request_id, answer=b"" if far_more else None)
+
+    def kept(self, content: bytes) -> bytes:
+        """Return a line as it is kept: without secrets of ours."""
+        return kept_content(content, self._redact)
 
     def _error(self, line: ResultLine, call: Call) -> RunnerError:
         """Return why a line was not executed, or did not succeed, without an answer of its own."""

@@ -18,7 +18,18 @@ VIDEO = [
 ]
 IMAGE = [Moment("paid", phase) for phase in ("asked", "read", "committed", "half", "answered")]
 SWEEP = [Moment("paid", phase, 3) for phase in ("asked", "read", "committed", "answered")]
-SEEN_BY_SERVER = {"video": VIDEO, "sweep": [*SWEEP, Moment("content", "half", 3)], "images": IMAGE, "sketches": IMAGE}
+BATCH = [
+    *(Moment("paid", phase, number) for number in (1, 2) for phase in ("asked", "read", "committed", "answered")),
+    *(Moment("content", phase) for phase in ("asked", "committed", "half", "answered")),
+]
+"""The first request that is sent with a body is the upload, the second creates the batch."""
+SEEN_BY_SERVER = {
+    "batch": BATCH,
+    "video": VIDEO,
+    "sweep": [*SWEEP, Moment("content", "half", 3)],
+    "images": IMAGE,
+    "sketches": IMAGE,
+}
 FINDING = [[Moment("paid", "committed"), Moment("list", phase)] for phase in ("asked", "half", "answered")]
 """A second kill, while the answer that the first one lost is looked for."""
 

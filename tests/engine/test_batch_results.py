@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 
 import pytest
 
-from runner.engine.batch_results import Span, Throttle, discard_rest, keep_stray, read_span, spans
+from runner.artifacts.download import decode_span
+from runner.engine.batch_results import (
+    Span,
+    Throttle,
+    UnreadableLineError,
+    content_of,
+    discard_rest,
+    keep_stray,
+    read_span,
+    spans,
+)
 from runner.providers.batch import ResultLine
 
 
@@ -49,15 +60,34 @@ def test_a_line_whose_name_stands_at_its_end_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"[1]", b'{"id": 1}', b"\xff\xfe"])
-def test_a_line_that_cannot_be_read_is_returned_as_it_came(tmp_path, raw):
-    assert read(tmp_path / "results", raw) == raw
+def test_a_line_that_names_no_request_is_nobodys(tmp_path, raw):
+    with pytest.raises(UnreadableLineError):
+        read(tmp_path / "results", raw)
 
 
-def test_a_line_that_is_cut_is_kept_as_it_came(tmp_path):
+def test_a_line_that_is_cut_is_its_runs(tmp_path):
     raw = b'{"custom_id": "m.1", "response": {"body": {"data": [{"b64_json": "iVBORw0K'
     found = read(tmp_path / "results", raw)
     assert isinstance(found, ResultLine)
-    assert (found.custom_id, found.content) == ("m.1", raw)
+    assert found.custom_id == "m.1"
+
+
+def test_long_texts_of_images_stay_in_the_file(tmp_path):
+    path, image = tmp_path / "results", bytes(range(256)) * 400
+    texts = [base64.b64encode(image).decode(), base64.b64encode(image[:-2]).decode().rstrip("="), "short"]
+    line = {"custom_id": "m.1", "response": {"body": {"data": [{"b64_json": text} for text in texts]}}}
+    before = json.dumps({"custom_id": "m.0"}).encode() + b"\n"
+    path.write_bytes(before + json.dumps(line).encode() + b"\n")
+    _, span = spans(path)
+    found = read_span(path, span, lambda _: True)
+    assert isinstance(found, ResultLine)
+    names = [each["b64_json"] for each in found.body["data"]]
+    assert [name in found.data for name in names] == [True, True, False]
+    whole = decode_span(path, *found.data[names[0]], tmp_path / "whole")
+    assert (whole.path.read_bytes(), whole.bytes) == (image, len(image))
+    # Without its padding it is no plain base64: whoever checks it decodes it.
+    assert decode_span(path, *found.data[names[1]], tmp_path / "text").path.read_text() == texts[1]
+    assert json.loads(content_of(path, span)) == line
 
 
 @pytest.mark.parametrize("raw", [b"", b" \r"])
