@@ -75,9 +75,17 @@ def test_a_lost_answer_is_found_again_although_the_search_dies_too(matrix):
     assert [(story.kills, story.jobs, story.uncertain) for story in stories] == [(2, 1, 0)] * len(FINDING)
 
 
-@pytest.mark.parametrize("first", [Moment("paid", "committed"), Moment("content", "half")])
-def test_a_resume_that_dies_before_or_after_anything_it_does(matrix, first):
-    scenario = named("video")
+@pytest.mark.parametrize(
+    ("name", "first"),
+    [
+        ("video", Moment("paid", "committed")),
+        ("video", Moment("content", "half")),
+        ("batch", Moment("paid", "committed", 2)),
+        ("batch", Moment("content", "half")),
+    ],
+)
+def test_a_resume_that_dies_before_or_after_anything_it_does(matrix, name, first):
+    scenario = named(name)
     moments = sample(matrix.moments(scenario, [first]), None if FULL else TWICE, SEED)
     print(f"the resume is killed at {moments}")
     stories = proven(matrix.play(scenario, [[first, number] for number in moments]))

@@ -97,7 +97,13 @@ async def content(call: OperationCall) -> Response:
 
 
 async def _pieces(path: Path, start: int) -> AsyncIterator[bytes]:
+    # Opened for each piece: a client that is gone leaves no open file behind.
+    while piece := _piece(path, start):
+        yield piece
+        start += len(piece)
+
+
+def _piece(path: Path, start: int) -> bytes:
     with path.open("rb") as file:
         file.seek(start)
-        while piece := file.read(PIECE_BYTES):
-            yield piece
+        return file.read(PIECE_BYTES)
