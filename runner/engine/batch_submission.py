@@ -144,6 +144,7 @@ class BatchSubmission:
             with disk_errors(path), path.open("xb") as file:
                 while waiting and len(draft.cases) < self._store.most_lines:
                     line = await self._line(waiting[0], mark)
+                    await asyncio.sleep(0)  # thousands of lines must not hold up polls and signals
                     if draft.size + len(line) > self._store.most_bytes and draft.cases:
                         break
                     case = waiting.popleft()

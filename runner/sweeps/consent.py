@@ -220,6 +220,8 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
     parts = [f"{len(configs):,} run{'s' * (len(configs) != 1)}", f"{total} {source}"]
     if unknown and unknown < len(prices):
         parts.append(f"{unknown:,} of unknown price")
+    if any(config.batch for config in configs):
+        parts.append("sent in batches, at their price")
     if any(config.fallbacks for config in configs):
         worst = Estimate.of(expected_price(choice) for config in configs for choice in config.choices)
         parts.append(f"{worst} if every fallback is needed and what failed is charged, too")

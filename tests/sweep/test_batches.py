@@ -325,7 +325,9 @@ def test_what_no_batch_takes_is_refused_before_anything_is_sent(command, emulato
 
 def test_a_dry_run_tells_the_price_of_the_batch(command, emulator, capsys):
     assert command(emulator, PROMPTS, "dry_run=true") == 0
-    assert "about $0.010" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "about $0.010" in told
+    assert "sent in batches, at their price" in told
     assert command(emulator, PROMPTS, "dry_run=true", "batch=false") == 0
     assert "about $0.020" in capsys.readouterr().out
 
