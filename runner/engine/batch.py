@@ -85,16 +85,24 @@ class BatchWork:
         async with asyncio.TaskGroup() as group:
             for case in arrived:
                 group.create_task(self._guarded([case], self._arrived(case)))
-            for batch_id, some in under_way.items():
-                group.create_task(self._follow(_record_of(batch_id, some[0], known), some))
+            records = {batch_id: _record_of(batch_id, some[0], known) for batch_id, some in under_way.items()}
             try:
                 ours, unsent = await self._recovered(lost, known)
-                for record, some in ours:
-                    group.create_task(self._follow(record, some))
+            except Exception as error:  # noqa: BLE001 - what is under way goes on
+                ours, unsent = [], []
+                await self._end_all(lost, error)
+            for record, some in ours:
+                # A process that was killed while it recorded the batch's id has left its runs in two states.
+                records[str(record.id)] = record
+                under_way[str(record.id)] += some
+            for batch_id, some in under_way.items():
+                group.create_task(self._follow(records[batch_id], some))
+            try:
                 async for record, some in self._submission.send([*fresh, *unsent]):
                     group.create_task(self._follow(record, some))
-            except Exception as error:  # noqa: BLE001 - what is under way goes on
-                await self._end_all([case for case in (*lost, *fresh) if case.position not in self._followed], error)
+            except Exception as error:  # noqa: BLE001 - as above
+                left = [case for case in (*fresh, *unsent) if case.position not in self._followed]
+                await self._end_all(left, error)
 
     async def _arrived(self, case: InBatch) -> None:
         """Finish a run whose images were on disk when an earlier process ended."""
