@@ -19,6 +19,7 @@ from runner.artifacts.atomic import discard, disk_errors, require_space, write_b
 from runner.artifacts.download import progressing
 from runner.errors import (
     ArtifactError,
+    BadRequestError,
     ExpiredError,
     JobNotFoundError,
     ProviderError,
@@ -72,6 +73,10 @@ async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, p
             await _pull(endpoint, api, batch.id, file_id, part)
             break
         except (ProviderError, ArtifactError) as error:
+            if before and isinstance(error, BadRequestError):
+                # What is here may be of another file, or the server takes no ranges: from the beginning, then.
+                discard(part)
+                continue
             failures = 0 if _size(part) > before else failures + 1
             if failures >= TRIES or not error.retryable:
                 raise _given_up(error, batch, file_id) from error
@@ -106,7 +111,8 @@ def _size(part: Path) -> int:
 
 async def _pull(endpoint: Endpoint, api: BatchAPI, batch_id: str, file_id: str, part: Path) -> None:
     """Append what is missing; where the server begins from the start, so does the file."""
-    start = _size(part)
+    # A byte that is here is asked for again: of a file that is all here, there would be nothing to give.
+    start = max(0, _size(part) - 1)
     async with endpoint.transfer(), api.content(batch_id, file_id, start) as (begins, content):
         if begins not in (start, 0):
             raise ArtifactError(f"the download began at byte {begins:,} instead of {start:,}")

@@ -439,3 +439,18 @@ def test_a_full_disk_stops_collecting_and_resume_goes_on(command, emulator, monk
 
 def full(_directory: Path) -> None:
     raise DiskError("the disk is full")
+
+
+@pytest.mark.parametrize(("beyond", "asked"), [(0, 1), (7, 2)], ids=["all of it", "more than all"])
+def test_what_a_download_has_left_is_used_if_it_can_be(command, emulator, monkeypatch, beyond, asked):
+    def plant(folder: Path) -> None:
+        with Ledger(Path("out"), readonly=True) as ledger:
+            (batch,) = batches_of(ledger)
+        largest = max(emulator.settings.files.iterdir(), key=lambda path: path.stat().st_size)
+        if batch.id:
+            (folder / f"{batch.mark}.output.part").write_bytes(largest.read_bytes() + b"x" * beyond)
+
+    monkeypatch.setattr("runner.engine.batch_results.require_space", plant)
+    assert command(emulator, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert requests(emulator, "GET /v1/files/{file_id}/content") == asked
