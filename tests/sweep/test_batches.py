@@ -286,6 +286,14 @@ def test_runs_that_wait_in_a_batch_go_on_whatever_the_command_says(command, make
     assert (server.ledger()["batches"], sum(paid(server).values())) == (1, 4)
 
 
+def test_a_request_that_was_lost_alone_is_no_batchs(command, make_emulator):
+    server = make_emulator(rules=[{"match": {"operation": "image_generate"}, "fault": "drop_after_commit"}])
+    assert command(server, PROMPTS, "batch=false") == 4
+    assert command(server, PROMPTS) == 4
+    assert statuses() == {"uncertain": 4}
+    assert requests(server, "GET /v1/batches") == 0
+
+
 def test_a_lost_ledger_is_built_anew_and_goes_on(command, make_emulator):
     server = make_emulator(rules=[once("status", "batch_retrieve", status=401)])
     assert command(server, PROMPTS) == 1
