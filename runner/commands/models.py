@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 from collections.abc import Iterable, Sequence
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -12,19 +15,64 @@ from pydantic import TypeAdapter
 from runner.config.capability import SOON
 from runner.config.model import ModelConfig, Offer, VideoModel
 from runner.config.shipped import names, option
+from runner.errors import ConfigError
+from runner.shell import word
 
 from .catalog import Parser
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table, or with `--json` everything that is known; returns 0."""
+    """Print the table, or with `--json` everything that is known; `--refresh` writes model files instead; returns 0."""
     parsed = _parser().parse_args(arguments)
+    if parsed.refresh is not None:
+        return _refresh(parsed.refresh, parsed.into or Path(f"models-{parsed.refresh}"))
     models = load_models()
     if parsed.json:
         print(json.dumps({name: model.model_dump(mode="json") for name, model in models.items()}, indent=2))
     else:
         _print_table(models, dt.datetime.now().astimezone().date())
     return 0
+
+
+def _refresh(host: str, folder: Path) -> int:
+    """Write a file for each model that a host lists; what is there already is replaced, and nothing is deleted."""
+    import asyncio
+
+    from runner.config.openrouter_models import image_model, video_model
+    from runner.config.provider import CompatibleConfig
+    from runner.providers.model_list import listed_models
+
+    described = option("provider", host) or {}
+    if described.get("kind") != "compatible":
+        raise ConfigError(f"{host} publishes no list of its models", hint="openrouter does")
+    videos, images = asyncio.run(listed_models(CompatibleConfig.model_validate(described)))
+    today, written, left = dt.datetime.now().astimezone().date(), [], []
+    for entry, made in (
+        *((entry, partial(video_model, entry, today)) for entry in videos),
+        *((entry, partial(image_model, entry, served, today)) for entry, served in images),
+    ):
+        try:
+            written.append(_write(folder / "model", made()))
+        except (ValueError, TypeError, KeyError) as error:
+            left.append(f"{entry.get('id')}: {error}")
+    print(f"{len(written)} models of {host}, read {today}: {folder}{os.sep}model")
+    for text in left:
+        print(f"left out: {text}")
+    if written:
+        print(f"python -m runner --config-dir {word(str(folder))} provider={host} model={written[0]} dry_run=true")
+    return 0
+
+
+def _write(folder: Path, data: dict[str, Any]) -> str:  # Any: values of a model's keys
+    import yaml
+
+    from runner.artifacts.atomic import write_text
+
+    name = str(data["name"])
+    folder.mkdir(parents=True, exist_ok=True)
+    head = f"# {data['source']}, read {data['read']}: python -m runner models --refresh writes it anew.\n"
+    write_text(folder / f"{name}.yaml", head + yaml.safe_dump(data, sort_keys=False, allow_unicode=True), durable=False)
+    return name
 
 
 def load_models() -> dict[str, ModelConfig]:
@@ -116,5 +164,7 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner models, then python -m runner model=NAME dry_run=true",
     )
+    parser.add_argument("--refresh", metavar="HOST", help="write a model file for each model that a host lists")
+    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where to (default: models-HOST)")
     parser.add_argument("--json", action="store_true", help="everything that is known, for programs")
     return parser

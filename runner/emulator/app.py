@@ -48,13 +48,16 @@ COMPATIBLE: Table = (
     ("DELETE", "/videos/{video_id}", "delete", compatible.delete),
 )
 OPEN_IMAGES: Table = (("POST", "/images/generations", "image_generate", compatible.generate),)
-OPENROUTER: Table = (
+OPEN_TO_ALL: Table = (
     ("GET", "/videos/models", "models", openrouter.video_models),
+    ("GET", "/images/models", "models", openrouter.image_models),
+    ("GET", "/images/models/{author}/{slug}/endpoints", "models", openrouter.image_endpoints),
+)
+OPENROUTER: Table = (
     ("GET", "/videos/{video_id}", "retrieve", openrouter.retrieve),
     ("GET", "/videos/{video_id}/content", "content", openrouter.content),
     ("POST", "/videos", "create", openrouter.create),
     ("POST", "/images", "image_generate", openrouter.images),
-    ("GET", "/images/models", "models", openrouter.image_models),
     ("GET", "/key", "models", openrouter.key),
 )
 XAI: Table = (
@@ -95,9 +98,11 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
     openai, azure = _openai(settings), AzureSurface(settings, now=emulator.now)
     dated = AzureSurface(settings, dated=True, now=emulator.now)
     deployment = "/openai/deployments/{deployment}"
+    public = OPEN_TO_ALL if settings.dialect == "openrouter" else ()
+    known = _routes(emulator, _Open(settings), "/v1", public)
     media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
     return [
-        Mount("/v1", routes=_routes(emulator, openai, "/v1", (*_tables(settings), *MODELS))),
+        Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *MODELS))]),
         Mount("/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *MODELS))),
         Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
         Route("/_emulator/ledger", catalogue.ledger),

@@ -82,6 +82,18 @@ def _video_usd(model: str, size: tuple[int, int], seconds: int, resolution: str,
     return round(seconds * (with_sound if sound else silent), 6)
 
 
+def skus(model: str) -> dict[str, str]:
+    """Return the prices of a model as its catalogue names them."""
+    if model in USD_PER_MILLION_TOKENS:
+        return {"video_tokens": f"{USD_PER_MILLION_TOKENS[model] / 1e6:.9f}"}
+    named: dict[str, str] = {}
+    for resolution, pair in USD_PER_SECOND[model].items():
+        end = f"_{resolution.lower()}" if resolution else ""
+        sounds = ("with_audio", "without_audio")
+        named |= {f"duration_seconds_{sound}{end}": str(usd) for sound, usd in zip(sounds, pair, strict=True)}
+    return named
+
+
 def read_video(body: ReceivedBody) -> HostOrder:
     """Read a request for a video; raises Refusal(400) naming what is wrong."""
     model, prompt = _model(body), body.string("prompt", "")

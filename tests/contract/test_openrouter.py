@@ -85,3 +85,16 @@ def test_the_emulator_answers_in_the_types_words(make_emulator):
         image = http.post("/images", json={"model": "qwen/qwen-image-3", "prompt": "a boat", "size": "64x48"}).json()
     assert components.ImageGenerationResponse.model_validate(image).usage.cost == 0.03
     assert io.BytesIO(image["data"][0]["b64_json"].encode()).getvalue()
+
+
+def test_the_emulator_s_lists_are_of_the_types(make_emulator):
+    server = make_emulator(dialect="openrouter")
+    with httpx2.Client(base_url=server.base_url, headers=KEY) as http:
+        videos, images = (http.get(f"/{kind}/models").json()["data"] for kind in ("videos", "images"))
+        served = http.get(f"/images/models/{images[0]['id']}/endpoints").json()
+    prices = {name for each in videos for name in each["pricing_skus"]}
+    assert {"duration_seconds_with_audio", "duration_seconds_with_audio_4k", "video_tokens"} <= prices
+    known = components.VideoModel.model_fields.keys()
+    assert {name for each in videos for name in each} <= known
+    assert {name for each in images for name in each} <= components.ImageModelListItem.model_fields.keys()
+    assert components.ImagePricingEntry.model_validate(served["endpoints"][0]["pricing"][0]).unit == "image"

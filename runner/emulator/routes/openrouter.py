@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from runner.emulator.clip import MEDIA_TYPES
 from runner.emulator.images import Picture, draw
 from runner.emulator.job import EmulatedJob
-from runner.emulator.openrouter import USD_PER_IMAGE, VIDEO_MODELS, read_image, read_video
+from runner.emulator.openrouter import USD_PER_IMAGE, VIDEO_MODELS, read_image, read_video, skus
 from runner.emulator.operation import OperationCall
 from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
@@ -106,15 +106,32 @@ async def images(call: OperationCall) -> Response:
 
 
 async def video_models(call: OperationCall) -> Response:
-    """Serve `GET /videos/models`."""
+    """Serve `GET /videos/models`: for everyone, every model with the same limits and its own prices."""
     del call
-    return JSONResponse({"data": [{"id": name, "canonical_slug": name} for name in VIDEO_MODELS]})
+    same = {
+        "supported_durations": [4, 5, 6, 8], "supported_resolutions": ["480p", "720p", "1080p"],
+        "supported_aspect_ratios": ["16:9", "9:16"], "supported_sizes": None,
+        "supported_frame_images": ["first_frame", "last_frame"], "generate_audio": True, "seed": True,
+    }  # fmt: skip
+    listed = [{"id": name, "canonical_slug": name, "name": name, **same, "pricing_skus": skus(name)}
+              for name in VIDEO_MODELS]  # fmt: skip
+    return JSONResponse({"data": listed})
 
 
 async def image_models(call: OperationCall) -> Response:
     """Serve `GET /images/models`."""
     del call
-    return JSONResponse({"data": [{"id": name, "canonical_slug": name} for name in USD_PER_IMAGE]})
+    told = {"n": {"type": "range", "min": 1, "max": 10}, "seed": {"type": "boolean"}}
+    return JSONResponse({"data": [{"id": name, "name": name, "supported_parameters": told} for name in USD_PER_IMAGE]})
+
+
+async def image_endpoints(call: OperationCall) -> Response:
+    """Serve `GET /images/models/{author}/{slug}/endpoints`: who serves a model, and its prices."""
+    name = "{author}/{slug}".format(**call.request.path_params)
+    if name not in USD_PER_IMAGE:
+        raise Refusal(404, f"Model {name} not found")
+    pricing = [{"billable": "output_image", "unit": "image", "cost_usd": USD_PER_IMAGE[name]}]
+    return JSONResponse({"id": name, "endpoints": [{"provider_name": "Emulator", "pricing": pricing}]})
 
 
 async def key(call: OperationCall) -> Response:
