@@ -73,6 +73,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     yield from _resolution(request, model)
     yield from _unsupported(config)
     yield from _check_fields(config)
+    if dialect_of(config.provider).lists_by_backend:
+        from .backend import check_backend  # most requests go to no gateway
+
+        yield from check_backend(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         if request.video is None:
             yield from _duration(request, model, config.provider.kind)
@@ -206,7 +210,7 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel) -> Itera
             yield Problem(key, f"{model.name} takes no {role}{there}", _made_with(role))
         elif role in ("first_frame", "last_frame") and role in roles[:index]:
             yield Problem(key, f"is a second {role}", "one image can be that")
-    if dialect.hosted and {"first_frame", "last_frame"} & {*roles} and "reference" in roles:
+    if (dialect.hosted or dialect.gateway) and {"first_frame", "last_frame"} & {*roles} and "reference" in roles:
         yield Problem("request.image_list", "frames and references do not go together: this server would leave out the "
                       f"references ({_dialect_name(config)})", "only frames, or only references")  # fmt: skip
 

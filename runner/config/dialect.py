@@ -52,6 +52,7 @@ class Dialect:
         lists: whether jobs can be listed; where not, a job whose answer was lost is never found again.
         cost: below which keys an answer tells what its work has cost.
         cost_units: how many of what it counts the cost in make a US dollar.
+        cost_header: the header that tells the same; of a video, in the answer to its creation.
         signed: keys of an answer whose addresses open without a key, and are kept nowhere.
         file_route: whether the file of a job has a route; where not, it lies where the job says, for a while.
         file_query: what that route is asked with.
@@ -88,6 +89,7 @@ class Dialect:
     lists: bool = True
     cost: tuple[str, ...] = ()
     cost_units: float = 1
+    cost_header: str | None = None
     signed: frozenset[str] = frozenset()
     file_route: bool = True
     file_query: Mapping[str, int] = field(default_factory=dict)
@@ -96,6 +98,11 @@ class Dialect:
     tells_mark: bool = True
     lists_by_backend: bool = False
     gateway: bool = False
+
+    @property
+    def tells_cost(self) -> bool:
+        """Return whether its answers tell what a request has cost."""
+        return bool(self.cost) or self.cost_header is not None
 
     def name(self, key: str) -> str:
         """Return what a request key is called there."""
@@ -174,15 +181,18 @@ _SGLANG = Dialect(
     image_address="reference_url",
     asks_base64=True,
 )  # fmt: skip
+# What is made of all this by which backend: runner/config/backend.py.
 _LITELLM = Dialect(
     extensions=_SAMPLING | {"boundary_ratio", "generate_audio", "lora", "resolution"},
-    names=_SOUND,
+    takes_ratio=True,
+    image_roles=frozenset({"first_frame", "last_frame", "reference"}),
     nested_as_text=True,
     variants=frozenset({"video"}),  # its content route reads no variant, and answers the video whatever is asked for
     names_variant=False,
     fetches=False,
     unnamed_length="a single frame where vLLM-Omni is behind this server",
     deletes=False,
+    cost_header="x-litellm-response-cost",
     lists_by_backend=True,
     gateway=True,
 )

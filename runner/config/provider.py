@@ -189,7 +189,7 @@ class CompatibleConfig(EndpointConfig):
     mark_field: Literal["user", "metadata"] | None = None
     """The field in which each video request carries a mark of its run, where the server's list tells it again."""
     custom_llm_provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")] | None = None
-    """The backend of a LiteLLM gateway whose jobs are listed, in LiteLLM's words."""
+    """The backend of a LiteLLM gateway, in LiteLLM's words: its jobs are listed, and what it would lose is refused."""
     retired_models: RetiredModels = "off"
 
     @model_validator(mode="after")

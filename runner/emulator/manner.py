@@ -23,7 +23,7 @@ from .surface import Refusal, Surface, bearer
 
 WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "n"})
 REAL = frozenset({"fps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"})
-FLAGS = frozenset({"generate_sound", "enhance_prompt"})
+FLAGS = frozenset({"generate_sound", "generate_audio", "enhance_prompt"})
 OBJECTS = frozenset({"lora", "extra_params", "image_reference"})
 
 _SHARED = {
@@ -52,6 +52,7 @@ class Manner:
         unnamed_seconds: how long a video is where a request names no length; 0: a single frame.
         images_by_url: whether images come as addresses unless base64 is asked for; else addresses are refused.
         limits: the largest values that it takes.
+        cost_header: the header in which it tells what a request has cost, where its price is known.
         job_id: makes an id.
     """
 
@@ -71,6 +72,7 @@ class Manner:
     unnamed_seconds: int = 4
     images_by_url: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
+    cost_header: str | None = None
 
 
 def managed_id(backend: str, model: str, video: str) -> str:
@@ -108,12 +110,16 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         images_by_url=True,
     ),
     "litellm": Manner(
-        frozenset(_SHARED | {"boundary_ratio", "generate_sound", "lora", "resolution", "image_reference"}),
+        frozenset(_SHARED | {
+            "boundary_ratio", "generate_sound", "lora", "resolution", "image_reference", "aspect_ratio",
+            "generate_audio", "frame_images", "input_references",
+        }),
         lambda: managed_id("hosted_vllm", str(uuid.uuid4()), f"video_gen_{secrets.token_hex(16)}"),
         keyed=True,
         envelope=True,
         deletes=False,
         lists_freely=False,
+        cost_header="x-litellm-response-cost",
     ),
 })  # fmt: skip
 

@@ -174,6 +174,8 @@ class RunRecorder:
         self.result.job_id = job.id
         self.result.request_id = job.request_id
         self._take(job)
+        if job.usd is not None:
+            self.paid(job.usd)  # some servers tell it now only
         held = HeldAnswer(f"the id of job {job.id}", self._clock, lambda note: self.tell(note=note))
         try:
             await held.write(lambda: self.reach(RunStatus.SUBMITTED))

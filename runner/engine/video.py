@@ -13,7 +13,6 @@ from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config.price import job_cost
 from runner.config.provider import dialect_of
 from runner.config.request import VideoRequest
-from runner.config.run import RunConfig
 from runner.errors import (
     ArtifactError,
     ContentModerationError,
@@ -76,19 +75,22 @@ async def _finish(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> None:
     job = await poll(endpoint, recorder, job)
     if job.status is not JobStatus.COMPLETED:
         raise await _failed(endpoint, recorder, job)
-    recorder.paid(_paid(recorder.run.config, job))
+    recorder.paid(_paid(recorder, job))
     await recorder.reach(RunStatus.COMPLETED)
     await _collect(endpoint, recorder, job)
     await _complete(endpoint, recorder, job)
 
 
-def _paid(config: RunConfig, job: Job) -> float | None:
-    """Return what a finished job has cost, as its host tells, who may leave it open.
+def _paid(recorder: RunRecorder, job: Job) -> float | None:
+    """Return what a finished job has cost, as its host tells, who may leave it open, or told where it was created.
 
     Else the list price: videos are billed by the second asked for.
     """
-    if dialect_of(config.provider).cost:
+    config, told = recorder.run.config, recorder.result.cost.actual_usd
+    if dialect_of(config.provider).cost or job.usd is not None:
         return job.usd
+    if dialect_of(config.provider).cost_header is not None and told is not None:
+        return told
     return job_cost(config, job.raw.get("seconds"), job.raw.get("size"))
 
 

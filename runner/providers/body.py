@@ -233,12 +233,22 @@ def _host(config: RunConfig) -> _HostBody | None:
             return None
 
 
+def _by_gateway(config: RunConfig) -> bool:
+    """Return whether it asks a gateway, which has fields of its own, for a new video."""
+    made_by = getattr(config.request, "made_by", None)
+    return made_by == "create" and dialect_of(config.provider).lists_by_backend
+
+
 def build(config: RunConfig) -> Body:
     """Return the request that a run makes; raises `ConfigError` if it cannot be made."""
     request = config.request
     host = _host(config)
     if host is not None:
         return host.build(config, _extra(config))
+    if isinstance(request, VideoRequest) and _by_gateway(config):
+        from . import litellm
+
+        return litellm.build(config, request, {**_honoured(config, _VIDEO_EXTRAS), **_extra(config)})
     return _video(config, request) if isinstance(request, VideoRequest) else _image(config, request)
 
 
@@ -330,6 +340,10 @@ def _overrides(config: RunConfig) -> Iterator[Problem]:
     host = _host(config)
     own = _VIDEO_KEYS if isinstance(request, VideoRequest) else _IMAGE_KEYS
     mapped: Mapping[str, str] = own if host is None else host.KEYS
+    if _by_gateway(config):
+        from . import litellm
+
+        mapped = litellm.KEYS
     for name in request.extra_params:
         if name in mapped:
             yield Problem(f"request.extra_params.{name}", f"would override what is set by {mapped[name]}",

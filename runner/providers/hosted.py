@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,11 +15,17 @@ _MOST_USD = 100_000.0
 """Beyond what any single request costs: a larger number is in another unit."""
 
 
-def as_told(job: Job, dialect: Dialect) -> Job:
-    """Return the job with what its host tells of it, its signed addresses apart from what is written down."""
+def as_told(job: Job, dialect: Dialect, headers: Mapping[str, str]) -> Job:
+    """Return the job with what its host tells of it, its signed addresses apart from what is written down.
+
+    A cost of nothing is none yet while the job has not ended.
+    """
     signed = tuple(filter(None, texts_below(job.raw, dialect.signed)))
-    usd = told_cost(job.raw, dialect.cost, dialect.cost_units)
-    job = replace(job, usd=usd, signed=signed, raw=without(job.raw, dialect.signed))
+    header = dialect.cost_header
+    cost = told_cost(job.raw, dialect.cost, dialect.cost_units) if header is None else usd(headers.get(header))
+    job = replace(
+        job, usd=cost if job.status.terminal else cost or None, signed=signed, raw=without(job.raw, dialect.signed)
+    )
     video = job.raw.get("video")
     if isinstance(video, dict) and video.get("respect_moderation") is False and not signed:
         said = "the video was made, and moderation keeps it back"
@@ -37,8 +43,13 @@ def told_cost(raw: Any, place: Sequence[str], units: float = 1) -> float | None:
         raw = raw.get(key) if isinstance(raw, dict) else None
     if not isinstance(raw, dict) or raw.get("is_byok") is True:
         return None
-    told = number(raw.get(last))
-    return told / units if told is not None and 0 <= told <= _MOST_USD * units else None
+    return usd(raw.get(last), units)
+
+
+def usd(told: object, units: float = 1) -> float | None:
+    """Return the US dollars, each of so many `units`, that a server's word means; None if it can mean none."""
+    amount = number(told)
+    return amount / units if amount is not None and 0 <= amount <= _MOST_USD * units else None
 
 
 def without(raw: Any, keys: Container[str]) -> Any:  # Any: JSON

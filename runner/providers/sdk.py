@@ -53,7 +53,7 @@ from .credentials import Credential, credential_mark, credential_of, headers_of
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import proxy_of, resolve
 from .file_address import holds_file, host_of, named_files
-from .hosted import as_told, told_cost
+from .hosted import as_told, told_cost, usd
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
@@ -129,13 +129,13 @@ class SDKProvider:
                 job = self._made_all_the_same(error.response, body)
                 if job is None:
                     raise
-                return self._told(job)
+                return self._told(job, error.response)
             documents = self._documents(response)
             job = read_created(documents, response.headers) or job_at(response, body.target)
             if job is None:
                 prompt = config.request.prompt
                 raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt)
-            return self._told(job)
+            return self._told(job, response)
 
     async def retrieve(self, job_id: str) -> Job:
         """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""
@@ -148,10 +148,9 @@ class SDKProvider:
                 job = read_failed(self._json(error.response), error.response.headers, job_id)
                 if job is None:
                     raise
-                return self._told(job)
-            return self._told(
-                read_job(self._json(response), response.headers, job_id) or self._unreadable(response, call)
-            )
+                return self._told(job, error.response)
+            job = read_job(self._json(response), response.headers, job_id) or self._unreadable(response, call)
+            return self._told(job, response)
 
     async def jobs(self, after: str | None = None, limit: int = 100) -> JobPage:
         """List up to `limit` of the endpoint's jobs, newest first, beginning behind the job `after`."""
@@ -202,8 +201,10 @@ class SDKProvider:
                 prompt = config.request.prompt
                 raise no_use(response, documents, call, self._redact, broken=broken, prompt=prompt, images=True)
             if self._dialect.cost:
-                usd = told_cost(batch.raw, self._dialect.cost, self._dialect.cost_units)
-                batch = replace(batch, usd=usd, implausible_usage=False)  # its tokens are counted in other words
+                cost = told_cost(batch.raw, self._dialect.cost, self._dialect.cost_units)
+                batch = replace(batch, usd=cost, implausible_usage=False)  # its tokens are counted in other words
+            elif self._dialect.cost_header:
+                batch = replace(batch, usd=usd(response.headers.get(self._dialect.cost_header)))
             far_more = len(batch.images) > body.fields["n"] + MOST_EXTRA
             return replace(batch, answer=kept_content(response.content, self._redact)) if far_more else batch
 
@@ -299,8 +300,8 @@ class SDKProvider:
         with_files = bool(config.request.image_list)
         return await asyncio.to_thread(self.build, config) if with_files else self.build(config)
 
-    def _told(self, job: Job) -> Job:
-        return as_told(job, self._dialect) if self._dialect.hosted else job
+    def _told(self, job: Job, response: httpx2.Response) -> Job:
+        return as_told(job, self._dialect, response.headers) if self._dialect.tells_cost else job
 
     async def _post_json(self, path: str, body: Body) -> httpx2.Response:
         """Post a request that the SDK has no method for; its body is not read yet."""

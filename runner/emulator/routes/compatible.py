@@ -52,7 +52,8 @@ async def create(call: OperationCall) -> Response:
         call, order.prompt, order.model, order.seconds, order.size, usd,
         reference=picture, outcome=outcome, parameters=order.parameters,
     )  # fmt: skip
-    return JSONResponse(await _resource(call, job))
+    header = surface.manner.cost_header
+    return JSONResponse(await _resource(call, job), headers={header: str(usd)} if header and usd else None)
 
 
 def _outcome(call: OperationCall, order: OpenOrder) -> JobOutcome:
@@ -65,13 +66,19 @@ def _outcome(call: OperationCall, order: OpenOrder) -> JobOutcome:
 
 async def _picture(call: OperationCall, order: OpenOrder) -> str | None:
     files = call.body.files.get("input_reference")
-    named = order.parameters.get("image_reference") or order.parameters.get("reference_url")
+    named = order.parameters.get("image_reference") or order.parameters.get("reference_url") or _listed(order)
     if not files and named is None:
         return None
     linked = {"image_url": named} if isinstance(named, str) else cast("dict[str, str]", named or {})
     content = files[0] if files else reference.linked_image(linked, "input_reference")
     await asyncio.to_thread(reference.image_size, content, "input_reference")
     return await asyncio.to_thread(call.emulator.studio.keep, content)
+
+
+def _listed(order: OpenOrder) -> str | None:
+    """Return the address of the first image in the lists that a gateway takes."""
+    parts = order.parameters.get("frame_images") or order.parameters.get("input_references") or []
+    return next((part["image_url"]["url"] for part in cast("list[dict[str, dict[str, str]]]", parts)), None)
 
 
 async def retrieve(call: OperationCall) -> Response:
