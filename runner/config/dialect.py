@@ -33,10 +33,11 @@ class Dialect:
         takes_size: whether it can be asked for by its size.
         image_roles: what an input image can be to a video there.
         names: what a key is called there, where it is not called the same.
-        fields: every field that its form reads; what else is given goes into one field, `extra_params`. None: any.
+        fields: every field that its form reads; what else is given goes into one field, `pack`. None: any.
+        pack: the field that takes what else is given.
         image_fields: every field that a request for new images is read for. None: any.
         edit_fields: every field that the form of an image edit is read for. None: any.
-        packs_images: whether what else is given for new images goes into their `extra_params`.
+        packs_images: whether what else is given for new images goes into their `pack`.
         takes_auto: whether `auto` is a size there; where not, it is left out, which leaves the size to the server.
         unnamed_length: what it makes of an open model where a request names no length, for people; None: what the
             model's data names. The model's default length and size are sent where this is another.
@@ -72,6 +73,7 @@ class Dialect:
     image_roles: frozenset[ImageRole] = frozenset({"first_frame", "reference"})
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
+    pack: Literal["extra_params", "metadata"] = "extra_params"
     image_fields: frozenset[str] | None = None
     edit_fields: frozenset[str] | None = None
     packs_images: bool = False
@@ -197,6 +199,33 @@ _LITELLM = Dialect(
     gateway=True,
 )
 
+# Read in the repository QuantumNous/new-api (v1.0.0-rc.41); its many forks differ.
+_NEW_API = Dialect(
+    extensions=frozenset(),
+    fields=frozenset({"prompt", "model", "seconds", "size", "input_reference", "metadata"}),
+    pack="metadata",
+    nested_as_text=True,
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    fetches=False,
+    deletes=False,
+    lists=False,
+    tells_mark=False,
+)
+
+# Read in the package litellm 1.110.2 (llms/edenai).
+_EDENAI = Dialect(
+    hosted=True,
+    extensions=frozenset(),
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    deletes=False,
+    cost=("cost",),
+    tells_mark=False,
+)
+
 # Read in the package openrouter 1.3.84 (types) and OpenRouter's documentation.
 _OPENROUTER = Dialect(
     protocol="openrouter",
@@ -245,7 +274,7 @@ _XAI = Dialect(
 
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({
     "plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM, "openrouter": _OPENROUTER,
-    "xai": _XAI,
+    "xai": _XAI, "new_api": _NEW_API, "edenai": _EDENAI,
 })  # fmt: skip
 """The dialects by their names: a new compatible server is one entry here and one file in `conf/provider/`."""
 

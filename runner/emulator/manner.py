@@ -24,7 +24,7 @@ from .surface import Refusal, Surface, bearer
 WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "n"})
 REAL = frozenset({"fps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"})
 FLAGS = frozenset({"generate_sound", "generate_audio", "enhance_prompt"})
-OBJECTS = frozenset({"lora", "extra_params", "image_reference"})
+OBJECTS = frozenset({"lora", "extra_params", "image_reference", "input_reference", "metadata"})
 
 _SHARED = {
     "seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "fps", "guidance_scale",
@@ -44,6 +44,7 @@ class Manner:
         failure_is_error: whether a failed job is told with an HTTP error status.
         says_code: whether a failed job's error has a code.
         variant: how `/content` takes its variant: not at all, or as the number of an output.
+        lists: whether there is a list of jobs.
         lists_freely: whether jobs can be listed without naming a backend.
         counts: whether a list of jobs says what follows it.
         tells_prompt: whether a job says what it was asked for.
@@ -53,6 +54,8 @@ class Manner:
         images_by_url: whether images come as addresses unless base64 is asked for; else addresses are refused.
         limits: the largest values that it takes.
         cost_header: the header in which it tells what a request has cost, where its price is known.
+        tells_cost: whether a job tells its cost: nothing until it has ended.
+        tells_task: whether a job has an id, metadata and usage of its own making, and counts time in milliseconds.
         job_id: makes an id.
     """
 
@@ -64,6 +67,7 @@ class Manner:
     failure_is_error: bool = False
     says_code: bool = True
     variant: Literal["ignored", "number"] = "ignored"
+    lists: bool = True
     lists_freely: bool = True
     counts: bool = True
     tells_prompt: bool = True
@@ -73,6 +77,8 @@ class Manner:
     images_by_url: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     cost_header: str | None = None
+    tells_cost: bool = False
+    tells_task: bool = False
 
 
 def managed_id(backend: str, model: str, video: str) -> str:
@@ -120,6 +126,23 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         deletes=False,
         lists_freely=False,
         cost_header="x-litellm-response-cost",
+    ),
+    "new_api": Manner(
+        frozenset({"seconds", "metadata"}),
+        lambda: f"task_{secrets.token_hex(16)}",
+        keyed=True,
+        envelope=True,
+        deletes=False,
+        lists=False,
+        tells_task=True,
+    ),
+    "edenai": Manner(
+        frozenset({"seconds", "input_reference"}),
+        lambda: str(uuid.uuid4()),
+        keyed=True,
+        envelope=True,
+        deletes=False,
+        tells_cost=True,
     ),
 })  # fmt: skip
 

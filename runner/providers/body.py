@@ -377,7 +377,6 @@ def _source(config: RunConfig) -> Iterator[Problem]:
             yield Problem("request.video", error.message, error.hint)
 
 
-_PACK = "extra_params"
 _IMAGES = frozenset({"generate", "edit"})
 
 
@@ -392,24 +391,24 @@ def in_dialect(body: Body, dialect: Dialect) -> Body:
         if dialect.asks_base64:
             extra.setdefault("response_format", "b64_json")
         if dialect.packs_images and body.operation == "generate":
-            extra = _packed(extra, dialect.image_fields)
+            extra = _packed(extra, dialect.image_fields, dialect.pack)
         return replace(body, extra=_text(extra) if dialect.nested_as_text and body.operation == "edit" else extra)
     json_body = body.json
     if body.json and body.target is None and dialect.image_address is not None:
         url = extra.pop("input_reference")["image_url"]
         extra[dialect.image_address] = {"image_url": url} if dialect.image_address == "image_reference" else url
         json_body = False
-    extra = _packed(extra, dialect.fields)
+    extra = _packed(extra, dialect.fields, dialect.pack)
     return replace(body, extra=_text(extra) if dialect.nested_as_text and not json_body else extra, json=json_body)
 
 
-def _packed(extra: Mapping[str, Any], fields: Container[str] | None) -> dict[str, Any]:  # Any: JSON values
+def _packed(extra: Mapping[str, Any], fields: Container[str] | None, pack: str) -> dict[str, Any]:  # Any: JSON values
     """Return what the request has no field for, moved into the one that takes anything; else it would be ignored."""
     if fields is None:
         return dict(extra)
     known = {key: value for key, value in extra.items() if key in fields}
     others = {key: value for key, value in extra.items() if key not in fields}
-    return {**known, _PACK: {**others, **known.get(_PACK, {})}} if others else known
+    return {**known, pack: {**others, **known.get(pack, {})}} if others else known
 
 
 def _text(extra: Mapping[str, Any]) -> dict[str, Any]:  # Any: JSON values

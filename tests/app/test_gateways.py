@@ -28,9 +28,23 @@ def test_a_gateway_s_cost_of_a_video_is_told_at_its_creation_and_kept_to_its_end
     assert result["cost"] == {"estimated_usd": 36.0, "estimated_from": "list", "actual_usd": 0.4}
 
 
-def test_an_answer_that_is_lost_is_uncertain_and_never_paid_again(at, make_emulator):
-    server = make_emulator(dialect="litellm", rules=LOST)
-    done = at("litellm", server)
+def test_a_host_s_cost_is_told_where_the_video_has_ended(at, make_emulator):
+    done = at("edenai", make_emulator(dialect="edenai"))
+    assert done.code == 0, done.err
+    (result,) = done.results()
+    assert result["cost"] == {"estimated_usd": None, "estimated_from": None, "actual_usd": 0.4}
+
+
+def test_what_a_gateway_s_video_costs_is_unknown(at, make_emulator):
+    done = at("new_api", make_emulator(dialect="new_api"))
+    assert done.code == 0, done.err
+    assert done.results()[0]["cost"]["actual_usd"] is None
+
+
+@pytest.mark.parametrize("provider", ["litellm", "new_api"])
+def test_an_answer_that_is_lost_is_uncertain_and_never_paid_again(at, make_emulator, provider):
+    server = make_emulator(dialect=provider, rules=LOST)
+    done = at(provider, server)
     assert done.code == 4, done.err
     (result,) = done.results()
     assert (result["status"], server.ledger()["requests"]["POST /v1/videos"]) == ("uncertain", 1)

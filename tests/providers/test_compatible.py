@@ -29,6 +29,8 @@ from runner.providers.registry import create
 
 ENV = {"LITELLM_API_KEY": "sk-virtual-key"}
 PRESETS = ["vllm_omni", "sglang", "litellm"]
+GATEWAYS = ["new_api", "edenai"]
+"""These take OpenAI's fields only: test_gateways.py."""
 SMALL = ("request.size=128x96", "request.duration_seconds=1", "request.fps=8")
 
 
@@ -66,7 +68,7 @@ def heard(server) -> dict:
 
 def test_every_dialect_is_described_has_a_preset_and_can_be_emulated():
     assert set(get_args(DialectName)) == set(DIALECTS) == {"plain", *MANNERS, *HOSTS}
-    assert {*MANNERS} == {*PRESETS}
+    assert {*MANNERS} == {*PRESETS, *GATEWAYS}
     assert {"plain", *MANNERS, *HOSTS} == {*get_args(Dialect)}
 
 

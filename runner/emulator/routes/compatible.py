@@ -24,6 +24,9 @@ from .jobs import commit
 
 _KNOWN = 10_000
 """Jobs among which one is looked for that a gateway listed under another id."""
+_LINKS = ("image_reference", "reference_url", "input_reference")
+"""The fields that hold an image's address."""
+
 _REFUSED = frozenset({"moderation_blocked", "invalid_size"})
 
 
@@ -66,7 +69,7 @@ def _outcome(call: OperationCall, order: OpenOrder) -> JobOutcome:
 
 async def _picture(call: OperationCall, order: OpenOrder) -> str | None:
     files = call.body.files.get("input_reference")
-    named = order.parameters.get("image_reference") or order.parameters.get("reference_url") or _listed(order)
+    named = next((order.parameters[name] for name in _LINKS if order.parameters.get(name)), _listed(order))
     if not files and named is None:
         return None
     linked = {"image_url": named} if isinstance(named, str) else cast("dict[str, str]", named or {})
@@ -107,6 +110,12 @@ async def _resource(call: OperationCall, job: EmulatedJob) -> dict[str, object]:
         code = _status(job) if manner.failure_is_error else job.outcome.code
         told = {"code": code} if manner.says_code else {}
         resource["error"] = {**told, "message": job.outcome.message or "The video could not be generated."}
+    if manner.tells_cost:
+        resource["cost"] = job.usd if status in ("completed", "failed") else 0
+    if manner.tells_task:
+        metadata = job.parameters.get("metadata")
+        resource |= {"task_id": job.id, "created_at": int(job.created * 1000), "metadata": metadata}
+        resource["usage"] = {"completion_tokens": 0}
     if call.emulator.settings.uploads and status == "completed":
         path = await call.emulator.studio.file(job, "video")
         resource["url"] = str(call.request.url_for("media", name=path.name))
@@ -115,6 +124,8 @@ async def _resource(call: OperationCall, job: EmulatedJob) -> dict[str, object]:
 
 async def list_videos(call: OperationCall) -> Response:
     """Serve `GET /videos`; a gateway wants to be told of which backend."""
+    if not _surface(call).manner.lists:
+        raise Refusal(404, "Invalid URL (GET /v1/videos)")
     named = call.request.query_params.get("custom_llm_provider") or call.request.headers.get("custom-llm-provider")
     if not _surface(call).manner.lists_freely and not named:
         raise Refusal(500, "litellm.InternalServerError: custom_llm_provider is required to list videos", code="500")
