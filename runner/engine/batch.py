@@ -126,8 +126,12 @@ class BatchWork:
             if record is not None and record.phase in (Phase.RECORDED, Phase.UPLOADED):
                 unsent += await self._never_sent(mark, cases)
             elif record is not None and record.id is not None:
-                batch = Batch(record.id, BatchStatus.UNKNOWN, record.status)
-                ours.append((await self._submission.own(record, cases, batch), cases))
+                # All that came of a batch that is over was read: it has nothing for who is to be sent again.
+                again = [case for case in cases if record.ended and case.recorder.run.resubmit]
+                unsent += again
+                if left := [case for case in cases if case not in again]:
+                    batch = Batch(record.id, BatchStatus.UNKNOWN, record.status)
+                    ours.append((await self._submission.own(record, left, batch), left))
             else:
                 sought[mark] = cases
         found, reason = await self._sought(sought, known)

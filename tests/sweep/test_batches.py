@@ -253,6 +253,18 @@ def test_a_run_that_no_line_tells_of_is_uncertain(command, make_emulator):
     assert server.ledger()["batches"] == 1
 
 
+@pytest.mark.parametrize("fault", ["missing_line", "odd_line"])
+def test_a_run_without_a_line_of_use_is_paid_again_where_that_is_asked_for(command, make_emulator, fault):
+    server = make_emulator(rules=[once(fault, "batch_line")])
+    assert command(server, PROMPTS) == 4
+    assert run(["resume", "out", "--resubmit-uncertain"]) == 0
+    assert statuses() == {"verified": 4}
+    assert server.ledger()["batches"] == 2
+    (again,) = [result for result in results() if len(result["attempts"]) == 2]
+    assert again["attempts"][0]["job_id"] != again["attempts"][1]["job_id"] == again["job_id"]
+    assert again["spent_usd"] > 1.5 * max(each["spent_usd"] for each in results() if len(each["attempts"]) == 1)
+
+
 @pytest.mark.parametrize("fault", ["truncated", "status"])
 def test_a_download_that_breaks_off_goes_on(command, make_emulator, fault):
     server = make_emulator(rules=[{**once(fault, "file_content"), "times": 3}])
