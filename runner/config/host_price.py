@@ -89,14 +89,22 @@ def _pixels(config: RunConfig) -> int | None:
 def _listed(config: RunConfig) -> tuple[int, int] | None:
     """Return the sides that a ratio has in a resolution, by the model's sizes: its nth resolution has the nth size."""
     model, name = config.model, sent_resolution(config)
-    wide, found, high = (config.request.aspect_ratio or "").partition(":")
-    if not found or name not in (model.resolutions or ()):
+    ratio = _ratio(config.request.aspect_ratio or "")
+    if ratio is None or name not in (model.resolutions or ()):
         return None
-    ratio = float(wide) / float(high)
     known = [sides for size in model.sizes or () if (sides := _sides(size)) is not None]
     alike = sorted(sides for sides in known if abs(sides[0] / sides[1] / ratio - 1) < _SAME_RATIO)
     order = sorted(model.resolutions or (), key=lambda each: _WIDE.get(each, (0, 0)))
     return alike[order.index(name)] if len(alike) == len(order) else None
+
+
+def _ratio(text: str) -> float | None:
+    """Return width / height; None for what cannot be one, as a user may send it with `model.validation=off`."""
+    try:
+        wide, high = map(float, text.split(":"))
+    except ValueError:
+        return None
+    return wide / high if wide > 0 and high > 0 else None
 
 
 def _sides(size: str) -> tuple[int, int] | None:

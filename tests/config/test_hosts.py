@@ -47,6 +47,14 @@ def problems(config) -> list[str]:
             ["request.aspect_ratio='21:9'", "request.resolution=480p"],
             992 * 432 * 24 * 8 / 1024 * 10.7e-6,
         ),
+        *(
+            (
+                "seedance-2.5",
+                ["model.validation=off", f"request.aspect_ratio='{ratio}'"],
+                1280 * 720 * 24 * 8 / 1024 * 10.7e-6,
+            )
+            for ratio in ("wide:high", "16:0", "16:9:1", "nan:1")
+        ),
         ("qwen-image-3", ["request=image", "request.n=2"], 0.06),
         ("grok-imagine-video-1.5", ["provider=xai", f"request.image_list=['{IMAGE}']"], 8 * 0.14 + 0.01),
         ("grok-imagine-image-2.0", ["provider=xai", "request=image", "request.quality=low"], 0.04),
