@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from .model import ImageModel
 from .problem import Problem
+from .provider import called
 from .request import ImageRequest
 from .run import RunConfig
 
@@ -20,7 +21,7 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
         return
     if provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
         hint = f"provider=openai, or {_ONE_BY_ONE}"
-        yield Problem("batch", f"no batches of images are sent to provider={provider.kind}", hint)
+        yield Problem("batch", f"no batches of images are sent to provider={called(provider)}", hint)
     if request.partial_images is not None:
         yield Problem("batch", "a batch has no stream, and so no partial images", "request.partial_images=null")
     if request.markup_image is not None:

@@ -228,3 +228,9 @@ def offerer(provider: ProviderConfig) -> str | None:
     if isinstance(provider, OpenAIConfig | AzureOpenAIConfig):
         return provider.kind
     return provider.dialect if DIALECTS[provider.dialect].hosted else None
+
+
+def called(provider: ProviderConfig) -> str:
+    """Return what a user chooses the provider by: its kind or, of compatible servers, their dialect."""
+    dialect = provider.dialect if isinstance(provider, CompatibleConfig) else "plain"
+    return provider.kind if dialect == "plain" else dialect

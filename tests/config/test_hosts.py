@@ -116,7 +116,7 @@ def test_every_model_of_a_host_takes_what_its_data_offers(loaded, composed, mode
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        (["model=veo-3.1", "request.duration_seconds=5"], "Invalid duration for compatible (veo-3.1): 5 seconds"),
+        (["model=veo-3.1", "request.duration_seconds=5"], "Invalid duration for openrouter (veo-3.1): 5 seconds"),
         (["model=veo-3.1", "request.resolution=480p"], "480p is not offered by veo-3.1. Allowed values: 720p, 1080p,"),
         (["model=veo-3.1", "request.aspect_ratio='1:1'"], "Invalid aspect ratio: 1:1. Supported ratios: 16:9, 9:16"),
         (["model=veo-3.1", "request.resolution=720p", "request.size=1280x720"], "both say how large it is"),

@@ -328,6 +328,7 @@ def test_a_budget_counts_half(command, emulator):
     [
         ((*VIDEO, "request.size=null", "request.quality=null"), "takes images"),
         (("provider=azure_openai", "provider.base_url=https://x.openai.azure.com"), "provider=azure_openai"),
+        (("provider=xai",), "no batches of images are sent to provider=xai"),
         (("request.partial_images=2",), "partial images"),
         (("'fallbacks=[{provider: emulator}]'".strip("'"),), "fallbacks"),
         (("batch=true,false",), "leave batch out"),
