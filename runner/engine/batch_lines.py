@@ -204,8 +204,12 @@ class LineCollector:
 
     async def _without_line(self, case: InBatch, batch: Batch, missing: RunnerError | None) -> None:
         """End a run of which no line tells."""
+        unnamed = batch.completed > 0 and batch.output_file_id is None
         if missing is not None:
             await self._ended(case, missing)
+        elif unnamed:
+            message = f"batch {batch.id} tells of {batch.completed:,} lines that are done, and names no file of them"
+            await self._ended(case, UncertainError(message, hint=LOST))
         elif batch.status is BatchStatus.CANCELLED:
             message = f"batch {batch.id} was cancelled before this run's line was executed; it is not charged"
             error: RunnerError = GenerationFailedError(message, hint=_AGAIN, code="batch_cancelled")

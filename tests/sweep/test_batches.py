@@ -335,7 +335,7 @@ def test_a_budget_counts_half(command, emulator):
         (("hydra/launcher=basic",), "hydra/launcher=runner"),
         (("model=dall-e-2", "request.quality=null", "request.size=512x512"), "dall-e-2"),
     ],
-    ids=["video", "azure", "stream", "fallbacks", "mixed", "launcher", "dall-e"],
+    ids=["video", "azure", "xai", "stream", "fallbacks", "mixed", "launcher", "dall-e"],
 )
 def test_what_no_batch_takes_is_refused_before_anything_is_sent(command, emulator, capsys, overrides, said):
     assert command(emulator, "request.prompt=a fox", *overrides) == 2
@@ -432,6 +432,23 @@ def test_a_download_begins_anew_where_the_server_knows_no_ranges(command, small_
 
     small_server.answer = answer
     assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_what_a_batch_has_done_is_not_given_up_before_its_file_is_named(command, small_server, status):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+    ended = {"id": "batch_1", "status": status, "request_counts": {"total": 4, "completed": 4, "failed": 0}}
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        return (200, ended) if asked.path.endswith("/batches/batch_1") else batches.answer(asked)
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 4
+    assert statuses() == {"uncertain": 4}
+    assert all(result["spent_usd"] > 0 for result in results())
+    ended["output_file_id"] = "file-2"
+    assert run(["resume", "out"]) == 0
     assert statuses() == {"verified": 4}
 
 
