@@ -14,6 +14,7 @@ from pathlib import Path
 from runner.commands.catalog import COMMANDS
 from runner.compose.app import opened, parse
 from runner.compose.loader import GROUPS
+from runner.config.shipped import REFRESHED
 from runner.errors import ConfigError
 
 _NAMES = ("runner", "mediarunner")
@@ -101,6 +102,17 @@ def _of_config(words: Sequence[str], word: str) -> Iterator[str]:
         yield from _directories(word)
     else:
         yield from _of_hydra(words, word)
+        yield from _refreshed(word)
+
+
+def _refreshed(word: str) -> Iterator[str]:
+    """Yield the models that were read from hosts' lists: Hydra completes no option below a folder of its group."""
+    key, _, begun = word.partition("=")
+    if key == "model" and begun:
+        for path in (REFRESHED / key).glob("*/*/*.yaml"):
+            name = path.relative_to(REFRESHED / key).with_suffix("").as_posix()
+            if name.startswith(begun):
+                yield f"{key}={name}"
 
 
 def _completed() -> list[str]:

@@ -1,78 +1,97 @@
-"""List every model that `conf/` describes, who offers it, what it costs, and until when."""
+"""List every model that `conf/` describes, who offers it, what it costs, and until when; read a host's own list."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-from collections.abc import Iterable, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from runner.config.capability import SOON
-from runner.config.model import ModelConfig, Offer, VideoModel
-from runner.config.shipped import names, option
+from runner.config.capability import FRESH, SOON
+from runner.config.dialect import REFRESHABLE
+from runner.config.model import ImageModel, ModelConfig, Offer, VideoModel
+from runner.config.problem import Problem
+from runner.config.shipped import REFRESHED, names, option
 from runner.errors import ConfigError
-from runner.shell import word
 
 from .catalog import Parser
 
+if TYPE_CHECKING:
+    from runner.cli.refresh import Refreshed
+
+_MOST_LINES = 40
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table, or with `--json` everything that is known; `--refresh` writes model files instead; returns 0."""
-    parsed = _parser().parse_args(arguments)
+    """Print the table, or with `--json` everything that is known, or what a refresh wrote; returns 0."""
+    parser = _parser()
+    parsed, overrides = parser.parse_known_args(arguments)
+    today = dt.datetime.now().astimezone().date()
     if parsed.refresh is not None:
-        return _refresh(parsed.refresh, parsed.into or Path(f"models-{parsed.refresh}"))
-    models = load_models()
+        from runner.cli.refresh import refresh
+
+        print("\n".join(_report(refresh(parsed.refresh, overrides, today), today)))
+        return 0
+    if overrides:
+        parser.error(f"unrecognized arguments: {' '.join(overrides)}")
+    models, refreshed = load_models(), dict(_refreshed())
     if parsed.json:
-        print(json.dumps({name: model.model_dump(mode="json") for name, model in models.items()}, indent=2))
+        told = {name: model.model_dump(mode="json") for name, model in {**models, **refreshed}.items()}
+        print(json.dumps(told, indent=2))
     else:
-        _print_table(models, dt.datetime.now().astimezone().date())
+        _print_table(models, today)
+        _print_refreshed(refreshed, today)
     return 0
 
 
-def _refresh(host: str, folder: Path) -> int:
-    """Write a file for each model that a host lists; what is there already is replaced, and nothing is deleted."""
-    import asyncio
+def _refreshed() -> Iterator[tuple[str, VideoModel | ImageModel]]:
+    """Yield what hosts listed when they were asked last; says which files cannot be read."""
+    from runner.config.model_file import read_all
+    from runner.display.output import print_problems
 
-    from runner.config.openrouter_models import image_model, video_model
-    from runner.config.provider import CompatibleConfig
-    from runner.providers.model_list import listed_models
-
-    described = option("provider", host) or {}
-    if described.get("kind") != "compatible":
-        raise ConfigError(f"{host} publishes no list of its models", hint="openrouter does")
-    videos, images = asyncio.run(listed_models(CompatibleConfig.model_validate(described)))
-    today, written, left = dt.datetime.now().astimezone().date(), [], []
-    for entry, made in (
-        *((entry, partial(video_model, entry, today)) for entry in videos),
-        *((entry, partial(image_model, entry, served, today)) for entry, served in images),
-    ):
-        try:
-            written.append(_write(folder / "model", made()))
-        except (ValueError, TypeError, KeyError) as error:
-            left.append(f"{entry.get('id')}: {error}")
-    print(f"{len(written)} models of {host}, read {today}: {folder}{os.sep}model")
-    for text in left:
-        print(f"left out: {text}")
-    if written:
-        print(f"python -m runner --config-dir {word(str(folder))} provider={host} model={written[0]} dry_run=true")
-    return 0
+    for name, found in read_all():
+        if isinstance(found, ConfigError):
+            print_problems([Problem("", found.message, found.hint, "warning")])
+        else:
+            yield name, found
 
 
-def _write(folder: Path, data: dict[str, Any]) -> str:  # Any: values of a model's keys
-    import yaml
+def _print_refreshed(models: Mapping[str, VideoModel | ImageModel], today: dt.date) -> None:
+    """Print them apart, by the day on which they were read."""
+    days: dict[tuple[str, dt.date], dict[str, ModelConfig]] = {}
+    for name, model in models.items():
+        days.setdefault((model.refreshed_from or "files of your own", model.read), {})[name] = model
+    for (host, day), those in days.items():
+        old = f", {(today - day).days} days ago: --refresh {host} reads it anew" if today - day > FRESH else ""
+        print(f"\nAs {host} listed on {day} ({REFRESHED.as_posix()}/model){old}\n")
+        _print_table(those)
 
-    from runner.artifacts.atomic import write_text
 
-    name = str(data["name"])
-    folder.mkdir(parents=True, exist_ok=True)
-    head = f"# {data['source']}, read {data['read']}: python -m runner models --refresh writes it anew.\n"
-    write_text(folder / f"{name}.yaml", head + yaml.safe_dump(data, sort_keys=False, allow_unicode=True), durable=False)
-    return name
+def _report(told: Refreshed, today: dt.date) -> Iterator[str]:
+    """Yield what a refresh did, in lines."""
+    kinds = {kind: [read for read in told.read if read.model.kind == kind] for kind in ("video", "image")}
+    counts = " and ".join(f"{len(reads)} {kind} models" for kind, reads in kinds.items())
+    yield f"{told.address} lists {counts} (read on {today})"
+    written = len(told.read) - len(told.changed)
+    yield f"written: {written} files below {REFRESHED.as_posix()}/model/, {told.new} of them new"
+    for path in told.changed:
+        yield f"kept: {path.as_posix()}, which you changed; delete it to have it written anew"
+    yield from _paragraph("left out", told.left_out)
+    yield from _paragraph("listed no more, the files stay", told.gone)
+    yield from _paragraph("different from conf/model/", told.differences or ["nothing"])
+    unknown = [f"{read.id}: {read.unknown_price}" for read in told.read if read.unknown_price is not None]
+    yield from _paragraph("price unknown", unknown)
+    yield f"choose one: python -m runner provider={told.host} model={told.read[0].model.name}"
+
+
+def _paragraph(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield f"{title}:"
+        yield from (f"  {line}" for line in lines[:_MOST_LINES])
+        if len(lines) > _MOST_LINES:
+            yield f"  and {len(lines) - _MOST_LINES} more"
 
 
 def load_models() -> dict[str, ModelConfig]:
@@ -116,10 +135,15 @@ def _at_hosts(model: ModelConfig) -> str:
 
 
 def _hosted(offer: Offer) -> str:
-    seconds = [*(offer.usd_per_second or {}).values(), *(offer.usd_per_silent_second or {}).values()]
+    by_second = (offer.usd_per_second, offer.usd_per_silent_second, offer.usd_per_second_from_frames,
+                 offer.usd_per_second_from_references)  # fmt: skip
+    seconds = [usd for prices in by_second for usd in (prices or {}).values()]
     images = [usd for row in (offer.usd_per_image or {}).values() for usd in row.values()]
     megapixel = [] if offer.usd_per_megapixel is None else [offer.usd_per_megapixel]
-    tokens = (offer.usd_per_million_video_tokens or {}).values()
+    tokens = [
+        *(offer.usd_per_million_video_tokens or {}).values(),
+        *(offer.usd_per_million_silent_video_tokens or {}).values(),
+    ]
     texts = (
         _ends(seconds, "a second"), _ends(images, "an image"), _ends(megapixel, "a megapixel"),
         _ends(tokens, "a million video tokens"),
@@ -127,16 +151,17 @@ def _hosted(offer: Offer) -> str:
     return next(filter(None, texts), "")
 
 
-def _print_table(models: dict[str, ModelConfig], today: dt.date) -> None:
+def _print_table(models: Mapping[str, ModelConfig], today: dt.date | None = None) -> None:
+    """Print a line for each model; without a day, of whom it is clear who offers them."""
     from runner.display.table import Head, print_grid
 
-    heads = [Head(name) for name in ("model", "makes", "sizes", "list price", "offered by")]
+    heads = [Head(name) for name in ("model", "makes", "sizes", "list price", *(["offered by"] if today else []))]
     rows = []
     for name, model in models.items():
-        offers = [f"{provider}: {state(offer, today)}" for provider, offer in model.offers.items()]
+        offers = [f"{provider}: {state(offer, today)}" for provider, offer in model.offers.items()] if today else []
         gone = bool(offers) and all("RETIRED" in text for text in offers)
-        cells = [name, _makes(model), _sizes(model), price(model), "\n".join(offers) or "nobody known"]
-        rows.append((cells, "dim" if gone else ""))
+        cells = [name, _makes(model), _sizes(model), price(model)]
+        rows.append(([*cells, *(["\n".join(offers) or "nobody known"] if today else [])], "dim" if gone else ""))
     print_grid(heads, rows)
 
 
@@ -164,7 +189,9 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner models, then python -m runner model=NAME dry_run=true",
     )
-    parser.add_argument("--refresh", metavar="HOST", help="write a model file for each model that a host lists")
-    parser.add_argument("--into", type=Path, metavar="FOLDER", help="where to (default: models-HOST)")
-    parser.add_argument("--json", action="store_true", help="everything that is known, for programs")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--json", action="store_true", help="everything that is known, for programs")
+    only.add_argument("--refresh", metavar="HOST", choices=sorted(REFRESHABLE), help="read what a host lists now into "
+                      f"{REFRESHED.as_posix()}/, from where model=HOST/AUTHOR/NAME is chosen: openrouter. Overrides of "
+                      "the provider may follow")  # fmt: skip
     return parser

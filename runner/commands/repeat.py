@@ -48,6 +48,8 @@ def differences(saved: Result, config: RunConfig) -> list[str]:
 
 def _model_differences(config: RunConfig) -> list[str]:
     described = option("model", config.model.name)
+    if described is None and config.model.refreshed_from is not None:
+        return [f"{config.model.name} is as {config.model.refreshed_from} listed it on {config.model.read}"]
     if described is None:
         return [f"conf/model has no {config.model.name} any more; the saved data is used"]
     today = TypeAdapter[ModelConfig](ModelConfig).validate_python(described)

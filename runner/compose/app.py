@@ -28,7 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
-from runner.config.shipped import CONF
+from runner.config.shipped import CONF, REFRESHED
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
@@ -128,6 +128,10 @@ class App:
             # Before the shipped files, so that a user's option replaces a shipped one of the same name.
             anchor = SearchPathQuery(provider="main")
             search_path.prepend(provider="command-line", path=f"file://{_own_files(parsed)}", anchor=anchor)
+        if REFRESHED.is_dir():
+            # After the shipped files, none of which it can replace; the schema is always last.
+            last = SearchPathQuery(provider="schema")
+            search_path.prepend(provider="refreshed", path=f"file://{REFRESHED.absolute()}", anchor=last)
         inner.repository = Repository(search_path)
         self.loader = self._hydra.config_loader = GuardedLoader(inner, _check)
 

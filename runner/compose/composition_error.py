@@ -15,9 +15,10 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
+from runner.config.dialect import HOSTS
 from runner.config.loading import kinds_of, known_keys
 from runner.config.problem import Problem, did_you_mean
-from runner.config.shipped import CONF
+from runner.config.shipped import CONF, REFRESHED
 from runner.errors import ConfigError, RunnerError
 from runner.shell import line, word
 
@@ -78,6 +79,8 @@ def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) 
         return Problem(
             f"experiment: {group}", "is chosen before the experiment is", _IN_EXPERIMENT.format(f"{group}: {name}")
         )
+    if group.startswith("model/") and group.split("/")[1] in HOSTS:
+        return _not_refreshed(group.split("/")[1], f"{group.partition('/')[2]}/{name}")
     if group.count("/") and not config_loader.list_groups(group) and group.partition("/")[0] in GROUPS[:4]:
         group = group.partition("/")[0]
         said = f"takes the name of an option, and no path: {error.missing_cfg_file}"
@@ -87,6 +90,15 @@ def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) 
     allowed = ", ".join(sorted(error.options)) or "none"
     hint = _elsewhere(config_loader, group, name) or (f"did you mean {group}={near}?" if near else None)
     return Problem(group, f"{name!r} is no option. Allowed: {allowed}", hint)
+
+
+def _not_refreshed(host: str, name: str) -> Problem:
+    """Return the problem of a model that was not read from its host's list."""
+    known = [path.relative_to(REFRESHED / "model").with_suffix("").as_posix()
+             for path in (REFRESHED / "model" / host).glob("*/*.yaml")]  # fmt: skip
+    near = did_you_mean(name, known)
+    hint = f"did you mean model={near}?" if near else f"python -m runner models --refresh {host}"
+    return Problem("model", f"{name!r} is no model that was read from {host}; nothing was sent", hint)
 
 
 def _typed_as_path(name: str) -> str | None:

@@ -65,7 +65,8 @@ def option(group: Group, name: str) -> Mapping[str, Any] | None:  # Any: not yet
 
 @functools.lru_cache(maxsize=64)
 def _option(loader: ConfigLoader, group: Group, name: str) -> Mapping[str, Any] | None:  # Any: not yet validated
-    if name not in loader.get_group_options(group):
+    place, _, last = f"{group}/{name}".rpartition("/")
+    if last not in loader.get_group_options(place):
         return None
     try:
         config = loader.load_configuration(None, [f"+{group}={name}"], RunMode.RUN)

@@ -20,7 +20,8 @@ _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "d
 
 def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
     """Return everything that the model's data says against this run; `model.validation` decides how grave it is."""
-    problems = list(_offered(config, today or dt.datetime.now().astimezone().date()))
+    today = today or dt.datetime.now().astimezone().date()
+    problems = [*_offered(config, today), *_aged(config.model, today)]
     if config.model.kind != config.request.kind:
         wanted, has = config.request.kind, config.model.kind
         article = "an" if has == "image" else "a"
@@ -51,6 +52,18 @@ def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:
 
 SOON = dt.timedelta(days=30)
 """A retirement within this time is warned about."""
+
+
+FRESH = dt.timedelta(days=30)
+"""How long a host's own list is taken for what the host still asks."""
+
+
+def _aged(model: ModelConfig, today: dt.date) -> Iterator[Problem]:
+    """Say from when a host's data and prices are, where they may have changed since."""
+    if model.refreshed_from is not None and today - model.read > FRESH:
+        yield Problem("model", f"what {model.name} offers and costs is as {model.refreshed_from} told on {model.read}, "
+                      f"{(today - model.read).days} days ago",
+                      f"python -m runner models --refresh {model.refreshed_from}", "warning")  # fmt: skip
 
 
 def _retired(config: RunConfig, offer: Offer, name: str, today: dt.date, *, refuse: bool) -> Problem:

@@ -284,6 +284,9 @@ OWN_SERVERS = frozenset(name for name, each in DIALECTS.items() if each.unnamed_
 HOSTS = frozenset(name for name, each in DIALECTS.items() if each.hosted)
 """Services that sell others' models."""
 
+REFRESHABLE = frozenset(name for name, each in DIALECTS.items() if each.protocol == "openrouter" and each.catalogues)
+"""Hosts that list durations, resolutions and prices of their models."""
+
 if TYPE_CHECKING:
     DialectName = str
 else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .model import ImageModel, Offer, VideoModel
+from .model import ImageModel, Offer, Prices, VideoModel
 from .price import Price
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_audio, sent_resolution, sent_size, video_seconds
@@ -44,16 +44,27 @@ def _video(config: RunConfig, request: VideoRequest, offer: Offer) -> Price | No
     seconds = video_seconds(config)
     if request.video is not None or seconds is None:
         return None
+    silent = sent_audio(config) is False
     if offer.usd_per_million_video_tokens is not None:
-        price, pixels = _by_size(config, offer.usd_per_million_video_tokens), _pixels(config)
+        by_tokens = (silent and offer.usd_per_million_silent_video_tokens) or offer.usd_per_million_video_tokens
+        price, pixels = _by_size(config, by_tokens), _pixels(config)
         if price is None or pixels is None:
             return None
         tokens = pixels * _FRAMES_PER_SECOND * seconds / _PIXELS_PER_TOKEN
         return Price(tokens * price / 1e6, "tokens")
-    silent = sent_audio(config) is False and offer.usd_per_silent_second is not None
-    prices = offer.usd_per_silent_second if silent else offer.usd_per_second
+    prices = _by_input(request, offer, silent=silent)
     price = None if prices is None else _by_size(config, prices)
-    return None if price is None else Price(price * seconds, "list")
+    return None if price is None else Price(max(price * seconds, offer.usd_at_least or 0), "list")
+
+
+def _by_input(request: VideoRequest, offer: Offer, *, silent: bool) -> Prices | None:
+    """Return the prices of a second of video that is made from such images, with or without sound."""
+    roles = {*request.image_roles}
+    if "reference" in roles and offer.usd_per_second_from_references is not None:
+        return offer.usd_per_second_from_references
+    if roles - {"reference"} and offer.usd_per_second_from_frames is not None:
+        return offer.usd_per_second_from_frames
+    return (silent and offer.usd_per_silent_second) or offer.usd_per_second
 
 
 def _image(config: RunConfig, request: ImageRequest, offer: Offer) -> Price | None:

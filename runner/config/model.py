@@ -46,8 +46,16 @@ class Offer(Frozen):
     """Of video, with sound where it can have any; null: unknown."""
     usd_per_silent_second: Prices | None = None
     """Of video without sound; null: as with it."""
+    usd_per_second_from_frames: Prices | None = None
+    """Of video made from a first or last frame, whatever its sound; null: as without."""
+    usd_per_second_from_references: Prices | None = None
+    """Of video made from references, whatever its sound; null: as without."""
+    usd_at_least: Usd | None = None
+    """What each video costs at least; null: nothing."""
     usd_per_million_video_tokens: Prices | None = None
     """Of width · height · 24 · seconds / 1024 tokens."""
+    usd_per_million_silent_video_tokens: Prices | None = None
+    """Of those of video without sound; null: as with it."""
     usd_per_image: dict[str, Prices] | None = None
     """Of an image, by quality (`default`: all others) and size or resolution; null: unknown."""
     usd_per_megapixel: Usd | None = None
@@ -106,6 +114,8 @@ class BaseModelConfig(Frozen):
     source: str
     read: dt.date
     """The day the source was read."""
+    refreshed_from: Offerer | None = None
+    """The host whose own list `models --refresh` read this from; null: it was written by hand."""
 
 
 class VideoModel(BaseModelConfig):

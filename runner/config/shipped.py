@@ -20,6 +20,10 @@ CONF = (_PACKAGE if (_PACKAGE / "conf").is_dir() else _PACKAGE.parent) / "conf"
 """Where the config groups are: inside the package in a wheel, beside it in a checkout."""
 
 
+REFRESHED = Path(".runner") / "conf"
+"""Where `models --refresh` keeps what hosts list, as options of the model group: beside `.env`."""
+
+
 @functools.cache
 def names(group: Group) -> tuple[str, ...]:
     """Return the options that a group offers, sorted."""

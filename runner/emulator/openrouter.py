@@ -23,6 +23,7 @@ USD_PER_SECOND: Mapping[str, Rates] = MappingProxyType({
     "google/veo-3.1-lite": {"": (0.08, 0.05), "720p": (0.05, 0.03)},
     "kwaivgi/kling-v3.0-std": {"": (0.126, 0.084)},
     "kwaivgi/kling-v3.0-pro": {"": (0.168, 0.112)},
+    "kwaivgi/kling-video-o1": {"": (0.112, 0.112)},
     "alibaba/wan-3.0": {"": (0.10, 0.10), "480p": (0.05, 0.05), "1080p": (0.20, 0.20)},
     "alibaba/wan-2.7": {"": (0.10, 0.10)},
     "minimax/hailuo-3": {"": (0.13, 0.13)},

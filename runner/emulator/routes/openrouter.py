@@ -8,10 +8,11 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
+from runner.emulator import openrouter_catalogue
 from runner.emulator.clip import MEDIA_TYPES
 from runner.emulator.images import Picture, draw
 from runner.emulator.job import EmulatedJob
-from runner.emulator.openrouter import USD_PER_IMAGE, VIDEO_MODELS, read_image, read_video, skus
+from runner.emulator.openrouter import USD_PER_IMAGE, read_image, read_video
 from runner.emulator.operation import OperationCall
 from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
@@ -106,23 +107,15 @@ async def images(call: OperationCall) -> Response:
 
 
 async def video_models(call: OperationCall) -> Response:
-    """Serve `GET /videos/models`: for everyone, every model with the same limits and its own prices."""
+    """Serve `GET /videos/models`: for everyone, what each model makes and costs."""
     del call
-    same = {
-        "supported_durations": [4, 5, 6, 8], "supported_resolutions": ["480p", "720p", "1080p"],
-        "supported_aspect_ratios": ["16:9", "9:16"], "supported_sizes": None,
-        "supported_frame_images": ["first_frame", "last_frame"], "generate_audio": True, "seed": True,
-    }  # fmt: skip
-    listed = [{"id": name, "canonical_slug": name, "name": name, **same, "pricing_skus": skus(name)}
-              for name in VIDEO_MODELS]  # fmt: skip
-    return JSONResponse({"data": listed})
+    return JSONResponse({"data": openrouter_catalogue.video_models()})
 
 
 async def image_models(call: OperationCall) -> Response:
     """Serve `GET /images/models`."""
     del call
-    told = {"n": {"type": "range", "min": 1, "max": 10}, "seed": {"type": "boolean"}}
-    return JSONResponse({"data": [{"id": name, "name": name, "supported_parameters": told} for name in USD_PER_IMAGE]})
+    return JSONResponse({"data": openrouter_catalogue.image_models()})
 
 
 async def image_endpoints(call: OperationCall) -> Response:
