@@ -266,6 +266,9 @@ def _video(config: RunConfig, request: VideoRequest) -> Body:
     fields = {"prompt": request.prompt, "model": config.sent_model,
               "seconds": None if seconds is None else str(seconds), "size": video_size(config)}  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
+    if request.image_list and (others := {*request.image_roles} - dialect_of(config.provider).image_roles):
+        # Whatever else is let through: it would become the first frame.
+        raise ConfigError(f"request.image_list: this server has no field for a {min(others)}")
     match [reference.read(image) for image in _images(request)]:
         case []:
             return Body("create", given, extra=extra)

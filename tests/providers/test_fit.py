@@ -8,6 +8,7 @@ import io
 import pytest
 from PIL import Image
 
+from runner.errors import ConfigError
 from runner.providers.body import build, check_body
 
 
@@ -93,6 +94,13 @@ def test_an_image_may_be_named_by_its_role(config_of, picture):
         config = config_of(image_list=[{"role": role, "image": image}], size="1280x720")
         assert (config.request.images, config.request.image_roles) == ((image,), (role,))
         assert build(config).record == build(config_of(image_list=[image], size="1280x720")).record
+
+
+@pytest.mark.parametrize("validation", ["warn", "off"])
+def test_a_last_frame_never_becomes_the_first_by_leniency(config_of, picture, validation):
+    config = config_of(model={"validation": validation}, image_list=[{"role": "last_frame", "image": picture(8, 8)}])
+    with pytest.raises(ConfigError, match="no field for a last_frame"):
+        build(config)
 
 
 @pytest.mark.parametrize(
