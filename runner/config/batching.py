@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .model import ImageModel
+from .price import batch_share
 from .problem import Problem
-from .provider import called
+from .provider import AzureOpenAIConfig, called
 from .request import ImageRequest
 from .run import RunConfig
 
@@ -19,7 +20,11 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
     if not isinstance(request, ImageRequest) or not isinstance(model, ImageModel):
         yield Problem("batch", "a batch takes images, and this asks for a video", _ONE_BY_ONE)
         return
-    if provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
+    if isinstance(provider, AzureOpenAIConfig):
+        if not provider.batches:
+            message = "sources contradict each other about batches of images on Azure"
+            yield Problem("batch", message, f"provider.batches=true tries it; {_ONE_BY_ONE}")
+    elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
         hint = f"provider=openai, or {_ONE_BY_ONE}"
         yield Problem("batch", f"no batches of images are sent to provider={called(provider)}", hint)
     if request.partial_images is not None:
@@ -30,7 +35,8 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
         yield Problem("batch", f"{model.name} is not offered in batches", _ONE_BY_ONE)
     if config.fallbacks:
         yield Problem("batch", "a batch has no fallbacks: its lines go to one model", "fallbacks=[]")
-    if model.batch_discount is None:
-        message = f"no source gives a batch price of {model.name}: what it costs counts as unknown"
-        hint = "budget.assume_usd_per_run=N counts each run as N dollars; model.batch_discount=0.5 takes half off"
+    if batch_share(config) is None:
+        message = f"no source gives a batch price of {model.name} there: what it costs counts as unknown"
+        hint = "budget.assume_usd_per_run=N counts each run as N dollars"
+        hint += "" if isinstance(provider, AzureOpenAIConfig) else "; model.batch_discount=0.5 takes half off"
         yield Problem("batch", message, hint, severity="warning")

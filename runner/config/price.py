@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .model import ImageModel, TokenPrice, VideoModel
-from .provider import CompatibleConfig, EmulatorConfig, dialect_of
+from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, dialect_of
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_size
 
@@ -98,16 +98,18 @@ def expected_price(config: RunConfig) -> Price | None:
         listed = _video(request, model)
         return None if listed is None else Price(listed, "list")
     if isinstance(request, ImageRequest) and isinstance(model, ImageModel):
-        share, found = _share(config), _image(request, model)
+        share, found = batch_share(config), _image(request, model)
         return None if share is None or found is None else Price(round(found.usd * share, 6), found.basis)
     return None
 
 
-def _share(config: RunConfig) -> float | None:
+def batch_share(config: RunConfig) -> float | None:
     """Return what of its price a request costs the way it is sent; None where no source gives the price of a batch."""
     if not config.batch:
         return 1.0
-    discount = config.model.batch_discount if isinstance(config.model, ImageModel) else None
+    if not isinstance(config.model, ImageModel) or isinstance(config.provider, AzureOpenAIConfig):
+        return None  # the discount is of the model's maker
+    discount = config.model.batch_discount
     return None if discount is None else 1 - discount
 
 
@@ -223,7 +225,7 @@ def actual_cost(
     cached; what has no price of its own is counted as the rest.
     """
     prices = config.model.usd_per_million_tokens if isinstance(config.model, ImageModel) else None
-    share, counts = _share(config), (text_in, image_in, image_out, text_out, cached_in)
+    share, counts = batch_share(config), (text_in, image_in, image_out, text_out, cached_in)
     if share is None or prices is None or image_out <= 0 or any(not 0 <= count <= _MOST_TOKENS for count in counts):
         return None
     text_made = min(text_out, image_out)

@@ -175,6 +175,8 @@ class AzureOpenAIConfig(EndpointConfig):
     managed_identity: bool = False
     token_scope: str | None = None
     allow_http: bool = False
+    batches: bool = False
+    """Whether images may go out in batches, which Microsoft's pages contradict each other about."""
     retired_models: RetiredModels = "warn"
 
 

@@ -33,6 +33,8 @@ def checks_of(answers: Answers, config: RunConfig, source: str | None) -> Iterat
     else:
         yield _model(answers, config)
         yield _jobs(answers, config)
+        if answers.batches is not None:
+            yield _batches(answers.batches)
     yield _clock(answers.skew)
 
 
@@ -107,6 +109,16 @@ def _jobs(answers: Answers, config: RunConfig) -> Check:
     return ok("list", "jobs can be listed")
 
 
+def _batches(reply: Reply) -> Check:
+    if no_route(reply):
+        return fail("batches", f"the endpoint has no batches: {reply.said or reply.status}", "batch=false")
+    if reply.error is not None:
+        return warn(
+            "batches", f"batches cannot be listed: {reply.said or reply.status}", "batch=false sends one by one"
+        )
+    return ok("batches", "the endpoint has batches; the first one tells whether they take this model's images")
+
+
 def _clock(skew: float | None) -> Check:
     if skew is None:
         return skip("clock", "the server tells no time")
@@ -130,6 +142,8 @@ _NO_ROUTE = re.compile(
 class Answers:
     """Describe the replies of one endpoint; what was not asked, as images have no jobs, is None.
 
+    Batches are asked about where a run is to go out in one.
+
     Attributes:
         name: what is sent as the model.
         open_to_all: how many of the first replies come without a key, too.
@@ -145,11 +159,12 @@ class Answers:
     skew: float | None
     seconds: float
     open_to_all: int = 0
+    batches: Reply | None = None
 
     @property
     def replies(self) -> list[Reply]:
         """Return all there are."""
-        return [reply for reply in (self.models, self.model, self.job, self.listed) if reply is not None]
+        return [reply for reply in (self.models, self.model, self.job, self.listed, self.batches) if reply is not None]
 
     @property
     def names(self) -> list[str]:
@@ -179,6 +194,7 @@ async def ask(provider: Provider, config: RunConfig, clock: Callable[[], float])
         skew=None if told is None else told - (before + after) / 2,
         seconds=after - before,
         open_to_all=int(bool(dialect.catalogues)),
+        batches=await provider.ask("/batches", "list the batches", limit="1") if config.batch else None,
     )
 
 

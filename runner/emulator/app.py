@@ -103,7 +103,7 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
     media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
     return [
         Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *MODELS))]),
-        Mount("/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *MODELS))),
+        Mount("/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *BATCHES, *MODELS))),
         Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
         Route("/_emulator/ledger", catalogue.ledger),
         Route("/_emulator/media/{name}", media, name="media", methods=["GET"]),

@@ -72,6 +72,22 @@ def test_what_is_only_worth_a_warning_is_said_and_refuses_nothing(cli):
     assert "warning: request.video: a remix keeps its source's length and size and model; not sent: " in done.err
 
 
+def test_batches_are_asked_about_where_images_are_to_go_out_in_one(cli, server):
+    azure = {"AZURE_OPENAI_ENDPOINT": server.azure_url, "AZURE_OPENAI_API_KEY": "an-emulated-key"}
+    images = ("provider=azure_openai", "model=gpt-image-2", "request=image", "provider.batches=true")
+    asked = cli("doctor", *images, "batch=true", **azure)
+    assert "ok    batches" in asked.out, asked.out + asked.err
+    assert "ok    batches" not in cli("doctor", *images, **azure).out
+
+
+def test_an_endpoint_without_batches_is_told_where_one_is_wanted(cli, make_emulator):
+    server = make_emulator(dialect="litellm", models=("gpt-image-2",))
+    done = cli("doctor", "provider=openai", "model=gpt-image-2", "request=image", "batch=true",
+               OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY="an-emulated-key")  # fmt: skip
+    assert "FAIL  batches" in done.out, done.out + done.err
+    assert "→ batch=false" in done.out
+
+
 def test_a_template_and_its_words_are_read_as_a_run_reads_them(cli):
     done = cli("doctor", "vars.brand=acme", "request.prompt=A {brand} shoe, at night")
     assert done.code == 0, done.out + done.err

@@ -327,7 +327,7 @@ def test_a_budget_counts_half(command, emulator):
     ("overrides", "said"),
     [
         ((*VIDEO, "request.size=null", "request.quality=null"), "takes images"),
-        (("provider=azure_openai", "provider.base_url=https://x.openai.azure.com"), "provider=azure_openai"),
+        (("provider=azure_openai", "provider.base_url=https://x.openai.azure.com"), "provider.batches=true tries it"),
         (("provider=xai",), "no batches of images are sent to provider=xai"),
         (("request.partial_images=2",), "partial images"),
         (("'fallbacks=[{provider: emulator}]'".strip("'"),), "fallbacks"),
@@ -358,6 +358,20 @@ def test_a_batch_price_that_nobody_gives_is_unknown(command, emulator, capsys):
     told = capsys.readouterr()
     assert "unknown" in told.out
     assert "no source gives a batch price of gpt-image-2.6-flare" in told.err
+
+
+def test_a_resource_of_azure_is_tried_where_its_user_says_so_and_its_price_is_unknown(
+    command, emulator, capsys, monkeypatch
+):
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "an-emulated-key")
+    azure = ("provider=azure_openai", f"provider.base_url={emulator.azure_url}", "provider.batches=true",
+             "model.deployment=pictures")  # fmt: skip
+    assert command(emulator, PROMPTS, *azure) == 0
+    assert "no source gives a batch price of gpt-image-2 there" in capsys.readouterr().err
+    assert statuses() == {"verified": 4}
+    assert requests(emulator, "POST /openai/v1/batches") == 1
+    assert {result["cost"]["estimated_usd"] for result in results()} == {None}
+    assert {result["deployment"] for result in results()} == {"pictures"}
 
 
 def test_a_run_of_its_own_goes_out_in_a_batch_too(here, emulator, monkeypatch):
