@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .model import ImageModel
 from .price import batch_share
 from .problem import Problem
-from .provider import AzureOpenAIConfig, called
+from .provider import AzureOpenAIConfig, option_of
 from .request import ImageRequest
 from .run import RunConfig
 
@@ -26,7 +26,7 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
             yield Problem("batch", message, f"provider.batches=true tries it; {_ONE_BY_ONE}")
     elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
         hint = f"provider=openai, or {_ONE_BY_ONE}"
-        yield Problem("batch", f"no batches of images are sent to provider={called(provider)}", hint)
+        yield Problem("batch", f"no batches of images are sent to provider={option_of(provider)}", hint)
     if request.partial_images is not None:
         yield Problem("batch", "a batch has no stream, and so no partial images", "request.partial_images=null")
     if request.markup_image is not None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .problem import Problem
-from .provider import EmulatorConfig, called, dialect_of, offerer
+from .provider import EmulatorConfig, dialect_of, offerer, option_of
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_size, video_seconds
 from .shipped import names, option
@@ -92,10 +92,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         yield from check_backend(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         if request.video is None:
-            yield from _duration(request, model, called(config.provider))
+            yield from _duration(request, model, option_of(config.provider))
             yield from _needed(request.image_list, model)
         else:
-            yield from _check_added_seconds(request, called(config.provider))
+            yield from _check_added_seconds(request, option_of(config.provider))
         yield from _references(request.image_list, model)
         yield from _roles(config, request, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):

@@ -232,7 +232,7 @@ def offerer(provider: ProviderConfig) -> str | None:
     return provider.dialect if DIALECTS[provider.dialect].hosted else None
 
 
-def called(provider: ProviderConfig) -> str:
-    """Return what a user chooses the provider by: its kind or, of compatible servers, their dialect."""
+def option_of(provider: ProviderConfig) -> str:
+    """Return the option that chooses the provider: its kind or, of a compatible server, its dialect."""
     dialect = provider.dialect if isinstance(provider, CompatibleConfig) else "plain"
     return provider.kind if dialect == "plain" else dialect

@@ -22,7 +22,7 @@ from pydantic import TypeAdapter
 from runner.config.model import ModelConfig, Offer, VideoModel
 from runner.config.shipped import names, option
 
-_SAME = 0.005
+_SAME = 0.01
 """Relative difference up to which two prices are the same: some are rounded."""
 
 _TOKENS = {
@@ -47,8 +47,8 @@ class Fact:
     Attributes:
         host: who offers the model, as in its `offers`.
         called: the model's name there.
-        what: `retires`, a kind of tokens, `second`, `second NAME` of a resolution or size, `input image`, or
-            `image QUALITY SIZE`.
+        what: `retires`, a kind of tokens, `batch KIND` of tokens, `second`, `second NAME` of a resolution or size,
+            `input image`, or `image QUALITY SIZE`.
         ours: US dollars (a million tokens', a second's, an image's) or an ISO date; None: unknown here.
     """
 
@@ -85,13 +85,18 @@ def _of_maker(model: ModelConfig) -> Iterator[tuple[str, float | None]]:
         return
     tokens = model.usd_per_million_tokens
     yield from ((kind, getattr(tokens, kind)) for kind in _TOKENS if tokens is not None)
+    share = None if model.batch_discount is None else 1 - model.batch_discount
+    for kind in _TOKENS if tokens is not None else ():
+        usd = getattr(tokens, kind)
+        yield f"batch {kind}", None if share is None or usd is None else usd * share
     yield from _of_images(model.usd_per_image or {})
 
 
 def _of_host(offer: Offer) -> Iterator[tuple[str, float | None]]:
     yield from ((f"second {name}", usd) for name, usd in (offer.usd_per_second or {}).items())
     yield from _of_images(offer.usd_per_image or {})
-    if offer.usd_per_input_image is not None:
+    # Of a model that makes images, LiteLLM calls the price of an image so that comes out.
+    if offer.usd_per_input_image is not None and offer.usd_per_second is not None:
         yield "input image", offer.usd_per_input_image
 
 
@@ -122,7 +127,7 @@ def from_litellm(listed: Mapping[str, Mapping[str, Any]]) -> Source:
                 return next((entry[name] for name in [*names, *plain] if name in entry), None)
             case "input":
                 return entry.get("input_cost_per_image")
-        price = entry.get(_TOKENS[kind])
+        price = entry.get(f"{_TOKENS[rest]}_batches" if kind == "batch" else _TOKENS[kind])
         return None if price is None else price * 1e6
 
     return said
