@@ -383,7 +383,8 @@ def _supported_by(config: RunConfig, key: str) -> str:
     at_hosts = [name for name, data in able.items() if HOSTS & data["offers"].keys()]
     hosted = bool(at_hosts) and (dialect_of(config.provider).hosted or len(at_hosts) == len(able))
     models = at_hosts if hosted else [name for name in able if name not in at_hosts]
-    servers = _taking(key, hosted=hosted) if key in EXTENSIONS else ""
+    offering = [DIALECTS[name] for data in able.values() for name in HOSTS & data["offers"].keys()] if hosted else None
+    servers = _taking(key, offering) if key in EXTENSIONS else ""
     if models and (servers or key not in EXTENSIONS):
         return f"model={_one_of(models)}{f' on {servers}' if servers else ''} can take it; {_LENIENT}"
     if servers:
@@ -391,9 +392,16 @@ def _supported_by(config: RunConfig, key: str) -> str:
     return f"no model of conf/ takes it; {_LENIENT}"
 
 
-def _taking(key: str, *, hosted: bool = False) -> str:
-    """Return which servers have a field for a key that the model honours: hosts, or servers of one's own."""
-    return _providers(lambda dialect: key in dialect.extensions and dialect.hosted is hosted)
+def _taking(key: str, offering: Sequence[Dialect] | None = None) -> str:
+    """Return which servers have a field for a key that the model honours: hosts `offering` it, or servers of one's own.
+
+    Of a host whose models are not known, it is not known which would take the key.
+    """
+
+    def has(dialect: Dialect) -> bool:
+        return not dialect.hosted if offering is None else dialect in offering
+
+    return _providers(lambda dialect: key in dialect.extensions and has(dialect))
 
 
 def _providers(able: Callable[[Dialect], bool]) -> str:

@@ -35,6 +35,7 @@ class Dialect:
         names: what a key is called there, where it is not called the same.
         fields: every field that its form reads; what else is given goes into one field, `pack`. None: any.
         pack: the field that takes what else is given.
+        image_version: the version of the API that images are at, where it is another than the videos'.
         image_fields: every field that a request for new images is read for. None: any.
         edit_fields: every field that the form of an image edit is read for. None: any.
         packs_images: whether what else is given for new images goes into their `pack`.
@@ -65,7 +66,7 @@ class Dialect:
         gateway: whether it passes requests on to other servers, whose models and prices count.
     """
 
-    protocol: Literal["openai", "openrouter", "xai"] = "openai"
+    protocol: Literal["openai", "openrouter", "xai", "together"] = "openai"
     hosted: bool = False
     extensions: frozenset[str] = EXTENSIONS
     takes_ratio: bool = False
@@ -74,6 +75,7 @@ class Dialect:
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
     pack: Literal["extra_params", "metadata"] = "extra_params"
+    image_version: str | None = None
     image_fields: frozenset[str] | None = None
     edit_fields: frozenset[str] | None = None
     packs_images: bool = False
@@ -272,9 +274,32 @@ _XAI = Dialect(
     tells_mark=False,
 )
 
+# Read in the package together 3.1.1 (types), which gives no unit of a video's cost, so that it is none that is known.
+_TOGETHER = Dialect(
+    protocol="together",
+    hosted=True,
+    extensions=frozenset({
+        "seed", "negative_prompt", "fps", "num_inference_steps", "guidance_scale", "generate_audio", "resolution",
+    }),
+    names=MappingProxyType({"num_inference_steps": "steps"}),
+    takes_ratio=True,
+    image_roles=frozenset({"first_frame", "last_frame", "reference"}),
+    image_version="v1",
+    image_fields=frozenset({"steps"}),
+    edit_fields=frozenset(),
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    deletes=False,
+    lists=False,
+    signed=frozenset({"video_url"}),
+    file_route=False,
+    tells_mark=False,
+)  # fmt: skip
+
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({
     "plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM, "openrouter": _OPENROUTER,
-    "xai": _XAI, "new_api": _NEW_API, "edenai": _EDENAI,
+    "xai": _XAI, "new_api": _NEW_API, "edenai": _EDENAI, "together": _TOGETHER,
 })  # fmt: skip
 """The dialects by their names: a new compatible server is one entry here and one file in `conf/provider/`."""
 

@@ -21,10 +21,10 @@ from .clip import FRAME_RATE
 from .settings import EmulatorSettings
 from .surface import Refusal, Surface, bearer
 
-WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "n"})
+WHOLE = frozenset({"seconds", "num_frames", "seed", "num_inference_steps", "steps", "width", "height", "n"})
 REAL = frozenset({"fps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "boundary_ratio"})
 FLAGS = frozenset({"generate_sound", "generate_audio", "enhance_prompt"})
-OBJECTS = frozenset({"lora", "extra_params", "image_reference", "input_reference", "metadata"})
+OBJECTS = frozenset({"lora", "extra_params", "image_reference", "input_reference", "metadata", "media"})
 
 _SHARED = {
     "seconds", "num_frames", "seed", "num_inference_steps", "width", "height", "fps", "guidance_scale",
@@ -55,6 +55,7 @@ class Manner:
         limits: the largest values that it takes.
         cost_header: the header in which it tells what a request has cost, where its price is known.
         tells_cost: whether a job tells its cost: nothing until it has ended.
+        tells_address: whether a job tells where its file lies, which has no route then; its two states before are one.
         tells_task: whether a job has an id, metadata and usage of its own making, and counts time in milliseconds.
         job_id: makes an id.
     """
@@ -78,6 +79,7 @@ class Manner:
     limits: Mapping[str, float] = field(default_factory=dict)
     cost_header: str | None = None
     tells_cost: bool = False
+    tells_address: bool = False
     tells_task: bool = False
 
 
@@ -143,6 +145,18 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         envelope=True,
         deletes=False,
         tells_cost=True,
+    ),
+    "together": Manner(
+        frozenset({
+            "seconds", "width", "height", "resolution", "ratio", "fps", "steps", "guidance_scale", "seed",
+            "negative_prompt", "generate_audio", "media",
+        }),
+        lambda: str(uuid.uuid4()),
+        keyed=True,
+        envelope=True,
+        deletes=False,
+        lists=False,
+        tells_address=True,
     ),
 })  # fmt: skip
 

@@ -229,6 +229,10 @@ def _host(config: RunConfig) -> _HostBody | None:
             from . import xai
 
             return xai
+        case "together":
+            from . import together
+
+            return together
         case "openai":
             return None
 

@@ -301,11 +301,16 @@ class SDKProvider:
         return await asyncio.to_thread(self.build, config) if with_files else self.build(config)
 
     def _told(self, job: Job, response: httpx2.Response) -> Job:
-        return as_told(job, self._dialect, response.headers) if self._dialect.tells_cost else job
+        return (
+            as_told(job, self._dialect, response.headers) if self._dialect.tells_cost or self._dialect.signed else job
+        )
 
     async def _post_json(self, path: str, body: Body) -> httpx2.Response:
         """Post a request that the SDK has no method for; its body is not read yet."""
         document = await asyncio.to_thread(lambda: body.document)  # images become text
+        version = self._dialect.image_version
+        if version is not None and body.operation in ("generate", "edit"):
+            path = f"{str(self._client.base_url).rstrip('/').rpartition('/')[0]}/{version}{path}"
         kind: type[Any] = httpx2.Response  # Any: with `stream`, the SDK's types promise a stream of events
         response = await self._client.post(path, cast_to=kind, body=document, stream=True, stream_cls=AsyncStream[Any])
         return cast("httpx2.Response", response)

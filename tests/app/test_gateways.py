@@ -41,7 +41,7 @@ def test_what_a_gateway_s_video_costs_is_unknown(at, make_emulator):
     assert done.results()[0]["cost"]["actual_usd"] is None
 
 
-@pytest.mark.parametrize("provider", ["litellm", "new_api"])
+@pytest.mark.parametrize("provider", ["litellm", "new_api", "together"])
 def test_an_answer_that_is_lost_is_uncertain_and_never_paid_again(at, make_emulator, provider):
     server = make_emulator(dialect=provider, rules=LOST)
     done = at(provider, server)

@@ -29,8 +29,8 @@ from runner.providers.registry import create
 
 ENV = {"LITELLM_API_KEY": "sk-virtual-key"}
 PRESETS = ["vllm_omni", "sglang", "litellm"]
-GATEWAYS = ["new_api", "edenai"]
-"""These take OpenAI's fields only: test_gateways.py."""
+GATEWAYS = ["new_api", "edenai", "together"]
+"""Their models are others': test_gateways.py, test_together.py."""
 SMALL = ("request.size=128x96", "request.duration_seconds=1", "request.fps=8")
 
 

@@ -80,6 +80,9 @@ async def _picture(call: OperationCall, order: OpenOrder) -> str | None:
 
 def _listed(order: OpenOrder) -> str | None:
     """Return the address of the first image in the lists that a gateway takes."""
+    media = cast("dict[str, list[dict[str, str]]]", order.parameters.get("media") or {})
+    if media:
+        return next((part["input_image"] for part in media.get("frame_images", [])), None)
     parts = order.parameters.get("frame_images") or order.parameters.get("input_references") or []
     return next((part["image_url"]["url"] for part in cast("list[dict[str, dict[str, str]]]", parts)), None)
 
@@ -112,6 +115,11 @@ async def _resource(call: OperationCall, job: EmulatedJob) -> dict[str, object]:
         resource["error"] = {**told, "message": job.outcome.message or "The video could not be generated."}
     if manner.tells_cost:
         resource["cost"] = job.usd if status in ("completed", "failed") else 0
+    if manner.tells_address and status == "queued":
+        resource["status"] = "in_progress"
+    if manner.tells_address and status == "completed":
+        path = await call.emulator.studio.file(job, "video")
+        resource["outputs"] = {"cost": 1, "video_url": str(call.request.url_for("media", name=path.name))}
     if manner.tells_task:
         metadata = job.parameters.get("metadata")
         resource |= {"task_id": job.id, "created_at": int(job.created * 1000), "metadata": metadata}
@@ -154,6 +162,8 @@ async def _list_of_backend(call: OperationCall, backend: str) -> Response:
 async def content(call: OperationCall) -> Response:
     """Serve `GET /videos/{id}/content`: only the video itself, and not where it was uploaded elsewhere."""
     manner, variant = _surface(call).manner, call.request.query_params.get("variant")
+    if manner.tells_address:
+        raise Refusal(404, "Not Found")
     job = _job(call)
     status = job.status(call.emulator.now())
     numbered = manner.variant == "number"
