@@ -10,7 +10,7 @@ from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .problem import Problem
 from .provider import EmulatorConfig, dialect_of, offerer, option_of
 from .request import ImageRequest, VideoRequest
-from .run import RunConfig, sent_size, video_seconds
+from .run import RunConfig, sent_size, video_seconds, video_size
 from .shipped import names, option
 
 _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "duration_seconds", "image_list", "n",
@@ -300,9 +300,21 @@ def _check_fields(config: RunConfig) -> Iterator[Problem]:
         if request.num_frames is not None and request.duration_seconds is not None:
             yield Problem("request.num_frames", "and request.duration_seconds both say how long the video is",
                           "request.duration_seconds=null")  # fmt: skip
+        yield from _unread(config, request, dialect)
         yield from _unnamed_length(config, request, dialect)
         yield from _beyond_creating(request, dialect, dialect_name)
         yield from _afterwards(config, dialect)
+
+
+def _unread(config: RunConfig, request: VideoRequest, dialect: Dialect) -> Iterator[Problem]:
+    """Yield what the server has no field for, and a size that is none of its own."""
+    for key in sorted(request.extra_params.keys() - (dialect.fields or ())) if dialect.pack is None else ():
+        yield Problem(f"request.extra_params.{key}", f"is no field of this server's API ({_dialect_name(config)})",
+                      "remove it")  # fmt: skip
+    size = video_size(config)
+    if size is not None and dialect.video_sizes is not None and size not in dialect.video_sizes:
+        yield Problem("request.size", f"{size} is not among the sizes of this server ({_dialect_name(config)}). "
+                      f"Allowed values: {', '.join(sorted(dialect.video_sizes))}")  # fmt: skip
 
 
 def _afterwards(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:

@@ -34,7 +34,8 @@ class Dialect:
         image_roles: what an input image can be to a video there.
         names: what a key is called there, where it is not called the same.
         fields: every field that its form reads; what else is given goes into one field, `pack`. None: any.
-        pack: the field that takes what else is given.
+        pack: the field that takes what else is given; None: there is none.
+        video_sizes: the only sizes of videos that it takes, whatever the model; None: any.
         image_version: the version of the API that images are at, where it is another than the videos'.
         image_fields: every field that a request for new images is read for. None: any.
         edit_fields: every field that the form of an image edit is read for. None: any.
@@ -74,7 +75,8 @@ class Dialect:
     image_roles: frozenset[ImageRole] = frozenset({"first_frame", "reference"})
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
-    pack: Literal["extra_params", "metadata"] = "extra_params"
+    pack: Literal["extra_params", "metadata"] | None = "extra_params"
+    video_sizes: frozenset[str] | None = None
     image_version: str | None = None
     image_fields: frozenset[str] | None = None
     edit_fields: frozenset[str] | None = None
@@ -201,6 +203,20 @@ _LITELLM = Dialect(
     gateway=True,
 )
 
+# Read in the package aquiles-image 0.8.3 (main.py, models/models.py).
+_AQUILES = Dialect(
+    extensions=frozenset(),
+    fields=frozenset({"prompt", "model", "seconds", "size", "quality", "input_reference"}),
+    pack=None,
+    video_sizes=frozenset({"1280x720", "720x1280", "1792x1024", "1024x1792"}),
+    video_operations=frozenset({"create"}),
+    variants=frozenset({"video"}),
+    names_variant=False,
+    fetches=False,
+    asks_base64=True,
+    tells_mark=False,
+)
+
 # Read in the repository QuantumNous/new-api (v1.0.0-rc.41); its many forks differ.
 _NEW_API = Dialect(
     extensions=frozenset(),
@@ -300,6 +316,7 @@ _TOGETHER = Dialect(
 DIALECTS: Mapping[str, Dialect] = MappingProxyType({
     "plain": OPENAI, "vllm_omni": _VLLM_OMNI, "sglang": _SGLANG, "litellm": _LITELLM, "openrouter": _OPENROUTER,
     "xai": _XAI, "new_api": _NEW_API, "edenai": _EDENAI, "together": _TOGETHER,
+    "aquiles": _AQUILES,
 })  # fmt: skip
 """The dialects by their names: a new compatible server is one entry here and one file in `conf/provider/`."""
 

@@ -56,6 +56,8 @@ class Manner:
         cost_header: the header in which it tells what a request has cost, where its price is known.
         tells_cost: whether a job tells its cost: nothing until it has ended.
         tells_address: whether a job tells where its file lies, which has no route then; its two states before are one.
+        working: its word for a job that is worked on.
+        sizes: the only sizes that it takes; others break it. None: any.
         tells_task: whether a job has an id, metadata and usage of its own making, and counts time in milliseconds.
         job_id: makes an id.
     """
@@ -81,6 +83,8 @@ class Manner:
     tells_cost: bool = False
     tells_address: bool = False
     tells_task: bool = False
+    working: str = "in_progress"
+    sizes: frozenset[str] | None = None
 
 
 def managed_id(backend: str, model: str, video: str) -> str:
@@ -128,6 +132,13 @@ MANNERS: Mapping[str, Manner] = MappingProxyType({
         deletes=False,
         lists_freely=False,
         cost_header="x-litellm-response-cost",
+    ),
+    "aquiles": Manner(
+        frozenset({"seconds", "quality"}),
+        lambda: f"video_{secrets.token_hex(16)}",
+        working="processing",
+        sizes=frozenset((*catalog.STANDARD_SIZES, *catalog.LARGE_SIZES)),
+        images_by_url=True,
     ),
     "new_api": Manner(
         frozenset({"seconds", "metadata"}),
@@ -229,6 +240,8 @@ def read_order(body: ReceivedBody, manner: Manner, served: str) -> OpenOrder:
     read = {name: _value(name, fields[name], manner, form=body.form) for name in manner.fields & fields.keys()}
     heard = {name: value for name, value in sorted(read.items()) if value is not None}
     size = _size(fields.get("size"), heard)
+    if manner.sizes is not None and size not in manner.sizes:
+        raise Refusal(500, "Internal Server Error")
     fps = max(1, round(_number(heard.get("fps"), FRAME_RATE)))
     unnamed = _number(heard.get("seconds"), manner.unnamed_seconds) * fps
     frames = max(1, round(_number(heard.get("num_frames"), unnamed)))

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field
 HOST: Literal["127.0.0.1"] = "127.0.0.1"
 
 
-Dialect = Literal["plain", "vllm_omni", "sglang", "litellm", "openrouter", "xai", "new_api", "edenai", "together"]
+Dialect = Literal[
+    "plain", "vllm_omni", "sglang", "litellm", "openrouter", "xai", "new_api", "edenai", "together", "aquiles"
+]
 
 
 class EmulatorSettings(BaseModel):

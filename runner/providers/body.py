@@ -409,9 +409,11 @@ def in_dialect(body: Body, dialect: Dialect) -> Body:
     return replace(body, extra=_text(extra) if dialect.nested_as_text and not json_body else extra, json=json_body)
 
 
-def _packed(extra: Mapping[str, Any], fields: Container[str] | None, pack: str) -> dict[str, Any]:  # Any: JSON values
+def _packed(
+    extra: Mapping[str, Any], fields: Container[str] | None, pack: str | None
+) -> dict[str, Any]:  # Any: JSON values
     """Return what the request has no field for, moved into the one that takes anything; else it would be ignored."""
-    if fields is None:
+    if fields is None or pack is None:
         return dict(extra)
     known = {key: value for key, value in extra.items() if key in fields}
     others = {key: value for key, value in extra.items() if key not in fields}

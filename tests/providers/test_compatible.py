@@ -29,8 +29,8 @@ from runner.providers.registry import create
 
 ENV = {"LITELLM_API_KEY": "sk-virtual-key"}
 PRESETS = ["vllm_omni", "sglang", "litellm"]
-GATEWAYS = ["new_api", "edenai", "together"]
-"""Their models are others': test_gateways.py, test_together.py."""
+GATEWAYS = ["new_api", "edenai", "together", "aquiles"]
+"""Their models are others': test_gateways.py, test_together.py, test_aquiles.py."""
 SMALL = ("request.size=128x96", "request.duration_seconds=1", "request.fps=8")
 
 

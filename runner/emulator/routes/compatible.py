@@ -115,6 +115,8 @@ async def _resource(call: OperationCall, job: EmulatedJob) -> dict[str, object]:
         resource["error"] = {**told, "message": job.outcome.message or "The video could not be generated."}
     if manner.tells_cost:
         resource["cost"] = job.usd if status in ("completed", "failed") else 0
+    if status == "in_progress" and job.word(status) is None:
+        resource["status"] = manner.working
     if manner.tells_address and status == "queued":
         resource["status"] = "in_progress"
     if manner.tells_address and status == "completed":
