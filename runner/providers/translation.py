@@ -70,8 +70,8 @@ def translate(error: Exception, call: Call, redact: Redact) -> RunnerError:
 def refused(response: httpx2.Response, call: Call, redact: Redact) -> RunnerError:
     """Return the error that an error response stands for; its body was read."""
     answer = read_answer(response, redact)
-    # 408 is sent by gateways too, when the service behind them may long have begun.
-    if call.paid and (answer.status >= 500 or answer.status == 408):
+    # 408 and 499 are sent by gateways too, when the service behind them may long have begun.
+    if call.paid and (answer.status >= 500 or answer.status in (408, 499)):
         return uncertain(f"{call.place.host} answered {answer.status} ({answer.message})", call, answer)
     return refusal(answer, call)
 

@@ -75,6 +75,7 @@ def envelope(code: str | None = None, message: str = "no", **more) -> dict:
         (404, envelope("404", "Resource not found"), UnexpectedAnswerError),
         (404, {"detail": "Not Found"}, UnexpectedAnswerError),
         (408, envelope(), UncertainError),
+        (499, envelope(), UncertainError),
         (409, envelope(), BadRequestError),
         (413, envelope(), BadRequestError),
         (422, {"detail": [{"loc": ["body", "size"], "msg": "bad"}]}, BadRequestError),
