@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
+from .keyframes import check_keyframes
 from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
 from .problem import Problem
 from .provider import EmulatorConfig, dialect_of, offerer, option_of
@@ -224,8 +225,11 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel) -> Itera
         elif role in ("first_frame", "last_frame") and role in roles[:index]:
             yield Problem(key, f"is a second {role}", "one image can be that")
     if (dialect.hosted or dialect.gateway) and {"first_frame", "last_frame"} & {*roles} and "reference" in roles:
-        yield Problem("request.image_list", "frames and references do not go together: this server would leave out the "
-                      f"references ({_dialect_name(config)})", "only frames, or only references")  # fmt: skip
+        yield Problem("request.image_list", "frames and references do not go together: this server refuses both, or "
+                      f"leaves the references out ({_dialect_name(config)})",
+                      "only frames, or only references")  # fmt: skip
+    if "keyframe" in dialect.image_roles:
+        yield from check_keyframes(request.image_list, dialect, _dialect_name(config), video_seconds(config))
 
 
 def _taking_role(role: ImageRole) -> Callable[[Dialect], bool]:

@@ -32,6 +32,8 @@ class Dialect:
         takes_ratio: whether a video or image can be asked for by aspect ratio and resolution in place of a size.
         takes_size: whether it can be asked for by its size.
         image_roles: what an input image can be to a video there.
+        most_keyframes: how many keyframes it takes.
+        keyframe_gap: the seconds that lie between two of them at least.
         names: what a key is called there, where it is not called the same.
         fields: every field that its form reads; what else is given goes into one field, `pack`. None: any.
         pack: the field that takes what else is given; None: there is none.
@@ -73,6 +75,8 @@ class Dialect:
     takes_ratio: bool = False
     takes_size: bool = True
     image_roles: frozenset[ImageRole] = frozenset({"first_frame", "reference"})
+    most_keyframes: int = 0
+    keyframe_gap: float = 0
     names: Mapping[str, str] = field(default_factory=dict)
     fields: frozenset[str] | None = None
     pack: Literal["extra_params", "metadata"] | None = "extra_params"
@@ -276,6 +280,8 @@ _XAI = Dialect(
     takes_ratio=True,
     takes_size=False,
     image_roles=frozenset({"first_frame", "last_frame", "reference", "keyframe"}),
+    most_keyframes=4,
+    keyframe_gap=1 / 3,
     image_fields=frozenset({"quality"}),
     edit_fields=frozenset({"quality", "user", "storage_options"}),
     video_operations=frozenset({"create"}),

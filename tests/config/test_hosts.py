@@ -144,6 +144,23 @@ def test_what_a_host_s_model_does_not_take_is_refused(loaded, overrides, said):
     assert any(said in problem for problem in found), found
 
 
+@pytest.mark.parametrize(
+    ("moments", "said"),
+    [
+        ([0, 0.33, 0.67, 4], None),
+        ([0, 1, 2, 3, 4], "5 keyframes; this server takes 4 (xai)"),
+        ([1, 4.5], "a keyframe at 4.5 s lies behind the end of the video (4 s)"),
+        ([2, 1, 2], "keyframes at 2 and 2 s: at least 0.33 s lie between two (xai)"),
+    ],
+)
+def test_keyframes_have_their_place_in_the_video(loaded, moments, said):
+    images = ",".join(f"{{role: keyframe, image: '{IMAGE}', seconds: {moment}}}" for moment in moments)
+    usual = ("provider=xai", "model=grok-imagine-video-1.5", "request.duration_seconds=4")
+    found = problems(loaded(*usual, f"request.image_list=[{images}]"))
+    assert len(found) == (said is not None)
+    assert all(said in problem for problem in found)
+
+
 @pytest.mark.parametrize("provider", ["openai", "vllm_omni", "emulator"])
 def test_who_takes_no_ratio_or_last_frame_names_who_does(loaded, provider):
     usual = (f"provider={provider}", "provider.retired_models=off")
