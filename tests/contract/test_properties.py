@@ -189,10 +189,11 @@ def test_compatible_servers_hear_what_was_asked(models, dialect):
             return
         sent += 1
         body = in_dialect(build(config), DIALECTS[dialect])
-        fields = {name: _on_the_form(value) for name, value in {**body.fields, **body.extra}.items()}
+        form, fields = body.path is None, {**body.fields, **body.extra}
+        fields = {name: _on_the_form(value) for name, value in fields.items()} if form else fields
         assert DIALECTS[dialect].fields is None or fields.keys() <= DIALECTS[dialect].fields
         known = {name: value for name, value in fields.items() if name not in ("user", "cache_dit_params")}
-        heard = read_order(ReceivedBody(known, form=True), MANNERS[dialect], "m").parameters
+        heard = read_order(ReceivedBody(known, form=form), MANNERS[dialect], "m").parameters
         for key in ("seed", "negative_prompt", "num_inference_steps", "guidance_scale", "flow_shift", "lora"):
             asked = getattr(config.request, key)
             if asked is not None:
