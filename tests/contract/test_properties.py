@@ -197,7 +197,7 @@ def test_compatible_servers_hear_what_was_asked(models, dialect):
         for key in ("seed", "negative_prompt", "num_inference_steps", "guidance_scale", "flow_shift", "lora"):
             asked = getattr(config.request, key)
             if asked is not None:
-                assert heard[key] == asked, key
+                assert heard[DIALECTS[dialect].name(key)] == asked, key
 
     holds()
     assert sent, "nothing was accepted, so that nothing was tried"
