@@ -240,6 +240,8 @@ def read_order(body: ReceivedBody, manner: Manner, served: str) -> OpenOrder:
     read = {name: _value(name, fields[name], manner, form=body.form) for name in manner.fields & fields.keys()}
     heard = {name: value for name, value in sorted(read.items()) if value is not None}
     size = _size(fields.get("size"), heard)
+    if manner.sizes is not None and not fields.get("size"):
+        size = catalog.STANDARD_SIZES[0]
     if manner.sizes is not None and size not in manner.sizes:
         raise Refusal(500, "Internal Server Error")
     fps = max(1, round(_number(heard.get("fps"), FRAME_RATE)))
