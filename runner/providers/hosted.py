@@ -22,7 +22,8 @@ def as_told(job: Job, dialect: Dialect, headers: Mapping[str, str]) -> Job:
     """
     signed = tuple(filter(None, texts_below(job.raw, dialect.signed)))
     header = dialect.cost_header
-    cost = told_cost(job.raw, dialect.cost, dialect.cost_units) if header is None else usd(headers.get(header))
+    # In a header, nothing is what a question costs, also that about a finished job.
+    cost = told_cost(job.raw, dialect.cost, dialect.cost_units) if header is None else usd(headers.get(header)) or None
     job = replace(
         job, usd=cost if job.status.terminal else cost or None, signed=signed, raw=without(job.raw, dialect.signed)
     )

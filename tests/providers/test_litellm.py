@@ -173,10 +173,11 @@ async def test_a_video_s_cost_is_told_where_it_is_created(at, wire, connect, tol
     assert (await connect(config, ENV).submit(config)).usd == usd
 
 
-async def test_a_cost_that_is_corrected_at_the_status_counts(at, wire, connect):
+@pytest.mark.parametrize(("told", "usd"), [("0.91", 0.91), ("0.0", None)])
+async def test_a_cost_that_is_corrected_at_the_status_counts_and_not_that_of_the_question(at, wire, connect, told, usd):
     config = at()
-    wire.replies(200, json={"id": "video_1", "status": "completed"}, headers={COST: "0.91"})
-    assert (await connect(config, ENV).retrieve("video_1")).usd == 0.91
+    wire.replies(200, json={"id": "video_1", "status": "completed"}, headers={COST: told})
+    assert (await connect(config, ENV).retrieve("video_1")).usd == usd
 
 
 @pytest.mark.parametrize(("told", "usd"), [("0.04", 0.04), ("0.0", 0.0), (None, None)])
