@@ -41,7 +41,7 @@ _LONGEST = 60.0
 _AGAIN = Backoff(base=1, cap=60, floor=0.5)
 
 Ended = Callable[[InBatch, RunnerError | None, str | None], Awaitable[None]]
-"""Hears that a run's record is complete, with its error and what else is to be said."""
+"""Is called when a run's record is complete, with its error and what else is to be said."""
 
 Sent = tuple[BatchRecord, list[InBatch]]
 
@@ -166,7 +166,7 @@ class BatchWork:
         await self._end(case)
 
     async def _never_sent(self, mark: str, cases: Sequence[InBatch]) -> Sequence[InBatch]:
-        """Take back what was only recorded: a batch is told to be creating before its paid request leaves."""
+        """Take back what was only recorded: a batch is recorded as creating before its paid request leaves."""
         for case in cases:
             case.recorder.withdraw(case.attempt)
             await case.recorder.step_back("its batch was never sent, and nothing was paid")
@@ -198,9 +198,9 @@ class BatchWork:
     def _follow(self, record: BatchRecord, cases: Sequence[InBatch]) -> Coroutine[None, None, None]:
         """Return what brings a batch to its end."""
         self._followed.update(case.position for case in cases)
-        return self._guarded(cases, self._brought_home(record, cases))
+        return self._guarded(cases, self._collected(record, cases))
 
-    async def _brought_home(self, record: BatchRecord, cases: Sequence[InBatch]) -> None:
+    async def _collected(self, record: BatchRecord, cases: Sequence[InBatch]) -> None:
         """Wait for a batch and collect what came of it."""
         batch, record = await self._polled(record, cases)
         collector = LineCollector(self._endpoint, self._api, self._store, self._end, record, cases)
@@ -231,7 +231,7 @@ class BatchWork:
                 told = error.retry_after if isinstance(error, RateLimitError) else None
                 wait = max(self._endpoint.reads.left, told or _AGAIN.seconds(failures, clock))
             else:
-                failures, record = 0, await self._heard(record, batch, cases[0])
+                failures, record = 0, await self._noted(record, batch, cases[0])
                 if batch.status.ended:
                     return batch, record
             if config.deadline_seconds is not None and waited + wait > config.deadline_seconds:
@@ -240,8 +240,8 @@ class BatchWork:
                 raise JobTimeoutError(message, hint=hint, seconds=waited, job_id=record.id)
             await clock.sleep(wait)
 
-    async def _heard(self, last: BatchRecord, batch: Batch, case: InBatch) -> BatchRecord:
-        """Record and tell how far the batch is, where that is news."""
+    async def _noted(self, last: BatchRecord, batch: Batch, case: InBatch) -> BatchRecord:
+        """Record and show how far the batch is, where that has changed."""
         counts = {"total": batch.total, "completed": batch.completed, "failed": batch.failed}
         news = {"id": batch.id, "phase": Phase.CREATED, "status": batch.raw_status, **counts}
         record = last.model_copy(update=news)

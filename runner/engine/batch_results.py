@@ -158,10 +158,10 @@ def spans(path: Path) -> Iterator[Span]:
 
 
 def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLine | None:
-    """Return a line of results; None if it is empty or of nobody who is `wanted`.
+    """Return a line of results; None if it is empty, or its `custom_id` is not `wanted`.
 
-    What it says it is of stands at its beginning, so that the megabytes of what is here already are not read; the texts
-    of its images stay in the file. Raises `UnreadableLineError` for what names no request.
+    The `custom_id` stands at the beginning, so that lines of finished runs are not read whole; the texts of images stay
+    in the file. Raises `UnreadableLineError` for a line that names no request.
     """
     with path.open("rb") as file:
         file.seek(span.start)
@@ -232,7 +232,7 @@ class Throttle:
 
 
 def keep_stray(directory: Path, mark: str, results: Path, span: Span) -> Path:
-    """Keep a line that no run can be found for, under the first name that is free; raises `DiskError`."""
+    """Keep a line that belongs to no run, under the first name that is free; raises `DiskError`."""
     content = content_of(results, span)
     number = 1
     while (path := directory / f"{mark}.line-{number}.json").exists():

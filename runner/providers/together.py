@@ -25,6 +25,7 @@ KEYS: Mapping[str, str] = {
     "seed": "request.seed",
     "negative_prompt": "request.negative_prompt",
     "fps": "request.fps",
+    "steps": "request.num_inference_steps",
     "guidance_scale": "request.guidance_scale",
     "n": "request.n",
     "response_format": "the runner, which reads base64",

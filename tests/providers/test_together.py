@@ -96,7 +96,7 @@ def test_no_image_is_edited_there(loaded, picture):
         build(loaded("provider=together", "model=qwen-image-3", "request=image", images))
 
 
-@pytest.mark.parametrize("name", ["seconds", "width", "media", "ratio"])
+@pytest.mark.parametrize("name", ["seconds", "width", "media", "ratio", "steps"])
 def test_extra_parameters_never_replace_a_key_of_the_request(at, name):
     config, _ = at(f"+request.extra_params.{name}=1")
     assert f"request.extra_params.{name}" in [problem.key for problem in check_body(config)]
