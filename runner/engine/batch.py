@@ -127,9 +127,9 @@ class BatchWork:
                 unsent += await self._never_sent(mark, cases)
             elif record is not None and record.id is not None:
                 # All that came of a batch that is over was read: it has nothing for who is to be sent again.
-                anew = [case for case in cases if record.ended and case.recorder.run.resubmit]
-                unsent += anew
-                if left := [case for case in cases if case not in anew]:
+                left = [case for case in cases if not (record.ended and case.recorder.run.resubmit)]
+                unsent += [case for case in cases if record.ended and case.recorder.run.resubmit]
+                if left:
                     batch = Batch(record.id, BatchStatus.UNKNOWN, record.status)
                     ours.append((await self._submission.own(record, left, batch), left))
             else:
