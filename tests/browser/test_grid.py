@@ -225,8 +225,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_kept(gallery, st
     light = page.evaluate(colour)
     assert light != dark
     page.reload()
-    page.wait_for_function("window.gallery")
-    assert page.evaluate(colour) == light
+    page.wait_for_function(f"window.gallery && {colour} === '{light}'")
 
 
 def test_what_was_chosen_stands_in_the_hash(gallery, states):
