@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from runner.artifacts.input_image import Look
 from runner.config.capability import IMAGE_FIELDS, check_source
@@ -182,6 +182,14 @@ class Body:
     json: bool = False
     target: str | None = None
     path: str | None = None
+
+    @classmethod
+    def of_json(
+        cls, operation: Operation, path: str, fields: Mapping[str, Any], extra: Mapping[str, Any]
+    ) -> Self:  # Any: JSON values
+        """Return a request that is posted as JSON to `path`, without fields that hold nothing."""
+        given = {name: value for name, value in fields.items() if value not in (None, [], {})}
+        return cls(operation, given, extra=dict(extra), path=path)
 
     @property
     def document(self) -> dict[str, Any]:  # Any: JSON values

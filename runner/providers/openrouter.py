@@ -37,15 +37,10 @@ def build(config: RunConfig, extra: Mapping[str, Any]) -> Body:  # Any: JSON val
     """Return the request that a run makes, with what else its user gives; raises `ConfigError` if it cannot be made."""
     request = config.request
     if isinstance(request, ImageRequest):
-        return _body("edit" if request.image_list else "generate", "/images", _image(config, request), extra)
+        return Body.of_json("edit" if request.image_list else "generate", "/images", _image(config, request), extra)
     if request.video is not None:
         raise ConfigError("request.video: OpenRouter makes new videos only", hint="request.video=null")
-    return _body("create", "/videos", _video(config, request), extra)
-
-
-def _body(operation: Any, path: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> Body:  # Any: JSON values
-    given = {name: value for name, value in fields.items() if value not in (None, [])}
-    return Body(operation, given, extra=dict(extra), path=path)
+    return Body.of_json("create", "/videos", _video(config, request), extra)
 
 
 def _video(config: RunConfig, request: VideoRequest) -> dict[str, Any]:  # Any: JSON values

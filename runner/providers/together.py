@@ -42,15 +42,10 @@ def build(config: RunConfig, extra: Mapping[str, Any]) -> Body:  # Any: JSON val
         if request.image_list:
             raise ConfigError("request.image_list: no image is sent to Together", hint="request.image_list=[]")
         # Its path is another version's: see Dialect.image_version.
-        return _body("generate", "/images/generations", _image(config, request), extra)
+        return Body.of_json("generate", "/images/generations", _image(config, request), extra)
     if request.video is not None:
         raise ConfigError("request.video: no finished video is sent to Together", hint="request.video=null")
-    return _body("create", "/videos", _video(config, request), extra)
-
-
-def _body(operation: Any, path: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> Body:  # Any: JSON values
-    given = {name: value for name, value in fields.items() if value not in (None, {})}
-    return Body(operation, given, extra=dict(extra), path=path)
+    return Body.of_json("create", "/videos", _video(config, request), extra)
 
 
 def _video(config: RunConfig, request: VideoRequest) -> dict[str, Any]:  # Any: JSON values

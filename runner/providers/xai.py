@@ -37,16 +37,12 @@ def build(config: RunConfig, extra: Mapping[str, Any]) -> Body:  # Any: JSON val
     if sent_size(request, config.model) not in (None, "auto"):
         raise ConfigError("request.size: xAI takes no size", hint="request.resolution, and request.aspect_ratio")
     if isinstance(request, ImageRequest):
-        operation, path = ("edit", "/images/edits") if request.image_list else ("generate", "/images/generations")
-        return _body(operation, path, _image(config, request), extra)
+        if request.image_list:
+            return Body.of_json("edit", "/images/edits", _image(config, request), extra)
+        return Body.of_json("generate", "/images/generations", _image(config, request), extra)
     if request.video is not None:
         raise ConfigError("request.video: no finished video is sent to xAI", hint="request.video=null")
-    return _body("create", "/videos/generations", _video(config, request), extra)
-
-
-def _body(operation: Any, path: str, fields: Mapping[str, Any], extra: Mapping[str, Any]) -> Body:  # Any: JSON values
-    given = {name: value for name, value in fields.items() if value not in (None, [])}
-    return Body(operation, given, extra=dict(extra), path=path)
+    return Body.of_json("create", "/videos/generations", _video(config, request), extra)
 
 
 def _video(config: RunConfig, request: VideoRequest) -> dict[str, Any]:  # Any: JSON values

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_processes import HOURS, ended, environment, until
+from test_processes import HOURS, ended, started, until
 
 from tests.emulator_thread import EmulatorThread
 from tests.forking import Forked
@@ -31,19 +30,7 @@ class Sweep:
     open: ExitStack
 
     def start(self, *arguments: str) -> Forked:
-        process = Forked(
-            "runner",
-            arguments,
-            cwd=self.cwd,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            strict=True,
-        )
-        self.open.enter_context(process)
-        self.open.callback(process.kill)
-        return process
+        return started(self.cwd, self.open, *arguments)
 
     def begin(self) -> Forked:
         return self.start(

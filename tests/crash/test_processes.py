@@ -34,19 +34,7 @@ class Place:
     open: ExitStack
 
     def start(self, *arguments: str) -> Forked:
-        process = Forked(
-            "runner",
-            arguments,
-            cwd=self.cwd,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            strict=True,
-        )
-        self.open.enter_context(process)
-        self.open.callback(process.kill)
-        return process
+        return started(self.cwd, self.open, *arguments)
 
     def finish(self, *arguments: str) -> tuple[int, str]:
         return ended(self.start(*arguments))
@@ -68,6 +56,23 @@ class Place:
 
     def records(self, directory: str) -> list[str]:
         return [path.read_text() for path in (self.cwd / directory).rglob("result.json")]
+
+
+def started(cwd: Path, stack: ExitStack, *arguments: str) -> Forked:
+    """Start the program in `cwd`; it is killed with the stack, if it has not ended."""
+    process = Forked(
+        "runner",
+        arguments,
+        cwd=cwd,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        strict=True,
+    )
+    stack.enter_context(process)
+    stack.callback(process.kill)
+    return process
 
 
 def environment() -> dict[str, str]:
