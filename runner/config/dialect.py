@@ -240,6 +240,7 @@ _NEW_API = Dialect(
 _EDENAI = Dialect(
     hosted=True,
     extensions=frozenset(),
+    nested_as_text=True,
     video_operations=frozenset({"create"}),
     variants=frozenset({"video"}),
     names_variant=False,
