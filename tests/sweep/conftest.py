@@ -16,6 +16,7 @@ import pytest
 from runner.app import run
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import write_result
+from runner.engine.clock import Backoff
 from runner.ledger.ledger import Ledger
 from tests.emulator_thread import EmulatorThread
 
@@ -95,3 +96,25 @@ def single(here: Path, emulator, sweep) -> Callable[..., int]:
     usual = ("provider=openai", f"provider.base_url={emulator.base_url}", "provider.poll_interval=0.02",
              "provider.retired_models=off", "request=draft", "progress=off", "hydra.run.dir=out")  # fmt: skip
     return lambda *overrides: run([*usual, *overrides])
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test wait before another try."""
+    for name in ("batch_submission._AGAIN", "batch_submission._REFUSED", "batch_results._AGAIN", "batch._AGAIN"):
+        monkeypatch.setattr(f"runner.engine.{name}", Backoff(base=0.001, cap=0.002))
+
+
+@pytest.fixture
+def command(here: Path, soon: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Type a sweep of images into `out`, as batches; the exit code."""
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+
+    def call(server: EmulatorThread, *overrides: str) -> int:
+        usual = ["provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02",
+                 "provider.retired_models=off", "progress=off", "hydra.sweep.dir=out", "request=image", "yes=true",
+                 "model=gpt-image-2", "request.size=1024x640", "request.quality=low", "batch=true"]  # fmt: skip
+        given = {override.partition("=")[0] for override in overrides}
+        return run(["-m", *(each for each in usual if each.partition("=")[0] not in given), *overrides])
+
+    return call

@@ -1,0 +1,144 @@
+"""Results of batches, as a server of any manner tells them: collected line by line, through the command line."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from runner.app import run
+from runner.errors import DiskError
+from runner.ledger.batches import batches_of
+from runner.ledger.ledger import Ledger
+
+from .batches import PROMPTS, left, paid, requests, results, statuses
+
+
+class Batches:
+    """A server whose batches are done at once, with results that a test gives, and no ranges."""
+
+    def __init__(self, server: Any, results: Callable[[list[str]], bytes]) -> None:
+        self.asked: list[str] = []
+        self._results = results
+        self._input = b""
+        server.answer = self.answer
+
+    def answer(self, asked: Any) -> tuple[int, Any]:
+        self.asked.append(f"{asked.method} {asked.path}")
+        match asked.method, asked.path.removeprefix("/v1"):
+            case "POST", "/files":
+                self._input = asked.body
+                return 200, {"id": "file-1"}
+            case "POST", "/batches":
+                return 200, {"id": "batch_1", "status": "validating"}
+            case "GET", "/batches/batch_1":
+                return 200, {"id": "batch_1", "status": "completed", "output_file_id": "file-2"}
+            case "GET", "/files/file-2/content":
+                names = [
+                    line.split('"')[3] for line in self._input.decode().splitlines() if line[:12] == '{"custom_id"'
+                ]
+                return 200, self._results(names)
+        return 404, {"error": {"message": "nothing here"}}
+
+
+def image_line(name: str, colour: str = "teal") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), colour).save(file, "PNG")
+    data = [{"b64_json": base64.b64encode(file.getvalue()).decode()}]
+    return json.dumps({"custom_id": name, "response": {"status_code": 200, "body": {"data": data}}}).encode() + b"\n"
+
+
+def test_lines_that_belong_to_no_run_are_kept_and_named(command, small_server, capsys):
+    def given(names: list[str]) -> bytes:
+        own = b"".join(map(image_line, names, ("red", "green", "blue", "black")))
+        return own + image_line("somebody-else") + b"no line at all\n" + image_line(names[0], "white") + b"\n"
+
+    Batches(small_server, given)
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    strays = [Path("out/batches", name).read_bytes() for name in left()]
+    assert len(strays) == 3
+    assert b"no line at all" in strays
+    assert any(b"somebody-else" in stray for stray in strays)
+    assert "3 lines of batch batch_1 are of no run" in capsys.readouterr().out
+    assert "3 lines of batch batch_1" in str(results()[0]["warnings"])
+
+
+def test_a_download_begins_anew_where_the_server_knows_no_ranges(command, small_server):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        if asked.path.endswith("/batches/batch_1"):
+            with Ledger(Path("out"), readonly=True) as ledger:
+                (batch,) = batches_of(ledger)
+            Path(f"out/batches/{batch.mark}.output.part").write_bytes(b"what an earlier download has left")
+        return batches.answer(asked)
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_what_a_batch_has_done_is_not_given_up_before_its_file_is_named(command, small_server, status):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+    ended = {"id": "batch_1", "status": status, "request_counts": {"total": 4, "completed": 4, "failed": 0}}
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        return (200, ended) if asked.path.endswith("/batches/batch_1") else batches.answer(asked)
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 4
+    assert statuses() == {"uncertain": 4}
+    assert all(result["spent_usd"] > 0 for result in results())
+    ended["output_file_id"] = "file-2"
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+
+
+def test_an_image_that_cannot_be_checked_is_kept_and_counts_as_spent(command, small_server):
+    def results(names: list[str]) -> bytes:
+        data = [{"b64_json": base64.b64encode(b"no image, though it was paid for").decode()}]
+        spoiled = {"custom_id": names[0], "response": {"status_code": 200, "body": {"data": data}}}
+        return json.dumps(spoiled).encode() + b"\n" + b"".join(map(image_line, names[1:]))
+
+    Batches(small_server, results)
+    assert command(small_server, PROMPTS) == 4
+    assert statuses() == {"verified": 3, "completed": 1}
+    assert Path("out/0/image-0.unverified").read_bytes() == b"no image, though it was paid for"
+    assert run(["resume", "out"]) == 4
+
+
+def test_a_full_disk_stops_collecting_and_resume_goes_on(command, emulator, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.engine.batch_results.require_space", full)
+        assert command(emulator, PROMPTS) == 5
+    assert statuses() == {"submitted": 4}
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+    assert max(paid(emulator).values()) == 1
+
+
+def full(_directory: Path) -> None:
+    raise DiskError("the disk is full")
+
+
+@pytest.mark.parametrize(("beyond", "asked"), [(0, 1), (7, 2)], ids=["all of it", "more than all"])
+def test_what_a_download_has_left_is_used_if_it_can_be(command, emulator, monkeypatch, beyond, asked):
+    def plant(folder: Path) -> None:
+        with Ledger(Path("out"), readonly=True) as ledger:
+            (batch,) = batches_of(ledger)
+        largest = max(emulator.settings.files.iterdir(), key=lambda path: path.stat().st_size)
+        if batch.id:
+            (folder / f"{batch.mark}.output.part").write_bytes(largest.read_bytes() + b"x" * beyond)
+
+    monkeypatch.setattr("runner.engine.batch_results.require_space", plant)
+    assert command(emulator, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert requests(emulator, "GET /v1/files/{file_id}/content") == asked
