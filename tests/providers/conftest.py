@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from email.message import Message
 from email.parser import BytesParser
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from PIL import Image
 
 from runner.config.run import RunConfig
 from runner.providers.base import Provider
@@ -166,3 +168,14 @@ def serve() -> Serve:
 @pytest.fixture
 def key() -> str:
     return KEY
+
+
+@pytest.fixture
+def make_picture(tmp_path: Path) -> Callable[[str], str]:
+    """Write a small picture of this name, each name another's; its path."""
+
+    def make(name: str) -> str:
+        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / name)
+        return str(tmp_path / name)
+
+    return make

@@ -6,7 +6,6 @@ import base64
 import json
 
 import pytest
-from PIL import Image
 
 from runner.config.backend import BACKENDS
 from runner.config.capability import check
@@ -15,15 +14,6 @@ from runner.providers.body import build, check_body
 
 ENV = {"LITELLM_API_KEY": "sk-virtual-key"}
 COST = "x-litellm-response-cost"
-
-
-@pytest.fixture
-def picture(tmp_path):
-    def make(name: str) -> str:
-        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / name)
-        return str(tmp_path / name)
-
-    return make
 
 
 @pytest.fixture
@@ -55,8 +45,8 @@ async def test_a_video_is_asked_for_in_json_by_openrouter_s_names(at, wire, conn
     }  # fmt: skip
 
 
-async def test_frames_are_a_list_of_data_urls_and_recorded_by_their_hashes(at, wire, connect, picture):
-    images = f"request.image_list=[{picture('a.png')},{{role: last_frame, image: {picture('bb.png')}}}]"
+async def test_frames_are_a_list_of_data_urls_and_recorded_by_their_hashes(at, wire, connect, make_picture):
+    images = f"request.image_list=[{make_picture('a.png')},{{role: last_frame, image: {make_picture('bb.png')}}}]"
     images = images.replace("[", "[{role: first_frame, image: ", 1).replace(",{", "},{", 1)
     config = at(images, backend="minimax", model="hailuo-3")
     assert problems(config) == []
@@ -69,8 +59,10 @@ async def test_frames_are_a_list_of_data_urls_and_recorded_by_their_hashes(at, w
     assert build(config).record["frame_images"][0]["image_url"]["url"].keys() == {"file", "bytes", "sha256"}
 
 
-def test_several_images_are_references(at, picture):
-    document = build(at(f"request.image_list=[{picture('a.png')},{picture('b.png')}]", backend="volcengine")).document
+def test_several_images_are_references(at, make_picture):
+    document = build(
+        at(f"request.image_list=[{make_picture('a.png')},{make_picture('b.png')}]", backend="volcengine")
+    ).document
     assert [part["type"] for part in document["input_references"]] == ["image_url", "image_url"]
     assert not {"frame_images", "input_reference"} & document.keys()
 
@@ -79,8 +71,8 @@ def test_several_images_are_references(at, picture):
     ("backend", "form"),
     [(None, True), ("openai", True), ("gemini", True), ("runwayml", False), ("fal_ai", False), ("minimax", False)],
 )
-async def test_a_first_frame_goes_as_its_backend_reads_it(at, wire, connect, picture, backend, form):
-    config = at(f"request.image_list=[{picture('a.png')}]", "request.size=1280x720", backend=backend)
+async def test_a_first_frame_goes_as_its_backend_reads_it(at, wire, connect, make_picture, backend, form):
+    config = at(f"request.image_list=[{make_picture('a.png')}]", "request.size=1280x720", backend=backend)
     await connect(config, ENV).submit(config)
     assert (wire.sent.headers["content-type"].partition(";")[0] == "multipart/form-data") is form
     if form:
@@ -151,8 +143,8 @@ def test_what_a_backend_keeps_is_sent(at, backend, overrides):
     assert problems(at(*overrides, backend=backend)) == []
 
 
-def test_images_that_no_named_backend_takes_are_refused_and_of_an_unknown_one_warned_about(at, picture):
-    images = f"request.image_list=[{{role: last_frame, image: {picture('a.png')}}}]"
+def test_images_that_no_named_backend_takes_are_refused_and_of_an_unknown_one_warned_about(at, make_picture):
+    images = f"request.image_list=[{{role: last_frame, image: {make_picture('a.png')}}}]"
     assert any("takes one first frame, and no other image" in each for each in problems(at(images, backend="openai")))
     config = at(images)
     assert problems(config) == []

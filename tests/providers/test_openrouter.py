@@ -31,15 +31,6 @@ SIGNED = "https://storage.example/out.mp4?signature=secret-5d1f"
 
 
 @pytest.fixture
-def picture(tmp_path):
-    def make(name: str) -> str:
-        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / name)
-        return str(tmp_path / name)
-
-    return make
-
-
-@pytest.fixture
 def at_host(loaded, connect):
     """A config for OpenRouter and its provider on the wire."""
 
@@ -82,8 +73,8 @@ def test_the_shape_is_a_size_or_resolution_and_ratio(loaded, overrides, shape):
     assert ("generate_audio" in body) is ("model=gen-4.5" not in overrides)
 
 
-def test_images_travel_as_data_urls_and_are_recorded_by_their_hashes(loaded, picture):
-    first, last = picture("a.png"), picture("bb.png")
+def test_images_travel_as_data_urls_and_are_recorded_by_their_hashes(loaded, make_picture):
+    first, last = make_picture("a.png"), make_picture("bb.png")
     roles = f"request.image_list=[{{role: first_frame, image: {first}}},{{role: last_frame, image: {last}}}]"
     body = build(loaded("provider=openrouter", "model=veo-3.1", roles))
     parts = body.document["frame_images"]
@@ -96,15 +87,15 @@ def test_images_travel_as_data_urls_and_are_recorded_by_their_hashes(loaded, pic
 
 
 @pytest.mark.parametrize("given", ["plain", "role"])
-def test_one_plain_image_is_the_first_frame(loaded, picture, given):
-    entry = picture("a.png") if given == "plain" else f"{{role: first_frame, image: {picture('a.png')}}}"
+def test_one_plain_image_is_the_first_frame(loaded, make_picture, given):
+    entry = make_picture("a.png") if given == "plain" else f"{{role: first_frame, image: {make_picture('a.png')}}}"
     body = build(loaded("provider=openrouter", "model=veo-3.1", f"request.image_list=[{entry}]")).document
     assert [part["frame_type"] for part in body["frame_images"]] == ["first_frame"]
     assert "input_references" not in body
 
 
-def test_several_plain_images_are_references_and_addresses_stay(loaded, picture):
-    images = f"request.image_list=[{picture('a.png')},'https://images.example/b.png']"
+def test_several_plain_images_are_references_and_addresses_stay(loaded, make_picture):
+    images = f"request.image_list=[{make_picture('a.png')},'https://images.example/b.png']"
     body = build(loaded("provider=openrouter", "model=veo-3.1", images))
     assert [part.keys() for part in body.document["input_references"]] == [{"type", "image_url"}] * 2
     assert body.record["input_references"][1]["image_url"]["url"] == "https://images.example/b.png"
@@ -194,8 +185,8 @@ async def test_a_signed_address_that_fails_is_not_in_the_error(at_host, wire):
 
 
 @pytest.mark.parametrize("editing", [False, True])
-async def test_images_come_from_one_route_with_their_cost(at_host, wire, picture, editing):
-    images = [f"request.image_list=[{picture('a.png')}]"] if editing else []
+async def test_images_come_from_one_route_with_their_cost(at_host, wire, make_picture, editing):
+    images = [f"request.image_list=[{make_picture('a.png')}]"] if editing else []
     config, provider = at_host("model=seedream-5-5", "request=image", "request.n=2", "request.resolution=2k",
                                "request.aspect_ratio='16:9'", "request.background=transparent", *images)  # fmt: skip
     usage = {"prompt_tokens": 0, "completion_tokens": 4175, "total_tokens": 4175, "cost": 0.07}

@@ -7,7 +7,6 @@ import json
 
 import httpx2
 import pytest
-from PIL import Image
 
 from runner.config.capability import check
 from runner.errors import BadRequestError, ConfigError, QuotaError, UncertainError
@@ -17,15 +16,6 @@ from runner.providers.registry import create
 
 ENV = {"TOGETHER_API_KEY": "tg-canary"}
 ADDRESS = "https://storage.example/v.mp4?signature=secret-5d1f"
-
-
-@pytest.fixture
-def picture(tmp_path):
-    def make(name: str) -> str:
-        Image.new("RGB", (8, 8), (len(name), 0, 0)).save(tmp_path / name)
-        return str(tmp_path / name)
-
-    return make
 
 
 @pytest.fixture
@@ -65,8 +55,8 @@ def test_a_size_is_width_and_height_and_knobs_have_its_names(at):
     }  # fmt: skip
 
 
-def test_images_are_media_by_their_roles(at, picture):
-    first, last = picture("a.png"), picture("bb.png")
+def test_images_are_media_by_their_roles(at, make_picture):
+    first, last = make_picture("a.png"), make_picture("bb.png")
     config, _ = at(f"request.image_list=[{{role: first_frame, image: {first}}},{{role: last_frame, image: {last}}}]")
     parts = build(config).document["media"]["frame_images"]
     assert [part["frame"] for part in parts] == ["first", "last"]
@@ -90,8 +80,8 @@ async def test_images_are_at_another_version_of_its_api(loaded, wire, connect):
     }  # fmt: skip
 
 
-def test_no_image_is_edited_there(loaded, picture):
-    images = f"request.image_list=[{picture('a.png')}]"
+def test_no_image_is_edited_there(loaded, make_picture):
+    images = f"request.image_list=[{make_picture('a.png')}]"
     with pytest.raises(ConfigError, match="no image is sent to Together"):
         build(loaded("provider=together", "model=qwen-image-3", "request=image", images))
 
@@ -135,11 +125,11 @@ async def test_a_paid_request_is_sent_once_whatever_is_answered(at, wire, status
     assert len(wire.requests) == 1
 
 
-async def test_a_video_is_made_and_downloaded_over_http(loaded, make_emulator, picture):
+async def test_a_video_is_made_and_downloaded_over_http(loaded, make_emulator, make_picture):
     server = make_emulator(dialect="together", latency=0)
     config = loaded("provider=together", f"provider.base_url={server.base_url}", "model=sora-2",
                     "request.duration_seconds=1", "request.size=128x96", "model.validation=off",
-                    f"request.image_list=[{picture('a.png')}]")  # fmt: skip
+                    f"request.image_list=[{make_picture('a.png')}]")  # fmt: skip
     provider = create(config.provider, ENV)
     job = await provider.retrieve((await provider.submit(config)).id)
     assert job.status is JobStatus.COMPLETED
