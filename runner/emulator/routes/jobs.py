@@ -9,6 +9,7 @@ from typing import Any
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator import catalog, faults, reference
+from runner.emulator.host import HostOrder
 from runner.emulator.job import EmulatedJob
 from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal, missing_parameter
@@ -152,3 +153,13 @@ async def retrieve_character(call: OperationCall) -> Response:
     if found is None:
         raise Refusal(404, f"Character with id '{character_id}' not found.", code="not_found")
     return JSONResponse({"id": found[0], "name": found[1], "created_at": int(found[2])})
+
+
+async def commit_order(call: OperationCall, order: HostOrder) -> EmulatedJob:
+    """Take on what a host was asked for, with its first picture as the reference."""
+    picture = await asyncio.to_thread(call.emulator.studio.keep, order.pictures[0]) if order.pictures else None
+    size = f"{order.size[0]}x{order.size[1]}"
+    return commit(
+        call, order.prompt, order.model, order.seconds, size, order.usd,
+        reference=picture, parameters=order.parameters,
+    )  # fmt: skip

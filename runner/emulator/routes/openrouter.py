@@ -17,7 +17,7 @@ from runner.emulator.operation import OperationCall
 from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
 
-from .jobs import commit
+from .jobs import commit_order
 
 _WORDS = {"queued": "pending"}
 
@@ -25,12 +25,7 @@ _WORDS = {"queued": "pending"}
 async def create(call: OperationCall) -> Response:
     """Serve `POST /videos`, which is answered with 202."""
     order = await asyncio.to_thread(read_video, call.body)
-    picture = await asyncio.to_thread(call.emulator.studio.keep, order.pictures[0]) if order.pictures else None
-    size = f"{order.size[0]}x{order.size[1]}"
-    job = commit(
-        call, order.prompt, order.model, order.seconds, size, order.usd,
-        reference=picture, parameters=order.parameters,
-    )  # fmt: skip
+    job = await commit_order(call, order)
     return JSONResponse(_resource(job, job.created), 202)
 
 

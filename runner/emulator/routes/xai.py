@@ -13,7 +13,7 @@ from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal
 from runner.emulator.xai import TICKS, read_image, read_video
 
-from .jobs import commit
+from .jobs import commit_order
 
 _WORDS = {"queued": "pending", "in_progress": "pending", "completed": "done"}
 
@@ -21,12 +21,7 @@ _WORDS = {"queued": "pending", "in_progress": "pending", "completed": "done"}
 async def create(call: OperationCall) -> Response:
     """Serve `POST /videos/generations`."""
     order = await asyncio.to_thread(read_video, call.body)
-    picture = await asyncio.to_thread(call.emulator.studio.keep, order.pictures[0]) if order.pictures else None
-    size = f"{order.size[0]}x{order.size[1]}"
-    job = commit(
-        call, order.prompt, order.model, order.seconds, size, order.usd,
-        reference=picture, parameters=order.parameters,
-    )  # fmt: skip
+    job = await commit_order(call, order)
     return JSONResponse({"request_id": job.id})
 
 
