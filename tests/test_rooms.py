@@ -9,7 +9,20 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[1] / "runner"
 ORDER = (
     *("errors", "text_file", "shell", "child", "emulator", "config", "artifacts", "providers", "engine"),
-    *("ledger", "results", "display", "compose", "report", "tracking", "doctor", "sweeps", "api", "cli", "commands"),
+    *(
+        "ledger",
+        "judging",
+        "results",
+        "display",
+        "compose",
+        "report",
+        "tracking",
+        "doctor",
+        "sweeps",
+        "api",
+        "cli",
+        "commands",
+    ),
     "app",
 )
 """From the lowest room to the highest; single files are rooms of their own."""

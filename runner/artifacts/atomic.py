@@ -45,7 +45,7 @@ def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -
             discard(temporary)
             raise
         if durable:
-            _sync_directory(path.parent)
+            sync_directory(path.parent)
 
 
 def _no_link(path: str, flags: int) -> int:
@@ -70,7 +70,7 @@ def publish(part: Path, final: Path) -> None:
         finally:
             os.close(descriptor)
         part.replace(final)
-        _sync_directory(final.parent)
+        sync_directory(final.parent)
 
 
 def discard(part: Path) -> None:
@@ -79,7 +79,8 @@ def discard(part: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
+    """Make the names of files in it survive a power cut; raises `OSError`."""
     if os.name == "nt":
         # Windows has no handle for a directory to flush; its rename is journalled.
         return
