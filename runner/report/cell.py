@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.display.closing import status_text
+from runner.results.run_key import run_key
 from runner.results.totals import group_of
 
 Inside = Callable[[Artifact], str | None]
@@ -69,7 +68,7 @@ def cell(
     reason, hint = _reason(result, group, busy=busy)
     return {
         "id": f"{place.sweep}/{place.number}",
-        "key": _key(place, result),
+        "key": run_key(place.name, result),
         "number": place.number,
         "sweep": place.sweep,
         "at": place.at,
@@ -100,12 +99,6 @@ def cell(
         "own": place.own,
         "media": [*_media(place, result, inside or _nothing)],
     }
-
-
-def _key(place: CellPlace, result: Result) -> str:
-    """Return what tells a run from others: the same on every page, but new where its directory was used again."""
-    work = repr((dict(result.config.request), result.config.model.name, result.config.replica))
-    return f"{place.name}/{hashlib.sha256(work.encode('utf-8', 'replace')).hexdigest()[:8]}"
 
 
 def _reason(result: Result, group: str, *, busy: bool) -> tuple[str | None, str | None]:
@@ -166,33 +159,3 @@ def address(path: str) -> str:
 @lru_cache(1024)
 def _segment(name: str) -> str:
     return quote(os.fsencode(name), safe="")
-
-
-class RelativePaths:
-    """Return paths relative to a directory."""
-
-    def __init__(self, directory: Path) -> None:
-        self._here = os.getcwd()  # noqa: PTH109 - all of it is done for each of thousands of runs, and pathlib is slow
-        self._directory = os.path.abspath(directory)  # noqa: PTH100
-        self._inside = os.path.join(self._directory, "")  # noqa: PTH118
-
-    def name(self, path: Path) -> str:
-        """Return what a run in `path` is called from its sweep's directory, as in 09-30-00-x7k2/12.
-
-        From its own or a strange one, by the last two parts of its path, as in 2026-11-23/09-30-00-x7k2.
-        """
-        place = os.path.abspath(path)  # noqa: PTH100
-        if place.startswith(self._inside):
-            below = place[len(self._inside) :].replace(os.sep, "/")
-            return f"{os.path.basename(self._directory)}/{below}"  # noqa: PTH119
-        return "/".join(place.split(os.sep)[-2:])  # noqa: PTH206
-
-    def relative(self, path: Path) -> str:
-        """Return the path from here; the whole one where there is no other, as between drives."""
-        whole = os.path.join(self._here, path)  # noqa: PTH118
-        if whole.startswith(self._inside) and ".." not in whole:
-            return whole[len(self._inside) :] or "."
-        try:
-            return os.path.relpath(whole, self._directory)
-        except ValueError:
-            return whole

@@ -13,11 +13,12 @@ from runner.artifacts.result_file import NAME
 from runner.config.run import Budget, called
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup
+from runner.results.run_key import RelativePaths
 from runner.results.totals import group_of, totals
 from runner.shell import command, word
 
 from .axes import axes_of
-from .cell import CellPlace, RelativePaths, address, cell
+from .cell import CellPlace, address, cell
 from .config_diff import ConfigDiff
 from .page import Embedding, Heading
 

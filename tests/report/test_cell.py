@@ -8,9 +8,10 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
-from runner.report.cell import RelativePaths, address
+from runner.report.cell import address
 from runner.report.page_model import PageModel, PageState
 from runner.results.reading import RunGroup
+from runner.results.run_key import RelativePaths
 from runner.results.totals import group_of
 
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
