@@ -91,13 +91,8 @@ class Judgements:
         return sorted({each.rater for each in (*self.ratings, *self.pairs)})
 
     def of(self, run: str, file: str, *, main: bool = False) -> FileJudgement:
-        """Return what is thought of a file; what was said of the run as a whole is about its `main` file."""
-        names = ("", file) if main else (file,)
-        latest: dict[str, Rating] = {}
-        for name in names:
-            for rater, each in self._latest.get((run, name), {}).items():
-                if rater not in latest or _moment(latest[rater]) <= _moment(each):
-                    latest[rater] = each
+        """Return what is thought of a file; what was said of a run as a whole is about its `main` file."""
+        latest = {**(self._latest.get((run, ""), {}) if main else {}), **self._latest.get((run, file), {})}
         return FileJudgement({rater: each for rater, each in latest.items() if not each.empty})
 
     def of_run(self, run: str, files: Sequence[str]) -> Sequence[FileJudgement]:

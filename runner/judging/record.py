@@ -75,7 +75,7 @@ class _Model(BaseModel):
 
 class _Record(_Model):
     version: Literal[1] = 1
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z_-]{8,64}$")]
+    id: Annotated[str, Field(min_length=1, max_length=64)]
     """Made by whoever judges: records with one id are one record."""
     at: Moment
     rater: Name
@@ -127,6 +127,16 @@ class Pair(_Record):
     """The axis under judgement, as in model.name."""
     seed: int | None = None
     """What the order of pairs and sides was drawn with."""
+
+    @property
+    def left_key(self) -> tuple[str, str]:
+        """Return the run's key and the file's name of the left one."""
+        return self.left.run, self.left.file
+
+    @property
+    def right_key(self) -> tuple[str, str]:
+        """Return the run's key and the file's name of the right one."""
+        return self.right.run, self.right.file
 
     @model_validator(mode="after")
     def _two(self) -> Self:
