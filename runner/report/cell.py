@@ -132,6 +132,7 @@ def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[st
     small = poster and (inside(poster) or _address(place, poster))
     for artifact in others or result.partial_images:
         yield {
+            "name": artifact.path,
             "path": inside(artifact) or _address(place, artifact),
             "type": artifact.media_type,
             "poster": small if others and artifact is others[0] else None,

@@ -14,6 +14,7 @@ VIEWS = {
     "words": "compare=0%2F0+0%2F1&mode=words",
     "plot": "view=plot",
     "sheet": "",
+    "ratings": "",
 }
 NAMELESS = """() => [...document.querySelectorAll("dialog[open]"),
     ...document.querySelectorAll("dialog[open] :is(button, input, select, textarea, [role=slider])")]
@@ -37,6 +38,8 @@ def shown(gallery, make_cell, make_page):
         page = gallery(make_page(cells, [("request.size", ["1x1", "2x2"])]), f"#{VIEWS[name]}", **options)
         if name == "sheet":
             page.keyboard.press("?")
+        if name == "ratings":
+            page.evaluate("gallery.ratingsDialog.toggle()")  # the button is folded away on a phone
         for summary in page.locator("dialog[open] summary, #plot summary").all():
             summary.click()
         return page
@@ -66,7 +69,7 @@ def test_nothing_is_wider_than_a_phone(shown, view):
     assert page.evaluate(wide) == []
 
 
-@pytest.mark.parametrize("view", ["detail", "compare", "wipe", "words", "sheet"])
+@pytest.mark.parametrize("view", ["detail", "compare", "wipe", "words", "sheet", "ratings"])
 def test_tab_stays_within_a_dialog_and_escape_leaves_it(shown, view):
     page = shown(view)
     for _ in range(12):

@@ -98,10 +98,11 @@ def test_the_policy_forbids_what_is_not_needed_and_nothing_that_is(browse, video
     assert any("Content Security Policy" in text for text in refused)
 
 
-def test_the_policy_lets_notes_be_exported(browse, videos):
+def test_the_policy_lets_ratings_be_exported(browse, videos):
     page = browse(videos, bypass_csp=False)
+    page.evaluate("gallery.ratings.toggle(gallery.store.data.cells[0], 'x', 'star')")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Export notes").click()
+        page.keyboard.press("e")
     assert json.loads(download.value.path().read_text(encoding="utf-8"))["version"] == 1
 
 

@@ -37,13 +37,15 @@ def test_arrows_go_from_run_to_run(page):
 
 def test_a_run_is_judged_without_a_mouse(page):
     press(page, "ArrowRight", "s")
-    assert page.evaluate("gallery.notes.get(gallery.store.cell('0/0')).star")
+    assert page.evaluate("gallery.ratings.get(gallery.store.cell('0/0'), '').star")
     press(page, "x")
-    assert page.evaluate("gallery.notes.get(gallery.store.cell('0/0'))") == {"star": False, "reject": True, "text": ""}
+    assert page.evaluate(
+        "(({star, reject}) => [star, reject])(gallery.ratings.get(gallery.store.cell('0/0'), ''))"
+    ) == [False, True]
 
     press(page, "n", "s", "o", "?", "Escape", "Escape")
 
-    assert page.evaluate("gallery.notes.get(gallery.store.cell('0/0')).text") == "so?"
+    assert page.evaluate("gallery.ratings.get(gallery.store.cell('0/0'), '').note") == "so?"
     page.wait_for_function("gallery.store.state.open === ''")
 
 
@@ -123,18 +125,22 @@ def test_the_ways_to_compare_are_chosen_by_keys(page):
     assert state(page, "compare") == []
 
 
-def test_notes_are_exported_and_imported_by_keys(page):
+def test_ratings_are_exported_and_imported_by_keys(page):
     # Listened to from the beginning, as the browser takes a moment until it hands its choosers over.
     page.on("filechooser", lambda chooser: chooser.set_files(download.value.path()))
     press(page, "ArrowRight", "s")
     with page.expect_download() as download:
         press(page, "e")
     assert "sweep/0" in download.value.path().read_text(encoding="utf-8")
-    press(page, "s")
-    assert not page.evaluate("gallery.notes.get(gallery.store.cell('0/0')).star")
+    rater = page.evaluate("gallery.ratings.rater")
+    page.evaluate("localStorage.clear()")
+    page.reload()
+    page.wait_for_function("window.gallery")
+    page.evaluate("(rater) => gallery.ratings.rename(rater)", rater)
+    assert page.evaluate("gallery.ratings.records()") == []
 
     press(page, "i")
-    page.wait_for_function("gallery.notes.get(gallery.store.cell('0/0')).star")
+    page.wait_for_function("gallery.ratings.get(gallery.store.cell('0/0'), '').star")
 
 
 def test_commands_are_copied_by_keys(page):
@@ -159,14 +165,14 @@ def test_what_is_typed_is_no_command(page):
 
     assert state(page, "find") == "xs2 g"
     assert (state(page, "at"), state(page, "view")) == (0, "grid")
-    assert page.evaluate("gallery.notes.exported().notes") == []
+    assert page.evaluate("gallery.ratings.records()") == []
 
 
 def test_keys_with_control_are_the_browsers(page):
     press(page, "ArrowRight", "Control+c", "Alt+s")
 
     assert state(page, "compare") == []
-    assert page.evaluate("gallery.notes.exported().notes") == []
+    assert page.evaluate("gallery.ratings.records()") == []
 
 
 def test_pictures_are_zoomed_and_moved_by_keys(page):

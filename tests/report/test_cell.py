@@ -109,13 +109,15 @@ def test_money_times_and_files_are_those_of_the_run(cells, result):
     assert (cell["attempts"], cell["retries"], cell["polls"], cell["warnings"]) == (1, 0, 7, ["w"])
     assert cell["times"]["submitting"] == "2026-11-23T09:30:01.000+00:00"
     (medium,) = cell["media"]
+    assert medium["name"] == "video.mp4"
     assert (medium["path"], medium["poster"], medium["type"]) == ("0/video.mp4", "0/thumbnail.webp", "video/mp4")
 
 
 def test_of_a_run_that_ended_early_its_partial_images_are_shown(cells, result):
     sketch = result().artifacts[0].model_copy(update={"path": "partial-0.png", "media_type": "image/png"})
     (cell,) = cells(result(status="uncertain", partial_images=[sketch]))
-    assert [(each["path"], each["poster"]) for each in cell["media"]] == [("0/partial-0.png", None)]
+    (sketched,) = cell["media"]
+    assert (sketched["name"], sketched["path"], sketched["poster"]) == ("partial-0.png", "0/partial-0.png", None)
 
 
 def test_a_run_that_fell_back_tells_its_requests(cells, result):

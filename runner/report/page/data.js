@@ -60,8 +60,8 @@ const data = (() => {
       if (groups.size && !groups.has(cell.group)) return false;
       if (words.length && !words.every((word) => haystack(cell).includes(word))) return false;
       if (!state.starred && !state.unrejected) return true;
-      const note = notes.get(cell);
-      return !(state.starred && !note.star) && !(state.unrejected && note.reject);
+      const own = ratings.files(cell).map((file) => ratings.get(cell, file));
+      return (!state.starred || own.some(({ star }) => star)) && !(state.unrejected && own.every(({ reject }) => reject));
     };
   }
 
@@ -123,7 +123,7 @@ const data = (() => {
   }
 
   function start() {
-    notes.on(() => { memo = null; });
+    ratings.on(() => { memo = null; });
   }
 
   const SORTS = Object.keys(RANKS);

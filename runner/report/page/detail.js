@@ -67,6 +67,7 @@ const detail = (() => {
     if (cell.media.length < 2 || !cell.media[index]) return;
     parts.shown = index;
     stage(cell);
+    marks();
     parts.stage.querySelectorAll(".files button")[index].focus();
   }
 
@@ -97,14 +98,17 @@ const detail = (() => {
     );
   }
 
+  /** The name of the file on the stage: what is judged of the open run. */
+  const judged = (cell) => cell.media[parts.shown]?.name ?? ratings.file(cell);
+
   function judgement(cell) {
-    const note = notes.get(cell);
+    const file = judged(cell);
     const mark = (what, label) => {
       const button = dom.make("button", {
         type: "button",
         class: "mark",
         "data-mark": what,
-        onclick: () => notes.toggle(cell, what),
+        onclick: () => ratings.toggle(cell, judged(cell), what),
       });
       button.append(icon.draw(what), label);
       return button;
@@ -116,8 +120,8 @@ const detail = (() => {
       maxlength: 20000,
       id: "detail-notes",
     });
-    area.value = note.text;
-    area.addEventListener("input", () => notes.write(cell, area.value));
+    area.value = ratings.get(cell, file).note;
+    area.addEventListener("input", () => ratings.change(cell, judged(cell), { note: area.value }));
     parts.notes.replaceChildren(
       dom.make("div", { class: "marks" }, mark("star", "Star"), mark("reject", "Reject")),
       dom.make("label", { for: "detail-notes" }, "Notes"),
@@ -128,11 +132,11 @@ const detail = (() => {
 
   function marks() {
     if (!parts.cell) return;
-    const note = notes.get(parts.cell);
+    const own = ratings.get(parts.cell, judged(parts.cell));
     for (const button of parts.notes.querySelectorAll("[data-mark]"))
-      button.setAttribute("aria-pressed", String(note[button.dataset.mark]));
+      button.setAttribute("aria-pressed", String(own[button.dataset.mark]));
     const area = parts.notes.querySelector("textarea");
-    if (area.value !== note.text && document.activeElement !== area) area.value = note.text;
+    if (area.value !== own.note && document.activeElement !== area) area.value = own.note;
   }
 
   function known(cell) {
@@ -238,9 +242,9 @@ const detail = (() => {
       if (changed.has("open")) render();
       else if (changed.has("data")) refresh();
     });
-    notes.on(marks);
+    ratings.on(marks);
     if (store.state.open) render();
   }
 
-  return { start, open, close, go, file, write };
+  return { start, open, close, go, file, judged, write };
 })();

@@ -13,7 +13,7 @@ const grid = (() => {
     root.addEventListener("scroll", later, { passive: true });
     new ResizeObserver(resized).observe(root);
     store.on((changed) => (RELAYOUT.some((key) => changed.has(key)) ? relayout(changed) : marks()));
-    notes.on(() => (store.state.starred || store.state.unrejected ? relayout() : marks()));
+    ratings.on(() => (store.state.starred || store.state.unrejected ? relayout() : marks()));
     relayout();
   }
 

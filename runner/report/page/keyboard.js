@@ -7,6 +7,8 @@ const keyboard = (() => {
     if (cell) action(cell);
     else dom.say("Choose a run first, by the arrow keys.");
   };
+  /** The file of a run that the reader looks at, and judges by a key. */
+  const judged = (cell) => (store.state.open ? detail.judged(cell) : ratings.file(cell));
   const move = (dx, dy) => () => {
     if (store.state.open) return detail.go(dx + dy);
     const id = grid.neighbour(store.state.focus, dx, dy);
@@ -110,11 +112,11 @@ const keyboard = (() => {
     ["Comparison", "V", ["v"], "side by side: all, or two", sideBySide, "compare"],
     ["Comparison", "W", ["w"], "wipe one over the other", () => compare.open("wipe"), "compare"],
     ["Comparison", "D", ["d"], "the differences in words", () => compare.open("words"), "compare"],
-    ["Judgement", "S", ["s"], "star", withCell((cell) => notes.toggle(cell, "star")), "run"],
-    ["Judgement", "X", ["x"], "reject", withCell((cell) => notes.toggle(cell, "reject")), "run"],
+    ["Judgement", "S", ["s"], "star", withCell((cell) => ratings.toggle(cell, judged(cell), "star")), "run"],
+    ["Judgement", "X", ["x"], "reject", withCell((cell) => ratings.toggle(cell, judged(cell), "reject")), "run"],
     ["Judgement", "N", ["n"], "write a note", withCell((cell) => detail.write(cell.id)), "run"],
-    ["Judgement", "E", ["e"], "export the notes", () => notes.download(), "always"],
-    ["Judgement", "I", ["i"], "import notes", () => document.getElementById("notes-import").click(), "always"],
+    ["Judgement", "E", ["e"], "export the ratings", () => exchange.download(), "always"],
+    ["Judgement", "I", ["i"], "import ratings", () => exchange.choose(), "always"],
     ["Filter", "F  /", ["f", "/"], "find", find, "always"],
     ["Filter", "U", ["u"], "only runs of the next status", nextStatus, "grid"],
     ["Filter", "Shift + S", ["Shift+s"], "only starred runs", press("starred"), "grid"],

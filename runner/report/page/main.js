@@ -1,7 +1,10 @@
 /* Everything starts here, last; the copy that `refresh` loads only hands over its data. */
 if (!refresh.isCopy()) {
   store.start();
-  const modules = { store, data, notes, grid, toolbar, totals, transport, zoom, compare, detail, plot, keyboard, refresh };
+  const modules = {
+    store, data, ratings, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom, compare, detail, plot, keyboard,
+    refresh,
+  };
   for (const [name, module] of Object.entries(modules)) if (name !== "store") module.start?.();
   window.gallery = Object.freeze(modules);
 }

@@ -254,7 +254,7 @@ const plot = (() => {
     store.on((changed) => {
       if (telling.some((key) => changed.has(key))) render();
     });
-    notes.on(() => {
+    ratings.on(() => {
       if (store.state.starred || store.state.unrejected) render();
     });
     addEventListener("resize", () => {

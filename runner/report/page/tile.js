@@ -86,8 +86,8 @@ const tile = (() => {
       facts: dom.make("span", { class: "facts" }),
     };
     const buttons = {
-      star: icon.button("star", "Star", () => notes.toggle(made.cell, "star")),
-      reject: icon.button("reject", "Reject", () => notes.toggle(made.cell, "reject")),
+      star: icon.button("star", "Star", () => ratings.toggle(made.cell, ratings.file(made.cell), "star")),
+      reject: icon.button("reject", "Reject", () => ratings.toggle(made.cell, ratings.file(made.cell), "reject")),
       compare: icon.button("compare", "Compare", () => compare.toggle(made.cell.id)),
       open: icon.button("expand", "Open", () => detail.open(made.cell.id)),
     };
@@ -154,15 +154,15 @@ const tile = (() => {
   /** Show what the reader thinks of the run, and whether it is the one that Tab comes to. */
   function mark(made) {
     const { element, cell, buttons } = made;
-    const note = notes.get(cell);
+    const own = ratings.get(cell, ratings.file(cell));
     const compared = store.state.compare.includes(cell.id);
     const current = store.state.focus === cell.id;
-    const pressed = { star: Boolean(note.star), reject: Boolean(note.reject), compare: compared };
+    const pressed = { star: own.star, reject: own.reject, compare: compared };
     for (const [key, on] of Object.entries(pressed)) {
       element.classList.toggle(key, on);
       buttons[key].setAttribute("aria-pressed", String(on));
     }
-    element.classList.toggle("noted", Boolean(note.text));
+    element.classList.toggle("noted", Boolean(own.note));
     element.classList.toggle("current", current);
     reach(made, current);
   }

@@ -15,7 +15,7 @@ const toolbar = (() => {
       else show();
       if (["data", "tab", "at"].some((key) => changed.has(key))) tabs();
     });
-    notes.on(show);
+    ratings.on(show);
     tabs();
   }
 

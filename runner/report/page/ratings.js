@@ -1,0 +1,253 @@
+/**
+ * What people think of files: a rating, tags, a star or a rejection, and words, for each file by each rater; and choices
+ * between two files. Kept by this browser for each run, whatever page shows it; the files of a sweep are never changed.
+ */
+const ratings = (() => {
+  const PREFIX = "runner.ratings:"; // then a run's key; a list of records
+  const OLD = "runner.note:"; // then a run's key; {star, reject, text}, as older pages kept them
+  const NAME = "runner.rater";
+  const UNNAMED = /^rater-[0-9a-f]{4}$/;
+  const listeners = new Set();
+  const read = new Set(); // keys of runs that the browser was asked for
+  const known = new Map(); // id → record
+  const latest = new Map(); // run → file → rater → record
+  const choices = new Map(); // run of the left file → pairs and what undoes them
+  let name = "";
+  let lasting = true;
+
+  const at = (map, key, make) => map.get(key) ?? map.set(key, make()).get(key);
+  const tell = () => listeners.forEach((listener) => listener());
+
+  /** What the browser keeps under a key; null where it keeps nothing, or not for this page. */
+  function fetched(key) {
+    try {
+      return localStorage.getItem(key);
+    } catch {
+      return null;
+    }
+  }
+
+  function put(key, value) {
+    try {
+      if (value === null) localStorage.removeItem(key);
+      else localStorage.setItem(key, value);
+      lasting = true;
+    } catch {
+      lasting = false;
+    }
+  }
+
+  const warning = () => (lasting ? "" : "; this browser keeps nothing for this page: export the ratings before you leave");
+
+  /** The name of a run's main file in its directory; "" for a run without a file. */
+  const file = (cell) => data.media(cell)?.name ?? "";
+
+  /** The names of all of a run's files. */
+  const files = (cell) => (cell.media.length ? cell.media.map((media) => media.name ?? "") : [""]);
+
+  /** Takes a record in; false where it is known. */
+  function index(record) {
+    if (known.has(record.id)) return false;
+    if (record.kind === "undo" && !known.has(record.of)) return false; // of a pair that is not here
+    known.set(record.id, record);
+    if (record.kind === "rating") rate(record);
+    else at(choices, home(record), () => []).push(record);
+    return true;
+  }
+
+  function rate(record) {
+    const raters = at(at(latest, record.run, () => new Map()), record.file, () => new Map());
+    const before = raters.get(record.rater);
+    if (!before || records.isLater(record, before)) raters.set(record.rater, record);
+  }
+
+  /** The run that a record is kept with. */
+  const home = (record) => record.run ?? record.left?.run ?? known.get(record.of).left.run;
+
+  /** All that is known and counts of a run: the latest rating of each file by each rater, and the choices. */
+  function of(run) {
+    const rated = [...(latest.get(run)?.values() ?? [])].flatMap((raters) => [...raters.values()]);
+    return [...rated, ...(choices.get(run) ?? [])];
+  }
+
+  const save = (run) => put(PREFIX + run, JSON.stringify(of(run)));
+
+  /** Reads what the browser keeps of a run, from whatever page. */
+  function load(cell) {
+    if (read.has(cell.key)) return;
+    read.add(cell.key);
+    take(fetched(PREFIX + cell.key));
+    const old = fetched(OLD + cell.key);
+    if (old === null) return;
+    migrate(cell, old);
+    put(OLD + cell.key, null);
+  }
+
+  function take(text) {
+    try {
+      for (const record of JSON.parse(text ?? "[]").map(records.read)) if (record) index(record);
+    } catch {
+      // What is no list of records was not written by such a page.
+    }
+  }
+
+  function migrate(cell, text) {
+    try {
+      const { star, reject, text: note } = JSON.parse(text);
+      const judgement = records.judgement({ star, reject, note });
+      if (records.isNothing(judgement) || get(cell, file(cell)) !== records.NOTHING) return;
+      index(records.make("rating", name, { run: cell.key, file: file(cell), ...judgement }));
+      save(cell.key);
+    } catch {
+      // No note.
+    }
+  }
+
+  const loadAll = () => store.data.cells.forEach(load);
+
+  /** What the rater thinks of a file: {rating, tags, star, reject, note}. A run's main file has what was said of the run. */
+  function get(cell, name_) {
+    load(cell);
+    const run = latest.get(cell.key);
+    if (!run) return records.NOTHING;
+    return run.get(name_)?.get(name) ?? (name_ === file(cell) ? run.get("")?.get(name) : null) ?? records.NOTHING;
+  }
+
+  /** The latest ratings of a file by all raters. */
+  function all(cell, name_) {
+    load(cell);
+    const run = latest.get(cell.key);
+    if (!run) return [];
+    const whole = name_ === file(cell) ? run.get("") : null;
+    return [...new Map([...(whole ?? []), ...(run.get(name_) ?? [])]).values()];
+  }
+
+  /** Keeps a new record of one's own. */
+  function add(record) {
+    index(record);
+    save(home(record));
+    tell();
+  }
+
+  /** Changes what the rater thinks of a file. */
+  function change(cell, name_, patch) {
+    const judgement = records.judgement({ ...get(cell, name_), ...patch });
+    const before = lasting;
+    add(records.make("rating", name, { run: cell.key, file: name_, ...judgement }));
+    if (before && !lasting) dom.say(`Noted${warning()}`);
+  }
+
+  const called = (cell, name_) => `Run ${cell.number}${cell.media.length > 1 && name_ ? `, ${name_}` : ""}`;
+
+  /** Turns "star" or "reject" on or off; each takes the other's place. */
+  function toggle(cell, name_, what) {
+    const on = !get(cell, name_)[what];
+    const other = what === "star" ? "reject" : "star";
+    change(cell, name_, { [what]: on, ...(on ? { [other]: false } : {}) });
+    const words = what === "star" ? "starred" : "rejected";
+    dom.say(`${called(cell, name_)}: ${on ? "" : "no longer "}${words}${warning()}`);
+  }
+
+  /** Takes over records of runs on this page: how many were new, known already, and of other runs. */
+  function merge(list) {
+    loadAll();
+    const here = new Set(store.data.cells.map((cell) => cell.key));
+    const own = (record) => (record.kind === "pair" ? here.has(record.left.run) && here.has(record.right.run) :
+      record.kind === "undo" ? known.has(record.of) : here.has(record.run));
+    const counts = { taken: 0, known: 0, strange: 0 };
+    const changed = new Set();
+    // What is undone comes before what undoes it.
+    for (const record of [...list].sort((one, other) => (one.kind === "undo") - (other.kind === "undo"))) {
+      if (!own(record)) counts.strange += 1;
+      else if (!index(record)) counts.known += 1;
+      else counts.taken += changed.add(home(record)) && 1;
+    }
+    changed.forEach(save);
+    tell();
+    return counts;
+  }
+
+  /** All records that count, in the order of the page's cells. */
+  function list() {
+    loadAll();
+    return [...new Set(store.data.cells.map((cell) => cell.key))].flatMap(of);
+  }
+
+  /** Changes the rater's name; what was judged before there was one is under the new name, too. */
+  function rename(wanted) {
+    const old = name;
+    name = wanted.trim().slice(0, records.LONGEST.rater) || old;
+    put(NAME, name);
+    if (UNNAMED.test(old) && name !== old) adopt(old);
+    tell();
+  }
+
+  function adopt(old) {
+    const named = (record) => (record.rater === old ? { ...record, rater: name } : record);
+    for (const key of keys()) {
+      try {
+        put(key, JSON.stringify(JSON.parse(fetched(key)).map(named)));
+      } catch {
+        // What is no list of records was not written by such a page.
+      }
+    }
+    const before = [...known.values()].map(named);
+    forget();
+    before.forEach(index);
+  }
+
+  function keys() {
+    try {
+      return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+    } catch {
+      return [];
+    }
+  }
+
+  function forget() {
+    for (const held of [read, known, latest, choices]) held.clear();
+  }
+
+  /** Nobody's name: unlike that of others whose records may come together with these. */
+  const unnamed = () => `rater-${records.identify().slice(0, 4)}`;
+
+  /** Hears of what is judged in other windows. */
+  function listen(event) {
+    if (event.key === null) forget();
+    else if (event.key === NAME) name = event.newValue || name;
+    else if (event.key.startsWith(PREFIX)) take(event.newValue);
+    else return;
+    tell();
+  }
+
+  function start() {
+    const [kept, served] = [fetched(NAME), store.data.ratings?.rater];
+    name = kept && !(served && UNNAMED.test(kept)) ? kept : served || unnamed();
+    if (UNNAMED.test(name)) put(NAME, name);
+    addEventListener("storage", listen);
+    tell();
+  }
+
+  return {
+    start,
+    file,
+    files,
+    get,
+    all,
+    add,
+    change,
+    toggle,
+    merge,
+    records: list,
+    rename,
+    warning,
+    called,
+    get rater() {
+      return name;
+    },
+    get named() {
+      return !UNNAMED.test(name);
+    },
+    on: (listener) => listeners.add(listener),
+  };
+})();
