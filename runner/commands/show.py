@@ -29,7 +29,8 @@ with --json, one document:
   name           what its user calls it, null if nothing
   tags           words to find it by
   running        who is at work on it, null if nobody
-  runs           how many are in each status
+  states         how many runs are queued, generating, downloading, done, failed, uncertain
+  runs           how many are in each status of their records
   never_begun    how many runs another launcher than our own never came to
   command        what resumes it, null if nothing does or a process is working on it
   emulated       whether all of it was free
@@ -87,6 +88,7 @@ def document(sweep: RunGroup) -> dict[str, object]:
     from runner.report.live_page import NAME
     from runner.results.files import CSV, JSONL, result_rows
     from runner.results.money import resume_command_for
+    from runner.results.state import state_of
     from runner.sweeps.external_launcher import not_started
 
     from .ls import plain_batch
@@ -99,6 +101,7 @@ def document(sweep: RunGroup) -> dict[str, object]:
         "name": results[0].config.name,
         "tags": list(results[0].config.tags),
         "running": sweep.running,
+        "states": dict(Counter(state_of(result.status, busy=sweep.busy).value for result in results)),
         "runs": dict(Counter(result.status.value for result in results)),
         "never_begun": not_started(sweep.directory),
         "command": None if sweep.running else resume_command_for(results, sweep.resumed_by(_place(sweep))),
@@ -108,7 +111,7 @@ def document(sweep: RunGroup) -> dict[str, object]:
             key: os.fspath(sweep.directory / name) for key, name in files.items() if (sweep.directory / name).is_file()
         },
         "batches": [plain_batch(batch) for batch in _batches(sweep.directory)],
-        "results": result_rows(sweep.directory, sweep.runs),
+        "results": result_rows(sweep.directory, sweep.runs, busy=sweep.busy),
     }
 
 

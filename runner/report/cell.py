@@ -13,7 +13,7 @@ from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.display.closing import status_text
 from runner.results.run_key import run_key
-from runner.results.totals import group_of
+from runner.results.state import RunState, state_of
 
 Inside = Callable[[Artifact], str | None]
 """The `data:` address of a run's file, or None where it stays beside the page."""
@@ -63,9 +63,9 @@ def cell(
         repeatable: whether its directory holds what `repeat` needs.
         inside: takes its files into the page.
     """
-    group = group_of(result.status, busy=busy)
+    state = state_of(result.status, busy=busy)
     config = result.config.choice(result.choice)
-    reason, hint = _reason(result, group, busy=busy)
+    reason, hint = _reason(result, state, busy=busy)
     return {
         "id": f"{place.sweep}/{place.number}",
         "key": run_key(place.name, result),
@@ -73,7 +73,7 @@ def cell(
         "sweep": place.sweep,
         "at": place.at,
         "status": result.status.value,
-        "group": group,
+        "group": state.value,
         "reason": reason,
         "hint": hint,
         "continue": resume,
@@ -101,10 +101,10 @@ def cell(
     }
 
 
-def _reason(result: Result, group: str, *, busy: bool) -> tuple[str | None, str | None]:
-    if result.error is not None and group != "done":
+def _reason(result: Result, state: RunState, *, busy: bool) -> tuple[str | None, str | None]:
+    if result.error is not None and state is not RunState.DONE:
         return result.error.message, result.error.hint
-    if group == "uncertain" or (group == "pending" and not busy):
+    if state is RunState.UNCERTAIN or (result.status.unfinished and not busy):
         return status_text(result), None
     return None, None
 

@@ -20,6 +20,7 @@ from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.ledger.budget import counted
 from runner.results.reading import RunGroup, sweeps_of
+from runner.results.state import state_of
 from runner.shell import command
 
 from .page import Embedding, Shell, encoded_json, page_data
@@ -104,7 +105,8 @@ class RunUpdate:
         if event.result is not None:
             return event.result
         # Between a job's submission and its end, the provider's own word tells more, and the run's cell can stay.
-        both_paid = event.status.paid and known.status.paid
+        states = {state_of(status, busy=True) for status in (event.status, known.status)}
+        both_paid = event.status.paid and known.status.paid and len(states) == 1
         same = (both_paid or event.status is known.status) and event.job_id == known.job_id
         if same and known.error is None:
             return known

@@ -19,6 +19,7 @@ from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
 from runner.results.files import finite
 from runner.results.notebook import data_address, own_file
+from runner.results.state import RunState
 
 VERSION = 1
 """Of the data in the page; `page/store.js` reads it."""
@@ -88,6 +89,7 @@ def page_data(heading: Heading, cells: Iterable[str], totals: dict[str, object])
             "complete": heading.complete,
             "refresh_seconds": heading.refresh_seconds,
             "sweeps": heading.sweeps,
+            "states": [{"name": state.value, "sign": state.sign, "meaning": state.meaning} for state in RunState],
             "axes": heading.axes,
             "shared": heading.shared,
         }

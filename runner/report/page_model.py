@@ -14,7 +14,8 @@ from runner.config.run import Budget, called
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup
 from runner.results.run_key import RelativePaths
-from runner.results.totals import group_of, totals
+from runner.results.state import state_of
+from runner.results.totals import totals
 from runner.shell import command, word
 
 from .axes import axes_of
@@ -115,10 +116,10 @@ class PageState:
         `reserved` are the US dollars of requests that no result has yet.
         """
         pairs = zip(self._page_model.owners, self._results, strict=True)
-        groups = [group_of(result.status, busy=owner in self._busy) for owner, result in pairs]
+        states = [state_of(result.status, busy=owner in self._busy) for owner, result in pairs]
         limits = [budget.max_usd for budget in self._page_model.budgets]
         known = [limit for limit in limits if limit is not None]
-        return totals(self._results, groups, sum(known) if known and len(known) == len(limits) else None, reserved)
+        return totals(self._results, states, sum(known) if known and len(known) == len(limits) else None, reserved)
 
     def cells(self, embedding: Embedding | None = None) -> Iterator[Cell]:
         """Return all runs, one after the other, with what `embedding` takes in."""

@@ -18,6 +18,7 @@ from runner.artifacts.atomic import discard, write_bytes, write_pieces
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
 
+from .state import state_of
 from .varying import varying
 
 
@@ -157,32 +158,34 @@ def write_results(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[
     return [] if problem is None else [problem]
 
 
-def result_rows(directory: Path, runs: Sequence[tuple[Path, Result]]) -> list[Row]:
-    """Return the rows, their artifacts' paths relative to `directory`."""
-    return [*_Rows(directory, runs)]
+def result_rows(directory: Path, runs: Sequence[tuple[Path, Result]], *, busy: bool = False) -> list[Row]:
+    """Return the rows, their artifacts' paths relative to `directory`; `busy`: whether someone is at work on them."""
+    return [*_Rows(directory, runs, busy=busy)]
 
 
 class _Rows:
     """Make rows when they are asked for: those of ten thousand runs take as much memory as the runs."""
 
-    def __init__(self, directory: Path, runs: Sequence[tuple[Path, Result]]) -> None:
+    def __init__(self, directory: Path, runs: Sequence[tuple[Path, Result]], *, busy: bool = False) -> None:
         self._directory = directory
         self._runs = runs
+        self._busy = busy
         results = [result for _, result in runs]
         self._differing = varying([result.overrides for result in results], [result.config for result in results])
 
     def __iter__(self) -> Iterator[Row]:
         for values, (where, result) in zip(self._differing.rows, self._runs, strict=True):
-            facts = _facts(result, os.path.relpath(where, self._directory))
+            facts = _facts(result, os.path.relpath(where, self._directory), busy=self._busy)
             # Of two deployments of one model, only what was swept tells which.
             names = [f"swept.{key}" if key in facts else key for key in self._differing.keys]
             yield dict(zip(names, values, strict=True)) | facts
 
 
-def _facts(result: Result, where: str) -> Row:
+def _facts(result: Result, where: str, *, busy: bool) -> Row:
     cost = result.cost
     return {
         "run": result.index,
+        "state": state_of(result.status, busy=busy).value,
         "status": result.status.value,
         "provider": result.provider,
         "model": result.model,

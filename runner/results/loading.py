@@ -15,9 +15,10 @@ from runner.errors import ConfigError
 from runner.results.varying import varying
 
 from .files import result_rows
-from .notebook import run_html, sweep_html
+from .notebook import Shown, run_html, sweep_html
 from .reading import Found, sweeps_of
-from .totals import group_of, totals
+from .state import RunState, state_of
+from .totals import totals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +34,13 @@ class RunRecord:
         directory: its own, absolute.
         parameters: what tells it from the others, as one would override it.
         result: everything that is known of it, as in result.json.
+        state: how far it had come when it was read, in the words of the page and the terminal.
     """
 
     directory: Path
     parameters: Mapping[str, Any]  # Any: values of a config
     result: Result = field(repr=False)
+    state: RunState
 
     @property
     def number(self) -> int:
@@ -80,7 +83,7 @@ class RunRecord:
         return self.result.error.message if self.result.error else None
 
     def _repr_html_(self) -> str:
-        return run_html(self.directory, self.result, self.parameters)
+        return run_html(_shown(self))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +104,7 @@ class Sweep:
     def totals(self) -> Mapping[str, object]:
         """Return how many runs are how far, US dollars estimated and spent, success rate, latencies, retries."""
         results = [run.result for run in self.runs]
-        groups = [group_of(result.status, busy=self.running) for result in results]
-        return totals(results, groups, results[0].config.budget.max_usd if results else None)
+        return totals(results, [run.state for run in self.runs], results[0].config.budget.max_usd if results else None)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return one row a run with the columns of results.csv, typed, the artifact's and the run's path absolute.
@@ -113,7 +115,7 @@ class Sweep:
             import pandas as pd
         except ImportError as error:
             raise ConfigError("a DataFrame needs pandas", hint="pip install 'mediarunner[pandas]'") from error
-        rows = result_rows(self.directory, [(run.directory, run.result) for run in self.runs])
+        rows = result_rows(self.directory, [(run.directory, run.result) for run in self.runs], busy=self.running)
         frame = pd.DataFrame([_absolute(row, self.directory) for row in rows])
         for name in _TIMES:
             frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
@@ -129,8 +131,7 @@ class Sweep:
         return self.runs[position]
 
     def _repr_html_(self) -> str:
-        shown = [(run.directory, run.result, run.parameters) for run in self.runs]
-        return sweep_html(self.directory, shown, self.totals)
+        return sweep_html(self.directory, [*map(_shown, self.runs)], self.totals)
 
 
 def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
@@ -146,15 +147,20 @@ def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
     if found.unreadable:
         raise found.unreadable[0]
     (sweep,) = found.sweeps
-    return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs)), sweep.busy)
+    return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs, busy=sweep.busy)), sweep.busy)
 
 
-def _records(runs: Sequence[Found]) -> Iterator[RunRecord]:
+def _records(runs: Sequence[Found], *, busy: bool) -> Iterator[RunRecord]:
     results = [result for _, result in runs]
     differing = varying([result.overrides for result in results], [result.config for result in results])
     for (directory, result), values in zip(runs, differing.rows, strict=True):
         parameters = dict(zip(differing.keys, values, strict=True))
-        yield RunRecord(directory.absolute(), MappingProxyType(parameters), result)
+        state = state_of(result.status, busy=busy)
+        yield RunRecord(directory.absolute(), MappingProxyType(parameters), result, state)
+
+
+def _shown(run: RunRecord) -> Shown:
+    return Shown(run.directory, run.result, run.state, run.parameters)
 
 
 def _absolute(row: Mapping[str, object], directory: Path) -> dict[str, object]:

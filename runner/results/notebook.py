@@ -7,10 +7,12 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from runner.artifacts.picture import NAME as THUMBNAIL
 from runner.artifacts.result import Artifact, Result
+
+from .state import RunState
 
 _MEDIA = re.compile(r"(image|video|audio)/[a-z0-9.+-]+")
 _SHOWN = 60
@@ -23,34 +25,38 @@ _PLAYED = 16 * 1024**2
 _LONGEST = 300
 """Characters of a text that a stranger wrote."""
 
-_STATES = ("done", "failed", "uncertain", "running", "pending")
 _GRID = "display:grid;grid-template-columns:repeat(auto-fill,minmax(170px,1fr));gap:12px"
 _CELL = "margin:0;font:12px system-ui,sans-serif;overflow-wrap:anywhere"
 
-Shown = tuple[Path, Result, Mapping[str, Any]]
-"""A run's directory, what is known of it, and its parameters. Any: values of a config."""
+
+class Shown(NamedTuple):
+    """Hold what is shown of a run. Any: values of a config."""
+
+    directory: Path
+    result: Result
+    state: RunState
+    parameters: Mapping[str, Any]
 
 
 def sweep_html(directory: Path, runs: Sequence[Shown], totals: Mapping[str, object]) -> str:
     """Return a grid of the first runs' pictures, and what all amount to."""
-    counts = [f"{totals[name]} {name}" for name in _STATES if totals[name]]
+    counts = [f"{totals[state]} {state}" for state in RunState if totals[state]]
     spent = totals.get("spent_usd")
     facts = [f"{len(runs)} runs", *counts, *([f"${spent:.2f} at list price"] if isinstance(spent, float) else [])]
-    cells = "".join(_cell(*run) for run in runs[:_SHOWN])
+    cells = "".join(map(_cell, runs[:_SHOWN]))
     more = f"<p>… and {len(runs) - _SHOWN:,} more runs</p>" if len(runs) > _SHOWN else ""
     title = f"<p><b>{_text(str(directory))}</b><br>{_text(' · '.join(facts))}</p>"
     return f'{title}<div style="{_GRID}">{cells}</div>{more}'
 
 
-def run_html(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
+def run_html(run: Shown) -> str:
     """Return a run's media, large, with its facts below."""
-    media = "".join(_media(directory, artifact) for artifact in result.artifacts if artifact.path != THUMBNAIL)
-    return f"<div>{media}</div>{_caption(directory, result, parameters)}"
+    media = "".join(_media(run.directory, artifact) for artifact in run.result.artifacts if artifact.path != THUMBNAIL)
+    return f"<div>{media}</div>{_caption(run)}"
 
 
-def _cell(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
-    picture = _picture(directory, result)
-    return f'<figure style="{_CELL}">{picture}{_caption(directory, result, parameters)}</figure>'
+def _cell(run: Shown) -> str:
+    return f'<figure style="{_CELL}">{_picture(run.directory, run.result)}{_caption(run)}</figure>'
 
 
 def _picture(directory: Path, result: Result) -> str:
@@ -77,13 +83,14 @@ def _image(address: str, alternative: str) -> str:
     return f'<img style="max-width:100%" alt="{_text(alternative)}" src="{address}">'
 
 
-def _caption(directory: Path, result: Result, parameters: Mapping[str, Any]) -> str:  # Any: values of a config
-    return "<figcaption>" + "<br>".join(_lines(directory, result, parameters)) + "</figcaption>"
+def _caption(run: Shown) -> str:
+    return "<figcaption>" + "<br>".join(_lines(run)) + "</figcaption>"
 
 
-def _lines(directory: Path, result: Result, parameters: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is said below a picture, each already HTML. Any: values of a config."""
-    yield f"<b>{result.index}</b> {_text(result.status.value)}"
+def _lines(run: Shown) -> Iterator[str]:
+    """Yield what is said below a picture, each already HTML."""
+    directory, result, state, parameters = run
+    yield f"<b>{result.index}</b> {state}"
     for key, value in parameters.items():
         yield f"{_text(key.removeprefix('request.'))}={_isolated(str(value))}"
     if result.error is not None:

@@ -9,45 +9,34 @@ from collections.abc import Iterable, Sequence
 from runner.artifacts.result import Result, RunStatus
 from runner.config.run import Objective
 
+from .state import RunState
+
 _FREE = "emulator"
 
 
-def group_of(status: RunStatus, *, busy: bool) -> str:
-    """Return what a viewer tells runs apart by; `busy`: whether someone is at work on them."""
-    if status is RunStatus.VERIFIED:
-        return "done"
-    if status.failed:
-        return "failed"
-    if status is RunStatus.PLANNED:
-        return "pending"
-    if status is not RunStatus.UNCERTAIN and busy:
-        return "running"
-    return "uncertain" if status.lost else "pending"
-
-
 def totals(
-    results: Sequence[Result], groups: Sequence[str], budget_usd: float | None, reserved: float = 0.0
+    results: Sequence[Result], states: Sequence[RunState], budget_usd: float | None, reserved: float = 0.0
 ) -> dict[str, object]:
-    """Return the sums of all runs; `groups` has each one's, money is in US dollars, latencies in seconds.
+    """Return the sums of all runs; `states` has each one's, money is in US dollars, latencies in seconds.
 
     `reserved` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
     have cost; `resumed` counts the jobs of earlier processes that later ones collected, and `resumed_usd` sums their
     prices, which were not paid again.
     """
-    counts = Counter(groups)
-    ended = counts["done"] + counts["failed"]
+    counts = Counter(states)
+    ended = counts[RunState.DONE] + counts[RunState.FAILED]
     collected = [attempt for each in results if (attempt := each.collected) is not None]
     verified = [each for each in results if each.status is RunStatus.VERIFIED]
     latencies = sorted(each.latency_seconds for each in verified if each.latency_seconds)
     return {
         "runs": len(results),
-        **{group: counts[group] for group in ("done", "failed", "uncertain", "running", "pending")},
+        **{state.value: counts[state] for state in RunState},
         "estimated_usd": _sum(each.cost.estimated_usd for each in results),
         "spent_usd": _sum([*(each.spent_usd for each in results), *([reserved] if reserved else [])]),
         "actual_usd": _sum(each.cost.actual_usd for each in results),
         "budget_usd": budget_usd,
         "emulated": all(each.provider == _FREE for each in results),
-        "success_rate": round(counts["done"] / ended, 4) if ended else None,
+        "success_rate": round(counts[RunState.DONE] / ended, 4) if ended else None,
         "latency_p50": _percentile(latencies, 0.5),
         "latency_p95": _percentile(latencies, 0.95),
         "retries": sum(max(0, len(each.attempts) - 1) for each in results),

@@ -16,7 +16,8 @@ from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME as RESULT
 from runner.config.run import Files, RunConfig
 from runner.report.config_diff import HOW, ConfigDiff
-from runner.results.totals import group_of, totals
+from runner.results.state import state_of
+from runner.results.totals import totals
 
 Value = str | int | float | bool
 
@@ -265,7 +266,7 @@ def _overall(statuses: Sequence[RunStatus], expected: int) -> End:
 
 
 def _sums(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
-    sums = totals(results, [group_of(result.status, busy=False) for result in results], None)
+    sums = totals(results, [state_of(result.status, busy=False) for result in results], None)
     paid = totals([result for result in results if result.provider != _FREE], [], None)
     sums |= {key: paid[key] for key in _MONEY}
     yield from ((key, float(value)) for key, value in sums.items() if isinstance(value, int | float))

@@ -14,6 +14,7 @@ import pytest
 from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
 from runner.report.page import Shell, encoded_json
+from runner.results.state import RunState
 from tests.command_line import command_line
 from tests.emulator_thread import EmulatorThread
 
@@ -177,11 +178,12 @@ def made_up(
     totals = {"runs": len(cells), "estimated_usd": 1.0, "spent_usd": 0.8, "actual_usd": None, "budget_usd": None,
               "success_rate": None, "latency_p50": 1.5, "latency_p95": 2.0, "retries": 0, "reused": 0, "saved_usd": 0,
               "resumed": 0}  # fmt: skip
-    counts = {group: groups.count(group) for group in ("done", "failed", "uncertain", "running", "pending")}
+    counts = {state.value: groups.count(state) for state in RunState}
     usual = {
         "version": 1, "title": "out", "made_at": "2026-11-23T08:00:00+00:00", "complete": True, "refresh_seconds": 3,
         "sweeps": [{"directory": ".", "name": "out", "resume": "python -m runner resume out", "budget_usd": None}],
         "axes": [{"key": key, "name": key.rpartition(".")[2], "values": list(values)} for key, values in axes],
+        "states": [{"name": state.value, "sign": state.sign, "meaning": state.meaning} for state in RunState],
         "shared": {}, "cells": list(cells), "totals": {**totals, **counts},
     }  # fmt: skip
     return {**usual, **facts}

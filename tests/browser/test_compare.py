@@ -169,7 +169,7 @@ def test_closing_keeps_the_choice_and_gives_the_focus_back(browse, videos):
 def test_a_run_that_is_finished_meanwhile_is_shown_and_progress_disturbs_nothing(gallery, make_cell, make_page):
     picture = {"path": "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='4' height='3'/%3E",
                "type": "image/svg+xml", "width": 4, "height": 3, "poster": None, "bytes": 70}  # fmt: skip
-    running = make_cell(1, [1], status="in_progress", group="running", progress=40)
+    running = make_cell(1, [1], status="in_progress", group="generating", progress=40)
     data = make_page([make_cell(0, [0], media=[picture]), running], [("replica", [0, 1])])
     page = gallery(data, "#compare=0/0+0/1&mode=compare2")
     page.evaluate("window.first = document.querySelector('#overlay figure')")

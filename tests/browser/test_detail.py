@@ -154,7 +154,7 @@ def test_a_hostile_prompt_stays_text(gallery, make_cell, make_page):
 
 
 def test_newer_data_changes_the_facts_and_keeps_what_is_being_written(gallery, make_cell, make_page):
-    running = make_cell(0, [0], status="in_progress", group="running", progress=40, remote_status="in_progress")
+    running = make_cell(0, [0], status="in_progress", group="generating", progress=40, remote_status="in_progress")
     data = make_page([running], complete=True)
     page = gallery(data, "#open=0%2F0")
     page.get_by_label("Notes", exact=True).fill("half a sen")
@@ -168,7 +168,7 @@ def test_newer_data_changes_the_facts_and_keeps_what_is_being_written(gallery, m
 
 
 def test_a_running_run_tells_its_newer_state_where_its_picture_will_be(gallery, make_cell, make_page):
-    running = make_cell(0, [0], status="submitted", group="running")
+    running = make_cell(0, [0], status="submitted", group="generating")
     data = make_page([running], complete=True)
     page = gallery(data, "#open=0%2F0")
     assert page.locator("#detail .absent").inner_text() == "submitted"
@@ -181,7 +181,7 @@ def test_a_running_run_tells_its_newer_state_where_its_picture_will_be(gallery, 
 
 def test_what_is_unfolded_and_focused_stays_so_when_newer_data_come(gallery, make_cell, make_page):
     own = {"provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": "a fox"}
-    running = make_cell(0, [0], own=own, status="in_progress", group="running", progress=40)
+    running = make_cell(0, [0], own=own, status="in_progress", group="generating", progress=40)
     data = make_page([running], complete=True)
     page = gallery(data, "#open=0%2F0")
     page.locator("#detail").get_by_text("YAML", exact=True).click()

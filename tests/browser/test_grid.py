@@ -20,9 +20,9 @@ def states(make_cell, make_page):
                       spent_usd=0.1, latency_seconds=9.0, **{"continue": f"{resume} --retry-failed"}),
             make_cell(2, [1, 0, 0], group="uncertain", status="uncertain", reason="The answer was lost.", spent_usd=0.9,
                       latency_seconds=0.5, **{"continue": f"{resume} --resubmit-uncertain"}),
-            make_cell(3, [1, 1, 0], group="pending", status="planned", reason="Never sent.", spent_usd=None,
+            make_cell(3, [1, 1, 0], group="queued", status="planned", reason="Never sent.", spent_usd=None,
                       latency_seconds=None, **{"continue": resume}),
-            make_cell(4, [0, 0, 1], group="running", status="polling", remote_status="in_progress", progress=42),
+            make_cell(4, [0, 0, 1], group="generating", status="polling", remote_status="in_progress", progress=42),
         ],
         [*AXES, ("replica", [0, 1])],
     )  # fmt: skip
@@ -76,7 +76,7 @@ def test_several_sweeps_are_one_page_that_tells_who_made_what(browse, both):
     [
         (1, "Failed", "It melted.", "python -m runner resume out --retry-failed"),
         (2, "Uncertain", "The answer was lost.", "python -m runner resume out --resubmit-uncertain"),
-        (3, "Pending", "Never sent.", "python -m runner resume out"),
+        (3, "Queued", "Never sent.", "python -m runner resume out"),
     ],
 )
 def test_a_run_that_is_not_done_says_why_and_gives_the_command_that_continues(
@@ -145,7 +145,7 @@ def test_totals_are_told(gallery, states):
         success_rate=0.75, retries=2, reused=3, saved_usd=1.2, resumed=1, budget_usd=10, resumed_usd=0.6
     )
     text = gallery(states, width=1600).locator("#totals").inner_text()
-    for part in ("1 / 5", "1 running", "$0.80", "of $1.00 estimated", "budget $10.00", "75 %", "p95", "$1.20 saved",
+    for part in ("1 / 5", "1 generating", "$0.80", "of $1.00 estimated", "budget $10.00", "75 %", "p95", "$1.20 saved",
                  "$0.60 not paid again"):  # fmt: skip
         assert part in text
 

@@ -31,7 +31,7 @@ def under_way(make_cell, make_page):
     """Data of a sweep of forty runs, of which `done` are done."""
 
     def so_far(done, *, made_at=None, complete=False, **facts):
-        waiting = {"group": "running", "status": "polling", "spent_usd": None, "latency_seconds": None}
+        waiting = {"group": "generating", "status": "polling", "spent_usd": None, "latency_seconds": None}
         cells = [make_cell(number, [], **({} if number < done else waiting)) for number in range(40)]
         return make_page(
             cells, made_at=(made_at or after()).isoformat(), complete=complete, **{"refresh_seconds": 0.1, **facts}

@@ -7,12 +7,11 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
+from runner.artifacts.result import Attempt, ErrorRecord
 from runner.report.cell import address
 from runner.report.page_model import PageModel, PageState
 from runner.results.reading import RunGroup
 from runner.results.run_key import RelativePaths
-from runner.results.totals import group_of
 
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
 BROKE = ErrorRecord(type="BudgetError", code="budget.max_usd", message="no money", hint=None, retryable=False)
@@ -28,23 +27,6 @@ def cells(here: Path):
         return [*PageState(page_model, results, {0} if busy else set()).cells()]
 
     return make
-
-
-@pytest.mark.parametrize(
-    ("status", "idle", "busy"),
-    [
-        ("verified", "done", "done"),
-        ("failed", "failed", "failed"),
-        ("expired", "failed", "failed"),
-        ("planned", "pending", "pending"),
-        ("submitting", "uncertain", "running"),
-        ("submitted", "pending", "running"),
-        ("downloaded", "pending", "running"),
-        ("uncertain", "uncertain", "uncertain"),
-    ],
-)
-def test_a_run_is_under_way_only_while_someone_is_at_work_on_it(status, idle, busy):
-    assert (group_of(RunStatus(status), busy=False), group_of(RunStatus(status), busy=True)) == (idle, busy)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,10 @@ def test_there_is_no_page_before_a_run_is_submitted(gallery, runs, until):
     assert not Path("out/index.html").exists()
     gallery(Event(runs[0], RunStatus.SUBMITTED, 0, "video_0", "queued"))
     first = until(lambda data: True)
-    assert (first["complete"], [cell["group"] for cell in first["cells"]]) == (False, ["running", "pending", "pending"])
+    assert (first["complete"], [cell["group"] for cell in first["cells"]]) == (
+        False,
+        ["generating", "queued", "queued"],
+    )
     assert first["sweeps"][0]["resume"] == "python -m runner resume out", "for whoever finds it stopped"
 
 
@@ -79,7 +82,7 @@ def test_a_page_tells_of_each_run_how_far_it_is(gallery, runs, until, result):
     data = until(lambda data: data["totals"]["done"] == 1)
     assert "progress" not in data["cells"][0]
     assert data["cells"][0]["media"][0]["path"] == "0/video.mp4"
-    assert (data["totals"]["running"], data["totals"]["pending"]) == (1, 1)
+    assert (data["totals"]["generating"], data["totals"]["queued"]) == (1, 1)
 
 
 def test_a_page_that_would_say_the_same_is_not_written_again(gallery, runs, until):
@@ -106,7 +109,7 @@ def test_the_last_page_is_complete_and_says_what_is_left(gallery, runs, until, r
     ]
     gallery.close(results)
     data = read(Path("out/index.html"))
-    assert (data["complete"], [cell["group"] for cell in data["cells"]]) == (True, ["done", "pending", "pending"])
+    assert (data["complete"], [cell["group"] for cell in data["cells"]]) == (True, ["done", "generating", "queued"])
     assert {cell["continue"] for cell in data["cells"]} == {None, "python -m runner resume out"}
     assert all("progress" not in cell for cell in data["cells"])
 
@@ -153,7 +156,7 @@ def test_a_run_that_is_tried_again_does_not_show_how_it_failed_before(here, runs
         gallery(Event(again, RunStatus.PLANNED))
         gallery(Event(again, RunStatus.SUBMITTING))
         gallery(Event(again, RunStatus.SUBMITTED, 5, "video_9", "queued"))
-        cell = until(lambda data: data["cells"][0]["group"] == "running")["cells"][0]
+        cell = until(lambda data: data["cells"][0]["group"] == "generating")["cells"][0]
     assert (cell["reason"], cell["hint"], cell["job_id"]) == (None, None, "video_9")
     assert "failed" not in cell["times"]
 

@@ -32,14 +32,14 @@ def stopped(served, here: Path, read, monkeypatch: pytest.MonkeyPatch) -> Callab
         ) as it:
             deadline = time.monotonic() + 60
             page: dict = {}
-            while page.get("totals", {}).get("running") != 2:
+            while page.get("totals", {}).get("generating") != 2:
                 assert time.monotonic() < deadline
                 assert it.poll() is None
                 time.sleep(0.05)
                 page = read(here / "out/index.html") if (here / "out/index.html").exists() else {}
             assert run(["report", "out", "--output", "watched.html"]) == 0
             watched = read(here / "watched.html")
-            assert (watched["complete"], watched["totals"]["running"]) == (False, 2), (
+            assert (watched["complete"], watched["totals"]["generating"]) == (False, 2), (
                 "the lock tells that it is at work"
             )
             it.send_signal(number)
@@ -52,7 +52,7 @@ def test_after_an_interrupt_the_page_says_how_to_go_on_and_that_command_works(st
     code, page = stopped(signal.SIGINT)
     assert (code, page["complete"]) == (130, False)
     left = read(Path("out/index.html"))
-    assert (left["complete"], left["totals"]["running"], left["totals"]["pending"]) == (True, 0, 2)
+    assert (left["complete"], left["totals"]["generating"]) == (True, 2)
     (command,) = {cell["continue"] for cell in left["cells"]}
     assert left["sweeps"][0]["resume"] == command == "python -m runner resume out"
     assert all("goes on at the provider" in cell["reason"] for cell in left["cells"])
@@ -74,4 +74,4 @@ def test_the_page_of_a_killed_sweep_names_what_goes_on_with_it(stopped, read):
     assert page["sweeps"][0]["resume"] == "python -m runner resume out"
     assert run(["report", "out"]) == 0
     found = read(Path("out/index.html"))
-    assert (found["complete"], [cell["group"] for cell in found["cells"]]) == (True, ["pending", "pending"])
+    assert (found["complete"], [cell["group"] for cell in found["cells"]]) == (True, ["generating", "generating"])

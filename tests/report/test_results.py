@@ -51,7 +51,8 @@ def test_varying_parameters_come_first_then_what_came_of_them(config: RunConfig,
     write_results(tmp_path, [(tmp_path / str(run.index), run) for run in runs])
     with (tmp_path / CSV).open(newline="") as file:
         first, second = csv.DictReader(file)
-    assert list(first)[:3] == ["request.prompt", "run", "status"]
+    assert list(first)[:4] == ["request.prompt", "run", "state", "status"]
+    assert [(row["state"], row["status"]) for row in (first, second)] == [("done", "verified"), ("failed", "failed")]
     assert (first["artifact"], first["seconds"], first["estimated_usd"]) == ("0/video.mp4", "65.0", "0.4")
     assert (second["status"], second["error_type"], second["error"]) == ("failed", "GenerationFailedError", "no")
     assert second["artifact"] == ""

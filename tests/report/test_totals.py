@@ -41,11 +41,12 @@ def test_money_is_summed_as_far_as_it_is_known(result):
 
 
 def test_the_success_rate_is_of_what_has_ended(result):
-    groups = ["done", "done", "failed", "running", "pending", "uncertain"]
+    groups = ["done", "done", "failed", "generating", "queued", "uncertain"]
     found = totals([result(number) for number in range(6)], groups, None)
     assert found["success_rate"] == 0.6667
-    assert [found[name] for name in ("runs", "done", "failed", "uncertain", "running", "pending")] == [6, 2, 1, 1, 1, 1]
-    assert totals([result()], ["pending"], None)["success_rate"] is None
+    counted = ("runs", "done", "failed", "uncertain", "generating", "downloading", "queued")
+    assert [found[name] for name in counted] == [6, 2, 1, 1, 1, 0, 1]
+    assert totals([result()], ["queued"], None)["success_rate"] is None
 
 
 def inherited(each: Attempt) -> Attempt:
@@ -73,7 +74,7 @@ def test_where_an_adopted_job_is_an_earlier_requests_that_one_counts(result):
 
 def test_what_is_under_way_is_spent_though_no_result_has_it_yet(result):
     assert totals([result()], ["done"], None, reserved=0.5)["spent_usd"] == 0.9
-    assert totals([result(attempts=tries(None))], ["running"], None, reserved=0.5)["spent_usd"] == 0.5
+    assert totals([result(attempts=tries(None))], ["generating"], None, reserved=0.5)["spent_usd"] == 0.5
 
 
 def test_emulated_money_is_told_from_money(result):

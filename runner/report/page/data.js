@@ -4,8 +4,8 @@ const data = (() => {
   const differing = new WeakMap();
   const CENTS = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
   const FINE = new Intl.NumberFormat("en-US", { minimumFractionDigits: 2, maximumFractionDigits: 4 });
-  const GROUPS = ["failed", "uncertain", "running", "pending", "done"];
-  const COUNTED = ["done", "running", "pending", "uncertain", "failed"];
+  const GROUPS = ["failed", "uncertain", "downloading", "generating", "queued", "done"];
+  const COUNTED = ["done", "downloading", "generating", "queued", "uncertain", "failed"];
   let memo = null;
 
   const axis = (key) => axes.find(store.data, key) ?? null;

@@ -1,7 +1,11 @@
 /** One run as it stands in the grid: picture or state, caption, and its buttons. */
 const tile = (() => {
-  const SIGNS = { done: "✓", failed: "✕", uncertain: "?", running: "◔", pending: "○" };
-  const WORDS = { done: "Done", failed: "Failed", uncertain: "Uncertain", running: "Running", pending: "Pending" };
+  const SIGNS = { done: "✓", failed: "✗", uncertain: "?", generating: "◔", downloading: "◕", queued: "○" };
+  const WORDS = {
+    done: "Done", failed: "Failed", uncertain: "Uncertain",
+    generating: "Generating", downloading: "Downloading", queued: "Queued",
+  };
+  const UNDER_WAY = new Set(["generating", "downloading"]);
 
   /** A tile {cell, element, media} for a run, which shares its cell with those in `together`. */
   function make(cell, together) {
@@ -60,7 +64,7 @@ const tile = (() => {
     };
     return dom.make("div", { class: "state" },
       dom.make("strong", {}, cell.group === "done" ? "No file" : WORDS[cell.group] ?? cell.status),
-      cell.group === "running" ? progress(cell) : null,
+      UNDER_WAY.has(cell.group) && !cell.reason ? progress(cell) : null,
       dom.make("div", { class: "why" }, said("reason", cell.reason), said("hint", cell.hint)),
       way(cell));
   }
@@ -133,7 +137,7 @@ const tile = (() => {
   function price(cell) {
     if (cell.reused_from) return "reused";
     if (data.cost(cell) !== null) return data.usd(data.cost(cell));
-    const ahead = cell.group === "running" || cell.group === "pending";
+    const ahead = cell.group === "queued" || UNDER_WAY.has(cell.group);
     return ahead && Number.isFinite(cell.estimated_usd) ? `~${data.usd(cell.estimated_usd)}` : null;
   }
 

@@ -44,7 +44,7 @@ const totals = (() => {
   const share = (x) => known(x, (rate) => `${Math.round(rate * 1000) / 10} %`);
 
   function others(sums) {
-    const groups = ["running", "pending", "uncertain", "failed"].filter((group) => sums[group]);
+    const groups = ["downloading", "generating", "queued", "uncertain", "failed"].filter((group) => sums[group]);
     return groups.map((group) => `${sums[group]} ${group}`).join(", ") || null;
   }
 
