@@ -30,7 +30,7 @@ _RUN = re.compile(r"(?=[A-Za-z]{0,40}[0-9])[A-Za-z0-9]{8,}|[A-Za-z0-9]{16,}")
 """What words of a sentence rarely have: eight letters with a digit among them, or sixteen in a row."""
 _LONG_WORD = re.compile(r"[a-z]{1,23}|[A-Z]{1,23}|[A-Z][a-z]{1,22}")
 _USERINFO = re.compile(r"\b[a-z][a-z0-9+.-]{0,30}://[^/\s@]+@", re.IGNORECASE)
-_ADDRESSES = frozenset({"base_url", "tracking_uri"})
+_ADDRESSES = frozenset({"base_url", "base_urls", "tracking_uri"})
 _USER_OF_ADDRESS = re.compile(r"://.*@", re.DOTALL)
 """Up to the last @: a database's password may hold one, a slash or a blank."""
 _QUERY = re.compile(r"[?&#;]([a-z_-]*(key|token|secret|password|passwd|sig|signature|auth|code))=", re.IGNORECASE)
@@ -100,7 +100,7 @@ class ConfigGuard:
 
 
 def _hint(path: str) -> str:
-    if path.endswith("base_url"):
+    if path.endswith(("base_url", "base_urls")):
         return _ADDRESS_HINT
     header = _HEADER.search(path)
     if header is not None:
@@ -132,7 +132,7 @@ def _reason(path: str, value: str, known: Mapping[str, str]) -> str | None:
         return "holds a credential"
     if _holds_key(value):
         return "looks like an API key or token"
-    if name == "base_url" and _has_more_than_version(value):
+    if name in ("base_url", "base_urls") and _has_more_than_version(value):
         return "has a query, which would be written down; of a query only api-version is accepted"
     # An expression that begins anywhere takes long over an image.
     userinfo = "://" in value and "@" in value and _USERINFO.search(value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .model import ImageModel
+from .pool import members
 from .price import batch_share
 from .problem import Problem
 from .provider import AzureOpenAIConfig, option_of
@@ -27,6 +28,9 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
     elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
         hint = f"provider=openai, or {_ONE_BY_ONE}"
         yield Problem("batch", f"no batches of images are sent to provider={option_of(provider)}", hint)
+    if members(provider):
+        message = "a batch goes to one server, and provider.base_urls names several"
+        yield Problem("batch", message, f"provider.base_urls=[], or {_ONE_BY_ONE}")
     if request.partial_images is not None:
         yield Problem("batch", "a batch has no stream, and so no partial images", "request.partial_images=null")
     if request.markup_image is not None:

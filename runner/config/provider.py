@@ -151,22 +151,61 @@ class EndpointConfig(Frozen):
         return self.deadline_seconds or self.max_poll_attempts * self.poll_interval
 
 
-class OpenAIConfig(EndpointConfig):
+class PoolMember(Frozen):
+    """Describe one server of a pool; what is None is the provider's.
+
+    Attributes:
+        base_url: where it is.
+        weight: its share of the runs beside the others'.
+        max_concurrent_jobs: jobs there at the same time.
+        api_key_env: the variable that holds its key.
+        deployment: what it calls the model.
+    """
+
+    base_url: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+    weight: float = Field(1, gt=0)
+    max_concurrent_jobs: int | None = Field(None, strict=True, ge=1)
+    api_key_env: EnvName | None = None
+    deployment: str | None = None
+
+
+def _by_address(value: object) -> object:
+    return {"base_url": value} if isinstance(value, str) else value
+
+
+_Member = Annotated[PoolMember, BeforeValidator(_by_address, json_schema_input_type=PoolMember | str)]
+
+
+class AddressedConfig(EndpointConfig):
+    """Describe what every provider has that is reached at an address, or at several."""
+
+    base_url: str | None = None
+    base_urls: tuple[_Member, ...] = ()
+    """Servers that serve the same, in place of `base_url`: runs are spread over them."""
+    allow_http: bool = False
+
+    @model_validator(mode="after")
+    def _each_server_once(self) -> Self:
+        named = [member.base_url.rstrip("/").lower() for member in self.base_urls]
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError("base_urls names one server twice; its weight is what gives it more runs")
+        return self
+
+
+class OpenAIConfig(AddressedConfig):
     """Describe OpenAI's own API, or any server at `base_url` that speaks it exactly."""
 
     kind: Literal["openai"]
-    base_url: str | None = None
     api_key_env: EnvName = "OPENAI_API_KEY"
     organization: BillingId = None
     project: BillingId = None
-    allow_http: bool = False
 
 
-class AzureOpenAIConfig(EndpointConfig):
+class AzureOpenAIConfig(AddressedConfig):
     """Describe a resource of Azure OpenAI; the model's deployment name is what is sent."""
 
     kind: Literal["azure_openai"]
-    base_url: str | None = None
     api_key_env: EnvName = "AZURE_OPENAI_API_KEY"
     api_version: str | None = None
     auth: Literal["auto", "api_key", "token", "entra_id"] = "auto"
@@ -174,20 +213,17 @@ class AzureOpenAIConfig(EndpointConfig):
     client_id: str | None = None
     managed_identity: bool = False
     token_scope: str | None = None
-    allow_http: bool = False
     batches: bool = False
     """Whether images may go out in batches, which Microsoft's pages contradict each other about."""
     retired_models: RetiredModels = "warn"
 
 
-class CompatibleConfig(EndpointConfig):
+class CompatibleConfig(AddressedConfig):
     """Describe a server that speaks OpenAI's protocol in its own way, mostly with open models, often without keys."""
 
     kind: Literal["compatible"]
     dialect: DialectName = "plain"
-    base_url: str | None = None
     api_key_env: EnvName | None = None
-    allow_http: bool = False
     mark_field: Literal["user", "metadata"] | None = None
     """The field in which each video request carries a mark of its run, where the server's list tells it again."""
     custom_llm_provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")] | None = None

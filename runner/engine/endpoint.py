@@ -8,7 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.artifacts.result import Artifact
 from runner.config.provider import ProviderConfig, dialect_of
@@ -29,6 +29,9 @@ from .job_list_poller import JobListPoller
 from .limiter import AdaptiveLimiter, JobPlaces, PartialLimiter, Pause, StopEvent, StoppedError, SubmissionPause
 from .recorder import RunRecorder
 from .run import Run
+
+if TYPE_CHECKING:
+    from .pool import PoolQueue
 
 A = TypeVar("A")
 Q = TypeVar("Q")
@@ -58,6 +61,7 @@ class Endpoint:
         durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
         served: whether it ever did what was asked, so that the key was right at that time.
+        accepted_at: when it last accepted a paid request, by `Clock.elapsed`.
         troubled: whether polls fail at present; said once for all runs.
         stopped_by: the error for which submitting ended here.
     """
@@ -85,6 +89,7 @@ class Endpoint:
         self.durations = Durations()
         self.answered = False
         self.served = False
+        self.accepted_at = float("-inf")
         self._strikes = {True: 0, False: 0}
         self._missing: set[str] = set()
         self.troubled = False
@@ -164,6 +169,11 @@ class Endpoint:
         self._serve(paid=False)
         return answer
 
+    @property
+    def submission_wait(self) -> float:
+        """Return seconds until a paid request may be sent, by its pauses and its pace; not above 0: now."""
+        return max(self._next_submission, self.submissions.until, self.reads.until) - self.clock.elapsed()
+
     def _serve(self, *, paid: bool) -> None:
         self.answered = self.served = True
         self._strikes[paid] = 0
@@ -171,6 +181,7 @@ class Endpoint:
     def accepted(self, answer: Job | ImageBatch, run: Hashable, sent_at: float) -> None:
         """Hear the answer to a paid request of `run`, which was sent at `sent_at` (`Clock.elapsed`)."""
         self._serve(paid=True)
+        self.accepted_at = self.clock.elapsed()
         self.submissions.accepted(sent_at)
         if answer.submit_after is not None:
             self.submissions.extend(answer.submit_after)
@@ -259,7 +270,7 @@ class Endpoint:
 
     def _submission_wait(self) -> float:
         self.stop_event.check()
-        return max(self._next_submission, self.submissions.until, self.reads.until) - self.clock.elapsed()
+        return self.submission_wait
 
 
 def stop_note(error: RunnerError) -> str:
@@ -356,6 +367,14 @@ class EndpointQueue:
     """How many runs are under way."""
     models: set[str] = field(default_factory=set)
     """What runs here send as their model."""
+    pool: PoolQueue | None = None
+    """The pool to which it belongs, in which it has its `number`."""
+    number: int = 0
+
+    @property
+    def usable(self) -> bool:
+        """Return whether anything may still be submitted."""
+        return self.endpoint is not None and not self.endpoint.stop_event.is_set
 
     def add(self, position: int, run: Run) -> None:
         """Let a run wait for its turn."""

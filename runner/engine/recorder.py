@@ -64,6 +64,10 @@ class RunRecorder:
         """See to it that the run's directory is there; raises `DiskError`."""
         await self.open_soon()
 
+    def go_to(self, config: RunConfig, *, followed: bool) -> None:
+        """Send the run as `config`, which is for one server of its pool; its record keeps what was configured."""
+        self.run = replace(self.run, config=config, followed=followed)
+
     def describe(self, provider: Provider, prepared: RunConfig | None = None) -> None:
         """Record where the run goes and what is sent: as `prepared`, if its inputs were changed for sending."""
         sent_as = self.run.config.sent_model

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from runner.artifacts.result import RunStatus
+from runner.config.pool import at_member, members
 from runner.config.provider import ProviderConfig
 from runner.config.request import VideoRequest
 from runner.config.run import RunConfig
@@ -36,6 +38,7 @@ from .image import finish_images, make_images
 from .limiter import StoppedError
 from .matching import OtherRuns, unanswered
 from .payment import settled
+from .pool import PoolQueue, may_go_elsewhere, stays_usable
 from .recorder import RunRecorder
 from .run import Observer, Outcome, Run
 from .search import Case, Claimed, Found, may_be_found, search
@@ -168,12 +171,11 @@ class Scheduler:
 
     def __init__(self, runs: Sequence[Run], observer: Observer, **services: Unpack[Services]) -> None:
         self._queues: dict[ProviderConfig, EndpointQueue] = {}
+        self._clock = services.get("clock") or Clock()
         for position, run in enumerate(runs):
-            provider = run.config.provider
-            self._queues.setdefault(provider, EndpointQueue(provider)).add(position, run)
+            self._queue(run.config.provider).add(position, run)
         self._observer = observer
         self._fail_fast = services.get("fail_fast", False)
-        self._clock = services.get("clock") or Clock()
         self._create = services.get("create") or _create_provider
         self._threads = Threads()
         self._workers: list[asyncio.Task[None]] = []
@@ -234,7 +236,21 @@ class Scheduler:
         for task in (*self._workers, *filter(None, [self._searching])):
             task.cancel()
 
+    def _queue(self, provider: ProviderConfig) -> EndpointQueue:
+        """Return where runs of a provider wait; those of a pool's servers come with the pool's."""
+        queue = self._queues.get(provider)
+        if queue is None and members(provider):
+            queue = self._queues[provider] = pool = PoolQueue(provider, self._clock)
+            self._queues |= {server.queue.config: server.queue for server in pool.servers}
+        elif queue is None:
+            queue = self._queues[provider] = EndpointQueue(provider)
+        return queue
+
     def _connect(self, queue: EndpointQueue) -> None:
+        for server in queue.servers if isinstance(queue, PoolQueue) else ():
+            self._connect(server.queue)
+        if queue.endpoint is not None or isinstance(queue, PoolQueue):
+            return
         try:
             # In this thread, though it blocks: a child server may be bound to the life of the thread that started it.
             queue.endpoint = Endpoint(self._create(queue.config), queue.config, self._clock)
@@ -286,6 +302,8 @@ class Scheduler:
         await BatchWork(endpoint, store, ended).run(cases)
 
     def _staff(self, queue: EndpointQueue) -> None:
+        if isinstance(queue, PoolQueue) and queue.waiting and not queue.spreading:
+            self._workers.append(asyncio.create_task(queue.spread(self._staff)))
         if queue.endpoint is None:
             return
         for _ in range(min(queue.config.max_concurrent_jobs - queue.workers, len(queue.waiting))):
@@ -298,6 +316,8 @@ class Scheduler:
                 await self._execute(*item, queue, endpoint)
         finally:
             queue.workers -= 1
+            if queue.pool is not None:
+                queue.pool.changed()
 
     @property
     def _leaving(self) -> bool:
@@ -307,11 +327,16 @@ class Scheduler:
     async def _execute(self, position: int, run: Run, queue: EndpointQueue, endpoint: Endpoint) -> None:
         recorder = self._recorder(position, run)
         note = None
+        if queue.pool is not None:
+            recorder.go_to(at_member(run.config, queue.number), followed=len(queue.pool.servers) > 1)
         try:
             error = await work(endpoint, recorder)
         except StoppedError:
             error, note = None, "not submitted"
         if error is not None:
+            if queue.pool is not None and self._goes_back(queue.pool, queue, recorder, error):
+                await self._give_back(position, run, recorder, queue.pool)
+                return
             self._outcome.errors[position] = error
             if (following := self._next_queue(recorder, error)) is not None:
                 await self._fall_back(position, recorder, error, following)
@@ -321,6 +346,21 @@ class Scheduler:
                 self._lost.append(Case(position, recorder, queue))
                 return
         await settled(recorder.end(note=note))
+
+    def _goes_back(self, pool: PoolQueue, queue: EndpointQueue, recorder: RunRecorder, error: RunnerError) -> bool:
+        """Return whether a run that met `error` at one server waits for another; the server rests if it is to blame."""
+        if self._stopped or not may_go_elsewhere(recorder, error):
+            return False
+        if not stays_usable(error):
+            note = pool.rest(queue, error)
+            if note:
+                recorder.tell(note=note)
+        return pool.usable
+
+    async def _give_back(self, position: int, run: Run, recorder: RunRecorder, pool: PoolQueue) -> None:
+        await settled(recorder.start_again())
+        pool.add(position, replace(run, earlier=recorder.result, again=False, resubmit=False, job=None))
+        self._staff(pool)
 
     def _recorder(self, position: int, run: Run) -> RunRecorder:
         recorder = self._recorders[position] = RunRecorder(
@@ -337,11 +377,9 @@ class Scheduler:
         waits = isinstance(self._outcome.stopped_by, BudgetError)
         if following is None or (self._stopped and not waits):
             return None
-        queue = self._queues.get(following.provider)
-        if queue is None:
-            queue = self._queues[following.provider] = EndpointQueue(following.provider)
-            self._connect(queue)
-        return None if queue.endpoint is None or (queue.endpoint.stop_event.is_set and not waits) else queue
+        queue = self._queue(following.provider)
+        self._connect(queue)
+        return queue if queue.usable or (waits and queue.endpoint is not None) else None
 
     async def _fall_back(self, position: int, recorder: RunRecorder, error: RunnerError, queue: EndpointQueue) -> None:
         """Record the end of this choice, then queue the run for the next one."""
@@ -398,6 +436,8 @@ class Scheduler:
             model = recorder.run.config.sent_model
             return f"nothing more is submitted with {model}: {error}" if endpoint.lacks_model(model) else None
         if endpoint.concerns_all(error):
+            if queue.pool is not None and (said := queue.pool.rest(queue, error)) is not None:
+                return said or None
             first = endpoint.stop(error)
             return stop_note(error) if first and len(self._recorders) > 1 else None
         if self._fail_fast and recorder.result.status.failed and self._outcome.stopped_by is None:

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 from runner.artifacts.result import Result
-from runner.config.provider import ProviderConfig
+from runner.config.pool import at_member
+from runner.config.provider import AddressedConfig, ProviderConfig
+from runner.config.run import RunConfig
 from runner.errors import RunnerError
 from runner.providers.base import Provider
 
@@ -55,9 +57,11 @@ class Session:
         budget_tracker = budget_tracker or BudgetTracker()
         with self._call() as threads:
             while True:
-                async with self._endpoint(run.config.provider, create, owner) as endpoint:
+                config = self._at_a_server(run.config, owner)
+                async with self._endpoint(config.provider, create, owner) as endpoint:
                     record_writer = RecordWriter(ResultFiles(), threads)
                     recorder = RunRecorder(run, observer, self._clock, record_writer, budget_tracker)
+                    recorder.go_to(config, followed=run.followed)
                     try:
                         error = await work(endpoint, recorder)
                     except StoppedError:
@@ -67,6 +71,19 @@ class Session:
                     await settled(recorder.end())
                     return recorder.result, error
                 run = await settled(recorder.hand_on(following, error))
+
+    def _at_a_server(self, config: RunConfig, owner: Owner) -> RunConfig:
+        """Return a call of a pool as it goes to the server with the fewest calls for its weight; any other as it is."""
+        provider = config.provider
+        if not isinstance(provider, AddressedConfig) or not provider.base_urls:
+            return config
+
+        def load(number: int) -> float:
+            server = at_member(config, number).provider
+            desk = self._desks.get((server, owner(server)))
+            return (desk.visitors if desk else 0) / provider.base_urls[number].weight
+
+        return at_member(config, min(range(len(provider.base_urls)), key=load))
 
     @asynccontextmanager
     async def _endpoint(self, config: ProviderConfig, create: Create, owner: Owner) -> AsyncIterator[Endpoint]:
@@ -101,7 +118,7 @@ class _Desk:
     def __init__(self, config: ProviderConfig, create: Create, clock: Clock) -> None:
         self._opening = asyncio.create_task(_opened(config, create, clock))
         self._jobs = asyncio.Semaphore(config.max_concurrent_jobs)
-        self._visitors = 0
+        self.visitors = 0
         self._left = False
 
     @property
@@ -113,15 +130,15 @@ class _Desk:
     @asynccontextmanager
     async def place(self) -> AsyncIterator[Endpoint]:
         """Return the endpoint, once one more job may be there."""
-        self._visitors += 1
+        self.visitors += 1
         try:
             # Shielded: who is cancelled while waiting must not take the endpoint from the others.
             endpoint = await asyncio.shield(self._opening)
             async with self._jobs:
                 yield endpoint
         finally:
-            self._visitors -= 1
-            if self._visitors == 0:
+            self.visitors -= 1
+            if self.visitors == 0:
                 self._left = True
                 await settled(self._close())
 

@@ -14,6 +14,7 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
+from runner.config.pool import members
 from runner.config.problem import Problem
 from runner.config.provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
 from runner.errors import ConfigError
@@ -45,7 +46,13 @@ class EndpointAddress:
 
 
 def resolve(provider: ProviderConfig) -> EndpointAddress:
-    """Return the endpoint of a provider's config; raises `ConfigError` where there is none."""
+    """Return the endpoint of a provider's config; raises `ConfigError` where there is none.
+
+    A pool is the same place as its first server, so that it stays the same place as it grows; nothing is sent to it.
+    """
+    servers = members(provider)
+    if servers:
+        return EndpointAddress(identity=resolve(servers[0]).identity, base_url="")
     match provider:
         case OpenAIConfig():
             return _openai(provider.base_url or OPENAI_URL)

@@ -7,8 +7,10 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from urllib.parse import SplitResult, parse_qsl
 
+from runner.config.pool import members
 from runner.config.problem import Problem
 from runner.config.provider import (
     AzureOpenAIConfig,
@@ -51,6 +53,11 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
 
     `env` is the environment, `.env` included; `now` is in Unix seconds. No secret is repeated.
     """
+    servers = members(provider)
+    if servers:
+        every = (check_endpoint(server, env, now=now) for server in servers)
+        each = (_at(number, problem) for number, problems in enumerate(every) for problem in problems)
+        return [*dict.fromkeys(each)]
     found = list(_headers(provider, env))
     if isinstance(provider, EmulatorConfig):
         return found
@@ -65,6 +72,13 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
     if not (isinstance(provider, AzureOpenAIConfig) and provider.auth == "entra_id"):
         found += _credential(provider, env, time.time() if now is None else now)
     return found
+
+
+def _at(number: int, problem: Problem) -> Problem:
+    """Return the problem of a pool's server under the key that names it."""
+    if problem.key != _URL_KEY:
+        return problem
+    return replace(problem, key=f"provider.base_urls[{number}]", hint=(problem.hint or "").replace(f"{_URL_KEY}=", ""))
 
 
 def _address(provider: Keyed) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from runner.config.pool import members
 from runner.config.provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
 from runner.errors import ConfigError
 
@@ -31,6 +32,11 @@ def create(
     """
     if credential is not None and not isinstance(config, AzureOpenAIConfig):
         raise ConfigError(f"provider={config.kind} takes no credential of Azure", hint="provider=azure_openai")
+    if members(config):
+        raise ConfigError(
+            "this goes to one server, and provider.base_urls names several",
+            hint="provider.base_urls=[] provider.base_url=URL",
+        )
     # The SDK takes 0.6 s to import, which only those pay who send something.
     environment = os.environ if env is None else env
     match config:

@@ -135,7 +135,7 @@ class Engine:
         with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
             return runner.run(main())
 
-    def interrupted(self, runs: Iterable[Run], *at: float) -> Outcome:
+    def interrupted(self, runs: Iterable[Run], *at: float, create: Any = None) -> Outcome:
         """The same, with a Ctrl-C at each of the given seconds."""
 
         async def main() -> Outcome:
@@ -143,7 +143,7 @@ class Engine:
                 list(runs),
                 observer=self._observe,
                 clock=self.clock,
-                create=lambda _config: self.provider,
+                create=create or (lambda _config: self.provider),
             )
             for moment in at:
                 asyncio.get_running_loop().call_at(moment, scheduler.interrupt, 2)

@@ -44,6 +44,7 @@ class FakeProvider:
     endpoint = "https://fake.example/v1"
     credential = ""
     server_ahead: float | None = None
+    prefix = "video"
 
     def __init__(self, clip: bytes, *, seconds: float = 10, latency: float = 0.05) -> None:
         self.clip = clip
@@ -87,7 +88,7 @@ class FakeProvider:
             told = None if lost else self._told(self.on_submit)
             if told is not None:
                 return told
-            job_id = f"video_{len(self.created)}"
+            job_id = f"{self.prefix}_{len(self.created)}"
             self.created[job_id] = self._now()
             self.asked[job_id] = self.body(config)
             if lost:
