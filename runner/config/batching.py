@@ -8,7 +8,7 @@ from .model import ImageModel
 from .pool import members
 from .price import batch_share
 from .problem import Problem
-from .provider import AzureOpenAIConfig, option_of
+from .provider import AzureOpenAIConfig, ProviderConfig, option_of
 from .request import ImageRequest
 from .run import RunConfig
 
@@ -21,16 +21,7 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
     if not isinstance(request, ImageRequest) or not isinstance(model, ImageModel):
         yield Problem("batch", "a batch takes images, and this asks for a video", _ONE_BY_ONE)
         return
-    if isinstance(provider, AzureOpenAIConfig):
-        if not provider.batches:
-            message = "sources contradict each other about batches of images on Azure"
-            yield Problem("batch", message, f"provider.batches=true tries it; {_ONE_BY_ONE}")
-    elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
-        hint = f"provider=openai, or {_ONE_BY_ONE}"
-        yield Problem("batch", f"no batches of images are sent to provider={option_of(provider)}", hint)
-    if members(provider):
-        message = "a batch goes to one server, and provider.base_urls names several"
-        yield Problem("batch", message, f"provider.base_urls=[], or {_ONE_BY_ONE}")
+    yield from _check_provider(provider)
     if request.partial_images is not None:
         yield Problem("batch", "a batch has no stream, and so no partial images", "request.partial_images=null")
     if request.markup_image is not None:
@@ -44,3 +35,16 @@ def check_batch(config: RunConfig) -> Iterator[Problem]:
         hint = "budget.assume_usd_per_run=N counts each run as N dollars"
         hint += "" if isinstance(provider, AzureOpenAIConfig) else "; model.batch_discount=0.5 takes half off"
         yield Problem("batch", message, hint, severity="warning")
+
+
+def _check_provider(provider: ProviderConfig) -> Iterator[Problem]:
+    if isinstance(provider, AzureOpenAIConfig):
+        if not provider.batches:
+            message = "sources contradict each other about batches of images on Azure"
+            yield Problem("batch", message, f"provider.batches=true tries it; {_ONE_BY_ONE}")
+    elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
+        hint = f"provider=openai, or {_ONE_BY_ONE}"
+        yield Problem("batch", f"no batches of images are sent to provider={option_of(provider)}", hint)
+    if members(provider):
+        message = "a batch goes to one server, and provider.base_urls names several"
+        yield Problem("batch", message, f"provider.base_urls=[], or {_ONE_BY_ONE}")

@@ -6,8 +6,10 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.config.pool import members
 from runner.config.problem import ranges
 from runner.results.money import money, resume_command_for
 from runner.shell import command
@@ -95,10 +97,19 @@ def _sweep(results: Sequence[Result], directory: Path, running: str | None) -> I
         yield Line(f"… {len(results) - len(rows):,} more in {directory / 'results.csv'}", "dim")
     counts = Counter("succeeded" if r.status == "verified" else r.status.value for r in results)
     yield Line(" · ".join(f"{count:,} {name}" for name, count in counts.most_common()) + f" · {money(results)}")
+    yield from _spread(results)
     yield from _reasons(results)
     yield from _warnings(results)
     yield from _next(results, directory, running)
     yield from _places(directory)
+
+
+def _spread(results: Sequence[Result]) -> Iterator[Line]:
+    """Yield how many runs went to each server, where their provider names several."""
+    sent = [result for result in results if members(result.config.provider) and result.attempts]
+    counts = Counter(urlsplit(result.endpoint).netloc or result.endpoint for result in sent)
+    if counts:
+        yield Line("spread: " + " · ".join(f"{count:,} at {server}" for server, count in sorted(counts.items())))
 
 
 def _shown(results: Sequence[Result]) -> list[int]:

@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,6 +15,7 @@ from runner.artifacts.atomic import MIN_FREE_BYTES
 from runner.artifacts.probe import probe
 from runner.compose.preflight import writable
 from runner.config.capability import check as check_config
+from runner.config.pool import at_member, members
 from runner.config.problem import Problem
 from runner.config.provider import ProviderConfig
 from runner.config.run import RunConfig
@@ -47,6 +49,20 @@ async def examine(
         yield check
     yield output(directory)
     yield await asyncio.to_thread(decoding)
+    servers = members(config.provider)
+    if not servers:
+        async for check in _server(config, env, create, clock):
+            yield check
+    for number, server in enumerate(servers):
+        named = getattr(server, "base_url", "")
+        async for check in _server(at_member(config, number), env, create, clock):
+            yield replace(check, message=f"{named}: {check.message}")
+
+
+async def _server(
+    config: RunConfig, env: Mapping[str, str], create: Create, clock: Callable[[], float]
+) -> AsyncIterator[Check]:
+    """Check one endpoint, from its address to its answers."""
     found = list(reachable(config, env))
     for check in found:
         yield check

@@ -9,6 +9,7 @@ from typing import cast
 
 from runner.config.pool import members
 from runner.config.provider import AddressedConfig, ProviderConfig
+from runner.config.request import VideoRequest
 from runner.errors import (
     AuthenticationError,
     HTTPConnectionError,
@@ -17,6 +18,7 @@ from runner.errors import (
     RunnerError,
 )
 from runner.providers.endpoint import resolve
+from runner.providers.reference import source_place
 
 from .clock import Backoff, Clock
 from .endpoint import EndpointQueue
@@ -37,6 +39,8 @@ class Member:
 
     queue: EndpointQueue
     weight: float
+    given: int = 0
+    """How many runs were sent to it."""
     failures: int = 0
     """Times in a row that it could not be used."""
     failed_at: float = float("-inf")
@@ -59,14 +63,14 @@ class Member:
         """Return how many runs are there or on their way."""
         return self.queue.workers + len(self.queue.waiting)
 
-    def rest(self, clock: Clock) -> float:
-        """Leave the server alone for a time, in seconds; what failed together counts once."""
-        if clock.elapsed() < self.rests_until:
-            return self.rests_until - clock.elapsed()
+    def rest(self, clock: Clock) -> float | None:
+        """Leave the server alone for a time; its seconds, or None where it rests: what fails together counts once."""
+        now = clock.elapsed()
+        if now < self.rests_until:
+            return None
         self.failures += 1
         seconds = _REST.seconds(self.failures, clock)
-        self.failed_at, self.probed = clock.elapsed(), False
-        self.rests_until = self.failed_at + seconds
+        self.failed_at, self.probed, self.rests_until = now, False, now + seconds
         return seconds
 
     @property
@@ -92,11 +96,12 @@ class PoolQueue(EndpointQueue):
         self.spreading = False
 
     def add(self, position: int, run: Run) -> None:
-        """Let a run wait for its turn: one that has, or may have, a job does so at the server that has it."""
-        super().add(position, run)
-        if run.earlier is not None and run.status.paid:
-            self.waiting.pop()
-            self._places.get(run.earlier.endpoint, self.servers[0].queue).add(position, run)
+        """Let a run wait for its turn: one whose job, or whose source, is at a server does so there."""
+        place = _place(run)
+        if place is None:
+            super().add(position, run)
+        else:
+            self._places.get(place, self.servers[0].queue).add(position, run)
 
     @property
     def usable(self) -> bool:
@@ -117,6 +122,7 @@ class PoolQueue(EndpointQueue):
                     await self._wait()
                     continue
                 server.probed = True
+                server.given += 1
                 server.queue.add(*self.waiting.popleft())
                 staff(server.queue)
         finally:
@@ -132,7 +138,7 @@ class PoolQueue(EndpointQueue):
             pauses = [server.queue.endpoint.submission_wait for server in open_ones if server.queue.endpoint]
             limit = self.config.job_timeout
             free = open_ones if pauses and min(pauses) > limit else []
-        return min(free, key=lambda server: server.load / server.weight, default=None)
+        return min(free, key=lambda server: (server.load / server.weight, server.given / server.weight), default=None)
 
     async def _wait(self) -> None:
         self._changed.clear()
@@ -145,7 +151,7 @@ class PoolQueue(EndpointQueue):
             listener.cancel()
 
     def rest(self, queue: EndpointQueue, error: RunnerError) -> str | None:
-        """Leave a server alone that failed with `error`; what to say about it, None once no server is left.
+        """Leave a server alone that failed with `error`; what to say about it, if this is the first time.
 
         Where all have failed as often as a provider of one server may, nothing more is submitted.
         """
@@ -157,7 +163,21 @@ class PoolQueue(EndpointQueue):
                     each.queue.endpoint.stop(error)
             return None
         named = resolve(queue.config).identity
-        return f"nothing more is sent to {named} for {seconds:,.0f} s: {error}" if server.failures == 1 else ""
+        said = f"nothing more is sent to {named} for {seconds:,.0f} s: {error}" if seconds is not None else None
+        return said if server.failures == 1 else None
+
+    def bear(self, queue: EndpointQueue, error: RunnerError) -> str | None:
+        """Hear that a run met `error` at a server, as `rest` does; one that asks to wait is fine, and does not rest."""
+        waits = isinstance(error, RateLimitError) and error.shared is not True
+        return None if waits else self.rest(queue, error)
+
+
+def _place(run: Run) -> str | None:
+    """Return the endpoint to which a run is bound; None where any server will do."""
+    if run.earlier is not None and run.status.paid:
+        return run.earlier.endpoint
+    request = run.config.request
+    return source_place(request.video) if isinstance(request, VideoRequest) and request.video is not None else None
 
 
 _UNSENT = (RateLimitError, HTTPConnectionError, AuthenticationError, ModelNotFoundError)
@@ -167,8 +187,3 @@ _UNSENT = (RateLimitError, HTTPConnectionError, AuthenticationError, ModelNotFou
 def may_go_elsewhere(recorder: RunRecorder, error: RunnerError) -> bool:
     """Return whether a run that met `error` at one server may be sent to another: nothing was created for it."""
     return isinstance(error, _UNSENT) and error.job_id is None and recorder.result.job_id is None
-
-
-def stays_usable(error: RunnerError) -> bool:
-    """Return whether a server that said `error` is fine: it asked to wait, which its endpoint does by itself."""
-    return isinstance(error, RateLimitError) and error.shared is not True

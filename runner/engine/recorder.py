@@ -155,12 +155,12 @@ class RunRecorder:
         """Return the run as it resumes from what is recorded; a consent to pay again is used up."""
         return replace(self.run, earlier=self.result, again=False, resubmit=False, job=None)
 
-    async def start_again(self) -> None:
+    async def start_again(self, note: str | None = None) -> None:
         """Return to planned, as what was tried may be paid anew; the attempts stay and say how they ended."""
         for attempt in self.result.attempts[-1:]:
             attempt.error = attempt.error or self.result.error
         self.result = _renewed(self.result, planned(self.run, self._clock.time()))
-        await self.reach(RunStatus.PLANNED)
+        await self.reach(RunStatus.PLANNED, note=note)
 
     async def reattach(self, job: Job) -> None:
         """Take over a job that one of this run's lost requests has made."""

@@ -38,7 +38,7 @@ from .image import finish_images, make_images
 from .limiter import StoppedError
 from .matching import OtherRuns, unanswered
 from .payment import settled
-from .pool import PoolQueue, may_go_elsewhere, stays_usable
+from .pool import PoolQueue, may_go_elsewhere
 from .recorder import RunRecorder
 from .run import Observer, Outcome, Run
 from .search import Case, Claimed, Found, may_be_found, search
@@ -334,9 +334,15 @@ class Scheduler:
         except StoppedError:
             error, note = None, "not submitted"
         if error is not None:
-            if queue.pool is not None and self._goes_back(queue.pool, queue, recorder, error):
-                await self._give_back(position, run, recorder, queue.pool)
-                return
+            if queue.pool is not None and not self._stopped and may_go_elsewhere(recorder, error):
+                note = queue.pool.bear(queue, error)
+                if queue.pool.usable:
+                    await settled(recorder.start_again(note))
+                    queue.pool.add(
+                        position, replace(run, earlier=recorder.result, again=False, resubmit=False, job=None)
+                    )
+                    self._staff(queue.pool)
+                    return
             self._outcome.errors[position] = error
             if (following := self._next_queue(recorder, error)) is not None:
                 await self._fall_back(position, recorder, error, following)
@@ -346,21 +352,6 @@ class Scheduler:
                 self._lost.append(Case(position, recorder, queue))
                 return
         await settled(recorder.end(note=note))
-
-    def _goes_back(self, pool: PoolQueue, queue: EndpointQueue, recorder: RunRecorder, error: RunnerError) -> bool:
-        """Return whether a run that met `error` at one server waits for another; the server rests if it is to blame."""
-        if self._stopped or not may_go_elsewhere(recorder, error):
-            return False
-        if not stays_usable(error):
-            note = pool.rest(queue, error)
-            if note:
-                recorder.tell(note=note)
-        return pool.usable
-
-    async def _give_back(self, position: int, run: Run, recorder: RunRecorder, pool: PoolQueue) -> None:
-        await settled(recorder.start_again())
-        pool.add(position, replace(run, earlier=recorder.result, again=False, resubmit=False, job=None))
-        self._staff(pool)
 
     def _recorder(self, position: int, run: Run) -> RunRecorder:
         recorder = self._recorders[position] = RunRecorder(
@@ -436,8 +427,10 @@ class Scheduler:
             model = recorder.run.config.sent_model
             return f"nothing more is submitted with {model}: {error}" if endpoint.lacks_model(model) else None
         if endpoint.concerns_all(error):
-            if queue.pool is not None and (said := queue.pool.rest(queue, error)) is not None:
-                return said or None
+            if queue.pool is not None:
+                said = queue.pool.rest(queue, error)
+                if queue.pool.usable:
+                    return said
             first = endpoint.stop(error)
             return stop_note(error) if first and len(self._recorders) > 1 else None
         if self._fail_fast and recorder.result.status.failed and self._outcome.stopped_by is None:

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from runner.artifacts.input_image import Look, look
 from runner.artifacts.result_file import read_result
+from runner.config.pool import members
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
 
@@ -167,13 +168,29 @@ _ID = "video_"
 
 def source_id(config: RunConfig, video: str) -> str:
     """Return the id of the job that made `video`; raises `ConfigError` where the run cannot start from it."""
-    if Path(video).is_absolute() and os.path.isdir(video):  # noqa: PTH112 - an id may be longer than a name may be
-        return _job_of(config, Path(video), read_result(Path(video)))
+    if (directory := _directory(video)) is not None:
+        return _job_of(config, directory, read_result(directory))
     if video.startswith(_PATHS) or (os.sep in video and not video.startswith(_ID)):
         raise ConfigError(
             f"{video} is no directory", hint="a job's id, or the directory of the run that made the video"
         )
+    if members(config.provider):
+        raise ConfigError(
+            f"an id ({video}) does not tell which server of provider.base_urls has the video",
+            hint="give the directory of the run that made it, or provider.base_urls=[] provider.base_url=URL",
+        )
     return video
+
+
+def source_place(video: str) -> str | None:
+    """Return the endpoint that keeps `video`, where it is given by the directory of its run."""
+    directory = _directory(video)
+    return None if directory is None else read_result(directory).endpoint
+
+
+def _directory(video: str) -> Path | None:
+    is_one = Path(video).is_absolute() and os.path.isdir(video)  # noqa: PTH112 - an id may be longer than a name may be
+    return Path(video) if is_one else None
 
 
 def _job_of(config: RunConfig, directory: Path, result: Result) -> str:
@@ -184,8 +201,9 @@ def _job_of(config: RunConfig, directory: Path, result: Result) -> str:
         raise ConfigError(f"{directory} holds no finished video: its run is {result.status.value}")
     if result.remote_deleted:
         raise ConfigError(f"the video of {directory} was deleted at its provider, where it would have to be")
-    here = endpoint.resolve(config.provider).identity
-    if result.endpoint != here:
-        raise ConfigError(f"the video of {directory} is at {result.endpoint}, and this run goes to {here}",
+    servers = members(config.provider) or (config.provider,)
+    here = [endpoint.resolve(server).identity for server in servers]
+    if result.endpoint not in here:
+        raise ConfigError(f"the video of {directory} is at {result.endpoint}, and this run goes to {' or '.join(here)}",
                           hint=f"provider={result.provider}, as for that run")  # fmt: skip
     return result.job_id

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result import RunStatus
+from runner.config.pool import members
 from runner.config.price import MARGIN, Estimate, Price, expected_price
 from runner.config.problem import Problem
 from runner.config.request import prompts_in
@@ -222,6 +223,9 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
         parts.append(f"{unknown:,} of unknown price")
     if any(config.batch for config in configs):
         parts.append("sent in batches, at their price")
+    servers = max(len(members(config.provider)) for config in configs)
+    if servers > 1:
+        parts.append(f"spread over {servers} servers")
     if any(config.fallbacks for config in configs):
         worst = Estimate.of(expected_price(choice) for config in configs for choice in config.choices)
         parts.append(f"{worst} if every fallback is needed and what failed is charged, too")
