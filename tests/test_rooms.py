@@ -16,6 +16,7 @@ ORDER = (
         "display",
         "compose",
         "report",
+        "view",
         "tracking",
         "doctor",
         "sweeps",

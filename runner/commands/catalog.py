@@ -29,12 +29,13 @@ COMMANDS = (
     "rm",
     "schema",
     "show",
+    "view",
 )
 """Each is a module here with a `main`, and a line of `--help` in `conf/hydra/default.yaml`."""
 
 _CALLED_ELSEWHERE = {
     "help": "--help", "version": "--version", "list": "ls", "status": "show", "continue": "resume", "retry": "resume",
-    "rerun": "repeat", "check": "doctor", "gallery": "report",
+    "rerun": "repeat", "check": "doctor", "gallery": "view", "serve": "view",
     **dict.fromkeys(("run", "generate", "create", "start"), "\"request.prompt='A red fox'\""),
 }  # fmt: skip
 """What other programs call what is done here."""

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -39,6 +39,7 @@ class Heading:
         sweeps: each with its directory, name, the command that resumes it, and its budget.
         axes: what varies between the runs.
         shared: the leaves of the config that all runs have in common.
+        ratings: where a served page sends and finds what is judged, and who judges; None: the page is a file.
     """
 
     title: str
@@ -47,18 +48,28 @@ class Heading:
     axes: Sequence[dict[str, object]]
     shared: dict[str, Any]  # Any: JSON
     refresh_seconds: int = 3
+    ratings: Mapping[str, str] | None = None
 
 
 class Shell:
     """Hold the page without its data, made once for every copy of it that is written."""
 
-    def __init__(self, title: str) -> None:
-        """Render the page's frame; raises `RunnerError` where Jinja is missing."""
+    def __init__(self, title: str, *, served: bool = False) -> None:
+        """Render the page's frame; raises `RunnerError` where Jinja is missing.
+
+        Where it is `served`, it may ask the server that it came from.
+        """
         mark = f"data-{secrets.token_hex(16)}"
-        text = _template().render(title=title, data=mark)
+        text = _template().render(title=title, data=mark, served=served)
         head, _, tail = text.partition(mark)
         # A file's name may hold what is no text; it stands in the title alone, and in the data as JSON has it.
         self._head, self._tail = (part.encode("utf-8", "xmlcharrefreplace") for part in (head, tail))
+
+    def pieces(self, data: Iterable[str]) -> Iterator[bytes]:
+        """Yield the whole page with its data."""
+        yield self._head
+        yield from (piece.encode("ascii") for piece in data)
+        yield self._tail
 
     def write(self, path: Path, data: Iterable[str], *, part: str = ".tmp") -> None:
         """Replace the page at `path` in one step; raises `DiskError`.
@@ -69,9 +80,7 @@ class Shell:
         with disk_errors(path):
             try:
                 with temporary.open("wb") as file:
-                    file.write(self._head)
-                    file.writelines(piece.encode("ascii") for piece in data)
-                    file.write(self._tail)
+                    file.writelines(self.pieces(data))
                 temporary.replace(path)
             except BaseException:
                 with suppress(OSError):
@@ -92,6 +101,7 @@ def page_data(heading: Heading, cells: Iterable[str], totals: dict[str, object])
             "states": [{"name": state.value, "sign": state.sign, "meaning": state.meaning} for state in RunState],
             "axes": heading.axes,
             "shared": heading.shared,
+            **({"ratings": dict(heading.ratings)} if heading.ratings else {}),
         }
     )
     yield begin[:-1] + ',"cells":['

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -80,13 +80,19 @@ class PageState:
     """Hold what is known of a page's runs at one moment."""
 
     def __init__(
-        self, page_model: PageModel, results: Sequence[Result], busy: Collection[int], refresh_seconds: int = 3
+        self,
+        page_model: PageModel,
+        results: Sequence[Result],
+        busy: Collection[int],
+        refresh_seconds: int = 3,
+        ratings: Mapping[str, str] | None = None,
     ) -> None:
-        """Take the runs' results; `busy` has the numbers of the sweeps that are at work."""
+        """Take the runs' results; `busy` has the numbers of the sweeps that are at work, `ratings` is the heading's."""
         self._page_model = page_model
         self._results = results
         self._busy = busy
         self._refresh_seconds = refresh_seconds
+        self._ratings = ratings
         self._commands = [self._command(number, sweep) for number, sweep in enumerate(page_model.sweeps)]
 
     @property
@@ -108,6 +114,7 @@ class PageState:
             axes=page.axes.axes,
             shared=page.flatten.shared,
             refresh_seconds=self._refresh_seconds,
+            ratings=self._ratings,
         )
 
     def totals(self, reserved: float = 0.0) -> dict[str, object]:

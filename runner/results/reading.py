@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from runner.artifacts.result import Result
@@ -19,6 +20,8 @@ from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.lock import at_work
 from runner.ledger.recording import has_ledger
 from runner.shell import command, shown
+
+from .run_key import RelativePaths, run_key
 
 Found = tuple[Path, Result]
 """A run's directory and what is known of it."""
@@ -59,6 +62,21 @@ class RunGroup:
         """Return the directory to resume for the run in the directory `run`."""
         return self.ways.get(run) or (self.directory if self.whole else shown(run))
 
+    def keys(self) -> list[str]:
+        """Return what each run is told from others by, the same wherever it is shown."""
+        paths = cache(RelativePaths)
+        return [run_key(paths(self.resumed_by(where)).name(where), result) for where, result in self.runs]
+
+    def judged_in(self) -> list[Path]:
+        """Return where judgements of the runs may lie: in the sweep's directory, or in those of its runs.
+
+        New ones are written to the directory that resumes the run.
+        """
+        places = [self.directory, *(self.resumed_by(where) for where, _ in self.runs)]
+        if not has_ledger(self.directory):  # each run may have been looked at by itself
+            places += [where for where, _ in self.runs]
+        return [*dict.fromkeys(places)]
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -86,6 +104,11 @@ def sweeps_of(directories: Iterable[Path]) -> Reading:
     if not any(each.runs for each in found):
         raise unreadable[0] if unreadable else _without_runs(found)
     return Reading([each for each in found if each.runs], unreadable)
+
+
+def sweep_places(directory: Path) -> Iterator[Path]:
+    """Yield the directories at or below one that are sweeps, or runs that are of none; nothing is read."""
+    return _places(directory, {LEDGER, _SWEEP, NAME})
 
 
 def sweep_at(directory: Path) -> RunGroup:
@@ -151,7 +174,7 @@ def _at_or_below(directory: Path, unreadable: list[ConfigError]) -> list[RunGrou
     if found is not None:
         return [found]
     before = len(unreadable)
-    below = [*_readable(_places(directory, {LEDGER, _SWEEP, NAME}), unreadable)]
+    below = [*_readable(sweep_places(directory), unreadable)]
     if not below and len(unreadable) == before:
         raise ConfigError(f"{directory} holds no sweep and no run", hint="python -m runner ls")
     return below

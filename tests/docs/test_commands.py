@@ -17,6 +17,7 @@ NOT_TYPED = {
     "python3 -m venv": "makes an environment: the gate does it",
     "pip install": "installs packages: the gate installs the wheel",
     "eval ": "changes the shell: tests/commands/test_completion.py types it",
+    "python -m runner view DIR --rater": "serves until it is stopped: tests/view",
     "python -m runner emulator --port": "serves until it is stopped: tests/emulator",
     "python -m runner tracking=wandb": "needs half a minute: tests/tracking",
     "python -m runner tracking=mlflow": "needs half a minute: tests/tracking",

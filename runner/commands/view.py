@@ -1,0 +1,100 @@
+"""Show sweeps in the browser, for this machine alone, and keep what is judged (`python -m runner view [DIR…]`)."""
+
+from __future__ import annotations
+
+import getpass
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from runner.display.line import clean
+from runner.display.output import print_error, tolerate_broken_pipe
+from runner.errors import ConfigError
+from runner.ledger.discover import OUTPUTS
+
+from .catalog import Parser, refuse_file
+
+_LONGEST_NAME = 80
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Serve until Ctrl-C, or write a bundle; returns 0. Raises `ConfigError` where there is nothing to show."""
+    parsed = _parser().parse_args(arguments)
+    for each in parsed.dirs:
+        refuse_file(each, "view")
+    directories = parsed.dirs or [OUTPUTS]
+    if not parsed.dirs and not OUTPUTS.is_dir():
+        raise ConfigError(f"there is no directory {OUTPUTS}", hint="python -m runner makes outputs/ with a first video")
+    rater = _rater(parsed.rater)
+    _serve(directories, rater, parsed.port, together=bool(parsed.dirs), browse=parsed.open == "yes")
+    return 0
+
+
+def _serve(directories: Sequence[Path], rater: str, port: int | None, *, together: bool, browse: bool) -> None:
+    from runner.view.catalogue import Catalogue
+    from runner.view.server import listen, serve
+
+    if together:
+        _refuse_nothing(directories)
+    catalogue = Catalogue(directories)
+
+    def ready(url: str) -> None:
+        count = len(catalogue.entries())
+        what = "1 sweep or run" if count == 1 else f"{count:,} sweeps and runs"
+        with tolerate_broken_pipe():
+            print(
+                f"{what}, for this machine alone; {clean(rater, 80)} judges. Ctrl-C ends it.\n\n  {url}\n", flush=True
+            )
+        if browse:
+            webbrowser.open(url)
+
+    with listen(port) as sock:
+        kept = serve(catalogue, sock, rater=rater, together=together, ready=ready)
+    with tolerate_broken_pipe():
+        print(f"ended; {kept:,} judgement{'s were' if kept != 1 else ' was'} kept in ratings.jsonl beside the runs")
+
+
+def _refuse_nothing(directories: Sequence[Path]) -> None:
+    """Raise `ConfigError` where there is nothing to show, and say what cannot be read."""
+    from runner.results.reading import sweeps_of
+
+    for error in sweeps_of(directories).unreadable:
+        print_error(error)
+
+
+def _rater(given: str | None) -> str:
+    """Return who judges: the name that is given, or the one that the user has here."""
+    if given is None:
+        try:
+            return getpass.getuser()[:_LONGEST_NAME]
+        except (OSError, KeyError, ImportError):  # a user without a name, as in some containers
+            return "me"
+    name = given.strip()
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise ConfigError("--rater takes a name of 1 to 80 characters", hint="--rater ann")
+    return name
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m runner view",
+        allow_abbrev=False,
+        description="Show sweeps and runs in the browser, from a server that this machine alone can reach, and keep "
+        "stars, ratings and choices in ratings.jsonl beside each sweep, whose other files are never changed. Without "
+        "DIR: a list of all in outputs/.",
+        epilog="example: python -m runner view outputs/multirun/DATE/TIME-x7k2 --rater ann",
+    )
+    parser.add_argument("dirs", type=Path, nargs="*", metavar="DIR", help="sweeps, runs, or what they lie in")
+    parser.add_argument("--rater", metavar="NAME", help="who judges (default: your name on this machine)")
+    parser.add_argument("--port", type=_port, metavar="N", help="default: 8420, or any where that is taken; 0: any")
+    parser.add_argument("--open", choices=("yes", "no"), default="yes", help="show it in the browser (default: yes)")
+    return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65_535:
+        raise ValueError(text)
+    return int(text)
+
+
+_port.__name__ = "port"  # what argparse says that it is not

@@ -1,0 +1,99 @@
+"""List the sweeps and runs that are served, the latest first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from runner.artifacts.result import RunStatus
+from runner.config.run import called
+from runner.errors import ConfigError
+from runner.judging.ratings_file import read_ratings
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import has_ledger
+from runner.ledger.summary import summary
+from runner.results.reading import sweeps_of
+
+from .catalogue import Entry
+
+_PROMPT = 160
+"""Characters of a prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Hold what is said of a sweep or run; one that cannot be read has a `problem`."""
+
+    name: str
+    directory: str
+    changed: float = 0.0
+    called: str = ""
+    models: str = ""
+    prompt: str = ""
+    states: str = ""
+    running: bool = False
+    records: int = 0
+    problem: str = ""
+
+    @property
+    def when(self) -> str:
+        """Return the day and time of the last change."""
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(self.changed)) if self.changed else ""
+
+
+def listing(entries: Sequence[Entry], together: str | None) -> bytes:
+    """Return the page; `together` names the one of all sweeps, if there is one."""
+    lines = sorted((_line(each) for each in entries), key=lambda line: -line.changed)
+    text: str = _template().render(lines=lines, together=together if len(lines) > 1 else None)
+    return text.encode("utf-8", "xmlcharrefreplace")  # a directory's name need not be text
+
+
+def _line(entry: Entry) -> Line:
+    place = str(entry.directory)
+    try:
+        facts = dict(_facts(entry.directory))
+    except ConfigError as error:
+        return Line(entry.name, place, problem=str(error))
+    return Line(entry.name, place, records=len(read_ratings([entry.directory]).records), **facts)
+
+
+def _facts(directory: Path) -> Iterator[tuple[str, Any]]:  # Any: what a line's fields hold
+    if has_ledger(directory):
+        with Ledger(directory, readonly=True) as ledger:
+            known = summary(ledger)
+        counts = {status: count for status, count in known.states.items() if count}
+        yield "changed", known.changed
+        yield "called", called(known.name, known.tags)
+        yield "models", ", ".join(known.models)
+        yield "prompt", f"{known.prompts:,} prompts" if known.prompts > 1 else _short(known.prompt or "")
+        yield "running", known.running is not None
+    else:
+        results = [result for group in sweeps_of([directory]).sweeps for _, result in group.runs]
+        counts = {}
+        for result in results:
+            counts[result.status] = counts.get(result.status, 0) + 1
+        prompts = {result.config.request.prompt for result in results}
+        yield "changed", max(result.last_change for result in results)
+        yield "models", ", ".join(sorted({result.model for result in results}))
+        yield "prompt", f"{len(prompts):,} prompts" if len(prompts) > 1 else _short(next(iter(prompts), ""))
+    yield "states", _states(counts)
+
+
+def _states(counts: dict[RunStatus, int]) -> str:
+    return ", ".join(f"{count:,} {status.value}" for status, count in counts.items())
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _PROMPT else f"{text[: _PROMPT - 1]}…"
+
+
+@cache
+def _template() -> Any:  # Any: jinja2 is imported late
+    from jinja2 import Environment, StrictUndefined
+
+    text = Path(__file__).with_name("listing.html.j2").read_text(encoding="utf-8")
+    return Environment(autoescape=True, undefined=StrictUndefined).from_string(text)
