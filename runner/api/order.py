@@ -14,7 +14,7 @@ from runner.compose.preflight import problems_of_choice
 from runner.config.capability import check_kept
 from runner.config.problem import Problem, from_validation_error
 from runner.config.provider import ProviderConfig
-from runner.config.request import RequestConfig
+from runner.config.request import RequestConfig, lacks_prompt
 from runner.config.run import Budget, Fallback, RunConfig, check_choices
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError
@@ -120,7 +120,7 @@ def request_of(request: GenerationRequest, kind: Kind, inputs: Path, *, thumbnai
         made = request.target.model_validate(everything)
     except ValidationError as error:
         raise ConfigError("; ".join(f"request.{problem}" for problem in from_validation_error(error))) from error
-    if not made.prompt.strip():
+    if lacks_prompt(made):
         raise ConfigError("request.prompt is empty")
     return made  # type: ignore[return-value]  # `target` is one of the two that RequestConfig is made of
 

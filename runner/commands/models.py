@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from runner.config.capability import FRESH, SOON
 from runner.config.dialect import REFRESHABLE
 from runner.config.model import ImageModel, ModelConfig, Offer, VideoModel
+from runner.config.offering import FRESH, SOON
 from runner.config.problem import Problem
 from runner.config.shipped import REFRESHED, names, option
 from runner.errors import ConfigError

@@ -80,7 +80,8 @@ def _asked(results: Sequence[Result]) -> str:
     prompts = {result.config.request.prompt for result in results}
     prompt = f"{len(prompts):,} prompts" if len(prompts) > 1 else clean(config.request.prompt, _LONGEST_PROMPT)
     row = clean(config.run.text, 200) if len(results) == 1 else ""
-    return "\n".join([" · ".join(filter(None, [called(config.name, config.tags), clean(models, 200), row])), prompt])
+    first = " · ".join(filter(None, [called(config.name, config.tags), clean(models, 200), row]))
+    return "\n".join(filter(None, [first, prompt]))
 
 
 def document(sweep: RunGroup) -> dict[str, object]:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
 from .keyframes import check_keyframes
-from .model import ImageModel, ModelConfig, Offer, SizeRules, VideoModel
+from .model import ImageModel, ModelConfig, SizeRules, VideoModel
+from .offering import check_images_there, check_offer, check_prompt
 from .problem import Problem
-from .provider import EmulatorConfig, dialect_of, offerer, option_of
+from .provider import EmulatorConfig, dialect_of, option_of
 from .request import ImageRequest, VideoRequest
 from .run import RunConfig, sent_size, video_seconds, video_size
 from .shipped import names, option
@@ -22,7 +23,7 @@ _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "d
 def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
     """Return everything that the model's data says against this run; `model.validation` decides how grave it is."""
     today = today or dt.datetime.now().astimezone().date()
-    problems = [*_offered(config, today), *_aged(config.model, today)]
+    problems = [*check_offer(config, today)]
     if config.model.kind != config.request.kind:
         wanted, has = config.request.kind, config.model.kind
         article = "an" if has == "image" else "a"
@@ -39,49 +40,13 @@ _NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
 """A model of each kind, to be named where the other kind was chosen."""
 
 
-def _offered(config: RunConfig, today: dt.date) -> Iterator[Problem]:
-    policy = config.provider.retired_models
-    name = None if policy == "off" else offerer(config.provider)
-    if name is None:
-        return
-    offer = config.offer
-    if offer is None:
-        yield Problem("model", f"no source says that {name} offers {config.model.name}", severity="warning")
-    elif offer.retires is not None and offer.retires <= today + SOON:
-        yield _retired(config, offer, name, today, refuse=policy == "refuse")
-
-
-SOON = dt.timedelta(days=30)
-"""A retirement within this time is warned about."""
-
-
-FRESH = dt.timedelta(days=30)
-"""How long a host's own list is taken for what the host still asks."""
-
-
-def _aged(model: ModelConfig, today: dt.date) -> Iterator[Problem]:
-    """Say from when a host's data and prices are, where they may have changed since."""
-    if model.refreshed_from is not None and today - model.read > FRESH:
-        yield Problem("model", f"what {model.name} offers and costs is as {model.refreshed_from} told on {model.read}, "
-                      f"{(today - model.read).days} days ago",
-                      f"python -m runner models --refresh {model.refreshed_from}", "warning")  # fmt: skip
-
-
-def _retired(config: RunConfig, offer: Offer, name: str, today: dt.date, *, refuse: bool) -> Problem:
-    follows = f"use model={offer.successor}" if offer.successor else "it has no successor there"
-    over = offer.retires is not None and offer.retires <= today
-    verb = "was" if over else "will be"
-    message = f"{config.model.name} {verb} retired by {name} on {offer.retires}; {follows}"
-    if refuse and over:
-        return Problem("model", message, "provider.retired_models=warn sends it all the same")
-    return Problem("model", message, severity="warning")
-
-
 def _capabilities(config: RunConfig) -> Iterator[Problem]:
     request, model = config.request, config.model
     if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
         yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
                       f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
+    yield from check_prompt(config)
+    yield from check_images_there(config)
     yield from _aspect_ratio(config)
     yield from _size(config)
     yield from _resolution(request, model)

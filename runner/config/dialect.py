@@ -32,6 +32,7 @@ class Dialect:
         takes_ratio: whether a video or image can be asked for by aspect ratio and resolution in place of a size.
         takes_size: whether it can be asked for by its size.
         image_roles: what an input image can be to a video there.
+        prompt_optional: whether a first frame alone can make a video there, without a prompt, of models that can.
         most_keyframes: how many keyframes it takes.
         keyframe_gap: the seconds that lie between two of them at least.
         names: what a key is called there, where it is not called the same.
@@ -75,6 +76,7 @@ class Dialect:
     takes_ratio: bool = False
     takes_size: bool = True
     image_roles: frozenset[ImageRole] = frozenset({"first_frame", "reference"})
+    prompt_optional: bool = False
     most_keyframes: int = 0
     keyframe_gap: float = 0
     names: Mapping[str, str] = field(default_factory=dict)
@@ -256,6 +258,7 @@ _OPENROUTER = Dialect(
     extensions=frozenset({"seed", "generate_audio", "resolution"}),
     takes_ratio=True,
     image_roles=frozenset({"first_frame", "last_frame", "reference"}),
+    prompt_optional=True,
     image_fields=frozenset({"quality", "background", "output_format", "output_compression"}),
     edit_fields=frozenset({
         "quality", "background", "output_format", "output_compression", "provider", "user", "session_id", "trace",
@@ -281,6 +284,7 @@ _XAI = Dialect(
     takes_ratio=True,
     takes_size=False,
     image_roles=frozenset({"first_frame", "last_frame", "reference", "keyframe"}),
+    prompt_optional=True,
     most_keyframes=4,
     keyframe_gap=1 / 3,
     image_fields=frozenset({"quality"}),

@@ -16,7 +16,7 @@ from runner.text_file import read_text
 from .model import ImageModel, VideoModel
 from .problem import Problem, did_you_mean, from_validation_error
 from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig
-from .request import ImageRequest, VideoRequest
+from .request import ImageRequest, VideoRequest, lacks_prompt
 from .run import MlflowTracking, NoTracking, RunConfig, WandbTracking
 from .shipped import Group, names, option
 from .sweep import SWEEP_KEYS, WholeConfig
@@ -130,7 +130,7 @@ def load(
     # A tuple is made anew by each validation, also of what it holds already.
     same = {"fallbacks": shared["fallbacks"]} if config.fallbacks else {}
     config = _with_one_set(config, known, {**same, "request": _with_one_set(config.request, known)})
-    if not prompt_problems and not config.request.prompt.strip():
+    if not prompt_problems and lacks_prompt(config.request, wanted=file is not None):
         empty = Problem("request.prompt", "is empty", "\"request.prompt='A paper boat at sea'\"")
         if file is not None:
             hint = "write the prompt into it; nothing was sent"

@@ -42,6 +42,12 @@ class Offer(Frozen):
     """What is sent as the model there; null: its name."""
     image_roles: tuple[ImageRole, ...] | None = None
     """What an input image can be there; null: as the model takes it."""
+    max_images: Annotated[int, Field(ge=1)] | None = None
+    """Images that one request may ask for there; null: as the model makes them."""
+    max_reference_images: Annotated[int, Field(ge=0)] | None = None
+    """Images that may go in there; null: as the model takes them."""
+    prompt_optional: bool | None = None
+    """Whether a first frame alone makes a video there, without a prompt; null: not known."""
     usd_per_second: Prices | None = None
     """Of video, with sound where it can have any; null: unknown."""
     usd_per_silent_second: Prices | None = None

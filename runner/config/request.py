@@ -225,6 +225,16 @@ class ImageRequest(BaseRequest):
 RequestConfig = Annotated[VideoRequest | ImageRequest, Field(discriminator="kind")]
 
 
+def lacks_prompt(request: VideoRequest | ImageRequest, *, wanted: bool = False) -> bool:
+    """Return whether it has no prompt and nobody makes it without: some hosts make a video of a first frame alone.
+
+    `wanted`: whether there was to be one in any case.
+    """
+    if request.prompt.strip():
+        return False
+    return wanted or not isinstance(request, VideoRequest) or "first_frame" not in request.image_roles
+
+
 _FEWEST_LINES, _LONGEST_LINE = 6, 160
 """Lines from which on a text may be a list of prompts, and the characters up to which a line is short."""
 

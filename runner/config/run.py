@@ -272,6 +272,11 @@ def sent_size(request: VideoRequest | ImageRequest, model: ModelConfig) -> str |
     return model.aspect_ratios.get(request.aspect_ratio)
 
 
+def sent_prompt(request: VideoRequest | ImageRequest) -> str | None:
+    """Return the prompt that a host is sent; None for none, where a video is made of its first frame alone."""
+    return request.prompt if request.prompt.strip() else None
+
+
 def video_seconds(config: RunConfig) -> int | None:
     """Return the seconds that a new video is asked for, None where they are the server's to choose."""
     request, model = config.request, config.model

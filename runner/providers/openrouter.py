@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.config.request import ImageRequest, VideoRequest
-from runner.config.run import RunConfig, sent_audio, sent_resolution, sent_size, video_seconds
+from runner.config.run import RunConfig, sent_audio, sent_prompt, sent_resolution, sent_size, video_seconds
 from runner.errors import ConfigError
 
 from .body import Body
@@ -76,7 +76,7 @@ def _common(config: RunConfig) -> dict[str, Any]:  # Any: JSON values
     size = sent_size(request, config.model)
     return {
         "model": config.sent_model,
-        "prompt": request.prompt,
+        "prompt": sent_prompt(request),
         # A size is the whole shape; beside another ratio it would be refused.
         "size": None if size == "auto" else size,
         "resolution": sent_resolution(config),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.config.request import ImageRequest, VideoRequest
-from runner.config.run import RunConfig, sent_audio, sent_resolution, sent_size, video_seconds
+from runner.config.run import RunConfig, sent_audio, sent_prompt, sent_resolution, sent_size, video_seconds
 from runner.errors import ConfigError
 
 from .body import Body
@@ -79,7 +79,7 @@ def _image(config: RunConfig, request: ImageRequest) -> dict[str, Any]:  # Any: 
 def _common(config: RunConfig) -> dict[str, Any]:  # Any: JSON values
     return {
         "model": config.sent_model,
-        "prompt": config.request.prompt,
+        "prompt": sent_prompt(config.request),
         "resolution": sent_resolution(config),
         "aspect_ratio": config.request.aspect_ratio,
     }

@@ -37,3 +37,14 @@ def test_what_the_host_s_model_does_not_take_is_refused_before_anything_is_sent(
     with pytest.raises(ConfigError, match="Invalid duration"):
         generate_video(config, VideoGenerationRequest(prompt="A fern", duration_seconds=5))
     assert server.ledger()["jobs"] == 0
+
+
+def test_a_first_frame_without_a_prompt_is_the_host_s_to_make(config, server, tmp_path):
+    Image.new("RGB", (64, 36)).save(tmp_path / "first.png")
+    image = {"image": str(tmp_path / "first.png"), "type": "first_frame"}
+    asked = {"prompt": "", "duration_seconds": 4, "aspect_ratio": "16:9"}
+    generate_video(config, VideoGenerationRequest(**asked, image_list=[image]))
+    assert server.ledger()["jobs"] == 1
+    with pytest.raises(ConfigError, match="prompt is empty"):
+        generate_video(config, VideoGenerationRequest(**asked))
+    assert server.ledger()["jobs"] == 1

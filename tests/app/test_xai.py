@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from PIL import Image
+
 
 def test_a_video_and_an_edited_image_cost_what_xai_says(cli, make_emulator, canary, tmp_path):
     server = make_emulator(dialect="xai")
@@ -21,3 +23,18 @@ def test_a_video_and_an_edited_image_cost_what_xai_says(cli, make_emulator, cana
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert b"signature=" not in kept
     assert canary.encode() not in kept
+
+
+def test_a_first_frame_alone_makes_a_video(cli, make_emulator, canary, tmp_path):
+    server = make_emulator(dialect="xai")
+    Image.new("RGB", (64, 36)).save(tmp_path / "first.png")
+    usual = ("model=grok-imagine-video", "request.duration_seconds=1", "request.resolution=480p",
+             "provider.poll_interval=0.02")  # fmt: skip
+    done = cli("provider=xai", *usual, "request.prompt=", "request.image_list=[first.png]", XAI_API_KEY=canary,
+               XAI_BASE_URL=server.base_url)  # fmt: skip
+    assert done.code == 0, done.err
+    (made,) = done.results()
+    assert [each.get("prompt") for each in server.ledger()["created"]] == [""]
+    assert made["cost"]["estimated_usd"] == 0.052
+    shown = cli("show", str(next(tmp_path.glob("outputs/*/*"))))
+    assert shown.code == 0, shown.err

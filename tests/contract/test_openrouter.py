@@ -49,6 +49,7 @@ def test_every_model_s_usual_request(loaded, composed, model):
         ["model=veo-3.1", "request.seed=7", "request.generate_audio=false", "request.resolution=4K"],
         ["model=veo-3.1", "request.size=1920x1080"],
         ["model=veo-3.1", "request.image_list=[PICTURE]"],
+        ["model=veo-3.1", "request.image_list=[PICTURE]", "request.prompt="],
         [
             "model=veo-3.1",
             "request.image_list=[{role: first_frame, image: PICTURE},{role: last_frame, image: PICTURE}]",
