@@ -105,8 +105,10 @@ def state(offer: Offer, today: dt.date) -> str:
     if offer.retires is None:
         return "no end announced"
     follows = f", then {offer.successor}" if offer.successor else ""
-    if offer.retires <= today:
+    if offer.retires < today:
         return f"RETIRED {offer.retires}{follows}"
+    if offer.retires == today:
+        return f"ENDS TODAY {offer.retires}{follows}"
     near = " SOON" if offer.retires - today <= SOON else ""
     return f"until {offer.retires}{near}{follows}"
 

@@ -48,9 +48,11 @@ def _aged(model: ModelConfig, today: dt.date) -> Iterator[Problem]:
 
 def _retired(config: RunConfig, offer: Offer, name: str, today: dt.date, *, refuse: bool) -> Problem:
     follows = f"use model={offer.successor}" if offer.successor else "it has no successor there"
-    over = offer.retires is not None and offer.retires <= today
-    verb = "was" if over else "will be"
-    message = f"{config.model.name} {verb} retired by {name} on {offer.retires}; {follows}"
+    over = offer.retires is not None and offer.retires < today
+    when = f"was retired by {name} on" if over else f"will be retired by {name} on"
+    if offer.retires == today:
+        when = f"is retired by {name} today and may be gone already,"
+    message = f"{config.model.name} {when} {offer.retires}; {follows}"
     if refuse and over:
         return Problem("model", message, "provider.retired_models=warn sends it all the same")
     return Problem("model", message, severity="warning")

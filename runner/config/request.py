@@ -225,7 +225,7 @@ class ImageRequest(BaseRequest):
 RequestConfig = Annotated[VideoRequest | ImageRequest, Field(discriminator="kind")]
 
 
-def lacks_prompt(request: VideoRequest | ImageRequest, *, wanted: bool = False) -> bool:
+def lacks_prompt(request: BaseRequest, *, wanted: bool = False) -> bool:
     """Return whether it has no prompt and nobody makes it without: some hosts make a video of a first frame alone.
 
     `wanted`: whether there was to be one in any case.

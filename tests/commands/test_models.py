@@ -18,7 +18,8 @@ TODAY = dt.date(2026, 11, 23)
         ("2026-09-24", None, "RETIRED 2026-09-24"),
         ("2026-12-01", "gpt-image-2", "until 2026-12-01 SOON, then gpt-image-2"),
         ("2027-10-21", None, "until 2027-10-21"),
-        ("2026-11-23", None, "RETIRED 2026-11-23"),
+        ("2026-11-23", None, "ENDS TODAY 2026-11-23"),
+        ("2026-11-22", None, "RETIRED 2026-11-22"),
     ],
 )
 def test_an_offers_end_is_said_as_it_stands_today(retires, successor, said):

@@ -184,5 +184,9 @@ def test_an_end_is_announced_thirty_days_before_with_the_successor(loaded):
     (near,) = check(config, today=end - dt.timedelta(days=30))
     assert near.severity == "warning"
     assert near.message == ("gpt-image-1.5 will be retired by openai on 2026-12-01; use model=gpt-image-2.6-sunburst")
-    (over,) = check(config, today=end)
+    (last,) = check(config, today=end)
+    assert last.severity == "warning"
+    assert last.message.startswith("gpt-image-1.5 is retired by openai today and may be gone already, 2026-12-01; use")
+    (over,) = check(config, today=end + dt.timedelta(days=1))
     assert over.severity == "error"
+    assert over.message == "gpt-image-1.5 was retired by openai on 2026-12-01; use model=gpt-image-2.6-sunburst"
