@@ -93,7 +93,7 @@ soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd m
 reference: $(VENV)/.installed-test   ## docs/configuration.md and the schemas of conf/, anew from conf/ and the models
 	@$(BIN)/python tests/docs/reference.py
 
-drift: $(VENV)/.installed-test   ## prices and last days of conf/model/ beside what LiteLLM and genai-prices publish
+drift: $(VENV)/.installed-test   ## prices, last days and successors of conf/model/ beside what LiteLLM, genai-prices and hosts publish
 	@$(BIN)/python tests/config/drift.py
 
 screenshots: $(VENV)/.installed-test   ## the pictures of the page and the terminal, anew from an emulated sweep

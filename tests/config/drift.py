@@ -1,9 +1,10 @@
-"""`make drift`: compare the prices and last days in `conf/model/` with those that LiteLLM and genai-prices publish.
+"""`make drift`: compare prices, last days and successors in `conf/model/` with what others publish.
 
     python tests/config/drift.py
 
-Says each difference on one line and ends with 1 where there is one. A package that is not installed is named and left
-out: `pip install litellm genai-prices`.
+Others are LiteLLM and genai-prices (`pip install litellm genai-prices`), and the host's own list, where
+`python -m runner models --refresh openrouter` has read it: of silent seconds, only that has prices. Says each
+difference on one line and ends with 1 where there is one. What is not here is named and left out.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from runner.config.dialect import REFRESHABLE
 from runner.config.model import ModelConfig, Offer, VideoModel
+from runner.config.model_file import read_all
 from runner.config.shipped import names, option
+from runner.config.sku import rates
+from runner.errors import ConfigError
 
 _SAME = 0.01
 """Relative difference up to which two prices are the same: some are rounded."""
@@ -33,6 +38,15 @@ _TOKENS = {
     "cached_image_in": "cache_read_input_image_token_cost",
 }
 """LiteLLM's names of the prices of tokens."""
+
+_MILLIONS = {
+    "a million video tokens": "output_cost_per_video_token",
+    "a megapixel": "output_cost_per_pixel",
+}
+"""LiteLLM's names of prices that are told for one, by ours, which are for a million."""
+
+_INPUTS = frozenset({"an input image", "a reference image"})
+_SECOND = "output_cost_per_second"
 
 _PREFIX = {"openai": "", "azure_openai": "azure/", "xai": "xai/", "openrouter": "openrouter/"}
 """How LiteLLM's names of a host's models begin."""
@@ -47,9 +61,9 @@ class Fact:
     Attributes:
         host: who offers the model, as in its `offers`.
         called: the model's name there.
-        what: `retires`, a kind of tokens, `batch KIND` of tokens, `second`, `second NAME` of a resolution or size,
-            `input image`, or `image QUALITY SIZE`.
-        ours: US dollars (a million tokens', a second's, an image's) or an ISO date; None: unknown here.
+        what: `retires`, `successor`, a kind of tokens, `batch KIND` of tokens, `image QUALITY SIZE`, or a
+            price in the words of `runner.config.sku.rates`, as in `a silent second at 720p`.
+        ours: US dollars (a million tokens', a second's, an image's), an ISO date, or a name; None: unknown.
     """
 
     model: str
@@ -73,15 +87,19 @@ def facts(known: Iterable[ModelConfig]) -> Iterator[Fact]:
     """Yield what can be compared of models."""
     for model in known:
         for host, offer in model.offers.items():
-            called = offer.id or model.name
-            yield Fact(model.name, host, called, "retires", None if offer.retires is None else str(offer.retires))
-            prices = _of_maker(model) if host == "openai" else _of_host(offer)
-            yield from (Fact(model.name, host, called, what, usd) for what, usd in prices)
+            prices = _of_maker(model) if host == "openai" else _of_host(offer, model)
+            for what, ours in (*_of_end(offer), *prices):
+                yield Fact(model.name, host, offer.id or model.name, what, ours)
+
+
+def _of_end(offer: Offer) -> Iterator[tuple[str, str | None]]:
+    yield "retires", None if offer.retires is None else str(offer.retires)
+    yield "successor", offer.successor
 
 
 def _of_maker(model: ModelConfig) -> Iterator[tuple[str, float | None]]:
     if isinstance(model, VideoModel):
-        yield "second", min((model.usd_per_second or {}).values(), default=None)
+        yield "a second", min((model.usd_per_second or {}).values(), default=None)
         return
     tokens = model.usd_per_million_tokens
     yield from ((kind, getattr(tokens, kind)) for kind in _TOKENS if tokens is not None)
@@ -92,12 +110,17 @@ def _of_maker(model: ModelConfig) -> Iterator[tuple[str, float | None]]:
     yield from _of_images(model.usd_per_image or {})
 
 
-def _of_host(offer: Offer) -> Iterator[tuple[str, float | None]]:
-    yield from ((f"second {name}", usd) for name, usd in (offer.usd_per_second or {}).items())
+def _of_host(offer: Offer, model: ModelConfig) -> Iterator[tuple[str, float | None]]:
     yield from _of_images(offer.usd_per_image or {})
+    told = dict(rates(offer.model_dump(), model.resolutions or ()))
+    if isinstance(model, VideoModel):
+        # What is not told costs nothing. LiteLLM has one name for images of both kinds.
+        told.setdefault("a video at least", 0)
+        told.setdefault("a reference image", 0)
+        if not told["a reference image"]:
+            told.setdefault("an input image", 0)
     # Of a model that makes images, LiteLLM calls the price of an image so that comes out.
-    if offer.usd_per_input_image is not None and offer.usd_per_second is not None:
-        yield "input image", offer.usd_per_input_image
+    yield from (each for each in told.items() if isinstance(model, VideoModel) or each[0] not in _INPUTS)
 
 
 def _of_images(prices: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, float]]:
@@ -110,31 +133,47 @@ def from_litellm(listed: Mapping[str, Mapping[str, Any]]) -> Source:
 
     def said(fact: Fact) -> float | str | None:
         prefix = _PREFIX.get(fact.host)
-        entry = listed.get(f"{prefix}{fact.called}") if prefix is not None else None
-        kind, _, rest = fact.what.partition(" ")
-        if kind == "image":
-            quality, _, size = rest.partition(" ")
-            entry = listed.get(f"{prefix}{quality}/{size.replace('x', '-x-')}/{fact.called}")
-            return None if entry is None else entry.get("input_cost_per_image")
-        if entry is None:
+        if prefix is None:
             return None
-        match kind:
-            case "retires":
-                return entry.get("deprecation_date")
-            case "second":
-                names = [f"output_cost_per_second_{rest.lower()}"] if rest else []
-                plain = ["output_cost_per_video_per_second"] if rest in ("", "default") else []
-                return next((entry[name] for name in [*names, *plain] if name in entry), None)
-            case "input":
-                return entry.get("input_cost_per_image")
-        price = entry.get(f"{_TOKENS[rest]}_batches" if kind == "batch" else _TOKENS[kind])
-        return None if price is None else price * 1e6
+        if fact.what.startswith("image "):
+            _, quality, size = fact.what.split(" ")
+            sized = listed.get(f"{prefix}{quality}/{size.replace('x', '-x-')}/{fact.called}", {})
+            return sized.get("input_cost_per_image")
+        entry = listed.get(f"{prefix}{fact.called}", {})
+        if fact.what == "retires":
+            return entry.get("deprecation_date")
+        if fact.what == "successor":
+            follows = entry.get("successor_model")
+            return None if follows is None else follows.removeprefix(prefix)
+        free_references = fact.what == "a reference image" and not fact.ours
+        return None if free_references else _usd_by_litellm(entry, fact.what)
 
     return said
 
 
+def _usd_by_litellm(entry: Mapping[str, Any], what: str) -> float | None:
+    """Return a price of LiteLLM's, in our unit; None where it tells none."""
+    unit, _, resolution = what.partition(" at ")
+    if unit == "a second":
+        by_name = any(key.startswith(f"{_SECOND}_") for key in entry)
+        named = entry.get(f"{_SECOND}_{resolution.lower()}")
+        return named if by_name else entry.get(_SECOND, entry.get("output_cost_per_video_per_second"))
+    if unit in _INPUTS:
+        return entry.get("input_cost_per_image")
+    kind = unit.removeprefix("batch ")
+    name = _MILLIONS.get(unit) or (f"{_TOKENS[kind]}_batches" if kind != unit else _TOKENS.get(kind, ""))
+    price = entry.get(name)
+    return None if price is None else price * 1e6
+
+
+def from_host_list(listed: Iterable[ModelConfig]) -> Source:
+    """Return what a host told in its own list, as it was read last."""
+    told = {(fact.host, fact.called, fact.what): fact.ours for fact in facts(listed)}
+    return lambda fact: told.get((fact.host, fact.called, fact.what))
+
+
 def from_genai_prices(fact: Fact) -> float | None:
-    """Return what genai-prices says of the price of tokens."""
+    """Return what genai-prices says of the price of tokens; it knows no other price of these models, and no end."""
     from genai_prices import Usage, calc_price
 
     million = 1_000_000
@@ -179,6 +218,10 @@ def installed() -> dict[str, Source]:
         found[f"litellm {metadata.version('litellm')}"] = from_litellm(json.loads(text))
     if find_spec("genai_prices"):
         found[f"genai-prices {metadata.version('genai-prices')}"] = from_genai_prices
+    listed = [model for _, model in read_all() if not isinstance(model, ConfigError)]
+    for host in sorted(REFRESHABLE):
+        if its := [model for model in listed if model.refreshed_from == host]:
+            found[f"the list of {host} of {max(model.read for model in its)}"] = from_host_list(its)
     return found
 
 
@@ -188,6 +231,9 @@ def main() -> int:
     for package in ("litellm", "genai-prices"):
         if not any(name.startswith(package) for name in sources):
             _say(f"nothing was compared with {package}, which is not installed here: pip install {package}")
+    for host in sorted(REFRESHABLE):
+        if not any(name.startswith(f"the list of {host}") for name in sources):
+            _say(f"nothing was compared with the list of {host}: python -m runner models --refresh {host} reads it")
     found = [*differences(facts(models()), sources)]
     for line in found or [f"no difference to {name}" for name in sources]:
         _say(line)
