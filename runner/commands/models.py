@@ -19,7 +19,7 @@ from runner.errors import ConfigError
 from .catalog import Parser
 
 if TYPE_CHECKING:
-    from runner.cli.refresh import Refreshed
+    from .models_refresh import Refreshed
 
 _MOST_LINES = 40
 
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     parsed, overrides = parser.parse_known_args(arguments)
     today = dt.datetime.now().astimezone().date()
     if parsed.refresh is not None:
-        from runner.cli.refresh import refresh
+        from .models_refresh import refresh
 
         print("\n".join(_report(refresh(parsed.refresh, overrides, today), today)))
         return 0

@@ -48,7 +48,7 @@ DOMAINS: dict[str, frozenset[str]] = {
     "stream_cut": IMAGE_OPERATIONS,
     "stream_error": IMAGE_OPERATIONS,
     "content_not_ready": frozenset({"content"}),
-    "expired": frozenset({"content", "file_content"}),
+    "expired": frozenset({"content", "file_content", "media"}),
 }
 HEADER = "x-emulator-fault"
 

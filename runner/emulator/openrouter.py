@@ -33,15 +33,22 @@ USD_PER_SECOND: Mapping[str, Rates] = MappingProxyType({
     "runway/gen-4.5": {"": (0.12, 0.12)},
     "black-forest-labs/flux-3-video": {"": (0.17, 0.17), "1080p": (0.29, 0.29)},
 })  # fmt: skip
-USD_PER_MILLION_TOKENS: Mapping[str, float] = MappingProxyType(
-    {"bytedance/seedance-2.5": 10.7, "bytedance/seedance-2.0": 7.0}
+USD_PER_MILLION_TOKENS: Mapping[str, Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "bytedance/seedance-2.5": {"": (10.7, 6.4)},
+        "bytedance/seedance-2.0": {"": (7.0, 4.3), "1080p": (7.7, 4.7), "4K": (4.0, 2.4)},
+    }
 )
-"""For models whose price goes by width · height · 24 · seconds / 1024 tokens."""
+"""For models whose price goes by width · height · 24 · seconds / 1024 tokens, by resolution as above: without and with
+a video that goes in."""
 
 USD_PER_IMAGE: Mapping[str, float] = MappingProxyType({
     "x-ai/grok-imagine-image-2.0": 0.06, "google/gemini-3.1-flash-image": 0.0672, "google/gemini-3-pro-image": 0.134,
     "bytedance-seed/seedream-5-5": 0.02, "black-forest-labs/flux.2-pro": 0.03, "qwen/qwen-image-3": 0.03,
 })  # fmt: skip
+PER_MEGAPIXEL = frozenset({"black-forest-labs/flux.2-pro"})
+"""Those of them whose price is one million pixels'."""
+
 VIDEO_MODELS = (*USD_PER_SECOND, *USD_PER_MILLION_TOKENS)
 _ANY: Rates = {"": (0.10, 0.10)}
 _ANY_IMAGE = 0.04
@@ -77,7 +84,9 @@ class OpenRouterSurface(Surface):
 
 def _video_usd(model: str, size: tuple[int, int], seconds: int, resolution: str, *, sound: bool) -> float:
     if model in USD_PER_MILLION_TOKENS:
-        return round(size[0] * size[1] * 24 * seconds / 1024 * USD_PER_MILLION_TOKENS[model] / 1e6, 6)
+        by_resolution = USD_PER_MILLION_TOKENS[model]
+        usd, _ = by_resolution.get(resolution, by_resolution[""])
+        return round(size[0] * size[1] * 24 * seconds / 1024 * usd / 1e6, 6)
     rates = USD_PER_SECOND.get(model, _ANY)
     with_sound, silent = rates.get(resolution, rates[""])
     return round(seconds * (with_sound if sound else silent), 6)
@@ -85,10 +94,12 @@ def _video_usd(model: str, size: tuple[int, int], seconds: int, resolution: str,
 
 def skus(model: str) -> dict[str, str]:
     """Return the prices of a model as its catalogue names them."""
-    if model in USD_PER_MILLION_TOKENS:
-        return {"video_tokens": f"{USD_PER_MILLION_TOKENS[model] / 1e6:.9f}"}
     named: dict[str, str] = {}
-    for resolution, pair in USD_PER_SECOND[model].items():
+    for resolution, pair in USD_PER_MILLION_TOKENS.get(model, {}).items():
+        name = f"video_tokens_{resolution.lower()}" if resolution else "video_tokens"
+        usual, with_video = (f"{usd / 1e6:.9f}" for usd in pair)
+        named |= {name: usual, f"{name}_with_video_input": with_video}
+    for resolution, pair in USD_PER_SECOND.get(model, {}).items():
         end = f"_{resolution.lower()}" if resolution else ""
         sounds = ("with_audio", "without_audio")
         named |= {f"duration_seconds_{sound}{end}": str(usd) for sound, usd in zip(sounds, pair, strict=True)}
@@ -123,8 +134,10 @@ def read_image(body: ReceivedBody) -> HostOrder:
     kind = cast("Format", body.choice("output_format", ("png", "jpeg", "webp"), "png"))
     body.choice("quality", ("auto", "low", "medium", "high", "xhigh", "max"), "auto")
     count = body.whole("n", 1, 10, 1)
-    usd = round(count * USD_PER_IMAGE.get(model, _ANY_IMAGE), 6)
-    return HostOrder(model, prompt, _size(body, "1K", "1:1"), pictures, {}, usd, count=count, format=kind)
+    size = _size(body, "1K", "1:1")
+    each = size[0] * size[1] / 1e6 if model in PER_MEGAPIXEL else 1
+    usd = round(count * each * USD_PER_IMAGE.get(model, _ANY_IMAGE), 6)
+    return HostOrder(model, prompt, size, pictures, {}, usd, count=count, format=kind)
 
 
 def _model(body: ReceivedBody) -> str:

@@ -81,6 +81,12 @@ def _video(name: str, video: _Video) -> dict[str, object]:
     }
 
 
+_RESOLUTIONS: Mapping[str, Sequence[str]] = MappingProxyType(
+    {"x-ai/grok-imagine-image-2.0": ("1K", "2K"), "bytedance-seed/seedream-5-5": ("1K", "1.5K", "2K")}
+)
+_MOST_IMAGES: Mapping[str, int] = MappingProxyType({"x-ai/grok-imagine-image-2.0": 1})
+
+
 def image_models() -> list[dict[str, object]]:
     """Return the entries of `GET /images/models`, whose prices are told for each alone."""
     return [
@@ -88,17 +94,22 @@ def image_models() -> list[dict[str, object]]:
             **_named(name),
             "architecture": {"input_modalities": ["text", "image"], "output_modalities": ["image"]},
             "endpoints": f"/api/v1/images/models/{name}/endpoints",
-            "supported_parameters": {
-                "aspect_ratio": {"type": "enum", "values": [*_MANY, "auto"]},
-                "resolution": {"type": "enum", "values": ["1K", "2K"]},
-                "n": {"type": "range", "min": 1, "max": 4},
-                "input_references": {"type": "range", "min": 0, "max": 3},
-                "seed": {"type": "boolean"},
-            },
+            "supported_parameters": _parameters(name),
             "supports_streaming": False,
         }
         for name in USD_PER_IMAGE
     ]
+
+
+def _parameters(name: str) -> dict[str, object]:
+    tiers = _RESOLUTIONS.get(name)
+    return {
+        "aspect_ratio": {"type": "enum", "values": [*_MANY, "auto"]},
+        **({"resolution": {"type": "enum", "values": [*tiers]}} if tiers else {}),
+        "n": {"type": "range", "min": 1, "max": _MOST_IMAGES.get(name, 4)},
+        "input_references": {"type": "range", "min": 0, "max": 3},
+        "seed": {"type": "boolean"},
+    }
 
 
 def _named(name: str) -> dict[str, object]:

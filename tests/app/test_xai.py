@@ -38,3 +38,14 @@ def test_a_first_frame_alone_makes_a_video(cli, make_emulator, canary, tmp_path)
     assert made["cost"]["estimated_usd"] == 0.052
     shown = cli("show", str(next(tmp_path.glob("outputs/*/*"))))
     assert shown.code == 0, shown.err
+
+
+def test_an_address_that_has_expired_is_asked_for_anew(cli, make_emulator, canary):
+    rule = {"fault": "expired", "match": {"operation": "media"}, "times": 1}
+    server = make_emulator(dialect="xai", rules=[rule])
+    usual = ("model=grok-imagine-video", "request.duration_seconds=1", "request.resolution=480p",
+             "provider.poll_interval=0.02")  # fmt: skip
+    done = cli("provider=xai", *usual, XAI_API_KEY=canary, XAI_BASE_URL=server.base_url)
+    assert done.code == 0, done.err
+    assert server.ledger()["faults"] == {"expired": 1}
+    assert server.ledger()["jobs"] == 1

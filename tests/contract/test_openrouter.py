@@ -94,7 +94,12 @@ def test_the_emulator_s_lists_are_of_the_types(make_emulator):
         videos, images = (http.get(f"/{kind}/models").json()["data"] for kind in ("videos", "images"))
         served = http.get(f"/images/models/{images[0]['id']}/endpoints").json()
     prices = {name for each in videos for name in each["pricing_skus"]}
-    assert {"duration_seconds_with_audio", "duration_seconds_with_audio_4k", "video_tokens"} <= prices
+    assert {
+        "duration_seconds_with_audio",
+        "duration_seconds_with_audio_4k",
+        "video_tokens",
+        "video_tokens_4k",
+    } <= prices
     known = components.VideoModel.model_fields.keys()
     assert {name for each in videos for name in each} <= known
     assert {name for each in images for name in each} <= components.ImageModelListItem.model_fields.keys()

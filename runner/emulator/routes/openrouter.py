@@ -12,7 +12,7 @@ from runner.emulator import openrouter_catalogue
 from runner.emulator.clip import MEDIA_TYPES
 from runner.emulator.images import Picture, draw
 from runner.emulator.job import EmulatedJob
-from runner.emulator.openrouter import USD_PER_IMAGE, read_image, read_video
+from runner.emulator.openrouter import PER_MEGAPIXEL, USD_PER_IMAGE, read_image, read_video
 from runner.emulator.operation import OperationCall
 from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
@@ -118,7 +118,8 @@ async def image_endpoints(call: OperationCall) -> Response:
     name = "{author}/{slug}".format(**call.request.path_params)
     if name not in USD_PER_IMAGE:
         raise Refusal(404, f"Model {name} not found")
-    pricing = [{"billable": "output_image", "unit": "image", "cost_usd": USD_PER_IMAGE[name]}]
+    unit = "megapixel" if name in PER_MEGAPIXEL else "image"
+    pricing = [{"billable": "output_image", "unit": unit, "cost_usd": USD_PER_IMAGE[name]}]
     return JSONResponse({"id": name, "endpoints": [{"provider_name": "Emulator", "pricing": pricing}]})
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts.atomic import disk_errors, write_text
+from runner.cli.composed import composed_run
 from runner.config.host_catalogue import Kind, Read, id_of, read_entry
 from runner.config.model import VideoModel
 from runner.config.model_file import FOLDER, is_unchanged, place, render
@@ -20,8 +21,6 @@ from runner.config.shipped import names, option
 from runner.config.sku import rates
 from runner.errors import ConfigError, RunnerError, UnexpectedAnswerError
 from runner.text_file import read_text
-
-from .composed import composed_run
 
 if TYPE_CHECKING:
     from runner.providers.base import Provider
