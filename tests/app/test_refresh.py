@@ -224,3 +224,24 @@ def test_nothing_that_a_server_says_becomes_a_path_an_interpolation_or_an_escape
         small_server, "provider=openrouter", "model=openrouter/a/two", "request.duration_seconds=5", "dry_run=true"
     )
     assert (dry.code, "unknown" in dry.out) == (0, True), dry.err
+
+
+def test_what_the_host_tells_otherwise_than_the_shipped_model_is_said(at, small_server):
+    token = {"video_tokens": "0.000007", "video_tokens_1080p": "0.0000077", "video_tokens_4k": "0.000005"}
+    small_server.answer = listing(
+        [
+            video("runway/gen-4.5", pricing_skus={"duration_seconds": "0.15"}, supported_durations=[4, 8]),
+            video(
+                "bytedance/seedance-2.0",
+                pricing_skus=token,
+                supported_durations=[*range(4, 16)],
+                supported_resolutions=["480p", "720p", "1080p", "4K"],
+            ),
+        ]
+    )
+    done = at(small_server, *REFRESH)
+    assert done.code == 0, done.err
+    assert "gen-4.5: durations 2, 3, 4, 5, 6, 7, 8, 9, 10; runway/gen-4.5 now has 4, 8" in done.out
+    assert "gen-4.5: $0.12 a second at 720p; runway/gen-4.5 now costs $0.15" in done.out
+    assert "seedance-2.0: $4 a million video tokens at 4K; bytedance/seedance-2.0 now costs $5" in done.out
+    assert done.out.count("seedance-2.0: ") == 1
