@@ -123,5 +123,5 @@ const axes = (() => {
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   }
 
-  return { arrange, settle, others, slots, line, text, find, varying, reader };
+  return { arrange, settle, own, others, slots, line, text, find, varying, reader };
 })();

@@ -40,7 +40,10 @@ const dock = (() => {
     parts.time = dom.make("output", { class: "time", "aria-live": "off" });
     parts.speed = speeds();
     parts.loop = icon.button("loop", "Loop", () => transport.loop(), { "aria-keyshortcuts": "L" });
-    parts.sound = icon.button("silent", "Hear one video", () => transport.hear(), { "aria-keyshortcuts": "M" });
+    parts.sound = icon.button("silent", "Hear one video", () => transport.hear(), {
+      class: "icon-button sound",
+      "aria-keyshortcuts": "M",
+    });
     return dom.make(
       "div",
       { class: "dock-group dock-playback", role: "group", "aria-label": "Playback" },

@@ -107,6 +107,13 @@ const keyboard = (() => {
     ["Runs", "Y", ["y"], "copy the command that repeats it", copied("repeat", "the command that repeats it"), "run"],
     ["Runs", "Shift + Y", ["Shift+y"], "copy the one that continues", copied("continue", "the command that continues"),
       "run"],
+    ["Blind pairs", "P", ["p"], "judge two files without their names", () => pairing.open(), "grid"],
+    ["Blind pairs", "←  →", ["ArrowLeft"], "the left or the right one is better", () => pairing.choose("left"), "pairs"],
+    ["Blind pairs", null, ["ArrowRight"], null, () => pairing.choose("right"), "pairs"],
+    ["Blind pairs", "↓", ["ArrowDown"], "both are as good", () => pairing.choose("tie"), "pairs"],
+    ["Blind pairs", "X", ["x"], "both are bad", () => pairing.choose("both_bad"), "pairs"],
+    ["Blind pairs", "Enter", ["Enter"], "the next pair", () => pairing.next(), "pairs"],
+    ["Blind pairs", "Backspace", ["Backspace"], "take the last choice back", () => pairing.undo(), "pairs"],
     ["Comparison", "C", ["c"], "choose the run", withCell((cell) => compare.toggle(cell.id)), "run"],
     ["Comparison", "Shift + C", ["Shift+c"], "choose none", () => store.set({ compare: [] }), "compare"],
     ["Comparison", "V", ["v"], "side by side: all, or two", sideBySide, "compare"],
@@ -115,9 +122,9 @@ const keyboard = (() => {
     ["Judgement", "S", ["s"], "star", withCell((cell) => ratings.toggle(cell, judged(cell), "star")), "run"],
     ["Judgement", "X", ["x"], "reject", withCell((cell) => ratings.toggle(cell, judged(cell), "reject")), "run"],
     ["Judgement", "N", ["n"], "write a note", withCell((cell) => detail.write(cell.id)), "run"],
-    ["Judgement", "E", ["e"], "export the ratings", () => exchange.download(), "always"],
-    ["Judgement", "I", ["i"], "import ratings", () => exchange.choose(), "always"],
-    ["Filter", "F  /", ["f", "/"], "find", find, "always"],
+    ["Judgement", "E", ["e"], "export the ratings", () => exchange.download(), "page"],
+    ["Judgement", "I", ["i"], "import ratings", () => exchange.choose(), "page"],
+    ["Filter", "F  /", ["f", "/"], "find", find, "page"],
     ["Filter", "U", ["u"], "only runs of the next status", nextStatus, "grid"],
     ["Filter", "Shift + S", ["Shift+s"], "only starred runs", press("starred"), "grid"],
     ["Filter", "Shift + X", ["Shift+x"], "hide rejected runs", press("unrejected"), "grid"],
@@ -129,6 +136,7 @@ const keyboard = (() => {
     ["View", "B  Shift + B", ["b"], "bigger or smaller cells", () => resize(2), "grid"],
     ["View", null, ["Shift+b"], null, () => resize(-2), "grid"],
     ["View", "G", ["g"], "grid or plot", press("view"), "grid"],
+    ["View", "Shift + G", ["Shift+g"], "grid or scoreboard", () => scoreboard.toggle(), "grid"],
     ["View", "T", ["t"], "the next theme", press("theme"), "always"],
     ["View", "Esc", [], "close", null, "grid"],
     ["View", "?", ["?"], "this sheet", () => show(), "always"],
@@ -167,6 +175,8 @@ const keyboard = (() => {
   function works(where, key) {
     if (sheet().open) return key === "?";
     if (where === "always") return true;
+    if (store.state.pairs || where === "pairs") return store.state.pairs && where === "pairs";
+    if (where === "page") return true;
     if (store.state.open) return where === "run" || where === "open";
     return store.state.mode ? where === "compare" : where !== "open";
   }

@@ -2,8 +2,8 @@
 if (!refresh.isCopy()) {
   store.start();
   const modules = {
-    store, data, ratings, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom, compare, detail, plot, keyboard,
-    refresh,
+    store, data, ratings, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom, compare, detail, plot, standings, pairs, pairing,
+    scoreboard, keyboard, refresh,
   };
   for (const [name, module] of Object.entries(modules)) if (name !== "store") module.start?.();
   window.gallery = Object.freeze(modules);

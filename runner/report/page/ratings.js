@@ -6,12 +6,13 @@ const ratings = (() => {
   const PREFIX = "runner.ratings:"; // then a run's key; a list of records
   const OLD = "runner.note:"; // then a run's key; {star, reject, text}, as older pages kept them
   const NAME = "runner.rater";
+  const KEEPS = 4; // the mean rating from which on a file is kept
   const UNNAMED = /^rater-[0-9a-f]{4}$/;
   const listeners = new Set();
   const read = new Set(); // keys of runs that the browser was asked for
   const known = new Map(); // id → record
-  const latest = new Map(); // run → file → rater → record
-  const choices = new Map(); // run of the left file → pairs and what undoes them
+  const held = new Map(); // run → its records; a pair's run is that of its left file, an undo's that of what it undoes
+  const counting = new Map(); // run → what of these counts, found when it is asked for
   let name = "";
   let lasting = true;
 
@@ -47,27 +48,27 @@ const ratings = (() => {
 
   /** Takes a record in; false where it is known. */
   function index(record) {
-    if (known.has(record.id)) return false;
-    if (record.kind === "undo" && !known.has(record.of)) return false; // of a pair that is not here
+    const run = home(record);
+    if (known.has(record.id) || run === null) return false;
     known.set(record.id, record);
-    if (record.kind === "rating") rate(record);
-    else at(choices, home(record), () => []).push(record);
+    at(held, run, () => []).push(record);
+    counting.delete(run);
     return true;
   }
 
-  function rate(record) {
-    const raters = at(at(latest, record.run, () => new Map()), record.file, () => new Map());
-    const before = raters.get(record.rater);
-    if (!before || records.isLater(record, before)) raters.set(record.rater, record);
+  /** The run that a record is kept with; null for what undoes something that is not here. */
+  function home(record) {
+    if (record.kind !== "undo") return record.run ?? record.left.run;
+    return known.has(record.of) ? home(known.get(record.of)) : null;
   }
 
-  /** The run that a record is kept with. */
-  const home = (record) => record.run ?? record.left?.run ?? known.get(record.of).left.run;
+  const counted = (run) => at(counting, run, () => records.counted(held.get(run) ?? []));
 
-  /** All that is known and counts of a run: the latest rating of each file by each rater, and the choices. */
+  /** What is worth keeping of a run's records: not the ratings that a later one of the same rater replaces. */
   function of(run) {
-    const rated = [...(latest.get(run)?.values() ?? [])].flatMap((raters) => [...raters.values()]);
-    return [...rated, ...(choices.get(run) ?? [])];
+    const { ratings: latest, gone } = counted(run);
+    const isKept = (record) => record.kind !== "rating" || gone.has(record.id) || latest.get(record.file).get(record.rater) === record;
+    return (held.get(run) ?? []).filter(isKept);
   }
 
   const save = (run) => put(PREFIX + run, JSON.stringify(of(run)));
@@ -108,18 +109,37 @@ const ratings = (() => {
   /** What the rater thinks of a file: {rating, tags, star, reject, note}. A run's main file has what was said of the run. */
   function get(cell, name_) {
     load(cell);
-    const run = latest.get(cell.key);
-    if (!run) return records.NOTHING;
-    return run.get(name_)?.get(name) ?? (name_ === file(cell) ? run.get("")?.get(name) : null) ?? records.NOTHING;
+    if (!held.has(cell.key)) return records.NOTHING;
+    const { ratings: latest } = counted(cell.key);
+    const whole = name_ === file(cell) ? latest.get("")?.get(name) : null;
+    return latest.get(name_)?.get(name) ?? whole ?? records.NOTHING;
   }
 
-  /** The latest ratings of a file by all raters. */
+  /** The latest ratings of a file by all raters who think anything of it. */
   function all(cell, name_) {
     load(cell);
-    const run = latest.get(cell.key);
-    if (!run) return [];
-    const whole = name_ === file(cell) ? run.get("") : null;
-    return [...new Map([...(whole ?? []), ...(run.get(name_) ?? [])]).values()];
+    if (!held.has(cell.key)) return [];
+    const { ratings: latest } = counted(cell.key);
+    const whole = name_ === file(cell) ? latest.get("") : null;
+    const found = new Map([...(whole ?? []), ...(latest.get(name_) ?? [])]);
+    return [...found.values()].filter((record) => !records.isNothing(record));
+  }
+
+  /** What all raters together think of a file: their mean rating or null, and whether it is kept. */
+  function verdict(cell, name_) {
+    const found = all(cell, name_);
+    const numbers = found.map(({ rating }) => rating).filter(Boolean);
+    const mean = numbers.length ? numbers.reduce((sum, number) => sum + number, 0) / numbers.length : null;
+    const kept = !found.some(({ reject }) => reject) && (found.some(({ star }) => star) || (mean !== null && mean >= KEEPS));
+    return { numbers, mean, kept, starred: found.some(({ star }) => star), rejected: found.some(({ reject }) => reject) };
+  }
+
+  /** The choices between two files of this page that were not taken back, by all raters, in the order of time. */
+  function pairs() {
+    loadAll();
+    const runs = [...new Set(store.data.cells.map((cell) => cell.key))];
+    const found = runs.flatMap((run) => (held.has(run) ? counted(run).pairs : []));
+    return found.sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
   }
 
   /** Keeps a new record of one's own. */
@@ -176,7 +196,7 @@ const ratings = (() => {
   /** Changes the rater's name; what was judged before there was one is under the new name, too. */
   function rename(wanted) {
     const old = name;
-    name = wanted.trim().slice(0, records.LONGEST.rater) || old;
+    name = records.line(wanted, records.LONGEST.rater) || old;
     put(NAME, name);
     if (UNNAMED.test(old) && name !== old) adopt(old);
     tell();
@@ -205,7 +225,7 @@ const ratings = (() => {
   }
 
   function forget() {
-    for (const held of [read, known, latest, choices]) held.clear();
+    for (const each of [read, known, held, counting]) each.clear();
   }
 
   /** Nobody's name: unlike that of others whose records may come together with these. */
@@ -234,6 +254,8 @@ const ratings = (() => {
     files,
     get,
     all,
+    verdict,
+    pairs,
     add,
     change,
     toggle,

@@ -21,9 +21,12 @@ const records = (() => {
     return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
+  /** A text in one line without control characters, and not longer than `most`. */
+  const line = (text, most) => text.replace(/[\u0000-\u001f\u007f]+/g, " ").trim().slice(0, most);
+
   /** Words of one's own, each once. */
   function tags(given) {
-    const words = (Array.isArray(given) ? given : []).filter(isText).map((word) => word.trim().slice(0, LONGEST.tag));
+    const words = (Array.isArray(given) ? given : []).filter(isText).map((word) => line(word, LONGEST.tag));
     return [...new Set(words.filter(Boolean))].slice(0, MOST_TAGS);
   }
 
@@ -87,8 +90,33 @@ const records = (() => {
   /** Records as text, one a line. */
   const write = (list) => list.map((record) => `${JSON.stringify(record)}\n`).join("");
 
-  /** Whether one record is later than another of the same file and rater; of the same moment the one that came last. */
-  const isLater = (one, other) => Date.parse(one.at) >= Date.parse(other.at);
+  /**
+   * What counts of records, in the order of time: each rater's latest `ratings` of each file, as file → rater → record,
+   * and `pairs`; not what its own rater took back. `gone` are the ids of what was taken back.
+   */
+  function counted(list) {
+    // Sorting keeps the order of those of one moment: then the one that stands later counts.
+    const ordered = [...list].sort((one, other) => Date.parse(one.at) - Date.parse(other.at));
+    const gone = takenBack(ordered);
+    const found = { ratings: new Map(), pairs: [], gone };
+    for (const record of ordered) {
+      if (gone.has(record.id)) continue;
+      if (record.kind === "pair") found.pairs.push(record);
+      if (record.kind !== "rating") continue;
+      if (!found.ratings.has(record.file)) found.ratings.set(record.file, new Map());
+      found.ratings.get(record.file).set(record.rater, record);
+    }
+    return found;
+  }
 
-  return { NOTHING, OUTCOMES, LONGEST, identify, judgement, isNothing, isName, make, read, parse, write, isLater };
+  /** Whoever takes back what takes back has the record again. */
+  function takenBack(ordered) {
+    const raters = new Map(ordered.map(({ id, rater }) => [id, rater]));
+    const gone = new Set();
+    for (const { kind, id, rater, of } of [...ordered].reverse())
+      if (kind === "undo" && !gone.has(id) && raters.get(of) === rater) gone.add(of);
+    return gone;
+  }
+
+  return { NOTHING, OUTCOMES, LONGEST, identify, judgement, isNothing, isName, line, make, read, parse, write, counted };
 })();

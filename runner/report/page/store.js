@@ -3,9 +3,10 @@ const store = (() => {
   const FIXED = {
     at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, sort: "number", size: 240,
     compare: [], mode: "", open: "", focus: "", view: "grid",
+    rank: "", pairs: false, seed: 0,
   };
   const MODES = ["compare2", "compare4", "wipe", "words"];
-  const VIEWS = ["grid", "plot"];
+  const VIEWS = ["grid", "plot", "scores"];
   const SIZES = { least: 120, most: 640 }; // pixels
   const listeners = new Set();
   const state = {};

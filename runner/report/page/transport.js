@@ -36,7 +36,7 @@ const transport = (() => {
   };
 
   const applySound = () => {
-    const heard = active().find((entry) => entry.cell.id === state.unmuted);
+    const heard = active().find((entry) => entry.cell.id === state.unmuted && !entry.silent);
     for (const entry of entries.values()) {
       entry.video.muted = entry !== heard;
       entry.video.classList.toggle("is-heard", entry === heard);
@@ -197,12 +197,13 @@ const transport = (() => {
 
   /** Lets the run with the focus be heard; before all else, one after the other; then none. */
   const hear = () => {
-    const ids = active().map((entry) => entry.cell.id);
+    const ids = active().filter((entry) => !entry.silent).map((entry) => entry.cell.id);
     const [wanted, now] = [store.state.focus, ids.indexOf(state.unmuted)];
     if (now >= 0 && state.only) unmute(ids[now + 1] ?? null);
     else if (now >= 0 && (state.unmuted === wanted || !ids.includes(wanted))) unmute(null);
     else unmute(ids.includes(wanted) ? wanted : (ids[0] ?? null));
-    dom.say(state.unmuted === null ? "No sound" : `Run ${store.cell(state.unmuted).number} is heard`);
+    const run = store.cell(state.unmuted);
+    dom.say(state.unmuted === null ? "No sound" : `${run ? `Run ${run.number}` : state.unmuted} is heard`);
   };
 
   const listen = (entry) => {
@@ -222,6 +223,7 @@ const transport = (() => {
       video,
       media,
       source,
+      silent: video.hasAttribute("data-silent"), // where sound would tell what is hidden
       visible: false,
       wanted: null,
       soughtAt: 0,
