@@ -7,21 +7,52 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.compose.typed import refuse_mistyped
+from runner.display.output import print_error
+from runner.errors import ConfigError, RunnerError
 from runner.shell import command
 
 from .catalog import Parser, refuse_file
 
+_INTERRUPTED = 128
+"""From this exit code on a signal has ended it: what follows is left, too."""
+
 
 def main(arguments: Sequence[str]) -> int:
-    """Resume, and return the exit code of the whole sweep."""
+    """Resume, and return the exit code of the whole sweep: of one in parts the worst, or that of an interrupt."""
     parsed = _parser().parse_intermixed_args(arguments)
     refuse_file(parsed.dir, "resume")
     typed = command("resume", parsed.dir)
     refuse_mistyped(parsed.overrides, command=typed, saved=True)
+    from runner.ledger.discover import shards_of
+
+    parts = shards_of(parsed.dir)
+    if not parts:
+        return _resume(parsed.dir, parsed)
+    if parsed.adopt:
+        raise ConfigError("each part of a divided sweep counts its runs anew", hint=command("resume", parts[0]))
+    codes = [0]
+    for part in parts:
+        print(f"{part}:", flush=True)
+        codes.append(_part(part, parsed))
+        if codes[-1] >= _INTERRUPTED:
+            return codes[-1]
+    return max(codes)
+
+
+def _part(part: Path, parsed: argparse.Namespace) -> int:
+    """Resume a part; what it meets keeps no other part from going on."""
+    try:
+        return _resume(part, parsed)
+    except RunnerError as error:
+        print_error(error)
+        return error.exit_code
+
+
+def _resume(directory: Path, parsed: argparse.Namespace) -> int:
     if parsed.rebuild:
         from runner.sweeps.rebuilding import rebuild
 
-        return rebuild(parsed.dir, print)
+        return rebuild(directory, print)
     from runner.sweeps.resumption import Consent, resume
 
     consent = Consent(
@@ -30,7 +61,7 @@ def main(arguments: Sequence[str]) -> int:
         copied=parsed.copied,
         adopt=tuple(parsed.adopt),
     )
-    return resume(parsed.dir, consent, parsed.overrides, print)
+    return resume(directory, consent, parsed.overrides, print)
 
 
 def _parser() -> Parser:

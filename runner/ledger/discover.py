@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -76,6 +77,21 @@ def find_ledgers(root: Path) -> Iterator[Path]:
             yield Path(place)
             if Path(place) != root:
                 folders.clear()
+
+
+_SHARD = re.compile(r"shard-(\d+)-of-(\d+)")
+
+
+def shards_of(directory: Path) -> list[Path]:
+    """Return the parts of a sweep that was divided by `shard=K/N`, in order; none where it has a ledger of its own."""
+    if (directory / NAME).is_file():
+        return []
+    parts = [
+        (found, place.parent)
+        for place in directory.glob(f"shard-*/{NAME}")
+        if (found := _SHARD.fullmatch(place.parent.name))
+    ]
+    return [place for _, place in sorted(parts, key=lambda part: (int(part[0][2]), int(part[0][1])))]
 
 
 def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:

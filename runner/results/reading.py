@@ -14,7 +14,7 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
-from runner.ledger.discover import LedgerIndex, find_ledgers, walk
+from runner.ledger.discover import LedgerIndex, find_ledgers, shards_of, walk
 from runner.ledger.ledger import NAME as LEDGER
 from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.lock import at_work
@@ -186,6 +186,8 @@ def _at(directory: Path) -> RunGroup | None:
         return _recorded(directory)
     if (directory / NAME).is_file():
         return _alone(directory)
+    if shards := shards_of(directory):
+        return _divided(directory, shards)
     return _scattered(directory) if (directory / _SWEEP).is_file() else None
 
 
@@ -213,6 +215,12 @@ def _recorded(directory: Path) -> RunGroup:
     with Ledger(directory, readonly=True) as ledger:
         runs = [(run.directory, run.earlier or planned(run, now)) for run in ledger.runs()]
     return RunGroup(directory, runs, running=at_work(directory))
+
+
+def _divided(directory: Path, shards: Sequence[Path]) -> RunGroup:
+    """Return the runs of a sweep of which several processes have had a part each."""
+    parts = [_recorded(place) for place in shards]
+    return RunGroup(directory, [run for part in parts for run in part.runs], running=_first(p.running for p in parts))
 
 
 def _scattered(directory: Path) -> RunGroup:

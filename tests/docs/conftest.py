@@ -42,3 +42,12 @@ def gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
     settings = EmulatorSettings(state_file=state, dialect="vllm_omni", media_dir=render_cache, **QUICK)
     with EmulatorThread(settings) as emulator:
         yield emulator
+
+
+@pytest.fixture(scope="session")
+def other_gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
+    """A second one, which knows nothing of the first."""
+    state = tmp_path_factory.mktemp("other-gpu") / "state.sqlite3"
+    settings = EmulatorSettings(state_file=state, dialect="vllm_omni", media_dir=render_cache, **QUICK)
+    with EmulatorThread(settings) as emulator:
+        yield emulator

@@ -35,7 +35,7 @@ COMMANDS = ("python -m runner", "runner")
 
 
 @pytest.fixture
-def place(tmp_path, server, gpu, host, xai):
+def place(tmp_path, server, gpu, other_gpu, host, xai):
     """A directory with the files that pages speak of, and an environment whose endpoints are an emulator's."""
     Image.new("RGB", (1280, 720), "teal").save(tmp_path / "first.png")
     (tmp_path / "prompt.txt").write_text("A fern unrolls")
@@ -44,7 +44,9 @@ def place(tmp_path, server, gpu, host, xai):
                     "AZURE_OPENAI_ENDPOINT": server.azure_url, "AZURE_OPENAI_API_KEY": "a-key-of-the-stand-in",
                     "OPENROUTER_BASE_URL": host.base_url, "XAI_BASE_URL": xai.base_url, "BROWSER": "true"}  # fmt: skip
     return tmp_path, environment, {"https://RESOURCE.openai.azure.com": server.azure_url,
-                                   "http://gpu.example:8000/v1": gpu.base_url}  # fmt: skip
+                                   "http://gpu.example:8000/v1": gpu.base_url,
+                                   "http://gpu1.example:8000/v1": gpu.base_url,
+                                   "http://gpu2.example:8000/v1": other_gpu.base_url}  # fmt: skip
 
 
 def typed(line, place):
