@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .model import ImageModel
-from .pool import members
 from .price import batch_share
 from .problem import Problem
-from .provider import AzureOpenAIConfig, ProviderConfig, option_of
+from .provider import AzureOpenAIConfig, ProviderConfig, option_of, servers_of
 from .request import ImageRequest
 from .run import RunConfig
 
@@ -45,6 +44,6 @@ def _check_provider(provider: ProviderConfig) -> Iterator[Problem]:
     elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
         hint = f"provider=openai, or {_ONE_BY_ONE}"
         yield Problem("batch", f"no batches of images are sent to provider={option_of(provider)}", hint)
-    if members(provider):
+    if servers_of(provider):
         message = "a batch goes to one server, and provider.base_urls names several"
         yield Problem("batch", message, f"provider.base_urls=[], or {_ONE_BY_ONE}")

@@ -184,6 +184,17 @@ class AddressedConfig(EndpointConfig):
     """Servers that serve the same, in place of `base_url`: runs are spread over them."""
     allow_http: bool = False
 
+    def server(self, number: int) -> Self:
+        """Return the server of that number, from 0, as a provider that is no pool."""
+        chosen = self.base_urls[number]
+        own = {
+            "base_url": chosen.base_url,
+            "base_urls": (),
+            "max_concurrent_jobs": chosen.max_concurrent_jobs or self.max_concurrent_jobs,
+            "api_key_env": chosen.api_key_env or getattr(self, "api_key_env", None),
+        }
+        return self.model_copy(update=own)
+
     @model_validator(mode="after")
     def _each_server_once(self) -> Self:
         named = [member.base_url.rstrip("/").lower() for member in self.base_urls]
@@ -272,3 +283,10 @@ def option_of(provider: ProviderConfig) -> str:
     """Return the option that chooses the provider: its kind or, of a compatible server, its dialect."""
     dialect = provider.dialect if isinstance(provider, CompatibleConfig) else "plain"
     return provider.kind if dialect == "plain" else dialect
+
+
+def servers_of(provider: ProviderConfig) -> list[ProviderConfig]:
+    """Return the servers of a pool, each as a provider of its own; none where `provider` is no pool."""
+    if not isinstance(provider, AddressedConfig):
+        return []
+    return [provider.server(number) for number in range(len(provider.base_urls))]

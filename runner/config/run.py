@@ -16,7 +16,7 @@ from .dialect import OWN_SERVERS
 from .frozen import Frozen, Off, Seconds
 from .model import ModelConfig, Offer, VideoModel
 from .problem import Problem
-from .provider import EmulatorConfig, ProviderConfig, dialect_of, offerer
+from .provider import AddressedConfig, EmulatorConfig, ProviderConfig, dialect_of, offerer
 from .request import ImageRequest, RequestConfig, VideoRequest
 
 Files = Literal["all", "small", "none"]
@@ -214,6 +214,15 @@ class RunConfig(Frozen):
             return self
         chosen, rest = self.fallbacks[number - 1], self.fallbacks[number:]
         return self.model_copy(update={"provider": chosen.provider, "model": chosen.model, "fallbacks": rest})
+
+    def at_server(self, number: int) -> RunConfig:
+        """Return the run as it goes to the server of that number of its pool; itself where its provider is no pool."""
+        provider = self.provider
+        if not isinstance(provider, AddressedConfig) or not provider.base_urls:
+            return self
+        deployment = provider.base_urls[number].deployment
+        model = self.model if deployment is None else self.model.model_copy(update={"deployment": deployment})
+        return self.model_copy(update={"provider": provider.server(number), "model": model})
 
     @property
     def sent_model(self) -> str:

@@ -9,8 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from runner.artifacts.result import Artifact, Result, RunStatus
-from runner.config.pool import members
 from runner.config.problem import ranges
+from runner.config.provider import servers_of
 from runner.results.money import money, resume_command_for
 from runner.shell import command
 
@@ -106,7 +106,7 @@ def _sweep(results: Sequence[Result], directory: Path, running: str | None) -> I
 
 def _spread(results: Sequence[Result]) -> Iterator[Line]:
     """Yield how many runs went to each server, where their provider names several."""
-    sent = [result for result in results if members(result.config.provider) and result.attempts]
+    sent = [result for result in results if servers_of(result.config.provider) and result.attempts]
     counts = Counter(urlsplit(result.endpoint).netloc or result.endpoint for result in sent)
     if counts:
         yield Line("spread: " + " · ".join(f"{count:,} at {server}" for server, count in sorted(counts.items())))

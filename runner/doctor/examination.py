@@ -15,9 +15,8 @@ from runner.artifacts.atomic import MIN_FREE_BYTES
 from runner.artifacts.probe import probe
 from runner.compose.preflight import writable
 from runner.config.capability import check as check_config
-from runner.config.pool import at_member, members
 from runner.config.problem import Problem
-from runner.config.provider import ProviderConfig
+from runner.config.provider import ProviderConfig, servers_of
 from runner.config.run import RunConfig
 from runner.errors import AuthenticationError, ConfigError, RunnerError
 from runner.providers.base import Provider
@@ -49,13 +48,13 @@ async def examine(
         yield check
     yield output(directory)
     yield await asyncio.to_thread(decoding)
-    servers = members(config.provider)
+    servers = servers_of(config.provider)
     if not servers:
         async for check in _server(config, env, create, clock):
             yield check
     for number, server in enumerate(servers):
         named = getattr(server, "base_url", "")
-        async for check in _server(at_member(config, number), env, create, clock):
+        async for check in _server(config.at_server(number), env, create, clock):
             yield replace(check, message=f"{named}: {check.message}")
 
 

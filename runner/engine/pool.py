@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
-from runner.config.pool import members
-from runner.config.provider import AddressedConfig, ProviderConfig
+from runner.config.provider import AddressedConfig, ProviderConfig, servers_of
 from runner.config.request import VideoRequest
 from runner.errors import (
     AuthenticationError,
@@ -88,7 +87,7 @@ class PoolQueue(EndpointQueue):
         given = cast("AddressedConfig", config).base_urls
         self.servers = [
             Member(EndpointQueue(server, pool=self, number=number), given[number].weight)
-            for number, server in enumerate(members(config))
+            for number, server in enumerate(servers_of(config))
         ]
         self._places = {resolve(server.queue.config).identity: server.queue for server in self.servers}
         self._clock = clock

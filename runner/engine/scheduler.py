@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TypedDict, Unpack
 
 from runner.artifacts.result import RunStatus
-from runner.config.pool import at_member, members
-from runner.config.provider import ProviderConfig
+from runner.config.provider import ProviderConfig, servers_of
 from runner.config.request import VideoRequest
 from runner.config.run import RunConfig
 from runner.errors import (
@@ -239,7 +238,7 @@ class Scheduler:
     def _queue(self, provider: ProviderConfig) -> EndpointQueue:
         """Return where runs of a provider wait; those of a pool's servers come with the pool's."""
         queue = self._queues.get(provider)
-        if queue is None and members(provider):
+        if queue is None and servers_of(provider):
             queue = self._queues[provider] = pool = PoolQueue(provider, self._clock)
             self._queues |= {server.queue.config: server.queue for server in pool.servers}
         elif queue is None:
@@ -328,7 +327,7 @@ class Scheduler:
         recorder = self._recorder(position, run)
         note = None
         if queue.pool is not None:
-            recorder.go_to(at_member(run.config, queue.number), followed=len(queue.pool.servers) > 1)
+            recorder.go_to(run.config.at_server(queue.number), followed=len(queue.pool.servers) > 1)
         try:
             error = await work(endpoint, recorder)
         except StoppedError:

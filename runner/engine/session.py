@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 
 from runner.artifacts.result import Result
-from runner.config.pool import at_member
 from runner.config.provider import AddressedConfig, ProviderConfig
 from runner.config.run import RunConfig
 from runner.errors import RunnerError
@@ -79,11 +78,11 @@ class Session:
             return config
 
         def load(number: int) -> float:
-            server = at_member(config, number).provider
+            server = config.at_server(number).provider
             desk = self._desks.get((server, owner(server)))
             return (desk.visitors if desk else 0) / provider.base_urls[number].weight
 
-        return at_member(config, min(range(len(provider.base_urls)), key=load))
+        return config.at_server(min(range(len(provider.base_urls)), key=load))
 
     @asynccontextmanager
     async def _endpoint(self, config: ProviderConfig, create: Create, owner: Owner) -> AsyncIterator[Endpoint]:

@@ -14,9 +14,15 @@ from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from runner.config.pool import members
 from runner.config.problem import Problem
-from runner.config.provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+from runner.config.provider import (
+    AzureOpenAIConfig,
+    CompatibleConfig,
+    EmulatorConfig,
+    OpenAIConfig,
+    ProviderConfig,
+    servers_of,
+)
 from runner.errors import ConfigError
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -50,7 +56,7 @@ def resolve(provider: ProviderConfig) -> EndpointAddress:
 
     A pool is the same place as its first server, so that it stays the same place as it grows; nothing is sent to it.
     """
-    servers = members(provider)
+    servers = servers_of(provider)
     if servers:
         return EndpointAddress(identity=resolve(servers[0]).identity, base_url="")
     match provider:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from urllib.parse import SplitResult, parse_qsl
 
-from runner.config.pool import members
 from runner.config.problem import Problem
 from runner.config.provider import (
     AzureOpenAIConfig,
@@ -18,6 +17,7 @@ from runner.config.provider import (
     EmulatorConfig,
     OpenAIConfig,
     ProviderConfig,
+    servers_of,
     value_problem,
 )
 
@@ -53,7 +53,7 @@ def check_endpoint(provider: ProviderConfig, env: Mapping[str, str], *, now: flo
 
     `env` is the environment, `.env` included; `now` is in Unix seconds. No secret is repeated.
     """
-    servers = members(provider)
+    servers = servers_of(provider)
     if servers:
         every = (check_endpoint(server, env, now=now) for server in servers)
         each = (_at(number, problem) for number, problems in enumerate(every) for problem in problems)

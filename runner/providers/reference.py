@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from runner.artifacts.input_image import Look, look
 from runner.artifacts.result_file import read_result
-from runner.config.pool import members
+from runner.config.provider import servers_of
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
 
@@ -174,7 +174,7 @@ def source_id(config: RunConfig, video: str) -> str:
         raise ConfigError(
             f"{video} is no directory", hint="a job's id, or the directory of the run that made the video"
         )
-    if members(config.provider):
+    if servers_of(config.provider):
         raise ConfigError(
             f"an id ({video}) does not tell which server of provider.base_urls has the video",
             hint="give the directory of the run that made it, or provider.base_urls=[] provider.base_url=URL",
@@ -201,7 +201,7 @@ def _job_of(config: RunConfig, directory: Path, result: Result) -> str:
         raise ConfigError(f"{directory} holds no finished video: its run is {result.status.value}")
     if result.remote_deleted:
         raise ConfigError(f"the video of {directory} was deleted at its provider, where it would have to be")
-    servers = members(config.provider) or (config.provider,)
+    servers = servers_of(config.provider) or (config.provider,)
     here = [endpoint.resolve(server).identity for server in servers]
     if result.endpoint not in here:
         raise ConfigError(f"the video of {directory} is at {result.endpoint}, and this run goes to {' or '.join(here)}",

@@ -6,8 +6,14 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from runner.config.pool import members
-from runner.config.provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+from runner.config.provider import (
+    AzureOpenAIConfig,
+    CompatibleConfig,
+    EmulatorConfig,
+    OpenAIConfig,
+    ProviderConfig,
+    servers_of,
+)
 from runner.errors import ConfigError
 
 from .base import Provider
@@ -32,7 +38,7 @@ def create(
     """
     if credential is not None and not isinstance(config, AzureOpenAIConfig):
         raise ConfigError(f"provider={config.kind} takes no credential of Azure", hint="provider=azure_openai")
-    if members(config):
+    if servers_of(config):
         raise ConfigError(
             "this goes to one server, and provider.base_urls names several",
             hint="provider.base_urls=[] provider.base_url=URL",

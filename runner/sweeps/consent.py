@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result import RunStatus
-from runner.config.pool import members
 from runner.config.price import MARGIN, Estimate, Price, expected_price
 from runner.config.problem import Problem
+from runner.config.provider import servers_of
 from runner.config.request import prompts_in
 from runner.config.run import Budget, RunConfig, passes
 from runner.display.output import answered, print_problems
@@ -223,7 +223,7 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
         parts.append(f"{unknown:,} of unknown price")
     if any(config.batch for config in configs):
         parts.append("sent in batches, at their price")
-    servers = max(len(members(config.provider)) for config in configs)
+    servers = max(len(servers_of(config.provider)) for config in configs)
     if servers > 1:
         parts.append(f"spread over {servers} servers")
     if any(config.fallbacks for config in configs):
