@@ -22,6 +22,7 @@ from pydantic import SecretStr
 from runner.artifacts.atomic import disk_errors, write_bytes
 from runner.artifacts.result import RunStatus
 from runner.compose.preflight import another_sweep, grouped, occupied, repeated, told, writable
+from runner.config.batching import check_batch
 from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
 from runner.config.run import Fallback, RunConfig, check_choices
@@ -58,6 +59,7 @@ async def sweep_async(
     *,
     output_dir: str | Path | None = None,
     budget_usd: float | None = None,
+    batch: bool = False,
     name: str | None = None,
     tags: Sequence[str] = (),
     on_progress: Callback | None = None,
@@ -68,6 +70,9 @@ async def sweep_async(
     where their sum passes `budget_usd` (US dollars), which nothing that is sent later passes either. A run that fails
     does not raise: its `status` and `error` tell. What keeps every run from being sent does, and a `DiskError`.
 
+    With `batch`, images go out in batches, mostly at half price, and the call waits for their results, up to 24 hours.
+    A call that is broken off leaves the batch at work, and the same call collects it.
+
     `output_dir` (default: a new one below outputs/multirun/) gets the ledger, results.csv, results.jsonl, index.html
     and a directory for each run. The same call with the same `output_dir` goes on where it was left, and pays for
     nothing twice; so does `python -m runner resume DIR`. Keys that configs hold are not written. `on_progress` gets
@@ -77,7 +82,7 @@ async def sweep_async(
     progress = Progress(on_progress, new_request_id())
     with ExitStack() as stack:
         staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-")))
-        settings = {"budget": {"max_usd": budget_usd}, "name": name, "tags": tags}
+        settings = {"budget": {"max_usd": budget_usd}, "batch": batch, "name": name, "tags": tags}
         order = await asyncio.to_thread(_planned, configs, requests, directory, staged, settings)
         _log.info("the sweep is kept in %s", directory)
         ledger, execution = await settled(asyncio.to_thread(_begun, order, directory, staged, progress, stack))
@@ -93,6 +98,7 @@ def sweep(
     *,
     output_dir: str | Path | None = None,
     budget_usd: float | None = None,
+    batch: bool = False,
     name: str | None = None,
     tags: Sequence[str] = (),
     on_progress: Callback | None = None,
@@ -108,6 +114,7 @@ def sweep(
             requests,
             output_dir=output_dir,
             budget_usd=budget_usd,
+            batch=batch,
             name=name,
             tags=tags,
             on_progress=on_progress,
@@ -342,7 +349,10 @@ def _refuse_unfit(config: GenerationConfig) -> None:
 
 
 def _add_runs(plan: _Plan, replicas: Sequence[RunConfig], pair: tuple[int, int], keys: Keys) -> None:
-    plan.problems += [(pair, problem) for problem in check_choices(replicas[0], partial(problems_of, keys=keys))]
+    found = check_choices(replicas[0], partial(problems_of, keys=keys))
+    if replicas[0].batch:
+        found += check_batch(replicas[0])
+    plan.problems += [(pair, problem) for problem in found]
     for replica in replicas:
         plan.add(replica, pair)
 

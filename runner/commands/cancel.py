@@ -39,9 +39,17 @@ def main(arguments: Sequence[str]) -> int:
     if not places:
         raise ConfigError(f"{parsed.dir} has no batch that may still run", hint=command("show", parsed.dir))
     failures = asyncio.run(_cancelled([(records[str(mark)], place) for mark, place in places.items()]))
-    who = at_work(parsed.dir)
-    how = f"{who} collects it" if who else f"{command('resume', parsed.dir)} collects it"
-    print(f"what is done is kept and charged, and {how}; a provider may take ten minutes to stop")
+    if failures < len(places):
+        who = at_work(parsed.dir)
+        how = f"{who} collects it" if who else f"{command('resume', parsed.dir)} collects it"
+        print(f"what is done is kept and charged, and {how}; a provider may take ten minutes to stop")
+    if failures:
+        going = (
+            f"{failures:,} of {len(places):,} batches go on, and are charged"
+            if failures < len(places)
+            else ("nothing was cancelled: what was sent goes on, and is charged")
+        )
+        print(f"{going}; {command('cancel', parsed.dir)} tries again")
     return 1 if failures else 0
 
 
@@ -57,12 +65,13 @@ async def _cancelled(batches: Sequence[tuple[BatchRecord, ProviderConfig]]) -> i
     endpoints: dict[ProviderConfig, Endpoint] = {}
     try:
         for record, place in batches:
-            if place not in endpoints:
-                endpoints[place] = Endpoint(create(place), place, Clock())
             try:
+                if place not in endpoints:
+                    endpoints[place] = Endpoint(create(place), place, Clock())
                 batch = await cancel(endpoints[place], record)
             except RunnerError as error:
                 failures += 1
+                error.reword(f"{record.id or record.mark} is not cancelled: {error.message}")
                 print_error(error)
             else:
                 print(f"{batch.id} is {batch.raw_status}: {batch.completed:,} of {batch.total or record.runs:,} done")

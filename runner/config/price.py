@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from .dialect import OPENAI
 from .model import ImageModel, TokenPrice, VideoModel
 from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, dialect_of
 from .request import ImageRequest, VideoRequest
@@ -92,8 +93,9 @@ def expected_price(config: RunConfig) -> Price | None:
             from .host_price import host_price  # most requests go to no host
 
             return None if config.offer is None else host_price(config, config.offer)
-        if isinstance(provider, CompatibleConfig) and not dialect.gateway:
-            return None  # the maker's price list does not tell what a server of one's own costs
+        maker = isinstance(provider, EmulatorConfig) and dialect is OPENAI
+        if not maker and not dialect.gateway:
+            return None  # the maker's price list does not tell what a server of one's own or another's costs
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         listed = _video(request, model)
         return None if listed is None else Price(listed, "list")

@@ -67,6 +67,7 @@ class LineCollector:
         self._taken: set[str] = set()
         self._naming = asyncio.Lock()
         self._strays: set[Path] = set()
+        self._not_kept = 0
         self._full: DiskError | None = None
 
     async def collect(self, batch: Batch) -> bool:
@@ -90,15 +91,21 @@ class LineCollector:
             else:
                 await self._take_in(path)
         if self._strays:
-            kept = ", ".join(sorted(map(str, self._strays))[:_SHOWN])
-            told = (
-                f"{len(self._strays):,} lines of batch {batch.id} are of no run, or of one twice, and are kept: {kept}"
-            )
-            self._first.warn(told)
+            self._first.warn(self._told_of_strays(batch))
             await self._first.write(durable=False)  # its run may have ended before
         for case in [*self._open.values()]:
             await self._without_line(case, batch, missing)
         return missing is None
+
+    def _told_of_strays(self, batch: Batch) -> str:
+        kept = ", ".join(sorted(map(str, self._strays))[:_SHOWN])
+        lines = f"{len(self._strays) + self._not_kept:,} lines of batch {batch.id}"
+        told = f"{lines} are of no run, or of one twice, and are kept: {kept}"
+        if not self._not_kept:
+            return told
+        more = " and more" if len(self._strays) > _SHOWN else ""
+        files = " and ".join(filter(None, (batch.output_file_id, batch.error_file_id)))
+        return f"{told}{more}; but {self._not_kept:,} of them are only in the provider's {files}"
 
     async def _take_in(self, path: Path) -> None:
         throttle = Throttle()
@@ -148,6 +155,9 @@ class LineCollector:
     async def _keep_stray(self, path: Path, span: Span) -> None:
         async with self._naming:
             kept = await self._first.threads.disk(keep_stray, self._directory, self._record.mark, path, span)
+        if kept is None:
+            self._not_kept += 1
+        else:
             self._strays.add(kept)
 
     def _is_wanted(self, name: str) -> bool:

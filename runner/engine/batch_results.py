@@ -231,16 +231,24 @@ class Throttle:
             self._freed.notify_all()
 
 
-def keep_stray(directory: Path, mark: str, results: Path, span: Span) -> Path:
-    """Keep a line that belongs to no run, under the first name that is free; raises `DiskError`."""
+MOST_STRAYS = 100
+"""Lines that belong to no run, of which so many are kept of a batch: a server may send any number."""
+
+
+def keep_stray(directory: Path, mark: str, results: Path, span: Span) -> Path | None:
+    """Keep a line that belongs to no run, under the first name that is free, and return where it lies.
+
+    None where no name is left. Raises `DiskError`.
+    """
     content = content_of(results, span)
-    number = 1
-    while (path := directory / f"{mark}.line-{number}.json").exists():
-        if path.read_bytes() == content:
+    for number in range(1, MOST_STRAYS + 1):
+        path = directory / f"{mark}.line-{number}.json"
+        if not path.exists():
+            write_bytes(path, content)
             return path
-        number += 1
-    write_bytes(path, content)
-    return path
+        if path.stat().st_size == len(content) and path.read_bytes() == content:
+            return path
+    return None
 
 
 def input_path(directory: Path, mark: str) -> Path:

@@ -15,6 +15,7 @@ from PIL import Image
 from runner import (
     BudgetError,
     ConfigError,
+    ImageGenerationConfig,
     ImageGenerationRequest,
     VideoGenerationConfig,
     VideoGenerationRequest,
@@ -329,3 +330,32 @@ def test_a_sweep_has_a_name_and_tags(config, tmp_path):
     for wrong in ({"name": ""}, {"tags": ["two\nlines"]}, {"budget_usd": -1}):
         with pytest.raises(ConfigError):
             sweep(config, boat(), output_dir=tmp_path / "wrong", **wrong)
+
+
+@pytest.fixture
+def openai_images(emulator):
+    return ImageGenerationConfig(
+        provider="openai", model="gpt-image-2", api_key="sk-any", base_url=emulator.base_url, poll_interval=0.02
+    )
+
+
+def test_images_go_out_in_a_batch_at_its_price(openai_images, emulator, tmp_path):
+    images = [ImageGenerationRequest(prompt=f"Boat {n}", quality="low", size="1024x1024") for n in range(3)]
+    made = sweep(openai_images, images, output_dir=tmp_path / "out", batch=True)
+    assert [run.status for run in made] == ["verified"] * 3
+    asked = emulator.ledger()["requests"]
+    assert (asked["POST /v1/batches"], asked.get("POST /v1/images/generations")) == (1, None)
+    one = sweep(openai_images, images[0], output_dir=tmp_path / "alone")
+    assert made[0].cost_usd == pytest.approx(one[0].cost_usd / 2)
+    sweep(openai_images, images, output_dir=tmp_path / "out", batch=True)
+    assert emulator.ledger()["requests"]["POST /v1/batches"] == 1
+
+
+def test_what_cannot_go_out_in_a_batch_is_refused(config, image_config, openai_images, emulator, tmp_path):
+    image = ImageGenerationRequest(prompt="A boat", quality="low", size="1024x1024")
+    with pytest.raises(ConfigError, match="a batch takes images, and this asks for a video"):
+        sweep([config, openai_images], [boat(), image], output_dir=tmp_path / "out", batch=True)
+    with pytest.raises(ConfigError, match="sources contradict each other about batches of images on Azure"):
+        sweep(image_config, image, output_dir=tmp_path / "out", batch=True)
+    assert emulator.ledger()["requests"] == {}
+    assert not (tmp_path / "out").exists()

@@ -94,6 +94,14 @@ def test_the_emulator_takes_the_prices_of_the_host_that_it_stands_in_for(loaded)
     assert estimate(loaded("provider.dialect=openrouter", "model=veo-3.1")) == pytest.approx(3.2)
 
 
+@pytest.mark.parametrize("name", ["new_api", "edenai", "together", "aquiles", "vllm_omni"])
+def test_whose_prices_nobody_knows_is_no_cheaper_to_the_eye_when_it_is_emulated(loaded, name):
+    usual = ("model=sora-2", "request.duration_seconds=4", "request.size=1280x720")
+    assert estimate(loaded(f"provider={name}", *usual)) is None
+    assert estimate(loaded(f"provider.dialect={name}", *usual)) is None
+    assert estimate(loaded("provider.dialect=litellm", *usual)) == estimate(loaded("provider=litellm", *usual)) == 0.4
+
+
 def test_what_is_sent_is_the_offer_s_name_unless_the_user_gives_one(loaded):
     assert loaded(*HOST, "model=veo-3.1").sent_model == "google/veo-3.1"
     assert loaded(*HOST, "model=veo-3.1", "model.deployment=google/veo-3.1-x").sent_model == "google/veo-3.1-x"

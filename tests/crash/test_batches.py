@@ -187,3 +187,19 @@ def test_a_cancelled_batch_keeps_what_is_done(sweep, clock):
     assert here.paid() == [1, 1]
     code, said = ended(here.start("cancel", "sweep"))
     assert (code, "no batch that may still run" in said) == (2, True)
+
+
+def test_a_batch_that_is_not_cancelled_is_named_and_goes_on(sweep, clock):
+    clock.time = time.time()
+    refused = {"match": {"operation": "batch_cancel"}, "fault": "unauthorized", "times": 1}
+    here = sweep(refused, now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
+    process = here.begin()
+    until(lambda: here.statuses == {"submitted": RUNS})
+    code, said = ended(here.start("cancel", "sweep"))
+    assert code == 1, said
+    assert "is not cancelled: " in said
+    assert "nothing was cancelled: what was sent goes on, and is charged; python -m runner cancel sweep tries" in said
+    assert "kept and charged" not in said
+    code, said = ended(here.start("cancel", "sweep"))
+    assert (code, "kept and charged" in said, "nothing was cancelled" in said) == (0, True, False), said
+    ended(process)

@@ -104,6 +104,15 @@ def test_a_stray_line_is_kept_once(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [first.name, second.name]
 
 
+def test_of_any_number_of_stray_lines_a_hundred_are_kept(tmp_path):
+    results = tmp_path / "m.output.jsonl"
+    results.write_bytes(b"".join(b"%d\n" % number for number in range(103)))
+    kept = [keep_stray(tmp_path, "m", results, span) for span in spans(results)]
+    assert kept[100:] == [None] * 3
+    assert len({*kept[:100]}) == len([*tmp_path.glob("m.line-*.json")]) == 100
+    assert keep_stray(tmp_path, "m", results, Span(0, 1)) == kept[0]
+
+
 def test_lines_that_are_long_are_worked_on_alone():
     async def play():
         throttle = Throttle(10)

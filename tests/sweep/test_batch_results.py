@@ -70,6 +70,22 @@ def test_lines_that_belong_to_no_run_are_kept_and_named(command, small_server, c
     assert "3 lines of batch batch_1" in str(results()[0]["warnings"])
 
 
+def test_of_many_such_lines_some_are_kept_and_the_rest_is_named(command, small_server, monkeypatch):
+    monkeypatch.setattr("runner.engine.batch_results.MOST_STRAYS", 4)
+
+    def given(names: list[str]) -> bytes:
+        others = b"".join(b'{"custom_id": "other-%d"}\n' % number for number in range(7))
+        return others + b"".join(map(image_line, names))
+
+    Batches(small_server, given)
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert len(left()) == 4
+    (warning,) = [text for text in results()[0]["warnings"] if "lines of batch" in text]
+    assert warning.startswith("7 lines of batch batch_1 are of no run, or of one twice, and are kept: ")
+    assert warning.endswith("; but 3 of them are only in the provider's file-2")
+
+
 def test_a_download_begins_anew_where_the_server_knows_no_ranges(command, small_server):
     batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
 
