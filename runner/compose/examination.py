@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _NO_CHDIR = "cannot be true: all runs share one process, which has one working directory"
 _NO_ENV_SET = "all runs share one process, and the values would be written to disk"
+_LENGTH = "request.duration_seconds"
 _EXPORT = "export the variables before the command, or put them into .env"
 
 
@@ -112,9 +113,38 @@ def load_resolved(
     `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own; `known` is what
     was validated for other runs.
     """
-    run, problems = load(without_own_keys(resolved, *written), option, known, templates=True)
+    hydra = next((each["hydra"] for each in written if isinstance(each.get("hydra"), Mapping)), {})
+    found, adapted = _with_own_length(resolved, typed, hydra.get("job", {}).get("config_name"))
+    run, problems = load(without_own_keys(found, *written), option, known, templates=True)
     kept = check_kept(run, typed) if run is not None else ()
-    return run, [*problems, *unheard(typed, resolved.get("request")), *kept]
+    return run, [*adapted, *problems, *unheard(typed, resolved.get("request")), *kept]
+
+
+def _with_own_length(
+    resolved: Mapping[str, Any],  # Any: not yet validated, here and below
+    typed: Sequence[str],
+    config_name: object,
+) -> tuple[Mapping[str, Any], list[Problem]]:
+    """Return the config with `model.default_duration` in place of a shipped option's length, and a warning of it.
+
+    A length that is typed, or that a file of the user's own may name (`config_name`, an experiment), stays.
+    """
+    request, model = resolved.get("request"), resolved.get("model")
+    if not isinstance(request, Mapping) or not isinstance(model, Mapping) or request.get("video") is not None:
+        return resolved, []
+    seconds, made, own = request.get("duration_seconds"), model.get("durations"), model.get("default_duration")
+    if not isinstance(made, list) or seconds in (None, *made) or own not in made or model.get("validation") == "off":
+        return resolved, []
+    chosen = {line.lstrip("+").partition("=")[0]: line.partition("=")[2] for line in typed}
+    name = chosen.get("request", "video")
+    if config_name != "config" or {_LENGTH, "experiment"} & chosen.keys():
+        return resolved, []
+    preset, video = (shipped.option("request", each) or {} for each in (name, "video"))
+    if not preset or preset.get("duration_seconds", video["duration_seconds"]) != seconds:
+        return resolved, []
+    message = f"{model.get('name')} makes no {seconds} seconds, which request={name} has: {own} are asked for"
+    hint = f"as model.default_duration says; {_LENGTH}=N makes another length: {', '.join(map(str, made))}"
+    return {**resolved, "request": {**request, "duration_seconds": own}}, [Problem(_LENGTH, message, hint, "warning")]
 
 
 def overwritten(run: Run) -> Problem | None:
