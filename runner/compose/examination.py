@@ -113,8 +113,9 @@ def load_resolved(
     `typed` are the overrides; `written` is where interpolations stand that use a key of the user's own; `known` is what
     was validated for other runs.
     """
-    hydra = next((each["hydra"] for each in written if isinstance(each.get("hydra"), Mapping)), {})
-    found, adapted = _with_own_length(resolved, typed, hydra.get("job", {}).get("config_name"))
+    nodes = [each["hydra"] for each in written if isinstance(each.get("hydra"), Mapping)]
+    config_name = nodes[0]["job"]["config_name"] if nodes else None
+    found, adapted = _with_own_length(resolved, typed, config_name)
     run, problems = load(without_own_keys(found, *written), option, known, templates=True)
     kept = check_kept(run, typed) if run is not None else ()
     return run, [*adapted, *problems, *unheard(typed, resolved.get("request")), *kept]
