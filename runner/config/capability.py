@@ -23,7 +23,8 @@ _ALWAYS = frozenset({"kind", "prompt", "prompt_file", "size", "aspect_ratio", "d
 def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
     """Return everything that the model's data says against this run; `model.validation` decides how grave it is."""
     today = today or dt.datetime.now().astimezone().date()
-    problems = [*check_offer(config, today)]
+    dated = config.provider.retired_models != "off" or config.model.refreshed_from is not None
+    problems = [*check_offer(config, today)] if dated else []
     if config.model.kind != config.request.kind:
         wanted, has = config.request.kind, config.model.kind
         article = "an" if has == "image" else "a"
@@ -45,8 +46,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
     if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
         yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
                       f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
-    yield from check_prompt(config)
-    yield from check_images_there(config)
+    if not request.prompt.strip():
+        yield from check_prompt(config)
+    if request.image_list or isinstance(request, ImageRequest):
+        yield from check_images_there(config)
     yield from _aspect_ratio(config)
     yield from _size(config)
     yield from _resolution(request, model)
