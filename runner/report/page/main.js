@@ -2,7 +2,7 @@
 if (!refresh.isCopy()) {
   store.start();
   const modules = {
-    store, data, ratings, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom, compare, detail, plot, standings, pairs, pairing,
+    store, data, server, ratings, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom, compare, detail, plot, standings, pairs, pairing,
     scoreboard, keyboard, refresh,
   };
   for (const [name, module] of Object.entries(modules)) if (name !== "store") module.start?.();

@@ -73,9 +73,9 @@ const ratings = (() => {
 
   const save = (run) => put(PREFIX + run, JSON.stringify(of(run)));
 
-  /** Reads what the browser keeps of a run, from whatever page. */
+  /** Reads what the browser keeps of a run, from whatever page; a page that is served has all from the server. */
   function load(cell) {
-    if (read.has(cell.key)) return;
+    if (server.on || read.has(cell.key)) return;
     read.add(cell.key);
     take(fetched(PREFIX + cell.key));
     const old = fetched(OLD + cell.key);
@@ -145,8 +145,31 @@ const ratings = (() => {
   /** Keeps a new record of one's own. */
   function add(record) {
     index(record);
-    save(home(record));
+    keep(record);
     tell();
+  }
+
+  /** Keeps a record where it lasts: with the server, else in this browser. */
+  function keep(record) {
+    if (!server.on) return save(home(record));
+    const replaced = server.send(record);
+    if (replaced) drop(replaced);
+  }
+
+  /** Forgets a record that was replaced before anybody else knew of it. */
+  function drop(record) {
+    const run = home(record);
+    known.delete(record.id);
+    held.set(run, held.get(run).filter(({ id }) => id !== record.id));
+    counting.delete(run);
+  }
+
+  /** Takes records of runs on this page that came from the server, or were left to send; returns those that were new. */
+  function receive(list) {
+    const here = new Set(store.data.cells.map((cell) => cell.key));
+    const found = list.filter((record) => isOf(record, here) && index(record));
+    if (found.length) tell();
+    return found;
   }
 
   /** Changes what the rater thinks of a file. */
@@ -168,19 +191,27 @@ const ratings = (() => {
     dom.say(`${called(cell, name_)}: ${on ? "" : "no longer "}${words}${warning()}`);
   }
 
+  /** Whether all files of a record are of the runs with these keys. */
+  function isOf(record, here) {
+    if (record.kind === "undo") return known.has(record.of);
+    return record.kind === "pair" ? here.has(record.left.run) && here.has(record.right.run) : here.has(record.run);
+  }
+
   /** Takes over records of runs on this page: how many were new, known already, and of other runs. */
   function merge(list) {
     loadAll();
     const here = new Set(store.data.cells.map((cell) => cell.key));
-    const own = (record) => (record.kind === "pair" ? here.has(record.left.run) && here.has(record.right.run) :
-      record.kind === "undo" ? known.has(record.of) : here.has(record.run));
     const counts = { taken: 0, known: 0, strange: 0 };
     const changed = new Set();
     // What is undone comes before what undoes it.
     for (const record of [...list].sort((one, other) => (one.kind === "undo") - (other.kind === "undo"))) {
-      if (!own(record)) counts.strange += 1;
+      if (!isOf(record, here)) counts.strange += 1;
       else if (!index(record)) counts.known += 1;
-      else counts.taken += changed.add(home(record)) && 1;
+      else {
+        counts.taken += 1;
+        if (server.on) server.send(record);
+        else changed.add(home(record));
+      }
     }
     changed.forEach(save);
     tell();
@@ -198,7 +229,7 @@ const ratings = (() => {
     const old = name;
     name = records.line(wanted, records.LONGEST.rater) || old;
     put(NAME, name);
-    if (UNNAMED.test(old) && name !== old) adopt(old);
+    if (!server.on && UNNAMED.test(old) && name !== old) adopt(old);
     tell();
   }
 
@@ -245,6 +276,7 @@ const ratings = (() => {
     name = kept && !(served && UNNAMED.test(kept)) ? kept : served || unnamed();
     if (UNNAMED.test(name)) put(NAME, name);
     addEventListener("storage", listen);
+    server.begin(receive);
     tell();
   }
 

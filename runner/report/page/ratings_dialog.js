@@ -16,6 +16,7 @@ const ratingsDialog = (() => {
 
   function frame() {
     if (parts.name) return;
+    parts.state = dom.make("p", { class: "muted", role: "status" });
     const labelled = (name, label, onclick) => {
       const button = dom.make("button", { type: "button", onclick });
       button.append(icon.draw(name), label);
@@ -33,7 +34,7 @@ const ratingsDialog = (() => {
           labelled("save", "Export ratings", () => exchange.download()),
           labelled("load", "Import ratings", () => exchange.choose()),
         ),
-        dom.make("p", { class: "muted" }, "This browser keeps what you judge. The sweep's files stay as they are."),
+        parts.state,
       ),
     );
   }
@@ -41,6 +42,25 @@ const ratingsDialog = (() => {
   function show() {
     if (!parts.name) return;
     if (document.activeElement !== parts.name) parts.name.value = ratings.rater;
+    const words = told();
+    if (parts.state.textContent !== words) parts.state.textContent = words;
+  }
+
+  const judgements = (count) => `${count} judgement${count === 1 ? "" : "s"}`;
+
+  /** Where what is judged is kept, and what waits to be sent. */
+  function told() {
+    if (!server.on) return "This browser keeps what you judge. The sweep's files stay as they are.";
+    const waiting = server.unsent ? ` ${judgements(server.unsent)} wait in this browser.` : "";
+    return `${server.gone ? "The server is gone." : "What you judge is kept in ratings.jsonl beside the sweep."}${waiting}`;
+  }
+
+  /** Says on the button that something was not sent yet. */
+  function badge() {
+    const waits = server.gone ? server.unsent : 0;
+    const label = server.gone ? `Ratings: the server is gone; ${judgements(waits)} not sent` : "Ratings";
+    dom.set(parts.button, { "aria-label": label, title: label, "data-unsent": server.gone ? String(waits) : null });
+    show();
   }
 
   /** Opens it, or closes it. */
@@ -53,9 +73,10 @@ const ratingsDialog = (() => {
 
   /** Builds the button that opens it. */
   function start() {
-    const button = icon.button("person", "Ratings", toggle, { id: "ratings-button" });
-    document.getElementById("tools").append(button);
+    parts.button = icon.button("person", "Ratings", toggle, { id: "ratings-button" });
+    document.getElementById("tools").append(parts.button);
     ratings.on(show);
+    server.hear(badge);
   }
 
   return { start, toggle };
