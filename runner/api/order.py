@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner.compose.preflight import problems_of_choice
-from runner.config.capability import check_kept
+from runner.config.derived import check_kept
 from runner.config.problem import Problem, from_validation_error
 from runner.config.provider import ProviderConfig
 from runner.config.request import RequestConfig, lacks_prompt

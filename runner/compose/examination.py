@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from runner.artifacts.result_file import NAME
 from runner.config import shipped
-from runner.config.capability import check_kept
+from runner.config.derived import check_kept
 from runner.config.loading import Known, load, without_own_keys
 from runner.config.problem import Problem
 from runner.config.run import RunConfig

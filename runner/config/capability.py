@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
 from .keyframes import check_keyframes
@@ -64,7 +64,9 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
             yield from _duration(request, model, option_of(config.provider))
             yield from _needed(request.image_list, model)
         else:
-            yield from _check_added_seconds(request, option_of(config.provider))
+            from .derived import check_added_seconds  # most videos are made from nothing
+
+            yield from check_added_seconds(request, dialect_of(config.provider), option_of(config.provider))
         yield from _references(request.image_list, model)
         yield from _roles(config, request, model)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
@@ -196,6 +198,10 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel) -> Itera
         yield Problem("request.image_list", "frames and references do not go together: this server refuses both, or "
                       f"leaves the references out ({_dialect_name(config)})",
                       "only frames, or only references")  # fmt: skip
+    if "reference" in roles:
+        from .references import check_references
+
+        yield from check_references(config, model)
     if "keyframe" in dialect.image_roles:
         yield from check_keyframes(request.image_list, dialect, _dialect_name(config), video_seconds(config))
 
@@ -349,7 +355,10 @@ def _beyond_creating(request: VideoRequest, dialect: Dialect, dialect_name: str)
     if made_by not in dialect.video_operations:
         only = "makes new videos only" if dialect.video_operations == {"create"} else f"cannot {made_by} videos"
         able = _providers(lambda other: made_by in other.video_operations)
-        yield Problem("request.video", f"this server {only} ({dialect_name})", f"{able} can {made_by}, as can openai")
+        others = sorted(dialect.video_operations & {"edit", "extend"}) if request.operation is None else []
+        here = f"request.operation={_one_of(others)}; " if others else ""
+        hint = f"{here}{able} can {made_by}, as can openai"
+        yield Problem("request.video", f"this server {only} ({dialect_name})", hint)
     for variant in request.variants:
         if variant not in dialect.variants:
             yield Problem("request.variants", f"this server gives no {variant} of a video ({dialect_name})",
@@ -401,62 +410,3 @@ def _one_of(words: Sequence[str]) -> str:
     """Return the words as alternatives: a, b or c; of many, the first."""
     *most, last = words if len(words) <= _MOST_NAMED else [*words[: _MOST_NAMED - 1], "another"]
     return f"{', '.join(most)} or {last}" if most else last
-
-
-EXTENSION_SECONDS = (4, 8, 12, 16, 20)
-"""By how much a video can be extended."""
-
-_NAMES = {"remix": "a remix", "edit": "an edit", "extend": "an extension"}
-
-
-def check_source(request: VideoRequest) -> Iterator[Problem]:
-    """Yield what the operation has no place for, or lacks; it would be left out in silence."""
-    if request.video is None:
-        if request.operation is not None:
-            yield Problem("request.operation", f"{_NAMES[request.operation]} starts from a finished video, and none is "
-                          "named", "request.video=ID, or =DIR of the run that made it")  # fmt: skip
-        return
-    name = _NAMES[request.made_by]
-    if request.image_list:
-        yield Problem("request.image_list", f"has no place in {name}, which takes a video and a prompt",
-                      "request.image_list=[]")  # fmt: skip
-    if request.made_by == "extend" and request.duration_seconds is None:
-        yield Problem("request.duration_seconds", "an extension needs to know by how much",
-                      f"one of {_seconds()}")  # fmt: skip
-
-
-def _check_added_seconds(request: VideoRequest, provider: str) -> Iterator[Problem]:
-    """Yield what speaks against extending a video by so much."""
-    given = request.duration_seconds
-    if request.made_by == "extend" and given is not None and given not in EXTENSION_SECONDS:
-        yield Problem("request.duration_seconds", f"Invalid duration for an extension by {provider}: {given} seconds. "
-                      f"Allowed values: {_seconds()}")  # fmt: skip
-
-
-def check_kept(config: RunConfig, overrides: Iterable[str] | None = None) -> Iterator[Problem]:
-    """Say what the new video takes over from its source, whatever the request says.
-
-    With `overrides`, what was typed, nothing is said of values that only the shipped options gave.
-    """
-    request = config.request
-    if not isinstance(request, VideoRequest) or request.video is None or config.model.validation == "off":
-        return
-    fixed = ["size", "aspect_ratio"] if request.made_by == "extend" else ["duration_seconds", "size", "aspect_ratio"]
-    idle = [key for key in fixed if getattr(request, key) is not None]
-    if overrides is not None:
-        typed = {line.partition("=")[0].lstrip("+") for line in overrides}
-        idle = [key for key in idle if f"request.{key}" in typed or getattr(request, key) not in _shipped(key)]
-    if idle:
-        what = "size" if request.made_by == "extend" else "length and size"
-        unsent = ", ".join(f"request.{key}" for key in idle)
-        yield Problem("request.video", f"{_NAMES[request.made_by]} keeps its source's {what} and model; not sent: "
-                      f"{unsent}", severity="warning")  # fmt: skip
-
-
-def _shipped(key: str) -> set[object]:
-    """Return what the options of `conf/request` give a key."""
-    return {(option("request", name) or {}).get(key) for name in names("request")}
-
-
-def _seconds() -> str:
-    return ", ".join(map(str, EXTENSION_SECONDS))

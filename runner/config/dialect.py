@@ -49,6 +49,11 @@ class Dialect:
         limits: the largest values that it takes.
         nested_as_text: whether it reads an object or a list from a form only as JSON text.
         video_operations: what can be done with videos.
+        source_by_address: whether a video to start from is named by the address at which it lies just now, beside the
+            model; where not, by its job, whose model is kept.
+        source_seconds: the least and most seconds of such a video, by what is made of it; none: not known.
+        extension_seconds: by how much a video can be extended.
+        default_extension: by how much it is where a request does not say; None: it has to.
         variants: the files of a job that can be downloaded.
         names_variant: whether the video itself is asked for as a variant.
         image_address: the form field that takes an input image's address; None: as OpenAI, in JSON.
@@ -92,6 +97,10 @@ class Dialect:
     limits: Mapping[str, float] = field(default_factory=dict)
     nested_as_text: bool = False
     video_operations: frozenset[str] = _OPENAI
+    source_by_address: bool = False
+    source_seconds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    extension_seconds: tuple[int, ...] = (4, 8, 12, 16, 20)
+    default_extension: int | None = None
     variants: frozenset[str] = frozenset({"video", "thumbnail", "spritesheet"})
     names_variant: bool = True
     image_address: Literal["image_reference", "reference_url"] | None = None
@@ -289,7 +298,11 @@ _XAI = Dialect(
     keyframe_gap=1 / 3,
     image_fields=frozenset({"quality"}),
     edit_fields=frozenset({"quality", "user", "storage_options"}),
-    video_operations=frozenset({"create"}),
+    video_operations=frozenset({"create", "edit", "extend"}),
+    source_by_address=True,
+    source_seconds=MappingProxyType({"edit": (0, 8.7), "extend": (2, 30)}),
+    extension_seconds=tuple(range(1, 11)),
+    default_extension=6,
     variants=frozenset({"video"}),
     names_variant=False,
     deletes=False,

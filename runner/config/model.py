@@ -136,6 +136,10 @@ class VideoModel(BaseModelConfig):
     """Whether a host is asked for sound where a request leaves that open; null: it is not told."""
     image_roles: tuple[ImageRole, ...] = ("first_frame", "reference")
     """What an input image can be to it."""
+    reference_resolutions: tuple[str, ...] | None = None
+    """The resolutions of a video made of references, smallest first; null: as of any other."""
+    max_reference_seconds: Annotated[int, Field(gt=0)] | None = None
+    """The longest video made of references; null: as of any other."""
     min_reference_images: Annotated[int, Field(ge=0)] = 0
     """Images without which it makes nothing."""
     size_rules: SizeRules | None = None

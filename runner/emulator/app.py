@@ -63,6 +63,8 @@ OPENROUTER: Table = (
 XAI: Table = (
     ("GET", "/videos/{video_id}", "retrieve", xai.retrieve),
     ("POST", "/videos/generations", "create", xai.create),
+    ("POST", "/videos/edits", "edit", xai.derive),
+    ("POST", "/videos/extensions", "extend", xai.derive),
     ("POST", "/images/generations", "image_generate", xai.images),
     ("POST", "/images/edits", "image_edit", xai.images),
 )

@@ -5,9 +5,11 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from urllib.parse import parse_qs, urlsplit
 
 from .body import ReceivedBody
 from .host import HostOrder, linked_picture, shape
+from .job import EmulatedJob
 from .surface import Refusal, Surface
 
 USD_PER_SECOND: Mapping[str, Mapping[str, float]] = MappingProxyType({
@@ -18,6 +20,10 @@ USD_PER_SECOND: Mapping[str, Mapping[str, float]] = MappingProxyType({
 USD_PER_IMAGE = {("low", "1k"): 0.04, ("low", "2k"): 0.06, ("medium", "1k"): 0.06, ("medium", "2k"): 0.08}
 IMAGE_MODEL = "grok-imagine-image-2.0"
 USD_PER_INPUT = 0.01
+USD_PER_INPUT_SECOND = 0.01
+DERIVING = "grok-imagine-video"
+"""The model that edits and extends videos."""
+
 TICKS = 10**10
 """Of one US dollar."""
 
@@ -61,6 +67,35 @@ def read_video(body: ReceivedBody) -> HostOrder:
     told = {name: body.fields[name] for name in ("resolution", "aspect_ratio", "generate_audio") if body.given(name)}
     usd = round(seconds * rates[resolution] + len(pictures) * USD_PER_INPUT, 6)
     return HostOrder(model, prompt, size, pictures, told, usd, seconds)
+
+
+def source_id(body: ReceivedBody) -> str:
+    """Return the job whose file lies at the address that the body names; raises Refusal(400) for any other address."""
+    address = str(_value(body.fields.get("video"), "url") or "")
+    job = parse_qs(urlsplit(address).query).get("job", [""])[0]
+    if not job or "/_emulator/media/" not in address:
+        raise Refusal(400, f"The video at {address} could not be fetched", code="invalid_argument")
+    return job
+
+
+def read_derived(body: ReceivedBody, source: EmulatedJob, operation: str) -> HostOrder:
+    """Read a request for an edit or an extension of a finished video; raises Refusal naming what is wrong."""
+    extending = operation == "extend"
+    body.allow("model", "prompt", "video", "user", "storage_options", *(["duration"] if extending else []))
+    model, prompt = body.string("model", ""), body.string("prompt", "")
+    if model != DERIVING:
+        raise Refusal(400, f"{model} cannot {operation} videos", code="invalid_argument")
+    if not prompt:
+        raise Refusal(400, "prompt is required", code="invalid_argument")
+    least, most = (2, 30) if extending else (0, 8.7)
+    if not least <= source.seconds <= most:
+        raise Refusal(400, f"The video has {source.seconds} seconds: too short or too long", code="invalid_argument")
+    width, height = map(int, source.size.split("x"))
+    rate = USD_PER_SECOND[model]["720p" if min(width, height) > 480 else "480p"]
+    added = body.whole("duration", 1, 10, 6) if extending else source.seconds
+    usd = round(added * rate + source.seconds * USD_PER_INPUT_SECOND, 6)
+    seconds = source.seconds + added if extending else source.seconds
+    return HostOrder(model, prompt, (width, height), (), {}, usd, seconds)
 
 
 def read_image(body: ReceivedBody) -> HostOrder:

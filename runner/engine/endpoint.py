@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.artifacts.result import Artifact
 from runner.config.provider import ProviderConfig, dialect_of
+from runner.config.run import RunConfig
 from runner.errors import (
     AuthenticationError,
     ConfigError,
@@ -130,6 +131,16 @@ class Endpoint:
         job = await self.ask(self.provider.retrieve, job_id, f"answer about job {job_id}")
         self.troubled = False
         return job
+
+    async def source_address(self, config: RunConfig) -> str:
+        """Ask where the finished video lies now that a request starts from; for a run that has its turn to submit."""
+        most = min(_POLL_SECONDS, self.config.timeout)
+        try:
+            async with asyncio.timeout(most):
+                return await self.provider.source_address(config)
+        except TimeoutError as error:
+            message = f"no answer within {most:g} s about the video to start from; nothing was sent or paid"
+            raise HTTPConnectionError(message, hint="try again later") from error
 
     async def jobs(self, after: str | None = None) -> JobPage:
         """List a page of the jobs here, newest first, as one of the bounded requests, once no pause is left."""

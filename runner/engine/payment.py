@@ -56,8 +56,12 @@ async def pay(
     recorder: RunRecorder,
     send: Callable[[RunConfig], Awaitable[T]],
     keep: Callable[[T], Awaitable[U]],
+    first: Callable[[], Awaitable[None]] | None = None,
 ) -> U:
     """Send the paid request and `keep` its answer while the request still counts as in flight.
+
+    `first` is awaited each time that the turn has come and nothing is recorded as sent: a free question that goes
+    before. Whatever it raises is a request that provably was not sent.
 
     Raises `StoppedError` if submitting ended first, `UncertainError` if nobody knows what became of the request. A run
     that has another choice left does not wait: what was provably not created here can be asked for there.
@@ -67,6 +71,8 @@ async def pay(
         try:
             async with endpoint.submission(recorder):
                 endpoint.check_model(recorder.run.config.sent_model)
+                if first is not None:
+                    await _ask_first(endpoint, first)
                 return await _once(endpoint, recorder, send, keep)
         except RateLimitError as error:
             if recorder.run.next_exists:
@@ -78,6 +84,15 @@ async def pay(
             unreached += 1
             await _bear_distance(endpoint, recorder, error, unreached)
             refusals = _Refusals(endpoint, recorder)
+
+
+async def _ask_first(endpoint: Endpoint, first: Callable[[], Awaitable[None]]) -> None:
+    asked_at = endpoint.clock.elapsed()
+    try:
+        await first()
+    except RateLimitError as error:
+        endpoint.submissions.refused(error, asked_at)
+        raise
 
 
 class _Refusals:

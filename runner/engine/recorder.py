@@ -142,7 +142,9 @@ class RunRecorder:
 
     async def hand_on(self, following: RunConfig, error: RunnerError) -> Run:
         """Record why this choice ended and that the next one follows; return the run with that one."""
-        self.end_attempt(self.result.attempts[-1], error)
+        made = [attempt for attempt in self.result.attempts if attempt.choice == self.result.choice]
+        if made:  # else it ended before anything was sent
+            self.end_attempt(made[-1], error)
         self.warn(f"fell back to {following.provider.kind} ({following.model.name}): {error}")
         self.run = replace(self.run, config=following)
         choice = self.result.choice + 1

@@ -13,6 +13,7 @@ from runner.artifacts.result import Artifact, Pending, RunStatus
 from runner.config.price import job_cost
 from runner.config.provider import dialect_of
 from runner.config.request import VideoRequest
+from runner.config.run import RunConfig
 from runner.errors import (
     ArtifactError,
     ContentModerationError,
@@ -48,8 +49,19 @@ DOUBTFUL_TRIES = 3
 async def make_video(endpoint: Endpoint, recorder: RunRecorder) -> None:
     """Generate one video; the run is verified when this returns."""
     config = await prepared(endpoint, recorder)
+    address: str | None = None
+
+    async def look() -> None:
+        nonlocal address
+        address = await endpoint.source_address(config)
+
+    async def send(_: RunConfig) -> Job:
+        return await endpoint.provider.submit(config, address)
+
+    derived = isinstance(config.request, VideoRequest) and config.request.video is not None
+    first = look if derived and dialect_of(config.provider).source_by_address else None
     # Settled: an interrupted paid request is worth its answer, which is the job's id.
-    job = await settled(pay(endpoint, recorder, lambda _: endpoint.provider.submit(config), recorder.submitted))
+    job = await settled(pay(endpoint, recorder, send, recorder.submitted, first))
     await finish_video(endpoint, recorder, job)
 
 

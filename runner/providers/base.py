@@ -189,8 +189,14 @@ class Provider(Protocol):
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
         """Return the request as sent, without file contents: what `result.json` records."""
 
-    async def submit(self, config: RunConfig) -> Job:
-        """Create one video job (paid)."""
+    async def source_address(self, config: RunConfig) -> str:
+        """Return where the finished video that a request starts from lies now, for a host that takes its address.
+
+        It opens for everybody: it is sent, and neither kept nor shown. Whatever this raises, nothing was paid.
+        """
+
+    async def submit(self, config: RunConfig, source: str | None = None) -> Job:
+        """Create one video job (paid); `source` is the address of the video that it starts from, as just told."""
 
     async def retrieve(self, job_id: str) -> Job:
         """Ask for a job's state; a failed job that a server delivers as an HTTP error is still a `Job`."""

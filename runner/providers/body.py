@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
 from runner.artifacts.input_image import Look
-from runner.config.capability import IMAGE_FIELDS, check_source
+from runner.config.capability import IMAGE_FIELDS
+from runner.config.derived import check_source
 from runner.config.dialect import DIALECTS, EXTENSIONS, Dialect
 from runner.config.model import VideoModel
 from runner.config.problem import Problem
@@ -171,7 +172,7 @@ class Body:
         files: images to upload, by field.
         extra: what goes beside them, untyped.
         json: whether it must be JSON where the SDK would send a form.
-        target: the job that it starts from, as in a remix.
+        target: the job that it starts from, as in a remix; a host that takes the video's address gets that in JSON.
         path: where it is posted as JSON, past the SDK's own methods; its fields may hold images then, at any depth.
     """
 
@@ -185,11 +186,16 @@ class Body:
 
     @classmethod
     def of_json(
-        cls, operation: Operation, path: str, fields: Mapping[str, Any], extra: Mapping[str, Any]
+        cls,
+        operation: Operation,
+        path: str,
+        fields: Mapping[str, Any],
+        extra: Mapping[str, Any],
+        target: str | None = None,
     ) -> Self:  # Any: JSON values
         """Return a request that is posted as JSON to `path`, without fields that hold nothing."""
         given = {name: value for name, value in fields.items() if value not in (None, [], {})}
-        return cls(operation, given, extra=dict(extra), path=path)
+        return cls(operation, given, extra=dict(extra), target=target, path=path)
 
     @property
     def document(self) -> dict[str, Any]:  # Any: JSON values
@@ -200,12 +206,12 @@ class Body:
     @property
     def record(self) -> dict[str, Any]:  # Any: JSON values
         """Return the request as JSON, with each file as its name, size and hash."""
+        target = {} if self.target is None else {"video": self.target}
         if self.path is not None:
             fields = _written(self.fields, lambda image: image.record if isinstance(image, File) else image.url)
-            return {"operation": self.operation, **fields, **self.extra}
+            return {"operation": self.operation, **fields, **target, **self.extra}
         files = {name: [file.record for file in group] for name, group in self.files.items()}
         named = {name: group if len(group) > 1 else group[0] for name, group in files.items()}
-        target = {} if self.target is None else {"video": self.target}
         return {"operation": self.operation, **target, **self.fields, **named, **self.extra}
 
 
@@ -371,7 +377,7 @@ def _misfits(config: RunConfig) -> Iterator[Problem]:
     """Yield keys that the operation has no place for, and that would otherwise be left out silently."""
     request = config.request
     if isinstance(request, VideoRequest):
-        yield from check_source(request)
+        yield from check_source(request, dialect_of(config.provider))
         if request.number_of_videos > 1:
             yield Problem("request.number_of_videos", "one request makes one video; a sweep makes several of it, this "
                           "run cannot", "request.number_of_videos=1, and replica=0,1,2 in a sweep")  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import functools
 import html
 import inspect
 import json
@@ -168,6 +169,8 @@ class _Bounded(httpx2.AsyncByteStream):
 _HIDDEN = "[redacted]"
 # Servers without keys take any word, as in EMPTY or x: those are no secrets, and messages are full of them.
 _SHORTEST = 8
+_KNOWN = 256
+"""Secrets whose spellings are remembered."""
 
 
 class CredentialAuth(httpx2.Auth):
@@ -210,14 +213,15 @@ class CredentialAuth(httpx2.Auth):
 
 def redactor(*sources: Callable[[], Iterable[str]]) -> Callable[[str], str]:
     """Return a function that takes the secrets of `sources` out of a text, however a server spells them."""
-    known: dict[str, tuple[str, ...]] = {}
+
+    @functools.lru_cache(_KNOWN)  # addresses come and go
+    def spelled(secret: str) -> tuple[str, ...]:
+        return tuple(sorted(set(_spellings(secret)), key=len, reverse=True))
 
     def redact(text: str) -> str:
         for secret in (word for source in sources for word in source()):
             if len(secret) >= _SHORTEST:
-                if secret not in known:
-                    known[secret] = tuple(sorted(set(_spellings(secret)), key=len, reverse=True))
-                for spelling in known[secret]:
+                for spelling in spelled(secret):
                     text = text.replace(spelling, _HIDDEN)
         return text
 

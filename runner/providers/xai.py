@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from runner.config.provider import dialect_of
 from runner.config.request import ImageRequest, VideoRequest
 from runner.config.run import RunConfig, sent_audio, sent_prompt, sent_resolution, sent_size, video_seconds
 from runner.errors import ConfigError
 
 from .body import Body
-from .reference import Reference, read
+from .reference import Reference, read, source_id
 
 KEYS: Mapping[str, str] = {
     "prompt": "request.prompt",
@@ -18,6 +19,7 @@ KEYS: Mapping[str, str] = {
     "duration": "request.duration_seconds",
     "resolution": "request.resolution",
     "aspect_ratio": "request.aspect_ratio",
+    "video": "request.video",
     "image": "request.image_list",
     "images": "request.image_list",
     "last_frame": "request.image_list",
@@ -41,7 +43,7 @@ def build(config: RunConfig, extra: Mapping[str, Any]) -> Body:  # Any: JSON val
             return Body.of_json("edit", "/images/edits", _image(config, request), extra)
         return Body.of_json("generate", "/images/generations", _image(config, request), extra)
     if request.video is not None:
-        raise ConfigError("request.video: no finished video is sent to xAI", hint="request.video=null")
+        return _derived(config, request, extra, request.video)
     return Body.of_json("create", "/videos/generations", _video(config, request), extra)
 
 
@@ -59,6 +61,18 @@ def _video(config: RunConfig, request: VideoRequest) -> dict[str, Any]:  # Any: 
         "reference_images": [_part(image) for role, _, image in images if role == "reference"],
         "generate_audio": sent_audio(config),
     }
+
+
+def _derived(config: RunConfig, request: VideoRequest, extra: Mapping[str, Any], video: str) -> Body:  # Any: as above
+    """Return a request that starts from a finished video; where that lies is asked for just before it is sent."""
+    if request.made_by == "remix":
+        raise ConfigError("request.operation: xAI cannot remix videos", hint="request.operation=edit or extend")
+    fields = {"model": config.sent_model, "prompt": request.prompt}
+    target = source_id(config, video)
+    if request.made_by == "edit":
+        return Body.of_json("edit_video", "/videos/edits", fields, extra, target)
+    added = request.duration_seconds or dialect_of(config.provider).default_extension
+    return Body.of_json("extend", "/videos/extensions", {**fields, "duration": added}, extra, target)
 
 
 def _image(config: RunConfig, request: ImageRequest) -> dict[str, Any]:  # Any: JSON values

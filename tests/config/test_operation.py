@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.config.capability import check, check_kept
+from runner.config.capability import check
+from runner.config.derived import check_kept
 from runner.config.price import estimate, job_cost
 
 SOURCE = "request.video=video_1"

@@ -51,6 +51,9 @@ class FakeProvider:
         self.seconds = seconds
         self.latency = latency
         self.on_submit: deque[Any] = deque()
+        self.on_source: deque[Any] = deque()
+        self.looked: list[float] = []
+        self.sources: list[str | None] = []
         self.on_retrieve: deque[Any] = deque()
         self.on_jobs: deque[Any] = deque()
         self.on_content: deque[Any] = deque()
@@ -78,8 +81,15 @@ class FakeProvider:
         operation = "create" if config.request.kind == "video" else "generate"
         return {"operation": operation, "prompt": config.request.prompt, "model": config.sent_model}
 
-    async def submit(self, config: RunConfig) -> Job:
+    async def source_address(self, config: RunConfig) -> str:
+        self.looked.append(self._now())
+        async with self._request():
+            await asyncio.sleep(self.latency)
+            return self._told(self.on_source) or f"https://files.example/{len(self.looked)}.mp4"
+
+    async def submit(self, config: RunConfig, source: str | None = None) -> Job:
         self.sent_configs.append(config)
+        self.sources.append(source)
         self.sent.append(self._now())
         async with self._request():
             self.before_answer()

@@ -155,11 +155,11 @@ async def retrieve_character(call: OperationCall) -> Response:
     return JSONResponse({"id": found[0], "name": found[1], "created_at": int(found[2])})
 
 
-async def commit_order(call: OperationCall, order: HostOrder) -> EmulatedJob:
-    """Take on what a host was asked for, with its first picture as the reference."""
+async def commit_order(call: OperationCall, order: HostOrder, source: str | None = None) -> EmulatedJob:
+    """Take on what a host was asked for, with its first picture as the reference, perhaps from the job `source`."""
     picture = await asyncio.to_thread(call.emulator.studio.keep, order.pictures[0]) if order.pictures else None
     size = f"{order.size[0]}x{order.size[1]}"
     return commit(
         call, order.prompt, order.model, order.seconds, size, order.usd,
-        reference=picture, parameters=order.parameters,
+        source=source, reference=picture, parameters=order.parameters,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from runner.emulator.images import Picture, draw
 from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal
-from runner.emulator.xai import TICKS, read_image, read_video
+from runner.emulator.xai import TICKS, read_derived, read_image, read_video, source_id
 
 from .jobs import commit_order
 
@@ -25,16 +25,28 @@ async def create(call: OperationCall) -> Response:
     return JSONResponse({"request_id": job.id})
 
 
+async def derive(call: OperationCall) -> Response:
+    """Serve `POST /videos/edits` and `/videos/extensions`, which start from the address of a finished video's file."""
+    source, now = call.emulator.state.find(source_id(call.body)), call.emulator.now()
+    if source is None or source.status(now) != "completed" or source.expired(now):
+        raise Refusal(400, "The video could not be fetched", code="invalid_argument")
+    order = await asyncio.to_thread(read_derived, call.body, source, call.operation)
+    job = await commit_order(call, order, source=source.id)
+    return JSONResponse({"request_id": job.id})
+
+
 async def retrieve(call: OperationCall) -> Response:
     """Serve `GET /videos/{id}`; a finished video is told with an address of its file."""
     job, now = call.emulator.state.find(call.video_id), call.emulator.now()
     if job is None:
         raise Refusal(404, f"Deferred request {call.video_id} not found", code="not_found")
     status = job.status(now)
+    if status == "completed" and job.expired(now):
+        return JSONResponse({"status": "expired"})
     told: dict[str, object] = {"status": job.word(status) or _WORDS.get(status, status), "progress": job.progress(now)}
     if status == "completed":
         path = await call.emulator.studio.file(job, "video")
-        address = f"{call.request.url_for('media', name=path.name)}?signature={secrets.token_hex(16)}"
+        address = f"{call.request.url_for('media', name=path.name)}?job={job.id}&signature={secrets.token_hex(16)}"
         told |= {
             "model": job.model,
             "video": {"url": address, "duration": job.seconds, "respect_moderation": True},
