@@ -10,7 +10,6 @@ from typing import Any, Literal, Protocol, Self
 
 from runner.artifacts.input_image import Look
 from runner.config.capability import IMAGE_FIELDS
-from runner.config.derived import check_source
 from runner.config.dialect import DIALECTS, EXTENSIONS, Dialect
 from runner.config.model import VideoModel
 from runner.config.problem import Problem
@@ -377,7 +376,10 @@ def _misfits(config: RunConfig) -> Iterator[Problem]:
     """Yield keys that the operation has no place for, and that would otherwise be left out silently."""
     request = config.request
     if isinstance(request, VideoRequest):
-        yield from check_source(request, dialect_of(config.provider))
+        if request.video is not None or request.operation is not None:
+            from runner.config.derived import check_source  # most videos are made from nothing
+
+            yield from check_source(request, dialect_of(config.provider))
         if request.number_of_videos > 1:
             yield Problem("request.number_of_videos", "one request makes one video; a sweep makes several of it, this "
                           "run cannot", "request.number_of_videos=1, and replica=0,1,2 in a sweep")  # fmt: skip

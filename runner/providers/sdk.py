@@ -58,7 +58,7 @@ from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
 from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
 from .json_answer import parsed, read_documents
-from .source_video import SourceAddresses, find_address
+from .source_video import find_address, hidden
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class SDKProvider:
         self._place = Place(self.name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
         self._dialect: Dialect = dialect_of(config)
         self._backend: str | None = getattr(config, "custom_llm_provider", None)
-        self._sources = SourceAddresses()
-        secrets = (credential.secrets, headers.secrets, ambient_headers().values, self._sources.secrets)
+        self._hidden: list[str] = []
+        secrets = (credential.secrets, headers.secrets, ambient_headers().values, lambda: self._hidden)
         self._redact = redactor(*secrets)
         self._response_hook = ResponseHook(self._redact)
         self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._response_hook, transport)
@@ -128,13 +128,13 @@ class SDKProvider:
 
     async def submit(self, config: RunConfig, source: str | None = None) -> Job:
         """Create one video job (paid); `source` is the address of the video that it starts from, as just told."""
-        with self._sources.held(source):
-            return await self._submit(config, source)
-
-    async def _submit(self, config: RunConfig, source: str | None) -> Job:
         body = await self._built(config)
-        if source is not None:
-            body = replace(body, fields={**body.fields, "video": {"url": source}})
+        if source is None:
+            return await self._submit(config, body)
+        with hidden(source, self._hidden):
+            return await self._submit(config, replace(body, fields={**body.fields, "video": {"url": source}}))
+
+    async def _submit(self, config: RunConfig, body: Body) -> Job:
         action = f"{body.operation.partition('_')[0]} {body.target or 'the video'}"
         call = Call(self._place, action, paid=True, model=config.sent_model, source=body.target)
         with self._translated(call):

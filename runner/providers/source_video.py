@@ -17,28 +17,20 @@ _UNPAID = "nothing was sent or paid"
 _ANOTHER = "request.video=ID, or =DIR of its run, of a finished video of the same endpoint and account"
 
 
-class SourceAddresses:
-    """Hold the addresses that are being sent: they open for everybody, so no answer may repeat them."""
+@contextmanager
+def hidden(address: str, secrets: list[str]) -> Iterator[None]:
+    """Hold an address, and its parts without and with what signs it, among `secrets` while it is being sent.
 
-    def __init__(self) -> None:
-        self._held: list[str] = []
-
-    def secrets(self) -> Iterator[str]:
-        """Yield each address, and its parts without and with what signs it."""
-        for address in self._held:
-            place, _, signature = address.partition("?")
-            yield from (address, place, signature, *(value for _, value in parse_qsl(signature)))
-
-    @contextmanager
-    def held(self, address: str | None) -> Iterator[None]:
-        """Keep an address out of all that is told meanwhile."""
-        given = [address] if address is not None else []
-        self._held += given
-        try:
-            yield
-        finally:
-            for each in given:
-                self._held.remove(each)
+    It opens for everybody, so no answer may repeat it.
+    """
+    place, _, signature = address.partition("?")
+    parts = [address, place, signature, *(value for _, value in parse_qsl(signature))]
+    secrets += parts
+    try:
+        yield
+    finally:
+        for part in parts:
+            secrets.remove(part)
 
 
 async def find_address(
