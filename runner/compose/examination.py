@@ -117,8 +117,10 @@ def load_resolved(
     config_name = nodes[0]["job"]["config_name"] if nodes else None
     found, adapted = _with_own_length(resolved, typed, config_name)
     run, problems = load(without_own_keys(found, *written), option, known, templates=True)
-    kept = check_kept(run, typed) if run is not None else ()
-    return run, [*adapted, *problems, *unheard(typed, resolved.get("request")), *kept]
+    problems = [*adapted, *problems, *unheard(typed, resolved.get("request"))]
+    if run is not None and getattr(run.request, "video", None) is not None:
+        problems += check_kept(run, typed)
+    return run, problems
 
 
 def _with_own_length(
