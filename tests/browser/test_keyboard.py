@@ -95,7 +95,7 @@ def test_the_filter_is_set_by_keys(page):
 def test_order_size_theme_and_axes_are_set_by_keys(page):
     press(page, "o")
     assert state(page, "sort") == "cost"
-    press(page, "o", "o", "o", "o")
+    press(page, "o", "o", "o", "o", "o")
     assert state(page, "sort") == "number"
 
     press(page, "b", "b", "Shift+B")

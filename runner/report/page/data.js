@@ -59,9 +59,7 @@ const data = (() => {
     return (cell) => {
       if (groups.size && !groups.has(cell.group)) return false;
       if (words.length && !words.every((word) => haystack(cell).includes(word))) return false;
-      if (!state.starred && !state.unrejected) return true;
-      const own = ratings.files(cell).map((file) => ratings.get(cell, file));
-      return (!state.starred || own.some(({ star }) => star)) && !(state.unrejected && own.every(({ reject }) => reject));
+      return !judged.isOn() || ratings.files(cell).some((file) => judged.passes(cell, file));
     };
   }
 
@@ -71,6 +69,7 @@ const data = (() => {
     latency: (cell) => cell.latency_seconds,
     status: (cell) => GROUPS.indexOf(cell.group),
     size: (cell) => media(cell)?.bytes,
+    rating: (cell) => -(judged.best(cell) ?? NaN), // the best first
   };
 
   function compare(rank) {
@@ -83,8 +82,8 @@ const data = (() => {
 
   /** The runs that pass the filter, in the order chosen; those without a figure come last. */
   function shown() {
-    const { find, groups, starred, unrejected, sort } = store.state;
-    const asked = JSON.stringify([find, groups, starred, unrejected, sort]);
+    const { find, groups, starred, unrejected, judged: wanted, sort } = store.state;
+    const asked = JSON.stringify([find, groups, starred, unrejected, wanted, sort]);
     if (memo?.asked !== asked || memo.source !== store.data) {
       const cells = store.data.cells.filter(passes(store.state));
       memo = { asked, source: store.data, cells: cells.sort(compare(RANKS[sort])) };

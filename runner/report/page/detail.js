@@ -124,6 +124,7 @@ const detail = (() => {
     area.addEventListener("input", () => ratings.change(cell, judged(cell), { note: area.value }));
     parts.notes.replaceChildren(
       dom.make("div", { class: "marks" }, mark("star", "Star"), mark("reject", "Reject")),
+      grading.make(() => ({ cell: parts.cell, file: judged(parts.cell) })),
       dom.make("label", { for: "detail-notes" }, "Notes"),
       area,
     );

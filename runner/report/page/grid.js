@@ -1,6 +1,6 @@
 /** Draws the runs that are in or near view, and nothing else, whatever their number. */
 const grid = (() => {
-  const RELAYOUT = ["x", "y", "tab", "at", "fixed", "find", "groups", "starred", "unrejected", "sort", "size", "data", "view"];
+  const RELAYOUT = ["x", "y", "tab", "at", "fixed", "find", "groups", "starred", "unrejected", "judged", "sort", "size", "data", "view"];
   const rows = new Map(); // index → {row, element, slots: Map(column → {element, tiles})}
   let root, header, canvas, plan;
   let due = 0;
@@ -13,7 +13,7 @@ const grid = (() => {
     root.addEventListener("scroll", later, { passive: true });
     new ResizeObserver(resized).observe(root);
     store.on((changed) => (RELAYOUT.some((key) => changed.has(key)) ? relayout(changed) : marks()));
-    ratings.on(() => (store.state.starred || store.state.unrejected ? relayout() : marks()));
+    ratings.on(() => (judged.isOn() ? relayout() : marks()));
     relayout();
   }
 

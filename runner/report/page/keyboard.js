@@ -8,7 +8,7 @@ const keyboard = (() => {
     else dom.say("Choose a run first, by the arrow keys.");
   };
   /** The file of a run that the reader looks at, and judges by a key. */
-  const judged = (cell) => (store.state.open ? detail.judged(cell) : ratings.file(cell));
+  const judgedFile = (cell) => (store.state.open ? detail.judged(cell) : ratings.file(cell));
   const move = (dx, dy) => () => {
     if (store.state.open) return detail.go(dx + dy);
     const id = grid.neighbour(store.state.focus, dx, dy);
@@ -79,6 +79,9 @@ const keyboard = (() => {
 
   const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
+  const RATES = ["Rate 1", "Rate 2", "Rate 3", "Rate 4", "Rate 5"];
+  const rate = (number) => withCell((cell) => grading.rate(cell, judgedFile(cell), number))();
+
   /** [group, keys as told, keys as pressed, what it does, action, where: `works`] */
   const ACTIONS = [
     ["Playback", "Space", [" "], "play or pause all", () => transport.toggle(), "always"],
@@ -119,8 +122,10 @@ const keyboard = (() => {
     ["Comparison", "V", ["v"], "side by side: all, or two", sideBySide, "compare"],
     ["Comparison", "W", ["w"], "wipe one over the other", () => compare.open("wipe"), "compare"],
     ["Comparison", "D", ["d"], "the differences in words", () => compare.open("words"), "compare"],
-    ["Judgement", "S", ["s"], "star", withCell((cell) => ratings.toggle(cell, judged(cell), "star")), "run"],
-    ["Judgement", "X", ["x"], "reject", withCell((cell) => ratings.toggle(cell, judged(cell), "reject")), "run"],
+    ["Judgement", "S", ["s"], "star", withCell((cell) => ratings.toggle(cell, judgedFile(cell), "star")), "run"],
+    ["Judgement", "X", ["x"], "reject", withCell((cell) => ratings.toggle(cell, judgedFile(cell), "reject")), "run"],
+    ["Judgement", "Shift + 1 – 5", RATES, "rate; the same again takes it back", (key) => rate(Number(key.slice(-1))), "run"],
+    ["Judgement", "Shift + letter", [], "a tag", null, "run"],
     ["Judgement", "N", ["n"], "write a note", withCell((cell) => detail.write(cell.id)), "run"],
     ["Judgement", "E", ["e"], "export the ratings", () => exchange.download(), "page"],
     ["Judgement", "I", ["i"], "import ratings", () => exchange.choose(), "page"],
@@ -143,7 +148,13 @@ const keyboard = (() => {
   ];
 
   /** What a key does where the reader is now. */
-  const found = (key) => ACTIONS.find(([, , keys, , , where]) => keys.includes(key) && works(where, key))?.[4];
+  const found = (key) => ACTIONS.find(([, , keys, , , where]) => keys.includes(key) && works(where, key))?.[4] ?? tagging(key);
+
+  /** What a tag's key does. */
+  function tagging(key) {
+    const word = works("run", key) ? tags.byKey(key) : null;
+    return word === null ? null : withCell((cell) => grading.tag(cell, judgedFile(cell), word));
+  }
 
   const isTyping = (target) =>
     target.closest(
@@ -158,7 +169,10 @@ const keyboard = (() => {
   }
 
   /** A key as in `ACTIONS`; signs are told apart by what they are, as Shift has part in them. */
-  function name({ key, shiftKey }) {
+  function name({ key, code, shiftKey }) {
+    // The other sign of a digit's key, by Shift on most keyboards, without it on those where digits need it.
+    const [, digit] = /^Digit([1-5])$/.exec(code) ?? [];
+    if (digit && key !== digit && !ACTIONS.some(([, , keys]) => keys.includes(key))) return `Rate ${digit}`;
     const letter = key.length === 1 ? key.toLowerCase() : key;
     return shiftKey && (key.startsWith("Arrow") || /^\p{L}$/u.test(letter)) ? `Shift+${letter}` : letter;
   }
@@ -196,8 +210,13 @@ const keyboard = (() => {
     action(key);
   }
 
+  /** What a key does in words; the tags are the rater's own. */
+  function meaning(told, what) {
+    if (told !== "Shift + letter") return what;
+    return `tag: ${tags.keys().filter(({ letter }) => letter).map(({ tag, letter }) => `${letter.toUpperCase()} ${tag}`).join(", ")}`;
+  }
+
   function draw() {
-    if (sheet().childElementCount) return;
     const groups = [...new Set(ACTIONS.map(([group]) => group))];
     const list = (group) =>
       dom.make(
@@ -209,11 +228,11 @@ const keyboard = (() => {
           {},
           ...ACTIONS.filter(([one, told]) => one === group && told).flatMap(([, told, , what]) => [
             dom.make("dt", {}, ...told.split(/ {2}/).map((key) => dom.make("kbd", {}, key))),
-            dom.make("dd", {}, what),
+            dom.make("dd", { dir: "auto" }, meaning(told, what)),
           ]),
         ),
       );
-    sheet().append(
+    sheet().replaceChildren(
       dom.make(
         "header",
         {},

@@ -2,8 +2,8 @@
 if (!refresh.isCopy()) {
   store.start();
   const modules = {
-    store, data, server, ratings, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom, compare, detail, plot, standings, pairs, pairing,
-    scoreboard, keyboard, refresh,
+    store, data, records, server, ratings, tags, grading, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom,
+    compare, detail, plot, standings, pairs, pairing, scoreboard, keyboard, refresh,
   };
   for (const [name, module] of Object.entries(modules)) if (name !== "store") module.start?.();
   window.gallery = Object.freeze(modules);

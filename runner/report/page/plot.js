@@ -250,12 +250,12 @@ const plot = (() => {
 
   /** Draws whenever what is shown changes. */
   function start() {
-    const telling = ["view", "x", "find", "groups", "starred", "unrejected", "data"];
+    const telling = ["view", "x", "find", "groups", "starred", "unrejected", "judged", "data"];
     store.on((changed) => {
       if (telling.some((key) => changed.has(key))) render();
     });
     ratings.on(() => {
-      if (store.state.starred || store.state.unrejected) render();
+      if (judged.isOn()) render();
     });
     addEventListener("resize", () => {
       if (room() !== width) render();

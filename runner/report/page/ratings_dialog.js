@@ -14,6 +14,11 @@ const ratingsDialog = (() => {
     return dom.make("p", { class: "field" }, dom.make("label", { for: "rater" }, "Your name, as rater"), parts.name);
   }
 
+  function tagField() {
+    parts.tags = dom.make("input", { id: "own-tags", type: "text", maxlength: 800, autocomplete: "off", onchange: () => tags.set(parts.tags.value.split(",")) });
+    return dom.make("p", { class: "field" }, dom.make("label", { for: "own-tags" }, "Your tags, with commas between them"), parts.tags);
+  }
+
   function frame() {
     if (parts.name) return;
     parts.state = dom.make("p", { class: "muted", role: "status" });
@@ -28,6 +33,7 @@ const ratingsDialog = (() => {
         "div",
         { class: "ratings-body" },
         field(),
+        tagField(),
         dom.make(
           "div",
           { class: "marks" },
@@ -42,6 +48,7 @@ const ratingsDialog = (() => {
   function show() {
     if (!parts.name) return;
     if (document.activeElement !== parts.name) parts.name.value = ratings.rater;
+    if (document.activeElement !== parts.tags) parts.tags.value = tags.list().join(", ");
     const words = told();
     if (parts.state.textContent !== words) parts.state.textContent = words;
   }
@@ -76,6 +83,7 @@ const ratingsDialog = (() => {
     parts.button = icon.button("person", "Ratings", toggle, { id: "ratings-button" });
     document.getElementById("tools").append(parts.button);
     ratings.on(show);
+    tags.on(show);
     server.hear(badge);
   }
 

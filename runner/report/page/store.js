@@ -1,7 +1,7 @@
 /** The page's data and what the reader chose to see; every choice stands in the URL's hash. */
 const store = (() => {
   const FIXED = {
-    at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, sort: "number", size: 240,
+    at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, judged: "", sort: "number", size: 240,
     compare: [], mode: "", open: "", focus: "", view: "grid",
     rank: "", pairs: false, seed: 0,
   };

@@ -166,6 +166,10 @@ const tile = (() => {
       element.classList.toggle(key, on);
       buttons[key].setAttribute("aria-pressed", String(on));
     }
+    const told = grading.told(own);
+    if (told !== (element.dataset.verdict ?? "")) {
+      dom.set(element, { "data-verdict": told || null, "aria-label": [spoken(cell), grading.spoken(own)].filter(Boolean).join(", ") });
+    }
     element.classList.toggle("noted", Boolean(own.note));
     element.classList.toggle("current", current);
     reach(made, current);

@@ -1,6 +1,6 @@
 /** Axes, tabs, filter, order, size and theme: everything that chooses what the grid shows. */
 const toolbar = (() => {
-  const SORTS = { number: "number", cost: "cost", latency: "latency", status: "status", size: "file size" };
+  const SORTS = { number: "number", cost: "cost", latency: "latency", status: "status", size: "file size", rating: "rating" };
   const THEMES = { auto: "Theme: as the system", dark: "Theme: dark", light: "Theme: light" };
   let fields = {};
   let built = "";
@@ -15,7 +15,8 @@ const toolbar = (() => {
       else show();
       if (["data", "tab", "at"].some((key) => changed.has(key))) tabs();
     });
-    ratings.on(show);
+    ratings.on(build);
+    tags.on(build);
     tabs();
   }
 
@@ -32,7 +33,7 @@ const toolbar = (() => {
   function build() {
     const lengths = store.data.axes.map((axis) => [axis.key, axis.values.length]);
     const places = axes.others(store.data, store.state).map((axis) => axis.key);
-    const wanted = JSON.stringify([lengths, places, data.groups().map(([name]) => name)]);
+    const wanted = JSON.stringify([lengths, places, data.groups().map(([name]) => name), judged.choices()]);
     if (wanted !== built) rebuild();
     built = wanted;
     show();
@@ -99,9 +100,11 @@ const toolbar = (() => {
     fields.chips = data.groups().map(([name]) => chip(name));
     fields.starred = flag("starred", "★ Starred", "Show only starred runs");
     fields.unrejected = flag("unrejected", "Hide rejected", "Hide rejected runs");
+    const judgements = select("judged", judged.choices(), (value) => store.set({ judged: value }));
+    dom.set(judgements, { "aria-label": "Show only files judged so", title: "Show only files judged so" });
     fields.found = dom.make("output", { class: "found" });
     const chips = fields.chips.length > 1 ? fields.chips : [];
-    return group("Filter", fields.find, ...chips, fields.starred, fields.unrejected, fields.found);
+    return group("Filter", fields.find, ...chips, fields.starred, fields.unrejected, judgements, fields.found);
   }
 
   function chip(name) {
@@ -122,7 +125,7 @@ const toolbar = (() => {
 
   /** Show every run again. */
   function clear() {
-    store.set({ find: "", groups: [], starred: false, unrejected: false });
+    store.set({ find: "", groups: [], starred: false, unrejected: false, judged: "" });
   }
 
   function look() {
@@ -140,7 +143,7 @@ const toolbar = (() => {
   /** Let the controls say what is chosen. */
   function show() {
     const { state } = store;
-    for (const name of ["x", "y", "tab", "sort", "size"]) if (fields[name]) fields[name].value = state[name];
+    for (const name of ["x", "y", "tab", "sort", "size", "judged"]) if (fields[name]) fields[name].value = state[name];
     for (const axis of axes.others(store.data, state)) fields[`fixed.${axis.key}`].value = state.fixed[axis.key] ?? -1;
     if (fields.find.value !== state.find) fields.find.value = state.find;
     const counts = new Map(data.groups());
