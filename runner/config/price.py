@@ -54,9 +54,8 @@ class Estimate:
 
     def __str__(self) -> str:
         if self.complete:
-            shown = f"${self.usd:,.2f}" if self.usd == 0 or self.usd >= 0.1 else f"${self.usd:,.3f}"
-            return f"about {shown}" if self.rough else shown
-        return f"≥ ${self.usd:,.2f}" if self.usd else "unknown"
+            return f"about {dollars(self.usd)}" if self.rough else dollars(self.usd)
+        return f"≥ {dollars(self.usd)}" if self.usd else "unknown"
 
     @classmethod
     def total(cls, costs: Iterable[float | None], *, rough: bool = False) -> Estimate:
@@ -70,6 +69,14 @@ class Estimate:
         known = [*prices]
         rough = any(price is not None and price.basis == "tokens" for price in known)
         return cls.total((None if price is None else price.usd for price in known), rough=rough)
+
+
+def dollars(usd: float) -> str:
+    """Return an amount with its cents, below ten cents with up to four digits: as the page writes it."""
+    if usd == 0 or usd >= 0.1:
+        return f"${usd:,.2f}"
+    whole, _, digits = f"{usd:.4f}".partition(".")
+    return f"${whole}.{digits.rstrip('0').ljust(2, '0')}"
 
 
 def estimate(config: RunConfig) -> float | None:

@@ -12,11 +12,13 @@ from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.config.problem import ranges
 from runner.config.provider import servers_of
 from runner.results.money import money, resume_command_for
+from runner.results.state import RunState, state_of
 from runner.shell import command
 
 from .line import clean
 from .reason import groups, warned
-from .table import Line, print_lines, table
+from .table import Line, by_model, print_lines, table
+from .tally import name_of
 
 PAGE = "index.html"
 """Where a sweep's results are looked at."""
@@ -33,34 +35,65 @@ _FILES = ("results.csv", "results.jsonl")
 
 
 def print_closing(
-    results: Sequence[Result], directory: Path, *, resumed_by: Path | None = None, running: str | None = None
+    results: Sequence[Result],
+    directory: Path,
+    *,
+    resumed_by: Path | None = None,
+    running: str | None = None,
+    interrupted: int | None = None,
 ) -> None:
     """Print one run's outcome in full, or a sweep's as a table with its sums, reasons, files and next command.
 
     `resumed_by` is the directory to resume, where that is another, as for a sweep of one run. `running` says who is
-    still at work on it: then nothing is to be resumed.
+    still at work on it: then nothing is to be resumed. `interrupted` is the number of the signal that ended it.
     """
     if len(results) == 1:
-        lines = _single(results[0], directory, resumed_by or directory, running)
+        lines = _single(results[0], directory, resumed_by or directory, running, interrupted)
     else:
-        lines = _sweep(results, directory, running) if results else iter(())
+        lines = _sweep(results, directory, running, interrupted) if results else iter(())
     print_lines(Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
 
 
-def _single(result: Result, directory: Path, resumed_by: Path, running: str | None) -> Iterator[Line]:
+def _single(
+    result: Result, directory: Path, resumed_by: Path, running: str | None, interrupted: int | None
+) -> Iterator[Line]:
     for artifact in result.artifacts:
         yield Line(f"{directory / artifact.path}  {_facts(artifact)}")
     yield from (Line(f"warning: {clean(text, 400)}", "yellow") for text in result.warnings[:_REASONS])
+    state = state_of(result.status, busy=bool(running))
+    yield from _interruption([result], interrupted)
     if result.error is not None:
-        yield Line(f"{result.status}: {clean(result.error.message, 400)}", "red")
+        yield Line(f"{state}: {clean(result.error.message, 400)}", "red")
         yield from (Line(f"  {line}") for line in (result.error.hint or "").splitlines())
     elif result.status.unfinished:
-        yield Line(f"{result.status}: {status_text(result, running=bool(running))}", "yellow")
+        yield Line(f"{state}: {status_text(result, running=bool(running))}", "yellow")
     yield from _next([result], resumed_by, running)
     if not result.artifacts:
-        yield Line(f"  details: {directory / 'result.json'}")
-    else:
-        yield Line(f"{money([result])}  ·  {command('repeat', directory)}")
+        yield Line(f"details: {directory / 'result.json'}")
+    # A run that was never sent has nothing to sum up.
+    if result.artifacts or result.attempts:
+        latency = None if result.latency_seconds is None else f"{result.latency_seconds:.1f} s"
+        yield Line(" · ".join(filter(None, [result.model, state.value, latency, money([result])])))
+    if result.artifacts:
+        yield Line(f"once more: {command('repeat', directory)}")
+    yield from _page(resumed_by)
+
+
+def _interruption(results: Sequence[Result], interrupted: int | None) -> Iterator[Line]:
+    """Yield what an interrupt has left, and what of that goes on."""
+    if interrupted is None:
+        return
+    states = Counter(state_of(result.status, busy=False) for result in results)
+    parts = [f"interrupted by {name_of(interrupted)}"]
+    if count := states[RunState.GENERATING]:
+        parts.append(f"{count:,} {'is' if count == 1 else 'are'} being made at the provider, also while nobody waits")
+    if count := states[RunState.DOWNLOADING]:
+        parts.append(f"{count:,} {'is' if count == 1 else 'are'} made and not here yet")
+    if count := states[RunState.UNCERTAIN]:
+        parts.append(f"{count:,} may have been paid")
+    if count := states[RunState.QUEUED]:
+        parts.append(f"{count:,} {'was' if count == 1 else 'were'} not sent and cost{'s' * (count == 1)} nothing")
+    yield Line("; ".join(parts), "bold yellow")
 
 
 def _next(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
@@ -90,16 +123,20 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def _sweep(results: Sequence[Result], directory: Path, running: str | None) -> Iterator[Line]:
+def _sweep(results: Sequence[Result], directory: Path, running: str | None, interrupted: int | None) -> Iterator[Line]:
     rows = _shown(results)
-    yield from table(results, rows, shutil.get_terminal_size().columns)
+    columns = shutil.get_terminal_size().columns
+    yield from table(results, rows, columns, busy=bool(running))
     if len(results) > len(rows):
         yield Line(f"… {len(results) - len(rows):,} more in {directory / 'results.csv'}", "dim")
-    counts = Counter("succeeded" if r.status == "verified" else r.status.value for r in results)
-    yield Line(" · ".join(f"{count:,} {name}" for name, count in counts.most_common()) + f" · {money(results)}")
-    yield from _spread(results)
     yield from _reasons(results)
     yield from _warnings(results)
+    yield Line("")
+    yield from by_model(results, columns, busy=bool(running))
+    counts = Counter(state_of(result.status, busy=bool(running)) for result in results)
+    yield Line(" · ".join([*(f"{counts[state]:,} {state}" for state in RunState if counts[state]), money(results)]))
+    yield from _spread(results)
+    yield from _interruption(results, interrupted)
     yield from _next(results, directory, running)
     yield from _places(directory)
 
@@ -143,8 +180,13 @@ def _whose(runs: Sequence[int]) -> str:
 def _places(directory: Path) -> Iterator[Line]:
     there = [name for name in _FILES if (directory / name).is_file()]
     yield Line(f"{directory}  ({', '.join(there)})" if there else str(directory))
+    yield from _page(directory)
+
+
+def _page(directory: Path) -> Iterator[Line]:
+    """Yield the address of the page, which terminals open in a browser."""
     if (directory / PAGE).is_file():
-        yield Line(f"{directory / PAGE}  (side by side, in a browser)")
+        yield Line((directory / PAGE).absolute().as_uri())
 
 
 def status_text(result: Result, *, running: bool = False) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import sys
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import TextIO
 
 _STEERING = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
-_ASCII = str.maketrans("━─·…×≥–→", "=-|~x>->")
+_ASCII = str.maketrans("━─·…×≥–→✓✗○◔◕", "=-|~x>->+xo%%")
 """Each as wide as what it stands for."""
 
 
@@ -37,18 +41,60 @@ def _is_narrow(text: str) -> bool:
 
 
 def cut(text: str, columns: int) -> str:
-    """Return as much of `text` as fits, an ellipsis where it ends early."""
+    """Return as much of `text` as fits, an ellipsis where it ends early: behind a whole word, if that costs little."""
     if width(text) <= columns:
         return text
+    if columns <= 0:
+        return ""
+    kept = text[: _fitting(text, columns - 1)]
+    if text[len(kept) : len(kept) + 1] not in ("", " "):
+        words = kept.rpartition(" ")[0]
+        kept = words if width(words) > columns // 2 else kept
+    return kept.rstrip() + "…"
+
+
+def _fitting(text: str, columns: int) -> int:
+    """Return how many letters of a text have room in so many columns."""
     if _is_narrow(text):
-        return text[: columns - 1].rstrip() + "…" if columns > 0 else ""
-    left, kept = columns - 1, []
-    for char in text:
-        left -= _columns(char)
-        if left < 0:
-            break
-        kept.append(char)
-    return "".join(kept).rstrip() + "…" if columns > 0 else ""
+        return max(0, columns)
+    for place, char in enumerate(text):
+        columns -= _columns(char)
+        if columns < 0:
+            return place
+    return len(text)
+
+
+def unbroken(text: str, columns: int) -> str:
+    """Return a line with blanks added, so that a terminal of so many columns wraps it between words and not inside one.
+
+    No line break is added: what is copied from the terminal is still one command. Only a word that is wider than the
+    terminal is broken, from the beginning of a row on.
+    """
+    if width(text) <= columns or columns < 1:
+        return text
+    made, used = "", 0
+    indent = len(text) - len(text.lstrip(" "))
+    for blanks, word in re.findall(r"( *)([^ ]*)", text):
+        taken = len(blanks) + width(word)
+        if made and used + taken > columns:
+            begin = " " * (indent if indent + width(word) <= columns else 0)
+            gap = " " * (-used % columns)
+            begin = begin if begin or gap else " "  # in a copy, the two words would be one
+            made += gap + begin + word
+            used = (len(begin) + width(word)) % columns
+        else:
+            made += blanks + word
+            used += taken
+            used = used if used <= columns else used % columns
+    return made
+
+
+def columns_of(stream: TextIO) -> int | None:
+    """Return how many columns a terminal has; None of a stream that is none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80 if stream.isatty() else None
+    except (OSError, ValueError):
+        return shutil.get_terminal_size().columns
 
 
 def padded(text: str, columns: int, *, right: bool = False) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from runner.errors import DiskError, RunnerError
 
-from .line import clean, in_ascii
+from .line import clean, columns_of, in_ascii, unbroken
 
 if TYPE_CHECKING:
     from runner.config.problem import Problem
@@ -83,8 +83,9 @@ def output_refused(error: OSError) -> bool:
 
 def say(line: str) -> None:
     """Print a line on standard error; if it is closed, do nothing, so that runs under way continue."""
+    columns = columns_of(sys.stderr)
     with tolerate_closed_stderr():
-        print(line, file=sys.stderr, flush=True)
+        print(line if columns is None else unbroken(line, columns), file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -142,6 +143,6 @@ def answered(question: str) -> bool | None:
     """Ask at the terminal and return whether the answer is yes; None where nobody can be asked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.write(unbroken(f"{question} [y/N] ", columns_of(sys.stderr) or 80))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

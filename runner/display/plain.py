@@ -7,10 +7,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Protocol
 
 from runner.artifacts.result import RunStatus
 from runner.config.run import Progress
-from runner.engine.run import Event, Observer, Run
+from runner.engine.run import Event, Run
+from runner.results.state import state_of
 
 from .label import RunLabels
 from .line import clean
@@ -56,13 +58,18 @@ class PlainDisplay:
         self._tally.take(event)
         self._tell(event)
 
+    def interrupted(self, signal_number: int) -> None:
+        """Say that the runs are interrupted, and what goes on."""
+        self._write(f"{self._tally.seconds:7.1f}s {self._tally.interrupt(signal_number)}")
+
     def _of_few(self, event: Event) -> None:
         index = event.run.index
         word = _word(event)
         if event.result is None and event.note is None:
-            if event.status in _QUIET or self._last.get(index) == word:
+            said = f"{word} {_told(event)}"
+            if event.status in _QUIET or self._last.get(index) == said:
                 return
-            self._last[index] = word
+            self._last[index] = said
         self._line(event, word, event.note, _failure(event))
 
     def _of_many(self, event: Event) -> None:
@@ -83,6 +90,7 @@ class PlainDisplay:
             f"{self._tally.seconds:7.1f}s",
             f"[{event.run.index}]" if many else "",
             word,
+            _told(event),
             event.job_id or "",
             self._labels.label(event.run, _LABEL) if many else "",
             f"- {clean(note)}" if note else "",
@@ -92,8 +100,13 @@ class PlainDisplay:
 
 
 def _word(event: Event) -> str:
-    submitted = event.status is RunStatus.SUBMITTED and event.remote_status
-    return clean(event.remote_status or "", 40) if submitted else event.status.value
+    return state_of(event.status, busy=event.result is None).value
+
+
+def _told(event: Event) -> str:
+    """Return the provider's own word for a job that it has, in brackets."""
+    told = event.remote_status if event.status is RunStatus.SUBMITTED and event.result is None else None
+    return f"({clean(told, 40)})" if told else ""
 
 
 def _failure(event: Event) -> str | None:
@@ -104,12 +117,22 @@ _DUMB = ("dumb", "unknown")
 """Terminals whose cursor cannot be moved."""
 
 
+class Display(Protocol):
+    """Observe runs for whoever looks on."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in."""
+
+    def interrupted(self, signal_number: int) -> None:
+        """Say that the runs are interrupted, and what goes on."""
+
+
 @contextmanager
-def observing(runs: Sequence[Run], mode: Progress = "auto") -> Iterator[Observer]:
-    """Yield the observer that `mode` asks for; `auto` is live on a terminal and plain elsewhere, as in CI."""
+def observing(runs: Sequence[Run], mode: Progress = "auto") -> Iterator[Display]:
+    """Yield the display that `mode` asks for; `auto` is live on a terminal and plain elsewhere, as in CI."""
     chosen = _choose(mode)
     if chosen == "off":
-        yield _silent
+        yield _Silent()
     elif chosen == "plain":
         yield PlainDisplay(runs)
     else:
@@ -128,5 +151,11 @@ def _choose(mode: Progress) -> Progress:
     return "live" if terminal and not automatic else "plain"
 
 
-def _silent(_event: Event) -> None:
+class _Silent:
     """Say nothing."""
+
+    def __call__(self, event: Event) -> None:
+        pass
+
+    def interrupted(self, signal_number: int) -> None:
+        pass

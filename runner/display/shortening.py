@@ -148,7 +148,7 @@ def _ending(text: str, columns: int) -> str:
     start = len(text) - columns  # no letter is narrower, but marks are
     while width(text[start:]) > columns:
         start += 1
-    start = max(start, text.find(" ", start, start + columns // 2))
+    start = max(start, text.find(" ", start, start + columns - 1))
     while start < len(text) and (text[start] == " " or unicodedata.category(text[start]) in ("Mn", "Me")):
         start += 1
     return text[start:]

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.result import Result
-from runner.results.money import charged
+from runner.results.money import EMULATED, charged, charges
+from runner.results.state import state_of
+from runner.results.totals import totals
 from runner.results.varying import varying
 
-from .line import clean, padded, width
+from .line import clean, padded, unbroken, width
 from .shortening import Shortening
 
 if TYPE_CHECKING:
@@ -78,10 +80,13 @@ class _Parameter(_Column):
         self.cells = [self._shortening.short(text, self.columns) for text in self._texts]
 
 
-def table(results: Sequence[Result], rows: Sequence[int], columns: int) -> Iterator[Line]:
-    """Yield the results at positions `rows`, at most `columns` wide; parameters that do not fit are named below."""
+def table(results: Sequence[Result], rows: Sequence[int], columns: int, *, busy: bool = False) -> Iterator[Line]:
+    """Yield the results at positions `rows`, at most `columns` wide; parameters that do not fit are named below.
+
+    `busy`: whether someone is at work on them.
+    """
     gap = 2 if columns >= _NARROW else 1
-    facts = _facts([results[row] for row in rows], columns)
+    facts = _facts([results[row] for row in rows], columns, busy=busy)
     parameters = _parameters(results, rows)
     left = columns - sum(fact.columns + gap for fact in facts) + gap
     if sum(each.columns + gap for each in parameters) > left:
@@ -94,13 +99,46 @@ def table(results: Sequence[Result], rows: Sequence[int], columns: int) -> Itera
         yield Line(clean(f"not shown: {', '.join(missing)}"), "dim")
 
 
-def _facts(results: Sequence[Result], columns: int) -> list[_Column]:
-    money = "price" if all(result.provider == "emulator" for result in results) else "cost"
+def by_model(results: Sequence[Result], columns: int, *, busy: bool = False) -> Iterator[Line]:
+    """Yield a line for each model: its runs, how many of those that ended succeeded, their median latency, the cost."""
+    several = len({result.provider for result in results}) > 1
+    found: dict[str, list[Result]] = {}
+    for result in results:
+        found.setdefault(f"{result.provider} {result.model}" if several else result.model, []).append(result)
+    sums = [totals(own, [state_of(each.status, busy=busy) for each in own], None) for own in found.values()]
+    cells = [
+        _Column("model", [*found]),
+        _Column("runs", [f"{len(own):,}" for own in found.values()], right=True),
+        _Column("done", [f"{each['done']:,}" for each in sums], right=True),
+        _Column("success", [_share(each["success_rate"]) for each in sums], right=True),
+        _Column("median s", [_figure(each["latency_p50"]) for each in sums], right=True),
+        _Column(_money_name(results), [charges(own) for own in found.values()], right=True),
+    ]
+    gap = 2 if columns >= _NARROW else 1
+    # The model's name stays whole, whatever is left out for that.
+    while len(cells) > 2 and sum(each.columns + gap for each in cells) - gap > columns:
+        cells.pop(1)
+    yield from _lines(cells, [""] * len(found), " " * gap)
+
+
+def _share(rate: object) -> str:
+    return f"{round(rate * 1000) / 10:g} %" if isinstance(rate, float) else "–"
+
+
+def _figure(seconds: object) -> str:
+    return f"{seconds:.1f}" if isinstance(seconds, float) else "–"
+
+
+def _money_name(results: Sequence[Result]) -> str:
+    return "price" if all(result.provider == EMULATED for result in results) else "cost"
+
+
+def _facts(results: Sequence[Result], columns: int, *, busy: bool) -> list[_Column]:
     found = [
         _Column("run", [str(result.index) for result in results], right=True),
-        _Column("status", [result.status.value for result in results]),
+        _Column("state", [state_of(result.status, busy=busy).value for result in results]),
         _Column("s", [_seconds(result) for result in results], right=True),
-        _Column(money, [charged(result) for result in results], right=True),
+        _Column(_money_name(results), [charged(result) for result in results], right=True),
     ]
     return found if columns >= _NARROW else [found[0], found[1], found[3]]
 
@@ -182,7 +220,7 @@ def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
 
     console = console or Console(highlight=False)
     for line in lines:
-        console.print(Text(line.text, style=line.style), soft_wrap=True)
+        console.print(Text(unbroken(line.text, console.width), style=line.style), soft_wrap=True)
 
 
 def print_grid(

@@ -13,16 +13,28 @@ from .run import Observer, Outcome, Run
 from .scheduler import Scheduler, Services
 
 
-def run_all(runs: Sequence[Run], *, observer: Observer, **services: Unpack[Services]) -> Outcome:
+def run_all(
+    runs: Sequence[Run],
+    *,
+    observer: Observer,
+    interrupted: Callable[[int], object] = lambda _number: None,
+    **services: Unpack[Services],
+) -> Outcome:
     """Execute all runs concurrently and return when the last has ended.
 
     The first Ctrl-C, SIGTERM or SIGHUP stops submitting and polling, keeps every job's id, and awaits the answers to
     paid requests that are under way; the second leaves at once. `Outcome.interrupted` then names the signal.
+    `interrupted` hears the number of each at once, before any run ends.
     """
 
     async def interruptible() -> Outcome:
         scheduler = Scheduler(runs, observer, **services)
-        with interrupts(scheduler.interrupt):
+
+        def handle(number: int) -> None:
+            scheduler.interrupt(number)
+            interrupted(number)
+
+        with interrupts(handle):
             return await scheduler.run()
 
     return asyncio.run(interruptible())

@@ -11,22 +11,53 @@ from runner.config.price import Estimate, reserved
 from runner.config.run import Budget
 from runner.shell import command
 
-_FREE = "emulator"
+EMULATED = "emulator"
+"""The provider whose money is none."""
 
 
 def money(results: Sequence[Result]) -> str:
-    """Return cost, estimate, budget and savings on one line; emulated money is never called a cost."""
+    """Return what is spent of what is estimated, budget and savings on one line; emulated money is never called spent.
+
+    The amounts are those of the page.
+    """
     return " · ".join([*_paid(results), *_emulated(results), *_budget(results), *_saved(results)])
+
+
+def is_paid(result: Result) -> bool:
+    """Return whether what the run costs is money, or was before it fell back to the emulator."""
+    return result.provider != EMULATED or any(each.provider != EMULATED for each in result.attempts)
+
+
+def estimated_for(results: Sequence[Result]) -> list[float | None]:
+    """Return the estimated US dollars of each run that takes money, those that wait included; reused ones do not."""
+    return [each.cost.estimated_usd for each in results if is_paid(each) and each.reused_from is None]
+
+
+def emulated_for(results: Sequence[Result]) -> list[float | None]:
+    """Return what each emulated run would cost in US dollars, those that wait included."""
+    return [each.cost.usd for each in results if each.provider == EMULATED and each.reused_from is None]
+
+
+def spent_of(spent: Estimate, estimated: Estimate) -> str:
+    """Return the words for what is spent of what all runs were estimated to cost."""
+    return f"{spent} spent of {estimated} estimated" if estimated.usd else f"{spent} spent, estimate unknown"
+
+
+def would_cost(price: Estimate) -> str:
+    """Return the words for what emulated runs would cost."""
+    return f"emulated, free (would cost {price} at list price)"
 
 
 def charged(result: Result) -> str:
     """Return what the run adds to the sum, or would at list price if emulated; nothing where nothing was sent."""
-    if result.reused_from is not None:
-        return "reused"
-    if not _sent(result):
-        return ""
-    costs = [result.cost.usd] if result.provider == _FREE else _costs(result)
-    return str(Estimate.total(costs, rough=_is_rough(result)))
+    return "reused" if result.reused_from is not None else charges([result])
+
+
+def charges(results: Sequence[Result]) -> str:
+    """Return the sum of what `charged` tells of each run; nothing where nothing was sent."""
+    sent = [result for result in results if result.reused_from is None and _sent(result)]
+    costs = [usd for each in sent for usd in ([each.cost.usd] if each.provider == EMULATED else _costs(each))]
+    return str(Estimate.total(costs, rough=any(map(_is_rough, sent)))) if sent else ""
 
 
 def under(budget: Budget, result: Result) -> Result:
@@ -59,22 +90,19 @@ def resume_command_for(results: Sequence[Result], directory: Path) -> str | None
 
 
 def _paid(results: Sequence[Result]) -> Iterator[str]:
-    paid = [r for r in results if r.provider != _FREE or any(each.provider != _FREE for each in r.attempts)]
-    paid = [r for r in paid if r.reused_from is None]
+    paid = [r for r in results if is_paid(r) and r.reused_from is None]
     if paid:
         counted = [r for r in paid if _sent(r)]
         costs = Estimate.total((usd for r in counted for usd in _costs(r)), rough=any(map(_is_rough, counted)))
-        yield f"cost {costs}"
-        rough = any(r.cost.estimated_from == "tokens" for r in counted)
-        yield f"estimated {Estimate.total((r.cost.estimated_usd for r in counted), rough=rough)}"
+        rough = any(r.cost.estimated_from == "tokens" for r in paid)
+        estimated = Estimate.total(estimated_for(results), rough=rough)
+        yield spent_of(costs, estimated)
 
 
 def _emulated(results: Sequence[Result]) -> Iterator[str]:
-    free = [r for r in results if r.provider == _FREE and r.reused_from is None]
-    if free:
-        sent = [r for r in free if _sent(r)]
-        total = Estimate.total((r.cost.usd for r in sent), rough=any(map(_is_rough, sent)))
-        yield f"emulated, free (would have cost {total} at list price)"
+    if prices := emulated_for(results):
+        free = [r for r in results if r.provider == EMULATED and r.reused_from is None]
+        yield would_cost(Estimate.total(prices, rough=any(map(_is_rough, free))))
 
 
 def _budget(results: Sequence[Result]) -> Iterator[str]:
@@ -104,8 +132,7 @@ def _sent(result: Result) -> bool:
 
 def _costs(result: Result) -> list[float | None]:
     """Return what each request to a paid provider may have cost; lost and failed ones included."""
-    real: list[float | None] = [each.usd for each in result.attempts if each.provider != _FREE]
-    return real if real and None not in real else [result.cost.usd]
+    return [each.usd for each in result.attempts if each.provider != EMULATED] or [result.cost.usd]
 
 
 def _next(result: Result) -> float:

@@ -9,9 +9,8 @@ from collections.abc import Iterable, Sequence
 from runner.artifacts.result import Result, RunStatus
 from runner.config.run import Objective
 
+from .money import EMULATED, emulated_for, estimated_for
 from .state import RunState
-
-_FREE = "emulator"
 
 
 def totals(
@@ -19,7 +18,8 @@ def totals(
 ) -> dict[str, object]:
     """Return the sums of all runs; `states` has each one's, money is in US dollars, latencies in seconds.
 
-    `reserved` is spent, too: by requests that are under way and in no result yet. `saved_usd` is what reused runs would
+    `reserved` is spent, too: by requests that are under way and in no result yet. `estimated_usd` is of all runs that
+    take money, those included that wait, and `emulated_usd` of all that do not. `saved_usd` is what reused runs would
     have cost; `resumed` counts the jobs of earlier processes that later ones collected, and `resumed_usd` sums their
     prices, which were not paid again.
     """
@@ -31,11 +31,12 @@ def totals(
     return {
         "runs": len(results),
         **{state.value: counts[state] for state in RunState},
-        "estimated_usd": _sum(each.cost.estimated_usd for each in results),
+        "estimated_usd": _sum(estimated_for(results)),
+        "emulated_usd": _sum(emulated_for(results)),
         "spent_usd": _sum([*(each.spent_usd for each in results), *([reserved] if reserved else [])]),
         "actual_usd": _sum(each.cost.actual_usd for each in results),
         "budget_usd": budget_usd,
-        "emulated": all(each.provider == _FREE for each in results),
+        "emulated": all(each.provider == EMULATED for each in results),
         "success_rate": round(counts[RunState.DONE] / ended, 4) if ended else None,
         "latency_p50": _percentile(latencies, 0.5),
         "latency_p95": _percentile(latencies, 0.95),

@@ -175,14 +175,18 @@ def execute(
         left = execution.left
         for line in execution.notes:
             say(line)
-        executed = in_batches(left, batch_size, execution.services, execution.observer) if left else Executed()
+        executed = (
+            in_batches(left, batch_size, execution.services, execution.observer, display.interrupted)
+            if left
+            else Executed()
+        )
     whole = execution.finish(executed, more=more)
     _say_what_stopped(whole, executed)
     with tolerate_broken_pipe():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
         shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
-        print_closing(sorted(shown, key=_index), place, resumed_by=directory)
+        print_closing(sorted(shown, key=_index), place, resumed_by=directory, interrupted=whole.interrupted)
     return whole
 
 
@@ -368,8 +372,14 @@ class Executed:
     stopped_by: RunnerError | None = None
 
 
-def in_batches(runs: Sequence[Run], size: int | None, services: Services, observer: Observer) -> Executed:
-    """Execute `size` runs at a time.
+def in_batches(
+    runs: Sequence[Run],
+    size: int | None,
+    services: Services,
+    observer: Observer,
+    interrupted: Callable[[int], object] = lambda _number: None,
+) -> Executed:
+    """Execute `size` runs at a time; `interrupted` hears each signal that ends them.
 
     What ends submitting for all ends the batches. What ends it at one endpoint leaves the later runs there planned, as
     it does within a batch; those elsewhere go on.
@@ -384,7 +394,7 @@ def in_batches(runs: Sequence[Run], size: int | None, services: Services, observ
         going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
         if not going:
             continue
-        outcome = run_all(going, observer=observer, **services)
+        outcome = run_all(going, observer=observer, interrupted=interrupted, **services)
         ends = zip(outcome.results, outcome.errors, strict=False)
         total.ends |= {run.index: end for run, end in zip(going, ends, strict=False)}
         error = outcome.stopped_by

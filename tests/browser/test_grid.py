@@ -156,7 +156,7 @@ def test_what_was_spent_is_told_where_only_a_part_is_known_to_the_cent(gallery, 
 
 
 def test_emulated_runs_are_free_and_what_they_would_cost_is_said(gallery, states):
-    states["totals"].update(spent_usd=5.0, actual_usd=0.4, emulated=True)
+    states["totals"].update(spent_usd=5.0, emulated_usd=0.4, emulated=True)
     text = " ".join(gallery(states, width=1600).locator("#totals").inner_text().split())
     assert "Emulated, free would cost $0.40" in text
     assert "Spent" not in text

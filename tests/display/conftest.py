@@ -32,6 +32,20 @@ class Story:
         for number in numbers:
             self._tell(Event(self.runs[number], RunStatus.SUBMITTED, progress, "video_1", "in_progress", note))
 
+    def send(self, *numbers: int) -> None:
+        for number in numbers:
+            self._tell(Event(self.runs[number], RunStatus.SUBMITTING))
+
+    def download(self, *numbers: int) -> None:
+        for number in numbers:
+            self._tell(Event(self.runs[number], RunStatus.COMPLETED, 100, "video_1", "completed"))
+
+    def leave(self, *numbers: int) -> None:
+        """What an interrupt does to jobs that go on at the provider."""
+        for number in numbers:
+            result = ended(self.runs[number], "submitted")
+            self._tell(Event(self.runs[number], result.status, 0, "video_1", note="interrupted", result=result))
+
     def step_back(self, number: int) -> None:
         self._tell(Event(self.runs[number], RunStatus.PLANNED))
 

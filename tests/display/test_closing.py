@@ -61,16 +61,16 @@ def test_each_parameter_that_varies_is_a_column(swept):
         swept(["request.duration_seconds=4", "model=sora-2"], ["request.duration_seconds=8", "model=sora-2-pro"])
     )
     assert [line.split() for line in told] == [
-        ["run", "duration_seconds", "model", "status", "s", "cost"],
-        ["0", "4", "sora-2", "verified", "$0.80"],
-        ["1", "8", "sora-2-pro", "verified", "$0.80"],
+        ["run", "duration_seconds", "model", "state", "s", "cost"],
+        ["0", "4", "sora-2", "done", "$0.80"],
+        ["1", "8", "sora-2-pro", "done", "$0.80"],
     ]
 
 
 def test_a_name_stands_on_two_lines_only_where_it_has_no_room(swept):
     results = swept(["request.duration_seconds=4", "model=sora-2"], ["request.duration_seconds=8", "model=sora-2-pro"])
     assert "duration_seconds" in lines(results, 60)[0]
-    assert [line.strip() for line in lines(results, 44)[1:2]] == ["seconds"]
+    assert [line.strip() for line in lines(results, 40)[1:2]] == ["seconds"]
 
 
 @pytest.mark.parametrize("columns", [200, 80, 60, 40, 30])
@@ -82,7 +82,7 @@ def test_it_keeps_to_its_columns_and_names_what_it_leaves_out(swept, columns):
     told = lines(swept(*choices), columns)
     rows = [line for line in told if not line.startswith("not shown")]
     assert max(map(width, rows)) <= columns
-    assert all("verified" in row for row in rows[-2:])
+    assert all("done" in row for row in rows[-2:])
     heads = " ".join(rows[:-2])
     for axis in axes:
         assert axis.rpartition("_")[2] in heads or axis.removeprefix("request.") in told[-1]
@@ -115,7 +115,7 @@ def test_costs_are_summed_and_failures_grouped_with_their_runs_and_hint(many, ca
         [first, broken(second, "5 of video_1 melted"), broken(third, "5 of video_2 melted"), lost, fifth], Path("x")
     )
     text = capsys.readouterr().out
-    assert "2 succeeded · 2 failed · 1 uncertain · cost $4.00" in text
+    assert "2 done · 2 failed · 1 uncertain · $4.00 spent of " in text
     assert "  2 × 5 of … melted  (runs 1-2)\n      look into it\n" in text
     assert "  1 × lost  (run 3)" in text
     assert "python -m runner resume x" in text
@@ -126,15 +126,15 @@ def test_the_sum_is_that_of_the_rows_and_what_was_not_sent_has_no_price(many, ca
     waiting = second.model_copy(update={"status": RunStatus.PLANNED, "attempts": [], "job_id": None})
     print_closing([first, waiting], Path("x"))
     told = capsys.readouterr().out.splitlines()
-    assert told[2].split() == ["1", "1", "planned"]
-    assert "cost $0.80 · " in told[3]
+    assert told[2].split() == ["1", "1", "queued"]
+    assert "1 queued · 1 done · $0.80 spent of $1.60 estimated" in told
 
 
 def test_emulated_money_is_never_called_a_cost(swept, capsys):
     print_closing(swept(["replica=0"], ["replica=1"], provider="emulator"), Path("x"))
     text = capsys.readouterr().out
-    assert "emulated, free (would have cost $1.60 at list price)" in text
-    assert text.split("\n")[0].split() == ["run", "replica", "status", "s", "price"]
+    assert "emulated, free (would cost $1.60 at list price)" in text
+    assert text.split("\n")[0].split() == ["run", "replica", "state", "s", "price"]
 
 
 def test_an_unfinished_run_names_its_job(many, capsys):
@@ -192,7 +192,7 @@ def test_what_is_there_is_named_and_what_is_not_there_is_not(many, tmp_path, cap
     print_closing(many(2), tmp_path)
     assert capsys.readouterr().out.splitlines()[-2:] == [
         f"{tmp_path}  (results.csv)",
-        f"{tmp_path / 'index.html'}  (side by side, in a browser)",
+        (tmp_path / "index.html").as_uri(),
     ]
 
 

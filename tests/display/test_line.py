@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.display.line import clean, cut, elapsed, flowing, in_ascii, padded, roughly, width
+from runner.display.line import clean, cut, elapsed, flowing, in_ascii, padded, roughly, unbroken, width
 
 HOSTILE = "\x1b[31mred\x1b[0m\nnext \u202egnp.exe [bold]x[/bold]"
 
@@ -38,13 +38,29 @@ def test_whatever_is_cut_fits(columns):
         assert width(padded(text, columns)) == columns
 
 
+@pytest.mark.parametrize("columns", [20, 60, 80, 200])
+@pytest.mark.parametrize("indent", ["", "  "])
+def test_a_terminal_wraps_a_long_line_between_words(columns, indent):
+    text = f"{indent}{'python -m runner resume outputs/x y --retry-failed ' * 9}".rstrip()
+    told = unbroken(text, columns)
+    rows = [told[start : start + columns] for start in range(0, len(told), columns)]
+    assert [word for row in rows for word in row.split()] == text.split(), "no word stands on two rows"
+    assert told.split() == text.split(), "copied, it is the same command"
+    assert all(row.startswith(indent) for row in rows)
+
+
+def test_a_word_that_is_wider_than_the_terminal_begins_a_row_of_its_own():
+    told = unbroken(f"see {'x' * 25} there", 20)
+    assert [told[start : start + 20] for start in (0, 20, 40)] == ["see                 ", "x" * 20, "xxxxx there"]
+
+
 def test_parts_flow_onto_as_many_lines_as_they_need():
     assert flowing(["12/400 runs", "3 failed", "~2 min left"], 24) == ["12/400 runs · 3 failed", "~2 min left"]
-    assert flowing(["a part that is much too long"], 10) == ["a part th…"]
+    assert flowing(["a part that is much too long"], 10) == ["a part…"]
 
 
 def test_signs_of_ours_have_a_stand_in_of_the_same_width():
-    told = "━━── 3 × it broke · ≥ $1 → …"
+    told = "━━── 3 × it broke · ≥ $1 → … ✓✗○◔◕"
     assert in_ascii(told).isascii()
     assert len(in_ascii(told)) == len(told)
 

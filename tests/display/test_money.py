@@ -42,7 +42,7 @@ def test_every_request_that_may_be_charged_is_in_the_cost(result):
         result(attempts=[attempt(0.8), attempt(0.7)], status="failed"),
         result(status="planned"),
     ]
-    assert money(runs) == "cost $3.10 · estimated $2.40"
+    assert money(runs) == "$3.10 spent of $3.20 estimated"
 
 
 def test_an_unknown_cost_is_not_counted_as_nothing(result):
@@ -50,24 +50,24 @@ def test_an_unknown_cost_is_not_counted_as_nothing(result):
         result(attempts=[attempt(0.8)], job_id="a"),
         result(attempts=[attempt(None)], job_id="b", cost={"estimated_usd": None}),
     ]
-    assert money(runs) == "cost ≥ $0.80 · estimated ≥ $0.80"
+    assert money(runs) == "≥ $0.80 spent of ≥ $0.80 estimated"
 
 
 def test_a_paid_failure_is_a_cost_although_its_fallback_was_emulated(result):
     ended = result(provider="emulator", attempts=[attempt(0.8), attempt(0, "emulator")], job_id="a")
-    assert money([ended]).startswith("cost $0.80 · ")
+    assert money([ended]).startswith("$0.80 spent of $0.80 estimated · ")
 
 
 def test_the_budget_says_how_much_of_it_is_used(result):
     runs = [result("budget.max_usd=10", attempts=[attempt(0.8)], job_id="a") for _ in range(4)]
-    assert money(runs) == "cost $3.20 · estimated $3.20 · $3.20 of $10.00 budget"
+    assert money(runs) == "$3.20 spent of $3.20 estimated · $3.20 of $10.00 budget"
 
 
 def test_what_reuse_has_saved_is_no_cost(result):
     reused = result(reused_from="outputs/x", saved_usd=0.8)
     assert money([reused, reused]) == "reuse saved $1.60"
     assert money([result(attempts=[attempt(0.8)], job_id="a"), reused]) == (
-        "cost $0.80 · estimated $0.80 · reuse saved $0.80"
+        "$0.80 spent of $0.80 estimated · reuse saved $0.80"
     )
 
 

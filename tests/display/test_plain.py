@@ -37,7 +37,7 @@ def test_few_runs_say_each_status_once_without_control_codes(printed):
     for progress in (0, 10, 20):
         told.submit(0, progress=progress)
     told.end(0)
-    assert [line.split()[2] for line in lines] == ["in_progress", "verified"]
+    assert [line.split()[2:4] for line in lines] == [["generating", "(in_progress)"], ["done", "video_1"]]
     assert all(line.isprintable() for line in lines)
     assert "video_1" in lines[0]
 
@@ -50,7 +50,7 @@ def test_ten_thousand_runs_that_succeed_are_a_few_lines(printed):
         told.end(*range(start, start + 100))
     assert len(lines) < 80
     assert lines[0] == "10,000 runs: a line for each that fails, and now and then one for all"
-    assert re.match(r" +\d+\.\ds 9,\d\d\d/10,000 runs · .* left · \$\S+ spent · \$8,000\.00 estimated", lines[-1])
+    assert re.match(r" +\d+\.\ds 9,\d\d\d/10,000 runs · .* left · \$\S+ spent of \$8,000\.00 estimated", lines[-1])
 
 
 def test_every_failure_of_many_has_a_line_and_only_the_first_of_a_kind_tell_why(printed):
@@ -82,4 +82,4 @@ def test_lines_about_all_runs_keep_their_distance(printed):
     told.submit(1)
     told.submit(1)
     assert len(lines) == 2
-    assert "0/100 runs · 1 under way" in lines[1]
+    assert "0/100 runs · 99 queued · 1 generating" in lines[1]

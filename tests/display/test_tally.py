@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import replace
 
 import pytest
@@ -32,38 +33,38 @@ def test_counts_tell_what_ended_how_and_what_is_under_way(tallied):
     told.end(0, 1)
     told.end(2, status="failed", error="it broke")
     told.end(3, status="uncertain", error="lost")
-    assert parts(tally)[:4] == ["4/10 runs", "1 failed", "1 uncertain", "1 under way"]
+    assert parts(tally)[:6] == ["4/10 runs", "5 queued", "1 generating", "2 done", "1 failed", "1 uncertain"]
     assert tally.waiting == 5
 
 
 def test_a_request_counts_from_when_it_leaves_until_it_is_known_what_it_cost(tallied):
     told, tally = tallied(3, "budget.max_usd=2")
-    assert parts(tally)[-3:] == ["$0.00 spent", "$2.40 estimated", "budget $2.00"]
+    assert parts(tally)[-2:] == ["$0.00 spent of $2.40 estimated", "budget $2.00"]
     told.submit(0, 1)
-    assert "$1.60 spent" in parts(tally)
+    assert "$1.60 spent of $2.40 estimated" in parts(tally)
     told.end(0, usd=0.5)
     told.end(1, status="failed", error="refused", usd=0)
-    assert "$0.50 spent" in parts(tally)
+    assert "$0.50 spent of $2.40 estimated" in parts(tally)
 
 
 def test_what_goes_back_to_be_planned_again_costs_nothing_and_is_no_longer_under_way(tallied):
     told, tally = tallied(2)
     told.submit(0)
     told.step_back(0)
-    assert "$0.00 spent" in parts(tally)
+    assert "$0.00 spent of $1.60 estimated" in parts(tally)
     assert tally.waiting == 2
 
 
 def test_emulated_work_has_no_costs(tallied):
     told, tally = tallied(2, "provider=emulator")
     told.submit(0)
-    assert parts(tally)[-1] == "emulated, free"
-    assert not any("$" in part for part in parts(tally))
+    assert parts(tally)[-1] == "emulated, free (would cost $1.60 at list price)"
+    assert not any("spent" in part for part in parts(tally))
 
 
 def test_a_price_that_nobody_knows_is_not_told_as_nothing(tallied):
     _, tally = tallied(2, "model.usd_per_second=null")
-    assert "estimate unknown" in parts(tally)
+    assert parts(tally)[-1] == "$0.00 spent, estimate unknown"
 
 
 def test_what_an_earlier_process_has_finished_and_spent_is_counted(story):
@@ -72,21 +73,21 @@ def test_what_an_earlier_process_has_finished_and_spent_is_counted(story):
     told.runs = [replace(first, earlier=ended(first)), replace(second, earlier=ended(second, "submitted")), third]
     tally = Tally(told.runs, told)
     told.hears.append(tally.take)
-    assert parts(tally)[:2] == ["1/3 runs", "$1.60 spent"]
+    assert parts(tally) == ["1/3 runs", "1 queued", "1 generating", "1 done", "$1.60 spent of $2.40 estimated"]
     told.submit(1)
-    assert "$1.60 spent" in parts(tally), "a job that exists is not paid again"
+    assert parts(tally)[-1] == "$1.60 spent of $2.40 estimated", "a job that exists is not paid again"
     told.submit(2)
     told.end(1, 2)
-    assert parts(tally)[:2] == ["3/3 runs", "$2.40 spent"]
+    assert parts(tally) == ["3/3 runs", "3 done", "$2.40 spent of $2.40 estimated"]
 
 
 def test_nothing_is_foretold_before_enough_is_known(tallied):
     told, tally = tallied(400)
     told.submit(*range(100))
     told.time = 60.0
-    told.end(*range(7))
+    told.end(*range(9))
     assert tally.seconds_left() is None
-    told.end(7, 8, 9, 10, 11)
+    told.end(9, 10, 11)
     assert tally.seconds_left() is not None
 
 
@@ -112,3 +113,40 @@ def test_a_forecast_that_has_not_come_true_is_withdrawn(tallied):
     told.end(*range(10))
     told.time = 90
     assert tally.seconds_left() is None
+
+
+def test_the_forecast_counts_the_download_that_follows_and_the_one_that_is_going_on(tallied):
+    told, tally = tallied(8)
+    told.submit(*range(4))
+    told.time = 60
+    told.download(*range(4))
+    told.time = 90
+    told.end(*range(4))
+    told.submit(*range(4, 8))
+    told.time = 110
+    assert tally.seconds_left() == pytest.approx(70), "40 s to be made, and 30 s to be downloaded"
+    told.time = 150
+    told.download(*range(4, 8))
+    told.time = 160
+    assert tally.seconds_left() == pytest.approx(20)
+
+
+@pytest.mark.parametrize(
+    ("signal_number", "said"),
+    [
+        (signal.SIGINT, "interrupted by Ctrl-C"),
+        (signal.SIGTERM, "interrupted by SIGTERM"),
+    ],
+)
+def test_an_interrupt_says_that_it_was_one_and_what_goes_on(tallied, signal_number, said):
+    told, tally = tallied(9)
+    told.submit(0, 1)
+    told.send(2)
+    assert tally.interrupt(signal_number) == (
+        f"{said}; nothing more is sent; 2 jobs go on at the provider; "
+        "the answer to a paid request is awaited (Ctrl-C again does not wait)"
+    )
+    assert tally.interrupt(signal.SIGINT) == (
+        "interrupted again; no answer is awaited any more; 2 jobs go on at the provider; "
+        "1 paid request may have been charged"
+    )

@@ -35,8 +35,7 @@ const totals = (() => {
 
   /** Emulated runs cost nothing; what they would have is said as such. */
   function money(sums) {
-    const price = sums.actual_usd ?? sums.estimated_usd;
-    if (sums.emulated) return ["Emulated, free", known(price, (x) => `would cost ${data.usd(x)}`), null];
+    if (sums.emulated) return ["Emulated, free", known(sums.emulated_usd, (x) => `would cost ${data.usd(x)}`), null];
     return ["Spent", known(sums.spent_usd ?? sums.estimated_usd, () => data.usd(sums.spent_usd)), against(sums)];
   }
 
