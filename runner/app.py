@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import io
 import os
-import sys
+import signal
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from . import __version__
-from .display.output import lost_output, output_refused, print_error, print_problems
+from .display.output import lost_output, notice, output_refused, print_error, print_problems, say
 from .errors import ConfigError, RunnerError
 
 if TYPE_CHECKING:
@@ -37,18 +38,44 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _guarded(arguments: list[str]) -> int:
+    interrupts = _heard_interrupts()
     try:
         return _dispatch(arguments)
     except RunnerError as error:
         return _complain(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _interrupted()
     except OSError as error:
         # Runs meet it where they close, with their own code; here it is only help or a table that nobody reads on.
         if not output_refused(error):
             raise
         return 0
+    except Exception:
+        # In the middle of a library, it may have become an error of that library's.
+        if not interrupts:
+            raise
+        return _interrupted()
+    finally:
+        notice.end()
+
+
+def _heard_interrupts() -> list[int]:
+    """Return the signals of Ctrl-C that have come since; each raises `KeyboardInterrupt` as ever."""
+    heard: list[int] = []
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        heard.append(number)
+        signal.default_int_handler(number, frame)
+
+    with suppress(ValueError):  # signals are the main thread's
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, hear)
+    return heard
+
+
+def _interrupted() -> int:
+    say("interrupted by Ctrl-C before anything was sent" if notice.open else "interrupted by Ctrl-C")
+    return INTERRUPTED
 
 
 def task(config: Config) -> float | None:
@@ -62,6 +89,8 @@ def task(config: Config) -> float | None:
 
 
 def _dispatch(arguments: list[str]) -> int:
+    if _plans(arguments):
+        notice.begin("planning …")
     from runner.compose.guards import refuse_in_arguments
 
     _require_directory()
@@ -79,6 +108,19 @@ def _dispatch(arguments: list[str]) -> int:
 def _is_command(arguments: Sequence[str]) -> bool:
     """Return whether the first argument is a bare word; anything else is Hydra's."""
     return bool(arguments) and "=" not in arguments[0] and arguments[0][:1] not in ("-", "+", "~", "")
+
+
+_PRINTING = frozenset({"--cfg", "--help", "--hydra-help", "--info", "--shell-completion", "--version",
+                       "-c", "-h", "-i", "-sc"})  # fmt: skip
+"""Flags with which nothing is planned."""
+
+
+def _plans(arguments: Sequence[str]) -> bool:
+    """Return whether runs are about to be planned, of which a user at a terminal wants to hear soon."""
+    if "progress=off" in arguments:
+        return False
+    flags = {argument.partition("=")[0] for argument in arguments if argument.startswith("-")}
+    return not flags & _PRINTING and (not _is_command(arguments) or arguments[0] in ("repeat", "resume"))
 
 
 def _require_directory() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS, find_ledgers
 from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.summary import Summary, summary
+from runner.results.state import RunState, state_of
 from runner.sweeps.external_launcher import not_started
 
 from .catalog import Parser, refuse_file
@@ -92,10 +94,17 @@ def _print(found: Sequence[Summary]) -> None:
         where = "\n".join(filter(None, [clean(str(each.directory), 400), clean(command, 400), _what(each)]))
         cost = "free" if each.emulated else str(Estimate(each.usd or 0.0, complete=each.usd is not None))
         # One that was left before its runs were planned has a ledger, and nothing in it.
-        states = ", ".join(f"{count:,} {status.value}" for status, count in each.states.items()) or "none planned"
+        states = ", ".join(f"{count:,} {state}" for state, count in _states(each).items()) or "none planned"
         states = "\n".join([states, *(clean(str(batch), 100) for batch in each.batches[:_BATCHES])])
         rows.append(([_age(time.time() - each.changed), cost, states, where], ""))
     print_grid(heads, rows)
+
+
+def _states(each: Summary) -> Counter[RunState]:
+    found: Counter[RunState] = Counter()
+    for status, count in each.states.items():
+        found[state_of(status, busy=each.running is not None)] += count
+    return found
 
 
 def _what(each: Summary) -> str:
@@ -115,6 +124,7 @@ def _age(seconds: float) -> str:
 def _plain(each: Summary) -> dict[str, object]:
     return {
         "directory": str(each.directory),
+        "states": {state.value: count for state, count in _states(each).items()},
         "runs": {status.value: count for status, count in each.states.items()},
         "usd": each.usd,
         "emulated": each.emulated,

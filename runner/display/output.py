@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -81,8 +82,62 @@ def output_refused(error: OSError) -> bool:
     return refused
 
 
+_SOON = 0.3
+"""Seconds after which a user at a terminal wants to see that something is at work; starting Python took some before."""
+
+
+class Notice:
+    """Say on a terminal what is at work, if that takes longer than a moment; it is gone once anything else is said.
+
+    Attributes:
+        open: whether it has begun, shown or not, and nothing else was said since.
+    """
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._timer: threading.Timer | None = None
+        self._shown = False
+        self.open = False
+
+    def begin(self, text: str) -> None:
+        """Show `text` unless `end` comes soon; nothing where standard error is no terminal."""
+        self.open = True
+        if not sys.stderr.isatty():
+            return
+        self._timer = threading.Timer(_SOON, self._show, [text])
+        self._timer.daemon = True
+        self._timer.start()
+
+    def end(self) -> None:
+        """Take the notice away; it is not shown any more."""
+        self.open = False
+        if self._timer is None:
+            return
+        self._timer.cancel()
+        with self._turn, tolerate_closed_stderr():
+            self._timer = None
+            if self._shown:
+                sys.stderr.write("\r\x1b[2K" if os.environ.get("TERM") not in DUMB else "\n")
+                sys.stderr.flush()
+
+    def _show(self, text: str) -> None:
+        with self._turn, tolerate_closed_stderr():
+            if self.open:
+                self._shown = True
+                sys.stderr.write(text)
+                sys.stderr.flush()
+
+
+notice = Notice()
+"""The process's own."""
+
+DUMB = ("dumb", "unknown")
+"""Terminals whose cursor cannot be moved."""
+
+
 def say(line: str) -> None:
     """Print a line on standard error; if it is closed, do nothing, so that runs under way continue."""
+    notice.end()
     columns = columns_of(sys.stderr)
     with tolerate_closed_stderr():
         print(line if columns is None else unbroken(line, columns), file=sys.stderr, flush=True)
@@ -143,6 +198,7 @@ def answered(question: str) -> bool | None:
     """Ask at the terminal and return whether the answer is yes; None where nobody can be asked."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
+    notice.end()
     sys.stderr.write(unbroken(f"{question} [y/N] ", columns_of(sys.stderr) or 80))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -16,7 +16,7 @@ from runner.results.state import state_of
 
 from .label import RunLabels
 from .line import clean
-from .output import say
+from .output import DUMB, notice, say
 from .reason import Reasons
 from .tally import Now, Tally
 
@@ -113,10 +113,6 @@ def _failure(event: Event) -> str | None:
     return event.result.error.message if event.result is not None and event.result.error is not None else None
 
 
-_DUMB = ("dumb", "unknown")
-"""Terminals whose cursor cannot be moved."""
-
-
 class Display(Protocol):
     """Observe runs for whoever looks on."""
 
@@ -130,6 +126,7 @@ class Display(Protocol):
 @contextmanager
 def observing(runs: Sequence[Run], mode: Progress = "auto") -> Iterator[Display]:
     """Yield the display that `mode` asks for; `auto` is live on a terminal and plain elsewhere, as in CI."""
+    notice.end()
     chosen = _choose(mode)
     if chosen == "off":
         yield _Silent()
@@ -146,7 +143,7 @@ def _choose(mode: Progress) -> Progress:
     """Return what is asked for, but nothing that redraws itself where nothing can be redrawn."""
     if mode in ("off", "plain"):
         return mode
-    terminal = sys.stderr.isatty() and os.environ.get("TERM") not in _DUMB
+    terminal = sys.stderr.isatty() and os.environ.get("TERM") not in DUMB
     automatic = os.environ.get("CI", "") not in ("", "0", "false") and mode == "auto"
     return "live" if terminal and not automatic else "plain"
 

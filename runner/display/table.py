@@ -16,6 +16,7 @@ from runner.results.totals import totals
 from runner.results.varying import varying
 
 from .line import clean, padded, unbroken, width
+from .output import notice
 from .shortening import Shortening
 
 if TYPE_CHECKING:
@@ -211,6 +212,7 @@ class Head:
 
 def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
     """Print with colours on a terminal; a pipe need not load rich."""
+    notice.end()
     if console is None and not sys.stdout.isatty():
         for line in lines:
             print(line.text)
@@ -226,12 +228,45 @@ def print_lines(lines: Iterable[Line], console: Console | None = None) -> None:
 def print_grid(
     heads: Sequence[Head], rows: Iterable[tuple[Sequence[str], str]], console: Console | None = None
 ) -> None:
-    """Print a table of rows, each with its style; colours are for terminals alone."""
+    """Print a table of rows, each with its style; colours are for terminals alone.
+
+    Where names would pass the right edge of a terminal, each row is a few lines below each other instead.
+    """
     rows = list(rows)
     styles = ["bold", *(style for _, style in rows)]
     columns = shutil.get_terminal_size().columns if console is None else console.width
-    found = zip(styles, grid(heads, [cells for cells, _ in rows], columns), strict=True)
+    cells = [cells for cells, _ in rows]
+    if (console is None and not sys.stdout.isatty()) or fits(heads, cells, columns):
+        found = zip(styles, grid(heads, cells, columns), strict=True)
+    else:
+        found = zip(styles[1:], blocks(heads, cells, columns), strict=True)
     print_lines((Line(line, style) for style, lines in found for line in lines), console)
+
+
+def fits(heads: Sequence[Head], rows: Sequence[Sequence[str]], columns: int) -> bool:
+    """Return whether a table of these rows stands in so many columns without a name that is broken.
+
+    Of what is copied, as a command, only the words have to fit: its line may go on in the next row of the terminal.
+    """
+    widths = _widths(heads, [[head.name for head in heads], *rows], columns)
+    if heads[-1].whole:
+        widths[-1] = max((width(word) for row in rows for word in row[-1].split()), default=0)
+    return sum(widths) + _GAP * (len(heads) - 1) <= columns
+
+
+def blocks(heads: Sequence[Head], rows: Sequence[Sequence[str]], columns: int) -> Iterator[list[str]]:
+    """Yield the lines of each row: its first cell, and below it the others, each with the name of its column."""
+    for row in rows:
+        lines = [*row[0].split("\n")]
+        for head, cell in zip(heads[1:], row[1:], strict=True):
+            texts = cell.split("\n")
+            if head.whole:
+                lines += [f"  {text}" for text in texts]
+                continue
+            folded = [line for text in texts for line in _folded(text, columns - len(head.name) - 4)]
+            lines.append(f"  {head.name}: {folded[0]}".rstrip())
+            lines += [f"    {line}" for line in folded[1:]]
+        yield lines
 
 
 def grid(heads: Sequence[Head], rows: Sequence[Sequence[str]], columns: int) -> Iterator[list[str]]:

@@ -180,11 +180,8 @@ def print_dry_run(
     Raises what would keep the runs from beginning, after the table: `BudgetError`, or `ConfigError` for an unknown
     price. `left` are the runs that will be paid, where others are done already or reused.
     """
-    from rich.console import Console
+    from runner.display.table import Head, Line, print_grid, print_lines
 
-    from runner.display.table import Head, print_grid
-
-    console = console or Console(highlight=False)
     left = left or PlannedCost([*runs], 0.0)
     paid = {run.index for run in left.runs}
     configs = [run.config for run in runs]
@@ -204,8 +201,8 @@ def print_dry_run(
         cost = str(Estimate.of([prices[row]])) if run.index in paid else "none: is there"
         rows.append(([str(run.index), *cells, cost], ""))
     print_grid(heads, rows, console)
-    for line in filter(None, (_summary(configs, prices, left), *left.notes, note)):
-        console.print(line, markup=False, soft_wrap=True)
+    told = "\n".join(filter(None, (_summary(configs, prices, left), *left.notes, note)))
+    print_lines(map(Line, told.split("\n")), console)
     check_budget(left.runs, spent=left.spent)
 
 

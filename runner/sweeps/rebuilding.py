@@ -27,6 +27,7 @@ from runner.ledger.ledger import NAME, Ledger, salvaged
 from runner.ledger.lock import locked, refuse_owner
 from runner.ledger.recording import ahead, has_ledger, in_doubt, run_directories, same_work
 from runner.ledger.reuse import fingerprint
+from runner.results.state import state_of
 from runner.shell import command
 
 from .external_launcher import PLANNED
@@ -66,7 +67,8 @@ def rebuild(directory: Path, say: Callable[[str], object]) -> int:
         kept = _set_aside(directory)
         publish(place / NAME, directory / NAME)
     print_problems(problems)
-    states = ", ".join(f"{count:,} {status}" for status, count in Counter(run.status.value for run in runs).items())
+    counts = Counter(state_of(run.status, busy=False) for run in runs)
+    states = ", ".join(f"{count:,} {state}" for state, count in counts.items())
     say(f"{directory / NAME} was built anew; {len(runs):,} runs: {states}; nothing was sent")
     if kept is not None:
         say(f"the damaged one is kept as {kept}")

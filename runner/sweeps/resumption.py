@@ -38,6 +38,7 @@ from runner.ledger.recording import (
 from runner.ledger.reuse import fingerprint
 from runner.ledger.summary import may_pass
 from runner.providers.job import backend_id, is_id
+from runner.results.state import state_of
 from runner.shell import command, shown
 from runner.tracking.tracker import Tracking
 
@@ -152,7 +153,8 @@ def _check_adopted_jobs(runs: Sequence[Run], consent: Consent) -> None:
         if run is None:
             problem = f"there is no run {index}"
         elif not run.status.lost or not isinstance(run.config.request, VideoRequest):
-            problem = f"run {index} is {run.status}, and only a video whose answer was lost can take a job over"
+            state = state_of(run.status, busy=False)
+            problem = f"run {index} is {state}, and only a video whose answer was lost can take a job over"
         elif backend_id(job_id) in owners:
             problem = f"job {job_id} belongs to run {owners[backend_id(job_id)]}"
         elif not is_id(job_id):

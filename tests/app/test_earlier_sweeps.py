@@ -45,7 +45,7 @@ def moved(ledger: Path, here: str) -> None:
 def test_ls_tells_of_both(outputs, capsys):
     assert run(["ls"]) == 0
     finished, _, killed, *_ = capsys.readouterr().out.splitlines()[1:]
-    assert re.search(r"free +2 verified +outputs/finished", finished)
+    assert re.search(r"free +2 done +outputs/finished", finished)
     assert re.search(r"free +2 planned, 2 submitted +outputs/killed", killed)
 
 

@@ -35,7 +35,7 @@ def test_without_a_key_the_emulator_stands_in(quick):
     done = quick("provider.dialect=openrouter", "model=veo-3.1", "request.duration_seconds=4", "request.size=128x96",
                  "model.sizes=null")  # fmt: skip
     assert done.code == 0, done.err
-    assert "emulated, free (would have cost $1.60" in done.out
+    assert "emulated, free (would cost $1.60" in done.out
 
 
 def test_an_answer_that_is_lost_is_uncertain_and_never_paid_again(at, make_emulator):

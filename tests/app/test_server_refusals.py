@@ -51,7 +51,7 @@ def test_a_filtered_prompt_fails_its_run_and_no_other(cli, make_emulator, canary
     rule = {"match": {"operation": "create"}, "nth": 2, "fault": "content_filter"}
     server = make_emulator(rules=[rule])
     done = cli("-m", *VIDEO, "replica=0,1,2", OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY=canary)
-    expect(done, 1, "2 succeeded", "1 failed")
+    expect(done, 1, "2 done", "1 failed")
     (failed,) = [result for result in done.results() if result["status"] == "failed"]
     assert (failed["error"]["type"], failed["error"]["retryable"]) == ("ContentModerationError", False)
 

@@ -39,7 +39,7 @@ def test_a_terminal_gets_what_it_can_show(tmp_path, variables):
     moves = re.findall(r"\x1b\[[0-9]*A", text)
     assert bool(moves) is (variables.keys() <= {"NO_COLOR"}), "only a terminal that can is redrawn"
     assert not colours or not variables
-    assert "2 succeeded · emulated, free" in text
+    assert "2 done · emulated, free" in text
     assert text.endswith("\n")
 
 

@@ -46,7 +46,7 @@ def test_on_an_account_that_others_use_the_user_says_whose_job_it_is(left, here,
 
 REFUSED = {
     "9={lost}": "there is no run 9",
-    "{done}={lost}": "run {done} is verified, and only a video whose answer was lost",
+    "{done}={lost}": "run {done} is done, and only a video whose answer was lost",
     "{number}={known}": "job {known} belongs to run {done}",
     "{number}=..": "'..' cannot be a job's id",
     "{number}": "is no RUN=JOB_ID",

@@ -107,7 +107,7 @@ def test_what_images_really_took_replaces_the_estimate(image_sweep, here, capsys
         assert kept["cost"]["actual_usd"] == pytest.approx(tokens * 30 / 1e6, abs=1e-3)
         assert kept["spent_usd"] == kept["cost"]["actual_usd"]
     said = capsys.readouterr().out
-    assert "cost $0.13 · estimated about $0.22 · $0.13 of $1.00 budget" in said
+    assert "$0.13 spent of about $0.22 estimated · $0.13 of $1.00 budget" in said
 
 
 def test_a_fallback_of_unknown_price_cannot_hide_from_a_budget(sweep, here, emulator, capsys):
@@ -156,14 +156,14 @@ def test_failed_jobs_are_paid_for_and_the_end_says_how_to_go_on_with_more(
     assert (server.ledger()["jobs"], other_runs.ledger()["jobs"]) == (2, 0)
     said = capsys.readouterr().out
     assert "python -m runner resume out budget.max_usd=2.40" in said, "what is spent, and the second choices"
-    assert "cost $1.20" in said
+    assert "$1.20 spent of " in said
     assert "$1.20 of $1.50 budget" in said
     assert [result(here / "out" / number)["spent_usd"] for number in "01"] == [0.4, 0.8]
 
 
 def test_the_end_sums_costs_and_estimates(sweep, capsys):
     assert sweep(TWO, "budget.max_usd=5") == 0
-    assert "cost $1.20 · estimated $1.20 · $1.20 of $5.00 budget" in capsys.readouterr().out
+    assert "$1.20 spent of $1.20 estimated · $1.20 of $5.00 budget" in capsys.readouterr().out
 
 
 def test_batches_share_one_budget(sweep, here, other_runs, make_emulator):

@@ -190,7 +190,7 @@ def test_a_run_without_a_record_counts_as_uncertain_where_its_directory_was_made
         path.unlink()
     shutil.rmtree(here / "out/2")
     assert again("--rebuild") == 0
-    assert "1 verified, 1 uncertain" in capsys.readouterr().out
+    assert "1 done, 1 uncertain" in capsys.readouterr().out
     assert again() == 4
     assert created(emulator) == 3
     assert sweep("replica=0,1,2") == 4

@@ -44,7 +44,7 @@ def test_one_more_value_adds_one_run(two, sweep, emulator, capsys, read):
     assert (two / "0/result.json").read_bytes() == before
     said = capsys.readouterr()
     assert "out: 1 new run (2)\n" in said.err
-    assert "3 succeeded · cost $1.20" in said.out
+    assert "3 done · $1.20 spent" in said.out
     assert [(row["run"], row["request.prompt"]) for row in rows(two)] == [("0", "a"), ("1", "b"), ("2", "c")]
     assert [cell["number"] for cell in read(two / "index.html")["cells"]] == [0, 1, 2]
 
@@ -55,7 +55,7 @@ def test_the_order_may_change_and_values_may_go(two, sweep, emulator, capsys, re
     assert prompts(two) == {0: "a", 1: "b", 2: "c", 3: "d"}
     said = capsys.readouterr()
     assert "out: 2 new runs (2-3); run 0 is there, is not asked for, and stays\n" in said.err
-    assert "4 succeeded · cost $1.60" in said.out
+    assert "4 done · $1.60 spent" in said.out
     assert [(row["run"], row["request.prompt"]) for row in rows(two)] == [(str(n), p) for n, p in enumerate("abcd")]
     assert len((two / "results.jsonl").read_text().splitlines()) == 4
     assert [cell["number"] for cell in read(two / "index.html")["cells"]] == [0, 1, 2, 3]
