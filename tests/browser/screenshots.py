@@ -164,7 +164,7 @@ def printed(line: str, place: Path) -> str:
         os.close(ours)
     if process.returncode not in (0, 1):
         raise SystemExit(f"{line}: exit code {process.returncode}")
-    return text.replace("\r\n", "\n").rstrip()
+    return text.replace("\r\n", "\n").replace(place.as_uri(), "file:///home/ann").rstrip()
 
 
 def received(terminal: int) -> Iterator[bytes]:
