@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.config.price import dollars
 from runner.display.closing import print_closing
 from runner.results.money import money, resume_command_for
+from runner.results.state import state_of
+from runner.results.totals import totals
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 
@@ -91,3 +94,30 @@ def test_a_run_that_its_own_limit_stopped_does_so_too(result, capsys):
 def test_who_was_not_stopped_by_money_is_asked_for_no_more_of_it(result):
     assert resume_command_for([result()], Path("outputs/x")) is None
     assert "budget" not in (resume_command_for([result(), result(status="planned")], Path("outputs/x")) or "")
+
+
+def as_the_page_says(results: list[Result]) -> str:
+    """The money of the page's heading, in the words of the terminal."""
+    sums = totals(results, [state_of(result.status, busy=False) for result in results], None)
+    if sums["emulated"]:
+        return f"emulated, free (would cost {dollars(sums['emulated_usd'])} at list price)"
+    return f"{dollars(sums['spent_usd'])} spent of {dollars(sums['estimated_usd'])} estimated"
+
+
+PLANNED, SENT = {"status": "planned"}, {"status": "submitted", "attempts": [attempt(0.8)], "job_id": "a"}
+FAILED = {"status": "failed", "attempts": [attempt(0.8), attempt(0)]}
+DONE = {"attempts": [attempt(0.8)], "job_id": "a"}
+CHEAPER = {"attempts": [attempt(0.0421)], "job_id": "a", "cost": {"estimated_usd": 0.8, "actual_usd": 0.0421}}
+LOST = {"status": "uncertain", "attempts": [attempt(0.8)]}
+REUSED = {"reused_from": "outputs/x", "saved_usd": 0.8, "cost": {"estimated_usd": 0.8, "actual_usd": 0.0}}
+
+
+@pytest.mark.parametrize("states", [
+    [PLANNED, PLANNED], [SENT, PLANNED], [DONE, SENT, PLANNED], [DONE, FAILED, LOST], [CHEAPER, CHEAPER],
+    [CHEAPER, PLANNED], [REUSED, DONE], [REUSED, DONE, SENT, FAILED, LOST, PLANNED, CHEAPER],
+])  # fmt: skip
+@pytest.mark.parametrize("provider", ["openai", "emulator"])
+def test_the_terminal_and_the_page_tell_the_same_money(result, states, provider):
+    free = [{**facts, "attempts": [attempt(0, "emulator") for _ in facts.get("attempts", [])]} for facts in states]
+    results = [result(provider=provider, **facts) for facts in (states if provider == "openai" else free)]
+    assert money(results).split(" · ")[0] == as_the_page_says(results)

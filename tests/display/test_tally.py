@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from runner.display.tally import Tally
+from runner.engine.recorder import planned
+from runner.results.money import money
 
 from .conftest import ended
 
@@ -150,3 +152,13 @@ def test_an_interrupt_says_that_it_was_one_and_what_goes_on(tallied, signal_numb
         "interrupted again; no answer is awaited any more; 2 jobs go on at the provider; "
         "1 paid request may have been charged"
     )
+
+
+def test_the_money_of_runs_under_way_becomes_that_of_the_end(tallied):
+    told, tally = tallied(3)
+    told.submit(0, 1)
+    told.end(0)
+    told.end(1, status="failed", error="it broke", usd=0)
+    results = [ended(told.runs[0]), ended(told.runs[1], "failed", "it broke", 0), planned(told.runs[2], 0.0)]
+    assert parts(tally)[-1] == "$0.80 spent of $2.40 estimated"
+    assert parts(tally)[-1] in money(results)
