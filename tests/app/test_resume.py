@@ -45,7 +45,7 @@ def test_a_killed_sweep_is_listed_resumed_and_then_finished(cli, tmp_path, serve
     killed(["-m", *arguments, "replica=0,1"], tmp_path, all_submitted)
     listed = cli("ls")
     assert (listed.code, listed.err) == (0, "")
-    assert "2 submitted" in listed.out
+    assert "2 generating" in listed.out
     assert "python -m runner resume outputs/sweep" in listed.out
 
     clock.time += clock.long

@@ -75,15 +75,15 @@ def test_a_web_page_instead_of_an_answer_is_recognised(cli, make_emulator, canar
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "status", "jobs"),
-    [("drop_after_commit", 0, "verified", 1), ("drop_before_commit", 4, "uncertain", 0)],
+    ("fault", "code", "state", "status", "jobs"),
+    [("drop_after_commit", 0, "done", "verified", 1), ("drop_before_commit", 4, "uncertain", "uncertain", 0)],
 )
 def test_a_lost_answer_is_found_or_uncertain_and_never_sent_again(
-    cli, make_emulator, canary, fault, code, status, jobs
+    cli, make_emulator, canary, fault, code, state, status, jobs
 ):
     server = make_emulator(rules=[{"match": {"operation": "create"}, "nth": 1, "fault": fault}])
     done = cli(*VIDEO, OPENAI_BASE_URL=server.base_url, OPENAI_API_KEY=canary)
-    expect(done, code, status)
+    expect(done, code, state)
     assert server.ledger()["jobs"] == jobs
     assert done.results()[0]["status"] == status
     assert ("--resubmit-uncertain" in done.out) == (status == "uncertain")

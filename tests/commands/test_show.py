@@ -75,7 +75,7 @@ def test_so_is_one_that_failed_with_its_reason_and_next_command(swept, shown, ma
     server = make_emulator(rules=[MELTED])
     closing = swept("replica=0,1,2", server=server, code=1)
     assert shown("outputs/sweep") == ASKED + closing
-    assert "2 succeeded · 1 failed" in closing
+    assert "2 done · 1 failed" in closing
     assert "  1 × " in closing
     assert "python -m runner resume outputs/sweep --retry-failed" in closing
 
@@ -171,10 +171,10 @@ def test_runs_that_leave_no_ledger_are_shown_together(swept, document):
 def test_it_is_shown_from_within_and_after_it_was_moved(swept, shown, here, monkeypatch):
     swept("replica=0,1")
     Path("outputs/sweep").rename(here / "moved")
-    assert "2 succeeded" in shown("moved")
+    assert "2 done" in shown("moved")
     monkeypatch.chdir(here / "moved" / "1")
     assert "video.mp4" in shown(".")
-    assert "2 succeeded" in shown("..")
+    assert "2 done" in shown("..")
 
 
 def test_runs_that_another_launcher_never_came_to_are_said(swept, shown, document, capsys):

@@ -297,8 +297,8 @@ def test_a_job_that_was_killed_while_it_paid_is_told_with_its_money(typed, read,
     command = ("hydra/launcher=basic", "+hydra.callbacks.mine._target_=killing.Killed", "hydra.sweep.dir=out")
     typed("-m", *command, "request.prompt=a,b")
     told = capsys.readouterr().out
-    assert "cost $0.80" in told
-    assert "1 succeeded · 1 submitting" in told
+    assert "$0.80 spent of " in told
+    assert "1 done · 1 uncertain" in told
     assert "python -m runner resume out" in told
     data = read(Path("out/index.html"))
     assert [(cell["group"], cell["spent_usd"]) for cell in data["cells"]] == [("done", 0.4), ("uncertain", 0.4)]

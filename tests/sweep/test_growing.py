@@ -187,7 +187,7 @@ def test_what_is_open_and_not_asked_for_is_left_to_resume(two, sweep, rewind, em
     assert sweep("request.prompt=b,c") == 0
     assert states(two) == ["submitted", "verified", "verified"]
     said = capsys.readouterr().out
-    assert "1 submitted" in said
+    assert "1 generating" in said
     assert "python -m runner resume out" in said
     assert again() == 0
     assert states(two) == ["verified"] * 3
