@@ -100,11 +100,12 @@ def _print(found: Sequence[Summary]) -> None:
     print_grid(heads, rows)
 
 
-def _states(each: Summary) -> Counter[RunState]:
+def _states(each: Summary) -> dict[RunState, int]:
+    """Return how many runs are in each state, in the order in which a run comes to them."""
     found: Counter[RunState] = Counter()
     for status, count in each.states.items():
         found[state_of(status, busy=each.running is not None)] += count
-    return found
+    return {state: found[state] for state in RunState if found[state]}
 
 
 def _what(each: Summary) -> str:

@@ -87,10 +87,10 @@ def test_each_sweep_has_its_states_its_cost_its_age_and_its_command(shelve, caps
     said = capsys.readouterr().out
     assert said.index("outputs/old") < said.index("outputs/new"), "the latest stands last, where one looks"
     lines = [line.rstrip() for line in said.splitlines()]
-    assert next(line.split() for line in lines if "outputs/old" in line)[:5] == ["3", "d", "$0.80", "2", "verified"]
+    assert next(line.split() for line in lines if "outputs/old" in line)[:5] == ["3", "d", "$0.80", "2", "done"]
     (new,) = (line for line in lines if line.endswith("outputs/new") and "resume" not in line)
     assert new.split()[:3] == ["2", "h", "$0.80"]
-    assert all(f"1 {state}" in new for state in ("verified", "submitted", "planned"))
+    assert all(f"1 {state}" in new for state in ("done", "generating", "queued"))
     assert "python -m runner resume outputs/new" in said
     assert "resume outputs/old" not in said
 
