@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from .model import ImageModel
 from .price import batch_share
 from .problem import Problem
-from .provider import AzureOpenAIConfig, ProviderConfig, option_of, servers_of
+from .provider import AzureOpenAIConfig, CompatibleConfig, ProviderConfig, dialect_of, option_of, servers_of
 from .request import ImageRequest
 from .run import RunConfig
 
@@ -41,9 +41,14 @@ def _check_provider(provider: ProviderConfig) -> Iterator[Problem]:
         if not provider.batches:
             message = "sources contradict each other about batches of images on Azure"
             yield Problem("batch", message, f"provider.batches=true tries it; {_ONE_BY_ONE}")
-    elif provider.kind not in ("openai", "emulator") or getattr(provider, "dialect", "plain") != "plain":
+    elif dialect_of(provider).batches is None or (
+        isinstance(provider, CompatibleConfig) and provider.dialect == "plain"
+    ):
         hint = f"provider=openai, or {_ONE_BY_ONE}"
         yield Problem("batch", f"no batches of images are sent to provider={option_of(provider)}", hint)
+    elif isinstance(provider, CompatibleConfig) and not provider.batches:
+        message = f"sources contradict each other about batches at {option_of(provider)}: their form, and their price"
+        yield Problem("batch", message, f"provider.batches=true tries it; {_ONE_BY_ONE}")
     if servers_of(provider):
         message = "a batch goes to one server, and provider.base_urls names several"
         yield Problem("batch", message, f"provider.base_urls=[], or {_ONE_BY_ONE}")

@@ -72,6 +72,7 @@ class Dialect:
         tells_mark: whether a listed job may tell `user` or `metadata` again.
         lists_by_backend: whether jobs are listed only for a backend that the request names (`custom_llm_provider`), and
             under other ids than their creation's.
+        batches: in whose form it takes batches of images; None: none are known there.
         gateway: whether it passes requests on to other servers, whose models and prices count.
     """
 
@@ -118,6 +119,7 @@ class Dialect:
     key_route: str | None = None
     tells_mark: bool = True
     lists_by_backend: bool = False
+    batches: Literal["openai", "xai"] | None = None
     gateway: bool = False
 
     @property
@@ -130,7 +132,7 @@ class Dialect:
         return self.names.get(key, key)
 
 
-OPENAI = Dialect()
+OPENAI = Dialect(batches="openai")
 """The protocol as OpenAI documents it."""
 
 # Read in the packages vllm-omni 0.30.0 (entrypoints/openai), sglang 0.5.23 (multimodal_gen/runtime/entrypoints/openai)
@@ -312,6 +314,7 @@ _XAI = Dialect(
     signed=frozenset({"url"}),
     file_route=False,
     tells_mark=False,
+    batches="xai",
 )
 
 # Read in the package together 3.1.1 (types), which gives no unit of a video's cost, so that it is none that is known.

@@ -99,7 +99,9 @@ def expected_price(config: RunConfig) -> Price | None:
         if dialect.hosted:
             from .host_price import host_price  # most requests go to no host
 
-            return None if config.offer is None else host_price(config, config.offer)
+            found = None if config.offer is None else host_price(config, config.offer)
+            share = batch_share(config)
+            return None if found is None or share is None else Price(round(found.usd * share, 6), found.basis)
         maker = isinstance(provider, EmulatorConfig) and dialect is OPENAI
         if not maker and not dialect.gateway:
             return None  # the maker's price list does not tell what a server of one's own or another's costs

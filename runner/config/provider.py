@@ -237,6 +237,8 @@ class CompatibleConfig(AddressedConfig):
     api_key_env: EnvName | None = None
     mark_field: Literal["user", "metadata"] | None = None
     """The field in which each video request carries a mark of its run, where the server's list tells it again."""
+    batches: bool = False
+    """Whether images may go out in batches, of whose price sources contradict each other."""
     custom_llm_provider: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]{1,64}$")] | None = None
     """The backend of a LiteLLM gateway, in LiteLLM's words: its jobs are listed, and what it would lose is refused."""
     retired_models: RetiredModels = "off"

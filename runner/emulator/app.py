@@ -18,7 +18,18 @@ from runner.emulator.faults import FaultPlan, FaultRule, load_rules
 from runner.emulator.manner import CompatibleSurface
 from runner.emulator.openrouter import OpenRouterSurface
 from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.routes import batches, catalogue, compatible, files, images, jobs, openrouter, videos, xai
+from runner.emulator.routes import (
+    batches,
+    catalogue,
+    compatible,
+    files,
+    images,
+    jobs,
+    openrouter,
+    videos,
+    xai,
+    xai_batches,
+)
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import Limits, State
 from runner.emulator.studio import Studio
@@ -67,6 +78,12 @@ XAI: Table = (
     ("POST", "/videos/extensions", "extend", xai.derive),
     ("POST", "/images/generations", "image_generate", xai.images),
     ("POST", "/images/edits", "image_edit", xai.images),
+    ("GET", "/batches/{batch_id}", "batch_retrieve", xai_batches.retrieve),
+    ("GET", "/batches/{batch_id}/results", "file_content", xai_batches.results),
+    ("POST", "/batches/{batch_id}:cancel", "batch_cancel", xai_batches.cancel),
+    ("POST", "/batches", "batch_create", xai_batches.create),
+    ("GET", "/batches", "batch_list", xai_batches.list_batches),
+    ("POST", "/files", "file_create", files.create),
 )
 IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),

@@ -24,7 +24,7 @@ from runner.errors import (
     UncertainError,
 )
 from runner.providers.base import Job, JobStatus
-from runner.providers.batch import Batch
+from runner.providers.batch import MARK, Batch
 from runner.providers.batch import Endpoint as Where
 from runner.providers.batch_api import BatchAPI, endpoint_of
 
@@ -37,8 +37,6 @@ from .payment import settled
 from .preparation import prepared
 from .recorder import RunRecorder
 from .store import HeldAnswer
-
-MARK = "runner-"
 
 TRIES = 6
 """Tries of what is free, or was provably not sent; over half a minute."""

@@ -13,6 +13,9 @@ from .json_answer import one_line
 
 Endpoint = Literal["/v1/images/generations", "/v1/images/edits"]
 
+MARK = "runner-"
+"""How our marks of batches begin."""
+
 MARK_KEY = "runner"
 """The key in a batch's metadata under which our mark of it stands."""
 
@@ -114,9 +117,9 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
         output_file_id=_text(raw.get("output_file_id")),
         error_file_id=_text(raw.get("error_file_id")),
         problems=tuple(_problems(raw.get("errors"))),
-        total=_count(counts.get("total")),
-        completed=_count(counts.get("completed")),
-        failed=_count(counts.get("failed")),
+        total=read_count(counts.get("total")),
+        completed=read_count(counts.get("completed")),
+        failed=read_count(counts.get("failed")),
         created_at=moment(raw.get("created_at")),
     )
 
@@ -138,7 +141,8 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) and is_id(value) else None
 
 
-def _count(value: object) -> int:
+def read_count(value: object) -> int:
+    """Return how many lines a server's word means; 0 for what is no number."""
     told = number(value)
     return int(told) if told is not None and 0 <= told < 10**9 else 0
 

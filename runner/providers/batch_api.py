@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +16,7 @@ import httpx2
 from openai import AsyncOpenAI
 
 from runner.artifacts.download import ByteSource
+from runner.config.dialect import Dialect
 from runner.config.request import ImageRequest
 from runner.config.run import RunConfig
 from runner.errors import ConfigError, GenerationFailedError, RunnerError, UncertainError
@@ -76,7 +77,8 @@ class BatchAPI:
         body = self._build(config)
         if "stream" in body.fields:
             raise ConfigError("a batch has no stream", hint="request.partial_images=null")
-        fields = {**body.fields, **body.extra, **_images(body.files)}
+        # A request that is JSON as it is has its images in its fields.
+        fields = body.document if body.path else {**body.fields, **body.extra, **_images(body.files)}
         line = {"custom_id": custom_id, "method": "POST", "url": endpoint_of(config), "body": fields}
         return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
@@ -89,7 +91,7 @@ class BatchAPI:
             part = ("batch.jsonl", file, "application/jsonl")
             answer = await self._client.files.with_raw_response.create(file=part, purpose="batch", timeout=seconds)
             raw = self._json(answer.http_response)
-            found = raw.get("id") if isinstance(raw, dict) else None
+            found = raw.get("id") or raw.get("file_id") if isinstance(raw, dict) else None
             if not isinstance(found, str) or not is_id(found):
                 raise unreadable(answer.http_response, call, self._redact)
             return found
@@ -240,3 +242,14 @@ def _data_url(reference: Reference) -> str:
     if not isinstance(reference, File):
         raise ConfigError("the image lies at an address, and was not fetched", hint="download it and give its path")
     return f"data:{reference.media_type};base64,{base64.b64encode(reference.content).decode()}"
+
+
+def batch_api(
+    dialect: Dialect, fetch: Callable[[str], AbstractAsyncContextManager[ByteSource]], *shared: Any
+) -> BatchAPI:  # Any: what `BatchAPI` takes
+    """Return what reaches the batches of a server in the form that it has them."""
+    if dialect.batches != "xai":
+        return BatchAPI(*shared)
+    from .xai_batch import XAIBatchAPI  # most batches are OpenAI's
+
+    return XAIBatchAPI(*shared, dialect=dialect, fetch=fetch)

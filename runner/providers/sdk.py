@@ -94,8 +94,7 @@ class SDKProvider:
         self._dialect: Dialect = dialect_of(config)
         self._backend: str | None = getattr(config, "custom_llm_provider", None)
         self._hidden: list[str] = []
-        secrets = (credential.secrets, headers.secrets, ambient_headers().values, lambda: self._hidden)
-        self._redact = redactor(*secrets)
+        self._redact = redactor(credential.secrets, headers.secrets, ambient_headers().values, lambda: self._hidden)
         self._response_hook = ResponseHook(self._redact)
         self._http = http_client(config, endpoint, CredentialAuth(credential, headers), self._response_hook, transport)
         self._http.event_hooks["response"].append(self._hear_time)
@@ -296,9 +295,10 @@ class SDKProvider:
 
     def batches(self) -> BatchAPI:
         """Return what sends requests in batches and reads what comes of them."""
-        from .batch_api import BatchAPI  # few send batches
+        from .batch_api import batch_api  # few send batches
 
-        return BatchAPI(self._client, self._place, self._redact, self._translated, self.build, self._ready)
+        shared = (self._client, self._place, self._redact, self._translated, self.build, self._ready)
+        return batch_api(self._dialect, self.fetch, *shared)
 
     async def _hear_time(self, response: httpx2.Response) -> None:
         told = server_time(response.headers)

@@ -14,10 +14,12 @@ from starlette.responses import JSONResponse, Response
 from runner.emulator.batches import EmulatedBatch, EmulatedFile, Results
 from runner.emulator.operation import Emulator, OperationCall
 from runner.emulator.surface import Refusal, Surface, invalid_value, missing_parameter
+from runner.emulator.xai import XAISurface
 
 from .files import file_id, file_path, kept_file, new_file
 from .images import line_answer
 from .videos import listed, page_limit
+from .xai import line_answer as xai_line_answer
 
 ENDPOINTS = {"/v1/images/generations": "image_generate", "/v1/images/edits": "image_edit"}
 MOST_LINES = 50_000
@@ -40,7 +42,7 @@ async def create(call: OperationCall) -> Response:
     lines, problem = await asyncio.to_thread(_checked, emulator, file, endpoint)
     fault = call.fault.fault if call.fault else None
     if fault == "invalid_batch":
-        problem = _problem("invalid_json_line", "This line is not parseable as valid JSON.", 1)
+        problem = problem_of("invalid_json_line", "This line is not parseable as valid JSON.", 1)
     batch = EmulatedBatch(
         id=f"batch_{secrets.token_hex(16)}",
         created=emulator.now(),
@@ -67,32 +69,34 @@ def _checked(emulator: Emulator, file: EmulatedFile, endpoint: str) -> tuple[int
                 line = json.loads(text)
                 custom, body = line["custom_id"], line["body"]
                 if line["method"] != "POST" or line["url"] != endpoint:
-                    return count, _problem("url_mismatch", "The URL is not the batch's endpoint.", count)
+                    return count, problem_of("url_mismatch", "The URL is not the batch's endpoint.", count)
             except (ValueError, KeyError, TypeError):
-                return count, _problem("invalid_json_line", "This line is not parseable as valid JSON.", count)
+                return count, problem_of("invalid_json_line", "This line is not parseable as valid JSON.", count)
             if custom in known:
-                return count, _problem("duplicate_custom_id", "The custom_id is not unique.", count)
+                return count, problem_of("duplicate_custom_id", "The custom_id is not unique.", count)
             known.add(custom)
             models.add(body.get("model"))
     if count == 0:
-        return 0, _problem("empty_file", "The input file is empty.", None)
+        return 0, problem_of("empty_file", "The input file is empty.", None)
     if count > MOST_LINES:
-        return count, _problem("too_many_tasks", f"More than {MOST_LINES} requests.", None)
-    return count, None if len(models) == 1 else _problem("model_mismatch", "All lines need one model.", None)
+        return count, problem_of("too_many_tasks", f"More than {MOST_LINES} requests.", None)
+    return count, None if len(models) == 1 else problem_of("model_mismatch", "All lines need one model.", None)
 
 
-def _problem(code: str, message: str, line: int | None) -> dict[str, object]:
+def problem_of(code: str, message: str, line: int | None) -> dict[str, object]:
+    """Return why an input is refused."""
     return {"code": code, "message": message, "line": line, "param": None}
 
 
-def _found(call: OperationCall, batch_id: str) -> EmulatedBatch:
+def found(call: OperationCall, batch_id: str) -> EmulatedBatch:
+    """Return a batch; raises Refusal(404) if there is none."""
     batch = call.emulator.state.batches.find(batch_id)
     if batch is None:
         raise Refusal(404, f"No batch found with id '{batch_id}'.", code="not_found")
     return batch
 
 
-async def _current(call: OperationCall, batch: EmulatedBatch) -> dict[str, object]:
+async def current(call: OperationCall, batch: EmulatedBatch) -> EmulatedBatch:
     """Return the batch as it is now; its results are begun when they are due."""
     emulator = call.emulator
     if batch.due(emulator.now()):
@@ -102,33 +106,37 @@ async def _current(call: OperationCall, batch: EmulatedBatch) -> dict[str, objec
         if making.done():
             making.result()
             batch = emulator.state.batches.find(batch.id) or batch
-    return batch.resource(emulator.now())
+    return batch
+
+
+async def _resource(call: OperationCall, batch: EmulatedBatch) -> dict[str, object]:
+    return (await current(call, batch)).resource(call.emulator.now())
 
 
 async def retrieve(call: OperationCall) -> Response:
     """Serve `GET /batches/{id}`."""
-    batch = _found(call, str(call.request.path_params["batch_id"]))
-    return JSONResponse(await _current(call, batch))
+    batch = found(call, str(call.request.path_params["batch_id"]))
+    return JSONResponse(await _resource(call, batch))
 
 
 async def list_batches(call: OperationCall) -> Response:
     """Serve `GET /batches`, the newest first."""
     after = call.request.query_params.get("after")
     if after is not None:
-        _found(call, after)
+        found(call, after)
     batches, more = call.emulator.state.batches.page(limit=page_limit(call), after=after)
-    return JSONResponse(listed([await _current(call, batch) for batch in batches], more=more))
+    return JSONResponse(listed([await _resource(call, batch) for batch in batches], more=more))
 
 
 async def cancel(call: OperationCall) -> Response:
     """Serve `POST /batches/{id}/cancel`."""
-    batch = _found(call, str(call.request.path_params["batch_id"]))
+    batch = found(call, str(call.request.path_params["batch_id"]))
     now = call.emulator.now()
     status = batch.status(now)
     if status not in ("validating", "in_progress", "cancelling"):
         raise invalid_value("batch_id", batch.id, f"A batch that is {status} cannot be cancelled.")
     call.emulator.state.batches.cancel(batch.id, now)
-    return JSONResponse(await _current(call, _found(call, batch.id)))
+    return JSONResponse(await _resource(call, found(call, batch.id)))
 
 
 async def _make(emulator: Emulator, surface: Surface, batch: EmulatedBatch) -> None:
@@ -166,7 +174,7 @@ async def _line(
 ) -> tuple[Line | None, tuple[float, str, str, str, int, float] | None]:
     """Return the line of the results, and the account's row of what was made."""
     fields = dict(line["body"])
-    operation = ENDPOINTS[batch.endpoint]
+    operation = ENDPOINTS[batch.endpoint or line["url"]]
     fault = emulator.plan.pick("batch_line", str(fields.get("prompt")), {})
     name = fault.fault if fault else None
     try:
@@ -175,10 +183,11 @@ async def _line(
             raise Refusal(400, message, "image_generation_user_error", code="moderation_blocked")  # noqa: TRY301 - as a handler's
         if fault is not None and name == "status":
             raise Refusal(fault.status, "The server had an error while processing your request.", "server_error")  # noqa: TRY301 - as above
-        answer, order, usd = await line_answer(surface, operation, fields, emulator.now())
+        answer_of = xai_line_answer if isinstance(surface, XAISurface) else line_answer
+        answer, made = await answer_of(surface, operation, fields, emulator.now())
     except Refusal as refusal:
         return _told(line, _response(refusal.status, surface.error(refusal)), None), None
-    row = (emulator.now(), operation, order.model, order.prompt, order.n, usd)
+    row = (emulator.now(), operation, *made)
     if name == "missing_line":
         return None, row
     if name == "odd_line":

@@ -114,8 +114,8 @@ BATCH_SHARE = 0.5
 
 async def line_answer(
     surface: Surface, operation: str, fields: dict[str, object], now: float
-) -> tuple[dict[str, object], ImageOrder, float]:
-    """Return the answer to a line of a batch, what was asked, and its price in USD; raises Refusal."""
+) -> tuple[dict[str, object], tuple[str, str, int, float]]:
+    """Return the answer to a line of a batch, and what was made: model, prompt, count, USD; raises Refusal."""
     editing = operation == "image_edit"
     files = {"image": _linked(fields, "images")} if editing else {}
     if editing and fields.get("mask") is not None:
@@ -134,7 +134,7 @@ async def line_answer(
     drawn = await asyncio.to_thread(lambda: [draw(order, number, inputs) for number in range(order.n)])
     data = [{"b64_json": base64.b64encode(file).decode()} for file in drawn]
     answer = {"created": int(now), "data": data, **_facts(order), "usage": _usage(order, sizes)}
-    return answer, order, round(_price(order, rules, sizes) * BATCH_SHARE, 6)
+    return answer, (order.model, order.prompt, order.n, round(_price(order, rules, sizes) * BATCH_SHARE, 6))
 
 
 def _linked(fields: dict[str, object], name: str) -> list[bytes]:

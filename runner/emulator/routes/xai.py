@@ -8,9 +8,11 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
+from runner.emulator.body import ReceivedBody
+from runner.emulator.host import HostOrder
 from runner.emulator.images import Picture, draw
 from runner.emulator.operation import OperationCall
-from runner.emulator.surface import Refusal
+from runner.emulator.surface import Refusal, Surface
 from runner.emulator.xai import TICKS, read_derived, read_image, read_video, source_id
 
 from .jobs import commit_order
@@ -63,13 +65,27 @@ async def images(call: OperationCall) -> Response:
     if call.fault is not None and call.fault.fault == "moderation":
         raise call.surface.filtered()
     order = await asyncio.to_thread(read_image, call.body)
-    if (call.operation == "image_edit") is not bool(order.pictures):
-        raise Refusal(400, "An edit needs images, and nothing else does", code="invalid_argument")
-    picture = Picture(prompt=order.prompt, model=order.model, size=order.size, format=order.format)
-    files = await asyncio.to_thread(lambda: [draw(picture, number, order.pictures) for number in range(order.count)])
+    answer = await _drawn(call.operation, order)
     call.emulator.state.add_images(
         created=call.emulator.now(), operation=call.operation, model=order.model, prompt=order.prompt,
         count=order.count, usd=order.usd,
     )  # fmt: skip
+    return JSONResponse(answer)
+
+
+async def line_answer(
+    surface: Surface, operation: str, fields: dict[str, object], now: float
+) -> tuple[dict[str, object], tuple[str, str, int, float]]:
+    """Return the answer to a line of a batch, and what was made: model, prompt, count, USD; raises Refusal."""
+    del surface, now
+    order = await asyncio.to_thread(read_image, ReceivedBody(fields))
+    return await _drawn(operation, order), (order.model, order.prompt, order.count, order.usd)
+
+
+async def _drawn(operation: str, order: HostOrder) -> dict[str, object]:
+    if (operation == "image_edit") is not bool(order.pictures):
+        raise Refusal(400, "An edit needs images, and nothing else does", code="invalid_argument")
+    picture = Picture(prompt=order.prompt, model=order.model, size=order.size, format=order.format)
+    files = await asyncio.to_thread(lambda: [draw(picture, number, order.pictures) for number in range(order.count)])
     data = [{"b64_json": f"data:image/jpeg;base64,{base64.b64encode(file).decode()}"} for file in files]
-    return JSONResponse({"data": data, "usage": {"cost_in_usd_ticks": round(order.usd * TICKS)}})
+    return {"data": data, "usage": {"cost_in_usd_ticks": round(order.usd * TICKS)}}

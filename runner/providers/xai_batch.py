@@ -1,0 +1,269 @@
+"""Send requests in batches as xAI takes them: named, without a word for their state, their results in pages."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+from openai import AsyncOpenAI, RequestOptions
+
+from runner.artifacts.download import ByteSource
+from runner.config.dialect import Dialect
+from runner.config.run import RunConfig
+from runner.errors import ServerError
+
+from .allowance import moment
+from .answer import Redact
+from .base import ImageBatch
+from .batch import MARK, Batch, BatchPage, BatchStatus, Endpoint, InputProblem, ResultLine, read_count
+from .batch_api import BatchAPI
+from .body import Body
+from .call import Call, Place
+from .client import MAX_IMAGE_BYTES, PLAIN
+from .hosted import told_cost
+from .job import is_id
+from .json_answer import one_line
+from .translation import uncertain, unreadable
+
+_AT_ONCE = 8
+"""Results that one answer is asked for: it is in memory as a whole."""
+
+_LISTED = 100
+_DAY = 86_400.0
+_NAMES_IMAGE = ("url", "image_url")
+
+_MOST_BYTES = 64 * 1024**2
+"""Of one image that lies at an address."""
+
+Fetch = Callable[[str], AbstractAsyncContextManager[ByteSource]]
+"""Opens a download from an address that the server named."""
+
+
+class XAIBatchAPI(BatchAPI):
+    """Reach xAI's batches.
+
+    A batch's name is our mark of it. What it has made is asked for page by page and becomes lines as OpenAI's. An image
+    that a result names by its address, which holds for an hour and opens for everybody, is fetched at once and stands
+    in its line.
+    """
+
+    def __init__(
+        self,
+        client: AsyncOpenAI,
+        place: Place,
+        redact: Redact,
+        translated: Callable[[Call], AbstractContextManager[None]],
+        build: Callable[[RunConfig], Body],
+        ready: Callable[[], Awaitable[None]],
+        *,
+        dialect: Dialect,
+        fetch: Fetch,
+    ) -> None:
+        """Take what the provider's other requests use as well."""
+        super().__init__(client, place, redact, translated, build, ready)
+        self._dialect = dialect
+        self._fetch = fetch
+
+    async def create(self, input_file_id: str, endpoint: Endpoint, mark: str, model: str) -> Batch:
+        """Create a batch (paid), named by our mark; where each line goes stands in the line."""
+        del endpoint
+        await self._ready()
+        call = Call(self._place, "create the batch", paid=True, model=model)
+        with self._translated(call):
+            body = {"name": mark, "input_file_id": input_file_id}
+            response = await self._client.post("/batches", body=body, cast_to=httpx2.Response)
+            batch = read_batch(self._json(response))
+            if batch is None:
+                raise uncertain(f"{self._place.host} answered without the batch's id", call)
+            return replace(batch, mark=batch.mark or mark)
+
+    async def retrieve(self, batch_id: str) -> Batch:
+        """Ask how far a batch is."""
+        await self._ready()
+        call = Call(self._place, "tell the batch's state", job_id=batch_id)
+        with self._translated(call):
+            response = await self._client.get(f"/batches/{batch_id}", cast_to=httpx2.Response)
+            return self._told(response, batch_id, call)
+
+    async def page(self, after: str | None = None) -> BatchPage:
+        """List up to 100 of the account's batches, beginning with the page `after`."""
+        await self._ready()
+        call = Call(self._place, "list the batches")
+        query = {"limit": _LISTED, **({} if after is None else {"pagination_token": after})}
+        with self._translated(call):
+            raw, listed = await self._listed("/batches", "batches", query, call)
+            batches = tuple(batch for batch in map(read_batch, listed) if batch is not None)
+            return BatchPage(batches, _token(raw, after))
+
+    async def cancel(self, batch_id: str) -> Batch:
+        """Ask for no more lines to be begun."""
+        await self._ready()
+        call = Call(self._place, "cancel the batch", job_id=batch_id)
+        with self._translated(call):
+            response = await self._client.post(f"/batches/{batch_id}:cancel", body={}, cast_to=httpx2.Response)
+            return self._told(response, batch_id, call)
+
+    @asynccontextmanager
+    async def content(self, batch_id: str, file_id: str, start: int = 0) -> AsyncIterator[tuple[int, ByteSource]]:
+        """Give all results from the first on, as lines: pages cannot be asked for by bytes."""
+        del file_id, start
+        await self._ready()
+        yield 0, _Lines(self._results(batch_id))
+
+    def images(self, line: ResultLine, config: RunConfig) -> ImageBatch:
+        """Return the images that a line holds, and what the host says that they have cost."""
+        found = super().images(line, config)
+        cost = told_cost(found.raw, self._dialect.cost, self._dialect.cost_units)
+        return replace(found, usd=cost, implausible_usage=False)  # its tokens are counted in other words
+
+    async def _results(self, batch_id: str) -> AsyncIterator[bytes]:
+        call = Call(self._place, "give the batch's results", job_id=batch_id)
+        token: str | None = None
+        while True:
+            query = {"limit": _AT_ONCE, **({} if token is None else {"pagination_token": token})}
+            with self._translated(call):
+                raw, results = await self._listed(f"/batches/{batch_id}/results", "results", query, call)
+            for result in results:
+                yield await self._line_of(result)
+            following = _token(raw, token)
+            if following is None:
+                return
+            token = following
+
+    async def _line_of(self, result: Any) -> bytes:  # Any: JSON
+        """Return a result as a line; one that cannot be read stays as it is, and is kept as such."""
+        line = _as_line(result)
+        body = (line or {}).get("response", {}).get("body")
+        for image in body.get("data", ()) if isinstance(body, dict) else ():
+            await self._bring(image)
+        return json.dumps(result if line is None else line, separators=(",", ":")).encode() + b"\n"
+
+    async def _bring(self, image: Any) -> None:  # Any: JSON
+        """Put what an image's address leads to in its place."""
+        if not isinstance(image, dict):
+            return
+        text = image.get("b64_json")
+        if isinstance(text, str):
+            image["b64_json"] = text.partition(";base64,")[2] if text[:5].lower() == "data:" else text
+            return
+        address = next((image.pop(name) for name in _NAMES_IMAGE if isinstance(image.get(name), str)), None)
+        if address is not None:
+            image["b64_json"] = await self._fetched(address)
+
+    async def _fetched(self, address: str) -> str:
+        content = bytearray()
+        async with self._fetch(address) as source:
+            async for chunk in source.chunks():
+                content += chunk
+                if len(content) > _MOST_BYTES:
+                    raise ServerError(f"an image of the batch has more than {_MOST_BYTES:,} bytes")
+        return base64.b64encode(content).decode()
+
+    async def _listed(
+        self, path: str, name: str, query: dict[str, object], call: Call
+    ) -> tuple[dict[str, Any], list[Any]]:  # Any: JSON
+        # Asked for as a file is: the answer may hold images, and is larger than other answers may be.
+        options: RequestOptions = {"params": query, "headers": PLAIN}
+        response = await self._client.get(path, cast_to=httpx2.Response, options=options)
+        if len(response.content) > MAX_IMAGE_BYTES:
+            raise ServerError(f"an answer about {name} is larger than {MAX_IMAGE_BYTES:,} bytes", **call.details)
+        raw = self._json(response)
+        if isinstance(raw, dict) and raw.get(name) is None and ("pagination_token" in raw or not raw):
+            return raw, []  # protobuf leaves out what is empty
+        if not isinstance(raw, dict) or not isinstance(raw.get(name), list):
+            raise unreadable(response, call, self._redact)
+        return raw, raw[name]
+
+    def _told(self, response: httpx2.Response, batch_id: str, call: Call) -> Batch:
+        batch = read_batch(self._json(response), batch_id)
+        if batch is None:
+            raise unreadable(response, call, self._redact)
+        return batch
+
+
+class _Lines:
+    """Give lines as a download does; how many bytes they have is not known before."""
+
+    length = None
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        self._lines = lines
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Return the lines, one by one."""
+        return self._lines
+
+
+def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
+    """Return the batch that a server's JSON tells of; None if it tells of none, or of another than `batch_id`."""
+    told = raw.get("batch", raw) if isinstance(raw, dict) else None
+    if not isinstance(told, dict):
+        return None
+    name = told.get("batch_id") or told.get("id")
+    if not isinstance(name, str) or not is_id(name) or (batch_id is not None and name != batch_id):
+        return None
+    counts = told["state"] if isinstance(told.get("state"), dict) else {}
+    total, pending, done, failed, left = (
+        read_count(counts.get(f"num_{each}")) for each in ("requests", "pending", "success", "error", "cancelled")
+    )
+    status, said = _status(told, total, pending, done), told.get("cancel_by_xai_message")
+    refused = status is BatchStatus.FAILED
+    mark, file_id = told.get("name"), told.get("input_file_id")
+    return Batch(
+        id=name,
+        status=status,
+        raw_status=status.value.replace("_", " "),
+        mark=mark if isinstance(mark, str) and mark.startswith(MARK) else None,
+        input_file_id=file_id if isinstance(file_id, str) and is_id(file_id) else None,
+        output_file_id=name if done or failed else None,  # results are asked for by the batch's own id
+        problems=(InputProblem(None, one_line(str(said)), None),) if refused else (),
+        total=total,
+        completed=done,
+        failed=failed + left,
+        created_at=moment(told.get("create_time")),
+    )
+
+
+def _status(told: dict[str, Any], total: int, pending: int, done: int) -> BatchStatus:  # Any: JSON
+    """Return how far a batch is: xAI tells counts and times, and no word."""
+    if told.get("cancel_time"):
+        if told.get("cancel_by_xai_message") and not done:
+            return BatchStatus.FAILED
+        return BatchStatus.CANCELLING if pending else BatchStatus.CANCELLED
+    if total and not pending:
+        return BatchStatus.COMPLETED
+    expires = moment(told.get("expire_time"))
+    # Some answers tell the day alone.
+    if expires is not None and time.time() > expires + _DAY:
+        return BatchStatus.EXPIRED
+    return BatchStatus.IN_PROGRESS if total else BatchStatus.VALIDATING
+
+
+def _token(raw: dict[str, Any], last: str | None) -> str | None:  # Any: JSON
+    """Return behind what the next page begins; a token that comes twice leads nowhere."""
+    token = raw.get("pagination_token")
+    return token if isinstance(token, str) and token and token != last else None
+
+
+def _as_line(result: Any) -> dict[str, Any] | None:  # Any: JSON
+    """Return a result as OpenAI's batches tell theirs; None for one of another form."""
+    name = result.get("batch_request_id") or result.get("custom_id") if isinstance(result, dict) else None
+    if not isinstance(name, str):
+        return None
+    told = result["batch_result"] if isinstance(result.get("batch_result"), dict) else result
+    error, response = told.get("error") or told.get("error_message"), told.get("response")
+    if isinstance(error, dict) and not error.get("code") and not error.get("message"):
+        error = None  # protobuf's word for success
+    if isinstance(response, dict) and "data" not in response:
+        # One key says what was asked for, as image_generation, and holds the answer.
+        response = next((each for each in response.values() if isinstance(each, dict)), response)
+    line: dict[str, Any] = {"custom_id": name, "error": error}  # Any: JSON
+    if response is not None and error is None:
+        line["response"] = {"status_code": 200, "body": response}
+    return line

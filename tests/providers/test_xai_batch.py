@@ -1,0 +1,161 @@
+"""What xAI tells of batches, in whatever shape, and what its results become."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import httpx2
+import pytest
+
+from runner.errors import RunnerError, UncertainError
+from runner.providers.batch import BatchStatus
+from runner.providers.xai_batch import read_batch
+
+BATCH = {
+    "batch_id": "batch_1",
+    "name": "runner-1",
+    "input_file_id": "file-1",
+    "create_time": "2026-12-01",
+    "expire_time": "2035-01-01",
+    "state": {"num_requests": 3, "num_pending": 1, "num_success": 1, "num_error": 1, "num_cancelled": 0},
+}
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
+
+
+def state(**counts: int) -> dict:
+    return {**BATCH["state"], **{f"num_{name}": count for name, count in counts.items()}}
+
+
+def test_a_batch_is_read():
+    batch = read_batch(BATCH)
+    assert batch is not None
+    assert (batch.id, batch.mark, batch.input_file_id, batch.output_file_id) == (
+        "batch_1", "runner-1", "file-1", "batch_1")  # fmt: skip
+    assert (batch.total, batch.completed, batch.failed, batch.status) == (3, 1, 1, BatchStatus.IN_PROGRESS)
+    assert batch.created_at == 1_796_083_200
+    assert read_batch({**BATCH, "name": "the nightly one"}).mark is None
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"state": {}}, BatchStatus.VALIDATING),
+        ({"state": None}, BatchStatus.VALIDATING),
+        ({"state": state(pending=0)}, BatchStatus.COMPLETED),
+        ({"cancel_time": "2026-12-01"}, BatchStatus.CANCELLING),
+        ({"cancel_time": "2026-12-01", "state": state(pending=0)}, BatchStatus.CANCELLED),
+        ({"cancel_time": "2026-12-01", "cancel_by_xai_message": "line 3", "state": {}}, BatchStatus.FAILED),
+        ({"cancel_time": "2026-12-01", "cancel_by_xai_message": "late", "state": state(pending=0)},
+         BatchStatus.CANCELLED),
+        ({"expire_time": "2026-11-01"}, BatchStatus.EXPIRED),
+        ({"expire_time": "2026-11-01", "state": state(pending=0)}, BatchStatus.COMPLETED),
+    ],
+)  # fmt: skip
+def test_counts_and_times_say_how_far_it_is(told, status):
+    assert read_batch({**BATCH, **told}).status is status
+
+
+def test_numbers_come_as_text_too():
+    assert read_batch({**BATCH, "state": {"num_requests": "3", "num_success": "3"}}).completed == 3
+
+
+@pytest.mark.parametrize("none", [None, [], "batch_1", {}, {"batch_id": 7}, {"batch_id": "\n"}])
+def test_what_names_no_batch_is_none(none):
+    assert read_batch(none) is None
+    assert read_batch(BATCH, "batch_2") is None
+
+
+@pytest.fixture
+def api(loaded, connect):
+    config = loaded("provider=xai", "provider.batches=true", "model=grok-imagine-image-2.0", "request=image",
+                    "request.quality=low", "batch=true")  # fmt: skip
+    return config, connect(config, {"XAI_API_KEY": "xai-canary"}).batches()
+
+
+async def lines(api) -> list[dict]:
+    async with api.content("batch_1", "batch_1") as (start, source):
+        content = b"".join([chunk async for chunk in source.chunks()])
+    assert (start, source.length) == (0, None)
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def result(name: str, **told: object) -> dict:
+    return {"batch_request_id": name, "batch_result": told}
+
+
+async def test_a_line_is_the_request_that_would_be_sent_alone(api):
+    config, batches = api
+    line = json.loads(batches.line("runner-1.0", config))
+    assert (line["custom_id"], line["method"], line["url"]) == ("runner-1.0", "POST", "/v1/images/generations")
+    assert line["body"]["model"] == "grok-imagine-image-2.0"
+    assert line["body"]["response_format"] == "b64_json"
+
+
+async def test_it_is_created_by_name(api, wire):
+    _, batches = api
+    wire.replies(200, json=BATCH)
+    made = await batches.create("file-1", "/v1/images/generations", "runner-1", "grok")
+    assert (made.id, made.mark) == ("batch_1", "runner-1")
+    assert json.loads(wire.sent.content) == {"name": "runner-1", "input_file_id": "file-1"}
+
+
+async def test_an_answer_without_its_id_is_uncertain(api, wire):
+    _, batches = api
+    wire.replies(200, json={"name": "runner-1"})
+    with pytest.raises(UncertainError):
+        await batches.create("file-1", "/v1/images/generations", "runner-1", "grok")
+
+
+async def test_results_become_lines_page_by_page(api, wire):
+    _, batches = api
+    data = {"data": [{"b64_json": "data:image/jpeg;base64,aGk="}], "usage": {"cost_in_usd_ticks": 400_000_000}}
+    pages = {
+        None: {"results": [result("a", response={"image_generation": data}),
+                           result("b", error={"code": 3, "message": "no"})], "pagination_token": "2"},
+        "2": {"results": [result("c", response={"image_generation": "?"}, error={}), {"odd": 1}]},
+    }  # fmt: skip
+    wire.answer = lambda request: httpx2.Response(200, json=pages[request.url.params.get("pagination_token")])
+    first, refused, odd, stray = await lines(batches)
+    assert first["response"]["body"]["data"] == [{"b64_json": "aGk="}]
+    assert (refused["custom_id"], refused["error"]["message"]) == ("b", "no")
+    assert (odd["custom_id"], odd["error"]) == ("c", None)
+    assert stray == {"odd": 1}
+
+
+async def test_an_image_that_lies_at_an_address_is_fetched_at_once_without_the_key(api, wire):
+    _, batches = api
+
+    def answer(request):
+        if request.url.host == "api.x.ai":
+            image = {"url": "https://imgen.x.ai/1.png?sig=secret"}
+            return httpx2.Response(200, json={"results": [result("a", response={"image": {"data": [image]}})]})
+        assert "authorization" not in request.headers
+        return httpx2.Response(200, content=PICTURE)
+
+    wire.answer = answer
+    (line,) = await lines(batches)
+    assert line["response"]["body"]["data"] == [{"b64_json": base64.b64encode(PICTURE).decode()}]
+
+
+async def test_an_image_whose_address_has_expired_is_no_line(api, wire):
+    _, batches = api
+    image = {"url": "https://imgen.x.ai/1.png?sig=secret"}
+    page = {"results": [result("a", response={"image": {"data": [image]}})]}
+    wire.answer = lambda request: (
+        httpx2.Response(200, json=page) if request.url.host == "api.x.ai" else httpx2.Response(403)
+    )
+    with pytest.raises(RunnerError) as caught:
+        await lines(batches)
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_list_has_a_token_for_its_next_page(api, wire):
+    _, batches = api
+    wire.replies(200, json={"batches": [BATCH], "pagination_token": "x"})
+    page = await batches.page()
+    assert ([batch.id for batch in page.batches], page.last) == (["batch_1"], "x")
+    wire.requests.clear()
+    wire.replies(200, json={"batches": [], "pagination_token": "x"})
+    assert (await batches.page("x")).last is None, "a token that comes again leads nowhere"
+    assert wire.sent.url.params["pagination_token"] == "x"
