@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from dataclasses import replace
@@ -35,6 +36,10 @@ _AT_ONCE = 8
 """Results that one answer is asked for: it is in memory as a whole."""
 
 _LISTED = 100
+
+_SHORT = 3
+"""Times that results are asked for which are fewer than the counts; then those that come are taken."""
+
 _DAY = 86_400.0
 _NAMES_IMAGE = ("url", "image_url")
 
@@ -69,6 +74,7 @@ class XAIBatchAPI(BatchAPI):
         super().__init__(client, place, redact, translated, build, ready)
         self._dialect = dialect
         self._fetch = fetch
+        self._short: Counter[str] = Counter()
 
     async def create(self, input_file_id: str, endpoint: Endpoint, mark: str, model: str) -> Batch:
         """Create a batch (paid), named by our mark; where each line goes stands in the line."""
@@ -112,9 +118,9 @@ class XAIBatchAPI(BatchAPI):
     @asynccontextmanager
     async def content(self, batch_id: str, file_id: str, start: int = 0) -> AsyncIterator[tuple[int, ByteSource]]:
         """Give all results from the first on, as lines: pages cannot be asked for by bytes."""
-        del file_id, start
+        del start
         await self._ready()
-        yield 0, _Lines(self._results(batch_id))
+        yield 0, _Lines(self._results(batch_id, int(file_id)))
 
     def images(self, line: ResultLine, config: RunConfig) -> ImageBatch:
         """Return the images that a line holds, and what the host says that they have cost."""
@@ -122,19 +128,25 @@ class XAIBatchAPI(BatchAPI):
         cost = told_cost(found.raw, self._dialect.cost, self._dialect.cost_units)
         return replace(found, usd=cost, implausible_usage=False)  # its tokens are counted in other words
 
-    async def _results(self, batch_id: str) -> AsyncIterator[bytes]:
+    async def _results(self, batch_id: str, told: int) -> AsyncIterator[bytes]:
         call = Call(self._place, "give the batch's results", job_id=batch_id)
         token: str | None = None
+        count = 0
         while True:
             query = {"limit": _AT_ONCE, **({} if token is None else {"pagination_token": token})}
             with self._translated(call):
                 raw, results = await self._listed(f"/batches/{batch_id}/results", "results", query, call)
             for result in results:
+                count += 1
                 yield await self._line_of(result)
             following = _token(raw, token)
             if following is None:
-                return
+                break
             token = following
+        self._short[batch_id] += count < told
+        if count < told and self._short[batch_id] < _SHORT:
+            message = f"{self._place.host} gives {count:,} results of {told:,} that it counts"
+            raise ServerError(message, hint="they are asked for again", **call.details)
 
     async def _line_of(self, result: Any) -> bytes:  # Any: JSON
         """Return a result as a line; one that cannot be read stays as it is, and is kept as such."""
@@ -221,7 +233,8 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
         raw_status=status.value.replace("_", " "),
         mark=mark if isinstance(mark, str) and mark.startswith(MARK) else None,
         input_file_id=file_id if isinstance(file_id, str) and is_id(file_id) else None,
-        output_file_id=name if done or failed else None,  # results are asked for by the batch's own id
+        # There is no file: this is how many results there should be.
+        output_file_id=str(done + failed) if done or failed else None,
         problems=(InputProblem(None, one_line(str(said)), None),) if refused else (),
         total=total,
         completed=done,

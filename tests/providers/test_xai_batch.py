@@ -8,7 +8,7 @@ import json
 import httpx2
 import pytest
 
-from runner.errors import RunnerError, UncertainError
+from runner.errors import RunnerError, ServerError, UncertainError
 from runner.providers.batch import BatchStatus
 from runner.providers.xai_batch import read_batch
 
@@ -31,7 +31,7 @@ def test_a_batch_is_read():
     batch = read_batch(BATCH)
     assert batch is not None
     assert (batch.id, batch.mark, batch.input_file_id, batch.output_file_id) == (
-        "batch_1", "runner-1", "file-1", "batch_1")  # fmt: skip
+        "batch_1", "runner-1", "file-1", "2")  # fmt: skip
     assert (batch.total, batch.completed, batch.failed, batch.status) == (3, 1, 1, BatchStatus.IN_PROGRESS)
     assert batch.created_at == 1_796_083_200
     assert read_batch({**BATCH, "name": "the nightly one"}).mark is None
@@ -73,8 +73,8 @@ def api(loaded, connect):
     return config, connect(config, {"XAI_API_KEY": "xai-canary"}).batches()
 
 
-async def lines(api) -> list[dict]:
-    async with api.content("batch_1", "batch_1") as (start, source):
+async def lines(api, told: int = 1) -> list[dict]:
+    async with api.content("batch_1", str(told)) as (start, source):
         content = b"".join([chunk async for chunk in source.chunks()])
     assert (start, source.length) == (0, None)
     return [json.loads(line) for line in content.splitlines()]
@@ -148,6 +148,15 @@ async def test_an_image_whose_address_has_expired_is_no_line(api, wire):
     with pytest.raises(RunnerError) as caught:
         await lines(batches)
     assert "secret" not in str(caught.value)
+
+
+async def test_results_that_lag_behind_the_counts_are_asked_for_again_but_not_for_ever(api, wire):
+    _, batches = api
+    wire.replies(200, json={"results": [result("a", error={"code": 3, "message": "no"})]})
+    for _ in range(2):
+        with pytest.raises(ServerError, match="1 results of 2"):
+            await lines(batches, told=2)
+    assert len(await lines(batches, told=2)) == 1
 
 
 async def test_a_list_has_a_token_for_its_next_page(api, wire):

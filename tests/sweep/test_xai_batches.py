@@ -151,7 +151,7 @@ def test_results_that_break_off_are_asked_for_again(typed_at, make_xai, fault):
 def test_a_batch_is_cancelled_and_what_is_done_is_collected(typed_at, make_xai, capsys):
     server = make_xai(latency=1e9)
     assert typed_at(server, PROMPTS, "provider.deadline_seconds=0.1") == 4
-    assert run(["ls"]) == 0
+    assert run(["show", "out"]) == 0
     assert "0 of 4 done" in capsys.readouterr().out
     assert run(["cancel", "out"]) == 0
     assert run(["resume", "out"]) == 1

@@ -72,6 +72,8 @@ def _told(batch: EmulatedBatch, now: float) -> dict[str, object]:
     status = batch.status(now)
     ended = status in ("completed", "expired", "cancelled")
     done = (batch.completed or 0) if ended else batch.done(now) if batch.problem is None else 0
+    if not ended and done:
+        done = min(done, batch.total - 1)  # the last is pending until the results are there
     left = batch.total - done
     failed = (batch.failed or 0) if ended and status != "expired" else 0
     cancelled = left - failed if status == "cancelled" else 0
