@@ -167,9 +167,9 @@ def _results(emulator: Emulator, batch: EmulatedBatch, start: int, count: int) -
 
 def _result(line: dict[str, Any]) -> dict[str, object] | None:  # Any: JSON
     """Return a line as xAI tells a result; None for one that was never executed, which has none."""
-    response, error = line.get("response"), line.get("error")
-    if error is not None:
+    if line.get("error") is not None:
         return None
+    response = line["response"]
     made: dict[str, object]
     if response["status_code"] >= 400:
         made = {"error": {"code": 3, "message": response["body"]["error"]}}
