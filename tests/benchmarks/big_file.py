@@ -23,6 +23,8 @@ from table import goal, heading, print_figures, ratio, spread
 OWN = "runner"
 BARE = "bare SDK stream with sha256"
 FLUSHED = "bare SDK stream with sha256 and fsync"
+_SMALL = 500_000
+"""Bytes of the small video."""
 
 
 def main() -> None:
@@ -32,9 +34,7 @@ def main() -> None:
     heading(f"one video of {options.gigabytes:g} GB")
     small: dict[str, list[Figures]] = {OWN: [], BARE: [], FLUSHED: []}
     big: dict[str, list[Figures]] = {name: [] for name in small}
-    with serving(latency=0) as light, serving(latency=0, video_bytes=size) as heavy:
-        for service in (light, heavy):
-            service.finished()
+    with serving(latency=0, video_bytes=_SMALL) as light, serving(latency=0, video_bytes=size) as heavy:
         for _ in range(options.repeats):
             for name, figures in small.items():
                 figures.append(_one(light, name))

@@ -20,6 +20,9 @@ from measurement import CommandError, Figures, empty, measure
 from service import Service, serving
 from table import goal, heading, print_figures, spread
 
+_CLIP_BYTES = 200_000
+"""A file's size: the disk is no part of the question."""
+
 _FILES = 100
 """A bound for open files: runner's own, its few connections and its threads' files."""
 
@@ -32,8 +35,7 @@ def main() -> None:
     found: dict[int, list[Figures]] = {count: [] for count in counts}
     of_table: list[Figures] = []
     most = max(options.runs)
-    with serving(latency=options.latency) as service:
-        service.finished("4")
+    with serving(latency=options.latency, video_bytes=_CLIP_BYTES, seconds=4) as service:
         for turn in range(options.repeats):
             for count, figures in found.items():
                 directory = service.place / f"{turn}-{count}"
