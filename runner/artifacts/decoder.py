@@ -47,7 +47,7 @@ class Decoder:
         self._child = _born(min(4, os.cpu_count() or 1))
         self._barred = self._child is None
 
-    async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
+    async def check(self, path: Path, *, thumbnail: bool = False, thorough: bool = False) -> Video:
         """Return what the video at `path` really is, as `probe` finds it, with a thumbnail beside it if wanted.
 
         Raises `ArtifactError` as `probe` does, and where the file makes the decoder crash.
@@ -56,19 +56,19 @@ class Decoder:
         child = self._child
         if child is not None and not self._barred:
             try:
-                return await asyncio.wrap_future(child.ask(path, thumbnail=thumbnail))
+                return await asyncio.wrap_future(child.ask(path, thumbnail=thumbnail, thorough=thorough))
             except _DiedError:
                 self._barred |= not child.ready
         async with self._alone:
             alone = None if self._barred else _born()
             if alone is not None:
                 try:
-                    return await asyncio.wrap_future(alone.ask(path, thumbnail=thumbnail))
+                    return await asyncio.wrap_future(alone.ask(path, thumbnail=thumbnail, thorough=thorough))
                 except _DiedError as error:
                     raise ArtifactError(f"the file makes the decoder crash ({error})") from error
                 finally:
                     alone.close()
-        return await asyncio.to_thread(probe, path, thumbnail=thumbnail)
+        return await asyncio.to_thread(probe, path, thumbnail=thumbnail, thorough=thorough)
 
     def close(self) -> None:
         """End the child; what it still had in hand is left as it is."""
@@ -103,7 +103,7 @@ class _Child:
         self._thread = threading.Thread(target=self._listen, name="runner-decoder", daemon=True)
         self._thread.start()
 
-    def ask(self, path: Path, *, thumbnail: bool) -> Future[Video]:
+    def ask(self, path: Path, *, thumbnail: bool, thorough: bool) -> Future[Video]:
         """Return what the child will find; a `_DiedError` if it dies meanwhile, or raised if it has died."""
         answer: Future[Video] = Future()
         with self._changing:
@@ -111,7 +111,8 @@ class _Child:
                 raise _DiedError("it had ended")
             self._number += 1
             self._asked[self._number] = answer
-            order = {"number": self._number, "path": str(path.absolute()), "thumbnail": thumbnail}
+            wanted = {"thumbnail": thumbnail, "thorough": thorough}
+            order = {"number": self._number, "path": str(path.absolute()), **wanted}
             with suppress(BrokenPipeError, ValueError):  # the thread knows, too, and is about to tell all who wait
                 self._stdin.write(json.dumps(order).encode() + b"\n")
                 self._stdin.flush()

@@ -33,7 +33,7 @@ def run_child(at_once: int) -> None:
             answers.flush()
 
     def answer(order: Message) -> None:
-        say({"number": order["number"], **_found(Path(order["path"]), thumbnail=order["thumbnail"])})
+        say({"number": order.pop("number"), **_found(Path(order.pop("path")), **order)})
 
     pool = ThreadPoolExecutor(at_once)
     say({})
@@ -42,9 +42,9 @@ def run_child(at_once: int) -> None:
     os._exit(0)
 
 
-def _found(path: Path, *, thumbnail: bool) -> Message:
+def _found(path: Path, **wanted: bool) -> Message:
     try:
-        return {"video": _plain(probe(path, thumbnail=thumbnail))}
+        return {"video": _plain(probe(path, **wanted))}
     except ArtifactError as error:
         return {"error": {"message": error.message, "code": error.code}}
     except Exception:  # noqa: BLE001 - told to whoever asked, as a bug

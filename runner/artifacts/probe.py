@@ -1,14 +1,14 @@
-"""Examine a video file: open it, decode its first and last frame, or all of it where it does not say its length."""
+"""Examine a video file: open it, its first frame and what follows."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import TOO_LARGE, ArtifactError, DiskError
 
+from .completeness import MAX_DECODED, MAX_PIXELS, checked_duration, first_frame, set_up
 from .picture import Thumbnail, refuse_beyond, small_copy, small_frame, write_frame, write_thumbnail
 
 if TYPE_CHECKING:
@@ -33,14 +33,9 @@ _TYPES = {
 }
 """Of containers that FFmpeg calls by one name."""
 _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-_MAX_PIXELS = 8192 * 8192
 _MAX_SIDE = 16_384
-_MAX_SECONDS = 24 * 3600
-MAX_DECODED = 10**11
-"""Pixels decoded to look at the end: a minute of 8K video behind its last key frame, and half a minute of work."""
-
-_TAIL = Fraction(1, 10)
-"""Seconds by which the last frame may end before the container says it does."""
+_STREAMS = 8
+"""How many are opened without decoding any of their frames."""
 
 _STILL = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 _TEXT = (b"<!doctype", b"<html", b"<?xml", b"{", b"#extm3u")
@@ -69,11 +64,12 @@ class Video:
     no_thumbnail: str | None = None
 
 
-def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> Video:
+def probe(path: Path, *, thumbnail: bool = False, thorough: bool = False, limit: int = MAX_DECODED) -> Video:
     """Read and check a video file; raises `ArtifactError` if it is anything else, cut, damaged or absurdly large.
 
-    With `thumbnail`, one is written beside the file, once that is known to be good; `limit` is in pixels to decode
-    behind the last key frame. Blocks for some 10 to 300 ms of decoding: `Decoder` does it elsewhere.
+    With `thumbnail`, one is written beside the file, once that is known to be good. `thorough` decodes all from the
+    last key frame on; `limit` is in pixels to decode there. Blocks for some 5 to 40 ms, and up to a second if thorough:
+    `Decoder` does it elsewhere.
     """
     import av  # 40 ms and 30 MB that a dry run need not pay
 
@@ -84,7 +80,7 @@ def probe(path: Path, *, thumbnail: bool = False, limit: int = MAX_DECODED) -> V
             video, small = _examine_webp(path)
         else:
             with _opened(path) as container:
-                video, small = _examine(container, path, limit, small=thumbnail)
+                video, small = _examine(container, path, limit, small=thumbnail, thorough=thorough)
     except (ArtifactError, DiskError):
         raise
     except av.FFmpegError as error:
@@ -154,7 +150,8 @@ def _opened(path: Path) -> InputContainer:
 
     if _head(path)[4:8] == b"ftyp":
         # All that is asked of an MP4 stands in its header, and the frames are decoded here: FFmpeg need not do so too.
-        container = av.open(str(path), options={**_OPTIONS, "probesize": "32"})
+        options, of_each_stream = {**_OPTIONS, "probesize": "32"}, [{"skip_frame": "all"}] * _STREAMS
+        container = av.open(str(path), options=options, stream_options=of_each_stream)
         if _describes_itself(container):
             return container
         container.close()
@@ -174,23 +171,27 @@ def _is_known(stream: VideoStream) -> bool:
 
 
 def _examine(
-    container: InputContainer, path: Path, limit: int, *, small: bool
+    container: InputContainer, path: Path, limit: int, *, small: bool, thorough: bool
 ) -> tuple[Video, VideoFrame | str | None]:
+    import av
+
     if not container.streams.video:
         raise ArtifactError("the file holds no picture")
     stream = container.streams.video[0]
     if not _is_known(stream):
         raise ArtifactError("the picture is of a kind that nothing here can decode")
     if not (0 < stream.width <= _MAX_SIDE and 0 < stream.height <= _MAX_SIDE
-            and stream.width * stream.height <= _MAX_PIXELS):  # fmt: skip
+            and stream.width * stream.height <= MAX_PIXELS):  # fmt: skip
         raise ArtifactError(f"the picture is {stream.width}x{stream.height}, which nothing generates", code=TOO_LARGE)
-    _set_up(stream)
-    first = next(container.decode(stream), None)
+    set_up(stream)
+    first = first_frame(container, stream)
     if first is None:
         raise ArtifactError("the file holds no frame")
     picture = _small(first) if small else None
     del first  # its pixels are megabytes, which the frames to come can have
-    duration = _checked_duration(container, stream, path, limit)
+    duration = checked_duration(
+        container, stream, lambda: av.open(str(path), options=_OPTIONS), limit, thorough=thorough
+    )
     audio = container.streams.audio
     media_type, extension = _container_type(container, path)
     video = Video(
@@ -204,94 +205,6 @@ def _examine(
         audio_codec=audio[0].codec_context.codec.canonical_name if audio else None,
     )
     return video, picture
-
-
-def _set_up(stream: VideoStream) -> None:
-    # The decoder's own limit, too: a stream may change its size on the way.
-    stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
-    # The pool of threads that calls this is the parallelism; FFmpeg's own threads cost more to start than they save.
-    stream.codec_context.thread_count = 1
-
-
-def _checked_duration(container: InputContainer, stream: VideoStream, path: Path, limit: int) -> Fraction:
-    """Return how long the picture is; raises `ArtifactError` where the file is cut."""
-    import av
-
-    own = stream.duration is not None and stream.time_base is not None
-    told = _told(container, stream)
-    if told is not None and not 0 <= told <= _MAX_SECONDS:
-        raise ArtifactError(f"the file claims to be {float(told):,.0f} seconds long, which nothing generates",
-                            code=TOO_LARGE)  # fmt: skip
-    frame_time = 1 / stream.average_rate if stream.average_rate else Fraction(1, 24)
-    if told is not None and _end_of_picture(container, stream, told, limit) >= told - frame_time - _TAIL:
-        return told
-    # Some files give no length, some cannot be searched, and some count their sound.
-    with av.open(str(path), options=_OPTIONS) as again:
-        picture, everything = _played(again, limit)
-    reached = picture if own else max(picture, everything)
-    if told is not None and reached < told - frame_time - _TAIL:
-        raise ArtifactError(f"the file is cut: its picture ends at {float(picture):.2f} of {float(told):.2f} seconds")
-    return picture
-
-
-def _told(container: InputContainer, stream: VideoStream) -> Fraction | None:
-    if stream.duration is not None and stream.time_base is not None:
-        return stream.duration * stream.time_base
-    return None if container.duration is None else Fraction(container.duration, 1_000_000)
-
-
-def _end_of_picture(container: InputContainer, stream: VideoStream, duration: Fraction, limit: int) -> Fraction:
-    """Return where the picture ends, in seconds, decoded from the last key frame on: a cut file ends early."""
-    base = stream.time_base or Fraction(1, 1_000_000)
-    start = stream.start_time or 0
-    container.seek(start + int(duration / base), stream=stream, backward=True)
-    end, budget = 0, _PixelBudget(limit)
-    for packet in container.demux(stream):
-        if packet.is_corrupt:
-            raise ArtifactError("the file is cut or damaged: its last packets are incomplete")
-        for frame in packet.decode():
-            budget.take(frame)
-            if frame.pts is not None:
-                end = max(end, frame.pts - start + (frame.duration or 0))
-    return end * base
-
-
-def _played(container: InputContainer, limit: int) -> tuple[Fraction, Fraction]:
-    """Return how many seconds the picture lasts, and the longest stream, from first frame to last packet."""
-    stream = container.streams.video[0]
-    _set_up(stream)
-    begin: Fraction | None = None
-    end = everything = Fraction(0)
-    frames, budget = 0, _PixelBudget(limit)
-    for packet in container.demux():
-        if packet.is_corrupt:
-            raise ArtifactError("the file is cut or damaged: packets in it are incomplete")
-        if packet.pts is not None:
-            everything = max(everything, (packet.pts + (packet.duration or 0)) * packet.time_base)
-        for frame in stream.decode(packet) if packet.stream is stream else ():
-            budget.take(frame)
-            frames += 1
-            if frame.pts is not None and frame.time_base is not None:
-                shown = frame.pts * frame.time_base
-                begin = shown if begin is None else min(begin, shown)
-                end = max(end, shown + (frame.duration or 0) * frame.time_base)
-    if begin is not None and end > begin:
-        return end - begin, everything - begin
-    length = frames / (stream.average_rate or Fraction(24))
-    return length, max(length, everything)
-
-
-class _PixelBudget:
-    """Count the pixels that are decoded."""
-
-    def __init__(self, limit: int) -> None:
-        self._left = limit
-
-    def take(self, frame: VideoFrame) -> None:
-        """Count a frame; raises `ArtifactError` where that is more than anything that is generated takes."""
-        self._left -= frame.width * frame.height
-        if self._left < 0:
-            raise ArtifactError("the file takes more decoding than anything that is generated", code=TOO_LARGE)
 
 
 def _container_type(container: InputContainer, path: Path) -> tuple[str, str]:

@@ -199,6 +199,8 @@ class RunConfig(Frozen):
     dry_run: bool = False
     fail_fast: bool = False
     delete_remote: bool = False
+    verify: Literal["quick", "full"] = "quick"
+    """How much of a video is decoded before it counts as whole."""
     budget: Budget = Budget()
     yes: bool = False
     reuse: bool = False

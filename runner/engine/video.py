@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 
 from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored, found, intact, unwrapped
@@ -200,11 +201,12 @@ async def _checked(recorder: RunRecorder, stored: Stored) -> tuple[Stored, Video
     """Return what the video is; where a text lies there that spells one, the video takes its place."""
     request = recorder.run.config.request
     thumbnail = isinstance(request, VideoRequest) and request.thumbnail
+    check = partial(recorder.threads.decoder.check, thumbnail=thumbnail, thorough=recorder.run.config.verify == "full")
     decoded = await recorder.threads.media(unwrapped, stored.path)
     if decoded is None:
-        return stored, await recorder.threads.decoder.check(stored.path, thumbnail=thumbnail)
+        return stored, await check(stored.path)
     try:
-        video = await recorder.threads.decoder.check(decoded.path, thumbnail=thumbnail)
+        video = await check(decoded.path)
     except BaseException:
         discard(decoded.path)
         raise

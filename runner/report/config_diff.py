@@ -27,6 +27,7 @@ HOW = frozenset(
         "reuse_from",
         "tags",
         "tracking",
+        "verify",
         "yes",
     ]
 )

@@ -37,6 +37,7 @@ def test_other_containers_are_told_by_their_content(clip, tmp_path, name, codec,
     path.write_bytes(clip(name, codec=codec).read_bytes())
     video = probe(path)
     assert (video.media_type, video.extension, video.video_codec) == expected
+    assert probe(path, thorough=True) == video
 
 
 class Pipe(io.RawIOBase):
@@ -78,13 +79,14 @@ def test_sound_that_goes_on_behind_the_picture_does_not_make_it_cut(clip, name, 
     assert probe(path).duration_seconds == pytest.approx(2, abs=0.05)
 
 
+@pytest.mark.parametrize("thorough", [False, True])
 @pytest.mark.parametrize("name", ["cut.webm", "cut.mkv"])
-def test_a_cut_file_of_another_container_is_found_out(clip, tmp_path, name):
+def test_a_cut_file_of_another_container_is_found_out(clip, tmp_path, name, thorough):
     whole = clip(name, codec="libvpx").read_bytes()
     path = tmp_path / "video.mp4.part"
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ArtifactError):
-        probe(path)
+        probe(path, thorough=thorough)
 
 
 @pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG"])
@@ -111,19 +113,48 @@ def test_no_surprise_of_the_decoder_is_more_than_a_damaged_file(clip, monkeypatc
     def raises(*_args, **_options):
         raise surprise
 
-    monkeypatch.setattr("runner.artifacts.probe._checked_duration", raises)
+    monkeypatch.setattr("runner.artifacts.probe.checked_duration", raises)
     with pytest.raises(ArtifactError, match="damaged"):
         probe(clip())
 
 
+@pytest.mark.parametrize("thorough", [False, True])
 @pytest.mark.parametrize("movflags", ["+faststart", ""])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9, 0.98])
-def test_a_cut_file_is_found_out(clip, tmp_path, movflags, kept):
+def test_a_cut_file_is_found_out(clip, tmp_path, movflags, kept, thorough):
     whole = clip(f"whole{movflags}.mp4", movflags=movflags).read_bytes()
     path = tmp_path / "video.mp4.part"
     path.write_bytes(whole[: int(len(whole) * kept)])
     with pytest.raises(ArtifactError):
+        probe(path, thorough=thorough)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+@pytest.mark.parametrize("place", [0.3, 0.7, 0.9])
+def test_a_hole_in_the_picture_is_found_out_wherever_it_is(clip, tmp_path, codec, place):
+    content = bytearray(clip(f"hole {codec}.mp4", codec=codec, movflags="+faststart", g="6").read_bytes())
+    begin = content.index(b"mdat")
+    begin += int((len(content) - begin) * place)
+    content[begin : begin + 2000] = bytes(2000)
+    path = tmp_path / "video.mp4.part"
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match="damaged"):
         probe(path)
+
+
+def test_a_file_that_begins_between_two_key_frames_has_a_first_frame_all_the_same(clip, tmp_path):
+    import av
+
+    path = tmp_path / "video.mp4.part"
+    with (
+        av.open(str(clip("late.mkv", codec="mpeg4", seconds=4))) as whole,
+        av.open(str(path), "w", format="matroska") as late,
+    ):
+        stream = late.add_stream_from_template(whole.streams.video[0])
+        for packet in [*whole.demux(whole.streams.video[0])][2:-1]:
+            packet.stream = stream
+            late.mux(packet)
+    assert probe(path, thumbnail=True).thumbnail is not None
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_one_azure_resource_has_many_spellings(work, spelling):
         ["request.thumbnail=false"],
         ["request.number_of_videos=1"],
         ["delete_remote=true"],
+        ["verify=full"],
     ],
 )
 def test_limits_keys_and_what_happens_here_are_no_part_of_the_work(work, same):
