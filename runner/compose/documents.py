@@ -52,6 +52,30 @@ def _dump(document: object, dumper: Any) -> str:  # Any: a class of PyYAML's
     return text
 
 
+class Renderer:
+    """Render mappings as YAML. A section that was the same object in the mapping before is taken as it was rendered."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], tuple[object, str]] = {}
+
+    def rendered(self, document: Plain) -> str:
+        """Return the mapping as the function `rendered` does."""
+        return "".join(self._section("", key, value) for key, value in document.items()) or rendered({})
+
+    def below(self, name: str, document: Plain) -> str:
+        """Return a mapping that has nothing but this one, under a name."""
+        sections = "".join(self._section(name, key, value) for key, value in document.items())
+        return f"{name}:\n{sections}" if sections else rendered({name: {}})
+
+    def _section(self, name: str, key: str, value: object) -> str:
+        known, text = self._last.get((name, key), (None, ""))
+        if not text or known is not value:
+            alone = {key: value}
+            text = rendered({name: alone}).removeprefix(f"{name}:\n") if name else rendered(alone)
+            self._last[name, key] = value, text
+        return text
+
+
 @dataclass(frozen=True, slots=True)
 class Documents:
     """Hold a run's config and Hydra's (None: there is none), interpolations unresolved, and its overrides."""
@@ -60,17 +84,22 @@ class Documents:
     overrides: Sequence[str]
     hydra: Plain | None = None
 
-    def write(self, directory: Path) -> None:
-        """Write them into `directory`, which is made if need be; raises `DiskError`."""
+    def write(self, directory: Path, renderer: Renderer | None = None) -> None:
+        """Write them into `directory`, which is made if need be; raises `DiskError`.
+
+        One `renderer` for all runs of a sweep renders what they share once.
+        """
+        renderer = renderer or Renderer()
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            self._write(directory / "config.yaml", self.task)
+            _write(directory / "config.yaml", renderer.rendered(self.task))
             if self.hydra is not None:
-                self._write(directory / "hydra.yaml", {"hydra": self.hydra})
-            self._write(directory / "overrides.yaml", [*self.overrides])
+                _write(directory / "hydra.yaml", renderer.below("hydra", self.hydra))
+            _write(directory / "overrides.yaml", rendered([*self.overrides]))
 
-    def _write(self, path: Path, document: Mapping[str, Any] | Sequence[str]) -> None:  # Any: as Plain
-        path.write_text(rendered(document), encoding="utf-8", newline="\n")
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def read_saved(path: Path) -> Plain | None:

@@ -23,7 +23,7 @@ from runner.ledger.reuse import new_run
 
 from .composer import Composed, Composer
 from .composition_error import problem_of
-from .documents import Documents
+from .documents import Documents, Renderer
 from .examination import load_resolved, unsupported
 from .guards import ConfigGuard
 from .preflight import Finding, collected
@@ -43,6 +43,7 @@ class Composition:
         composer: composes it again from its `overrides`, `index` and `directory`.
         composed: gives what its `.hydra/` files hold.
         output_subdir: where these go, relative to the run's directory; None: nowhere.
+        renderer: renders them, for all runs of the sweep.
     """
 
     composer: Composer
@@ -51,6 +52,7 @@ class Composition:
     directory: Path
     composed: Callable[[], Composed]
     output_subdir: str | None
+    renderer: Renderer
 
     def config(self) -> DictConfig:
         """Compose its whole config again, as callbacks and `JobReturn` see it."""
@@ -62,7 +64,7 @@ class Composition:
             directory.mkdir(parents=True, exist_ok=True)
         if self.output_subdir is not None:
             found = self.composed()
-            Documents(found.task, found.overrides, found.hydra).write(directory / self.output_subdir)
+            Documents(found.task, found.overrides, found.hydra).write(directory / self.output_subdir, self.renderer)
 
 
 Planned = tuple[tuple[Run, Composition] | None, list[Problem]]
@@ -105,6 +107,7 @@ class Planner:
         self._loader = config_loader
         self._composer = Composer(config_loader, master, inspect=ConfigGuard().refuse)
         self._known: Known = {}
+        self._renderer = Renderer()
 
     def plan(
         self,
@@ -147,7 +150,8 @@ class Planner:
         if config is None:
             return None, problems
         run = new_run(index, config, found.directory, typed)
-        whole = Composition(self._composer, overrides, index, run.directory, composed, found.output_subdir)
+        subdir = found.output_subdir
+        whole = Composition(self._composer, overrides, index, run.directory, composed, subdir, self._renderer)
         return (run, whole), problems
 
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from runner.compose.documents import Documents, rendered
+from runner.compose.documents import Documents, Renderer, rendered
 
 # OmegaConf refuses half an interpolation when a config is made, long before it is written.
 _TEXT = (st.text(st.characters(exclude_categories=["Cs"]), max_size=120) | st.text(string.printable, max_size=200)).map(
@@ -61,3 +61,14 @@ def test_all_three_files_are_read_as_they_were(tmp_path: Path, name: str) -> Non
 def test_a_directory_that_is_no_utf8_can_be_named(tmp_path: Path) -> None:
     Documents({"place": "not-utf8-\udcff"}, []).write(tmp_path)
     assert "not-utf8-" in (tmp_path / "config.yaml").read_text(encoding="utf-8")
+
+
+def test_what_runs_share_is_rendered_once_and_reads_as_if_each_had_been_rendered_alone():
+    shared = {"prompt": "two\nlines: and a very long one " * 8, "list": [1, {"a": "1e3"}], "empty": {}}
+    documents = [
+        {"shared": shared, "own": {"number": number, "text": f"{number}: #"}, "last": None} for number in range(3)
+    ]
+    renderer = Renderer()
+    assert [renderer.rendered(each) for each in documents] == [rendered(each) for each in documents]
+    assert [renderer.below("hydra", each) for each in documents] == [rendered({"hydra": each}) for each in documents]
+    assert (renderer.rendered({}), renderer.below("hydra", {})) == (rendered({}), rendered({"hydra": {}}))
