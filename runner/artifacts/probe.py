@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import TOO_LARGE, ArtifactError, DiskError
 
@@ -150,8 +150,9 @@ def _opened(path: Path) -> InputContainer:
 
     if _head(path)[4:8] == b"ftyp":
         # All that is asked of an MP4 stands in its header, and the frames are decoded here: FFmpeg need not do so too.
-        options, of_each_stream = {**_OPTIONS, "probesize": "32"}, [{"skip_frame": "all"}] * _STREAMS
-        container = av.open(str(path), options=options, stream_options=of_each_stream)
+        # Any: PyAV takes options for each stream, and its types say text
+        undecoded: Any = [{"skip_frame": "all"}] * _STREAMS
+        container = av.open(str(path), options={**_OPTIONS, "probesize": "32"}, stream_options=undecoded)
         if _describes_itself(container):
             return container
         container.close()
