@@ -23,6 +23,8 @@ COMMANDS = (
     "ls",
     "models",
     "open",
+    "rank",
+    "ratings",
     "repeat",
     "report",
     "resume",

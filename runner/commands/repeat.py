@@ -16,6 +16,7 @@ from runner.config.loading import load
 from runner.config.model import ModelConfig
 from runner.config.run import RunConfig
 from runner.config.shipped import option
+from runner.display.output import print_error, print_problems
 from runner.errors import ConfigError
 from runner.shell import command
 
@@ -26,6 +27,8 @@ def main(arguments: Sequence[str]) -> int:
     """Run it in a new directory and say what differs now; returns the exit code."""
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.run_dir, "repeat")
+    if parsed.winners:
+        return _repeat_winners(parsed.run_dir, parsed.overrides)
     typed = command("repeat", parsed.run_dir)
     refuse_mistyped(parsed.overrides, command=typed, saved=True)
     result = _saved(parsed.run_dir)
@@ -36,6 +39,31 @@ def main(arguments: Sequence[str]) -> int:
     from runner.compose.app import started
 
     return run_saved(config, parsed.overrides, Path("outputs", started()).absolute())
+
+
+def _repeat_winners(directory: Path, overrides: Sequence[str]) -> int:
+    """Make the runs again whose files are kept, and for prompts without a kept file those that win."""
+    refuse_mistyped(overrides, command=command("repeat", directory, "--winners"), saved=True)
+    from runner.judging.judgements import Judgements
+    from runner.report.ranking import MODEL, Ranking
+    from runner.results.reading import sweeps_of
+    from runner.results.run_judgements import ratings_of
+
+    found = sweeps_of([directory])
+    for error in found.unreadable:
+        print_error(error)
+    ratings = ratings_of(found.sweeps)
+    print_problems(ratings.problems)
+    ranking = Ranking(found.sweeps, Judgements(ratings.records))
+    chosen = ranking.chosen(ranking.board(MODEL).winners)
+    if not chosen:
+        hint = f"{command('view', directory)} shows what to judge"
+        raise ConfigError(f"nothing is kept or preferred in {directory}; nothing was sent", hint=hint)
+    configs = [_config(result, overrides, number, len(chosen)) for number, result in enumerate(chosen)]
+    from runner.compose.app import started
+    from runner.sweeps.repetition import repeat_together
+
+    return repeat_together(configs, overrides, Path("outputs", "multirun", started()).absolute())
 
 
 def differences(saved: Result, config: RunConfig) -> list[str]:
@@ -71,14 +99,15 @@ def _saved(directory: Path) -> Result:
     return read_result(directory)
 
 
-def _config(result: Result, overrides: Sequence[str]) -> RunConfig:
+def _config(result: Result, overrides: Sequence[str], number: int = 0, total: int = 1) -> RunConfig:
+    """Return a saved run's config with overrides; raises `PreflightError` that says in which run of how many."""
     from runner.compose.composer import apply  # Hydra's grammar: help and refusals need none
 
     # A consent holds only for the run that it was given for.
     container: Mapping[str, Any] = {**result.config.model_dump(mode="json"), "yes": False}  # Any: JSON
     config, problems = load(apply(container, overrides))
     if config is None:
-        raise PreflightError([Finding(0, problem) for problem in problems], total=1)
+        raise PreflightError([Finding(number, problem) for problem in problems], total=total)
     return config
 
 
@@ -89,6 +118,11 @@ def _parser() -> Parser:
         epilog="example: python -m runner repeat outputs/2026-11-23/09-30-00-x7k2 request.duration_seconds=4",
     )
     parser.add_argument("run_dir", type=Path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
+    parser.add_argument(
+        "--winners",
+        action="store_true",
+        help="of a sweep's directory: its kept runs, and for prompts without one those that won, as a new sweep",
+    )
     parser.add_argument(
         "overrides", nargs="*", default=[], help="single values to change, as in request.duration_seconds=4"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,8 +12,7 @@ from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 
 from .catalog import Parser, refuse_file
-
-_LONGEST_NAME = 80
+from .rater import named_rater
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -25,7 +23,10 @@ def main(arguments: Sequence[str]) -> int:
     directories = parsed.dirs or [OUTPUTS]
     if not parsed.dirs and not OUTPUTS.is_dir():
         raise ConfigError(f"there is no directory {OUTPUTS}", hint="python -m runner makes outputs/ with a first video")
-    rater = _rater(parsed.rater)
+    rater = named_rater(parsed.rater)
+    if parsed.export is not None:
+        _export(directories, parsed.export)
+        return 0
     _serve(directories, rater, parsed.port, together=bool(parsed.dirs), browse=parsed.open == "yes")
     return 0
 
@@ -54,25 +55,29 @@ def _serve(directories: Sequence[Path], rater: str, port: int | None, *, togethe
         print(f"ended; {kept:,} judgement{'s were' if kept != 1 else ' was'} kept in ratings.jsonl beside the runs")
 
 
+def _export(directories: Sequence[Path], target: Path) -> None:
+    from runner.results.reading import sweeps_of
+    from runner.view.bundle import write_bundle
+
+    found = sweeps_of(directories)
+    for error in found.unreadable:
+        print_error(error)
+    told = write_bundle(target, found.sweeps)
+    facts = [
+        f"{told.small:,} small cop{'y' if told.small == 1 else 'ies'}",
+        f"{told.whole:,} whole file{'s' * (told.whole != 1)}",
+        *([f"{told.missing:,} missing"] if told.missing else []),
+    ]
+    with tolerate_broken_pipe():
+        print(f"{clean(str(target), 400)}  ({', '.join(facts)}, {told.bytes / 1e6:,.1f} MB, for any host of files)")
+
+
 def _refuse_nothing(directories: Sequence[Path]) -> None:
     """Raise `ConfigError` where there is nothing to show, and say what cannot be read."""
     from runner.results.reading import sweeps_of
 
     for error in sweeps_of(directories).unreadable:
         print_error(error)
-
-
-def _rater(given: str | None) -> str:
-    """Return who judges: the name that is given, or the one that the user has here."""
-    if given is None:
-        try:
-            return getpass.getuser()[:_LONGEST_NAME]
-        except (OSError, KeyError, ImportError):  # a user without a name, as in some containers
-            return "me"
-    name = given.strip()
-    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
-        raise ConfigError("--rater takes a name of 1 to 80 characters", hint="--rater ann")
-    return name
 
 
 def _parser() -> Parser:
@@ -87,6 +92,12 @@ def _parser() -> Parser:
     parser.add_argument("dirs", type=Path, nargs="*", metavar="DIR", help="sweeps, runs, or what they lie in")
     parser.add_argument("--rater", metavar="NAME", help="who judges (default: your name on this machine)")
     parser.add_argument("--port", type=_port, metavar="N", help="default: 8420, or any where that is taken; 0: any")
+    parser.add_argument(
+        "--export",
+        type=Path,
+        metavar="NEW",
+        help="write a page with small copies of all media, and kept ones whole, into a new directory; serves nothing",
+    )
     parser.add_argument("--open", choices=("yes", "no"), default="yes", help="show it in the browser (default: yes)")
     return parser
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.artifacts.json_lines import JSONLinesReader, append_lines
 from runner.config.problem import Problem
 
+from .current_keys import CurrentKeys
 from .record import AnyRecord, record_of
 
 NAME = "ratings.jsonl"
@@ -18,8 +19,10 @@ NAME = "ratings.jsonl"
 class RatingsFile:
     """Read and extend the records of one directory."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, keys: Iterable[str] = ()) -> None:
+        """Take the `keys` of the directory's runs: it may have been called otherwise when they were judged."""
         self.path = directory / NAME
+        self.current = CurrentKeys(keys)
         self._reader = JSONLinesReader(self.path)
         self._ids: set[str] = set()
         self._strange = 0
@@ -34,7 +37,7 @@ class RatingsFile:
         objects = self._reader.read()
         found = [record_of(each) for each in objects]
         self._strange += found.count(None)
-        return self._new(each for each in found if each is not None)
+        return self._new(self.current.record(each) for each in found if each is not None)
 
     def append(self, records: Sequence[AnyRecord]) -> list[AnyRecord]:
         """Append what is not there yet, and return that once it is on the disk; raises `DiskError` or `OSError`."""
@@ -61,12 +64,15 @@ class ReadRatings:
     problems: tuple[Problem, ...] = ()
 
 
-def read_ratings(directories: Iterable[Path]) -> ReadRatings:
-    """Read the records that lie in the directories; a file that cannot be read is a warning."""
+def read_ratings(places: Mapping[Path, Iterable[str]]) -> ReadRatings:
+    """Read the records that lie in directories, of which each comes with the keys of its runs.
+
+    A file that cannot be read is a warning.
+    """
     records: dict[str, AnyRecord] = {}
     problems: list[Problem] = []
-    for directory in dict.fromkeys(directories):
-        file = RatingsFile(directory)
+    for directory, keys in places.items():
+        file = RatingsFile(directory, keys)
         try:
             records = {each.id: each for each in file.news()} | records
         except OSError as error:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.picture import NAME as POSTER
@@ -147,6 +147,13 @@ class LeftOut(Enum):
     LARGE = "too large for one file inside"
     CROWDED = "the files before took the room"
     MISSING = "gone, no media, or not in a run's own directory"
+
+
+class MediaTaker(Protocol):
+    """Take the files that a page shows to where it can show them."""
+
+    def take(self, sweep: Path, directory: Path, artifact: Artifact) -> str | None:
+        """Return the address of a file of a sweep's run in `directory`; None if it stays where it is."""
 
 
 class Embedding:

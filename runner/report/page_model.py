@@ -21,7 +21,7 @@ from runner.shell import command, word
 from .axes import axes_of
 from .cell import CellPlace, address, cell
 from .config_diff import ConfigDiff
-from .page import Embedding, Heading
+from .page import Heading, MediaTaker
 
 _NAMED = 3
 """So many sweeps stand in the title."""
@@ -128,11 +128,11 @@ class PageState:
         known = [limit for limit in limits if limit is not None]
         return totals(self._results, states, sum(known) if known and len(known) == len(limits) else None, reserved)
 
-    def cells(self, embedding: Embedding | None = None) -> Iterator[Cell]:
-        """Return all runs, one after the other, with what `embedding` takes in."""
-        return (self.cell(position, embedding) for position in range(len(self._results)))
+    def cells(self, taker: MediaTaker | None = None) -> Iterator[Cell]:
+        """Return all runs, one after the other, their files where `taker` takes them."""
+        return (self.cell(position, taker) for position in range(len(self._results)))
 
-    def cell(self, position: int, embedding: Embedding | None = None) -> Cell:
+    def cell(self, position: int, taker: MediaTaker | None = None) -> Cell:
         """Return one run."""
         result, owner = self._results[position], self._page_model.owners[position]
         busy = owner in self._busy
@@ -142,7 +142,7 @@ class PageState:
         resume = resume or resume_command_for([result], self._page_model.resumed_by(position))
         where = self._page_model.where(position)
         sweep = self._page_model.sweeps[owner].directory
-        inside = functools.partial(embedding.take, sweep, where) if embedding else None
+        inside = functools.partial(taker.take, sweep, where) if taker else None
         # A run that was not started may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
         return cell(place, result, busy=busy, resume=None if busy else resume, repeatable=begun, inside=inside)

@@ -62,20 +62,22 @@ class RunGroup:
         """Return the directory to resume for the run in the directory `run`."""
         return self.ways.get(run) or (self.directory if self.whole else shown(run))
 
-    def keys(self) -> list[str]:
+    def run_keys(self) -> list[str]:
         """Return what each run is told from others by, the same wherever it is shown."""
         paths = cache(RelativePaths)
         return [run_key(paths(self.resumed_by(where)).name(where), result) for where, result in self.runs]
 
-    def judged_in(self) -> list[Path]:
-        """Return where judgements of the runs may lie: in the sweep's directory, or in those of its runs.
+    def judged_in(self) -> dict[Path, list[str]]:
+        """Return where judgements may lie, each with the keys of the runs that they may be about.
 
-        New ones are written to the directory that resumes the run.
+        That is the sweep's directory, or those of its runs. New ones go to the directory that resumes the run.
         """
-        places = [self.directory, *(self.resumed_by(where) for where, _ in self.runs)]
-        if not has_ledger(self.directory):  # each run may have been looked at by itself
-            places += [where for where, _ in self.runs]
-        return [*dict.fromkeys(places)]
+        apart = not has_ledger(self.directory)  # each run may have been looked at by itself
+        found: dict[Path, list[str]] = {self.directory: []}
+        for key, (where, _) in zip(self.run_keys(), self.runs, strict=True):
+            for place in dict.fromkeys([self.directory, self.resumed_by(where), *([where] if apart else [])]):
+                found.setdefault(place, []).append(key)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

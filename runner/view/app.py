@@ -18,11 +18,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runner.errors import DiskError, RunnerError
+from runner.judging.rating_log import StrangeRecordError
 from runner.judging.record import LONGEST_LINE, AnyRecord, checked_record
 
 from .catalogue import Catalogue
 from .listing import listing
-from .rating_log import StrangeRecordError
 from .served_page import ServedPage
 
 TOGETHER = "together"

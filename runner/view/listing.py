@@ -58,7 +58,7 @@ def _line(entry: Entry) -> Line:
         facts = dict(_facts(entry.directory))
     except ConfigError as error:
         return Line(entry.name, place, problem=str(error))
-    return Line(entry.name, place, records=len(read_ratings([entry.directory]).records), **facts)
+    return Line(entry.name, place, records=len(read_ratings({entry.directory: ()}).records), **facts)
 
 
 def _facts(directory: Path) -> Iterator[tuple[str, Any]]:  # Any: what a line's fields hold

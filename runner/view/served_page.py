@@ -12,6 +12,7 @@ from pathlib import Path
 from runner.artifacts.result import Artifact
 from runner.artifacts.result_file import NAME as RESULT
 from runner.errors import ConfigError
+from runner.judging.rating_log import RatingLog
 from runner.ledger.discover import find_ledgers, written_at
 from runner.ledger.lock import at_work
 from runner.ledger.recording import has_ledger
@@ -19,8 +20,7 @@ from runner.report.page import Shell, encoded_json, page_data
 from runner.report.page_model import PageModel, PageState
 from runner.results.notebook import own_file
 from runner.results.reading import RunGroup, sweeps_of
-
-from .rating_log import RatingLog
+from runner.results.run_judgements import homes_of, places_of
 
 Media = tuple[Path, str]
 """A file and its type."""
@@ -84,11 +84,7 @@ class ServedPage:
         shell = Shell(model.title, served=True)
         self._content = b"".join(shell.pieces(page_data(state.heading, cells, state.totals())))
         self._files = dict(_files(groups, model))
-        homes: dict[str, list[Path]] = {}
-        for group in groups:
-            for key, (where, _) in zip(group.keys(), group.runs, strict=True):
-                homes.setdefault(key, []).append(group.resumed_by(where))
-        self._log.watch(homes, [place for group in groups for place in group.judged_in()])
+        self._log.watch(homes_of(groups), places_of(groups))
         self._stamp = stamp
 
 

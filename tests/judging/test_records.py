@@ -13,7 +13,7 @@ import pytest
 from runner.errors import DiskError
 from runner.judging.judgements import Judgements
 from runner.judging.ratings_file import NAME, RatingsFile, read_ratings
-from runner.judging.record import AnyRecord, checked_record, record_of
+from runner.judging.record import AnyRecord, Pair, Rating, checked_record, record_of
 
 RUN, OTHER = "09-30-00-x7k2/0/ab12cd34", "09-30-00-x7k2/1/ef56ab78"
 
@@ -29,14 +29,14 @@ def record(kind: str = "rating", **facts: Any) -> AnyRecord:
 
 
 def pair(outcome: str = "left", **facts: Any) -> AnyRecord:
-    left, right = {"run": RUN, "file": "a.png"}, {"run": OTHER, "file": "a.png"}
-    return record("pair", left=left, right=right, outcome=outcome, **facts)
+    sides = {"left": {"run": RUN, "file": "a.png"}, "right": {"run": OTHER, "file": "a.png"}}
+    return record("pair", outcome=outcome, **sides | facts)
 
 
 def test_what_is_appended_is_read_as_it_was_written(tmp_path: Path) -> None:
     given = [record(rating=4, tags=["hands", "text"], star=True, note="“fine”\nand more"), pair("tie", by="model.name")]
     assert RatingsFile(tmp_path).append(given) == given
-    assert read_ratings([tmp_path]).records == tuple(given)
+    assert read_ratings({tmp_path: ()}).records == tuple(given)
     first, second = [json.loads(text) for text in (tmp_path / NAME).read_text(encoding="ascii").splitlines()]
     assert first == {
         "version": 1, "kind": "rating", "id": given[0].id, "at": "2026-11-23T09:30:00.000Z", "rater": "ann", "run": RUN,
@@ -60,13 +60,13 @@ def test_what_cannot_be_read_is_left_alone_and_counted(tmp_path: Path) -> None:
     cut = json.dumps(line(rating=1))[:-20]
     (tmp_path / NAME).write_text("\n".join([*texts, cut]))
     before = (tmp_path / NAME).read_bytes()
-    found = read_ratings([tmp_path])
+    found = read_ratings({tmp_path: ()})
     assert [each.id for each in found.records] == [known["id"]]
     assert "7 lines were left out of" in str(*found.problems)
     more = record(rating=5)
     RatingsFile(tmp_path).append([more])
     assert (tmp_path / NAME).read_bytes().startswith(before + b"\n")
-    assert [each.id for each in read_ratings([tmp_path]).records] == [known["id"], more.id]
+    assert [each.id for each in read_ratings({tmp_path: ()}).records] == [known["id"], more.id]
 
 
 def test_a_last_line_without_its_end_counts_where_it_is_whole(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_last_line_without_its_end_counts_where_it_is_whole(tmp_path: Path) ->
     file = RatingsFile(tmp_path)
     assert [each.id for each in file.news()] == [first["id"]]
     assert file.append([record_of(second)])[0].id == second["id"]
-    assert [each.id for each in read_ratings([tmp_path]).records] == [first["id"], second["id"]]
+    assert [each.id for each in read_ratings({tmp_path: ()}).records] == [first["id"], second["id"]]
     assert file.skipped == 0
 
 
@@ -104,7 +104,7 @@ def test_several_processes_append_at_once(tmp_path: Path) -> None:
     _append(tmp_path, "cem")
     for each in processes:
         each.join()
-    found = read_ratings([tmp_path])
+    found = read_ratings({tmp_path: ()})
     assert not found.problems
     assert sorted((each.rater, int(each.note.split()[0])) for each in found.records) == [
         (name, number) for name in ("ann", "bob", "cem") for number in range(20)
@@ -123,7 +123,7 @@ def test_no_link_is_written_through(tmp_path: Path) -> None:
 def test_names_that_are_no_text_survive(tmp_path: Path) -> None:
     given = record(run="09\udc80/0/ab12cd34", note="half \ud83d of a pair")
     RatingsFile(tmp_path).append([given])
-    assert read_ratings([tmp_path]).records == (given,)
+    assert read_ratings({tmp_path: ()}).records == (given,)
 
 
 def test_the_latest_word_of_each_rater_counts() -> None:
@@ -186,3 +186,14 @@ def test_what_is_said_of_a_run_is_about_its_main_file() -> None:
 def test_a_wrong_record_is_refused_with_its_reason(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         checked_record(line() | wrong)
+
+
+def test_a_directory_that_was_given_another_name_keeps_its_judgements(tmp_path: Path) -> None:
+    rated, chosen, others = record(rating=5), pair(), pair(right={"run": "other/1/ef56ab78", "file": "a.png"})
+    RatingsFile(tmp_path).append([rated, chosen, others])
+    keys = [RUN.replace("09-30-00-x7k2", "kept"), OTHER.replace("09-30-00-x7k2", "kept")]
+    found = read_ratings({tmp_path: keys}).records
+    assert [each.run for each in found if isinstance(each, Rating)] == keys[:1]
+    pairs = [(each.left.run, each.right.run) for each in found if isinstance(each, Pair)]
+    assert pairs == [(keys[0], keys[1]), (RUN, "other/1/ef56ab78")]
+    assert RatingsFile(tmp_path, keys).append([rated]) == []

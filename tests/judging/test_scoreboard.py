@@ -72,7 +72,7 @@ def test_a_tie_is_half_a_win_of_both() -> None:
 def shared() -> tuple[Scoreboard, dict]:
     expected = json.loads((DATA / "expected.json").read_text())
     runs = [JudgedRun(each["key"], each["thing"], each["prompt"], tuple(each["files"])) for each in expected["runs"]]
-    return scoreboard(runs, Judgements(read_ratings([DATA]).records)), expected
+    return scoreboard(runs, Judgements(read_ratings({DATA: ()}).records)), expected
 
 
 def test_what_the_page_shares_is_as_expected(shared: tuple[Scoreboard, dict]) -> None:

@@ -1,0 +1,116 @@
+"""Keep records in the right sweeps' `ratings.jsonl`, and tell of all that are there, in one order."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from .current_keys import CurrentKeys
+from .ratings_file import RatingsFile
+from .record import AnyRecord, Undo, runs_of
+
+
+class StrangeRecordError(LookupError):
+    """Raised for a record of a run, or an undo of a record, that is not here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Count records: those that were `taken`, those that were `known` already, and those of runs that are not here."""
+
+    taken: int
+    known: int
+    strange: int
+
+
+class RatingLog:
+    """Hold the records of some runs as they come, from this process and from others; safe to use from threads.
+
+    Attributes:
+        added: how many records were written here.
+    """
+
+    def __init__(self) -> None:
+        self.added = 0
+        self._turn = threading.Lock()
+        self._files: dict[Path, RatingsFile] = {}
+        self._homes: Mapping[str, Sequence[Path]] = {}
+        self._records: dict[str, AnyRecord] = {}
+        self._held_by: dict[str, set[Path]] = {}
+
+    def watch(self, homes: Mapping[str, Sequence[Path]], places: Mapping[Path, Iterable[str]]) -> None:
+        """Read what lies in `places`, each with the keys of its runs.
+
+        `homes` has, by a run's key, the directories that its records are written to, which are among the places.
+        """
+        with self._turn:
+            self._homes = homes
+            for place, keys in places.items():
+                if place in self._files:
+                    self._files[place].current = CurrentKeys(keys)
+                else:
+                    self._files[place] = RatingsFile(place, keys)
+
+    def after(self, number: int) -> list[AnyRecord]:
+        """Return the records from the one of this number on; a number stays the same while the process lasts."""
+        with self._turn:
+            self._read()
+            return [*self._records.values()][number:]
+
+    def add(self, records: Sequence[AnyRecord]) -> None:
+        """Write records, each to every sweep that it is about, and return when they are on the disk.
+
+        One that is known already is not written again. Raises `StrangeRecordError` before anything is written, and
+        `DiskError`.
+        """
+        with self._turn:
+            self._read()
+            coming = {each.id: each for each in records}
+            for each in records:
+                if not self._homes_of(each, coming):
+                    what = f"no record {each.of!r} to take back" if isinstance(each, Undo) else "no such run"
+                    raise StrangeRecordError(f"{what} is on this page: {', '.join(runs_of(each))}".removesuffix(": "))
+            self._write(coming)
+
+    def merge(self, records: Iterable[AnyRecord]) -> Merged:
+        """Write what is new and about runs that are here, as `add` does, and count the rest; raises `DiskError`."""
+        with self._turn:
+            self._read()
+            coming = {each.id: each for each in records}
+            known = {name for name in coming if name in self._records}
+            fitting = {name: each for name, each in coming.items() if self._homes_of(each, coming)}
+            self._write(fitting)
+            return Merged(len(fitting.keys() - known), len(known), len(coming.keys() - fitting.keys() - known))
+
+    def _homes_of(self, record: AnyRecord, coming: Mapping[str, AnyRecord]) -> Sequence[Path]:
+        """Return where a record goes; an undo to what it takes back, which is here or `coming`."""
+        if isinstance(record, Undo):
+            if record.of in self._held_by:
+                return [*self._held_by[record.of]]
+            target = coming.get(record.of)
+            rest = {name: each for name, each in coming.items() if name != record.of}
+            return self._homes_of(target, rest) if target is not None else []
+        runs = [run for run in runs_of(record) if run in self._homes]
+        return [*dict.fromkeys(place for run in runs for place in self._homes[run])]
+
+    def _write(self, coming: Mapping[str, AnyRecord]) -> None:
+        by_place: dict[Path, list[AnyRecord]] = {}
+        for each in coming.values():
+            self.added += each.id not in self._records
+            for place in self._homes_of(each, coming):
+                by_place.setdefault(place, []).append(each)
+        for place, records in by_place.items():
+            self._take(place, self._files[place].append(records))
+
+    def _read(self) -> None:
+        for place, file in self._files.items():
+            with suppress(OSError):  # it can be read the next time
+                self._take(place, file.news())
+
+    def _take(self, place: Path, records: Iterable[AnyRecord]) -> None:
+        for each in records:
+            self._records.setdefault(each.id, each)
+            self._held_by.setdefault(each.id, set()).add(place)
