@@ -54,7 +54,7 @@ if TYPE_CHECKING:
         UncertainError,
         UnexpectedAnswerError,
     )
-    from runner.results.loading import RunRecord, Sweep, load_sweep
+    from runner.results.loading import FileRating, RunRecord, Sweep, load_sweep
 
 __version__ = "0.1.0"
 
@@ -70,6 +70,7 @@ __all__ = [
     "DiskError",
     "ExecutionMetadata",
     "ExpiredError",
+    "FileRating",
     "GenerationFailedError",
     "HTTPConnectionError",
     "ImageGenerationConfig",
@@ -144,7 +145,7 @@ _HOMES = {
         "VideoGenerationUpdate",
     ),
     "runner.api.sweep": ("sweep", "sweep_async"),
-    "runner.results.loading": ("RunRecord", "Sweep", "load_sweep"),
+    "runner.results.loading": ("FileRating", "RunRecord", "Sweep", "load_sweep"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.config.problem import Problem
 from runner.display.line import clean
-from runner.display.output import print_error, tolerate_broken_pipe
-from runner.errors import ConfigError
+from runner.display.output import print_error, print_problems, tolerate_broken_pipe
+from runner.errors import ConfigError, DiskError
 
 from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
     from runner.report.page import LeftOut
+    from runner.results.reading import RunGroup
 
 _SEVERAL = Path("report.html")
 
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
     limits = {"each": round(parsed.embed_mb * 1e6), "total": round(parsed.embed_total_mb * 1e6)}
     embedding = Embedding([result for _, result in runs], **limits) if parsed.single_file else None
     write_page(output, found.sweeps, embedding)
+    for sweep in found.sweeps:
+        _bring_tables_up_to_date(sweep)
     with tolerate_broken_pipe():
         print(f"{clean(str(output), 400)}  ({len(runs):,} run{'s' * (len(runs) != 1)})")
         for reason, count in embedding.left_out.items() if embedding else ():
@@ -45,6 +49,19 @@ def main(arguments: Sequence[str]) -> int:
     if parsed.open == "yes":
         webbrowser.open(output.absolute().as_uri())
     return 0
+
+
+def _bring_tables_up_to_date(sweep: RunGroup) -> None:
+    """Write the results files of a sweep again that was judged after its end; what goes wrong is said."""
+    from runner.judging.ratings_file import NAME
+    from runner.results.files import CSV, write_results
+
+    if sweep.busy or not all((sweep.directory / name).is_file() for name in (NAME, CSV)):
+        return
+    try:
+        print_problems(write_results(sweep.directory, sweep.runs))
+    except DiskError as error:
+        print_problems([Problem("", str(error), "the page is not affected", "warning")])
 
 
 def _left_out(reason: LeftOut, count: int) -> str:

@@ -18,6 +18,7 @@ from runner.artifacts.atomic import discard, write_bytes, write_pieces
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
 
+from .run_judgements import RunJudgements
 from .state import state_of
 from .varying import varying
 
@@ -39,6 +40,8 @@ _TYPES: Mapping[str, str] = {
     **dict.fromkeys(("estimated_usd", "actual_usd", "seconds"), "float64"),
     **dict.fromkeys(("artifact_duration_seconds", "artifact_fps"), "float64"),
     **dict.fromkeys(("submitting_at", "ended_at"), "time"),
+    "ratings": "int64",
+    "rating_mean": "float64",
 }
 """Those of the columns that every sweep has, so that two sweeps' files can be put together."""
 
@@ -172,13 +175,15 @@ class _Rows:
         self._busy = busy
         results = [result for _, result in runs]
         self._differing = varying([result.overrides for result in results], [result.config for result in results])
+        self._judged = RunJudgements.below(directory, runs)
 
     def __iter__(self) -> Iterator[Row]:
         for values, (where, result) in zip(self._differing.rows, self._runs, strict=True):
             facts = _facts(result, os.path.relpath(where, self._directory), busy=self._busy)
             # Of two deployments of one model, only what was swept tells which.
             names = [f"swept.{key}" if key in facts else key for key in self._differing.keys]
-            yield dict(zip(names, values, strict=True)) | facts
+            judged = self._judged.columns(where, result) if self._judged else {}
+            yield dict(zip(names, values, strict=True)) | facts | judged
 
 
 def _facts(result: Result, where: str, *, busy: bool) -> Row:

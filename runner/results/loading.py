@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 from runner.artifacts.result import Result, RunStatus
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
+from runner.judging.judgements import FileJudgement
 from runner.results.varying import varying
 
 from .files import result_rows
 from .notebook import Shown, run_html, sweep_html
 from .reading import Found, sweeps_of
+from .run_judgements import RunJudgements
 from .state import RunState, state_of
 from .totals import totals
 
@@ -35,12 +38,25 @@ class RunRecord:
         parameters: what tells it from the others, as one would override it.
         result: everything that is known of it, as in result.json.
         state: how far it had come when it was read, in the words of the page and the terminal.
+        judgements: what people think of its files, by their names.
     """
 
     directory: Path
     parameters: Mapping[str, Any]  # Any: values of a config
     result: Result = field(repr=False)
     state: RunState
+    judgements: Mapping[str, FileJudgement] = field(default_factory=dict, repr=False)
+
+    @property
+    def kept(self) -> tuple[Path, ...]:
+        """Return its files that somebody starred, or that are rated 4 or more on average, and that nobody rejected."""
+        return tuple(self.directory / name for name, judged in self.judgements.items() if judged.kept)
+
+    @property
+    def rating_mean(self) -> float | None:
+        """Return the mean rating, from 1 to 5, of its files; None if nobody gave one."""
+        numbers = [number for judged in self.judgements.values() for number in judged.numbers]
+        return sum(numbers) / len(numbers) if numbers else None
 
     @property
     def number(self) -> int:
@@ -87,6 +103,28 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRating:
+    """Describe what one person thinks of one file.
+
+    Attributes:
+        run: the run that the file is of.
+        file: its absolute path.
+        rating: from 1 to 5; None if none was given.
+        at: when, in UTC.
+    """
+
+    run: RunRecord
+    file: Path
+    rater: str
+    rating: int | None
+    tags: tuple[str, ...]
+    star: bool
+    reject: bool
+    note: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Sweep:
     """Hold the runs of a sweep, or the one of a run's directory; a notebook shows them as a grid of pictures.
 
@@ -99,6 +137,26 @@ class Sweep:
     directory: Path
     runs: tuple[RunRecord, ...] = field(repr=False)
     running: bool = False
+
+    @property
+    def ratings(self) -> tuple[FileRating, ...]:
+        """Return the latest word of each person on each file, as `ratings.jsonl` had it when the sweep was read."""
+        return tuple(
+            FileRating(
+                run=run,
+                file=run.directory / name,
+                rater=each.rater,
+                rating=each.rating,
+                tags=each.tags,
+                star=each.star,
+                reject=each.reject,
+                note=each.note,
+                at=each.at,
+            )
+            for run in self.runs
+            for name, judged in run.judgements.items()
+            for each in judged.ratings.values()
+        )
 
     @property
     def totals(self) -> Mapping[str, object]:
@@ -147,16 +205,18 @@ def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
     if found.unreadable:
         raise found.unreadable[0]
     (sweep,) = found.sweeps
-    return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs, busy=sweep.busy)), sweep.busy)
+    judged = RunJudgements.of_group(sweep)
+    return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs, judged, busy=sweep.busy)), sweep.busy)
 
 
-def _records(runs: Sequence[Found], *, busy: bool) -> Iterator[RunRecord]:
+def _records(runs: Sequence[Found], judged: RunJudgements, *, busy: bool) -> Iterator[RunRecord]:
     results = [result for _, result in runs]
     differing = varying([result.overrides for result in results], [result.config for result in results])
     for (directory, result), values in zip(runs, differing.rows, strict=True):
         parameters = dict(zip(differing.keys, values, strict=True))
         state = state_of(result.status, busy=busy)
-        yield RunRecord(directory.absolute(), MappingProxyType(parameters), result, state)
+        judgements = MappingProxyType(judged.of(directory, result))
+        yield RunRecord(directory.absolute(), MappingProxyType(parameters), result, state, judgements)
 
 
 def _shown(run: RunRecord) -> Shown:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Result
-from runner.judging.ratings_file import ReadRatings, read_ratings
+from runner.judging.judgements import FileJudgement, Judgements
+from runner.judging.ratings_file import NAME, ReadRatings, read_ratings
+from runner.ledger.recording import has_ledger
 
-from .reading import RunGroup
+from .run_key import RelativePaths, run_key
+
+if TYPE_CHECKING:
+    from .reading import RunGroup
 
 
 def homes_of(groups: Sequence[RunGroup]) -> dict[str, list[Path]]:
@@ -39,3 +45,50 @@ def file_names(result: Result) -> tuple[str, ...]:
     """Return the names of the files that a run was for, its video or its images, the main one first."""
     kind = f"{result.config.request.kind}/"
     return tuple(each.path for each in result.artifacts if each.path != POSTER and each.media_type.startswith(kind))
+
+
+class RunJudgements:
+    """Hold what is thought of runs, by their directories."""
+
+    def __init__(self, keys: Mapping[Path, str], judgements: Judgements) -> None:
+        """Take the runs' keys, by which records name them."""
+        self._keys = keys
+        self._judgements = judgements
+
+    @classmethod
+    def below(cls, directory: Path, runs: Sequence[tuple[Path, Result]]) -> Self:
+        """Read what lies in a sweep's directory about its runs, which come with theirs."""
+        # Runs that have no ledger together may have been looked at by themselves.
+        others = () if has_ledger(directory) else (where for where, _ in runs)
+        places = [place for place in (directory, *others) if (place / NAME).is_file()]
+        paths = RelativePaths(directory)
+        keys = {where: run_key(paths.name(where), result) for where, result in runs if places}
+        return cls(keys, Judgements(read_ratings(dict.fromkeys(places, keys.values())).records))
+
+    @classmethod
+    def of_group(cls, group: RunGroup) -> Self:
+        """Read what lies with runs that are shown together."""
+        keys = zip((where for where, _ in group.runs), group.run_keys(), strict=True)
+        return cls(dict(keys), Judgements(ratings_of([group]).records))
+
+    def __bool__(self) -> bool:
+        """Return whether any file of any run was rated."""
+        return bool(self._judgements.ratings)
+
+    def of(self, where: Path, result: Result) -> Mapping[str, FileJudgement]:
+        """Return what is thought of a run's files, by their names."""
+        if where not in self._keys:
+            return {}
+        names = file_names(result)
+        return dict(zip(names, self._judgements.of_run(self._keys[where], names), strict=True))
+
+    def columns(self, where: Path, result: Result) -> dict[str, float | int | bool | None]:
+        """Return what tables tell of a run: of all its files together."""
+        judged = self.of(where, result).values()
+        numbers = [number for each in judged for number in each.numbers]
+        return {
+            "rating_mean": round(sum(numbers) / len(numbers), 4) if numbers else None,
+            "ratings": len(numbers),
+            "star": any(each.starred for each in judged),
+            "kept": any(each.kept for each in judged),
+        }

@@ -148,13 +148,15 @@ _EMPTY: tuple[object, ...] = (None, "", [], {})
 _MEASURES = ("bytes", "duration_seconds", "fps", "width", "height")
 
 
-def run_facts(result: Result, directory: Path, name: str, files: Files) -> Facts:
-    """Return one run's facts; `directory` is its own, `name` what it is called."""
+def run_facts(
+    result: Result, directory: Path, name: str, files: Files, judged: Mapping[str, float] | None = None
+) -> Facts:
+    """Return one run's facts; `directory` is its own, `name` what it is called, `judged` what people think of it."""
     began, ended = _span(result)
     return Facts(
         name=_text(name),
         params=params(result.config),
-        metrics=dict(_metrics(result)),
+        metrics={**dict(_metrics(result)), **(judged or {})},
         tags={f"runner.{key}": _text(value) if value else None for key, value in _tags(result, directory)},
         files=tuple(_files(result, directory, files)),
         end=_end(result.status),

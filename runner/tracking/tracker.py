@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from runner.display.label import RunLabels
 from runner.display.line import clean
 from runner.display.output import print_problems, say
 from runner.engine.run import Event, Observer, Run
+from runner.results.run_judgements import RunJudgements
 from runner.shell import command
 
 from .store import Facts, Register, TrackedRun, TrackingStore, run_facts, sweep_facts, without_credentials
@@ -63,6 +64,7 @@ class Tracker:
         self._left = False
         self._opening = True
         self._steps = 0
+        self._ratings: RunJudgements | None = None
         self._failure: Exception | None = None
 
     def expect(self, runs: Sequence[Run]) -> None:
@@ -150,6 +152,7 @@ class Tracker:
 
     def _work(self) -> None:
         try:
+            self._ratings = self._read_ratings()
             store = self._open(self._asks_server)
             register = Register(self._directory, store.place)
             register.begin(None if self._alone else store.begin(self._sweep(), register.parent))
@@ -157,6 +160,12 @@ class Tracker:
             self._record_all(store, register)
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
             self._failure = self._failure or error
+
+    def _read_ratings(self) -> RunJudgements:
+        """Return what people think of the runs that had ended before: nobody has seen the others."""
+        with self._turn:
+            ended = [(run.directory, run.earlier) for run in self._runs.values() if run.earlier is not None]
+        return RunJudgements.below(self._directory, ended)
 
     def _record_all(self, store: TrackingStore, register: Register) -> None:
         """Record what comes; the sweep's own run is ended also after an error, as it would seem to be running."""
@@ -169,10 +178,12 @@ class Tracker:
             store.end(register.parent, self._sweep())
 
     def _record(self, store: TrackingStore, register: Register, result: Result) -> None:
-        number, state = result.index, _state(result)
+        number = result.index
+        judged = self._judged(result)
+        state = _state(result, judged)
         known = register.known(number)
         if known is None or known.state != state:
-            for run_id in store.record(self._facts(result), register.parent, known.id if known else None):
+            for run_id in store.record(self._facts(result, judged), register.parent, known.id if known else None):
                 if known is None or known.id != run_id:
                     # What is given up from here on is resumed, not recorded twice.
                     known = TrackedRun(run_id, "")
@@ -197,13 +208,19 @@ class Tracker:
         if self._left:
             raise _LeftError
 
-    def _facts(self, result: Result) -> Facts:
+    def _judged(self, result: Result) -> dict[str, float]:
+        """Return what people think of the run, as numbers; nothing where nobody has judged."""
+        where = self._runs[result.index].directory
+        told = self._ratings.columns(where, result) if self._ratings else {}
+        return {name: float(value) for name, value in told.items() if value is not None}
+
+    def _facts(self, result: Result, judged: Mapping[str, float]) -> Facts:
         run = self._runs[result.index]
         if self._alone:
             name = result.config.name or self._directory.name
         else:
             name = f"{run.index} {self._labels[run.index].label(run, _NAME_COLUMNS)}".strip()
-        return run_facts(result, run.directory, name, self._config.files)
+        return run_facts(result, run.directory, name, self._config.files, judged)
 
     def _sweep(self) -> Facts:
         with self._turn:
@@ -211,9 +228,10 @@ class Tracker:
         return sweep_facts(self._directory, configs, list(self._results.values()))
 
 
-def _state(result: Result) -> str:
-    """Return what is another once more has become of the run."""
-    return f"{result.status.value} {max(result.timestamps.values()).isoformat()}"
+def _state(result: Result, judged: Mapping[str, float]) -> str:
+    """Return what is another once more has become of the run, or it was judged anew."""
+    ratings = "".join(f" {name}={value:g}" for name, value in judged.items())
+    return f"{result.status.value} {max(result.timestamps.values()).isoformat()}{ratings}"
 
 
 class Tracking:

@@ -11,6 +11,7 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result_file import read_result
+from runner.results.reading import sweeps_of
 from runner.tracking.mlflow_store import MlflowStore
 from runner.tracking.store import Facts
 
@@ -171,6 +172,23 @@ def test_resume_records_what_an_unreachable_server_has_missed(sweep, recorded, c
     assert "python -m runner resume out sends the rest" in said
     assert run(["resume", "out", "tracking.tracking_uri=null"]) == 0
     assert {*recorded().runs} == {"0", "1"}
+
+
+def test_resume_records_what_was_judged_since(sweep, recorded, here):
+    assert sweep("tracking=mlflow", "replica=0,1") == 0
+    before = recorded().runs
+    (group,) = sweeps_of([Path("out")]).sweeps
+    made = {"version": 1, "kind": "rating", "id": "1", "at": "2026-11-23T09:30:00Z", "rater": "ann", "rating": 4}
+    record = {**made, "run": group.run_keys()[1], "file": "video.mp4"}
+    (here / "out" / "ratings.jsonl").write_text(json.dumps(record) + "\n")
+    assert run(["resume", "out"]) == 0
+    after = recorded().runs
+    assert {number: child.info.run_id for number, child in after.items()} == {
+        number: child.info.run_id for number, child in before.items()
+    }
+    told = after["1"].data.metrics
+    assert (told["rating_mean"], told["ratings"], told["kept"], told["star"]) == (4, 1, 1, 0)
+    assert "rating_mean" not in after["0"].data.metrics
 
 
 def test_tracking_may_be_begun_by_resume(sweep, recorded):

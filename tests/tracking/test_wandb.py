@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from runner.app import run
+from runner.results.reading import sweeps_of
 
 if importlib.util.find_spec("wandb") is None:  # imported by the first test: each process collects all files
     pytest.skip("pip install 'mediarunner[wandb]'", allow_module_level=True)
@@ -135,6 +136,19 @@ def test_resume_goes_on_in_the_same_group(sweep, recorded, make_emulator):
     assert [each.summary.get("status") for each in again] == ["failed", "verified"]
     assert {"error", "error_type"} <= {*failed.summary}
     assert {"error", "error_type"} <= again[1].removed
+
+
+def test_resume_records_what_was_judged_since(sweep, recorded, here: Path):
+    assert sweep(*OFFLINE, "replica=0,1") == 0
+    before = {each.id for each in recorded()}
+    (group,) = sweeps_of([Path("out")]).sweeps
+    made = {"version": 1, "kind": "rating", "id": "1", "at": "2026-11-23T09:30:00Z", "rater": "ann", "star": True}
+    record = {**made, "run": group.run_keys()[1], "file": "video.mp4"}
+    (here / "out" / "ratings.jsonl").write_text(json.dumps(record) + "\n")
+    assert run(["resume", "out"]) == 0
+    after = recorded()
+    assert {each.id for each in after} == before
+    assert sorted(each.summary["kept"] for each in after if "kept" in each.summary) == [0, 1]
 
 
 def test_without_a_key_the_runs_are_made_and_one_warning_is_said(sweep, recorded, capsys, monkeypatch):
