@@ -126,13 +126,14 @@ def test_every_reason_not_to_type_a_line_is_needed(reason):
 
 
 _KINDS = (
+    (re.compile(r"file://\S*/(?=outputs/)"), "file:///"),
     (re.compile(r"\d{4}-\d{2}-\d{2}/\d{2}-\d{2}-\d{2}-\w{4}"), "TIME"),
     (re.compile(r"video_[0-9a-f]+"), "JOB"),
     (re.compile(r"\d[\d.,]*"), "#"),
     (re.compile(r"\s+"), " "),
 )
-_PASSING = ("queued", "in_progress", "completed")
-"""Statuses that a quick job may not be seen in."""
+_PASSING = ("generating", "downloading")
+"""States that a quick job may not be seen in."""
 
 
 def kind(line):
