@@ -15,7 +15,10 @@ VIEWS = {
     "plot": "view=plot",
     "sheet": "",
     "ratings": "",
+    "pairs": "pairs=true&seed=1&rank=request.size",
+    "scores": "view=scores",
 }
+PIXEL = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw=="
 NAMELESS = """() => [...document.querySelectorAll("dialog[open]"),
     ...document.querySelectorAll("dialog[open] :is(button, input, select, textarea, [role=slider])")]
   .filter((one) => one.checkVisibility() && !one.getAttribute("aria-label") && !one.getAttribute("aria-labelledby")
@@ -27,15 +30,25 @@ NAMELESS = """() => [...document.querySelectorAll("dialog[open]"),
 def shown(gallery, make_cell, make_page):
     """Open one of the views."""
     flatten = {"provider.kind": "emulator", "model.name": "sora-2", "request.kind": "video", "request.prompt": "a fox"}
+    shown = [{"name": "a.gif", "path": PIXEL, "type": "image/gif", "poster": None}]
     cells = [
-        make_cell(0, [0], prompt="a red fox in the snow", own={**flatten, "request.size": "1x1"}, warnings=["resized"]),
+        make_cell(0, [0], prompt="a red fox in the snow", media=shown, own={**flatten, "request.size": "1x1"},
+                  warnings=["resized"]),
         make_cell(1, [1], prompt="a blue fox", status="failed", group="failed", reason="refused", hint="ask otherwise",
                   own={**flatten, "request.size": "2x2"}, spent_usd=0.8, **{"continue": "python -m runner resume out"}),
-        make_cell(2, [1], prompt="a blue fox", own={**flatten, "request.size": "2x2"}),
+        make_cell(2, [1], prompt="a blue fox", media=shown, own={**flatten, "request.size": "2x2"}),
     ]  # fmt: skip
 
     def open_view(name: str, **options):
         page = gallery(make_page(cells, [("request.size", ["1x1", "2x2"])]), f"#{VIEWS[name]}", **options)
+        if name == "scores":
+            page.evaluate("gallery.ratings.change(gallery.store.data.cells[0], 'a.gif', {rating: 4, star: true})")
+            page.evaluate("""() => {
+              const [left, right] = ["sweep/0", "sweep/2"].map((run) => ({run, file: "a.gif"}));
+              const facts = {left, right, outcome: "left", by: "request.size", seed: 1};
+              gallery.ratings.add(gallery.records.make("pair", "ann", facts));
+            }""")
+            page.locator("#scores table").first.wait_for()
         if name == "sheet":
             page.keyboard.press("?")
         if name == "ratings":
@@ -50,7 +63,7 @@ def shown(gallery, make_cell, make_page):
 @pytest.mark.parametrize("scheme", ["dark", "light"])
 @pytest.mark.parametrize("view", VIEWS)
 def test_all_text_has_the_contrast_that_wcag_asks_for(shown, view, scheme):
-    assert faint(shown(view, color_scheme=scheme), "dialog[open] *, #plot *, #transport *") == {}
+    assert faint(shown(view, color_scheme=scheme), "dialog[open] *, #plot *, #scores *, #transport *") == {}
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -62,14 +75,14 @@ def test_every_control_has_a_name(shown, view):
 def test_nothing_is_wider_than_a_phone(shown, view):
     page = shown(view, width=360, height=740)
 
-    wide = """() => [...document.querySelectorAll("dialog[open] *, #plot *, #transport *")]
+    wide = """() => [...document.querySelectorAll("dialog[open] *, #plot *, #scores *, #transport *")]
       .filter((one) => one.checkVisibility() && !one.closest("pre, .scroller, .command, svg, .wipe-stage, .unseen"))
       .filter((one) => one.getBoundingClientRect().right > innerWidth + 1)
       .map((one) => one.outerHTML.slice(0, 200))"""
     assert page.evaluate(wide) == []
 
 
-@pytest.mark.parametrize("view", ["detail", "compare", "wipe", "words", "sheet", "ratings"])
+@pytest.mark.parametrize("view", ["detail", "compare", "wipe", "words", "sheet", "ratings", "pairs"])
 def test_tab_stays_within_a_dialog_and_escape_leaves_it(shown, view):
     page = shown(view)
     for _ in range(12):

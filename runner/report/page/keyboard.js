@@ -188,6 +188,7 @@ const keyboard = (() => {
   /** Whether an action makes sense where the reader is: in the sheet, an open run, the comparison or the grid. */
   function works(where, key) {
     if (sheet().open) return key === "?";
+    if (document.getElementById("ratings").open) return false;
     if (where === "always") return true;
     if (store.state.pairs || where === "pairs") return store.state.pairs && where === "pairs";
     if (where === "page") return true;

@@ -40,7 +40,8 @@ const scoreboard = (() => {
 
   /** Strengths as a point on its interval, all on one scale. */
   function chart(strengths) {
-    const [least, most] = [Math.min(0, ...strengths.map(({ low }) => low)), Math.max(0, ...strengths.map(({ high }) => high))];
+    const least = Math.min(0, ...strengths.map(({ low, value }) => low ?? value));
+    const most = Math.max(0, ...strengths.map(({ high, value }) => high ?? value));
     const room = most - least || 1;
     const x = (value) => 4 + (152 * (value - least)) / room;
     return ({ value, low, high }) =>
@@ -48,7 +49,7 @@ const scoreboard = (() => {
         "svg",
         { viewBox: "0 0 160 16", class: "interval", "aria-hidden": "true" },
         icon.svg("line", { class: "rule", x1: x(0), x2: x(0), y1: 0, y2: 16 }),
-        icon.svg("line", { class: "range", x1: x(low), x2: x(high), y1: 8, y2: 8 }),
+        icon.svg("line", { class: "range", x1: x(low ?? value), x2: x(high ?? value), y1: 8, y2: 8 }),
         icon.svg("circle", { class: "value", cx: x(value), cy: 8, r: 4 }),
       );
   }
@@ -60,7 +61,7 @@ const scoreboard = (() => {
     const cell = (...content) => dom.make("td", {}, ...content);
     const body = rows.slice(0, MOST_ROWS).map((row) => {
       const { strength: own } = row;
-      const interval = own ? `${number(own.low)} to ${number(own.high)}` : "–";
+      const interval = own && own.low !== null ? `${number(own.low)} to ${number(own.high)}` : "–";
       return dom.make(
         "tr",
         {},

@@ -6,7 +6,7 @@
 const strength = (() => {
   const ASSUMED = 0.5; // wins each way that every two are assumed to have had: then all are connected and none infinite
   const SAMPLES = 1000;
-  const EFFORT = 2e7; // about how many steps all samples may take together; with more things there are fewer samples
+  const MOST = 60; // of more things only the strengths themselves are found, about
   const LEVEL = 0.95;
 
   /** How often the one of the row has won against the one of the column; a tie is half a win of both. */
@@ -21,11 +21,11 @@ const strength = (() => {
   }
 
   /** The likeliest strengths by a table of wins, from `start` on until no step is larger than `tolerance`. */
-  function fit(wins, start, tolerance) {
+  function fit(wins, start, tolerance, rounds = 10000) {
     const count = wins.length;
     const total = wins.map((row) => row.reduce((sum, number) => sum + number, 0));
     let found = start.map(Math.exp);
-    for (let round = 0; round < 10000; round += 1) {
+    for (let round = 0; round < rounds; round += 1) {
       const next = found.map((own, one) => {
         let sum = 0;
         for (let other = 0; other < count; other += 1)
@@ -52,15 +52,11 @@ const strength = (() => {
     return [...found.values()];
   }
 
-  /** As many games again, drawn from those that there are. */
-  function drawn(games, next) {
-    const list = games.flatMap((game) => Array.from({ length: game.times }, () => game));
-    const times = new Map();
-    for (let at = 0; at < list.length; at += 1) {
-      const game = list[Math.floor(next() * list.length)];
-      times.set(game, (times.get(game) ?? 0) + 1);
-    }
-    return [...times].map(([game, number]) => ({ ...game, times: number }));
+  /** As many games again, drawn from those that there are; `lots` has the place of each game's kind. */
+  function drawn(games, lots, next) {
+    const times = new Float64Array(games.length);
+    for (let count = 0; count < lots.length; count += 1) times[lots[Math.floor(next() * lots.length)]] += 1;
+    return games.map(({ one, other, share }, place) => ({ one, other, share, times: times[place] }));
   }
 
   /** The value below which a share of a sorted list lies, interpolated. */
@@ -72,17 +68,19 @@ const strength = (() => {
 
   /**
    * The strength of each of `count` things as {value, low, high}; `games` are [place, place, what the first had of it: 1,
-   * 0 or 0.5 for a tie]. `low` and `high` bound what 95 % of samples by bootstrap give; the same seed gives the same.
+   * 0 or 0.5 for a tie]. `low` and `high` bound what 95 % of samples by bootstrap give, null of too many things; the same
+   * seed gives the same.
    */
   function of(count, games, seed = 0) {
     const found = kinds(games);
+    if (count > MOST) return fit(table(count, found), new Array(count).fill(0), 1e-3, 100).map((value) => ({ value, low: null, high: null }));
     const values = fit(table(count, found), new Array(count).fill(0), 1e-10);
-    const samples = Math.max(100, Math.min(SAMPLES, Math.floor(EFFORT / (count * count * 50 + games.length))));
     if (!games.length) return values.map((value) => ({ value, low: value, high: value }));
     const next = random.from(seed);
+    const lots = found.flatMap(({ times }, place) => new Array(times).fill(place));
     const spread = values.map(() => []);
-    for (let sample = 0; sample < samples; sample += 1)
-      fit(table(count, drawn(found, next)), values, 1e-4).forEach((value, place) => spread[place].push(value));
+    for (let sample = 0; sample < SAMPLES; sample += 1)
+      fit(table(count, drawn(found, lots, next)), values, 1e-4).forEach((value, place) => spread[place].push(value));
     return values.map((value, place) => {
       const sorted = spread[place].sort((one, other) => one - other);
       return { value, low: percentile(sorted, (1 - LEVEL) / 2), high: percentile(sorted, (1 + LEVEL) / 2) };
