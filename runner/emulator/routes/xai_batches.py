@@ -72,6 +72,8 @@ def _told(batch: EmulatedBatch, now: float) -> dict[str, object]:
     status = batch.status(now)
     ended = status in ("completed", "expired", "cancelled")
     done = (batch.completed or 0) if ended else batch.done(now) if batch.problem is None else 0
+    if status == "completed":
+        done = batch.total - (batch.failed or 0)  # a line that was made counts, also where its result is lost
     if not ended and done:
         done = min(done, batch.total - 1)  # the last is pending until the results are there
     left = batch.total - done
