@@ -22,6 +22,10 @@ const store = (() => {
     current = data;
     ids = new Map(data.cells.map((cell) => [cell.id, cell]));
     defaults = { ...FIXED, ...axes.arrange(data) };
+    for (const { name, sign } of data.states) {
+      tile.SIGNS[name] = sign;
+      tile.WORDS[name] = name.charAt(0).toUpperCase() + name.slice(1);
+    }
   }
 
   /** Hold the choices against what there is: what does not exist falls back to its default. */

@@ -1,10 +1,8 @@
 /** One run as it stands in the grid: picture or state, caption, and its buttons. */
 const tile = (() => {
-  const SIGNS = { done: "✓", failed: "✗", uncertain: "?", generating: "◔", downloading: "◕", queued: "○" };
-  const WORDS = {
-    done: "Done", failed: "Failed", uncertain: "Uncertain",
-    generating: "Generating", downloading: "Downloading", queued: "Queued",
-  };
+  /** What the states look like and are called, by their names; `store` takes both from the page's data. */
+  const SIGNS = {};
+  const WORDS = {};
   const UNDER_WAY = new Set(["generating", "downloading"]);
 
   /** A tile {cell, element, media} for a run, which shares its cell with those in `together`. */
