@@ -15,6 +15,9 @@ from runner.display.closing import status_text
 from runner.results.run_key import run_key
 from runner.results.state import RunState, state_of
 
+_PREVIEW = "remote-"
+"""What the names of files begin with that the server made of its own video."""
+
 Inside = Callable[[Artifact], str | None]
 """The `data:` address of a run's file, or None where it stays beside the page."""
 
@@ -103,10 +106,15 @@ def cell(
 
 def _reason(result: Result, state: RunState, *, busy: bool) -> tuple[str | None, str | None]:
     if result.error is not None and state is not RunState.DONE:
-        return result.error.message, result.error.hint
+        return _without_id(result.error.message, result.job_id), result.error.hint
     if state is RunState.UNCERTAIN or (result.status.unfinished and not busy):
-        return status_text(result), None
+        return _without_id(status_text(result), result.job_id), None
     return None, None
+
+
+def _without_id(reason: str, job_id: str | None) -> str:
+    """Return a reason without the job's id, which stands in the open run: among many runs it hides what matters."""
+    return reason.replace(f"job {job_id}", "the job") if job_id else reason
 
 
 def _money(result: Result) -> dict[str, object]:
@@ -125,17 +133,24 @@ def _nothing(_: Artifact) -> None:
 
 
 def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
-    """Yield the files to look at, the main one first; partial images where there is nothing better."""
+    """Yield the files to look at: those that were asked for, then those that only the open run shows.
+
+    These are the server's previews and the sketches that came before an image, which stay beside the page: in it they
+    would take room from what was asked for.
+    """
     poster = next((each for each in result.artifacts if each.path == POSTER), None)
     others = [each for each in result.artifacts if each is not poster]
+    asked = [each for each in others if not each.path.startswith(_PREVIEW)]
+    extra = [*(each for each in others if each.path.startswith(_PREVIEW)), *result.partial_images]
     # Before the media, so that every run shows something even if not all files fit.
     small = poster and (inside(poster) or _address(place, poster))
-    for artifact in others or result.partial_images:
+    for artifact in [*asked, *extra]:
         yield {
             "name": artifact.path,
-            "path": inside(artifact) or _address(place, artifact),
+            "path": (inside(artifact) if not asked or artifact in asked else None) or _address(place, artifact),
             "type": artifact.media_type,
-            "poster": small if others and artifact is others[0] else None,
+            "extra": bool(asked) and artifact not in asked,
+            "poster": small if asked and artifact is asked[0] else None,
             "width": artifact.width,
             "height": artifact.height,
             "seconds": artifact.duration_seconds,

@@ -131,6 +131,14 @@ def images(swept: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def several(swept: Path) -> Path:
+    """The page of two runs of three images each."""
+    prompts = "request.prompt='a red fox','a blue whale'"
+    sweep(swept, "several", (*IMAGES[:1], "model=gpt-image-2", "request=image", prompts, "request.n=3"))
+    return report(swept, "several")
+
+
+@pytest.fixture(scope="session")
 def both(swept: Path) -> Path:
     """One page of both sweeps."""
     return report(swept, "videos", "images", "--output", "both.html")

@@ -59,16 +59,17 @@ def test_a_page_opens_with_a_sensible_arrangement(gallery, swept_over, axes, ope
 
 def test_runs_drawn_at_random_are_listed_rather_than_spread_over_a_grid_of_holes(gallery, make_cell, make_page):
     cells = [make_cell(number, [number, number]) for number in range(20)]
-    page = gallery(make_page(cells, [("request.seed", list(range(20))), ("request.guidance_scale", list(range(20)))]))
+    axes = [("request.seed", list(range(20))), ("request.guidance_scale", list(range(20)))]
+    page = gallery(make_page(cells, axes), height=1600)
     assert arrangement(page) == ["", "", "", {}]
     assert page.locator(".slot").count() == 20
 
 
 def test_axes_swap(gallery, swept_over):
     page = gallery(swept_over(PROMPT, SECONDS))
-    assert headings(page) == (["4", "8", "12"], ["a red fox", "a blue whale"])
+    assert headings(page) == (["4 s", "8 s", "12 s"], ["a red fox", "a blue whale"])
     page.get_by_role("button", name="Swap the axes").click()
-    assert headings(page) == (["a red fox", "a blue whale"], ["4", "8", "12"])
+    assert headings(page) == (["a red fox", "a blue whale"], ["4 s", "8 s", "12 s"])
     assert page.locator(".row").nth(1).locator(".tile").nth(1).get_attribute("data-id") == "0/4"
 
 
@@ -83,6 +84,35 @@ def test_the_third_axis_is_shown_in_tabs_that_arrows_move_between(gallery, swept
     assert page.evaluate("document.activeElement.textContent") == "sora-2-pro"
     assert tabs.nth(1).get_attribute("aria-selected") == "true"
     assert page.get_by_role("tabpanel").get_attribute("aria-labelledby") == "tab-1"
+
+
+def test_tabs_say_what_they_are_and_values_have_their_unit(gallery, swept_over):
+    page = gallery(swept_over(PROMPT, MODEL, SECONDS), "#tab=request.duration_seconds")
+    assert page.locator("#tab-axis").inner_text() == "duration:"
+    assert page.get_by_role("tab").all_inner_texts() == ["4 s", "8 s", "12 s"]
+
+
+def test_headings_without_a_corner_say_what_they_are(gallery, swept_over):
+    page = gallery(swept_over(SECONDS))
+    assert headings(page)[0] == ["duration 4 s", "duration 8 s", "duration 12 s"]
+
+
+def test_the_names_of_both_axes_stand_apart_in_the_corner(gallery, make_cell, make_page):
+    key = "request.a_rather_long_name_of_a_parameter"
+    axes = [(key, ["a", "b"]), ("request.another_name_that_is_long", ["c", "d"])]
+    page = gallery(make_page([make_cell(n, divmod(n, 2)) for n in range(4)], axes))
+    across, down = (one.bounding_box() for one in page.locator(".corner span").all())
+    assert across["y"] + across["height"] <= down["y"] + 1
+
+
+def test_prompts_that_begin_alike_are_told_apart_where_there_is_no_room_for_them(gallery, make_cell, make_page):
+    begin = "a very long shot of a harbour at night with lanterns over the water and boats that come in slowly, "
+    prompts = [begin + end for end in ("in rain", "in snow", "in fog", "in storm")]
+    cells = [make_cell(number, [number, 0]) for number in range(4)]
+    page = gallery(make_page(cells, [("request.prompt", prompts), ("model", ["sora-2"])]), "#x=request.prompt")
+    ends = ("rain", "snow", "fog", "storm")
+    assert all(text.endswith(end) for text, end in zip(headings(page)[0], ends, strict=True))
+    assert all(text.startswith("a very") for text in headings(page)[0])
 
 
 def test_further_axes_stand_together_or_are_fixed_by_a_select(gallery, swept_over):
@@ -120,16 +150,24 @@ def test_an_axis_that_moves_trades_its_place(gallery, swept_over):
     page.get_by_label("across").select_option("model")
     assert arrangement(page) == ["model", "request.prompt", "request.duration_seconds", {}]
     assert headings(page) == (["sora-2", "sora-2-pro"], ["a red fox", "a blue whale"])
-    assert page.get_by_role("tab").all_inner_texts() == ["4", "8", "12"]
+    assert page.get_by_role("tab").all_inner_texts() == ["4 s", "8 s", "12 s"]
 
 
-def test_without_axes_the_runs_are_a_list_that_can_be_sorted(gallery, swept_over):
+def test_without_axes_the_runs_are_a_list(gallery, swept_over):
     page = gallery(swept_over(PROMPT, SECONDS))
-    assert not page.get_by_label("sort by").is_visible()
     page.get_by_label("across").select_option("none")
     page.get_by_label("down").select_option("none")
     assert numbers(page) == [0, 1, 2, 3, 4, 5]
-    assert page.get_by_label("sort by").is_visible()
+    assert page.locator(".heading").count() == 0
+
+
+def test_the_rows_of_a_grid_are_sorted_by_their_best_run(gallery, swept_over):
+    data = swept_over(PROMPT, SECONDS)
+    for cell, latency in zip(data["cells"], [9.0, 8.0, 7.0, 6.0, 5.0, 4.0], strict=True):
+        cell["latency_seconds"] = latency
+    page = gallery(data)
+    page.get_by_label("sort by").select_option("latency")
+    assert headings(page)[1] == ["a blue whale", "a red fox"]
 
 
 def test_runs_without_a_value_have_a_column_of_their_own(gallery, make_cell, make_page):
@@ -143,7 +181,7 @@ def test_the_filter_leaves_out_rows_and_columns_of_which_nothing_is_left(gallery
     data = swept_over(PROMPT, SECONDS)
     data["cells"][4]["prompt"] = "something rare"
     page = gallery(data, "#find=rare")
-    assert headings(page) == (["8"], ["a blue whale"])
+    assert headings(page) == (["8 s"], ["a blue whale"])
     page.evaluate("gallery.store.set({find: 'prompt'})")
     assert page.locator(".slot", has_text="1 filtered").count() == 1
 

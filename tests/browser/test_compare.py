@@ -149,7 +149,7 @@ def test_a_run_without_a_file_says_why(gallery, make_cell, make_page):
     lost = make_cell(1, [1], status="failed", group="failed", reason="the filter <b>refused</b> it")
     page = gallery(make_page([make_cell(0, [0]), lost], [("replica", [0, 1])]), "#compare=0/0+0/1&mode=compare2")
 
-    assert page.locator("#overlay .absent").last.inner_text() == "failed\n\nthe filter <b>refused</b> it"
+    assert page.locator("#overlay .absent").last.inner_text() == "Failed\n\nthe filter <b>refused</b> it"
 
 
 def test_closing_keeps_the_choice_and_gives_the_focus_back(browse, videos):
@@ -181,3 +181,86 @@ def test_a_run_that_is_finished_meanwhile_is_shown_and_progress_disturbs_nothing
     done = {**data, "cells": [data["cells"][0], make_cell(1, [1], media=[picture])]}
     page.evaluate(f"gallery.store.replaceData({json.dumps(done)})")
     assert page.locator("#overlay figure img").count() == 2
+
+
+@pytest.fixture
+def five(gallery, make_cell, make_page):
+    """The first two of five runs beside each other."""
+    models = ["a", "b", "c", "d", "e"]
+    return gallery(
+        make_page([make_cell(number, [number]) for number in range(5)], [("model", models)]),
+        "#compare=0/0+0/1&mode=compare2",
+    )
+
+
+def compared(page):
+    return page.evaluate("gallery.store.state.compare")
+
+
+def judged(page, number: int):
+    mine = page.evaluate(f"gallery.ratings.get(gallery.store.cell('0/{number}'), '')")
+    return mine["star"], mine["reject"]
+
+
+def test_the_compared_runs_are_starred_and_rejected_by_button(five):
+    five.get_by_role("button", name="Star B").click()
+    five.get_by_role("button", name="Reject A").click()
+    assert [judged(five, number) for number in (0, 1)] == [(False, True), (True, False)]
+    assert five.get_by_role("button", name="Star B").get_attribute("aria-pressed") == "true"
+
+
+def test_the_next_candidate_comes_to_a_side_by_button_and_the_focus_stays(five):
+    five.get_by_role("button", name="Next candidate for B").click()
+    five.get_by_role("button", name="Next candidate for B").click()
+    assert compared(five) == ["0/0", "0/3"]
+    assert five.evaluate("document.activeElement.getAttribute('aria-label')") == "Next candidate for B"
+    five.get_by_role("button", name="Next candidate for A").click()
+    assert compared(five) == ["0/1", "0/3"]
+    assert five.locator("#overlay[open] figure").count() == 2
+
+
+def test_sides_are_chosen_judged_and_stepped_by_keys(five):
+    five.keyboard.press("ArrowDown")
+    five.keyboard.press("ArrowRight")
+    assert compared(five) == ["0/0", "0/2"]
+    five.keyboard.press("s")
+    five.keyboard.press("ArrowUp")
+    five.keyboard.press("x")
+    assert [judged(five, number) for number in (0, 2)] == [(False, True), (True, False)]
+    five.keyboard.press("ArrowLeft")
+    assert compared(five) == ["0/0", "0/2"], "there is none before it"
+
+
+def test_candidates_are_those_that_pass_the_filter(gallery, make_cell, make_page):
+    cells = [make_cell(number, [number], prompt="odd" if number % 2 else "even") for number in range(5)]
+    page = gallery(make_page(cells, [("replica", list(range(5)))]), "#compare=0/1+0/0&mode=compare2&find=odd")
+    page.keyboard.press("ArrowRight")
+    assert compared(page) == ["0/3", "0/0"]
+
+
+def test_captions_say_in_what_the_compared_runs_differ(gallery, make_cell, make_page):
+    cells = [make_cell(0, [0, 0], label="a" * 300), make_cell(1, [0, 1], label="a" * 300), make_cell(2, [1, 1])]
+    axes = [("request.prompt", ["a fox", "a whale"]), ("request.duration_seconds", [4, 8])]
+    page = gallery(make_page(cells, axes), "#compare=0/0+0/1&mode=compare2")
+    assert page.locator("#overlay .what").all_inner_texts() == ["#0 duration 4 s", "#1 duration 8 s"]
+
+
+def test_words_compare_what_was_set_and_not_what_the_models_own_file_says(gallery, make_cell, make_page):
+    own = {
+        "model.name": "sora-2",
+        "model.offers.openai.retires": "2027-01-01",
+        "model.deployment": "mine",
+        "model.max_images": 1,
+    }
+    other = {
+        **own,
+        "model.name": "pro",
+        "model.offers.openai.retires": None,
+        "model.deployment": "ours",
+        "model.max_images": 3,
+    }
+    data = make_page([make_cell(0, [0, 0], own=own), make_cell(1, [1, 1], own=other)],
+                     [("model", ["sora-2", "pro"]), ("model.max_images", [1, 3])])  # fmt: skip
+    page = gallery(data, "#compare=0/0+0/1&mode=words")
+    rows = page.locator("#overlay tbody tr th").all_inner_texts()
+    assert rows == ["model.name", "model.deployment", "model.max_images"]

@@ -53,7 +53,8 @@ def test_everything_known_of_a_run_is_told(gallery, make_cell, make_page):
         "request.size", "request.seed", "42", "Submitting", "fox, line 3 of shots.csv",
     ]  # fmt: skip
     assert [fact for fact in facts if fact not in told] == []
-    assert page.locator("#detail a").get_attribute("href") == "7/"
+    assert page.locator("#detail").get_by_role("link", name="7").get_attribute("href") == "7/"
+    assert page.get_by_role("link", name="Download").get_attribute("href") == "0/video.mp4"
 
 
 @pytest.mark.parametrize("clipboard", [True, False])
@@ -86,6 +87,13 @@ def test_the_next_and_the_previous_run_are_those_of_the_filter(gallery, make_cel
     assert page.get_by_role("button", name="Next run").is_disabled()
     page.keyboard.press("ArrowLeft")
     assert title.inner_text().startswith("Run 1")
+
+
+def test_an_opened_video_shows_its_own_first_frame_and_not_its_thumbnail(browse, videos):
+    page = browse(videos, "#open=0%2F2")
+    page.wait_for_function("document.querySelector('#detail video').readyState >= 2")
+    page.wait_for_function("!document.querySelector('#detail video').hasAttribute('poster')")
+    assert page.evaluate("document.querySelector('#detail video').paused")
 
 
 def test_closing_gives_the_focus_back_to_the_run(browse, videos):
@@ -135,7 +143,7 @@ def test_every_file_of_a_run_can_be_looked_at(gallery, make_cell, make_page):
 def test_a_file_that_is_not_there_is_named(gallery, make_cell, make_page):
     page = gallery(make_page([make_cell(0, [0], media=[image(path="gone.png")])]), "#open=0%2F0", complains=True)
 
-    page.locator("#detail .absent", has_text="The file is not there: gone.png").wait_for()
+    page.locator("#detail .flaw", has_text="The file is not there: gone.png").wait_for()
 
 
 def test_a_hostile_prompt_stays_text(gallery, make_cell, make_page):
@@ -171,12 +179,12 @@ def test_a_running_run_tells_its_newer_state_where_its_picture_will_be(gallery, 
     running = make_cell(0, [0], status="submitted", group="generating")
     data = make_page([running], complete=True)
     page = gallery(data, "#open=0%2F0")
-    assert page.locator("#detail .absent").inner_text() == "submitted"
+    assert page.locator("#detail .absent").inner_text() == "Generating"
 
     failed = {**running, "status": "failed", "group": "failed", "reason": "It melted."}
     page.evaluate(f"gallery.store.replaceData({json.dumps({**data, 'cells': [failed]})})")
 
-    assert page.locator("#detail .absent").inner_text() == "failed\n\nIt melted."
+    assert page.locator("#detail .absent").inner_text() == "Failed\n\nIt melted."
 
 
 def test_what_is_unfolded_and_focused_stays_so_when_newer_data_come(gallery, make_cell, make_page):

@@ -94,10 +94,11 @@ def test_the_filter_is_set_by_keys(page):
 
 def test_order_size_theme_and_axes_are_set_by_keys(page):
     press(page, "o")
-    assert state(page, "sort") == "cost"
-    press(page, "o", "o", "o", "o", "o")
+    assert state(page, "sort") == "rating"
+    press(page, "o", "o", "o", "o", "o", "o")
     assert state(page, "sort") == "number"
 
+    page.evaluate("gallery.store.set({ size: 240 })")
     press(page, "b", "b", "Shift+B")
     assert state(page, "size") == 280
     theme = page.evaluate("document.documentElement.dataset.theme")

@@ -48,8 +48,8 @@ def test_the_figures_can_be_read_as_a_table(page):
     page.locator("#plot summary").first.click()
 
     rows = page.locator("#plot [data-measure=latency] tbody tr").all_inner_texts()
-    assert rows == ["4\t3\t1.0 s\t2.0 s\t3.0 s", "8\t2\t10 s\t10 s\t30 s"]
-    assert "4: 2.0 s; 8: 10 s" in page.locator("#plot svg").first.get_attribute("aria-label")
+    assert rows == ["4 s\t3\t1.0 s\t2.0 s\t3.0 s", "8 s\t2\t10 s\t10 s\t30 s"]
+    assert "4 s: 2.0 s; 8 s: 10 s" in page.locator("#plot svg").first.get_attribute("aria-label")
 
 
 def test_a_table_that_is_read_stays_open_when_newer_data_come(page, data):
@@ -126,3 +126,74 @@ def test_without_figures_it_says_so(gallery, make_cell, make_page):
 
     assert page.locator("#plot svg").count() == 0
     assert page.locator("#plot .muted", has_text="No run that is shown has this figure yet").count() == 2
+
+
+def ticks(page, measure="latency") -> list[str]:
+    return page.locator(f"#plot figure[data-measure={measure}] .tick[text-anchor=end]").all_text_contents()
+
+
+@pytest.mark.parametrize(
+    ("latencies", "steps"),
+    [
+        ((100.0, 150.0), ["0 min", "1 min", "2 min", "3 min"]),
+        ((20.0, 100.0), ["0 s", "25 s", "50 s", "75 s", "100 s"]),
+        ((1.0, 7000.0), ["0 min", "50 min", "100 min", "150 min"]),
+        ((1.0, 30000.0), ["0.0 h", "2.5 h", "5.0 h", "7.5 h", "10.0 h"]),
+    ],
+)
+def test_steps_are_round_in_one_unit_and_rise(gallery, make_cell, make_page, latencies, steps):
+    cells = [make_cell(number, [number], latency_seconds=latency) for number, latency in enumerate(latencies)]
+    page = gallery(make_page(cells, [("replica", [0, 1])]), "#view=plot")
+    found = ticks(page)
+    heights = page.locator("#plot figure[data-measure=latency] .tick[text-anchor=end]").evaluate_all(
+        "all => all.map((one) => Number(one.getAttribute('y')))"
+    )
+    assert heights == sorted(heights, reverse=True)
+    assert found == steps
+
+
+def test_150_seconds_are_neither_two_nor_three_minutes(gallery, make_cell, make_page):
+    page = gallery(make_page([make_cell(0, [], latency_seconds=150.0)]))
+    assert page.locator(".tile .facts").inner_text() == "$0.40 · 2.5 min"
+
+
+def test_only_the_tab_that_is_shown_is_drawn(gallery, data):
+    page = gallery(data, "#view=plot&x=request.duration_seconds&tab=replica&at=1")
+    assert page.locator(POINTS.format("cost")).count() == 2
+    page.get_by_role("tab").nth(0).click()
+    found = page.locator(POINTS.format("cost")).evaluate_all("all => all.map((one) => one.dataset.id)")
+    assert sorted(found) == ["0/0", "0/3"]
+
+
+def test_any_two_measures_are_drawn_against_each_other(page):
+    page.get_by_label("By", exact=True).select_option("cost")
+    page.get_by_label("Of", exact=True).select_option("latency")
+    points = page.locator(POINTS.format("latency"))
+    assert points.count() == 5
+    across = [float(x) for x in points.evaluate_all("all => all.map((one) => one.getAttribute('cx'))")]
+    assert across == sorted(across)
+    assert page.locator("#plot figcaption").inner_text() == "Latency against cost"
+    points.last.click()
+    assert page.evaluate("gallery.store.state.open") == "0/4"
+
+
+def test_what_was_drawn_stands_in_the_address(gallery, data):
+    page = gallery(data, "#view=plot&of=latency&by=cost&hue=request.duration_seconds")
+    assert page.locator("#plot figcaption").all_inner_texts() == ["Latency against cost"]
+    assert page.locator(".legend li").all_inner_texts() == ["4 s", "8 s"]
+    assert {*page.locator(".point").evaluate_all("all => all.map((one) => one.dataset.hue)")} == {"0", "1"}
+
+
+def test_scores_of_files_are_measures_to_plot_and_sort_by(gallery, make_cell, make_page):
+    def cell(number, sharpness):
+        media = {"name": "a.png", "path": "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg'/%3E",
+                 "type": "image/svg+xml", "scores": {"sharpness": sharpness}}  # fmt: skip
+        return make_cell(number, [number], media=[media])
+
+    page = gallery(make_page([cell(0, 0.9), cell(1, 0.2), cell(2, -0.4)], [("replica", [0, 1, 2])]), "#x=&y=")
+    page.get_by_label("sort by").select_option("sharpness")
+    assert page.locator(".tile").evaluate_all("all => all.map((one) => one.dataset.id)") == ["0/2", "0/1", "0/0"]
+    page.keyboard.press("g")
+    page.get_by_label("Of", exact=True).select_option("sharpness")
+    assert page.locator(POINTS.format("'score.sharpness'")).count() == 3
+    assert float(ticks(page, "'score.sharpness'")[0]) <= -0.4

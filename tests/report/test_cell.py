@@ -7,12 +7,13 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from runner.artifacts.result import Attempt, ErrorRecord
+from runner.artifacts.result import Artifact, Attempt, ErrorRecord
 from runner.report.cell import address
 from runner.report.page_model import PageModel, PageState
 from runner.results.reading import RunGroup
 from runner.results.run_key import RelativePaths
 
+VIDEO = Artifact(path="video.mp4", bytes=10, sha256="ab", media_type="video/mp4", width=16, height=9)
 MELTED = ErrorRecord(type="GenerationFailedError", code=None, message="it melted", hint="once more", retryable=True)
 BROKE = ErrorRecord(type="BudgetError", code="budget.max_usd", message="no money", hint=None, retryable=False)
 
@@ -35,7 +36,7 @@ def cells(here: Path):
         ("verified", None, None, None),
         ("planned", None, "not begun; nothing was sent", "python -m runner resume out"),
         ("submitting", None, "answer was lost", "python -m runner resume out"),
-        ("submitted", None, "job video_0 goes on at the provider", "python -m runner resume out"),
+        ("submitted", None, "the job goes on at the provider", "python -m runner resume out"),
         ("uncertain", None, "answer was lost", "python -m runner resume out --resubmit-uncertain"),
         ("failed", MELTED, "it melted", "python -m runner resume out --retry-failed"),
         ("failed", MELTED.model_copy(update={"retryable": False, "type": "ContentModerationError"}), "melted", None),
@@ -46,6 +47,24 @@ def test_each_cell_says_why_it_is_not_done_and_what_goes_on_with_it(cells, resul
     assert cell["continue"] == command
     assert (cell["reason"] is None) if reason is None else (reason in cell["reason"])
     assert cell["hint"] == (error.hint if error else None)
+
+
+def test_a_reason_is_told_without_the_jobs_id_which_the_cell_has_of_its_own(cells, result):
+    error = MELTED.model_copy(update={"message": "the provider's filter refused job video_9d6b3d: blocked"})
+    (cell,) = cells(result(status="failed", error=error, job_id="video_9d6b3d"))
+    assert (cell["reason"], cell["job_id"]) == ("the provider's filter refused the job: blocked", "video_9d6b3d")
+
+
+def test_previews_and_sketches_are_beside_what_was_asked_for(cells, result):
+    names = ("image-0.png", "image-1.png", "remote-spritesheet.jpg")
+    made = [VIDEO.model_copy(update={"path": name, "media_type": "image/png"}) for name in names]
+    sketch = VIDEO.model_copy(update={"path": "partial-0.png", "media_type": "image/png"})
+    (cell,) = cells(result(artifacts=made, partial_images=[sketch]))
+    assert [(media["name"], media["extra"]) for media in cell["media"]] == [
+        ("image-0.png", False), ("image-1.png", False), ("remote-spritesheet.jpg", True), ("partial-0.png", True),
+    ]  # fmt: skip
+    (cell,) = cells(result(artifacts=[], partial_images=[sketch], status="failed"))
+    assert [(media["name"], media["extra"]) for media in cell["media"]] == [("partial-0.png", False)]
 
 
 def test_a_run_that_is_to_be_tried_again_is_not_told_as_never_sent(cells, result):

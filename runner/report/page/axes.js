@@ -3,6 +3,8 @@ const axes = (() => {
   const WIDEST = 8; // more columns than that are better rows
   const FULLEST = 6; // more runs than that in one cell are better fixed by a select
 
+  const UNITS = [["_seconds", (value) => `${value} s`], ["_usd", (value) => `$${value}`]];
+
   const count = (axis) => axis.values.length;
   const varying = (data) => data.axes.filter((axis) => axis.values.length > 1);
   /** Those that tell something of their own: each value of another has one of its own of the rest. */
@@ -106,8 +108,8 @@ const axes = (() => {
   function slots(data, wanted) {
     const place = data.axes.findIndex((axis) => axis.key === wanted);
     if (place < 0) return [];
-    const { values, notes } = data.axes[place];
-    const found = values.map((value, index) => ({ index, text: text(value), note: notes?.[index] }));
+    const { key, values, notes } = data.axes[place];
+    const found = values.map((value, index) => ({ index, text: measured(key, value), note: notes?.[index] }));
     if (data.cells.some((cell) => cell.at[place] === null || cell.at[place] === undefined)) {
       found.push({ index: null, text: "–" });
     }
@@ -117,11 +119,23 @@ const axes = (() => {
   /** A value in one line, with the prompt that it stands for. */
   const line = ({ text: own, note }) => (note ? `${own} · ${note}` : own);
 
+  /** What an axis is called, without the unit that its values have. */
+  const title = ({ key, name }) => (UNITS.some(([end]) => key.endsWith(end)) ? name.replace(/_[a-z]+$/, "") : name);
+
+  /** A value of an axis, with its unit. */
+  function measured(key, value) {
+    const [, unit] = (typeof value === "number" && UNITS.find(([end]) => key.endsWith(end))) || [];
+    return unit ? unit(value) : text(value);
+  }
+
+  /** A value with its axis' name where it does not say by itself what it is. */
+  const named = (axis, value) => (value.length > 4 ? value : `${title(axis)} ${value}`);
+
   /** A value as a reader would write it. */
   function text(value) {
     if (value === null || value === undefined) return "–";
     return typeof value === "object" ? JSON.stringify(value) : String(value);
   }
 
-  return { arrange, settle, own, others, slots, line, text, find, varying, reader };
+  return { arrange, settle, own, others, slots, line, text, title, measured, named, find, varying, reader };
 })();

@@ -4,10 +4,10 @@
  */
 const compare = (() => {
   const MOST = 4;
-  const parts = { videos: [], zoomed: [], text: "" };
+  const parts = { videos: [], zoomed: [], text: "", side: 0 };
 
   const overlay = () => document.getElementById("overlay");
-  const chosen = () => store.state.compare.map((id) => store.cell(id)).filter(Boolean);
+  const chosen = () => store.state.compare.map((id) => files.of(files.run(store.cell(id))).find((one) => one.id === id));
   const sides = () => (store.state.compare.length > 2 ? "compare4" : "compare2");
 
   /** Takes a cell into the comparison or out of it. */
@@ -27,6 +27,81 @@ const compare = (() => {
   /** Closes it; what was chosen stays chosen. */
   const close = () => store.set({ mode: "" });
 
+  /** What tells a cell from the others that are compared, by the parameters in which they differ. */
+  function apart(cell) {
+    const cells = chosen();
+    const differing = axes.varying(store.data).filter((axis) => !axis.of && new Set(cells.map(axes.reader(store.data, axis.key))).size > 1);
+    const texts = differing.map((axis) => {
+      const all = shorten.apart(cells.map((one) => data.value(one, axis.key)), 60);
+      return axes.named(axis, all[cells.findIndex((one) => one.id === cell.id)]);
+    });
+    return texts.join(" · ") || tile.clip(cell.label || cell.prompt, 200);
+  }
+
+  /** The cells that a side can show: all that pass the filter, in the order chosen, but those on the other sides. */
+  function candidates(side) {
+    const [own, ...rest] = [store.state.compare[side], ...store.state.compare.filter((_, at) => at !== side)];
+    return data.shown().flatMap(files.seen).map((one) => one.id).filter((id) => id === own || !rest.includes(id));
+  }
+
+  /** The next candidate (1) for a side, or the one before (-1); null at the end. */
+  function beside(side, step) {
+    const all = candidates(side);
+    const at = all.indexOf(store.state.compare[side]);
+    return (at < 0 ? all[0] : all[at + step]) ?? null;
+  }
+
+  /** Shows another candidate on the side that keys act on, or on the one told. */
+  function step(by, side = parts.side) {
+    const id = beside(side, by);
+    if (!id) return dom.say("There is no other run on this way.");
+    parts.side = side;
+    store.set({ compare: store.state.compare.map((old, at) => (at === side ? id : old)) });
+  }
+
+  /** How many sides are seen. */
+  const count = () => (store.state.mode === "compare4" ? chosen().length : Math.min(2, chosen().length));
+
+  /** Lets keys act on another side. */
+  function choose(side) {
+    parts.side = Math.min(Math.max(0, side), count() - 1);
+    marks();
+    dom.say(`Keys act on ${letter(parts.side)}`);
+  }
+
+  const turn = (by) => choose((parts.side + by + count()) % count());
+
+  /** Stars or rejects the cell of a side. */
+  function judge(what, side = parts.side) {
+    const cell = chosen()[side];
+    ratings.toggle(files.run(cell), ratings.file(cell), what);
+  }
+
+  /** The cell of the side that keys act on; null while nothing is compared. */
+  const current = () => (overlay().open ? chosen()[Math.min(parts.side, count() - 1)] : null);
+
+  /** Shows what the reader thinks of each side, and which one keys act on. */
+  function marks() {
+    const cells = chosen();
+    for (const caption of overlay().querySelectorAll("figcaption")) {
+      const side = Number(caption.dataset.side);
+      const own = files.mine(cells[side]);
+      caption.classList.toggle("acting", side === parts.side);
+      caption.querySelector(".verdict").textContent = grading.told(own);
+      for (const button of caption.querySelectorAll("[data-mark]")) button.setAttribute("aria-pressed", String(own[button.dataset.mark]));
+    }
+  }
+
+  function actions(index) {
+    const name = letter(index);
+    const move = (by, icon_, words) =>
+      icon.button(icon_, `${words} candidate for ${name}`, () => step(by, index), { "data-hold": `${icon_} ${index}`, disabled: !beside(index, by) });
+    const mark = (what, words) =>
+      icon.button(what, `${words} ${name}`, () => judge(what, index), { "data-hold": `${what} ${index}`, "data-mark": what });
+    return dom.make("span", { class: "side-actions", role: "group", "aria-label": name },
+      move(-1, "left", "Previous"), move(1, "right", "Next"), mark("star", "Star"), mark("reject", "Reject"));
+  }
+
   const letter = (index) => "ABCD"[index];
 
   /** A cell's picture by its first file, or why there is none. */
@@ -39,10 +114,12 @@ const compare = (() => {
   function caption(cell, index) {
     return dom.make(
       "figcaption",
-      {},
+      { "data-side": index, onclick: () => choose(index) },
       dom.make("span", { class: "letter", "aria-hidden": "true" }, letter(index)),
-      dom.make("span", { class: "what", dir: "auto" }, `#${cell.number}  ${tile.clip(cell.label || cell.prompt, 200)}`),
+      dom.make("span", { class: "what", dir: "auto" }, `${tile.name(cell)}  ${apart(cell)}`),
       dom.make("span", { class: "facts" }, `${data.usd(data.cost(cell))} · ${data.seconds(cell.latency_seconds)}`),
+      dom.make("span", { class: "verdict" }),
+      actions(index),
     );
   }
 
@@ -68,93 +145,11 @@ const compare = (() => {
     );
   }
 
-  /** One text as it differs from another, struck through and underlined for those who tell no colours apart. */
-  function difference(one, other, tag = "p") {
-    const tags = { same: "span", removed: "del", added: "ins" };
-    return dom.make(
-      tag,
-      { class: "difference", dir: "auto" },
-      ...words.diff(one, other).map(({ kind, text }) => dom.make(tags[kind], {}, text)),
-    );
-  }
-
-  function prompts(cells) {
-    const [first, ...rest] = cells;
-    const heading = (text) => dom.make("h3", {}, text);
-    if (rest.every((cell) => cell.prompt === first.prompt))
-      return [heading("Prompt, the same in all"), dom.make("p", { class: "difference", dir: "auto" }, first.prompt)];
-    return rest.flatMap((cell, index) => [
-      heading(`Prompt: from A to ${letter(index + 1)}`),
-      cell.prompt === first.prompt
-        ? dom.make("p", { class: "muted" }, "the same")
-        : difference(first.prompt, cell.prompt),
-    ]);
-  }
-
-  const text = (value) => (value === undefined ? "–" : typeof value === "string" ? value : JSON.stringify(value));
-
-  /** The config's leaves that are not equal in all, then what came of them: [name, one text a cell]. */
-  function rows(cells) {
-    const keys = [...new Set(cells.flatMap((cell) => Object.keys(cell.own)))].filter((key) => key !== "request.prompt");
-    const leaves = keys.map((key) => [key, cells.map((cell) => text(cell.own[key]))]);
-    const size = (cell) => data.bytes((data.media(cell) || {}).bytes);
-    const outcome = [
-      ["status", cells.map((cell) => cell.status)],
-      ["cost", cells.map((cell) => data.usd(data.cost(cell)))],
-      ["latency", cells.map((cell) => data.seconds(cell.latency_seconds))],
-      ["file size", cells.map(size)],
-    ];
-    return [...leaves, ...outcome].filter(([, values]) => new Set(values).size > 1);
-  }
-
-  /** Two words beside each other; a figure and its unit are none. */
-  const isProse = (value) => /\p{L}\S*\s+\S*\p{L}/u.test(value);
-
-  /** A value beside the first cell's: texts of several words as they differ, others as they are. */
-  function told(first, value) {
-    if (value !== first && isProse(value) && isProse(first)) return difference(first, value, "td");
-    return dom.make("td", { dir: "auto" }, value);
-  }
-
-  function table(cells) {
-    const found = rows(cells);
-    if (!found.length) return dom.make("p", { class: "muted" }, "Config and results are the same.");
-    const head = dom.make(
-      "tr",
-      {},
-      dom.make("th", { scope: "col" }, "What differs"),
-      ...cells.map((cell, index) => dom.make("th", { scope: "col" }, `${letter(index)}  #${cell.number}`)),
-    );
-    const body = found.map(([name, values]) =>
-      dom.make(
-        "tr",
-        {},
-        dom.make("th", { scope: "row" }, name),
-        ...values.map((value) => told(values[0], value)),
-      ),
-    );
-    return dom.make(
-      "div",
-      { class: "scroller", tabindex: 0, role: "group", "aria-label": "What differs" },
-      dom.make("table", { class: "differences" }, dom.make("thead", {}, head), dom.make("tbody", {}, ...body)),
-    );
-  }
-
-  function inWords(cells) {
-    return dom.make(
-      "div",
-      { class: "compare-words", tabindex: 0, role: "group", "aria-label": "Differences in words" },
-      ...prompts(cells),
-      dom.make("h3", {}, "Config and results"),
-      table(cells),
-    );
-  }
-
   const VIEWS = {
     compare2: (cells) => sideBySide(cells.slice(0, 2)),
     compare4: sideBySide,
     wipe: wiped,
-    words: inWords,
+    words: difference.make,
   };
 
   function header(cells) {
@@ -163,6 +158,7 @@ const compare = (() => {
       dom.button(label, label, () => store.set({ mode: name }), {
         "aria-pressed": String(name === mode),
         "data-mode": name,
+        "data-hold": name,
       });
     const many = cells.length > 2;
     return [
@@ -210,7 +206,7 @@ const compare = (() => {
     if (!view || cells.length < 2) return leave();
     release();
     parts.text = seen();
-    const focused = document.activeElement?.dataset.mode;
+    const focused = document.activeElement?.dataset.hold;
     const body = view(cells);
     frame();
     parts.header.replaceChildren(...header(cells));
@@ -224,7 +220,9 @@ const compare = (() => {
     dock.lend(overlay());
     take(body);
     const isLost = !overlay().contains(document.activeElement);
-    if (!wasOpen || focused || isLost) (overlay().querySelector(`button[data-mode="${focused}"]`) ?? overlay()).focus();
+    if (!wasOpen || focused || isLost) (overlay().querySelector(`button[data-hold="${focused}"]:enabled`) ?? overlay()).focus();
+    parts.side = Math.min(parts.side, count() - 1);
+    marks();
   }
 
   function leave() {
@@ -269,9 +267,12 @@ const compare = (() => {
       const isNew = changed.has("compare") || (changed.has("data") && seen() !== parts.text);
       if (changed.has("mode") || (isNew && store.state.mode)) render();
     });
+    ratings.on(() => {
+      if (overlay().open) marks();
+    });
     showTray();
     if (store.state.mode) render();
   }
 
-  return { start, toggle, open, close };
+  return { start, toggle, open, close, step, turn, judge, current };
 })();

@@ -14,7 +14,7 @@ const data = (() => {
   function value(cell, key) {
     const place = store.data.axes.findIndex((one) => one.key === key);
     const index = place < 0 ? null : cell.at[place];
-    return index === null || index === undefined ? "–" : axes.text(store.data.axes[place].values[index]);
+    return index === null || index === undefined ? "–" : axes.measured(key, store.data.axes[place].values[index]);
   }
 
   /** US dollars, with cents, and with more digits below ten cents. */
@@ -27,7 +27,8 @@ const data = (() => {
   function seconds(x) {
     if (!Number.isFinite(x)) return "–";
     if (x < 120) return `${x < 10 ? x.toFixed(1) : Math.round(x)} s`;
-    return x < 7200 ? `${Math.round(x / 60)} min` : `${(x / 3600).toFixed(1)} h`;
+    const digits = x < 600 ? 1 : 0; // 150 s are neither two nor three minutes
+    return x < 7200 ? `${Number((x / 60).toFixed(digits))} min` : `${(x / 3600).toFixed(1)} h`;
   }
 
   /** A file's size in decimal units, as file managers show it. */
@@ -59,25 +60,29 @@ const data = (() => {
     return (cell) => {
       if (groups.size && !groups.has(cell.group)) return false;
       if (words.length && !words.every((word) => haystack(cell).includes(word))) return false;
-      return !judged.isOn() || ratings.files(cell).some((file) => judged.passes(cell, file));
+      return files.seen(cell).length > 0;
     };
   }
 
   const RANKS = {
     number: (cell) => cell.sweep * 1e9 + cell.number,
-    cost,
-    latency: (cell) => cell.latency_seconds,
     status: (cell) => GROUPS.indexOf(cell.group),
-    size: (cell) => media(cell)?.bytes,
     rating: (cell) => -(judged.best(cell) ?? NaN), // the best first
   };
 
-  function compare(rank) {
-    const last = (x) => (Number.isFinite(x) ? x : Infinity);
-    return (one, other) => {
-      const [a, b] = [last(rank(one)), last(rank(other))];
-      return a === b ? RANKS.number(one) - RANKS.number(other) : a - b;
-    };
+  /** What runs can be sorted by, as [key, name]. */
+  const sorts = () => [["number", "number"], ["rating", "rating"], ...measures.all().map(({ key, name }) => [key, name]), ["status", "status"]];
+
+  /** What a run is sorted by; infinite where it has no such figure. */
+  function rank(cell) {
+    const { sort } = store.state;
+    const found = (RANKS[sort] ?? measures.find(sort)?.of ?? RANKS.number)(cell);
+    return Number.isFinite(found) ? found : Infinity;
+  }
+
+  function compare(one, other) {
+    const [a, b] = [rank(one), rank(other)];
+    return a === b ? RANKS.number(one) - RANKS.number(other) : a - b;
   }
 
   /** The runs that pass the filter, in the order chosen; those without a figure come last. */
@@ -86,7 +91,7 @@ const data = (() => {
     const asked = JSON.stringify([find, groups, starred, unrejected, wanted, sort]);
     if (memo?.asked !== asked || memo.source !== store.data) {
       const cells = store.data.cells.filter(passes(store.state));
-      memo = { asked, source: store.data, cells: cells.sort(compare(RANKS[sort])) };
+      memo = { asked, source: store.data, cells: cells.sort(compare) };
     }
     return memo.cells;
   }
@@ -125,7 +130,5 @@ const data = (() => {
     ratings.on(() => { memo = null; });
   }
 
-  const SORTS = Object.keys(RANKS);
-
-  return { axis, value, usd, seconds, bytes, media, isVideo, cost, shown, SORTS, untold, groups, start };
+  return { axis, value, usd, seconds, bytes, media, isVideo, cost, shown, sorts, rank, untold, groups, start };
 })();

@@ -13,7 +13,7 @@ const detail = (() => {
   /** The cell beside in the order of the filter and sorting. */
   function beside(step) {
     const cells = data.shown();
-    const at = cells.findIndex((cell) => cell.id === store.state.open);
+    const at = cells.findIndex((cell) => cell.id === parts.cell?.id);
     return at < 0 ? null : (cells[at + step] ?? null);
   }
 
@@ -54,21 +54,27 @@ const detail = (() => {
       "div",
       { class: "segments files", role: "group", "aria-label": "Files" },
       ...cell.media.map((media, index) =>
-        dom.button(`${index + 1}`, `File ${index + 1} of ${cell.media.length}`, () => file(index), {
+        dom.button(media.extra ? "◌" : `${index + 1}`, called(cell, index), () => file(index), {
           "aria-pressed": String(index === parts.shown),
         }),
       ),
     );
   }
 
+  /** What a file of a run is called: those that were asked for are counted, sketches and previews are named. */
+  function called({ media }, index) {
+    const asked = media.filter(({ extra }) => !extra).length;
+    return index < asked ? `File ${index + 1} of ${asked}` : media[index].name;
+  }
+
   /** Shows another file of the open cell, counted from 0; nothing where it has no such file. */
   function file(index) {
     const { cell } = parts;
     if (cell.media.length < 2 || !cell.media[index]) return;
-    parts.shown = index;
-    stage(cell);
-    marks();
+    show(cell, index);
     parts.stage.querySelectorAll(".files button")[index].focus();
+    const one = files.of(cell)[index]; // sketches and previews have no tile
+    if (one) store.set({ open: one.id, focus: one.id });
   }
 
   function stage(cell) {
@@ -99,16 +105,16 @@ const detail = (() => {
   }
 
   /** The name of the file on the stage: what is judged of the open run. */
-  const judged = (cell) => cell.media[parts.shown]?.name ?? ratings.file(cell);
+  const judged = () => parts.cell.media[parts.shown]?.name ?? ratings.file(parts.cell);
 
   function judgement(cell) {
-    const file = judged(cell);
+    const file = judged();
     const mark = (what, label) => {
       const button = dom.make("button", {
         type: "button",
         class: "mark",
         "data-mark": what,
-        onclick: () => ratings.toggle(cell, judged(cell), what),
+        onclick: () => ratings.toggle(cell, judged(), what),
       });
       button.append(icon.draw(what), label);
       return button;
@@ -121,10 +127,10 @@ const detail = (() => {
       id: "detail-notes",
     });
     area.value = ratings.get(cell, file).note;
-    area.addEventListener("input", () => ratings.change(cell, judged(cell), { note: area.value }));
+    area.addEventListener("input", () => ratings.change(cell, judged(), { note: area.value }));
     parts.notes.replaceChildren(
       dom.make("div", { class: "marks" }, mark("star", "Star"), mark("reject", "Reject")),
-      grading.make(() => ({ cell: parts.cell, file: judged(parts.cell) })),
+      grading.make(() => ({ cell: parts.cell, file: judged() })),
       dom.make("label", { for: "detail-notes" }, "Notes"),
       area,
     );
@@ -133,7 +139,7 @@ const detail = (() => {
 
   function marks() {
     if (!parts.cell) return;
-    const own = ratings.get(parts.cell, judged(parts.cell));
+    const own = ratings.get(parts.cell, judged());
     for (const button of parts.notes.querySelectorAll("[data-mark]"))
       button.setAttribute("aria-pressed", String(own[button.dataset.mark]));
     const area = parts.notes.querySelector("textarea");
@@ -163,13 +169,14 @@ const detail = (() => {
     dialog().append(parts.header, dom.make("div", { class: "detail-body" }, parts.stage, parts.side));
   }
 
-  function show(cell) {
+  function show(cell, index = 0) {
     frame();
+    if (parts.cell === cell && dialog().open) return another(index);
     const pressed = parts.header.contains(document.activeElement)
       ? document.activeElement.getAttribute("aria-label")
       : null;
     parts.cell = cell;
-    parts.shown = 0;
+    parts.shown = index;
     header(cell);
     judgement(cell);
     known(cell);
@@ -179,6 +186,14 @@ const detail = (() => {
     dock.lend(dialog());
     stage(cell);
     if (!wasOpen || pressed) (button(pressed) ?? dialog()).focus();
+  }
+
+  /** Shows another file of the same run. */
+  function another(index) {
+    if (parts.shown === index) return;
+    parts.shown = index;
+    stage(parts.cell);
+    marks();
   }
 
   /** Whoever walks from run to run by the header's buttons stays on them. */
@@ -193,7 +208,7 @@ const detail = (() => {
 
   /** A newer state of the same cell: what plays, what is being written and what was unfolded stay. */
   function refresh() {
-    const cell = store.cell(store.state.open);
+    const cell = files.run(store.cell(store.state.open));
     if (!cell || !parts.cell || JSON.stringify(cell) === parts.text) return;
     const same = staged(cell) === staged(parts.cell);
     parts.cell = cell;
@@ -217,7 +232,7 @@ const detail = (() => {
 
   function hide() {
     if (!parts.cell) return;
-    const { id } = parts.cell;
+    const { id } = files.of(parts.cell)[parts.shown] ?? parts.cell;
     release();
     parts.cell = null;
     dock.lend(null);
@@ -228,8 +243,8 @@ const detail = (() => {
   }
 
   function render() {
-    const cell = store.cell(store.state.open);
-    if (cell) show(cell);
+    const one = store.cell(store.state.open);
+    if (one) show(files.run(one), one.file);
     else hide();
   }
 

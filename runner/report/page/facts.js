@@ -57,7 +57,7 @@ const facts = (() => {
     const folder = dom.make(
       "a",
       { href: `${cell.directory}/`, target: "_blank", rel: "noopener" },
-      decoded(cell.directory),
+      picture.decoded(cell.directory),
     );
     return section(
       "Origin",
@@ -82,18 +82,10 @@ const facts = (() => {
 
   const leaf = (cell, key) => cell.own[key] ?? store.data.shared[key];
 
-  function decoded(address) {
-    try {
-      return decodeURIComponent(address);
-    } catch {
-      return address;
-    }
-  }
-
   /** What a file holds. */
   function file(media) {
     const size = isThere(media.width) ? `${media.width} × ${media.height}` : null;
-    const name = decoded(media.path.startsWith("data:") ? "embedded in this page" : media.path.split("/").pop());
+    const name = picture.decoded(media.path.startsWith("data:") ? "embedded in this page" : media.path.split("/").pop());
     const rate = isThere(media.fps) ? `${Number(media.fps.toFixed(3))} frames/s` : null;
     return section(
       name,
@@ -102,6 +94,7 @@ const facts = (() => {
         ["Size", [size, data.bytes(media.bytes)].filter(Boolean).join(" · ")],
         ["Duration", isThere(media.seconds) ? [data.seconds(media.seconds), rate].filter(Boolean).join(" · ") : null],
         ["Codecs", [media.video_codec, media.audio_codec].filter(Boolean).join(" + ")],
+        ["File", picture.link(media, "Download")],
         ["SHA-256", isThere(media.sha256) ? copyable(media.sha256, "the SHA-256") : null],
         ["Revised prompt", media.revised_prompt],
       ]),

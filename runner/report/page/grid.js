@@ -3,6 +3,8 @@ const grid = (() => {
   const RELAYOUT = ["x", "y", "tab", "at", "fixed", "find", "groups", "starred", "unrejected", "judged", "sort", "size", "data", "view"];
   const rows = new Map(); // index → {row, element, slots: Map(column → {element, tiles})}
   let root, header, canvas, plan;
+  let onPaper = false;
+  const TOUCH = matchMedia("(hover: none)");
   let due = 0;
 
   function start() {
@@ -12,15 +14,23 @@ const grid = (() => {
     root.append(header, canvas);
     root.addEventListener("scroll", later, { passive: true });
     new ResizeObserver(resized).observe(root);
+    for (const name of ["beforeprint", "afterprint"]) addEventListener(name, () => print(name === "beforeprint"));
     store.on((changed) => (RELAYOUT.some((key) => changed.has(key)) ? relayout(changed) : marks()));
     ratings.on(() => (judged.isOn() ? relayout() : marks()));
     relayout();
   }
 
   function resized() {
-    const { kind } = grid;
     relayout();
-    if (grid.kind !== kind) toolbar.show();
+    toolbar.show();
+  }
+
+  /** Draw all runs for paper, as many as it takes, and after that what is near again. */
+  function print(wanted) {
+    onPaper = wanted;
+    if (root.hidden) return;
+    paint();
+    for (const image of onPaper ? root.querySelectorAll("img") : []) image.loading = "eager";
   }
 
   const tiles = function* () {
@@ -43,12 +53,12 @@ const grid = (() => {
     if (root.hidden || !root.clientWidth) return;
     const anchor = plan && ["x", "y", "tab", "at"].every((key) => !changed.has(key)) ? middle() : null;
     const before = plan;
-    plan = layout.arrange(root.clientWidth);
-    const shape = (one) => [one.kind, one.per, one.tile, one.head, one.columns.length].join();
+    plan = layout.arrange(root.clientWidth, root.clientHeight, TOUCH.matches);
+    const shape = (one) => [one.kind, one.per, one.columns.length].join();
     const keep = before && shape(before) === shape(plan);
     for (const [index, drawn] of rows) {
       const row = plan.rows[index];
-      if (!keep || row?.key !== drawn.row.key || row.frame !== drawn.row.frame) unmount(index);
+      if (!keep || row?.key !== drawn.row.key) unmount(index);
       else adopt(drawn, row);
     }
     dress();
@@ -72,8 +82,9 @@ const grid = (() => {
   function adopt(drawn, row) {
     drawn.row = row;
     locate(drawn.element, row);
-    for (const [column, { tiles: kept }] of drawn.slots) {
+    for (const [column, { element, tiles: kept }] of drawn.slots) {
       const { cells } = row.slots[column];
+      element.style.left = `${layout.left(plan, column)}px`;
       kept.forEach((made, at) => tile.update(made, cells[at], cells));
     }
   }
@@ -81,7 +92,7 @@ const grid = (() => {
   /** Sizes, headings and what screen readers count. */
   function dress() {
     root.dataset.kind = plan.kind;
-    root.classList.toggle("small", plan.tile < 170);
+    root.classList.toggle("small", plan.caption > 34 && plan.tile < 200);
     root.style.setProperty("--tile", `${plan.tile}px`);
     root.style.setProperty("--slot", `${plan.slot}px`);
     root.style.setProperty("--caption", `${plan.caption}px`);
@@ -99,12 +110,15 @@ const grid = (() => {
   }
 
   function headings() {
-    const names = [store.state.y, store.state.x].map((key) => data.axis(key)?.name);
+    const [down, across] = [store.state.y, store.state.x].map(data.axis);
+    const names = [down, across].map((axis) => axis && axes.title(axis));
+    const texts = shorten.apart(plan.columns.map(({ text }) => text ?? ""), Math.floor(plan.slot / 4)); // in two lines
     const corner = dom.make("div", { class: "corner", role: "columnheader", "aria-colindex": 1 },
-      names[0] ? dom.make("span", {}, `${names[0]} ↓`) : null, names[1] ? dom.make("span", {}, `${names[1]} →`) : null);
+      names[1] ? dom.make("span", { class: "corner-x" }, `${names[1]} →`) : null, names[0] ? dom.make("span", {}, `${names[0]} ↓`) : null);
     const columns = plan.columns.map((value, column) => {
       const place = { role: "columnheader", "aria-colindex": column + (plan.head ? 2 : 1) };
-      const element = dom.make("div", { class: "heading", dir: "auto", title: tile.clip(axes.line(value), 500), ...place }, ...named(value, 200));
+      const element = dom.make("div", { class: "heading", dir: "auto", title: tile.clip(axes.line(value), 500), ...place },
+        dom.make("span", {}, ...named({ ...value, text: plan.head ? texts[column] : axes.named(across, texts[column]) }, 200)));
       element.style.left = `${layout.left(plan, column)}px`;
       return element;
     });
@@ -115,10 +129,15 @@ const grid = (() => {
   const named = ({ text, note }, length) =>
     [tile.clip(text, length), note ? dom.make("small", { dir: "auto" }, tile.clip(note, length)) : null];
 
+  /** What stands where no run does, with a way to where some are. */
   function nothing() {
-    const none = !store.data.cells.length;
-    return dom.make("div", { id: "nothing" }, dom.make("p", {}, none ? "There is no run yet." : "No run passes the filter."),
-      none ? null : dom.button("Show all runs", "Show all runs", () => toolbar.clear()));
+    const { all, fixed, elsewhere } = part.account();
+    const said = (text, label, onclick) =>
+      dom.make("div", { id: "nothing" }, dom.make("p", {}, text), label ? dom.button(label, label, onclick, { class: "primary" }) : null);
+    if (!all) return said("There is no run yet.");
+    if (elsewhere) return said("None of these runs is in this tab.", "Go to the next tab with a run", part.toNextTab);
+    if (fixed) return said("None of these runs has the value that is fixed.", "Show all values", () => store.set({ fixed: {} }));
+    return said("No run passes the filter.", "Show all runs", () => toolbar.clear());
   }
 
   function later() {
@@ -138,7 +157,7 @@ const grid = (() => {
 
   /** Mount what is in or near view, unmount the rest; what has the focus stays. */
   function paint() {
-    const near = Math.max(200, root.clientHeight / 2);
+    const near = onPaper ? Infinity : Math.max(200, root.clientHeight / 2);
     const [top, bottom] = [root.scrollTop - near, root.scrollTop + root.clientHeight + near];
     const [left, right] = [root.scrollLeft - near, root.scrollLeft + root.clientWidth + near];
     const seen = new Set();
@@ -251,5 +270,5 @@ const grid = (() => {
     return taken.length ? line[taken.reduce((best, at) => (distance(at) < distance(best) ? at : best))] : null;
   }
 
-  return { start, mounted: tiles, focus, neighbour, get kind() { return plan?.kind ?? "list"; } };
+  return { start, mounted: tiles, focus, neighbour, get kind() { return plan?.kind ?? "list"; }, get tile() { return plan?.tile ?? 0; } };
 })();

@@ -7,8 +7,17 @@ const keyboard = (() => {
     if (cell) action(cell);
     else dom.say("Choose a run first, by the arrow keys.");
   };
-  /** The file of a run that the reader looks at, and judges by a key. */
-  const judgedFile = (cell) => (store.state.open ? detail.judged(cell) : ratings.file(cell));
+  /** The file that the reader looks at, with its run: in the comparison that of the side in use. */
+  function target() {
+    const one = store.state.mode && !store.state.open ? compare.current() : focused();
+    return one && { cell: files.run(one), file: store.state.open ? detail.judged() : ratings.file(one) };
+  }
+
+  const judge = (action) => {
+    const { cell, file } = target() ?? {};
+    if (cell) action(cell, file);
+    else dom.say("Choose a run first, by the arrow keys.");
+  };
   const move = (dx, dy) => () => {
     if (store.state.open) return detail.go(dx + dy);
     const id = grid.neighbour(store.state.focus, dx, dy);
@@ -80,7 +89,8 @@ const keyboard = (() => {
   const DIGITS = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
 
   const RATES = ["Rate 1", "Rate 2", "Rate 3", "Rate 4", "Rate 5"];
-  const rate = (number) => withCell((cell) => grading.rate(cell, judgedFile(cell), number))();
+  const rate = (number) => judge((cell, file) => grading.rate(cell, file, number));
+  const mark = (what) => () => judge((cell, file) => ratings.toggle(cell, file, what));
 
   /** [group, keys as told, keys as pressed, what it does, action, where: `works`] */
   const ACTIONS = [
@@ -122,10 +132,14 @@ const keyboard = (() => {
     ["Comparison", "V", ["v"], "side by side: all, or two", sideBySide, "compare"],
     ["Comparison", "W", ["w"], "wipe one over the other", () => compare.open("wipe"), "compare"],
     ["Comparison", "D", ["d"], "the differences in words", () => compare.open("words"), "compare"],
-    ["Judgement", "S", ["s"], "star", withCell((cell) => ratings.toggle(cell, judgedFile(cell), "star")), "run"],
-    ["Judgement", "X", ["x"], "reject", withCell((cell) => ratings.toggle(cell, judgedFile(cell), "reject")), "run"],
-    ["Judgement", "Shift + 1 – 5", RATES, "rate; the same again takes it back", (key) => rate(Number(key.slice(-1))), "run"],
-    ["Judgement", "Shift + letter", [], "a tag", null, "run"],
+    ["Comparison", "←  →", ["ArrowLeft"], "another run on the side in use", () => compare.step(-1), "sides"],
+    ["Comparison", null, ["ArrowRight"], null, () => compare.step(1), "sides"],
+    ["Comparison", "↑  ↓", ["ArrowUp"], "the other side: judgements and arrows act on it", () => compare.turn(-1), "sides"],
+    ["Comparison", null, ["ArrowDown"], null, () => compare.turn(1), "sides"],
+    ["Judgement", "S", ["s"], "star", mark("star"), "judge"],
+    ["Judgement", "X", ["x"], "reject", mark("reject"), "judge"],
+    ["Judgement", "Shift + 1 – 5", RATES, "rate; the same again takes it back", (key) => rate(Number(key.slice(-1))), "judge"],
+    ["Judgement", "Shift + letter", [], "a tag", null, "judge"],
     ["Judgement", "N", ["n"], "write a note", withCell((cell) => detail.write(cell.id)), "run"],
     ["Judgement", "E", ["e"], "export the ratings", () => exchange.download(), "page"],
     ["Judgement", "I", ["i"], "import ratings", () => exchange.choose(), "page"],
@@ -152,8 +166,8 @@ const keyboard = (() => {
 
   /** What a tag's key does. */
   function tagging(key) {
-    const word = works("run", key) ? tags.byKey(key) : null;
-    return word === null ? null : withCell((cell) => grading.tag(cell, judgedFile(cell), word));
+    const word = works("judge", key) ? tags.byKey(key) : null;
+    return word === null ? null : () => judge((cell, file) => grading.tag(cell, file, word));
   }
 
   const isTyping = (target) =>
@@ -192,6 +206,8 @@ const keyboard = (() => {
     if (where === "always") return true;
     if (store.state.pairs || where === "pairs") return store.state.pairs && where === "pairs";
     if (where === "page") return true;
+    if (where === "judge") return store.state.mode !== "words" || Boolean(store.state.open);
+    if (where === "sides") return Boolean(store.state.mode) && store.state.mode !== "words" && !store.state.open;
     if (store.state.open) return where === "run" || where === "open";
     return store.state.mode ? where === "compare" : where !== "open";
   }

@@ -23,7 +23,7 @@ const pairs = (() => {
     return data.shown().flatMap((cell) =>
       (cell.group === "done" ? cell.media : []).flatMap((media) => {
         const key = name(cell.key, media.name);
-        if (broken.has(key) || !/^(image|video)\//.test(media.type)) return [];
+        if (broken.has(key) || media.extra || !/^(image|video)\//.test(media.type)) return [];
         return [{ cell, media, key, thing: by === FILE ? key : by.of(cell) }];
       }),
     );

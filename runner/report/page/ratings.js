@@ -43,8 +43,11 @@ const ratings = (() => {
   /** The name of a run's main file in its directory; "" for a run without a file. */
   const file = (cell) => data.media(cell)?.name ?? "";
 
-  /** The names of all of a run's files. */
-  const files = (cell) => (cell.media.length ? cell.media.map((media) => media.name ?? "") : [""]);
+  /** The names of all files that a run made; "" for a run without a file. */
+  function files(cell) {
+    const made = cell.media.filter(({ extra }) => !extra).map((media) => media.name ?? "");
+    return made.length ? made : [""];
+  }
 
   /** Takes a record in; false where it is known. */
   function index(record) {

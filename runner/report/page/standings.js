@@ -28,7 +28,7 @@ const standings = (() => {
     return {
       value,
       cells,
-      files: sum(cells.map((cell) => cell.media.length)),
+      files: sum(cells.map((cell) => cell.media.filter(({ extra }) => !extra).length)),
       wins: 0,
       losses: 0,
       ties: 0,

@@ -1,13 +1,13 @@
 /** The page's data and what the reader chose to see; every choice stands in the URL's hash. */
 const store = (() => {
   const FIXED = {
-    at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, judged: "", sort: "number", size: 240,
-    compare: [], mode: "", open: "", focus: "", view: "grid",
+    at: 0, fixed: {}, find: "", groups: [], starred: false, unrejected: false, judged: "", sort: "number", size: 0,
+    compare: [], mode: "", open: "", focus: "", view: "grid", of: "", by: "", hue: "",
     rank: "", pairs: false, seed: 0,
   };
   const MODES = ["compare2", "compare4", "wipe", "words"];
   const VIEWS = ["grid", "plot", "scores"];
-  const SIZES = { least: 120, most: 640 }; // pixels
+  const SIZES = { least: 120, most: 640 }; // pixels of a cell; 0 lets cells fit the window
   const listeners = new Set();
   const state = {};
   let defaults = {};
@@ -20,7 +20,7 @@ const store = (() => {
 
   function take(data) {
     current = data;
-    ids = new Map(data.cells.map((cell) => [cell.id, cell]));
+    ids = new Map(data.cells.flatMap((cell) => [...files.of(cell).map((one) => [one.id, one]), [cell.id, cell]]));
     defaults = { ...FIXED, ...axes.arrange(data) };
     for (const { name, sign } of data.states) {
       tile.SIGNS[name] = sign;
@@ -35,8 +35,8 @@ const store = (() => {
     axes.settle(current, state, defaults);
     settleRuns();
     state.groups = state.groups.filter((name) => Object.hasOwn(tile.WORDS, name));
-    state.size = Math.min(SIZES.most, Math.max(SIZES.least, state.size));
-    if (!data.SORTS.includes(state.sort)) state.sort = defaults.sort;
+    if (state.size !== 0) state.size = Math.min(SIZES.most, Math.max(SIZES.least, state.size));
+    if (!data.sorts().some(([key]) => key === state.sort)) state.sort = defaults.sort;
     if (!VIEWS.includes(state.view)) state.view = defaults.view;
     return new Set(Object.keys(state).filter((key) => !same(before[key], state[key])));
   }
@@ -124,6 +124,7 @@ const store = (() => {
     SIZES,
     set,
     on(listener) { listeners.add(listener); return () => listeners.delete(listener); },
+    /** The run of an id, or one of several files of a run. */
     cell: (id) => ids.get(id) ?? null,
     replaceData,
     start,

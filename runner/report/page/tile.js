@@ -5,6 +5,8 @@ const tile = (() => {
   const WORDS = {};
   const UNDER_WAY = new Set(["generating", "downloading"]);
 
+  const RESTING = 150; // milliseconds that a pointer rests on a picture before it plays
+
   /** A tile {cell, element, media} for a run, which shares its cell with those in `together`. */
   function make(cell, together) {
     const element = dom.make("div", { class: "tile", role: "group", tabindex: -1, "data-id": cell.id });
@@ -13,12 +15,27 @@ const tile = (() => {
     element.addEventListener("focusin", () => {
       if (store.state.focus !== made.cell.id) store.set({ focus: made.cell.id });
     });
-    made.frame.addEventListener("dblclick", () => detail.open(made.cell.id));
     made.frame.addEventListener("click", (event) => {
-      if (!event.target.closest("button")) element.focus({ preventScroll: true });
+      const isText = !getSelection().isCollapsed; // which somebody wants to copy
+      if (!event.target.closest("button, a") && !isText) detail.open(made.cell.id);
     });
+    hover(made);
     update(made, cell, together);
     return made;
+  }
+
+  /** Play a video while the pointer rests on it. */
+  function hover(made) {
+    let timer = 0;
+    const still = matchMedia("(prefers-reduced-motion: reduce)");
+    made.frame.addEventListener("pointerenter", ({ pointerType }) => {
+      if (pointerType !== "mouse" || still.matches || !made.media?.matches("video")) return;
+      timer = setTimeout(() => transport.preview(made.media), RESTING);
+    });
+    made.frame.addEventListener("pointerleave", () => {
+      clearTimeout(timer);
+      transport.preview(null);
+    });
   }
 
   /** Show a newer state of the same run; what plays goes on playing. */
@@ -63,7 +80,7 @@ const tile = (() => {
     return dom.make("div", { class: "state" },
       dom.make("strong", {}, cell.group === "done" ? "No file" : WORDS[cell.group] ?? cell.status),
       UNDER_WAY.has(cell.group) && !cell.reason ? progress(cell) : null,
-      dom.make("div", { class: "why" }, said("reason", cell.reason), said("hint", cell.hint)),
+      dom.make("div", { class: "why", role: "group", "aria-label": "Why" }, said("reason", cell.reason), said("hint", cell.hint)),
       way(cell));
   }
 
@@ -88,8 +105,8 @@ const tile = (() => {
       facts: dom.make("span", { class: "facts" }),
     };
     const buttons = {
-      star: icon.button("star", "Star", () => ratings.toggle(made.cell, ratings.file(made.cell), "star")),
-      reject: icon.button("reject", "Reject", () => ratings.toggle(made.cell, ratings.file(made.cell), "reject")),
+      star: icon.button("star", "Star", () => toggle(made, "star")),
+      reject: icon.button("reject", "Reject", () => toggle(made, "reject")),
       compare: icon.button("compare", "Compare", () => compare.toggle(made.cell.id)),
       open: icon.button("expand", "Open", () => detail.open(made.cell.id)),
     };
@@ -97,6 +114,8 @@ const tile = (() => {
     const actions = dom.make("span", { class: "actions" }, ...Object.values(buttons));
     return dom.make("div", { class: "caption" }, ...Object.values(words), actions);
   }
+
+  const toggle = ({ cell }, what) => ratings.toggle(files.run(cell), ratings.file(cell), what);
 
   function describe({ words, cell, together }) {
     dom.set(words.badge, { "data-group": cell.group, title: cell.status }).textContent = SIGNS[cell.group];
@@ -106,17 +125,15 @@ const tile = (() => {
 
   /** What tells this run from those in the same cell; where it is alone there, its number. */
   function what(cell, together) {
-    if (grid.kind === "list") return clip(cell.label || cell.prompt, 300) || name(cell);
+    const file = cell.count ? `${cell.file + 1} of ${cell.count}` : null;
+    if (grid.kind === "list") return [clip(cell.label || cell.prompt, 300) || name(cell), file].filter(Boolean).join(" · ");
     const apart = axes.others(store.data, store.state).filter(({ key }) => {
       const read = axes.reader(store.data, key);
       return together.some((one) => read(one) !== read(cell));
     });
-    const words = apart.map((axis) => worded(axis.name, clip(data.value(cell, axis.key), 40)));
-    return [...words, maker(cell, words)].filter(Boolean).join(" · ") || name(cell);
+    const words = apart.map((axis) => axes.named(axis, clip(data.value(cell, axis.key), 40)));
+    return [...words, maker(cell, words), file].filter(Boolean).join(" · ") || name(cell);
   }
-
-  /** A value that says by itself what it is stands alone. */
-  const worded = (name, value) => (value.length > 4 ? value : `${name} ${value}`);
 
   /** Provider and model, where they differ and neither an axis that is seen nor the words before says so. */
   function maker(cell, words) {
@@ -125,22 +142,24 @@ const tile = (() => {
   }
 
   function facts(cell) {
-    const more = cell.media.length > 1 ? `1 of ${cell.media.length}` : null;
     const wait = cell.latency_seconds === null ? null : data.seconds(cell.latency_seconds);
     const warnings = cell.warnings?.length ? `⚠ ${cell.warnings.length}` : null;
-    return [warnings, more, price(cell), wait].filter(Boolean).join(" · ");
+    return [warnings, price(cell), wait].filter(Boolean).join(" · ");
   }
 
   /** What the run cost; what it is to cost, as long as it is ahead. */
   function price(cell) {
     if (cell.reused_from) return "reused";
-    if (data.cost(cell) !== null) return data.usd(data.cost(cell));
+    if (data.cost(cell) !== null) return `${data.usd(data.cost(cell))}${cell.count ? ` for ${cell.count}` : ""}`;
     const ahead = cell.group === "queued" || UNDER_WAY.has(cell.group);
     return ahead && Number.isFinite(cell.estimated_usd) ? `~${data.usd(cell.estimated_usd)}` : null;
   }
 
-  /** A run's number, with its sweep's name where there are several. */
-  const name = (cell) => `${store.data.sweeps.length > 1 ? `${store.data.sweeps[cell.sweep]?.name} ` : ""}#${cell.number}`;
+  /** A run's number, with its sweep's name where there are several, and its file's where it has several. */
+  function name(cell) {
+    const sweep = store.data.sweeps.length > 1 ? `${store.data.sweeps[cell.sweep]?.name} ` : "";
+    return `${sweep}#${cell.number}${cell.count ? `, ${cell.file + 1} of ${cell.count}` : ""}`;
+  }
 
   function spoken(cell) {
     const words = [cell.label || cell.prompt, cell.reason].map((text) => clip(text, 200));
@@ -156,7 +175,7 @@ const tile = (() => {
   /** Show what the reader thinks of the run, and whether it is the one that Tab comes to. */
   function mark(made) {
     const { element, cell, buttons } = made;
-    const own = ratings.get(cell, ratings.file(cell));
+    const own = files.mine(cell);
     const compared = store.state.compare.includes(cell.id);
     const current = store.state.focus === cell.id;
     const pressed = { star: own.star, reject: own.reject, compare: compared };
@@ -173,10 +192,10 @@ const tile = (() => {
     reach(made, current);
   }
 
-  /** Let Tab come to this tile and its buttons, or pass over it. */
+  /** Let Tab come to this tile, its buttons and its texts that scroll, or pass over it. */
   function reach(made, yes) {
     made.element.tabIndex = yes ? 0 : -1;
-    for (const button of made.element.querySelectorAll("button")) button.tabIndex = yes ? 0 : -1;
+    for (const button of made.element.querySelectorAll("button, a, .why, code")) button.tabIndex = yes ? 0 : -1;
   }
 
   return { make, update, release, mark, reach, clip, name, WORDS, SIGNS };

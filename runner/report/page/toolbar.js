@@ -1,6 +1,5 @@
 /** Axes, tabs, filter, order, size and theme: everything that chooses what the grid shows. */
 const toolbar = (() => {
-  const SORTS = { number: "number", cost: "cost", latency: "latency", status: "status", size: "file size", rating: "rating" };
   const THEMES = { auto: "Theme: as the system", dark: "Theme: dark", light: "Theme: light" };
   let fields = {};
   let built = "";
@@ -13,14 +12,12 @@ const toolbar = (() => {
     store.on((changed) => {
       if (["data", "x", "y", "tab", "fixed"].some((key) => changed.has(key))) build();
       else show();
-      if (["data", "tab", "at"].some((key) => changed.has(key))) tabs();
     });
     ratings.on(build);
     tags.on(build);
-    tabs();
   }
 
-  /** On a phone the controls are folded away behind one button. */
+  /** Where there is no room for them, most controls are folded away behind one button. */
   function unfold() {
     const button = document.getElementById("unfold");
     button.addEventListener("click", () => {
@@ -33,18 +30,20 @@ const toolbar = (() => {
   function build() {
     const lengths = store.data.axes.map((axis) => [axis.key, axis.values.length]);
     const places = axes.others(store.data, store.state).map((axis) => axis.key);
-    const wanted = JSON.stringify([lengths, places, data.groups().map(([name]) => name), judged.choices()]);
+    const lists = [data.groups().map(([name]) => name), data.sorts(), judged.choices()];
+    const wanted = JSON.stringify([lengths, places, lists]);
     if (wanted !== built) rebuild();
     built = wanted;
     show();
   }
 
   function rebuild() {
-    const focused = document.activeElement?.closest("#toolbar [name]")?.name;
+    const focused = document.activeElement?.closest("#head [name]")?.name;
     const typed = fields.find;
     fields = {};
     document.getElementById("toolbar").replaceChildren(...[places(), filter(typed), look()].filter(Boolean));
-    if (focused) document.querySelector(`#toolbar [name="${CSS.escape(focused)}"]`)?.focus();
+    document.getElementById("fixed").replaceChildren(...fixed());
+    if (focused) document.querySelector(`#head [name="${CSS.escape(focused)}"]`)?.focus();
   }
 
   const group = (label, ...children) => dom.make("div", { class: "tools", role: "group", "aria-label": label }, ...children);
@@ -57,20 +56,26 @@ const toolbar = (() => {
     return fields[name];
   }
 
-  /** Which axis goes where, and the axes that are fixed to one value. */
+  /** Which axis goes where. */
   function places() {
     const varying = axes.varying(store.data);
     if (!varying.length) return null;
-    const names = [["", "none"], ...varying.map((axis) => [axis.key, axis.name])];
-    const fixed = axes.others(store.data, store.state).map((axis) => labelled(axis.name,
-      select(`fixed.${axis.key}`, [["-1", "all"], ...axes.slots(store.data, axis.key).map((slot, at) => [at, axes.line(slot)])],
-        (value) => fix(axis.key, Number(value)))));
+    const names = [["", "none"], ...varying.map((axis) => [axis.key, axes.title(axis)])];
     return group("Axes",
       labelled("across", select("x", names, (key) => arrange("x", key))),
       icon.button("swap", "Swap the axes (r)", swap, { name: "swap" }),
       labelled("down", select("y", names, (key) => arrange("y", key))),
-      labelled("tabs", select("tab", names, (key) => arrange("tab", key))),
-      ...fixed);
+      labelled("tabs", select("tab", names, (key) => arrange("tab", key))));
+  }
+
+  /** A select for each axis that has no place of its own: all of its values stand together, or one is fixed. */
+  function fixed() {
+    return axes.others(store.data, store.state).map((axis) => {
+      const slots = axes.slots(store.data, axis.key);
+      const texts = shorten.apart(slots.map(axes.line), 60);
+      const choices = [["-1", "all"], ...texts.map((text, at) => [at, text])];
+      return labelled(axes.title(axis), select(`fixed.${axis.key}`, choices, (value) => fix(axis.key, Number(value))));
+    });
   }
 
   /** Put an axis into a place; what stood there goes where the axis came from. */
@@ -98,19 +103,18 @@ const toolbar = (() => {
       spellcheck: "false", oninput: (event) => store.set({ find: event.target.value }),
     });
     fields.chips = data.groups().map(([name]) => chip(name));
-    fields.starred = flag("starred", "★ Starred", "Show only starred runs");
-    fields.unrejected = flag("unrejected", "Hide rejected", "Hide rejected runs");
+    fields.starred = flag("starred", "★", "Show only starred runs");
+    fields.unrejected = flag("unrejected", "⊘", "Hide rejected runs");
     const judgements = select("judged", judged.choices(), (value) => store.set({ judged: value }));
     dom.set(judgements, { "aria-label": "Show only files judged so", title: "Show only files judged so" });
-    fields.found = dom.make("output", { class: "found" });
     const chips = fields.chips.length > 1 ? fields.chips : [];
-    return group("Filter", fields.find, ...chips, fields.starred, fields.unrejected, judgements, fields.found);
+    return group("Filter", fields.find, ...chips, fields.starred, fields.unrejected, judgements);
   }
 
   function chip(name) {
     const more = { class: "chip", name: `group.${name}`, "data-group": name };
     const made = dom.button("", `${tile.WORDS[name]}: show only these`, () => toggle(name), more);
-    made.append(dom.make("i", { "aria-hidden": "true" }, tile.SIGNS[name]), dom.make("span"));
+    made.append(dom.make("i", { "aria-hidden": "true" }, tile.SIGNS[name]), dom.make("span", { class: "word" }), dom.make("span"));
     return made;
   }
 
@@ -132,70 +136,34 @@ const toolbar = (() => {
     const { least: min, most: max } = store.SIZES;
     const range = { type: "range", name: "size", min, max, step: 20, "aria-label": "Size of a cell in pixels" };
     fields.size = dom.make("input", { ...range, oninput: (event) => store.set({ size: Number(event.target.value) }) });
-    fields.sorting = labelled("sort by", select("sort", Object.entries(SORTS), (sort) => store.set({ sort })));
+    fields.fit = dom.button("Fit", "Let cells fit the window", () => store.set({ size: 0 }), { name: "fit" });
     const turn = () => store.set({ view: store.state.view === "plot" ? "grid" : "plot" });
     fields.view = dom.button("Plot", "Show the plot (g)", turn, { name: "view" });
     fields.theme = dom.button("", "", () => theme(next(kept())), { name: "theme", class: "icon-button" });
     theme(kept());
-    return group("Look", fields.sorting, labelled("cell size", fields.size), fields.view, fields.theme);
+    const sizes = dom.make("span", { class: "sizes" }, labelled("size", fields.size), fields.fit);
+    return group("Look", labelled("sort by", select("sort", data.sorts(), (sort) => store.set({ sort }))), sizes, fields.view, fields.theme);
   }
 
   /** Let the controls say what is chosen. */
   function show() {
     const { state } = store;
-    for (const name of ["x", "y", "tab", "sort", "size", "judged"]) if (fields[name]) fields[name].value = state[name];
+    for (const name of ["x", "y", "tab", "sort", "judged"]) if (fields[name]) fields[name].value = state[name];
+    fields.size.value = state.size || grid.tile;
+    fields.fit.setAttribute("aria-pressed", String(state.size === 0));
     for (const axis of axes.others(store.data, state)) fields[`fixed.${axis.key}`].value = state.fixed[axis.key] ?? -1;
     if (fields.find.value !== state.find) fields.find.value = state.find;
     const counts = new Map(data.groups());
     for (const one of fields.chips) {
       const { group: name } = one.dataset;
       one.setAttribute("aria-pressed", String(state.groups.includes(name)));
-      one.lastChild.textContent = ` ${tile.WORDS[name]} ${counts.get(name)}`;
+      const [, word, count] = one.children;
+      word.textContent = ` ${tile.WORDS[name]}`;
+      count.textContent = ` ${counts.get(name)}`;
     }
     for (const name of ["starred", "unrejected"]) fields[name].setAttribute("aria-pressed", String(state[name]));
-    fields.sorting.hidden = grid.kind !== "list";
     fields.view.setAttribute("aria-pressed", String(state.view === "plot"));
-    const [shown, all] = [data.shown().length, store.data.cells.length];
-    const said = shown === all ? "" : `${shown} of ${all}`;
-    if (fields.found.textContent !== said) fields.found.textContent = said;
-  }
-
-  /** The values of the axis that is shown in tabs. */
-  function tabs() {
-    const bar = document.getElementById("tabs");
-    const values = axes.slots(store.data, store.state.tab);
-    const main = document.querySelector("main");
-    const wanted = JSON.stringify([store.state.tab, store.state.at, values.length]);
-    if (wanted === tabbed) return;
-    tabbed = wanted;
-    bar.hidden = !values.length;
-    bar.setAttribute("aria-label", data.axis(store.state.tab)?.name ?? "");
-    bar.replaceChildren(...values.map(tab));
-    const some = values.length > 0;
-    dom.set(main, { role: some ? "tabpanel" : null, "aria-labelledby": some ? `tab-${store.state.at}` : null });
-    bar.children[store.state.at]?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  }
-
-  function tab(value, at) {
-    const chosen = at === store.state.at;
-    return dom.make("button", {
-      type: "button", role: "tab", id: `tab-${at}`, "aria-selected": String(chosen), tabindex: chosen ? 0 : -1, dir: "auto",
-      title: tile.clip(axes.line(value), 500), onclick: () => choose(at), onkeydown: move,
-    }, tile.clip(value.text, 60));
-  }
-
-  function choose(at) {
-    const last = axes.slots(store.data, store.state.tab).length - 1;
-    store.set({ at: Math.min(Math.max(0, at), last) });
-    document.getElementById(`tab-${store.state.at}`)?.focus();
-  }
-
-  function move(event) {
-    const steps = { ArrowLeft: store.state.at - 1, ArrowRight: store.state.at + 1, Home: 0, End: Infinity };
-    if (!(event.key in steps)) return;
-    event.preventDefault();
-    event.stopPropagation();
-    choose(steps[event.key]);
+    tabs.show();
   }
 
   function kept() {

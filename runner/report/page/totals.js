@@ -6,6 +6,8 @@ const totals = (() => {
   }
 
   function show() {
+    const { complete, title, totals: sums } = store.data;
+    document.title = complete ? title : `${sums.done}/${sums.runs} · ${title}`;
     const entries = figures(store.data.totals).filter(([, value]) => value !== null);
     document.getElementById("totals").replaceChildren(...entries.map(entry));
     document.getElementById("progress").replaceChildren(...data.groups().map(([group, count]) => {

@@ -1,14 +1,16 @@
 /**
  * Plays all visible videos by one clock. The loop is as long as the longest of them; a shorter one waits on its last
- * frame. Nothing is loaded before it is needed: a poster stands until the first play, seek or step.
+ * frame. Nothing is loaded before it is needed: in the grid a poster stands until the first play, seek or step, unless it
+ * would be enlarged too much.
  */
 const transport = (() => {
   const SPEEDS = [0.1, 0.25, 0.5, 1, 1.5, 2, 4];
   const LONGEST_GATHERING = 1500;
   const GIVING_WAY = 100;
+  const LARGEST_POSTER = 480; // pixels; larger than that it is blurred, and the first frame is shown instead
 
   const entries = new Map();
-  const state = { playing: false, awake: false, gathering: 0, unmuted: null, only: null, round: 0, frame: 0, ticked: 0 };
+  const state = { playing: false, awake: false, gathering: 0, unmuted: null, only: null, preview: null, round: 0, frame: 0, ticked: 0 };
   const listeners = new Set();
 
   const observer = new IntersectionObserver((changes) => {
@@ -25,8 +27,9 @@ const transport = (() => {
   const load = (entry) => {
     const { video } = entry;
     if (video.hasAttribute("src") || !entry.source) return;
-    if (!state.awake && video.poster) return;
-    video.preload = state.awake ? "auto" : "metadata";
+    const eager = state.awake || Boolean(state.only); // before all else, one looks at the file itself, not at its poster
+    if (!eager && video.poster && video.clientWidth <= LARGEST_POSTER) return;
+    video.preload = eager ? "auto" : "metadata";
     video.src = entry.source;
   };
 
@@ -56,7 +59,8 @@ const transport = (() => {
   };
 
   const settle = () => {
-    if (state.awake) active().forEach((entry) => sync.settle(entry, clock.at()));
+    if (!state.awake && !state.only) return;
+    for (const entry of active()) if (entry !== state.preview) sync.settle(entry, clock.at());
   };
 
   const tell = () => listeners.forEach((listener) => listener());
@@ -130,7 +134,27 @@ const transport = (() => {
     if (!state.frame) state.frame = requestAnimationFrame(tick);
   };
 
+  /** Play one video by itself and without a sound while all others stand, until another is told, or null. */
+  const preview = (video) => {
+    const [before, next] = [state.preview, state.playing || state.only ? null : entries.get(video)];
+    state.preview = next ?? null;
+    if (before && before !== next) endPreview(before);
+    if (!next) return;
+    next.video.preload = "auto";
+    if (!next.video.hasAttribute("src")) next.video.src = next.source;
+    Object.assign(next.video, { muted: true, loop: true, playbackRate: clock.speed });
+    next.video.play().catch(() => {}); // it was taken away before it began
+  };
+
+  const endPreview = ({ video }) => {
+    Object.assign(video, { loop: false });
+    video.pause();
+    const entry = entries.get(video);
+    if (entry) sync.settle(entry, clock.at());
+  };
+
   const play = () => {
+    preview(null);
     wake();
     if (clock.at() >= clock.length) clock.set(0);
     state.playing = true;
@@ -211,6 +235,8 @@ const transport = (() => {
     video.addEventListener("seeked", () => sync.sought(entry), { signal });
     video.addEventListener("error", changed, { signal });
     video.addEventListener("loadedmetadata", changed, { signal });
+    // A poster stands until the first play or seek, also where the first frame is there.
+    video.addEventListener("loadeddata", () => video.removeAttribute("poster"), { signal });
   };
 
   /** Takes a mounted video under the clock; its file is `data-src`, else the cell's first. */
@@ -242,6 +268,7 @@ const transport = (() => {
   const detach = (video) => {
     const entry = entries.get(video);
     if (!entry) return;
+    if (state.preview === entry) state.preview = null;
     entries.delete(video);
     observer.unobserve(video);
     entry.stop.abort();
@@ -252,6 +279,7 @@ const transport = (() => {
 
   /** Plays only these videos, in a dialog before the grid; null: what is visible. */
   const only = (videos) => {
+    preview(null);
     state.only = videos && new Set(videos);
     changed();
   };
@@ -275,6 +303,7 @@ const transport = (() => {
     detach,
     only,
     toggle,
+    preview,
     seek,
     step,
     speed,
