@@ -27,8 +27,9 @@ const transport = (() => {
   const load = (entry) => {
     const { video } = entry;
     if (video.hasAttribute("src") || !entry.source) return;
-    const eager = state.awake || Boolean(state.only); // before all else, one looks at the file itself, not at its poster
-    if (!eager && video.poster && video.clientWidth <= LARGEST_POSTER) return;
+    // Before all else, one looks at the file itself, not at its poster.
+    const eager = state.awake || Boolean(state.only) || video.clientWidth > LARGEST_POSTER;
+    if (!eager && video.poster) return;
     video.preload = eager ? "auto" : "metadata";
     video.src = entry.source;
   };
