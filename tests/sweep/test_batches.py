@@ -266,14 +266,15 @@ def test_a_budget_counts_half(command, emulator):
     [
         ((*VIDEO, "request.size=null", "request.quality=null"), "takes images"),
         (("provider=azure_openai", "provider.base_url=https://x.openai.azure.com"), "provider.batches=true tries it"),
-        (("provider=xai",), "no batches of images are sent to provider=xai"),
+        (("provider=xai",), "provider.batches=true tries it"),
+        (("provider=openrouter",), "no batches of images are sent to provider=openrouter"),
         (("request.partial_images=2",), "partial images"),
         (("'fallbacks=[{provider: emulator}]'".strip("'"),), "fallbacks"),
         (("batch=true,false",), "leave batch out"),
         (("hydra/launcher=basic",), "hydra/launcher=runner"),
         (("model=dall-e-2", "request.quality=null", "request.size=512x512"), "dall-e-2"),
     ],
-    ids=["video", "azure", "xai", "stream", "fallbacks", "mixed", "launcher", "dall-e"],
+    ids=["video", "azure", "xai", "openrouter", "stream", "fallbacks", "mixed", "launcher", "dall-e"],
 )
 def test_what_no_batch_takes_is_refused_before_anything_is_sent(command, emulator, capsys, overrides, said):
     assert command(emulator, "request.prompt=a fox", *overrides) == 2
