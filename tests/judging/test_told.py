@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import json
+import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -88,3 +89,30 @@ def test_without_judgements_nothing_is_told(typed: Callable[..., int], here: Pat
     assert (sweep.ratings, sweep[0].kept, sweep[0].rating_mean) == ((), (), None)
     assert run(["report", "out"]) == 0
     assert "kept" not in (here / "out" / "results.csv").read_text()
+
+
+def test_without_choix_all_but_strengths_is_told(
+    judged: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (sweep,) = sweeps_of([judged]).sweeps
+    sides = {side: {"run": sweep.run_keys()[place], "file": "video.mp4"} for side, place in (("left", 0), ("right", 1))}
+    choice = {"version": 1, "kind": "pair", "id": "1", "at": MOMENT, "rater": "ann", **sides, "outcome": "left"}
+    with (judged / "ratings.jsonl").open("a") as file:
+        file.write(f"\n{json.dumps(choice)}\n")
+    monkeypatch.setitem(sys.modules, "choix", None)
+    assert run(["rank", "out", "--by", "duration_seconds"]) == 0
+    said = capsys.readouterr().out
+    assert "strengths need choix: pip install 'mediarunner[rank]'" in said
+    assert [line.split()[:4] for line in said.splitlines() if line.startswith(("4 ", "8 "))] == [
+        ["4", "–", "–", "1"],
+        ["8", "–", "–", "0"],
+    ]
+
+
+def test_the_winners_are_priced_and_agreed_to_before_they_are_made_again(
+    judged: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {*Path().rglob("*")}
+    assert run(["repeat", "--winners", "out", "request.duration_seconds=12", "budget.confirm_above_usd=0"]) == 2
+    assert "this run would cost $1.20 at list price" in capsys.readouterr().err
+    assert {*Path().rglob("*")} == before
