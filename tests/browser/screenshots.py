@@ -37,6 +37,24 @@ PROMPTS = (
     "Morning mist over a quiet lake, aerial shot",
 )
 REFUSED = FaultRule.model_validate({"match": {"prompt": "mist"}, "nth": 1, "fault": "moderation"})
+JUDGED = """() => {
+  const by = gallery.pairs.chosen("model");
+  const place = ({cell, media}) => ({run: cell.key, file: media.name});
+  for (const [rater, favourites] of [["Ann", 4], ["Ben", 3]]) {
+    gallery.ratings.rename(rater);
+    for (let count = 0; count < 6; count += 1) {
+      const {left, right} = gallery.pairs.next(by, 7);
+      if (!left) break;
+      const better = (left.thing === "sora-2-pro") === (count < favourites) ? "left" : "right";
+      const facts = {left: place(left), right: place(right), outcome: better, by: "model", seed: 7};
+      gallery.ratings.add(gallery.records.make("pair", rater, facts));
+    }
+    gallery.store.data.cells.forEach((cell, at) => {
+      if (cell.media.length) gallery.ratings.change(cell, cell.media[0].name, {rating: 2 + ((at + favourites) % 4)});
+    });
+  }
+  gallery.store.set({view: "scores"});
+}"""
 SETTLED = """[...document.querySelectorAll("video[src]")].every((video) => video.readyState >= 2 && !video.seeking)
   && !document.getElementById("status").textContent"""
 # The tab that has the refused run, and two models' runs of one prompt in it, chosen for comparison.
@@ -119,6 +137,16 @@ def take(chromium: Browser, path: Path, scheme: Literal["light", "dark"], suffix
     with opened(chromium, path, f"#{WIPED}", 1000, 640, scheme) as page:
         page.evaluate("gallery.transport.seek(2)")
         keep(page, f"wipe{suffix}")
+    with opened(chromium, path, "#pairs=true&seed=7&rank=model", 1000, 640, scheme) as page:
+        page.evaluate("gallery.transport.seek(2)")
+        keep(page, f"pairs{suffix}")
+    with opened(chromium, path, "#pairs=true&seed=7&rank=model", 390, 760, scheme) as page:
+        page.evaluate("gallery.transport.seek(2)")
+        keep(page, f"phone{suffix}")
+    with opened(chromium, path, "", 1240, 640, scheme) as page:
+        page.evaluate(JUDGED)
+        page.locator("#scores table").first.wait_for()
+        keep(page, f"scores{suffix}")
 
 
 @contextmanager
