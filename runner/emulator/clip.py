@@ -18,6 +18,10 @@ FRAME_RATE = 24
 """Frames per second, unless a request says otherwise."""
 
 
+BEST_GUIDANCE = 6.5
+"""Where a clip is sharpest: as of real models, the picture softens with less guidance, and with more."""
+
+
 @dataclass(frozen=True)
 class Clip:
     """Describe a clip to render: `width` and `height` in pixels, `reference` the name of a file in the media folder."""
@@ -32,11 +36,18 @@ class Clip:
     fps: int = FRAME_RATE
     frames: int = 0
     """How many; 0: as many as its seconds take."""
+    guidance: float | None = None
+    """How closely the prompt is to be followed; None: as the model is used to, which is neither too little nor much."""
 
     @property
     def length(self) -> int:
         """Return its number of frames."""
         return self.frames or self.seconds * self.fps
+
+    @property
+    def softness(self) -> float:
+        """Return the radius in pixels by which its pictures are blurred."""
+        return 0.0 if self.guidance is None else min(8.0, abs(self.guidance - BEST_GUIDANCE) / 2)
 
     def name(self) -> str:
         """Return the cached files' common stem."""

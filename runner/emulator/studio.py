@@ -45,10 +45,13 @@ class Studio:
     def clip(self, job: EmulatedJob) -> Clip:
         """Return what is rendered for a job."""
         width, height = (int(side) for side in job.size.split("x"))
-        rate = {name: value for name in ("fps", "frames") if isinstance(value := job.parameters.get(name), int)}
+        whole = {name: value for name in ("fps", "frames") if isinstance(value := job.parameters.get(name), int)}
+        guidance = job.parameters.get("guidance_scale")
         clip = Clip(
-            job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes, **rate
+            job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes, **whole
         )
+        if isinstance(guidance, int | float):
+            clip = replace(clip, guidance=float(guidance))
         return replace(clip, prompt="", label="", reference=None) if self._settings.shared_clips else clip
 
     def begin(self, job: EmulatedJob) -> None:

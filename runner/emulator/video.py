@@ -14,7 +14,7 @@ from typing import cast
 import av
 from av.container import OutputContainer
 from av.video import VideoStream
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from . import drawing
 from .clip import SUFFIXES, Clip, Variant
@@ -62,6 +62,12 @@ def _planes(image: Image.Image) -> Planes:
     return luma, chroma[0], chroma[1]
 
 
+def _softened(planes: Planes, radius: float) -> Planes:
+    luma, *chroma = planes
+    soft, halved = ImageFilter.GaussianBlur(radius), ImageFilter.GaussianBlur(radius / 2)
+    return luma.filter(soft), chroma[0].filter(halved), chroma[1].filter(halved)
+
+
 class Film:
     """Draw the frames of one clip, in YUV, because converting each from RGB would double the work."""
 
@@ -75,6 +81,8 @@ class Film:
         note = f"{clip.label}  {clip.width}x{clip.height}  {clip.length / clip.fps:g} s"
         layer, self._plate = drawing.caption(self.size, clip.prompt, note)
         self._layer = _planes(layer.convert("RGB"))
+        if clip.softness:
+            self._canvas, self._layer = (_softened(planes, clip.softness) for planes in (self._canvas, self._layer))
         alpha = layer.getchannel("A")
         self._masks = (alpha, alpha.resize((clip.width // 2, clip.height // 2)))
         self._boxes = [self._even(box) for box in (self._plate, self._badge(alpha))]
