@@ -52,7 +52,6 @@ class Reconciled:
     problems: tuple[Problem, ...] = ()
 
 
-NOTHING = Reconciled([])
 """What there is to compare before anything was recorded."""
 
 

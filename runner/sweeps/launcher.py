@@ -24,7 +24,9 @@ from runner.display.output import print_problems
 from runner.engine.run import Event, Run
 from runner.errors import RunnerError
 from runner.ledger.budget import spent
-from runner.ledger.recording import NOTHING, Reconciled, entered, reconcile, recording, refuse_unknown
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import Reconciled, entered, reconcile, recording, refuse_unknown
+from runner.results.run_scores import scores_of
 from runner.tracking.tracker import sweep_tracking
 
 from .consent import agree, agree_to_prompts, payable, print_dry_run
@@ -43,6 +45,7 @@ class RunnerLauncher:
         self._callbacks = hydra_context.callbacks
         self._task_function = task_function
         self._earlier: list[tuple[Path, Result]] = []
+        self._before: Reconciled | None = None
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Plan, check and run a batch of another sweeper; its runs go on at the same time."""
@@ -55,8 +58,9 @@ class RunnerLauncher:
             note = "the sweeper chooses later runs by the results of these"
             print_dry_run(plan.runs, note=note, left=payable(plan.runs, Path(str(self._config.hydra.sweep.dir))))
             raise SystemExit(0)
+        left = payable(plan.runs, Path(str(self._config.hydra.sweep.dir)))
         before = spent((result for _, result in self._earlier), plan.runs[0].config.budget)
-        agree(plan.runs, spent=before)
+        agree(left.runs, spent=max(before, left.spent))  # the ledger of a study that goes on has more than this process
         return self.launch_planned(plan, more=True)
 
     def _preflight(self, plan: Plan) -> list[Problem]:
@@ -80,8 +84,11 @@ class RunnerLauncher:
         callbacks = self._callbacks
         observers = [JobCallbacks(callbacks, plan, self._task_function)] if callbacks.callbacks else []
         with recording(sweep_dir) as ledger:
-            # The runs of earlier batches were made by this process.
-            before = NOTHING if self._earlier else reconcile(ledger)
+            before = self._left_before(ledger)
+            if more:
+                # A sweeper that asks for the same as before finds it here; what it has not come to yet may wait.
+                asked = {run.index for run in plan.runs}
+                before = replace(before, runs=[run for run in before.runs if run.index in asked])
             print_problems(before.problems)
             if plan.growth is not None:
                 refuse_unknown(ledger.directory, before.runs)
@@ -103,7 +110,17 @@ class RunnerLauncher:
         if outcome.interrupted is not None:
             raise SystemExit(128 + outcome.interrupted)
         ends = zip_longest(plan.runs, outcome.results[:count], outcome.errors[:count])
-        return [job_return(run, result, error, plan.compositions[run.index].config) for run, result, error in ends]
+        scores = scores_of(sweep_dir, ())
+        return [
+            job_return(run, result, error, plan.compositions[run.index].config, scores) for run, result, error in ends
+        ]
+
+    def _left_before(self, ledger: Ledger) -> Reconciled:
+        """Return what an earlier process has left; its problems are told once."""
+        if self._before is None:
+            self._before = reconcile(ledger)
+            return self._before
+        return replace(self._before, problems=())
 
 
 def _others(plan: Plan, before: Reconciled) -> list[Run]:
