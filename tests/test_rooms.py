@@ -12,6 +12,7 @@ ORDER = (
     *(
         "ledger",
         "judging",
+        "metrics",
         "results",
         "display",
         "compose",

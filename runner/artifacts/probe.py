@@ -32,7 +32,8 @@ _TYPES = {
     "apng": ("image/png", "png"),
 }
 """Of containers that FFmpeg calls by one name."""
-_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+CONTAINER_OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
+"""What any file is opened with that is not our own."""
 _MAX_SIDE = 16_384
 _STREAMS = 8
 """How many are opened without decoding any of their frames."""
@@ -152,11 +153,11 @@ def _opened(path: Path) -> InputContainer:
         # All that is asked of an MP4 stands in its header, and the frames are decoded here: FFmpeg need not do so too.
         # Any: PyAV takes options for each stream, and its types say text
         undecoded: Any = [{"skip_frame": "all"}] * _STREAMS
-        container = av.open(str(path), options={**_OPTIONS, "probesize": "32"}, stream_options=undecoded)
+        container = av.open(str(path), options={**CONTAINER_OPTIONS, "probesize": "32"}, stream_options=undecoded)
         if _describes_itself(container):
             return container
         container.close()
-    return av.open(str(path), options=_OPTIONS)
+    return av.open(str(path), options=CONTAINER_OPTIONS)
 
 
 def _describes_itself(container: InputContainer) -> bool:
@@ -191,7 +192,7 @@ def _examine(
     picture = _small(first) if small else None
     del first  # its pixels are megabytes, which the frames to come can have
     duration = checked_duration(
-        container, stream, lambda: av.open(str(path), options=_OPTIONS), limit, thorough=thorough
+        container, stream, lambda: av.open(str(path), options=CONTAINER_OPTIONS), limit, thorough=thorough
     )
     audio = container.streams.audio
     media_type, extension = _container_type(container, path)
