@@ -79,19 +79,21 @@ def default_signals() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def forked_children(render_cache: Path) -> Iterator[None]:
-    """Fork decoders and emulators instead of starting an interpreter for each; `real_children` undoes that."""
+    """Fork our child processes instead of starting an interpreter for each; `real_children` undoes that."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(CLIPS, str(render_cache))
         if hasattr(os, "fork"):
             patch.setattr("runner.artifacts.decoder.start", start_child)
+            patch.setattr("runner.metrics.measurer.start", start_child)
             patch.setattr("runner.emulator.process.start", start_child)
         yield
 
 
 @pytest.fixture
 def real_children(forked_children: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let decoders and emulators be started as they are for users."""
+    """Let decoders, measurers and emulators be started as they are for users."""
     monkeypatch.setattr("runner.artifacts.decoder.start", start)
+    monkeypatch.setattr("runner.metrics.measurer.start", start)
     monkeypatch.setattr("runner.emulator.process.start", start)
 
 

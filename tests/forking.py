@@ -277,9 +277,10 @@ def use(at: str) -> None:
     import tests.forking as importable  # beside `__main__`, which this may be
     from runner.artifacts import decoder
     from runner.emulator import process
+    from runner.metrics import measurer
 
     importable.address = lambda: at
-    decoder.start = process.start = importable.start_child
+    decoder.start = process.start = measurer.start = importable.start_child
 
 
 def main(at: str, clips: str) -> None:

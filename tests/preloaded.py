@@ -20,6 +20,7 @@ import runner.emulator.server
 import runner.emulator.video
 import runner.engine.execution
 import runner.ledger
+import runner.metrics.likeness
 import runner.providers.emulator
 import runner.providers.sdk
 import runner.sweeps.launcher

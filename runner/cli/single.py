@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.result import Result, RunStatus
 from runner.compose.app import App, Config, HydraRun, asked_before, launched_index, launched_run
 from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
@@ -61,7 +61,6 @@ def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> i
 def run_under_external_launcher(config: Config) -> float | None:
     """Run one job of an external launcher, in the directory that Hydra made; raises if it does not succeed."""
     from runner.ledger.summary import failure_of
-    from runner.results.totals import objective_value
 
     found, problems = loaded(config)
     try:
@@ -81,7 +80,7 @@ def run_under_external_launcher(config: Config) -> float | None:
     result = outcome.results[0]
     if result.status is not RunStatus.VERIFIED:
         raise outcome.errors[0] or failure_of(result)
-    return objective_value(result, run.config.objective)
+    return _objective(result, run)
 
 
 def _agree(run: Run) -> None:
@@ -122,8 +121,6 @@ class _Task:
         self.error: Exception | None = None
 
     def __call__(self, directory: Path) -> float | None:
-        from runner.results.totals import objective_value
-
         try:
             self.outcome = _execute(replace(self._run, directory=directory))
         except Exception as error:
@@ -132,7 +129,15 @@ class _Task:
         failure = self.outcome.errors[0]
         if failure is not None:
             raise failure
-        return objective_value(self.outcome.results[0], self._run.config.objective)
+        return _objective(self.outcome.results[0], replace(self._run, directory=directory))
+
+
+def _objective(result: Result, run: Run) -> float | None:
+    """Return the number that an optimiser gets."""
+    from runner.results.run_scores import main_scores, scores_of
+    from runner.results.totals import objective_value
+
+    return objective_value(result, run.config.objective, main_scores(scores_of(run.directory, ()), result))
 
 
 def _execute(run: Run) -> Outcome:

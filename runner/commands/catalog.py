@@ -30,6 +30,7 @@ COMMANDS = (
     "resume",
     "rm",
     "schema",
+    "score",
     "show",
     "view",
 )

@@ -120,8 +120,10 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     broken = {run for run, problem in plan.findings if problem.severity == "error"}
     # A run with problems was composed without what is wrong, only to be checked: it may look like another.
     sound = [run for run in plan.runs if run.index not in broken]
-    together = [*_places(sound, grows=plan.growth is not None)]
+    # Another sweeper may come to the other runs of its directory later.
+    together = [*_places(sound, grows=plan.growth is not None or repeats)]
     together += [*_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound), *_batches(sound)]
+    together += [*_scored(plan.runs)]
     findings = [*plan.findings, *_checked(plan.runs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
@@ -133,7 +135,8 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """Return what is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
     problems = check_choices(config, lambda choice: problems_of_choice(choice, env))
-    return [*problems, *missing_packages(config.tracking), *_missing_places(config), *_batch(config)]
+    more = [*missing_packages(config.tracking), *_missing_places(config), *_batch(config)]
+    return [*problems, *more, *_metrics(config.scored, config)]
 
 
 def _missing_places(config: RunConfig) -> Iterator[Problem]:
@@ -316,6 +319,21 @@ def _tracking(runs: Sequence[Run]) -> Iterator[Finding]:
         if run.config.tracking != runs[0].config.tracking:
             message = f"is not that of run {runs[0].index}; a sweep is tracked in one place"
             yield Finding(run.index, Problem("tracking", message, "leave tracking out of what is swept"))
+
+
+def _scored(runs: Sequence[Run]) -> Iterator[Finding]:
+    for names, config in {run.config.scored: run.config for run in runs}.items():
+        yield from (Finding(None, problem) for problem in _metrics(names, config))
+
+
+def _metrics(names: Sequence[str], config: RunConfig) -> list[Problem]:
+    """Return why metrics could not be computed: better known before anything is paid."""
+    if not names:
+        return []
+    from runner.metrics.catalog import problems_of, unusable
+
+    wanted = [name for name in names if name not in config.metrics]
+    return [*problems_of(config.metrics), *problems_of(wanted, "objective"), *unusable(names)]
 
 
 def _duplicates(runs: Sequence[Run], *, repeats: bool) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from .dialect import OWN_SERVERS
 from .frozen import Frozen, Off, Seconds
@@ -170,7 +170,28 @@ class RunName(Frozen):
         return ", ".join(filter(None, [self.id, place]))
 
 
-Objective = Literal["cost", "latency", "duration", "file_size"]
+METRIC = "metrics."
+"""How an objective begins that is a metric's value, as in `metrics.sharpness`."""
+
+_OBJECTIVES = ("cost", "latency", "duration", "file_size")
+
+
+def _objective(text: str) -> str:
+    if text not in _OBJECTIVES and not (text.startswith(METRIC) and len(text) > len(METRIC)):
+        raise ValueError(f"it is one of {', '.join(_OBJECTIVES)}, or {METRIC}NAME")
+    return text
+
+
+Objective = Annotated[
+    str,
+    AfterValidator(_objective),
+    WithJsonSchema({"anyOf": [{"enum": [*_OBJECTIVES]}, {"type": "string", "pattern": r"^metrics\..+"}]}),
+]
+"""What a run returns to an optimiser; a metric's name is held against the metrics that there are before the start."""
+
+MetricName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+"""What a metric is called, or where one's own is imported from."""
+
 Progress = Annotated[Literal["auto", "live", "plain", "off"], Off]
 
 
@@ -207,8 +228,16 @@ class RunConfig(Frozen):
     reuse_from: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     progress: Progress = "auto"
     gallery: bool = True
+    metrics: Annotated[tuple[MetricName, ...], BeforeValidator(_listed)] = ()
+    """What is computed of the files once they are there and checked."""
     objective: Objective = "cost"
     tracking: Tracking = NoTracking()
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Return the metrics that are computed: those that are asked for, and the one that is the objective."""
+        wanted = self.objective.removeprefix(METRIC) if self.objective.startswith(METRIC) else None
+        return tuple(dict.fromkeys([*self.metrics, *([wanted] if wanted else [])]))
 
     def choice(self, number: int) -> RunConfig:
         """Return the run as its first choice (0) or its nth fallback makes it, with the fallbacks left after it."""

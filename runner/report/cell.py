@@ -12,7 +12,9 @@ from urllib.parse import quote
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result, RunStatus
 from runner.display.closing import status_text
+from runner.metrics.scores import NO_SCORES, ScoreTable
 from runner.results.run_key import run_key
+from runner.results.run_scores import file_scores
 from runner.results.state import RunState, state_of
 
 _PREVIEW = "remote-"
@@ -54,6 +56,7 @@ def cell(
     busy: bool,
     resume: str | None = None,
     repeatable: bool = True,
+    scores: ScoreTable = NO_SCORES,
     inside: Inside | None = None,
 ) -> dict[str, Any]:  # Any: JSON
     """Return the cell of a run.
@@ -64,6 +67,7 @@ def cell(
         busy: whether someone is at work on it.
         resume: the command that brings it further.
         repeatable: whether its directory holds what `repeat` needs.
+        scores: what metrics gave the sweep's files.
         inside: takes its files into the page.
     """
     state = state_of(result.status, busy=busy)
@@ -100,7 +104,7 @@ def cell(
         "polls": result.polls,
         "warnings": result.warnings,
         "own": place.own,
-        "media": [*_media(place, result, inside or _nothing)],
+        "media": [*_media(place, result, scores, inside or _nothing)],
     }
 
 
@@ -132,7 +136,9 @@ def _nothing(_: Artifact) -> None:
     """Take no file into the page."""
 
 
-def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[str, Any]]:  # Any: JSON
+def _media(
+    place: CellPlace, result: Result, scores: ScoreTable, inside: Inside
+) -> Iterator[dict[str, Any]]:  # Any: JSON
     """Yield the files to look at: those that were asked for, then those that only the open run shows.
 
     These are the server's previews and the sketches that came before an image, which stay beside the page: in it they
@@ -160,6 +166,7 @@ def _media(place: CellPlace, result: Result, inside: Inside) -> Iterator[dict[st
             "bytes": artifact.bytes,
             "sha256": artifact.sha256,
             "revised_prompt": artifact.revised_prompt,
+            "scores": {**file_scores(scores, result, artifact)},
         }
 
 

@@ -20,6 +20,7 @@ HOW = frozenset(
         "dry_run",
         "fail_fast",
         "gallery",
+        "metrics",
         "name",
         "objective",
         "progress",

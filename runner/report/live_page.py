@@ -166,6 +166,8 @@ class LivePage:
         # Only a finished run's cell says the same as before: the others now say what resumes them.
         done = {position for position, result in enumerate(self._results) if result.status is RunStatus.VERIFIED}
         self._texts = {position: text for position, text in self._texts.items() if position in done}
+        if self._page_model.read_scores():
+            self._texts.clear()
         self._progress.clear()
         self._reserved.clear()
         self._write(set() if complete else {0})

@@ -11,9 +11,11 @@ from typing import Any
 from runner.artifacts.result import Result, RunStatus
 from runner.artifacts.result_file import NAME
 from runner.config.run import Budget, called
+from runner.metrics.scores import ScoreTable
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup
 from runner.results.run_key import RelativePaths
+from runner.results.run_scores import scores_of
 from runner.results.state import state_of
 from runner.results.totals import totals
 from runner.shell import command, word
@@ -51,6 +53,19 @@ class PageModel:
         self.owners = [number for number, _, _ in self._rows]
         self.axes = axes_of(results, self.owners, [sweep.name for sweep in sweeps])
         self.flatten = ConfigDiff([result.config for result in results])
+        self.scores: list[ScoreTable] = []
+        self.read_scores()
+
+    def read_scores(self) -> bool:
+        """Read anew what metrics gave the files; returns whether there is anything."""
+        self.scores = [
+            scores_of(
+                sweep.directory,
+                (place for owner, run, _ in self._rows if owner == number for place in (sweep.resumed_by(run), run)),
+            )
+            for number, sweep in enumerate(self.sweeps)
+        ]
+        return any(self.scores)
 
     def place(self, position: int) -> CellPlace:
         """Return where the run stands."""
@@ -145,7 +160,15 @@ class PageState:
         inside = functools.partial(taker.take, sweep, where) if taker else None
         # A run that was not started may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
-        return cell(place, result, busy=busy, resume=None if busy else resume, repeatable=begun, inside=inside)
+        return cell(
+            place,
+            result,
+            busy=busy,
+            resume=None if busy else resume,
+            repeatable=begun,
+            scores=self._page_model.scores[owner],
+            inside=inside,
+        )
 
     def _command(self, number: int, sweep: RunGroup) -> str | None:
         """Return the command that resumes a sweep; None if nothing is left, or if no command resumes all its runs."""

@@ -17,8 +17,10 @@ from typing import Any
 from runner.artifacts.atomic import discard, write_bytes, write_pieces
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
+from runner.config.run import METRIC
 
 from .run_judgements import RunJudgements
+from .run_scores import main_scores, scores_of
 from .state import state_of
 from .varying import varying
 
@@ -108,7 +110,11 @@ def _kinds(rows: Iterable[Mapping[str, object]]) -> dict[str, str]:
     for row in rows:
         for name, value in row.items():
             found[name] = _joined(found.get(name), value)
-    return {name: _TYPES.get(name) or kind or "text" for name, kind in found.items()}
+    return {name: _type(name) or kind or "text" for name, kind in found.items()}
+
+
+def _type(name: str) -> str | None:
+    return "float64" if name.startswith(METRIC) else _TYPES.get(name)
 
 
 def _joined(known: str | None, value: object) -> str | None:
@@ -176,6 +182,8 @@ class _Rows:
         results = [result for _, result in runs]
         self._differing = varying([result.overrides for result in results], [result.config for result in results])
         self._judged = RunJudgements.below(directory, runs)
+        self._scores = scores_of(directory, (where for where, _ in runs))
+        self._metrics = [*self._scores.metrics()]
 
     def __iter__(self) -> Iterator[Row]:
         for values, (where, result) in zip(self._differing.rows, self._runs, strict=True):
@@ -183,7 +191,12 @@ class _Rows:
             # Of two deployments of one model, only what was swept tells which.
             names = [f"swept.{key}" if key in facts else key for key in self._differing.keys]
             judged = self._judged.columns(where, result) if self._judged else {}
-            yield dict(zip(names, values, strict=True)) | facts | judged
+            yield dict(zip(names, values, strict=True)) | facts | self._scored(result) | judged
+
+    def _scored(self, result: Result) -> Row:
+        """Return what the run's first file was given."""
+        found = main_scores(self._scores, result) if self._metrics else {}
+        return {f"{METRIC}{name}": found.get(name) for name in self._metrics}
 
 
 def _facts(result: Result, where: str, *, busy: bool) -> Row:

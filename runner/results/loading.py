@@ -14,12 +14,14 @@ from runner.artifacts.result import Result, RunStatus
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
 from runner.judging.judgements import FileJudgement
+from runner.metrics.scores import ScoreTable
 from runner.results.varying import varying
 
 from .files import result_rows
 from .notebook import Shown, run_html, sweep_html
 from .reading import Found, sweeps_of
 from .run_judgements import RunJudgements
+from .run_scores import file_scores, media_of, scores_of
 from .state import RunState, state_of
 from .totals import totals
 
@@ -39,6 +41,7 @@ class RunRecord:
         result: everything that is known of it, as in result.json.
         state: how far it had come when it was read, in the words of the page and the terminal.
         judgements: what people think of its files, by their names.
+        file_scores: what its files were given, by their names and by metric.
     """
 
     directory: Path
@@ -46,6 +49,7 @@ class RunRecord:
     result: Result = field(repr=False)
     state: RunState
     judgements: Mapping[str, FileJudgement] = field(default_factory=dict, repr=False)
+    file_scores: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, repr=False)
 
     @property
     def kept(self) -> tuple[Path, ...]:
@@ -57,6 +61,12 @@ class RunRecord:
         """Return the mean rating, from 1 to 5, of its files; None if nobody gave one."""
         numbers = [number for judged in self.judgements.values() for number in judged.numbers]
         return sum(numbers) / len(numbers) if numbers else None
+
+    @property
+    def scores(self) -> Mapping[str, float | None]:
+        """Return what its first file was given by metric; None where it has no such number."""
+        files = media_of(self.result)
+        return self.file_scores.get(files[0].path, {}) if files else {}
 
     @property
     def number(self) -> int:
@@ -205,18 +215,21 @@ def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
     if found.unreadable:
         raise found.unreadable[0]
     (sweep,) = found.sweeps
-    judged = RunJudgements.of_group(sweep)
-    return Sweep(sweep.directory.absolute(), tuple(_records(sweep.runs, judged, busy=sweep.busy)), sweep.busy)
+    scores = scores_of(sweep.directory, sweep.places)
+    records = _records(sweep.runs, RunJudgements.of_group(sweep), scores, busy=sweep.busy)
+    return Sweep(sweep.directory.absolute(), tuple(records), sweep.busy)
 
 
-def _records(runs: Sequence[Found], judged: RunJudgements, *, busy: bool) -> Iterator[RunRecord]:
+def _records(runs: Sequence[Found], judged: RunJudgements, scores: ScoreTable, *, busy: bool) -> Iterator[RunRecord]:
     results = [result for _, result in runs]
     differing = varying([result.overrides for result in results], [result.config for result in results])
     for (directory, result), values in zip(runs, differing.rows, strict=True):
         parameters = dict(zip(differing.keys, values, strict=True))
         state = state_of(result.status, busy=busy)
         judgements = MappingProxyType(judged.of(directory, result))
-        yield RunRecord(directory.absolute(), MappingProxyType(parameters), result, state, judgements)
+        found = {each.path: file_scores(scores, result, each) for each in media_of(result)} if scores else {}
+        known = MappingProxyType(parameters)
+        yield RunRecord(directory.absolute(), known, result, state, judgements, MappingProxyType(found))
 
 
 def _shown(run: RunRecord) -> Shown:

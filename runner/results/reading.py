@@ -58,6 +58,12 @@ class RunGroup:
         """Return whether someone is at work on them."""
         return self.running is not None
 
+    @property
+    def places(self) -> Iterator[Path]:
+        """Yield the directories beside its own that may hold records of its runs."""
+        for where, _ in self.runs:
+            yield from (self.resumed_by(where), where)
+
     def resumed_by(self, run: Path) -> Path:
         """Return the directory to resume for the run in the directory `run`."""
         return self.ways.get(run) or (self.directory if self.whole else shown(run))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from runner.artifacts.result import Result, RunStatus
-from runner.config.run import Objective
+from runner.config.run import METRIC, Objective
 
 from .money import EMULATED, emulated_for, estimated_for
 from .state import RunState
@@ -59,11 +60,16 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def objective_value(result: Result, objective: Objective) -> float | None:
-    """Return the cost in USD, latency or duration in seconds, or file size in bytes; None where the run does not tell.
+def objective_value(
+    result: Result, objective: Objective, scores: Mapping[str, float | None] = MappingProxyType({})
+) -> float | None:
+    """Return the cost in USD, latency or duration in seconds, file size in bytes, or a metric of its `scores`.
 
-    The latency is what `results.csv` and the page show: from the request to the checked file, its download included.
+    None where the run does not tell. The latency is what `results.csv` and the page show: from the request to the
+    checked file, its download included.
     """
+    if objective.startswith(METRIC):
+        return scores.get(objective.removeprefix(METRIC))
     match objective:
         case "cost":
             return result.cost.usd
@@ -73,3 +79,4 @@ def objective_value(result: Result, objective: Objective) -> float | None:
             return result.artifacts[0].duration_seconds if result.artifacts else None
         case "file_size":
             return float(result.artifacts[0].bytes) if result.artifacts else None
+    return None

@@ -38,6 +38,7 @@ from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.results.files import write_results
 from runner.results.money import under
+from runner.results.reading import Found
 
 if TYPE_CHECKING:
     from runner.engine.scheduler import Services
@@ -284,16 +285,28 @@ class Execution:
 
         return {"batches": LedgerBatches(self._ledgers[self.left[0].directory])}
 
+    def _score(self, everything: Sequence[Found]) -> None:
+        """Compute the metrics that are asked for; what goes wrong is told, and costs no run."""
+        names = dict.fromkeys(name for run in self._runs for name in run.config.scored)
+        done = [(where, result) for where, result in everything if result.status is RunStatus.VERIFIED]
+        if not names or not done:
+            return
+        from runner.results.scoring import score_after  # numpy is the child's alone, and most sweeps ask for none
+
+        self._tell(score_after(self._directory, done, [*names]))
+
     def finish(self, executed: Executed, *, more: bool = False) -> Outcome:
         """Write the results files and the page; return what came of all runs, also of those that were done before.
 
         `more`: whether the sweep may go on with other runs.
         """
         whole = _whole(self._runs, self._done, executed)
+        found = zip(self._runs, whole.results, strict=True)
+        everything = [*self._earlier, *((run.directory, result) for run, result in found)]
+        if whole.interrupted is None:
+            self._score(everything)
         if not self._alone:
             try:
-                found = zip(self._runs, whole.results, strict=True)
-                everything = [*self._earlier, *((run.directory, result) for run, result in found)]
                 self._tell(write_results(self._directory, sorted(everything, key=lambda each: each[1].index)))
             except DiskError as error:
                 whole.stopped_by = whole.stopped_by or error

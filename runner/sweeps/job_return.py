@@ -16,6 +16,8 @@ from runner.artifacts.result import Result, RunStatus
 from runner.engine.run import Run
 from runner.errors import RunnerError
 from runner.ledger.summary import failure_of
+from runner.metrics.scores import NO_SCORES, ScoreTable
+from runner.results.run_scores import main_scores
 from runner.results.totals import objective_value
 
 _GRAVEST_FIRST = (5, 3, 1, 2, 4)
@@ -62,10 +64,13 @@ class LazyJobReturn(JobReturn):
     __hash__ = None  # type: ignore[assignment]  # as JobReturn
 
 
-def job_return(run: Run, result: Result | None, error: RunnerError | None, compose: Compose) -> LazyJobReturn:
+def job_return(
+    run: Run, result: Result | None, error: RunnerError | None, compose: Compose, scores: ScoreTable = NO_SCORES
+) -> LazyJobReturn:
     """Return what came of a run: the objective's number, or the error that its `return_value` raises."""
     if result is not None and result.status is RunStatus.VERIFIED:
-        return LazyJobReturn(run, compose, JobStatus.COMPLETED, objective_value(result, run.config.objective))
+        value = objective_value(result, run.config.objective, main_scores(scores, result))
+        return LazyJobReturn(run, compose, JobStatus.COMPLETED, value)
     return LazyJobReturn(run, compose, JobStatus.FAILED, error or failure_of(result))
 
 

@@ -1,0 +1,165 @@
+"""Compute metrics of what was made, from its directory (`python -m runner score DIR metrics=[sharpness,motion]`)."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.display.line import clean
+from runner.display.output import print_error, print_problems, say, tolerate_broken_pipe
+from runner.errors import ConfigError, RunnerError
+from runner.shell import command
+
+from .catalog import Parser, refuse_file
+
+if TYPE_CHECKING:
+    from runner.config.problem import Problem
+    from runner.results.reading import Found, RunGroup
+    from runner.results.scoring import Scored
+
+_KEY = "metrics="
+
+_EVERY = 2.0
+"""Seconds between two lines that say how far it is."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Score the files, and bring results files and page up to date; returns 0, or 130 after Ctrl-C.
+
+    Raises `ConfigError` for names that are no metrics, and where there is nothing to score.
+    """
+    parsed = _parser().parse_args(arguments)
+    directories, names = _parted(parsed.words)
+    for each in directories:
+        refuse_file(each, "score")
+    if not parsed.seconds > 0:
+        raise ConfigError(f"--seconds {parsed.seconds:g} is not allowed; nothing was scored", hint="--seconds 60")
+    from runner.artifacts.result import RunStatus
+    from runner.metrics.catalog import BUILT_IN, problems_of, unusable
+    from runner.results.reading import sweeps_of
+
+    _refuse(problems_of(names))
+    _refuse(unusable(names))
+    found = sweeps_of(directories)
+    for error in found.unreadable:
+        print_error(error)
+    for sweep in found.sweeps:
+        done = [run for run in sweep.runs if run[1].status is RunStatus.VERIFIED]
+        wanted = names or _configured(sweep) or [name for name in BUILT_IN if not problems_of([name])]
+        _refuse([] if wanted else problems_of(BUILT_IN))
+        for place, runs in _by_place(sweep, done).items():
+            interrupted = _score(place, runs, wanted, parsed.seconds)
+            _renew(place)
+            if interrupted:
+                return 130
+    return 0
+
+
+def _parted(words: Sequence[str]) -> tuple[list[Path], list[str]]:
+    """Return the directories and the metrics' names."""
+    listed = [word.removeprefix(_KEY) for word in words if word.startswith(_KEY)]
+    directories = [Path(word) for word in words if not word.startswith(_KEY)]
+    names = [name.strip().strip("'\"") for text in listed for name in text.strip("[]").split(",")]
+    if not directories:
+        raise ConfigError("score takes a directory; nothing was scored", hint="python -m runner ls names them")
+    return directories, [name for name in dict.fromkeys(names) if name]
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    if problems:
+        hint = "\n".join(dict.fromkeys(line for each in problems for line in (each.hint or "").splitlines()))
+        raise ConfigError(f"{'; '.join(each.message for each in problems)}; nothing was scored", hint=hint)
+
+
+def _configured(sweep: RunGroup) -> list[str]:
+    """Return the metrics that the runs' own configs ask for."""
+    return [*dict.fromkeys(name for _, result in sweep.runs for name in result.config.scored)]
+
+
+def _by_place(sweep: RunGroup, runs: Sequence[Found]) -> dict[Path, list[Found]]:
+    """Return the runs by the directory whose `scores.jsonl` has their scores."""
+    found: dict[Path, list[Found]] = {}
+    for where, result in runs:
+        found.setdefault(sweep.resumed_by(where), []).append((where, result))
+    return found
+
+
+def _score(place: Path, runs: Sequence[Found], names: Sequence[str], seconds: float) -> bool:
+    """Score the runs and say what came of it; returns whether that was interrupted."""
+    from runner.metrics.measurer import MeasuringError
+    from runner.results.scoring import score_runs
+
+    try:
+        scored = score_runs(place, runs, names, seconds=seconds, advance=_Advance(place))
+    except MeasuringError as error:
+        raise RunnerError(f"nothing was scored: {error}") from error
+    print_problems(scored.problems)
+    with tolerate_broken_pipe():
+        print(_summary(place, scored))
+    if scored.interrupted:
+        say(f"interrupted; what was computed is kept, and the same command goes on: {command('score', place)}")
+    return scored.interrupted
+
+
+def _summary(place: Path, scored: Scored) -> str:
+    from runner.metrics.scores import NAME
+
+    files = f"{scored.files:,} file{'s' * (scored.files != 1)}"
+    numbers = f"{scored.computed:,} number{'s' * (scored.computed != 1)} computed, {scored.known:,} known before"
+    return f"{clean(str(place / NAME), 400)}  ({files}: {numbers})"
+
+
+class _Advance:
+    """Say every few seconds how far it is."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self._said = time.monotonic()
+
+    def __call__(self, done: int, count: int) -> None:
+        """Take how many files are done, of how many."""
+        if done < count and time.monotonic() - self._said > _EVERY:
+            self._said = time.monotonic()
+            say(f"{self._place}: {done:,} of {count:,} files")
+
+
+def _renew(place: Path) -> None:
+    """Bring the results files and the page of a sweep up to date, where it has any."""
+    from runner.ledger.lock import at_work
+    from runner.report.live_page import NAME as PAGE
+    from runner.report.live_page import keep_page
+    from runner.results.files import CSV, write_results
+    from runner.results.reading import sweep_at
+
+    if at_work(place):
+        say(f"{place} is at work: its results files and page get the scores when it ends")
+        return
+    if (place / CSV).is_file():
+        print_problems(write_results(place, sweep_at(place).runs))
+    if (place / PAGE).is_file():
+        print_problems(keep_page(place))
+
+
+_EPILOG = """example: python -m runner score outputs/multirun/DATE/TIME-x7k2 metrics=[sharpness,motion]
+
+Without metrics=…: those that the runs' own config asks for, else all that can be computed here. A metric of your own is
+module:function, with a function from a file's path to a number. docs/metrics.md tells what each means."""
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="python -m runner score",
+        allow_abbrev=False,
+        description="Compute metrics of the files of sweeps and runs, in a process that knows no key. What was "
+        "computed before is not computed again. Numbers go to scores.jsonl, results.csv and the page.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("words", nargs="+", metavar="DIR… [metrics=[NAME,…]]", help="sweeps, runs, or what they lie in")
+    parser.add_argument(
+        "--seconds", type=float, default=300.0, metavar="N", help="that one file may take, at most (default: 300)"
+    )
+    return parser
