@@ -142,3 +142,23 @@ def test_what_others_think_is_told_in_the_open_run(page):
     page.evaluate("gallery.detail.open('0/0')")
 
     assert page.get_by_label("What others think").inner_text() == "ben rejected, rated 2 of 5, tagged hands: odd"
+
+
+def test_the_side_in_use_is_rated_and_tagged_in_the_comparison(gallery, data):
+    page = gallery(data, "#x=&y=&tab=&compare=0%2F0+0%2F1&mode=compare2")
+    page.locator("#overlay[open]").wait_for()
+    press(page, "Shift+Digit5", "ArrowDown", "Shift+Digit2", "Shift+M")
+
+    assert (judged(page, 0), judged(page, 1)) == ((5, []), (2, ["motion"]))
+    captions = page.locator("#overlay figcaption").all_inner_texts()
+    assert ["5/5" in captions[0], "2/5 motion" in captions[1]] == [True, True]
+
+
+def test_who_rates_one_after_the_other_goes_on_to_the_next_that_is_not_rated(gallery, data):
+    page = gallery(data, "#x=&y=&tab=&judged=unrated")
+    press(page, "ArrowRight", "Shift+Digit4")
+    assert page.evaluate("document.activeElement.dataset.id") == "0/1"
+    press(page, "Shift+Digit2", "Shift+Digit3", "Shift+Digit1")
+
+    assert [judged(page, number)[0] for number in range(4)] == [4, 2, 3, 1]
+    assert shown(page) == []

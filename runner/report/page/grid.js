@@ -16,8 +16,16 @@ const grid = (() => {
     new ResizeObserver(resized).observe(root);
     for (const name of ["beforeprint", "afterprint"]) addEventListener(name, () => print(name === "beforeprint"));
     store.on((changed) => (RELAYOUT.some((key) => changed.has(key)) ? relayout(changed) : marks()));
-    ratings.on(() => (judged.isOn() ? relayout() : marks()));
+    ratings.on(() => (judged.isOn() ? sift() : marks()));
     relayout();
+  }
+
+  /** What was judged may not pass the filter any more: the focus goes on to the run beside. */
+  function sift() {
+    const id = store.state.focus;
+    const [next, had] = [neighbour(id, 1, 0) ?? neighbour(id, 0, 1) ?? neighbour(id, -1, 0), root.contains(document.activeElement)];
+    relayout();
+    if (had && plan && !plan.places.has(id) && next) focus(next);
   }
 
   function resized() {

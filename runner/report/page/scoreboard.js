@@ -31,7 +31,8 @@ const scoreboard = (() => {
       [bothBad, "times both bad"],
       [within, "comparisons within one value"],
     ];
-    const found = counts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`);
+    const runs = store.data.cells.length;
+    const found = [`of all ${runs.toLocaleString("en-US")} runs`, ...counts.filter(([count]) => count).map(([count, words]) => `${count} ${words}`)];
     if (raters.length) found.push(`by ${raters.slice(0, 4).join(", ")}${raters.length > 4 ? ` and ${raters.length - 4} more` : ""}`);
     const alphas = [ratingAlpha === null ? null : `${number(ratingAlpha)} in ratings`, pairAlpha === null ? null : `${number(pairAlpha)} in choices`].filter(Boolean);
     if (alphas.length) found.push(`agreement of raters ${alphas.join(", ")} (1 always, 0 as by chance)`);
