@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Result
 from runner.judging.judgements import FileJudgement, Judgements
 from runner.judging.ratings_file import NAME, ReadRatings, read_ratings
 from runner.ledger.recording import has_ledger
 
 from .run_key import RelativePaths, run_key
+from .run_scores import media_of
 
 if TYPE_CHECKING:
     from .reading import RunGroup
@@ -43,8 +43,7 @@ def ratings_of(groups: Sequence[RunGroup]) -> ReadRatings:
 
 def file_names(result: Result) -> tuple[str, ...]:
     """Return the names of the files that a run was for, its video or its images, the main one first."""
-    kind = f"{result.config.request.kind}/"
-    return tuple(each.path for each in result.artifacts if each.path != POSTER and each.media_type.startswith(kind))
+    return tuple(each.path for each in media_of(result))
 
 
 class RunJudgements:

@@ -16,6 +16,7 @@ from runner.judging.rating_log import RatingLog
 from runner.ledger.discover import find_ledgers, written_at
 from runner.ledger.lock import at_work
 from runner.ledger.recording import has_ledger
+from runner.metrics.scores import NAME as SCORES
 from runner.report.page import Shell, encoded_json, page_data
 from runner.report.page_model import PageModel, PageState
 from runner.results.notebook import own_file
@@ -102,7 +103,7 @@ def _files(groups: Sequence[RunGroup], model: PageModel) -> Iterator[tuple[str, 
                 yield posixpath.normpath(path), (group.directory, where, artifact)
 
 
-Stamp = tuple[Path, float, float, bool]
+Stamp = tuple[Path, float, float, float, bool]
 
 
 def _stamps(place: Path) -> Iterator[Stamp]:
@@ -111,10 +112,14 @@ def _stamps(place: Path) -> Iterator[Stamp]:
     A page of runs under way is made each time, too: one that has grown old says that its sweep has stopped.
     """
     for each in (place,) if has_ledger(place) else (place, *find_ledgers(place)):
-        changed = 0.0
-        with suppress(OSError):
-            changed = (each / RESULT).stat().st_mtime
-        yield each, written_at(each), changed, at_work(each) is not None
+        yield each, written_at(each), _changed(each / RESULT), _changed(each / SCORES), at_work(each) is not None
+
+
+def _changed(path: Path) -> float:
+    """Return when a file was written last, in Unix seconds; 0 where there is none."""
+    with suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _groups(places: Sequence[Path]) -> list[RunGroup]:
