@@ -48,10 +48,10 @@ def test_every_run_has_its_directory_and_its_row(sweep, here: Path, emulator) ->
     # Where pyarrow is, which nothing here insists on.
     assert files(out) - {"results.parquet"} == own | {f"{n}/{name}" for n in range(4) for name in RUN_FILES}
     table = rows(out)
-    assert list(table[0])[:4] == ["request.duration_seconds", "request.aspect_ratio", "run", "status"]
+    assert list(table[0])[:5] == ["request.duration_seconds", "request.aspect_ratio", "run", "state", "status"]
     assert [(row["request.duration_seconds"], row["request.aspect_ratio"]) for row in table] == [
         ("4", "16:9"), ("4", "9:16"), ("8", "16:9"), ("8", "9:16")]  # fmt: skip
-    assert {row["status"] for row in table} == {"verified"}
+    assert {(row["state"], row["status"]) for row in table} == {("done", "verified")}
     assert [json.loads(line)["run"] for line in (out / "results.jsonl").read_text().splitlines()] == [0, 1, 2, 3]
     saved = yaml.safe_load((out / "2" / ".hydra" / "config.yaml").read_text())
     assert saved["request"]["duration_seconds"] == 8
