@@ -86,9 +86,9 @@ class SimulatedDecoder:
     def start(self) -> None:
         pass
 
-    async def check(self, path: Path, *, thumbnail: bool = False) -> Video:
+    async def check(self, path: Path, *, thumbnail: bool = False, thorough: bool = False) -> Video:
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, functools.partial(probe, path, thumbnail=thumbnail)
+            self._threads, functools.partial(probe, path, thumbnail=thumbnail, thorough=thorough)
         )
 
     def close(self) -> None:

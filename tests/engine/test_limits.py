@@ -238,7 +238,7 @@ def test_refused_polls_halve_the_requests_in_flight_until_others_are_served(engi
 def test_submissions_wait_when_an_answer_says_that_nothing_more_is_allowed_yet(engine, provider, runs):
     submit, waits = provider.submit, iter([None, 30.0, None])
 
-    async def limited(config):
+    async def limited(config, *_):
         return replace(await submit(config), submit_after=next(waits))
 
     provider.submit = limited

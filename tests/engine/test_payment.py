@@ -101,7 +101,7 @@ def test_a_run_that_alone_is_refused_without_end_ends_alone(engine, provider, ru
     video_config, _ = configs
     submit = provider.submit
 
-    async def picky(config):
+    async def picky(config, *_):
         if config.request.prompt == "disliked":
             raise RateLimitError("You are being rate limited")
         return await submit(config)
@@ -117,7 +117,7 @@ def test_a_run_that_alone_is_refused_without_end_ends_alone(engine, provider, ru
 def test_an_answer_that_allows_no_more_for_days_leaves_the_rest_to_be_resumed(engine, provider, runs):
     submit = provider.submit
 
-    async def limited(config):
+    async def limited(config, *_):
         return replace(await submit(config), submit_after=86_400.0)
 
     provider.submit = limited
@@ -347,7 +347,7 @@ def test_a_model_that_is_not_there_stops_its_own_runs_and_no_other_model_s(engin
     bad = good.model_copy(update={"model": good.model.model_copy(update={"name": "mistyped"})})
     submit = provider.submit
 
-    async def knowing(config):
+    async def knowing(config, *_):
         if config.sent_model == "mistyped":
             provider.sent.append(-1.0)
             raise ModelNotFoundError("no such deployment")
