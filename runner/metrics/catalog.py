@@ -24,7 +24,7 @@ class BuiltIn:
 
     Attributes:
         place: module of this package and class.
-        extra: what `pip install 'mediarunner[EXTRA]'` installs it with.
+        extra: the extra of this package that installs it.
         packages: what must be there, as it is imported.
     """
 

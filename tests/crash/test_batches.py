@@ -177,7 +177,7 @@ def test_a_cancelled_batch_keeps_what_is_done(sweep, clock):
     process = here.begin()
     until(lambda: here.statuses == {"submitted": RUNS})
     clock.time += HOURS * 0.6
-    until(lambda: "2 of 3 done" in ended(here.start("ls", "."))[1])
+    until(lambda: ": 2 of 3" in ended(here.start("ls", "."))[1])
     code, said = ended(here.start("cancel", "sweep"))
     assert code == 0, said
     assert "kept and charged" in said

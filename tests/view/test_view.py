@@ -175,7 +175,7 @@ def test_a_pair_is_kept_with_each_of_its_sweeps_and_taken_back_there(served: Ser
     [
         ({"rating": 6}, 400, "rating"),
         ({"kind": "song"}, 400, "song"),
-        ({"run": "elsewhere/0/00000000"}, 404, "no run"),
+        ({"run": "elsewhere/0/00000000"}, 404, "no such run"),
         ({"star": True, "reject": True}, 400, "never both"),
         ({"note": "x" * 20_001}, 400, "20,000"),
     ],
