@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import site
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -46,3 +48,12 @@ def _environment() -> dict[str, str]:
         return dict(os.environ)
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+
+
+def how_ended(status: int) -> str:
+    """Return how a child ended, by the status that `Popen.wait` gives, as in `exit code 1` or `SIGSEGV`."""
+    if status >= 0:
+        return f"exit code {status}"
+    with suppress(ValueError):
+        return signal.Signals(-status).name
+    return f"signal {-status}"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "runner"
 ORDER = (
-    *("errors", "text_file", "shell", "child", "emulator", "config", "artifacts", "providers", "engine"),
+    *("errors", "text_file", "shell", "child", "loopback", "emulator", "config", "artifacts", "providers", "engine"),
     *(
         "ledger",
         "judging",

@@ -7,7 +7,6 @@ import base64
 import json
 import logging
 import os
-import signal
 import sys
 import threading
 from concurrent.futures import Future, InvalidStateError
@@ -15,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from runner.child import start
+from runner.child import how_ended, start
 from runner.errors import ArtifactError
 
 from .picture import Thumbnail
@@ -144,7 +143,7 @@ class _Child:
                 self.ready = True
                 if message:
                     _deliver(self._asked.pop(message["number"]), message)
-        ended = _DiedError(_how(self._process.wait()))
+        ended = _DiedError(how_ended(self._process.wait()))
         self._hang_up()
         with self._changing:
             self.gone = True
@@ -171,11 +170,3 @@ def _video(thumbnail: dict[str, Any] | None, **facts: Any) -> Video:  # Any: JSO
         return Video(**facts)
     content = base64.b64decode(thumbnail["content"])
     return Video(**facts, thumbnail=Thumbnail(content, thumbnail["width"], thumbnail["height"]))
-
-
-def _how(status: int) -> str:
-    if status >= 0:
-        return f"exit code {status}"
-    with suppress(ValueError):
-        return signal.Signals(-status).name
-    return f"signal {-status}"

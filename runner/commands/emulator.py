@@ -12,7 +12,8 @@ from typing import get_args
 
 from pydantic import ValidationError
 
-from runner.emulator.settings import HOST, Dialect, EmulatorSettings
+from runner.emulator.settings import Dialect, EmulatorSettings
+from runner.loopback import HOST
 
 from .catalog import Parser
 

@@ -15,9 +15,12 @@ from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from runner import loopback
+from runner.loopback import HOST
+
 from .app import create_app
 from .faults import TRANSPORT
-from .settings import HOST, EmulatorSettings
+from .settings import EmulatorSettings
 
 TICK = 1.0
 KEEP_ALIVE = 75
@@ -26,16 +29,7 @@ BACKLOG = 2048
 
 def listen(settings: EmulatorSettings) -> socket.socket:
     """Bind the loopback port; raises OSError when it is taken."""
-    # With the protocol named, asyncio sets TCP_NODELAY; without, every second answer waits 40 ms.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((HOST, settings.port))
-        sock.listen(BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    return loopback.listen(settings.port, backlog=BACKLOG)
 
 
 class Server(uvicorn.Server):

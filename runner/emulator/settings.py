@@ -7,8 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-HOST: Literal["127.0.0.1"] = "127.0.0.1"
-
+from runner.loopback import HOST
 
 Dialect = Literal[
     "plain", "vllm_omni", "sglang", "litellm", "openrouter", "xai", "new_api", "edenai", "together", "aquiles"

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from runner.child import start
+from runner.child import how_ended, start
 
 from .metric import Subject
 
@@ -134,7 +134,7 @@ class _Child:
             raise MeasuringError(f"it took longer than {seconds:g} s") from None
         if not line.endswith(b"\n"):
             status = self._process.wait()
-            raise MeasuringError(f"the process that measures ended ({_how(status)})")
+            raise MeasuringError(f"the process that measures ended ({how_ended(status)})")
         answer: dict[str, Any] = json.loads(line)  # Any: as above
         return answer
 
@@ -148,7 +148,3 @@ class _Child:
             for line in stdout:
                 self._answers.put(line)
         self._answers.put(b"")
-
-
-def _how(status: int) -> str:
-    return f"exit code {status}" if status >= 0 else f"signal {-status}"

@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -41,28 +41,38 @@ _RANGE = re.compile(r"bytes (\d+)-")
 _URL = httpx2.URL("https://batch.invalid/")
 
 
+Fetch = Callable[[str], AbstractAsyncContextManager[ByteSource]]
+"""Opens a download from an address that the server named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Hold what the provider's other requests use as well."""
+
+    client: AsyncOpenAI
+    place: Place
+    redact: Redact
+    translated: Callable[[Call], AbstractContextManager[None]]
+    build: Callable[[RunConfig], Body]
+    ready: Callable[[], Awaitable[None]]
+    dialect: Dialect
+    fetch: Fetch
+
+
 class BatchAPI:
     """Reach an endpoint's files and batches; every method raises only `RunnerError`s.
 
     Only `create` is paid: it sends exactly one request, and raises `UncertainError` where that may have been accepted.
     """
 
-    def __init__(
-        self,
-        client: AsyncOpenAI,
-        place: Place,
-        redact: Redact,
-        translated: Callable[[Call], AbstractContextManager[None]],
-        build: Callable[[RunConfig], Body],
-        ready: Callable[[], Awaitable[None]],
-    ) -> None:
+    def __init__(self, services: Services) -> None:
         """Take what the provider's other requests use as well."""
-        self._client = client
-        self._place = place
-        self._redact = redact
-        self._translated = translated
-        self._build = build
-        self._ready = ready
+        self._client = services.client
+        self._place = services.place
+        self._redact = services.redact
+        self._translated = services.translated
+        self._build = services.build
+        self._ready = services.ready
 
     @property
     def host(self) -> str:
@@ -244,12 +254,10 @@ def _data_url(reference: Reference) -> str:
     return f"data:{reference.media_type};base64,{base64.b64encode(reference.content).decode()}"
 
 
-def batch_api(
-    dialect: Dialect, fetch: Callable[[str], AbstractAsyncContextManager[ByteSource]], *shared: Any
-) -> BatchAPI:  # Any: what `BatchAPI` takes
+def batch_api(services: Services) -> BatchAPI:
     """Return what reaches the batches of a server in the form that it has them."""
-    if dialect.batches != "xai":
-        return BatchAPI(*shared)
+    if services.dialect.batches != "xai":
+        return BatchAPI(services)
     from .xai_batch import XAIBatchAPI  # most batches are OpenAI's
 
-    return XAIBatchAPI(*shared, dialect=dialect, fetch=fetch)
+    return XAIBatchAPI(services)

@@ -295,10 +295,10 @@ class SDKProvider:
 
     def batches(self) -> BatchAPI:
         """Return what sends requests in batches and reads what comes of them."""
-        from .batch_api import batch_api  # few send batches
+        from .batch_api import Services, batch_api  # few send batches
 
         shared = (self._client, self._place, self._redact, self._translated, self.build, self._ready)
-        return batch_api(self._dialect, self.fetch, *shared)
+        return batch_api(Services(*shared, self._dialect, self.fetch))
 
     async def _hear_time(self, response: httpx2.Response) -> None:
         told = server_time(response.headers)

@@ -6,26 +6,23 @@ import base64
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import httpx2
-from openai import AsyncOpenAI, RequestOptions
+from openai import RequestOptions
 
 from runner.artifacts.download import ByteSource
-from runner.config.dialect import Dialect
 from runner.config.run import RunConfig
 from runner.errors import ServerError
 
 from .allowance import moment
-from .answer import Redact
 from .base import ImageBatch
 from .batch import MARK, Batch, BatchPage, BatchStatus, Endpoint, InputProblem, ResultLine, read_count
-from .batch_api import BatchAPI
-from .body import Body
-from .call import Call, Place
+from .batch_api import BatchAPI, Services
+from .call import Call
 from .client import MAX_IMAGE_BYTES, PLAIN
 from .hosted import told_cost
 from .job import is_id
@@ -46,9 +43,6 @@ _NAMES_IMAGE = ("url", "image_url")
 _MOST_BYTES = 64 * 1024**2
 """Of one image that lies at an address."""
 
-Fetch = Callable[[str], AbstractAsyncContextManager[ByteSource]]
-"""Opens a download from an address that the server named."""
-
 
 class XAIBatchAPI(BatchAPI):
     """Reach xAI's batches.
@@ -58,22 +52,11 @@ class XAIBatchAPI(BatchAPI):
     in its line.
     """
 
-    def __init__(
-        self,
-        client: AsyncOpenAI,
-        place: Place,
-        redact: Redact,
-        translated: Callable[[Call], AbstractContextManager[None]],
-        build: Callable[[RunConfig], Body],
-        ready: Callable[[], Awaitable[None]],
-        *,
-        dialect: Dialect,
-        fetch: Fetch,
-    ) -> None:
+    def __init__(self, services: Services) -> None:
         """Take what the provider's other requests use as well."""
-        super().__init__(client, place, redact, translated, build, ready)
-        self._dialect = dialect
-        self._fetch = fetch
+        super().__init__(services)
+        self._dialect = services.dialect
+        self._fetch = services.fetch
         self._short: Counter[str] = Counter()
 
     async def create(self, input_file_id: str, endpoint: Endpoint, mark: str, model: str) -> Batch:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import secrets
 import socket
 from collections.abc import Callable
@@ -10,12 +9,13 @@ from contextlib import suppress
 
 import uvicorn
 
+from runner import loopback
 from runner.errors import ConfigError
+from runner.loopback import HOST
 
 from .app import Pages, create_app
 from .catalogue import Catalogue
 
-HOST = "127.0.0.1"
 PORT = 8420
 """The usual port: a browser keeps what it could not send for one address."""
 
@@ -25,26 +25,12 @@ _PATIENCE = 1
 
 def listen(port: int | None) -> socket.socket:
     """Bind a port of the loopback address; None: the usual one, or any where that is taken. Raises `ConfigError`."""
-    # With the protocol named, asyncio sets TCP_NODELAY; without, every second answer waits 40 ms.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _bind(sock, PORT if port is None else port, otherwise=0 if port is None else None)
-        sock.listen()
+        return loopback.listen(*((PORT, 0) if port is None else (port,)))
     except OSError as error:
-        sock.close()
         hint = "choose another with --port, or 0 for any free one"
-        raise ConfigError(f"port {port} cannot be had: {error.strerror or error}", hint=hint) from error
-    return sock
-
-
-def _bind(sock: socket.socket, port: int, otherwise: int | None) -> None:
-    try:
-        sock.bind((HOST, port))
-    except OSError as error:
-        if otherwise is None or error.errno not in (errno.EADDRINUSE, errno.EACCES):
-            raise
-        sock.bind((HOST, otherwise))
+        said = f"port {PORT if port is None else port} cannot be had: {error.strerror or error}"
+        raise ConfigError(said, hint=hint) from error
 
 
 def serve(

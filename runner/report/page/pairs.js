@@ -42,20 +42,10 @@ const pairs = (() => {
   function groups(by, broken) {
     const list = files(by, broken);
     for (const likeness of likenesses(by)) {
-      const found = grouped(list, ({ cell }) => likeness(cell)).filter((group) => new Set(group.map(({ thing }) => thing)).size > 1);
-      if (found.length) return found.map((group) => ({ files: group, things: new Map(grouped(group, ({ thing }) => thing).map((own) => [own[0].thing, own])) }));
+      const found = [...parameters.grouped(list, ({ cell }) => likeness(cell)).values()].filter((group) => new Set(group.map(({ thing }) => thing)).size > 1);
+      if (found.length) return found.map((group) => ({ files: group, things: parameters.grouped(group, ({ thing }) => thing) }));
     }
     return [];
-  }
-
-  function grouped(list, read) {
-    const found = new Map();
-    for (const one of list) {
-      const key = read(one);
-      if (!found.has(key)) found.set(key, []);
-      found.get(key).push(one);
-    }
-    return [...found.values()];
   }
 
   /** How many pairs of a group there are. */

@@ -23,5 +23,16 @@ const parameters = (() => {
     return list.find((one) => one.key === key) ?? first(list);
   };
 
-  return { all, chosen, REPEATS };
+  /** Lists by what `read` gives of each, in the order of the first of each. */
+  function grouped(list, read) {
+    const found = new Map();
+    for (const one of list) {
+      const key = read(one);
+      if (!found.has(key)) found.set(key, []);
+      found.get(key).push(one);
+    }
+    return found;
+  }
+
+  return { all, chosen, grouped, REPEATS };
 })();

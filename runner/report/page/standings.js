@@ -5,17 +5,6 @@ const standings = (() => {
 
   const name = ({ run, file }) => JSON.stringify([run, file]);
 
-  /** Lists by what `read` gives of each, in the order of the first of each. */
-  function grouped(list, read) {
-    const found = new Map();
-    for (const one of list) {
-      const key = read(one);
-      if (!found.has(key)) found.set(key, []);
-      found.get(key).push(one);
-    }
-    return found;
-  }
-
   const sum = (list) => list.reduce((total, number) => total + number, 0);
   const known = (list) => list.filter((number) => Number.isFinite(number));
 
@@ -71,7 +60,7 @@ const standings = (() => {
     const byRun = new Map(cells.map((cell) => [cell.key, cell]));
     const pairs = ratings.pairs().filter(({ left, right }) => isHere(byRun, left) && isHere(byRun, right));
     const value = ({ run }) => parameter.of(byRun.get(run));
-    const rows = new Map([...grouped(cells, parameter.of)].map(([each, own]) => [each, row(each, own)]));
+    const rows = new Map([...parameters.grouped(cells, parameter.of)].map(([each, own]) => [each, row(each, own)]));
     const across = pairs.filter(({ left, right }) => value(left) !== value(right));
     for (const { left, right, outcome } of across) count(rows.get(value(left)), rows.get(value(right)), outcome);
     const played = [...rows.values()].filter(games);
@@ -108,8 +97,8 @@ const standings = (() => {
   /** The best files for each prompt of which anything is judged: [{prompt, files: [{cell, file}], judged}]. */
   function winners(cells, pairs, byRun) {
     const prompt = ({ run }) => byRun.get(run).prompt;
-    const own = grouped(pairs.filter(({ left, right }) => prompt(left) === prompt(right)), ({ left }) => prompt(left));
-    const found = [...grouped(cells, (cell) => cell.prompt)].map(([text, group]) => winner(text, group, own.get(text) ?? [], byRun));
+    const own = parameters.grouped(pairs.filter(({ left, right }) => prompt(left) === prompt(right)), ({ left }) => prompt(left));
+    const found = [...parameters.grouped(cells, (cell) => cell.prompt)].map(([text, group]) => winner(text, group, own.get(text) ?? [], byRun));
     return found.filter(({ files }) => files.length);
   }
 
