@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,43 +11,48 @@ from tests.emulator_thread import EmulatorThread
 
 QUICK = {"latency": 0.05, "shared_clips": True}
 
+MakeServer = Callable[..., EmulatorThread]
+
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
-    state = tmp_path_factory.mktemp("server") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, media_dir=render_cache, **QUICK)) as emulator:
+def make_server(tmp_path_factory, render_cache) -> MakeServer:
+    """A server that knows nothing of the others, as `make_server(dialect="xai")`."""
+
+    def make(**settings: str) -> EmulatorThread:
+        state = tmp_path_factory.mktemp("server") / "state.sqlite3"
+        return EmulatorThread(EmulatorSettings(state_file=state, media_dir=render_cache, **QUICK, **settings))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def server(make_server) -> Iterator[EmulatorThread]:
+    with make_server() as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def host(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
+def host(make_server) -> Iterator[EmulatorThread]:
     """A host, with the manners of OpenRouter."""
-    state = tmp_path_factory.mktemp("host") / "state.sqlite3"
-    settings = EmulatorSettings(state_file=state, dialect="openrouter", media_dir=render_cache, **QUICK)
-    with EmulatorThread(settings) as emulator:
+    with make_server(dialect="openrouter") as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def xai(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
-    state = tmp_path_factory.mktemp("xai") / "state.sqlite3"
-    with EmulatorThread(EmulatorSettings(state_file=state, dialect="xai", media_dir=render_cache, **QUICK)) as emulator:
+def xai(make_server) -> Iterator[EmulatorThread]:
+    with make_server(dialect="xai") as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
+def gpu(make_server) -> Iterator[EmulatorThread]:
     """A server of one's own, with the manners of vLLM-Omni."""
-    state = tmp_path_factory.mktemp("gpu") / "state.sqlite3"
-    settings = EmulatorSettings(state_file=state, dialect="vllm_omni", media_dir=render_cache, **QUICK)
-    with EmulatorThread(settings) as emulator:
+    with make_server(dialect="vllm_omni") as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
-def other_gpu(tmp_path_factory, render_cache) -> Iterator[EmulatorThread]:
-    """A second one, which knows nothing of the first."""
-    state = tmp_path_factory.mktemp("other-gpu") / "state.sqlite3"
-    settings = EmulatorSettings(state_file=state, dialect="vllm_omni", media_dir=render_cache, **QUICK)
-    with EmulatorThread(settings) as emulator:
+def other_gpu(make_server) -> Iterator[EmulatorThread]:
+    """A second one."""
+    with make_server(dialect="vllm_omni") as emulator:
         yield emulator
