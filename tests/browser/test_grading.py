@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .reloading import reload
+
 MEDIA = [{"name": f"image-{n}.png", "path": "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///ywAAAAAAQABAAACAUwAOw==",
           "type": "image/png", "poster": None} for n in (1, 2)]  # fmt: skip
 
@@ -92,8 +94,7 @@ def test_tags_are_ones_own_and_get_keys_of_their_own(page):
     page.get_by_role("button", name="Ratings", exact=True).click()
     page.get_by_label("Your tags").fill("six fingers, soft, sky , soft")
     press(page, "Enter", "Escape", "Escape")
-    page.reload()
-    page.wait_for_function("window.gallery")
+    reload(page, "gallery.tags.list().length === 3 && gallery.tags.list()[2] === 'sky'")
 
     assert page.evaluate("gallery.tags.keys()") == [
         {"tag": "six fingers", "letter": "i"}, {"tag": "soft", "letter": "o"}, {"tag": "sky", "letter": "k"}

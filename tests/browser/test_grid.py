@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .contrast import faint
+from .reloading import reload
 
 AXES = (("request.prompt", ["a red fox", "a blue whale"]), ("request.duration_seconds", [4, 8]))
 
@@ -258,8 +259,7 @@ def test_the_theme_follows_the_system_until_it_is_chosen_and_is_kept(gallery, st
     page.get_by_role("button", name="Theme: dark").click()
     light = page.evaluate(colour)
     assert light != dark
-    page.reload()
-    page.wait_for_function(f"window.gallery && {colour} === '{light}'")
+    reload(page, f"{colour} === '{light}'")
 
 
 def test_what_was_chosen_stands_in_the_hash(gallery, states):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from .reloading import reload
+
 STATE = "(key) => gallery.store.state[key]"
 
 
@@ -135,10 +137,8 @@ def test_ratings_are_exported_and_imported_by_keys(page):
     assert "sweep/0" in download.value.path().read_text(encoding="utf-8")
     rater = page.evaluate("gallery.ratings.rater")
     page.evaluate("localStorage.clear()")
-    page.reload()
-    page.wait_for_function("window.gallery")
+    reload(page, "gallery.ratings.records().length === 0")
     page.evaluate("(rater) => gallery.ratings.rename(rater)", rater)
-    assert page.evaluate("gallery.ratings.records()") == []
 
     press(page, "i")
     page.wait_for_function("gallery.ratings.get(gallery.store.cell('0/0'), '').star")

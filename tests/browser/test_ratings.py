@@ -7,6 +7,8 @@ import re
 
 import pytest
 
+from .reloading import reload
+
 GET = """([id, file]) => {
   const cell = gallery.store.cell(id);
   return gallery.ratings.get(cell, file ?? gallery.ratings.file(cell));
@@ -65,8 +67,7 @@ def test_what_is_judged_outlives_the_page(page):
     page.keyboard.press("Escape")  # leaves the run
     page.wait_for_function("location.hash === '' || !location.hash.includes('open')")
 
-    page.reload()
-    page.wait_for_function("window.gallery")
+    reload(page, "gallery.ratings.get(gallery.store.cell('0/1'), '').note")
 
     assert button(page, 1, "Star").get_attribute("aria-pressed") == "true"
     page.evaluate("gallery.detail.open('0/1')")
@@ -77,8 +78,8 @@ def test_another_page_of_the_same_runs_knows_what_is_judged(page, make_cell, mak
     button(page, 1, "Star").click()
 
     page.goto(rewrite(tmp_path / "report.html", make_page([make_cell(1, [])], title="several")).as_uri())
-    page.wait_for_function("window.gallery")
 
+    page.wait_for_function("window.gallery && gallery.ratings.get(gallery.store.cell('0/1'), '').star")
     assert button(page, 1, "Star").get_attribute("aria-pressed") == "true"
 
 
@@ -174,8 +175,7 @@ def test_others_ratings_stay_theirs_and_are_exported_with_ones_own(page, tmp_pat
 
     said(page, "Imported 1 ratings")
     assert judged(page, "0/1") == {"rating": None, "tags": [], "star": True, "reject": False, "note": ""}
-    page.reload()
-    page.wait_for_function("window.gallery")
+    reload(page, "gallery.ratings.records().length === 2")
     assert {(each["rater"], each["rating"]) for each in exported(page)} == {(told["rater"], None), ("ben", 2)}
 
 
@@ -209,12 +209,16 @@ def test_notes_of_an_older_page_are_imported(page, tmp_path):
 
 
 def test_what_an_older_page_kept_in_this_browser_is_found(page):
-    for run, text in (("sweep/1", '{"star": true, "reject": false, "text": "ears"}'), ("sweep/2", "no JSON")):
-        page.evaluate("([run, text]) => localStorage.setItem(`runner.note:${run}`, text)", [run, text])
+    # Before the page's own scripts, unless they have found it once.
+    page.add_init_script("""
+      if (localStorage.getItem("runner.ratings:sweep/1") === null) {
+        localStorage.setItem("runner.note:sweep/1", '{"star": true, "reject": false, "text": "ears"}');
+        localStorage.setItem("runner.note:sweep/2", "no JSON");
+      }
+    """)
 
     for _ in range(2):
-        page.reload()
-        page.wait_for_function("window.gallery")
+        reload(page, "gallery.ratings.get(gallery.store.cell('0/1'), '').star")
         assert judged(page, "0/1") == {"rating": None, "tags": [], "star": True, "reject": False, "note": "ears"}
         assert [each["run"] for each in exported(page)] == ["sweep/1"]
 
@@ -261,8 +265,7 @@ def test_the_rater_is_named_on_the_page_and_what_was_judged_before_is_under_that
     page.keyboard.press("Escape")
     page.keyboard.press("Escape")
 
-    page.reload()
-    page.wait_for_function("window.gallery")
+    reload(page, "gallery.ratings.get(gallery.store.cell('0/0'), '').star")
     assert [(each["rater"], each["star"]) for each in exported(page)] == [("Ann", True)]
     assert judged(page, "0/0")["star"]
 

@@ -7,6 +7,8 @@ const tags = (() => {
   const listeners = new Set();
   let own = null;
 
+  const tell = () => listeners.forEach((listener) => listener());
+
   /** The rater's own tags. */
   function list() {
     own ??= kept();
@@ -32,7 +34,7 @@ const tags = (() => {
     } catch {
       dom.say("This browser keeps no settings for this page.");
     }
-    listeners.forEach((listener) => listener());
+    tell();
   }
 
   /** Each of the rater's tags with its letter, or with null where none is free. */
@@ -56,5 +58,14 @@ const tags = (() => {
     return [...found];
   }
 
-  return { list, set, keys, byKey, known, on: (listener) => listeners.add(listener) };
+  /** Hears of tags that are changed in another window. */
+  function start() {
+    addEventListener("storage", ({ key }) => {
+      if (key !== NAME && key !== null) return;
+      own = null;
+      tell();
+    });
+  }
+
+  return { start, list, set, keys, byKey, known, on: (listener) => listeners.add(listener) };
 })();

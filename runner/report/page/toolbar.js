@@ -15,6 +15,10 @@ const toolbar = (() => {
     });
     ratings.on(build);
     tags.on(build);
+    // Of another window.
+    addEventListener("storage", ({ key }) => {
+      if (key === "gallery-theme") theme(kept());
+    });
   }
 
   /** Where there is no room for them, most controls are folded away behind one button. */
