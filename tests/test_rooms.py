@@ -11,6 +11,7 @@ ORDER = (
     *("errors", "text_file", "shell", "child", "loopback", "emulator", "config", "artifacts", "providers", "engine"),
     *(
         "ledger",
+        "storage",
         "judging",
         "metrics",
         "results",

@@ -1,7 +1,8 @@
-"""Remove from a server's JSON what it should not have repeated."""
+"""Remove from what servers and libraries say what they should not have repeated."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from sys import intern
 from typing import Any
@@ -37,3 +38,14 @@ def _shared(key: Any) -> Any:  # Any: as above, a text but for a mapping of the 
 @lru_cache(1024)
 def _secret(key: object) -> bool:
     return "".join(letter for letter in str(key).lower() if letter.isalnum()) in _SECRETS
+
+
+_USER = re.compile(r"://\S*@")
+"""Up to the last @: a password may hold one, and a slash, too."""
+
+_KEY = re.compile(r"([?&][\w-]*(?:key|token|secret|password|sig)=)[^&\s]+", re.IGNORECASE)
+
+
+def without_credentials(text: str) -> str:
+    """Return the text with possible credentials masked in each address in it, as libraries' errors quote them."""
+    return _KEY.sub(r"\1***", _USER.sub("://***@", text))

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
             return 0
         place, results = _place(sweep), [result for _, result in sweep.runs]
         print("\n".join([_asked(results), *(str(batch) for batch in _batches(sweep.directory))]))
-        print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running)
+        print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running, stored=sweep.stored)
     if left := not_started(sweep.directory):
         print_error(NotStartedError(sweep.directory, left))
     return 0

@@ -123,7 +123,7 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
     # Another sweeper may come to the other runs of its directory later.
     together = [*_places(sound, grows=plan.growth is not None or repeats)]
     together += [*_duplicates(sound, repeats=repeats), *_budgets(sound), *_tracking(sound), *_batches(sound)]
-    together += [*_scored(plan.runs)]
+    together += [*_storage(sound), *_scored(plan.runs)]
     findings = [*plan.findings, *_checked(plan.runs, env), *together]
     if any(finding.problem.severity == "error" for finding in findings):
         raise PreflightError(
@@ -135,7 +135,7 @@ def preflight(plan: Plan, *, repeats: bool = False, env: Mapping[str, str] = os.
 def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[Problem]:
     """Return what is wrong with one run apart from where it writes: capabilities, endpoint, body, reference files."""
     problems = check_choices(config, lambda choice: problems_of_choice(choice, env))
-    more = [*missing_packages(config.tracking), *_missing_places(config), *_batch(config)]
+    more = [*missing_packages(config.tracking), *_stored(config), *_missing_places(config), *_batch(config)]
     return [*problems, *more, *_metrics(config.scored, config)]
 
 
@@ -319,6 +319,23 @@ def _tracking(runs: Sequence[Run]) -> Iterator[Finding]:
         if run.config.tracking != runs[0].config.tracking:
             message = f"is not that of run {runs[0].index}; a sweep is tracked in one place"
             yield Finding(run.index, Problem("tracking", message, "leave tracking out of what is swept"))
+
+
+def _storage(runs: Sequence[Run]) -> Iterator[Finding]:
+    for config in {run.config.storage: run.config for run in runs}.values():
+        yield from (Finding(None, problem) for problem in _stored(config))
+    for run in runs:
+        if run.config.storage != runs[0].config.storage:
+            message = f"is not that of run {runs[0].index}; a sweep is uploaded to one place"
+            yield Finding(run.index, Problem("storage", message, "leave storage out of what is swept"))
+
+
+def _stored(config: RunConfig) -> Iterable[Problem]:
+    if config.storage.url is None:
+        return ()
+    from runner.storage.address import check_storage
+
+    return check_storage(config)
 
 
 def _scored(runs: Sequence[Run]) -> Iterator[Finding]:

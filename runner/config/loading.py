@@ -30,7 +30,7 @@ Known = dict[tuple[str, str], object]
 
 Model = TypeVar("Model", bound=BaseModel)
 
-_SHARED = ("provider", "model", "fallbacks", "budget", "tracking")
+_SHARED = ("provider", "model", "fallbacks", "budget", "tracking", "storage")
 
 _NAMED_BY: dict[Group, str] = {"provider": "kind", "model": "name"}
 """The key by which a mapping says whose keys it changes."""

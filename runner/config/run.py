@@ -55,6 +55,22 @@ class WandbTracking(Frozen):
 Tracking = Annotated[NoTracking | MlflowTracking | WandbTracking, Field(discriminator="kind")]
 
 
+class Storage(Frozen):
+    """Describe where the directories of runs are uploaded once these have ended.
+
+    Attributes:
+        url: an address that fsspec knows, below which a sweep lies as it does here; None: nothing is uploaded.
+        keep_local: which media stay here once they are there: all, thumbnails, none.
+        concurrency: how many runs are uploaded at the same time.
+        patience_seconds: how long the end of a sweep waits for a storage that does not get on.
+    """
+
+    url: str | None = None
+    keep_local: bool | Literal["thumbnails"] = True
+    concurrency: Annotated[int, Field(strict=True, ge=1, le=64)] = 4
+    patience_seconds: Seconds = 60
+
+
 def missing_packages(tracking: NoTracking | MlflowTracking | WandbTracking) -> list[Problem]:
     """Return what must be installed first, if anything."""
     lacking = [name for name in _needed(tracking) if not _installed(name)]
@@ -232,6 +248,7 @@ class RunConfig(Frozen):
     """What is computed of the files once they are there and checked."""
     objective: Objective = "cost"
     tracking: Tracking = NoTracking()
+    storage: Storage = Storage()
 
     @property
     def scored(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -41,16 +42,20 @@ def print_closing(
     resumed_by: Path | None = None,
     running: str | None = None,
     interrupted: int | None = None,
+    stored: str = "",
 ) -> None:
     """Print one run's outcome in full, or a sweep's as a table with its sums, reasons, files and next command.
 
     `resumed_by` is the directory to resume, where that is another, as for a sweep of one run. `running` says who is
     still at work on it: then nothing is to be resumed. `interrupted` is the number of the signal that ended it.
+    `stored` says what lies in a storage.
     """
     if len(results) == 1:
         lines = _single(results[0], directory, resumed_by or directory, running, interrupted)
     else:
         lines = _sweep(results, directory, running, interrupted) if results else iter(())
+    if stored:
+        lines = chain(lines, [Line(stored)])
     print_lines(Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
 
 

@@ -97,12 +97,14 @@ class Outcome:
         interrupted: the signal that ended it.
         stopped_by: the error that ended submitting: the disk's, the budget's, one that every sibling would have met,
             or with `fail_fast` the first failure.
+        not_uploaded: whether something was to be uploaded and is not, which concerns no run.
     """
 
     results: list[Result] = field(default_factory=list)
     errors: list[RunnerError | None] = field(default_factory=list)
     interrupted: int | None = None
     stopped_by: RunnerError | None = None
+    not_uploaded: bool = False
 
     def __repr__(self) -> str:
         # `asyncio.run` has its result's repr made twice: with ten thousand results that would take seconds.
@@ -123,4 +125,4 @@ class Outcome:
             return 1
         if failed or isinstance(self.stopped_by, ConfigError):
             return ConfigError.exit_code
-        return 4 if any(result.status.unfinished for result in self.results) else 0
+        return 4 if self.not_uploaded or any(result.status.unfinished for result in self.results) else 0

@@ -153,6 +153,18 @@ class Ledger:
     def _facts(self) -> dict[str, Any]:  # Any: JSON
         return {str(name): from_json(text) for name, text in self._db.execute("SELECT name, json FROM facts")}
 
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """Change what stands beside the runs, in one transaction; raises `DiskError`."""
+        with self._transaction():
+            yield self._db
+
+    def copy(self, path: Path) -> None:
+        """Write the ledger as it is now to `path`, as one plain file without an owner; raises `DiskError`."""
+        with self._turn, _writing(path), closing(sqlite3.connect(path)) as copy:
+            self._db.backup(copy)
+            copy.executescript("PRAGMA journal_mode=DELETE; DELETE FROM facts WHERE name = 'owner';")
+
     def runs(self) -> list[Run]:
         """Return all runs, by index, each as it was planned and with what became of it."""
         with _reading(self._path):

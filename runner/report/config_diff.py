@@ -26,6 +26,7 @@ HOW = frozenset(
         "progress",
         "reuse",
         "reuse_from",
+        "storage",
         "tags",
         "tracking",
         "verify",

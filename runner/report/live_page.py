@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -159,8 +159,9 @@ class LivePage:
         if not said:
             self._write({0}, max(_REFRESH, math.ceil(interval)))
 
-    def end(self, results: Sequence[Result], *, complete: bool) -> None:
-        """Write the page when no run is under way any more."""
+    def end(self, results: Sequence[Result], *, complete: bool, stored: str = "") -> None:
+        """Write the page when no run is under way any more; `stored` says what lies in a storage."""
+        self._page_model.sweeps = [replace(sweep, stored=stored) for sweep in self._page_model.sweeps]
         for result in results:
             self._note(self._positions[result.index], result)
         # Only a finished run's cell says the same as before: the others now say what resumes them.
@@ -281,15 +282,15 @@ class LivePageThread:
             with suppress(RuntimeError):  # no thread is to be had: then there is the last page only
                 self._thread.start()
 
-    def close(self, results: Sequence[Result], *, complete: bool = True) -> list[Problem]:
+    def close(self, results: Sequence[Result], *, complete: bool = True, stored: str = "") -> list[Problem]:
         """Write the page of how all runs ended, and return what kept it from being written.
 
-        It is `complete` unless the sweep may go on with others.
+        It is `complete` unless the sweep may go on with others. `stored` says what lies in a storage.
         """
         if not self._wanted:
             return []
         self._leave()
-        self._guarded(lambda page: page.end(results, complete=complete))
+        self._guarded(lambda page: page.end(results, complete=complete, stored=stored))
         if not complete:
             leave_open(self._directory)
         return [] if self._error is None else [not_written(self._directory, self._error)]

@@ -123,6 +123,7 @@ class PageState:
                     "name": sweep.name,
                     "resume": command,
                     "budget_usd": budget.max_usd,
+                    "stored": sweep.stored or None,
                 }
                 for sweep, command, budget in zip(page.sweeps, self._commands, page.budgets, strict=True)
             ],

@@ -19,6 +19,7 @@ from runner.ledger.ledger import NAME as LEDGER
 from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.lock import at_work
 from runner.ledger.recording import has_ledger
+from runner.ledger.uploads import FACT
 from runner.shell import command, shown
 
 from .run_key import RelativePaths, run_key
@@ -40,6 +41,7 @@ class RunGroup:
         running: the process that works on them, so that some may still change; None: none does.
         whole: whether `resume DIRECTORY` resumes all of them; else each run is resumed by its own directory.
         ways: the directory to resume for a run, by the run's, where that is another.
+        stored: what of them lies in a storage, in one line; empty where nothing was uploaded.
     """
 
     directory: Path
@@ -47,6 +49,7 @@ class RunGroup:
     running: str | None = None
     whole: bool = True
     ways: Mapping[Path, Path] = field(default_factory=dict)
+    stored: str = ""
 
     @property
     def name(self) -> str:
@@ -222,7 +225,18 @@ def _recorded(directory: Path) -> RunGroup:
     now = time.time()
     with Ledger(directory, readonly=True) as ledger:
         runs = [(run.directory, run.earlier or planned(run, now)) for run in ledger.runs()]
-    return RunGroup(directory, runs, running=at_work(directory))
+        stored = _stored(ledger, [result for _, result in runs])
+    return RunGroup(directory, runs, running=at_work(directory), stored=stored)
+
+
+def _stored(ledger: Ledger, results: Sequence[Result]) -> str:
+    """Return what of a ledger's runs lies in a storage, in one line."""
+    if FACT not in ledger.known_facts():
+        return ""
+    from runner.storage.state import stored_of  # few have a storage
+
+    stored = stored_of(ledger, results)
+    return stored.text if stored else ""
 
 
 def _divided(directory: Path, shards: Sequence[Path]) -> RunGroup:

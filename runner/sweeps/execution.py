@@ -42,6 +42,7 @@ from runner.results.reading import Found
 
 if TYPE_CHECKING:
     from runner.engine.scheduler import Services
+    from runner.storage.uploading import Uploading
 
 
 NAME = "runner.log"
@@ -169,6 +170,7 @@ def execute(
             directory=directory,
             observers=[*observers, display],
             tell=print_problems,
+            say=say,
             held=held,
             earlier=earlier,
         ) as execution,
@@ -187,7 +189,13 @@ def execute(
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
         shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
-        print_closing(sorted(shown, key=_index), place, resumed_by=directory, interrupted=whole.interrupted)
+        print_closing(
+            sorted(shown, key=_index),
+            place,
+            resumed_by=directory,
+            interrupted=whole.interrupted,
+            stored=execution.stored,
+        )
     return whole
 
 
@@ -207,6 +215,7 @@ class Execution:
         directory: Path,
         observers: Sequence[Observer],
         tell: Callable[[Iterable[Problem]], object],
+        say: Callable[[str], object] = lambda _line: None,
         held: Collection[int] = (),
         earlier: Sequence[tuple[Path, Result]] = (),
     ) -> None:
@@ -220,6 +229,7 @@ class Execution:
             directory: the sweep's, or the run's own where there is one run and no sweep.
             observers: see every event.
             tell: hears what the user should know and what costs no run.
+            say: hears what is waited for.
             held: indexes of runs that are left as they are.
             earlier: a sweep's runs of former calls, which the results files keep and the budget counts.
         """
@@ -236,18 +246,30 @@ class Execution:
         self._log = RunLog()
         self._done: dict[int, Result] = {}
         self._opened = ExitStack()
-        self.observer = _all_of([self._log, self._live_page, *observers])
+        self._say = say
+        self._observers: list[Observer] = [self._log, self._live_page, *observers]
+        self._uploading: Uploading | None = None
+        self.observer = _all_of(self._observers)
         self.left: list[Run] = []
         """What the engine has to do, the most urgent first; known within the block."""
         self.notes: list[str] = []
         """What is to be said of what was taken over; known within the block."""
+        self.stored = ""
+        """What lies in a storage at the end, in one line; empty where there is none."""
 
     def __enter__(self) -> Self:
-        """Take over what is done already; raises `DiskError`."""
+        """Take over what is done already; raises `DiskError`, and `ConfigError` where a storage cannot be used."""
         with ExitStack() as opened:
             opened.enter_context(self._live_page)
             opened.enter_context(self._log)
+            if self._runs[0].config.storage.url is not None:
+                from runner.storage.uploading import Uploading  # few have a storage
+
+                self._uploading = Uploading(self._runs, self._ledgers, self._directory, self._tell, self._say)
+                self._observers.append(self._uploading)
             self._take_over()
+            if self._uploading is not None:
+                self._uploading.open(self.left)
             self._opened = opened.pop_all()
         return self
 
@@ -310,7 +332,10 @@ class Execution:
                 self._tell(write_results(self._directory, sorted(everything, key=lambda each: each[1].index)))
             except DiskError as error:
                 whole.stopped_by = whole.stopped_by or error
-        self._tell(self._live_page.close(whole.results, complete=not more or whole.interrupted is not None))
+        close = partial(self._live_page.close, whole.results, complete=not more or whole.interrupted is not None)
+        self._tell(close())
+        if self._uploading is not None:
+            self.stored = self._uploading.finish(whole, lambda stored: self._tell(close(stored=stored)))
         if (self._directory / BATCHES).is_dir() and not any(result.status.unfinished for result in whole.results):
             from runner.engine.batch_results import discard_rest
 

@@ -21,6 +21,8 @@ from runner.results.run_scores import main_scores
 from runner.results.totals import objective_value
 
 _GRAVEST_FIRST = (5, 3, 1, 2, 4)
+NOT_UPLOADED = 4
+"""The exit code where all runs succeeded, and something is left for `resume` to upload."""
 
 Compose = Callable[[], DictConfig]
 """Composes a run's whole config, the `hydra` node included."""
@@ -29,7 +31,15 @@ Compose = Callable[[], DictConfig]
 class LazyJobReturn(JobReturn):
     """Compose a `JobReturn`'s `cfg` and `hydra_cfg` again on access."""
 
-    def __init__(self, run: Run, compose: Compose, status: JobStatus, value: float | RunnerError | None) -> None:
+    def __init__(
+        self,
+        run: Run,
+        compose: Compose,
+        status: JobStatus,
+        value: float | RunnerError | None,
+        *,
+        uploaded: bool = True,
+    ) -> None:
         self._index = run.index
         self._compose = compose
         self.overrides = list(run.overrides)
@@ -37,6 +47,7 @@ class LazyJobReturn(JobReturn):
         self.task_name = JobRuntime.instance().get("name")
         self.status = status
         self.return_value = self._value = value
+        self.uploaded = uploaded
 
     @property
     def cfg(self) -> DictConfig:  # type: ignore[override]  # a property where Hydra has a field: that is the point
@@ -65,12 +76,21 @@ class LazyJobReturn(JobReturn):
 
 
 def job_return(
-    run: Run, result: Result | None, error: RunnerError | None, compose: Compose, scores: ScoreTable = NO_SCORES
+    run: Run,
+    result: Result | None,
+    error: RunnerError | None,
+    compose: Compose,
+    scores: ScoreTable = NO_SCORES,
+    *,
+    uploaded: bool = True,
 ) -> LazyJobReturn:
-    """Return what came of a run: the objective's number, or the error that its `return_value` raises."""
+    """Return what came of a run: the objective's number, or the error that its `return_value` raises.
+
+    `uploaded`: whether nothing of its sweep is left to upload.
+    """
     if result is not None and result.status is RunStatus.VERIFIED:
         value = objective_value(result, run.config.objective, main_scores(scores, result))
-        return LazyJobReturn(run, compose, JobStatus.COMPLETED, value)
+        return LazyJobReturn(run, compose, JobStatus.COMPLETED, value, uploaded=uploaded)
     return LazyJobReturn(run, compose, JobStatus.FAILED, error or failure_of(result))
 
 
@@ -96,6 +116,8 @@ def _codes(returns: object) -> Iterator[int]:
         if returns.status is not JobStatus.COMPLETED:
             error = error_of(returns)
             yield error.exit_code if isinstance(error, RunnerError) else 1
+        elif not getattr(returns, "uploaded", True):
+            yield NOT_UPLOADED
     elif isinstance(returns, Iterable) and not isinstance(returns, str | bytes):
         for each in returns:
             yield from _codes(each)

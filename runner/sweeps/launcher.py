@@ -112,7 +112,10 @@ class RunnerLauncher:
         ends = zip_longest(plan.runs, outcome.results[:count], outcome.errors[:count])
         scores = scores_of(sweep_dir, ())
         return [
-            job_return(run, result, error, plan.compositions[run.index].config, scores) for run, result, error in ends
+            job_return(
+                run, result, error, plan.compositions[run.index].config, scores, uploaded=not outcome.not_uploaded
+            )
+            for run, result, error in ends
         ]
 
     def _left_before(self, ledger: Ledger) -> Reconciled:

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
-from .store import End, Facts, without_credentials
+from runner.artifacts.redaction import without_credentials
+
+from .store import End, Facts
 
 if TYPE_CHECKING:
     from mlflow.entities import Run

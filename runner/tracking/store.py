@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -272,14 +271,3 @@ def _sums(results: Sequence[Result]) -> Iterator[tuple[str, float]]:
     paid = totals([result for result in results if result.provider != _FREE], [], None)
     sums |= {key: paid[key] for key in _MONEY}
     yield from ((key, float(value)) for key, value in sums.items() if isinstance(value, int | float))
-
-
-_USER = re.compile(r"://\S*@")
-"""Up to the last @: a password may hold one, and a slash, too."""
-
-_KEY = re.compile(r"([?&][\w-]*(?:key|token|secret|password|sig)=)[^&\s]+", re.IGNORECASE)
-
-
-def without_credentials(text: str) -> str:
-    """Return the text with possible credentials masked in each address in it, as libraries' errors quote them."""
-    return _KEY.sub(r"\1***", _USER.sub("://***@", text))

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from runner.artifacts.redaction import without_credentials
 from runner.artifacts.result import Result, RunStatus
 from runner.config.problem import Problem
 from runner.config.run import MlflowTracking, NoTracking, WandbTracking
@@ -20,7 +21,7 @@ from runner.engine.run import Event, Observer, Run
 from runner.results.run_judgements import RunJudgements
 from runner.shell import command
 
-from .store import Facts, Register, TrackedRun, TrackingStore, run_facts, sweep_facts, without_credentials
+from .store import Facts, Register, TrackedRun, TrackingStore, run_facts, sweep_facts
 
 _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""

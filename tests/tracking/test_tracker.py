@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.artifacts.redaction import without_credentials
 from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
 from runner.config.run import MlflowTracking, RunName
 from runner.engine.run import Event, Run
@@ -23,7 +24,6 @@ from runner.tracking.store import (
     params,
     run_facts,
     sweep_facts,
-    without_credentials,
 )
 from runner.tracking.tracker import Tracker
 

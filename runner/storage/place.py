@@ -1,0 +1,141 @@
+"""Reach one directory in a storage: write, read back and list its files."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import mimetypes
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .checksum import PART, PIECE, Digests
+
+_S3 = frozenset({"s3", "s3a"})
+_GOOGLE = frozenset({"gs", "gcs"})
+_AZURE = frozenset({"az", "abfs", "abfss"})
+_FLAT = _S3 | _GOOGLE | _AZURE | {"memory"}
+"""Protocols whose files need no directory to be made first."""
+
+_S3_CONFIG = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attempts": 3}}
+"""Seconds, and repetitions of one request: a host that does not answer is noticed before a user gives up."""
+
+_TALKATIVE = ("aiobotocore", "botocore", "s3fs", "gcsfs", "adlfs", "azure", "google", "fsspec", "urllib3")
+"""Libraries whose finest log would hold signed requests."""
+
+_TYPES = {".webp": "image/webp", ".webm": "video/webm", ".mp4": "video/mp4", ".jsonl": "application/x-ndjson",
+          ".yaml": "application/yaml", ".log": "text/plain", ".csv": "text/csv"}  # fmt: skip
+"""What the table of a system may lack: a browser shows no video that is said to be a stream of bytes."""
+
+Advance = Callable[[], object]
+"""Hears that something has arrived; called in any thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Reach a directory of a storage; whatever its library raises is raised as it is.
+
+    Attributes:
+        url: the directory's address, without a slash at its end.
+        root: the same as the library has it.
+    """
+
+    url: str
+    root: str
+    _fs: Any  # Any: fsspec has no annotations
+    _protocol: str
+
+    def below(self, name: str) -> Place:
+        """Return a directory below this one; itself for an empty name."""
+        return replace(self, url=f"{self.url}/{name}", root=f"{self.root}/{name}") if name else self
+
+    def address(self, name: str) -> str:
+        """Return the address of a file."""
+        return f"{self.url}/{name}"
+
+    def put(self, local: Path, name: str, digests: Digests, advance: Advance) -> None:
+        """Send a file; one that is larger than two parts goes in parts."""
+        from fsspec.callbacks import Callback
+
+        target = self._made(name)
+        if self._protocol in _S3 and digests.size >= 2 * PART:
+            from .parts import put_in_parts
+
+            put_in_parts(self._fs, local, target, digests, media_type(name), advance)
+            return
+        arrived = Callback(hooks={"advance": lambda *_size, **_more: advance()})
+        self._fs.put_file(str(local), target, callback=arrived, **self._manner(name))
+
+    def write(self, name: str, data: bytes) -> None:
+        """Replace a small file."""
+        self._fs.pipe_file(self._made(name), data)
+
+    def read(self, name: str) -> bytes | None:
+        """Return a small file's content, None if there is none."""
+        try:
+            return bytes(self._fs.cat_file(self._path(name)))
+        except FileNotFoundError:
+            return None
+
+    def get(self, name: str, local: Path) -> None:
+        """Fetch a file; raises `FileNotFoundError`."""
+        self._fs.get_file(self._path(name), str(local))
+
+    def told(self, directory: str = "") -> dict[str, Mapping[str, Any]]:  # Any: what a storage tells of a file
+        """Return what is told of all files at or below a directory, by their names, in one listing."""
+        try:
+            found = self._fs.find(self._path(directory), detail=True)
+        except FileNotFoundError:
+            return {}
+        start = len(self.root.lstrip("/")) + 1
+        return {path.lstrip("/")[start:]: told for path, told in found.items()}
+
+    def sha256(self, name: str) -> str:
+        """Read a file back and return its SHA-256 (hexadecimal)."""
+        found = hashlib.sha256()
+        with self._fs.open(self._path(name), "rb", block_size=PART, cache_type="readahead") as file:
+            while piece := file.read(PIECE):
+                found.update(piece)
+        return found.hexdigest()
+
+    def _path(self, name: str) -> str:
+        return f"{self.root}/{name}" if name else self.root
+
+    def _made(self, name: str) -> str:
+        """Return a file's path, and make its directory where it needs one."""
+        path = self._path(name)
+        if self._protocol not in _FLAT:
+            self._fs.makedirs(path.rpartition("/")[0], exist_ok=True)
+        return path
+
+    def _manner(self, name: str) -> dict[str, Any]:  # Any: each library's own
+        """Return how a file is sent: its type, and how much of it is in memory at once."""
+        kind = media_type(name)
+        if self._protocol in _S3:
+            return {"chunksize": PART, "ContentType": kind}
+        if self._protocol in _GOOGLE:
+            return {"chunksize": PART, "content_type": kind}
+        if self._protocol in _AZURE:
+            return {"content_settings": {"content_type": kind}, "max_concurrency": 1}
+        return {}
+
+
+def reach(url: str) -> Place:
+    """Return a directory of a storage by its address; imports its library, for a second, and asks nothing yet."""
+    import fsspec
+
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.WARNING))
+    url = url.rstrip("/")
+    protocol = url.partition("://")[0]
+    options = {"config_kwargs": _S3_CONFIG} if protocol in _S3 else {}
+    fs, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True, **options)
+    return Place(url, root.rstrip("/"), fs, protocol)
+
+
+def media_type(name: str) -> str:
+    """Return the type of a file of this name, as a browser needs it."""
+    known = _TYPES.get(Path(name).suffix.lower())
+    return known or mimetypes.guess_type(name)[0] or "application/octet-stream"

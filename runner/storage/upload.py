@@ -1,0 +1,190 @@
+"""Send the files of a directory, compare them with what arrived, keep that in the ledger, and only then remove any."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.artifacts.atomic import discard
+from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result_file import NAME as RESULT
+from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.ledger import Ledger
+from runner.ledger.uploads import SWEEP, Uploaded, Uploads
+
+from .checksum import Digests, agrees, digests_of
+from .place import Advance, Place
+
+HYDRA = ".hydra"
+_UNFINISHED = (".part", ".tmp")
+"""How names end of files that are not whole yet."""
+
+
+class DamagedError(Exception):
+    """Raised when a file here is no longer what it was when it was checked: it is not sent."""
+
+
+class MismatchError(Exception):
+    """Raised when a file arrived as another than was sent."""
+
+
+class LostError(Exception):
+    """Raised when a file of a run is neither here nor in the storage."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryFiles:
+    """Describe a directory whose files are to be uploaded.
+
+    Attributes:
+        run: the run's number, or `SWEEP`.
+        directory: where they are.
+        name: of the directory in the place; empty for the place itself.
+        sums: SHA-256 (hexadecimal) of those that were checked, by their names.
+        removable: names of those that are removed here once they lie there.
+    """
+
+    run: int
+    directory: Path
+    name: str = ""
+    sums: Mapping[str, str] = field(default_factory=dict)
+    removable: frozenset[str] = frozenset()
+
+    @classmethod
+    def of_run(cls, result: Result, directory: Path, name: str, keep_local: bool | str) -> DirectoryFiles:
+        """Return those of a run that has ended; of one that failed, nothing is removed."""
+        sums = sums_of(result)
+        removable = frozenset[str]()
+        if result.status is RunStatus.VERIFIED and keep_local is not True:
+            removable = frozenset(each for each in sums if keep_local is False or not _is_small(each))
+        return cls(result.index, directory, name, sums, removable)
+
+    def there(self, name: str) -> str:
+        """Return a file's name in the place."""
+        return f"{self.name}/{name}" if self.name else name
+
+
+def sums_of(result: Result) -> dict[str, str]:
+    """Return the SHA-256 of each media file of a run, by its name."""
+    return {each.path: each.sha256 for each in (*result.artifacts, *result.partial_images)}
+
+
+def is_uploaded(result: Result, known: Mapping[str, Uploaded]) -> bool:
+    """Return whether the record and every media file of a run are among what is `known` to lie in a place."""
+    there = {name: each.sha256 for name, each in known.items()}
+    return RESULT in there and all(there.get(name) == sum_ for name, sum_ in sums_of(result).items())
+
+
+def _is_small(name: str) -> bool:
+    return Path(name).stem.endswith("thumbnail")
+
+
+def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advance) -> int:
+    """Bring a directory's files to the place as far as they are not there yet; return how many bytes were sent.
+
+    Raises what the storage's library raises, `OSError` and `DiskError`; what was kept before stays.
+    """
+    known, new, size = uploads.of(files.run), dict[str, tuple[Uploaded, Digests]](), 0
+    for name, path in local_files(files.directory, nested=files.run != SWEEP):
+        state = path.stat()
+        before = known.get(name)
+        if before is not None and (before.bytes, before.changed) == (state.st_size, state.st_mtime_ns):
+            continue
+        digests = digests_of(path)
+        if files.sums.get(name, digests.sha256) != digests.sha256:
+            raise DamagedError(f"{path} is no longer the file that was checked")
+        if before is None or before.sha256 != digests.sha256:
+            place.put(path, files.there(name), digests, advance)
+            size += digests.size
+        if _changed(path, state):
+            continue  # it is being written, and comes with the next
+        new[name] = (Uploaded(name, digests.size, state.st_mtime_ns, digests.sha256), digests)
+    found = [*_compared(files, place, new, advance), *_found_there(files, place, {**known, **new})]
+    if found:
+        uploads.keep(files.run, found)
+    _remove(files, uploads.of(files.run))
+    return size
+
+
+def local_files(directory: Path, *, nested: bool) -> Iterator[tuple[str, Path]]:
+    """Yield the plain files of a directory, with their names, and with `nested` those below it; no links.
+
+    Hidden ones are left out, but for what Hydra has written; so is the ledger, which changes while it is read.
+    """
+    for place, folders, names in os.walk(directory):
+        folders[:] = [name for name in folders if name == HYDRA or not name.startswith(".")] if nested else []
+        for name in names:
+            path = Path(place, name)
+            if name.startswith((".", LEDGER)) or name.endswith(_UNFINISHED):
+                continue
+            with suppress(FileNotFoundError):
+                if stat.S_ISREG(path.lstat().st_mode):
+                    yield path.relative_to(directory).as_posix(), path
+
+
+def _changed(path: Path, before: os.stat_result) -> bool:
+    after = path.stat()
+    return (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
+
+
+def _compared(
+    files: DirectoryFiles, place: Place, new: Mapping[str, tuple[Uploaded, Digests]], advance: Advance
+) -> Iterator[Uploaded]:
+    """Yield the files that arrived as they were sent; raises `MismatchError`."""
+    told = place.told(files.name) if new else {}
+    for name, (each, digests) in new.items():
+        there = files.there(name)
+        same = there in told and agrees(digests, told[there])
+        if same is None:
+            same = place.sha256(there) == digests.sha256
+            advance()
+        if not same:
+            raise MismatchError(f"{place.address(there)} is not what was sent")
+        yield each
+
+
+def _found_there(files: DirectoryFiles, place: Place, known: Mapping[str, object]) -> Iterator[Uploaded]:
+    """Yield media that are no longer here and of which a ledger that was made anew knows nothing."""
+    for name, sum_ in files.sums.items():
+        if name in known or (files.directory / name).exists():
+            continue
+        try:
+            same = place.sha256(files.there(name)) == sum_
+        except FileNotFoundError:
+            same = False
+        if not same:
+            raise LostError(f"{files.directory / name} is not there, and {place.address(files.there(name))} neither")
+        yield Uploaded(name, int(place.told(files.name)[files.there(name)]["size"]), 0, sum_)
+
+
+def upload_ledger(ledger: Ledger, place: Place, uploads: Uploads) -> None:
+    """Send a copy of the ledger as it is now, without its owner; it is kept that this was done."""
+    copy = ledger.directory / f".{LEDGER}.upload.tmp"
+    try:
+        ledger.copy(copy)
+        digests = digests_of(copy)
+        place.put(copy, LEDGER, digests, lambda: None)
+        files = DirectoryFiles(SWEEP, ledger.directory)
+        uploads.keep(
+            SWEEP,
+            _compared(
+                files, place, {LEDGER: (Uploaded(LEDGER, digests.size, 0, digests.sha256), digests)}, lambda: None
+            ),
+        )
+    finally:
+        discard(copy)
+
+
+def _remove(files: DirectoryFiles, known: Mapping[str, Uploaded]) -> None:
+    """Remove what may be removed and is known, durably, to lie in the place as it is here."""
+    for name in files.removable & known.keys():
+        path, there = files.directory / name, known[name]
+        with suppress(FileNotFoundError):
+            state = path.lstat()
+            same = (state.st_size, state.st_mtime_ns) == (there.bytes, there.changed)
+            if stat.S_ISREG(state.st_mode) and same and there.sha256 == files.sums[name]:
+                path.unlink()

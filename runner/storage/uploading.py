@@ -1,0 +1,210 @@
+"""Upload what the runs of a sweep make, where their config asks for it; a failed upload is never a failed run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.artifacts.result import Result
+from runner.config.problem import Problem
+from runner.engine.run import Event, Outcome, Run
+from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.ledger import Ledger
+from runner.ledger.uploads import SWEEP, Uploads, keep_place, places_of
+from runner.shell import command
+
+from .address import StorageError
+from .place import Place, reach
+from .state import Stored, stored_in
+from .upload import DirectoryFiles, upload, upload_ledger
+from .uploader import Uploader, concerns_one, reason_of
+
+MARKER = ".runner.json"
+"""Says whose a place is: two sweeps of one name would overwrite each other's files."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Hold where the runs of one ledger go."""
+
+    ledger: Ledger
+    place: Place
+    uploads: Uploads
+
+    def files(self, run: Run, result: Result, keep_local: bool | str) -> DirectoryFiles:
+        name = os.path.relpath(run.directory, self.ledger.directory)
+        return DirectoryFiles.of_run(result, run.directory, "" if name == os.curdir else name, keep_local)
+
+
+class Uploading:
+    """Upload the runs of one directory beside the engine, and what they amount to at the end."""
+
+    def __init__(
+        self,
+        runs: Sequence[Run],
+        ledgers: Mapping[Path, Ledger],
+        directory: Path,
+        tell: Callable[[Iterable[Problem]], object],
+        say: Callable[[str], object],
+    ) -> None:
+        """Take the runs with their ledgers; `tell` hears what goes wrong, `say` what is waited for."""
+        self._config = runs[0].config.storage
+        self._runs = {run.index: run for run in runs}
+        self._ledgers = ledgers
+        self._directory = directory
+        self._tell = tell
+        self._say = say
+        # Metrics are computed at the end, of what is here.
+        self._kept_until_end = True if runs[0].config.scored else self._config.keep_local
+        self._targets: dict[Ledger, _Target] = {}
+        self._ended: dict[int, Result] = {}
+        self._uploader: Uploader | None = None
+
+    def open(self, left: Sequence[Run]) -> None:
+        """Reach the storage, write to it, and begin with what has ended already.
+
+        Raises `StorageError` where that fails and nothing was paid for that is still to be collected.
+        """
+        try:
+            self._reach()
+        except Exception as error:  # whatever a library raises
+            refusal = self._refusal(error)
+            if not any(run.status.paid or run.status.lost for run in left):
+                raise refusal from error
+            hint = "runs that were paid are collected all the same; " + self._resume("uploads what is there")
+            self._tell([Problem("storage", refusal.message, hint, "warning")])
+            self._targets.clear()
+            return
+        self._uploader = Uploader(self._send, self._config)
+        done = {run.index: run.earlier for run in self._runs.values() if run.earlier is not None and not run.open}
+        for result in [*(done | self._ended).values()]:
+            self._post(result, self._kept_until_end)
+
+    def __call__(self, event: Event) -> None:
+        """Take in the end of a run."""
+        result = event.result
+        if result is None or result.status.unfinished:
+            return
+        self._ended[event.run.index] = result
+        self._post(result, self._kept_until_end)
+
+    def finish(self, whole: Outcome, write_page: Callable[[str], object]) -> str:
+        """Send what is left of the runs, then page, tables and ledger; return what lies in the storage, in one line.
+
+        The end of the sweep waits for that as long as it gets on, unless it was interrupted. `write_page` writes the
+        page with such a line. What could not be sent is told, with what to type, and noted in the outcome.
+        """
+        if self._uploader is not None:
+            if not self._sent(self._uploader, whole):
+                whole.interrupted = whole.interrupted or signal.SIGINT
+            if (stored := self._stored(whole.results)) is not None:
+                write_page(stored.text)
+            if whole.interrupted is None:
+                self._finish_sweep(self._uploader)
+        stored = self._stored(whole.results)
+        whole.not_uploaded = stored is None or not stored.complete
+        if whole.not_uploaded and self._uploader is not None:
+            reason = "it was interrupted" if self._uploader.error is None else reason_of(self._uploader.error)
+            message = f"not everything is uploaded: {reason}; runs and their files here are not affected"
+            self._tell([Problem("storage", message, self._resume("uploads the rest"), "warning")])
+        return stored.text if stored else ""
+
+    def _sent(self, uploader: Uploader, whole: Outcome) -> bool:
+        """Send what is left of the runs; return whether nobody interrupted that by Ctrl-C."""
+        if whole.interrupted is not None:
+            uploader.leave()
+            return True
+        for result in whole.results:
+            if not result.status.unfinished:
+                self._post(result, self._config.keep_local)
+        return uploader.close(self._say)
+
+    def _finish_sweep(self, uploader: Uploader) -> None:
+        """Send page, tables and ledger as they are now, unless the storage has just failed."""
+        if uploader.error is not None and not concerns_one(uploader.error):
+            return
+        for target in self._targets.values():
+            try:
+                self._send_sweep(target)
+            except Exception as error:  # noqa: BLE001 - as above
+                uploader.error = error
+
+    def _stored(self, results: Sequence[Result]) -> Stored | None:
+        """Return what lies in the storage by now; None where it could not be reached."""
+        found = [
+            stored_in(target.uploads, [result for result in results if self._ledger_of(result) is target.ledger])
+            for target in self._targets.values()
+        ]
+        if len(found) < 2:  # one ledger, as nearly always
+            return found[0] if found else None
+        left = sorted(index for each in found for index in each.left)
+        there = sum(each.there for each in found)
+        return Stored(str(self._config.url), there, tuple(left), all(each.whole for each in found))
+
+    def _reach(self) -> None:
+        url = str(self._config.url)
+        store = reach(url)
+        for ledger in dict.fromkeys(self._ledgers.values()):
+            if ledger.copy_of is not None:
+                raise StorageError(f"{ledger.directory} is a copy of {ledger.copy_of}, whose files lie there")
+            known = places_of(ledger).get(url)
+            place = reach(known) if known else store.below(path_of(ledger.directory))
+            self._claim(place, str(ledger.known_facts()["place"]["id"]))
+            if not known:
+                keep_place(ledger, url, place.url)
+            self._targets[ledger] = _Target(ledger, place, Uploads(ledger, place.url))
+
+    def _claim(self, place: Place, owner: str) -> None:
+        """Write whose the place is, and read it back; raises `StorageError` where it is another sweep's."""
+        mark = json.dumps({"sweep": owner}).encode()
+        there = place.read(MARKER)
+        if there is not None and there != mark:
+            raise StorageError(f"{place.url} holds another sweep, whose files would be overwritten")
+        place.write(MARKER, mark)
+        if place.read(MARKER) != mark:
+            raise StorageError(f"{place.url} does not give back what was written to it")
+
+    def _refusal(self, error: Exception) -> StorageError:
+        said = error.message if isinstance(error, StorageError) else reason_of(error)
+        hint = "another storage.url, or what docs/storage.md says of keys and rights"
+        return StorageError(f"storage.url={self._config.url} cannot be used: {said}; nothing was sent", hint=hint)
+
+    def _post(self, result: Result, keep_local: bool | str) -> None:
+        target = self._targets.get(self._ledger_of(result))
+        if target is not None and self._uploader is not None:
+            self._uploader.post(target.files(self._runs[result.index], result, keep_local))
+
+    def _send(self, files: DirectoryFiles, advance: Callable[[], object]) -> None:
+        run = self._runs[files.run]
+        target = self._targets[self._ledgers[run.directory]]
+        upload(files, target.place, target.uploads, advance)
+
+    def _send_sweep(self, target: _Target) -> None:
+        directory = target.ledger.directory
+        if directory not in self._ledgers:  # else it is a run's, whose files were sent
+            upload(DirectoryFiles(SWEEP, directory), target.place, target.uploads, lambda: None)
+        if LEDGER not in target.uploads.of(SWEEP):
+            upload_ledger(target.ledger, target.place, target.uploads)
+
+    def _ledger_of(self, result: Result) -> Ledger:
+        return self._ledgers[self._runs[result.index].directory]
+
+    def _resume(self, what: str) -> str:
+        """Return the command that sends the rest; it names the storage where only this process was told of it."""
+        saved = all(
+            run.earlier is None or run.earlier.config.storage == run.config.storage for run in self._runs.values()
+        )
+        return f"{command('resume', self._directory)}{'' if saved else f' storage.url={self._config.url}'} {what}"
+
+
+def path_of(directory: Path) -> str:
+    """Return where a sweep lies below `storage.url`: as it lies below the working directory, else by its name."""
+    try:
+        path = Path(os.path.relpath(directory.absolute())).as_posix()
+    except ValueError:  # another drive
+        path = ".."
+    return directory.absolute().name if path == "." or path.startswith("..") else path
