@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from runner.engine.scheduler import gives_way
+from runner.engine.run import gives_way
 from runner.errors import ConfigError, RunnerError
 
 from .config import GenerationConfig, ProviderHandler, handler_of

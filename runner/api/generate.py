@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from runner.artifacts.result import Result, RunStatus
 from runner.engine.budget_tracker import BudgetTracker
-from runner.engine.scheduler import gives_way
+from runner.engine.run import gives_way
 from runner.engine.session import Session
 from runner.errors import RunnerError
 

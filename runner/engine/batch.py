@@ -30,7 +30,7 @@ from .endpoint import Endpoint
 from .image import finish_images, keep_images
 from .kept_answer import images_of_kept
 from .matching import unanswered
-from .scheduler import final_status
+from .run import final_status
 
 ABSENT = 6
 """Polls in a row that do not find a batch before it is left for later."""

@@ -99,7 +99,7 @@ async def _transfer(
             async with opened() as content:
                 stored = await download(content, part, min_bytes_per_second=endpoint.config.min_bytes_per_second)
         except RateLimitError as error:
-            endpoint.reads.refused(error, sent_at)
+            endpoint.refused(error, sent_at, paid=False)
             raise
     endpoint.reads.accepted(sent_at)
     return stored

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,7 +27,16 @@ from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
 from .clock import Clock
 from .job_list_poller import JobListPoller
-from .limiter import AdaptiveLimiter, JobPlaces, PartialLimiter, Pause, StopEvent, StoppedError, SubmissionPause
+from .limiter import (
+    AdaptiveLimiter,
+    JobPlaces,
+    PartialLimiter,
+    Pause,
+    Permits,
+    StopEvent,
+    StoppedError,
+    SubmissionPause,
+)
 from .recorder import RunRecorder
 from .run import Run
 
@@ -67,10 +76,14 @@ class Endpoint:
         stopped_by: the error for which submitting ended here.
     """
 
-    def __init__(self, provider: Provider, config: ProviderConfig, clock: Clock) -> None:
+    def __init__(
+        self, provider: Provider, config: ProviderConfig, clock: Clock, permits: Permits | None = None
+    ) -> None:
+        """Take the provider; `permits` are what other processes share with this one."""
         self.provider = provider
         self.config = config
         self.clock = clock
+        self._permits = permits
         self.stop_event = StopEvent()
         requests = config.max_concurrent_requests
         self.places = JobPlaces(config.max_concurrent_jobs, self.stop_event)
@@ -109,15 +122,33 @@ class Endpoint:
         try:
             async with self._turn:
                 await self._take_turn(run)
+            if self._permits is not None:
+                await self._permits.take(run)
+                self.stop_event.check()
             if self.config.requests_per_minute is not None:
                 self._next_submission = self.clock.elapsed() + 60 / self.config.requests_per_minute
             yield
         except BaseException:
-            self.places.leave(run)
+            self.leave(run)
             raise
         finally:
             self._paid.leave(run)
             self._requests.leave(run)
+
+    def leave(self, run: Hashable) -> None:
+        """Give back the run's place among the jobs at the provider, if it has one."""
+        self.places.leave(run)
+        if self._permits is not None:
+            self._permits.leave(run)
+
+    @contextmanager
+    def joined(self, run: Hashable) -> Iterator[None]:
+        """Count a run whose job is at the provider."""
+        self.places.join(run)
+        try:
+            yield
+        finally:
+            self.leave(run)
 
     @asynccontextmanager
     async def transfer(self) -> AsyncIterator[None]:
@@ -174,7 +205,7 @@ class Endpoint:
             except TimeoutError as error:
                 raise ServerError(f"no {wanted} within {most:g} s") from error
             except RateLimitError as error:
-                self.reads.refused(error, sent_at)
+                self.refused(error, sent_at, paid=False)
                 raise
         self.reads.accepted(sent_at)
         self._serve(paid=False)
@@ -196,9 +227,17 @@ class Endpoint:
         self.submissions.accepted(sent_at)
         if answer.submit_after is not None:
             self.submissions.extend(answer.submit_after)
+        if self._permits is not None:
+            self._permits.accepted(sent_at, answer.submit_after)
         if isinstance(answer, ImageBatch):
             # A job stays at the provider; an image does not.
-            self.places.leave(run)
+            self.leave(run)
+
+    def refused(self, error: RateLimitError, sent_at: float, *, paid: bool) -> None:
+        """Hear of a 429, for a request that was sent at `sent_at` (`Clock.elapsed`)."""
+        (self.submissions if paid else self.reads).refused(error, sent_at)
+        if self._permits is not None:
+            self._permits.refused(error, sent_at, paid=paid)
 
     def named_before(self, job_id: str, run: Hashable) -> bool:
         """Return whether a job was named to another run, too, in the answer to its paid request."""

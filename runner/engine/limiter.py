@@ -7,6 +7,7 @@ import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Protocol
 
 from runner.errors import RateLimitError
 
@@ -255,6 +256,22 @@ class SubmissionPause(Pause):
     def _grow(self) -> None:
         self._at_once.grow(1)
         self._places.grow()
+
+
+class Permits(Protocol):
+    """Share an endpoint's limits with the engines of other processes."""
+
+    async def take(self, holder: Hashable) -> None:
+        """Wait until a paid request may be sent by what all send together; raises `StoppedError`."""
+
+    def leave(self, holder: Hashable) -> None:
+        """Give back the place of `holder`, if it has one or waits for one."""
+
+    def refused(self, error: RateLimitError, sent_at: float, *, paid: bool) -> None:
+        """Hear of a 429, for a request that was sent at `sent_at` (`Clock.elapsed`)."""
+
+    def accepted(self, sent_at: float, submit_after: float | None) -> None:
+        """Hear that a paid request was accepted, and after how many seconds the next may be sent."""
 
 
 class StoppedError(Exception):

@@ -13,6 +13,7 @@ from runner.config.request import ImageRequest
 from runner.config.run import RunConfig
 from runner.errors import (
     AuthenticationError,
+    BudgetError,
     DiskError,
     HTTPConnectionError,
     ProviderError,
@@ -91,7 +92,7 @@ async def _ask_first(endpoint: Endpoint, first: Callable[[], Awaitable[None]]) -
     try:
         await first()
     except RateLimitError as error:
-        endpoint.submissions.refused(error, asked_at)
+        endpoint.refused(error, asked_at, paid=True)
         raise
 
 
@@ -159,7 +160,7 @@ async def _once(
         await keep_answer(recorder, attempt, endpoint.clock, error)
         recorder.end_attempt(attempt, error)
         if isinstance(error, RateLimitError):
-            endpoint.submissions.refused(error, sent_at)
+            endpoint.refused(error, sent_at, paid=True)
         if isinstance(error, ProviderError) and not isinstance(error, HTTPConnectionError | UnexpectedAnswerError):
             endpoint.answered = True
         raise
@@ -177,7 +178,7 @@ async def _announce(endpoint: Endpoint, recorder: RunRecorder) -> Attempt:
     attempt = recorder.begin_attempt()
     try:
         await recorder.reach(RunStatus.SUBMITTING)
-    except (DiskError, asyncio.CancelledError):
+    except (DiskError, BudgetError, StoppedError, asyncio.CancelledError):
         recorder.withdraw(attempt)
         recorder.mark(RunStatus.PLANNED)
         raise

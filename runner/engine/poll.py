@@ -129,7 +129,7 @@ async def poll(endpoint: Endpoint, recorder: RunRecorder, job: Job) -> Job:
     Raises `JobNotFoundError` once the job has not been found for a minute; `ExpiredError` if the server says that it no
     longer keeps the job, or if that has not been found for hours.
     """
-    with endpoint.places.joined(recorder), endpoint.job_list_poller.watch(job.id):
+    with endpoint.joined(recorder), endpoint.job_list_poller.watch(job.id):
         return await _Watch(endpoint, recorder, job).end()
 
 

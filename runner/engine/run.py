@@ -1,7 +1,8 @@
-"""Describe what is executed, what is told of it, and what comes of it."""
+"""Describe what is executed, what is told of it, and what comes of it: its end, or another choice to try."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -9,7 +10,22 @@ from pathlib import Path
 
 from runner.artifacts.result import Result, RunStatus
 from runner.config.run import RunConfig
-from runner.errors import BudgetError, ConfigError, DiskError, RunnerError
+from runner.errors import (
+    ArtifactError,
+    AuthenticationError,
+    BudgetError,
+    ConfigError,
+    DiskError,
+    ExpiredError,
+    GenerationFailedError,
+    JobNotFoundError,
+    JobTimeoutError,
+    RateLimitError,
+    RunnerError,
+    UncertainError,
+)
+
+_log = logging.getLogger("runner")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +142,54 @@ class Outcome:
         if failed or isinstance(self.stopped_by, ConfigError):
             return ConfigError.exit_code
         return 4 if self.not_uploaded or any(result.status.unfinished for result in self.results) else 0
+
+
+def gives_way(error: RunnerError) -> bool:
+    """Return whether another choice may be tried after `error`: nothing that was paid may still come.
+
+    A job that exists and may still deliver is never given up for a download's sake, nor is a request whose answer was
+    lost. The deadline is the user's own: after it the job is left to itself.
+    """
+    if not error.retryable or isinstance(error, ArtifactError | UncertainError | JobNotFoundError):
+        return False
+    return error.job_id is None or isinstance(error, GenerationFailedError | JobTimeoutError)
+
+
+def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> RunConfig | None:
+    """Return what to try after `error` ended the run at `status`; None if nothing is left or it might pay twice.
+
+    The id of a job that is left to itself is kept in its attempt.
+    """
+    if not config.fallbacks or not gives_way(error):
+        return None
+    if status in (RunStatus.FAILED, RunStatus.CANCELLED) or isinstance(error, JobTimeoutError):
+        return config.choice(1)
+    return None
+
+
+_PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED})
+
+
+def final_status(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
+    """Return the status after `error`, and the error as it is recorded; what was paid stays resumable."""
+    if isinstance(error, RunnerError):
+        return _status(error, reached), error
+    _log.error("a run met an internal error", exc_info=error)
+    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint="runner.log has the traceback")
+    if reached is RunStatus.SUBMITTING:
+        return RunStatus.UNCERTAIN, report
+    return (reached if reached in _PAID else RunStatus.FAILED), report
+
+
+def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
+    if reached.failed or isinstance(error, BudgetError | JobTimeoutError | DiskError):
+        return reached
+    if reached is RunStatus.PLANNED and isinstance(error, RateLimitError | AuthenticationError):
+        return reached  # nothing was sent, and the request itself is fine
+    if isinstance(error, UncertainError):
+        return RunStatus.UNCERTAIN
+    if isinstance(error, ExpiredError):
+        return RunStatus.EXPIRED
+    if isinstance(error, ArtifactError) and reached is RunStatus.DOWNLOADED:
+        return RunStatus.COMPLETED
+    return reached if reached in _PAID else RunStatus.FAILED

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import TypedDict, Unpack
@@ -12,21 +11,7 @@ from typing import TypedDict, Unpack
 from runner.artifacts.result import RunStatus
 from runner.config.provider import ProviderConfig, servers_of
 from runner.config.request import VideoRequest
-from runner.config.run import RunConfig
-from runner.errors import (
-    ArtifactError,
-    AuthenticationError,
-    BudgetError,
-    DiskError,
-    ExpiredError,
-    GenerationFailedError,
-    JobNotFoundError,
-    JobTimeoutError,
-    ModelNotFoundError,
-    RateLimitError,
-    RunnerError,
-    UncertainError,
-)
+from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.providers.base import Provider
 
 from .batch_record import BatchStore
@@ -34,12 +19,12 @@ from .budget_tracker import SWEEP, BudgetTracker
 from .clock import Clock
 from .endpoint import Endpoint, EndpointQueue, close_client, stop_note
 from .image import finish_images, make_images
-from .limiter import StoppedError
+from .limiter import Permits, StoppedError
 from .matching import OtherRuns, unanswered
 from .payment import settled
 from .pool import PoolQueue, may_go_elsewhere
 from .recorder import RunRecorder
-from .run import Observer, Outcome, Run
+from .run import Observer, Outcome, Run, final_status, next_choice
 from .search import Case, Claimed, Found, may_be_found, search
 from .store import RecordStore, RecordWriter, ResultFiles, Threads
 from .video import make_video, resume_video
@@ -64,7 +49,7 @@ async def work(endpoint: Endpoint, recorder: RunRecorder) -> RunnerError | None:
         recorder.fail(status, reason)
         return reason
     finally:
-        endpoint.places.leave(recorder)
+        endpoint.leave(recorder)
     return None
 
 
@@ -85,59 +70,6 @@ async def _proceed(endpoint: Endpoint, recorder: RunRecorder) -> None:
     await (make_video if video else make_images)(endpoint, recorder)
 
 
-def gives_way(error: RunnerError) -> bool:
-    """Return whether another choice may be tried after `error`: nothing that was paid may still come.
-
-    A job that exists and may still deliver is never given up for a download's sake, nor is a request whose answer was
-    lost. The deadline is the user's own: after it the job is left to itself.
-    """
-    if not error.retryable or isinstance(error, ArtifactError | UncertainError | JobNotFoundError):
-        return False
-    return error.job_id is None or isinstance(error, GenerationFailedError | JobTimeoutError)
-
-
-def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> RunConfig | None:
-    """Return what to try after `error` ended the run at `status`; None if nothing is left or it might pay twice.
-
-    The id of a job that is left to itself is kept in its attempt.
-    """
-    if not config.fallbacks or not gives_way(error):
-        return None
-    if status in (RunStatus.FAILED, RunStatus.CANCELLED) or isinstance(error, JobTimeoutError):
-        return config.choice(1)
-    return None
-
-
-_log = logging.getLogger("runner")
-
-_PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED})
-
-
-def final_status(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
-    """Return the status after `error`, and the error as it is recorded; what was paid stays resumable."""
-    if isinstance(error, RunnerError):
-        return _status(error, reached), error
-    _log.error("a run met an internal error", exc_info=error)
-    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint="runner.log has the traceback")
-    if reached is RunStatus.SUBMITTING:
-        return RunStatus.UNCERTAIN, report
-    return (reached if reached in _PAID else RunStatus.FAILED), report
-
-
-def _status(error: RunnerError, reached: RunStatus) -> RunStatus:
-    if reached.failed or isinstance(error, BudgetError | JobTimeoutError | DiskError):
-        return reached
-    if reached is RunStatus.PLANNED and isinstance(error, RateLimitError | AuthenticationError):
-        return reached  # nothing was sent, and the request itself is fine
-    if isinstance(error, UncertainError):
-        return RunStatus.UNCERTAIN
-    if isinstance(error, ExpiredError):
-        return RunStatus.EXPIRED
-    if isinstance(error, ArtifactError) and reached is RunStatus.DOWNLOADED:
-        return RunStatus.COMPLETED
-    return reached if reached in _PAID else RunStatus.FAILED
-
-
 class Services(TypedDict, total=False):
     """Name what a `Scheduler` uses in place of its defaults; None is a default, too."""
 
@@ -154,6 +86,12 @@ class Services(TypedDict, total=False):
     """Makes a provider of its config."""
     batches: BatchStore
     """Keeps the batches of runs that go out in some."""
+    more: AsyncIterator[Run]
+    """Gives more runs, which come while others are executed; its end is awaited."""
+    permits: Callable[[ProviderConfig], Permits]
+    """Gives what an endpoint's limits are shared by with other processes."""
+    searches: bool
+    """Whether jobs of lost requests are looked for; else such runs end as uncertain, and their caller does it."""
 
 
 def _create_provider(config: ProviderConfig) -> Provider:
@@ -184,6 +122,9 @@ class Scheduler:
         self._recorders: list[RunRecorder | None] = [None] * len(runs)
         self._lost: list[Case] = []
         self._batch_store = services.get("batches")
+        self._more = services.get("more")
+        self._permits = services.get("permits")
+        self._searches = services.get("searches", True)
         self._batched: list[tuple[EndpointQueue, list[tuple[int, Run]]]] = []
         self._searching: asyncio.Task[list[Found]] | None = None
         self._outcome = Outcome(errors=[None] * len(runs))
@@ -252,7 +193,8 @@ class Scheduler:
             return
         try:
             # In this thread, though it blocks: a child server may be bound to the life of the thread that started it.
-            queue.endpoint = Endpoint(self._create(queue.config), queue.config, self._clock)
+            permits = self._permits(queue.config) if self._permits is not None else None
+            queue.endpoint = Endpoint(self._create(queue.config), queue.config, self._clock, permits)
         except RunnerError as error:
             self._outcome.stopped_by = self._outcome.stopped_by or error
 
@@ -262,6 +204,9 @@ class Scheduler:
         self._follow_batches()
         for queue in self._queues.values():
             self._staff(queue)
+        if self._more is not None:
+            more, self._more = self._more, None
+            self._workers.append(asyncio.create_task(self._take_more(more)))
         ended = -1
         while ended < len(self._workers):  # a run that falls back may have brought new ones
             ended = len(self._workers)
@@ -269,6 +214,17 @@ class Scheduler:
         for worker in self._workers:
             if not worker.cancelled() and (error := worker.exception()) is not None:
                 raise error
+
+    async def _take_more(self, more: AsyncIterator[Run]) -> None:
+        async for run in more:
+            position = len(self._recorders)
+            self._recorders.append(None)
+            self._outcome.errors.append(None)
+            queue = self._queue(run.config.provider)
+            self._connect(queue)
+            queue.add(position, run)
+            self._staff(queue)
+            await self.suspend_stopped()
 
     def _set_batched_apart(self) -> None:
         """Put aside the runs that go out in batches: all of an endpoint's together, and what is lost of them."""
@@ -347,7 +303,7 @@ class Scheduler:
                 await self._fall_back(position, recorder, error, following)
                 return
             note = self._consequence(queue, endpoint, recorder, error)
-            if may_be_found(recorder, error):
+            if self._searches and may_be_found(recorder, error):
                 self._lost.append(Case(position, recorder, queue))
                 return
         await settled(recorder.end(note=note))
@@ -447,11 +403,40 @@ class Scheduler:
         self._stop_submitting(drain=True)
         return f"nothing more is submitted: {error}"
 
+    def stop(self, provider: ProviderConfig | None = None, *, drain: bool = False) -> None:
+        """End submitting, or only at one endpoint, as another process met what stops it; `drain` as in `StopEvent`."""
+        if provider is None:
+            self._stop_submitting(drain=drain)
+        elif (queue := self._queues.get(provider)) is not None and queue.endpoint is not None:
+            queue.endpoint.stop_event.set()
+
+    def pause(self, provider: ProviderConfig, seconds: float, *, paid: bool) -> None:
+        """Let everyone wait who sends paid requests, or any, as another process was told to."""
+        queue = self._queues.get(provider)
+        if queue is not None and queue.endpoint is not None:
+            (queue.endpoint.submissions if paid else queue.endpoint.reads).extend(seconds)
+
+    @property
+    def stopped(self) -> dict[ProviderConfig | None, RunnerError]:
+        """Return why nothing more is submitted at some endpoints, or (None) at any."""
+        found: dict[ProviderConfig | None, RunnerError] = {
+            queue.config: queue.endpoint.stopped_by
+            for queue in self._queues.values()
+            if queue.endpoint is not None and queue.endpoint.stopped_by is not None
+        }
+        return found | ({None: self._outcome.stopped_by} if self._outcome.stopped_by is not None else {})
+
     def _stop_submitting(self, *, drain: bool = False) -> None:
         self._stopped = True
         for queue in self._queues.values():
             if queue.endpoint is not None:
                 queue.endpoint.stop_event.set(drain=drain)
+
+    async def suspend_stopped(self) -> None:
+        """Record the runs that wait where nothing more is submitted."""
+        for queue in self._queues.values():
+            if not queue.usable:
+                await self._suspend(queue, [item for item in queue.waiting if not item[1].status.paid])
 
     async def _suspend_the_rest(self) -> None:
         """Record the runs that never had their turn."""
@@ -460,18 +445,21 @@ class Scheduler:
         for queue in self._queues.values():
             if queue.endpoint is not None:
                 self._outcome.stopped_by = self._outcome.stopped_by or queue.endpoint.stopped_by
-            while queue.waiting:
-                position, run = queue.waiting.popleft()
-                recorder = self._recorder(position, run)
-                if queue.endpoint is not None:
-                    with suppress(RunnerError):
-                        recorder.describe(queue.endpoint.provider)
-                if self._signals > 1:
-                    recorder.tell(result=recorder.result)
-                else:
-                    await recorder.end(durable=False)
+            await self._suspend(queue, [*queue.waiting])
         for case in self._lost:
             await case.recorder.end()
+
+    async def _suspend(self, queue: EndpointQueue, items: Sequence[tuple[int, Run]]) -> None:
+        for position, run in items:
+            queue.waiting.remove((position, run))
+            recorder = self._recorder(position, run)
+            if queue.endpoint is not None:
+                with suppress(RunnerError):
+                    recorder.describe(queue.endpoint.provider)
+            if self._signals > 1:
+                recorder.tell(result=recorder.result)
+            else:
+                await recorder.end(durable=False)
 
     async def _close(self) -> None:
         self._stop_submitting()

@@ -18,8 +18,8 @@ from .endpoint import Endpoint, close_client
 from .limiter import StoppedError
 from .payment import settled
 from .recorder import RunRecorder
-from .run import Observer, Run
-from .scheduler import next_choice, work
+from .run import Observer, Run, next_choice
+from .scheduler import work
 from .store import RecordWriter, ResultFiles, Threads
 
 Create = Callable[[ProviderConfig], Provider]

@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -72,6 +72,20 @@ class Original(NamedTuple):
         return f"{self.directory} on {self.host}" if self.host else str(self.directory)
 
 
+class Row(NamedTuple):
+    """Describe how far a run has come, as the ledger keeps it."""
+
+    status: str
+    job_id: str | None
+    text: str
+    number: int
+
+    @classmethod
+    def of(cls, index: int, result: Result) -> Row:
+        """Return what is kept of a run's record."""
+        return cls(result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), index)
+
+
 class Ledger:
     """Open one ledger; every write is one transaction that is on disk when the call returns.
 
@@ -126,10 +140,10 @@ class Ledger:
 
     def save_all(self, states: Iterable[tuple[int, Result]]) -> None:
         """Record how far some runs have come, all or none, with one flush."""
-        rows = [
-            (result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), index)
-            for index, result in states
-        ]
+        self.write([Row.of(index, result) for index, result in states])
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Do the same for rows that are made already."""
         with self._transaction():
             self._db.executemany(_UPDATE, rows)
 

@@ -28,7 +28,7 @@ from runner.shell import command
 
 from .budget import counted
 from .discover import LEVELS
-from .ledger import NAME, Ledger, LedgerError, rebuilding
+from .ledger import NAME, Ledger, LedgerError, Row, rebuilding
 from .lock import CopyError, locked, owned
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
@@ -314,6 +314,26 @@ def has_ledger(directory: Path) -> bool:
     return (directory / NAME).is_file()
 
 
+def rows_of(records: Sequence[Record]) -> tuple[dict[int, Row], dict[int, Exception]]:
+    """Return what a ledger keeps of records, by their places, and why it is nothing for some."""
+    rows: dict[int, Row] = {}
+    refused: dict[int, Exception] = {}
+    for place, record in enumerate(records):
+        if record.in_ledger:
+            try:
+                rows[place] = Row.of(record.run.index, record.result)
+            except Exception as error:  # noqa: BLE001 - it is told to whoever waits for this record
+                refused[place] = error
+    return rows, refused
+
+
+def written(ledger: Ledger, rows: Sequence[Row]) -> list[Exception | None]:
+    """Record rows with one flush; for each why it could not be: one's error must not keep another's job id away."""
+    if error_of(ledger.write, rows) is None:
+        return [None] * len(rows)
+    return [error_of(ledger.write, [row]) for row in rows]
+
+
 class LedgerStore:
     """Keep each run's record in its ledger, from which its `result.json` can be written again."""
 
@@ -338,26 +358,19 @@ class LedgerStore:
         return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
 
     def save(self, records: Sequence[Record]) -> list[Exception | None]:
-        """Commit, then replace each `result.json` unless it would be replaced again in a moment.
-
-        What need not be durable (a run that was never begun) is in the ledger as it was planned.
-        """
+        """Commit, then replace each `result.json` unless it would be replaced again in a moment."""
         refused = self._committed(records)
         return [refused.get(place) or error_of(self._write, record) for place, record in enumerate(records)]
 
     def _committed(self, records: Sequence[Record]) -> dict[int, Exception]:
         """Return the places of the records that no ledger has, and why."""
-        states: dict[Ledger, dict[int, tuple[int, Result]]] = {}
-        for place, record in enumerate(records):
-            if record.durable or record.result.status is not RunStatus.PLANNED:
-                own = states.setdefault(self._ledgers[record.run.directory], {})
-                own[place] = (record.run.index, record.result)
-        refused: dict[int, Exception] = {}
-        for ledger, some in states.items():
-            if error_of(ledger.save_all, some.values()) is not None:
-                # An error of one record must not keep the others' job ids off the disk.
-                alone = {place: error_of(ledger.save_all, [state]) for place, state in some.items()}
-                refused |= {place: error for place, error in alone.items() if error is not None}
+        rows, refused = rows_of(records)
+        owners: dict[Ledger, dict[int, Row]] = {}
+        for place, row in rows.items():
+            owners.setdefault(self._ledgers[records[place].run.directory], {})[place] = row
+        for ledger, some in owners.items():
+            errors = zip(some, written(ledger, [*some.values()]), strict=True)
+            refused |= {place: error for place, error in errors if error is not None}
         return refused
 
     def _write(self, record: Record) -> None:
