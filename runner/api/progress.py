@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.frozen import Frozen
 from runner.engine.run import Event
 from runner.providers.base import JobStatus

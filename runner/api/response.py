@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from runner.artifacts.result import Artifact, Attempt, Cost, Result, RunStatus
+from runner.artifacts.result import Artifact, Attempt, Cost, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.frozen import Frozen
 from runner.engine.run import Run
 from runner.errors import RunnerError

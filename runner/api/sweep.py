@@ -20,7 +20,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from runner.artifacts.atomic import disk_errors, write_bytes
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.compose.preflight import another_sweep, grouped, occupied, repeated, told, writable
 from runner.config.batching import check_batch
 from runner.config.problem import Problem, ranges
@@ -32,8 +32,9 @@ from runner.engine.recorder import planned
 from runner.engine.run import Outcome, Run
 from runner.engine.scheduler import Scheduler, Services
 from runner.errors import ConfigError, DiskError, RunnerError
-from runner.ledger.discover import OUTPUTS, LedgerIndex
+from runner.ledger.discover import OUTPUTS
 from runner.ledger.ledger import Ledger
+from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.recording import entered, reconcile, recording
 from runner.ledger.reuse import new_run
 from runner.results.loading import Sweep, load_sweep

@@ -8,7 +8,6 @@ import math
 import platform
 import re
 from collections.abc import Iterator
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,47 +17,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field, mode
 import runner
 from runner.config.run import RunConfig
 
+from .run_status import RunStatus
+
 SCHEMA_VERSION: Literal[1] = 1
-
-
-class RunStatus(StrEnum):
-    """Describe how far a run has come; `VERIFIED` is success."""
-
-    PLANNED = "planned"
-    SUBMITTING = "submitting"
-    SUBMITTED = "submitted"
-    COMPLETED = "completed"
-    DOWNLOADED = "downloaded"
-    VERIFIED = "verified"
-    FAILED = "failed"
-    UNCERTAIN = "uncertain"
-    EXPIRED = "expired"
-    CANCELLED = "cancelled"
-
-    @property
-    def failed(self) -> bool:
-        """Return whether the run ended without its artifact and resuming it will not bring one."""
-        return self in (RunStatus.FAILED, RunStatus.EXPIRED, RunStatus.CANCELLED)
-
-    @property
-    def paid(self) -> bool:
-        """Return whether the result exists, at the provider or here, and only has to be collected or checked."""
-        return self in (RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED)
-
-    @property
-    def lost(self) -> bool:
-        """Return whether a request left and nobody knows what became of it."""
-        return self in (RunStatus.SUBMITTING, RunStatus.UNCERTAIN)
-
-    @property
-    def passing(self) -> bool:
-        """Return whether a run continues from here at once, unless it ends here."""
-        return self in (RunStatus.COMPLETED, RunStatus.DOWNLOADED)
-
-    @property
-    def unfinished(self) -> bool:
-        """Return whether something is left to go on with."""
-        return not self.failed and self is not RunStatus.VERIFIED
 
 
 class StoredModel(BaseModel):

@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import Estimate
 from runner.config.run import called
 from runner.display.line import clean
 from runner.display.output import print_error, tolerate_broken_pipe
 from runner.engine.batch_record import BatchRecord
 from runner.errors import ConfigError
-from runner.ledger.discover import OUTPUTS, find_ledgers
-from runner.ledger.ledger import Ledger, LedgerError
-from runner.ledger.summary import Summary, summary
+from runner.ledger.discover import OUTPUTS
+from runner.ledger.outputs_index import OutputsIndex
+from runner.ledger.summary import SUMMARY, Summary, summary_of
 from runner.results.state import RunState, state_of
 from runner.sweeps.external_launcher import not_started
 
@@ -54,12 +54,10 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _summaries(root: Path) -> Iterator[Summary]:
-    for directory in find_ledgers(root):
-        try:
-            with Ledger(directory, readonly=True) as ledger:
-                yield summary(ledger)
-        except LedgerError as error:
-            print_error(error)
+    index = OutputsIndex(root)
+    yield from map(summary_of, index.entries(SUMMARY))
+    for _, error in index.problems:
+        print_error(error)
 
 
 def _not_started(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.display.line import clean
 from runner.display.output import answered
 from runner.errors import ConfigError, DiskError
-from runner.ledger.discover import LedgerIndex
+from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import at_work, locked
 from runner.results.reading import sweep_at
 from runner.shell import command, line, shown

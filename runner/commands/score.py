@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
         refuse_file(each, "score")
     if not parsed.seconds > 0:
         raise ConfigError(f"--seconds {parsed.seconds:g} is not allowed; nothing was scored", hint="--seconds 60")
-    from runner.artifacts.result import RunStatus
+    from runner.artifacts.run_status import RunStatus
     from runner.metrics.catalog import BUILT_IN, problems_of, unusable
     from runner.results.reading import sweeps_of
 

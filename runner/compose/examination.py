@@ -152,7 +152,7 @@ def _with_own_length(
 
 def overwritten(run: Run) -> Problem | None:
     """Return why the run must not be written to its directory, which holds another one."""
-    from runner.ledger.discover import LedgerIndex
+    from runner.ledger.ledger_index import LedgerIndex
 
     if run.fingerprint:  # a request that cannot be made is a problem that has been said
         with suppress(ConfigError):  # a ledger that cannot be read says so when consent is asked for

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.config.problem import Problem, ranges
-from runner.ledger.discover import LedgerEntry, LedgerIndex
+from runner.ledger.ledger_index import LedgerEntry, LedgerIndex
 
 from .plan import Plan, Planned, Planner
 from .preflight import Finding, strangers

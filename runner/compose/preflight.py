@@ -18,7 +18,7 @@ from runner.shell import command
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
-    from runner.ledger.discover import LedgerIndex
+    from runner.ledger.ledger_index import LedgerIndex
 
     from .plan import Plan
 
@@ -213,7 +213,7 @@ def _batches(runs: Sequence[Run]) -> Iterator[Finding]:
 
 
 def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:
-    from runner.ledger.discover import LedgerIndex
+    from runner.ledger.ledger_index import LedgerIndex
 
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}

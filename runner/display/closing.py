@@ -9,7 +9,8 @@ from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result import Artifact, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.problem import ranges
 from runner.config.provider import servers_of
 from runner.results.money import money, resume_command_for

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.segment import ControlType
 from rich.text import Text
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Event, Run
 from runner.results.money import charged
 from runner.results.state import RunState, state_of

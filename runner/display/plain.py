@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import Progress
 from runner.engine.run import Event, Run
 from runner.results.state import state_of

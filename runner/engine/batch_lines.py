@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from runner.artifacts.download import decode_span
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.errors import (
     BadRequestError,
     DiskError,

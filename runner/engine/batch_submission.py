@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from runner.artifacts.atomic import discard, disk_errors, require_space
-from runner.artifacts.result import Attempt, RunStatus
+from runner.artifacts.result import Attempt
+from runner.artifacts.run_status import RunStatus
 from runner.errors import (
     AuthenticationError,
     BadRequestError,

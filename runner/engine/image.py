@@ -11,7 +11,8 @@ from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored, decode, found, intact, keep_text, sorted_out, unwrapped
 from runner.artifacts.picture import NAME as THUMBNAIL
 from runner.artifacts.picture import Picture, examine, guessed_extension
-from runner.artifacts.result import Artifact, Pending, RunStatus
+from runner.artifacts.result import Artifact, Pending
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import actual_cost
 from runner.config.request import ImageRequest
 from runner.config.run import RunConfig

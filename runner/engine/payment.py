@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from runner.artifacts.atomic import require_space
-from runner.artifacts.result import Attempt, RunStatus
+from runner.artifacts.result import Attempt
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import dialect_of
 from runner.config.request import ImageRequest
 from runner.config.run import RunConfig

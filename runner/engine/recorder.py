@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, RunStatus, environment
+from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, environment
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import expected_price, reserved
 from runner.config.run import RunConfig
 from runner.errors import DiskError, RunnerError

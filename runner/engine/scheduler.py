@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypedDict, Unpack
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import ProviderConfig, servers_of
 from runner.config.request import VideoRequest
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError

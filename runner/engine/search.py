@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.request import VideoRequest
 from runner.errors import RunnerError, UncertainError
 from runner.providers.base import Job

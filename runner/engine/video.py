@@ -10,7 +10,8 @@ from runner.artifacts.atomic import discard, publish
 from runner.artifacts.download import Stored, found, intact, unwrapped
 from runner.artifacts.picture import examine
 from runner.artifacts.probe import Video
-from runner.artifacts.result import Artifact, Pending, RunStatus
+from runner.artifacts.result import Artifact, Pending
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import job_cost
 from runner.config.provider import dialect_of
 from runner.config.request import VideoRequest

@@ -1,82 +1,57 @@
-"""Find ledgers below a directory, and what they say of directories that runs are to be written to."""
+"""Find ledgers below a directory; nothing is read."""
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
-from runner.artifacts.result import Result, RunStatus
-from runner.engine.matching import OtherRuns, unanswered
-
-from .ledger import NAME, Ledger, LedgerError, run_directory
+NAME = "ledger.sqlite3"
 
 LEVELS = 4
 """How deep below its sweep's directory a run's may lie, as `hydra.sweep.subdir` may name several folders."""
-
-
-@dataclass(frozen=True, slots=True)
-class LedgerEntry:
-    """Describe one run, as its ledger has it."""
-
-    index: int
-    fingerprint: str
-    status: RunStatus
-
-
-class LedgerIndex:
-    """Read each ledger once."""
-
-    def __init__(self) -> None:
-        self._known: dict[Path, Mapping[Path, LedgerEntry] | None] = {}
-
-    def find(self, directory: Path) -> tuple[Path, LedgerEntry] | None:
-        """Return the ledger's directory and its run in `directory` (an absolute path); None if no ledger has one."""
-        for place in (directory, *directory.parents[:LEVELS]):
-            known = self._of(place)
-            if known is not None and directory in known:
-                return place, known[directory]
-        return None
-
-    def runs_of(self, place: Path) -> Mapping[Path, LedgerEntry]:
-        """Return every run of the ledger in `place`, by its directory."""
-        return self._of(place) or {}
-
-    def _of(self, place: Path) -> Mapping[Path, LedgerEntry] | None:
-        if place not in self._known:
-            self._known[place] = _read(place) if os.path.isfile(place / NAME) else None  # noqa: PTH113 - too long a name is none
-        return self._known[place]
-
-
-def _read(place: Path) -> Mapping[Path, LedgerEntry]:
-    with Ledger(place, readonly=True) as ledger:
-        runs = ledger.ask("SELECT directory, number, fingerprint, status FROM runs")
-    try:
-        return {
-            Path(os.path.abspath(place / run_directory(directory))): LedgerEntry(index, work, RunStatus(status))  # noqa: PTH100 - as Hydra makes paths
-            for directory, index, work, status in runs
-        }
-    except ValueError as error:
-        raise LedgerError(f"{place / NAME} cannot be read: {error}") from error
-
 
 OUTPUTS = Path("outputs")
 """Where runs go unless they are told otherwise."""
 
 
-def find_ledgers(root: Path) -> Iterator[Path]:
+def find_ledgers(root: Path, levels: int | None = None) -> Iterator[Path]:
     """Yield the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 
-    `root` itself may be a run's directory and that of all others too. Results may lie behind a link.
+    `root` itself may be a run's directory and that of all others too. Results may lie behind a link. With `levels`,
+    what lies deeper below `root` is not looked for.
     """
-    for place, folders, files in walk(root):
-        if NAME in files:
+    seen: set[tuple[int, int]] = set()
+    waiting = [(os.fspath(root), 0)]
+    while waiting:
+        place, depth = waiting.pop()
+        if not _first_seen(place, seen):
+            continue
+        # Looked for by its name: a sweep's directory with its thousands of runs is not listed for it.
+        if _has_ledger(place):
             yield Path(place)
-            if Path(place) != root:
-                folders.clear()
+            if depth:
+                continue
+        if depth != levels:
+            below = sorted(_folders(place), reverse=True)
+            waiting += [(os.path.join(place, name), depth + 1) for name in below]  # noqa: PTH118 - text, as above
+
+
+def _has_ledger(place: str) -> bool:
+    try:
+        return not stat.S_ISDIR(os.lstat(os.path.join(place, NAME)).st_mode)  # noqa: PTH118 - text, as above
+    except OSError:
+        return False
+
+
+def _folders(place: str) -> list[str]:
+    """Return the names of the folders in a directory, those behind links included and hidden ones not."""
+    with suppress(OSError), os.scandir(place) as found:
+        return [each.name for each in found if not each.name.startswith(".") and each.is_dir()]
+    return []
 
 
 _SHARD = re.compile(r"shard-(\d+)-of-(\d+)")
@@ -114,45 +89,6 @@ def _first_seen(place: str, seen: set[tuple[int, int]]) -> bool:
     first = known not in seen
     seen.add(known)
     return first
-
-
-def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
-    """Return what the ledgers around `own` tell that were written after `since` (Unix seconds).
-
-    They are looked for in `outputs/` of the working directory, in the one that `own` is in, and beside `own`.
-    """
-    jobs: set[str] = set()
-    lost: list[tuple[Path, Result]] = []
-    unknown = ""
-    for directory in _neighbours(own):
-        try:
-            for result in _results(directory, since):
-                jobs.update(result.job_ids)
-                lost += [(directory, result)] if unanswered(result) else []
-        except (LedgerError, OSError) as error:
-            # Of another version, or broken: any listed job may belong to it.
-            unknown = unknown or str(error)
-    return OtherRuns(frozenset(jobs), tuple(lost), unknown)
-
-
-def _neighbours(own: Path) -> Iterator[Path]:
-    """Yield each directory with a ledger around `own`, once, as it is reached first."""
-    here = own.resolve()
-    seen = {here}
-    around = [OUTPUTS, *(place for place in (here, *here.parents) if place.name == OUTPUTS.name)][:2]
-    # Beside it are the other runs of a sweep whose launcher is not ours.
-    beside = (path.parent for path in own.absolute().parent.glob(f"*/{NAME}"))
-    for directory in (*(place for root in around for place in find_ledgers(root)), *beside):
-        if directory.resolve() not in seen:
-            seen.add(directory.resolve())
-            yield directory
-
-
-def _results(directory: Path, since: float) -> list[Result]:
-    if written_at(directory) < since:
-        return []
-    with Ledger(directory, readonly=True) as ledger:
-        return [run.earlier for run in ledger.runs() if run.earlier is not None]
 
 
 def written_at(directory: Path) -> float:

@@ -8,22 +8,26 @@ import shutil
 import sqlite3
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.artifacts.atomic import discard, publish
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.shell import command, shown
 
-NAME = "ledger.sqlite3"
+from .discover import NAME
+
+T = TypeVar("T")
+
 VERSION = 1
 
 _SCHEMA = """
@@ -50,7 +54,7 @@ _OWN_COLUMNS = {"config", "overrides", "index"}
 _BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
 _SOUND = [("ok",)]
-_UNREADABLE = (ValueError, KeyError, TypeError, RecursionError)
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What a record raises that is damaged; pydantic's errors are ValueErrors."""
 
 
@@ -206,6 +210,11 @@ class Ledger:
         """Return what a query finds; raises `LedgerError`."""
         with _reading(self._path):
             return self._db.execute(query).fetchall()
+
+    def read(self, take: Callable[[Ledger], T]) -> T:
+        """Return what `take` makes of it; raises `LedgerError`, also for what damaged records make Python raise."""
+        with _reading(self._path):
+            return take(self)
 
     def _all_sections(self) -> dict[int, Any]:  # Any: JSON
         return {number: from_json(text) for number, text in self._db.execute("SELECT * FROM sections")}

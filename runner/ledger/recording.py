@@ -14,9 +14,10 @@ from typing import NamedTuple
 
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.redaction import redacted
-from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.artifacts.result import Attempt, ErrorRecord, Result
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.result_file import read_bytes, read_result, result_bytes, result_of, write_result
+from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem, ranges
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
@@ -27,9 +28,10 @@ from runner.providers.body import build
 from runner.shell import command
 
 from .budget import counted
-from .discover import LEVELS
-from .ledger import NAME, Ledger, LedgerError, Row, rebuilding
-from .lock import CopyError, locked, owned
+from .discover import LEVELS, NAME
+from .ledger import Ledger, LedgerError, Row, rebuilding
+from .lock import locked
+from .ownership import CopyError, owned
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""

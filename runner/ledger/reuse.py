@@ -8,14 +8,14 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from runner.artifacts.atomic import discard, disk_errors, publish
-from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result import Artifact, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import estimate
 from runner.config.problem import Problem
 from runner.config.provider import ProviderConfig
@@ -27,10 +27,17 @@ from runner.providers.body import build
 from runner.providers.endpoint import resolve
 from runner.shell import shown
 
-from .discover import LEVELS, OUTPUTS, find_ledgers
-from .ledger import NAME, Ledger, LedgerError
+from .discover import LEVELS, OUTPUTS
+from .ledger import Ledger, LedgerError
+from .outputs_index import Kind, OutputsIndex
 
-T = TypeVar("T")
+
+def _parsed(told: list[list[Any]]) -> list[tuple[str, int]]:  # Any: JSON
+    return [(str(work), int(index)) for work, index in told]
+
+
+FINISHED = Kind("finished 1", Ledger.verified, _parsed)
+"""Fingerprint and index of each finished run."""
 
 
 class Reuse:
@@ -39,14 +46,18 @@ class Reuse:
     Each ledger is read once, when the first run asks.
     """
 
-    def __init__(self, directory: Path) -> None:
-        """Take the directory of the sweep, or of the run where there is one run and no sweep."""
+    def __init__(self, directory: Path, *, keep: bool = True) -> None:
+        """Take the directory of the sweep, or of the run where there is one run and no sweep.
+
+        Unless `keep` is set, nothing is written.
+        """
         own = directory.absolute()
         # A launcher that is not ours gives each run of a sweep to a process of its own.
         sweeps = (place for place in own.parents[:LEVELS] if (place / "multirun.yaml").is_file())
         self._directory = next(sweeps, own)
+        self._keep = keep
         self._looked: list[str] = []
-        self._ledgers: set[Path] = set()
+        self._ledgers: set[str] = set()
         self._places: dict[str, list[tuple[Path, int]]] = {}
         self._asked = 0
         self._found: Counter[Path] = Counter()
@@ -56,12 +67,13 @@ class Reuse:
     def find(self, run: Run) -> Result | None:
         """Return the finished run that did this run's work, if its files are whole; never the run itself."""
         self._asked += 1
-        self._look(os.fspath(OUTPUTS), lambda: find_ledgers(OUTPUTS))
-        self._look(f"beside {shown(self._directory)}", self._beside)
+        self._look(os.fspath(OUTPUTS), OUTPUTS)
+        self._look(f"beside {shown(self._directory)}", shown(self._directory.parent), levels=2)
         for name in run.config.reuse_from:
-            self._look(name, partial(find_ledgers, Path(name).expanduser()))
-        for place, index in self._places.get(run.fingerprint.partition("#")[0], ()):
-            found = self._whole(place, index)
+            self._look(name, Path(name).expanduser())
+        work = run.fingerprint.partition("#")[0]
+        for place, index in self._places.get(work, ()):
+            found = self._whole(place, index, work)
             if found is not None and found[0].resolve() != run.directory.resolve():
                 self._found[place] += 1
                 return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
@@ -77,35 +89,28 @@ class Reuse:
         elif self._asked:
             yield f"reuse: nothing is there for {_runs(self._asked)} in {', '.join(self._looked)}"
 
-    def _look(self, name: str, ledgers: Callable[[], Iterable[Path]]) -> None:
+    def _look(self, name: str, root: Path, levels: int | None = None) -> None:
         """Read what lies in a place that was not looked at yet."""
         if name in self._looked:
             return
         self._looked.append(name)
-        for place in ledgers():
-            if place.resolve() not in self._ledgers:
-                self._ledgers.add(place.resolve())
-                for work, index in self._read(place, Ledger.verified) or ():
-                    self._places.setdefault(work, []).append((place, index))
+        # Beside the sweep may lie anything: there it is not looked into all, and nothing is left.
+        index = OutputsIndex(root, keep=self._keep and levels is None, levels=levels, seen=self._ledgers)
+        for entry in index.entries(FINISHED):
+            for work, number in entry.value:
+                self._places.setdefault(work, []).append((entry.directory, number))
+        for place, error in index.problems:
+            self._leave_out(place, error)
 
-    def _beside(self) -> Iterator[Path]:
-        """Yield the sweeps and runs beside the sweep, without a look into all that may lie there."""
-        for pattern in (f"*/{NAME}", f"*/*/{NAME}"):
-            yield from (shown(path.parent) for path in sorted(self._directory.parent.glob(pattern)))
-
-    def _read(self, place: Path, read: Callable[[Ledger], T]) -> T | None:
+    def _whole(self, place: Path, index: int, work: str) -> tuple[Path, Result] | None:
+        """Return a run's directory and record if its ledger has it as finished, and its files are what they were."""
         try:
             with Ledger(place, readonly=True) as ledger:
-                return read(ledger)
+                run = ledger.run(index)
         except LedgerError as error:
-            # Of another version, broken, or made by someone else: nothing can be taken from it.
             self._leave_out(place, error)
             return None
-
-    def _whole(self, place: Path, index: int) -> tuple[Path, Result] | None:
-        """Return a run's directory and record if every file is still what it was."""
-        run = self._read(place, lambda ledger: ledger.run(index))
-        if run is None or run.earlier is None:
+        if run.earlier is None or run.status is not RunStatus.VERIFIED or run.fingerprint.partition("#")[0] != work:
             return None
         if not run.earlier.artifacts:
             self._leave_out(place, f"the record of run {index} names no file of its own")

@@ -2,39 +2,25 @@
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import runner.errors
-from runner.artifacts.result import Result, RunStatus
-from runner.engine.batch_record import BatchRecord
+from runner.artifacts.run_status import RunStatus
 from runner.errors import RunnerError, UnexpectedAnswerError
 from runner.shell import command
 
-from .batches import waited_for
 from .discover import written_at
-from .ledger import NAME, Ledger, LedgerError
 from .lock import at_work
+from .outputs_index import Entry, Kind
 
-# Without the arrow operators, which the SQLite of older systems lacks.
-_SPENT = """
-SELECT sum(json_extract(attempt.value, '$.usd')), sum(json_extract(attempt.value, '$.usd') IS NULL)
-FROM runs, json_each(runs.result, '$.attempts') AS attempt"""
-_PAYING = """
-SELECT count(*) FROM runs, sections WHERE sections.number = json_extract(runs.config, '$[0][0]')
-AND json_extract(sections.json, '$.kind') != 'emulator'"""
-_FAILURES = """
-SELECT DISTINCT json_extract(result, '$.error.type'), json_extract(result, '$.error.retryable') FROM runs
-WHERE status IN ('failed', 'expired', 'cancelled') AND json_extract(result, '$.error.type') IS NOT NULL"""
+if TYPE_CHECKING:
+    from runner.artifacts.result import Result
+    from runner.engine.batch_record import BatchRecord
 
-
-_MODELS = "SELECT DISTINCT json_extract(json, '$.name') FROM sections WHERE json_extract(json, '$.name') IS NOT NULL"
-_ASKED = "SELECT json_extract(config, '$[1]') FROM runs ORDER BY number LIMIT 1"
-_PROMPTS = "SELECT count(DISTINCT json_extract(json_extract(config, '$[1]'), '$.request.prompt')) FROM runs"
+    from .ledger import Ledger
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +64,57 @@ class Summary:
 
 def summary(ledger: Ledger) -> Summary:
     """Sum a ledger up; raises `LedgerError`."""
-    counts = ledger.ask("SELECT status, count(*) FROM runs GROUP BY 1")
-    try:
-        states = {RunStatus(status): count for status, count in counts}
-    except ValueError as error:
-        raise LedgerError(f"{ledger.directory / NAME} cannot be read: {error}") from error
-    ((usd, unknown),) = ledger.ask(_SPENT)
-    ((paying,),) = ledger.ask(_PAYING)
-    return Summary(
-        directory=ledger.directory,
-        states=states,
-        usd=None if unknown or not 0 <= (usd or 0) < math.inf else round(usd or 0.0, 6),
-        emulated=not paying,
-        changed=written_at(ledger.directory),
-        retryable=any(may_pass(kind, retryable=bool(retryable)) for kind, retryable in ledger.ask(_FAILURES)),
-        running=at_work(ledger.directory),
-        batches=tuple(waited_for(ledger)),
-        **_asked(ledger),
-    )
+    _, fields = ledger.read(SUMMARY.taken)
+    return summary_of(Entry(ledger.directory, written_at(ledger.directory), fields))
+
+
+def summary_of(entry: Entry[dict[str, Any]]) -> Summary:  # Any: some of `Summary`'s fields
+    """Return the summary of an index's entry."""
+    return Summary(directory=entry.directory, changed=entry.written, running=at_work(entry.directory), **entry.value)
+
+
+def _read(ledger: Ledger) -> dict[str, Any]:  # Any: JSON
+    from .digest import summed_up  # it needs the models, which a summary that is kept does not
+
+    return summed_up(ledger)
+
+
+def _fields(told: dict[str, Any]) -> dict[str, Any]:  # Any: JSON; some of `Summary`'s fields
+    """Return what `digest.summed_up` has found; raises what another form makes Python raise."""
+    return {
+        "states": {RunStatus(status): int(count) for status, count in told["states"].items()},
+        "usd": None if told["usd"] is None else float(told["usd"]),
+        "emulated": bool(told["emulated"]),
+        "retryable": any(may_pass(kind, retryable=retryable) for kind, retryable in told["failures"]),
+        "name": _text(told["name"]),
+        "tags": tuple(map(str, told["tags"])),
+        "models": tuple(map(str, told["models"])),
+        "prompt": _text(told["prompt"]),
+        "prompts": int(told["prompts"]),
+        "batches": _batches(told["batches"]),
+    }
+
+
+def _text(told: object) -> str | None:
+    return None if told is None else str(told)
+
+
+def _batches(told: list[Any]) -> tuple[BatchRecord, ...]:  # Any: JSON
+    if not told:
+        return ()
+    from runner.engine.batch_record import BatchRecord  # most sweeps have none
+
+    return tuple(map(BatchRecord.model_validate, told))
+
+
+SUMMARY = Kind("summary 1", _read, _fields)
+"""What a summary says that depends on nothing but its ledger's content."""
 
 
 class NotFinishedError(RunnerError):
     """Tell that the run was not submitted, or was left at the provider; resuming the sweep will collect its file."""
 
     exit_code: ClassVar[int] = 4
-
-
-def _asked(ledger: Ledger) -> dict[str, Any]:  # Any: some of `Summary`'s fields
-    """Return what its runs ask for; nothing of a ledger without runs."""
-    first = ledger.ask(_ASKED)
-    if not first:
-        return {}
-    try:
-        config = json.loads(first[0][0])
-        return {
-            "name": config.get("name"),
-            "tags": tuple(config.get("tags") or ()),
-            "models": tuple(str(name) for (name,) in ledger.ask(_MODELS)),
-            "prompt": config["request"]["prompt"],
-            "prompts": ledger.ask(_PROMPTS)[0][0],
-        }
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LedgerError(f"{ledger.directory / NAME} cannot be read: {error}") from error
 
 
 def error_kind(name: str) -> type[RunnerError]:

@@ -194,7 +194,7 @@ def _directory(video: str) -> Path | None:
 
 
 def _job_of(config: RunConfig, directory: Path, result: Result) -> str:
-    from runner.artifacts.result import RunStatus  # most videos are made from nothing
+    from runner.artifacts.run_status import RunStatus  # most videos are made from nothing
 
     finished = (RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED)
     if result.job_id is None or result.status not in finished:

@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from runner.artifacts.picture import NAME as POSTER
-from runner.artifacts.result import Artifact, Result, RunStatus
+from runner.artifacts.result import Artifact, Result
+from runner.artifacts.run_status import RunStatus
 from runner.display.closing import status_text
 from runner.metrics.scores import NO_SCORES, ScoreTable
 from runner.results.run_key import run_key

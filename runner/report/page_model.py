@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import Budget, called
 from runner.metrics.scores import ScoreTable
 from runner.results.money import resume_command_for, under

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 
 
 class RunState(StrEnum):

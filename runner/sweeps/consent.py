@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import MARGIN, Estimate, Price, expected_price
 from runner.config.problem import Problem
 from runner.config.provider import servers_of
@@ -19,8 +19,8 @@ from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger.budget import Sum, check_budget, counted, rounded_up
 from runner.ledger.budget import spent as spent_by
-from runner.ledger.discover import LedgerIndex
 from runner.ledger.ledger import Ledger
+from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.reuse import Reuse
 from runner.results.varying import varying
 from runner.shell import word
@@ -146,7 +146,8 @@ def payable(runs: Iterable[Run], directory: Path) -> PlannedCost:
 
     `directory` is the sweep's, or the run's where there is one run and no sweep.
     """
-    ledgers, reuse = LedgerIndex(), Reuse(directory)
+    runs = [*runs]
+    ledgers, reuse = LedgerIndex(), Reuse(directory, keep=not any(run.config.dry_run for run in runs))
     places: dict[Path, Budget] = {}
     left = []
     for run in runs:

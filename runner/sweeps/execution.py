@@ -13,8 +13,9 @@ from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import restore_result
+from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem
 from runner.config.provider import ProviderConfig
 from runner.config.run import RunConfig
@@ -29,8 +30,8 @@ from runner.engine.run import Event, Observer, Outcome, Run
 from runner.engine.store import Record
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.ledger.budget import spent
-from runner.ledger.discover import jobs_elsewhere
 from runner.ledger.ledger import Ledger
+from runner.ledger.other_runs import jobs_elsewhere
 from runner.ledger.recording import LedgerStore
 from runner.ledger.reuse import Reuse, link
 from runner.ledger.summary import failure_of

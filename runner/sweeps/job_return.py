@@ -12,7 +12,8 @@ from typing import Any
 from hydra.core.utils import JobReturn, JobRuntime, JobStatus
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Run
 from runner.errors import RunnerError
 from runner.ledger.summary import failure_of

@@ -16,7 +16,8 @@ from hydra.core.utils import JobReturn, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import PreflightError, preflight
 from runner.config.problem import Problem

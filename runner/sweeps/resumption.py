@@ -7,8 +7,9 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
+from runner.artifacts.run_status import RunStatus
 from runner.compose.documents import Documents
 from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
 from runner.config.loading import load
@@ -20,9 +21,10 @@ from runner.display.output import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger.budget import spent
-from runner.ledger.discover import LedgerIndex, find_ledgers
+from runner.ledger.discover import find_ledgers
 from runner.ledger.ledger import Ledger, rebuilding
-from runner.ledger.lock import CopyError, keep_copy
+from runner.ledger.ledger_index import LedgerIndex
+from runner.ledger.ownership import CopyError, keep_copy
 from runner.ledger.recording import (
     Reconciled,
     entered,

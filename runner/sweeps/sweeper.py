@@ -25,7 +25,7 @@ from runner.config.run import RunConfig
 from runner.display.closing import print_closing
 from runner.display.output import print_error, print_problems, say
 from runner.engine.run import Run
-from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.recording import has_ledger
 from runner.report.live_page import keep_page
 from runner.results.files import write_results

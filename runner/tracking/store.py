@@ -11,8 +11,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import Files, RunConfig
 from runner.report.config_diff import HOW, ConfigDiff
 from runner.results.state import state_of

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import called
 from runner.errors import ConfigError
 from runner.judging.ratings_file import read_ratings

@@ -73,8 +73,8 @@ async def test_the_waiting_functions_work_inside_a_running_loop(config, image_co
 
 
 async def test_a_cancelled_call_keeps_the_paid_jobs_record(make_emulator, video_at, request_, tmp_path, caplog):
-    from runner.artifacts.result import RunStatus
     from runner.artifacts.result_file import read_result
+    from runner.artifacts.run_status import RunStatus
 
     emulator = make_emulator(latency=10_000)
     submitted = asyncio.Event()

@@ -13,15 +13,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from hydra import compose
-from omegaconf import OmegaConf
+from planted import shipped_config
 from table import goal, heading, spread
 
-from runner.artifacts.result import Result, RunStatus
-from runner.compose.app import initialize
-from runner.config.loading import load, without_own_keys
-from runner.config.run import RunConfig
-from runner.config.shipped import CONF
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.recorder import planned
 from runner.engine.run import Run
 from runner.engine.store import Record
@@ -75,7 +71,7 @@ def _submitted(run: Run) -> Result:
 
 
 def _runs(place: Path, count: int) -> list[Run]:
-    config = _config()
+    config = shipped_config()
     runs = [
         Run(index, config, place / str(index), (f"replica={index}",), fingerprint=f"{index:064x}")
         for index in range(count)
@@ -83,15 +79,6 @@ def _runs(place: Path, count: int) -> list[Run]:
     for run in runs:
         run.directory.mkdir()
     return runs
-
-
-def _config() -> RunConfig:
-    with initialize(CONF):
-        container = OmegaConf.to_container(compose("config"), resolve=True)
-    config, problems = load(without_own_keys(dict(container)) if isinstance(container, dict) else {})
-    if config is None:
-        raise SystemExit(f"the shipped config is wrong: {problems}")
-    return config
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import Ledger
 from runner.ledger.lock import locked
 

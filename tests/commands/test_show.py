@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import recording
 from tests.emulator_thread import EmulatorThread

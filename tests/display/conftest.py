@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.artifacts.result import Attempt, ErrorRecord, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run

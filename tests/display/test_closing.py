@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.display.closing import print_closing
 from runner.display.line import width
 from runner.display.table import table

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import Attempt, ErrorRecord, Result, RunStatus
+from runner.artifacts.result import Attempt, ErrorRecord, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import dollars
 from runner.display.closing import print_closing
 from runner.results.money import money, resume_command_for

@@ -8,7 +8,7 @@ import sys
 import pexpect
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.display.plain import observing
 from runner.engine.run import Event
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.engine.collect import TRIES
 from runner.engine.poll import ABSENT_SECONDS
 from runner.engine.recorder import planned

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import Result, RunStatus, Usage
+from runner.artifacts.result import Result, Usage
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Budget, Fallback
 from runner.engine.budget_tracker import BudgetTracker

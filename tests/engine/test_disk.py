@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.errors import DiskError
 from runner.providers.base import GeneratedImage, ImageBatch
 

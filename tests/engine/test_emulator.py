@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
-from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.execution import run_all
 from runner.engine.scheduler import Scheduler
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.price import reserved
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Fallback

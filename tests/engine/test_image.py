@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import RunStatus, Usage
+from runner.artifacts.result import Usage
+from runner.artifacts.run_status import RunStatus
 from runner.errors import (
     ArtifactError,
     BadRequestError,

@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import CompatibleConfig
 from runner.config.request import InputImage
 from runner.errors import ServerError

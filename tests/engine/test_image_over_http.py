@@ -8,8 +8,8 @@ import openai
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.execution import run_all
 from runner.engine.run import Run
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 
 
 def test_ctrl_c_stops_polling_and_keeps_the_id(engine, provider, runs, stored, names):

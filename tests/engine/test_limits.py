@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.engine.clock import Clock
 from runner.engine.scheduler import Scheduler
 from runner.errors import BadRequestError, QuotaError, RateLimitError

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.emulator.job import EmulatedJob
 from runner.emulator.state import State
 from runner.engine.clock import Clock

@@ -8,7 +8,7 @@ import io
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.errors import GenerationFailedError, UncertainError
 from runner.providers.base import GeneratedImage, ImageBatch, PartialImage
 

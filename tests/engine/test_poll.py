@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.engine.endpoint import Durations
 from runner.engine.poll import next_wait
 from runner.errors import (

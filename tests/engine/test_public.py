@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Outcome
 from runner.errors import ConfigError, DiskError
 

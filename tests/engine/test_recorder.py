@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.recorder import RunRecorder, planned
 from runner.engine.store import Record, RecordWriter, Threads

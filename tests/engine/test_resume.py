@@ -10,7 +10,8 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from runner.artifacts.result import ErrorRecord, RunStatus
+from runner.artifacts.result import ErrorRecord
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Fallback
 from runner.engine.run import Run

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import CompatibleConfig
 from runner.config.run import Fallback
 from runner.errors import BadRequestError, HTTPConnectionError, RateLimitError

@@ -5,8 +5,8 @@ import hashlib
 
 import pytest
 
-from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import CompatibleConfig
 from runner.errors import ContentModerationError, ExpiredError, GenerationFailedError, ServerError
 from runner.providers.base import Job, JobStatus

@@ -11,7 +11,8 @@ import pytest
 from hydra import compose
 from omegaconf import OmegaConf
 
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.compose.app import initialize
 from runner.compose.composer import apply
 from runner.config.loading import load, without_own_keys

@@ -10,7 +10,8 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.engine.matching import OtherRuns
-from runner.ledger.discover import find_ledgers, jobs_elsewhere, written_at
+from runner.ledger.discover import find_ledgers, written_at
+from runner.ledger.other_runs import jobs_elsewhere
 
 LONG_AGO, NOW = 1_700_000_000.0, 1_795_000_000.0
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runner.artifacts.result import Attempt, ErrorRecord, Pending, Result, RunStatus
+from runner.artifacts.result import Attempt, ErrorRecord, Pending, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Budget, Fallback, RunConfig
 from runner.engine.run import Run

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from runner.artifacts.result import RunStatus
-from runner.ledger.discover import LedgerIndex
+from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import LedgerError
+from runner.ledger.ledger_index import LedgerIndex
 
 
 @pytest.fixture

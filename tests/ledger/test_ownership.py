@@ -18,7 +18,8 @@ import pytest
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.ledger import lock as lock_module
-from runner.ledger.ledger import NAME, Ledger, TakenOverError
+from runner.ledger.discover import NAME
+from runner.ledger.ledger import Ledger, TakenOverError
 from runner.ledger.lock import LockedError, at_work, locked, this_process
 from runner.ledger.recording import recording
 from runner.ledger.reuse import fingerprint

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Run

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import Attempt, ErrorRecord, RunStatus
+from runner.artifacts.result import Attempt, ErrorRecord
+from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import recording
 from runner.ledger.summary import resume_command, summary

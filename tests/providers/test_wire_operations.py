@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from runner.artifacts.result import Environment, Result, RunStatus
+from runner.artifacts.result import Environment, Result
 from runner.artifacts.result_file import write_result
+from runner.artifacts.run_status import RunStatus
 from runner.errors import BadRequestError, ConfigError, JobNotFoundError
 from runner.providers.base import JobStatus
 from runner.providers.body import check_body

@@ -14,7 +14,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 import runner.report.live_page
-from runner.artifacts.result import ErrorRecord, Result, RunStatus
+from runner.artifacts.result import ErrorRecord, Result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Event, Run
 from runner.ledger.ledger import Ledger
 from runner.report.live_page import HEARTBEAT, LONGEST, LivePageThread, leave_open, pause_after, whole_pages

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 import runner
-from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import Ledger
 
 HOSTILE = "<script>alert(1)</script> \"'&\u202e<img src=x onerror=alert(2)>"

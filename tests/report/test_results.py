@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result, RunStatus
+from runner.artifacts.result import Artifact, Cost, Environment, ErrorRecord, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import Objective, RunConfig
 from runner.ledger.summary import NotFinishedError, failure_of
 from runner.results.files import CSV, JSONL, PARQUET, write_results

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.results.state import RunState, state_of
 
 DOCS = Path(__file__).parents[2] / "docs" / "results-and-page.md"

@@ -14,8 +14,9 @@ import httpx2
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import write_result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.clock import Backoff
 from runner.ledger.ledger import Ledger
 from tests.emulator_thread import EmulatorThread

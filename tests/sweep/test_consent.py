@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import Attempt, Result, RunStatus
+from runner.artifacts.result import Attempt, Result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Run
 from runner.errors import BudgetError
 from runner.sweeps.consent import agree_to_rest

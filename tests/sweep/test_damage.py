@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result, write_result
+from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import paid_files
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
-from runner.artifacts.result import RunStatus
 from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
 
 from .resumable import again, created, states
 

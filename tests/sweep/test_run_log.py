@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.result import RunStatus
+from runner.artifacts.run_status import RunStatus
 from runner.compose.plan import Planner
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run

@@ -1,0 +1,86 @@
+"""Know which jobs and open requests are of other sweeps and runs around a directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from runner.artifacts.result import Result
+from runner.engine.matching import OtherRuns, unanswered
+
+from .discover import OUTPUTS
+from .ledger import Ledger, LedgerError
+from .outputs_index import Entry, Kind, OutputsIndex
+
+
+class _Claims(NamedTuple):
+    """Describe what a ledger's runs have claimed: every job that one of them has now or had before.
+
+    `doubtful` are the indexes of those with a request that no job is known of.
+    """
+
+    jobs: list[str]
+    doubtful: list[int]
+
+
+def _read(ledger: Ledger) -> dict[str, Any]:  # Any: JSON
+    jobs: dict[str, None] = {}
+    doubtful = []
+    for index, job, text in ledger.ask("SELECT number, job_id, json_extract(result, '$.attempts') FROM runs"):
+        made = [attempt["job_id"] for attempt in from_json(text)] if text else []
+        jobs |= dict.fromkeys(each for each in (job, *made) if each)
+        doubtful += [index] if None in made else []
+    return {"jobs": [*jobs], "doubtful": doubtful}
+
+
+def _parse(told: dict[str, Any]) -> _Claims:  # Any: JSON
+    return _Claims([str(job) for job in told["jobs"]], [int(index) for index in told["doubtful"]])
+
+
+CLAIMS = Kind("claims 1", _read, _parse)
+"""What runs have claimed."""
+
+
+def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
+    """Return what the ledgers around `own` tell that were written after `since` (Unix seconds).
+
+    They are looked for in `outputs/` of the working directory, in the one that `own` is in, and beside `own`.
+    """
+    jobs: set[str] = set()
+    lost: list[tuple[Path, Result]] = []
+    problems: list[str] = []
+    for index in _around(own):
+        for entry in index.entries(CLAIMS, since):
+            jobs.update(entry.value.jobs)
+            try:
+                lost += _lost(entry)
+            except LedgerError as error:
+                problems.append(str(error))
+        problems += [str(error) for _, error in index.problems]
+    # Of another version, or broken: any listed job may belong to it.
+    return OtherRuns(frozenset(jobs), tuple(lost), problems[0] if problems else "")
+
+
+def _around(own: Path) -> Iterator[OutputsIndex]:
+    """Yield what finds each directory with a ledger around `own`, once, as it is reached first."""
+    here = own.resolve()
+    seen = {str(here)}
+    for root in [OUTPUTS, *(place for place in (here, *here.parents) if place.name == OUTPUTS.name)][:2]:
+        yield OutputsIndex(root, seen=seen)
+    # Beside it are the other runs of a sweep whose launcher is not ours.
+    beside = own.absolute().parent
+    yield OutputsIndex(beside, keep=False, levels=1, seen=seen | {str(beside.resolve())})
+
+
+def _lost(entry: Entry[_Claims]) -> Iterator[tuple[Path, Result]]:
+    """Yield the runs with a request that nobody knows an answer to, as the ledger itself has them."""
+    if not entry.value.doubtful:
+        return
+    with Ledger(entry.directory, readonly=True) as ledger:
+        for index in entry.value.doubtful:
+            run = ledger.run(index)
+            if run.earlier is not None and unanswered(run.earlier):
+                yield entry.directory, run.earlier
