@@ -93,7 +93,7 @@ _NAMES_THEM = "python -m runner ls names the runs and sweeps that are there"
 def refuse_file(path: Path, name: str) -> None:
     """Raise `ConfigError` for a file, with the command on the directory that it lies in."""
     if path.is_file():
-        from runner.ledger.recording import has_ledger  # help needs none
+        from runner.ledger.discover import has_ledger
 
         holds_run = (path.parent / NAME).is_file() or has_ledger(path.parent)
         hint = f"its directory: {command(name, path.parent)}" if holds_run else _NAMES_THEM

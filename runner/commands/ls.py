@@ -8,13 +8,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.artifacts.run_status import RunStatus
-from runner.config.price import Estimate
-from runner.config.run import called
-from runner.display.line import clean
+from runner.config.estimate import Estimate
+from runner.display.line import called, clean
 from runner.display.output import print_error, tolerate_broken_pipe
-from runner.engine.batch_record import BatchRecord
 from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 from runner.ledger.outputs_index import OutputsIndex
@@ -23,6 +22,9 @@ from runner.results.state import RunState, state_of
 from runner.sweeps.external_launcher import not_started
 
 from .catalog import Parser, refuse_file
+
+if TYPE_CHECKING:
+    from runner.engine.batch_record import BatchRecord
 
 _MODELS = 3
 """So many models are named."""
@@ -78,7 +80,7 @@ def _not_started(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
 
 
 def _print(found: Sequence[Summary]) -> None:
-    from runner.display.table import Head, print_grid
+    from runner.display.grid import Head, print_grid
 
     heads = [
         Head("age", right=True),

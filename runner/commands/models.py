@@ -155,7 +155,7 @@ def _hosted(offer: Offer) -> str:
 
 def _print_table(models: Mapping[str, ModelConfig], today: dt.date | None = None) -> None:
     """Print a line for each model; without a day, of whom it is clear who offers them."""
-    from runner.display.table import Head, print_grid
+    from runner.display.grid import Head, print_grid
 
     heads = [Head(name) for name in ("model", "makes", "sizes", "list price", *(["offered by"] if today else []))]
     rows = []

@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _print(board: Scoreboard, by: str, ranking: Ranking) -> None:
-    from runner.display.table import Head, print_grid
+    from runner.display.grid import Head, print_grid
 
     if not board.raters:
         print(

@@ -72,8 +72,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _asked(results: Sequence[Result]) -> str:
     """Return name and tags, models, the row of a table, and the prompt where all runs share it, in a line or two."""
-    from runner.config.run import called
-    from runner.display.line import clean
+    from runner.display.line import called, clean
 
     config = results[0].config
     models = ", ".join(dict.fromkeys(result.config.model.name for result in results))
@@ -119,8 +118,8 @@ def document(sweep: RunGroup) -> dict[str, object]:
 def _batches(directory: Path) -> list[BatchRecord]:
     """Return the batches that may still go on at the provider, as they were last heard of."""
     from runner.ledger.batches import waited_for
+    from runner.ledger.discover import has_ledger
     from runner.ledger.ledger import Ledger
-    from runner.ledger.recording import has_ledger
 
     if not has_ledger(directory):
         return []

@@ -156,11 +156,6 @@ def _listed(value: object) -> object:
     return (value,) if isinstance(value, str) else value
 
 
-def called(name: str | None, tags: Iterable[str]) -> str:
-    """Return what its user calls a sweep or run, in one line; empty if nothing."""
-    return " · ".join(filter(None, [name, " ".join(f"#{tag}" for tag in tags)]))
-
-
 class RunName(Frozen):
     """Say by which row of a table a run was made, and what its directory may be called.
 

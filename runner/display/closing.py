@@ -17,9 +17,10 @@ from runner.results.money import money, resume_command_for
 from runner.results.state import RunState, state_of
 from runner.shell import command
 
+from .grid import Line, print_lines
 from .line import clean
 from .reason import groups, warned
-from .table import Line, by_model, print_lines, table
+from .table import by_model, table
 from .tally import name_of
 
 PAGE = "index.html"

@@ -24,6 +24,11 @@ def clean(text: str, limit: int = 200) -> str:
     return "".join(" " if unicodedata.category(char) in _STEERING else char for char in line)
 
 
+def called(name: str | None, tags: Iterable[str]) -> str:
+    """Return what its user calls a sweep or run, in one line; empty if nothing."""
+    return " · ".join(filter(None, [name, " ".join(f"#{tag}" for tag in tags)]))
+
+
 def one_line(text: str) -> str:
     """Return the text in one line: newlines, control characters and several blanks are one blank."""
     line = clean(text, sys.maxsize)

@@ -11,7 +11,8 @@ from functools import cached_property
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
-from runner.config.price import Estimate, estimate
+from runner.config.estimate import Estimate
+from runner.config.price import estimate
 from runner.engine.run import Event, Run
 from runner.results.money import EMULATED, spent_of, would_cost
 from runner.results.state import RunState, state_of

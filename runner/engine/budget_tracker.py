@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.config.price import Estimate
+from runner.config.estimate import Estimate
 from runner.config.run import Budget, passes
 from runner.errors import BudgetError, ConfigError, ContentModerationError, ProviderError, RunnerError
 

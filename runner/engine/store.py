@@ -12,8 +12,9 @@ from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
 from runner.artifacts.decoder import Decoder
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import write_result
+from runner.artifacts.run_status import RunStatus
 from runner.errors import DiskError
 
 from .clock import Clock

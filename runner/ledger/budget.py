@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from runner.artifacts.result import Result
-from runner.config.price import MARGIN, Estimate, expected_price
+from runner.config.estimate import Estimate
+from runner.config.price import MARGIN, expected_price
 from runner.config.problem import ranges
 from runner.config.run import Budget, RunConfig, passes
 from runner.engine.run import Run

@@ -18,6 +18,11 @@ OUTPUTS = Path("outputs")
 """Where runs go unless they are told otherwise."""
 
 
+def has_ledger(directory: Path) -> bool:
+    """Return whether `directory` holds a ledger."""
+    return (directory / NAME).is_file()
+
+
 def find_ledgers(root: Path, levels: int | None = None) -> Iterator[Path]:
     """Yield the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 

@@ -26,12 +26,22 @@ class _Claims(NamedTuple):
     doubtful: list[int]
 
 
+# The attempts are told only of runs with another job than the one that they have.
+_JOBS = """
+SELECT number, job_id, CASE
+    WHEN json_array_length(result, '$.attempts') = 1 AND json_extract(result, '$.attempts[0].job_id') = job_id THEN NULL
+    ELSE json_extract(result, '$.attempts') END
+FROM runs WHERE result IS NOT NULL"""
+
+
 def _read(ledger: Ledger) -> dict[str, Any]:  # Any: JSON
     jobs: dict[str, None] = {}
     doubtful = []
-    for index, job, text in ledger.ask("SELECT number, job_id, json_extract(result, '$.attempts') FROM runs"):
+    for index, job, text in ledger.ask(_JOBS):
+        if job:
+            jobs[job] = None
         made = [attempt["job_id"] for attempt in from_json(text)] if text else []
-        jobs |= dict.fromkeys(each for each in (job, *made) if each)
+        jobs |= dict.fromkeys(filter(None, made))
         doubtful += [index] if None in made else []
     return {"jobs": [*jobs], "doubtful": doubtful}
 

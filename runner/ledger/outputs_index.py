@@ -100,7 +100,13 @@ class OutputsIndex:
     """
 
     def __init__(
-        self, root: Path, *, keep: bool = True, levels: int | None = None, seen: set[str] | None = None
+        self,
+        root: Path,
+        *,
+        keep: bool = True,
+        levels: int | None = None,
+        seen: set[str] | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """Find the ledgers.
 
@@ -114,16 +120,17 @@ class OutputsIndex:
         self._inside = len(os.path.join(home, ""))  # noqa: PTH118
         self._whole = home == whole and levels is None and not seen
         self._directories = [*_unseen(find_ledgers(root, levels), seen)]
+        self._clock = clock
         self._keep = keep and len(self._directories) > _WORTH
         self.problems: list[tuple[Path, ConfigError]] = []
 
     def entries(self, kind: Kind[T], since: float = 0.0) -> list[Entry[T]]:
         """Return what is asked for of each ledger that can be read and was written after `since` (Unix seconds)."""
-        kept = self._kept(kind.name)
+        kept, now = self._kept(kind.name), self._clock()
         found: dict[Path, Entry[T]] = {}
         missing: dict[Path, _State] = {}
         for directory in self._directories:
-            state = _state(os.fspath(directory))
+            state = _state(os.fspath(directory), now)
             if state.written < since:
                 continue
             mark, text = kept.pop(self._place(directory), ("", ""))
@@ -218,7 +225,7 @@ def _unseen(directories: Iterable[Path], seen: set[str] | None) -> Iterator[Path
             seen.add(real)
 
 
-def _state(directory: str) -> _State:
+def _state(directory: str, now: float) -> _State:
     """Return the state of the ledger in a directory; one of a ledger that is gone was written at 0.
 
     The file is not opened for that: closing it would let go of the locks that SQLite has on it in this process.
@@ -230,7 +237,7 @@ def _state(directory: str) -> _State:
             found += [state] if state.st_size else []  # who only reads may leave an empty log
     mark = " ".join(f"{each.st_ino} {each.st_size} {each.st_mtime_ns} {each.st_ctime_ns}" for each in found)
     changed = max((max(each.st_mtime, each.st_ctime) for each in found), default=0.0)
-    return _State(mark, max((each.st_mtime for each in found), default=0.0), abs(time.time() - changed) > _SETTLED)
+    return _State(mark, max((each.st_mtime for each in found), default=0.0), abs(now - changed) > _SETTLED)
 
 
 def _opened(path: str, mode: str) -> sqlite3.Connection:

@@ -311,11 +311,6 @@ def _require_as_planned(place: Path, runs: Sequence[Run], known: Sequence[Run]) 
             raise ConfigError(message, hint="give the same command again")
 
 
-def has_ledger(directory: Path) -> bool:
-    """Return whether `directory` holds a ledger."""
-    return (directory / NAME).is_file()
-
-
 def rows_of(records: Sequence[Record]) -> tuple[dict[int, Row], dict[int, Exception]]:
     """Return what a ledger keeps of records, by their places, and why it is nothing for some."""
     rows: dict[int, Row] = {}

@@ -118,7 +118,7 @@ class Reuse:
         whole = all(_same(run.directory, each) for each in run.earlier.artifacts)
         return (run.directory, run.earlier) if whole else None
 
-    def _leave_out(self, place: Path, error: LedgerError | str) -> None:
+    def _leave_out(self, place: Path, error: ConfigError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .ledger import NAME, Ledger, LedgerError
+from .discover import NAME
+from .ledger import Ledger, LedgerError
 
 SWEEP = -1
 """Stands for a run's number where files are the sweep's own."""

@@ -11,7 +11,8 @@ from typing import Any
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME
 from runner.artifacts.run_status import RunStatus
-from runner.config.run import Budget, called
+from runner.config.run import Budget
+from runner.display.line import called
 from runner.metrics.scores import ScoreTable
 from runner.results.money import resume_command_for, under
 from runner.results.reading import RunGroup

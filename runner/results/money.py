@@ -8,7 +8,8 @@ from pathlib import Path
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
-from runner.config.price import Estimate, reserved
+from runner.config.estimate import Estimate
+from runner.config.price import reserved
 from runner.config.run import Budget
 from runner.shell import command
 

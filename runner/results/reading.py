@@ -15,11 +15,10 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
 from runner.ledger.discover import NAME as LEDGER
-from runner.ledger.discover import find_ledgers, shards_of, walk
+from runner.ledger.discover import find_ledgers, has_ledger, shards_of, walk
 from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import at_work
-from runner.ledger.recording import has_ledger
 from runner.ledger.uploads import FACT
 from runner.shell import command, shown
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 from runner.artifacts.result import Result
 from runner.judging.judgements import FileJudgement, Judgements
 from runner.judging.ratings_file import NAME, ReadRatings, read_ratings
-from runner.ledger.recording import has_ledger
+from runner.ledger.discover import has_ledger
 
 from .run_key import RelativePaths, run_key
 from .run_scores import media_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
-from runner.ledger.recording import has_ledger
+from runner.ledger.discover import has_ledger
 from runner.metrics.scores import ScoreTable, read_scores
 
 from .run_key import work_mark

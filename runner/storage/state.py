@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from runner.artifacts.result import Result
 from runner.config.problem import ranges
-from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.ledger import Ledger
 from runner.ledger.uploads import SWEEP, Uploads, places_of
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.artifacts.atomic import discard
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
-from runner.ledger.ledger import NAME as LEDGER
+from runner.artifacts.run_status import RunStatus
+from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.ledger import Ledger
 from runner.ledger.uploads import SWEEP, Uploaded, Uploads
 

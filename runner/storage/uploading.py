@@ -12,7 +12,7 @@ from pathlib import Path
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
 from runner.engine.run import Event, Outcome, Run
-from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.ledger import Ledger
 from runner.ledger.uploads import SWEEP, Uploads, keep_place, places_of
 from runner.shell import command

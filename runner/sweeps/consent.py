@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.artifacts.run_status import RunStatus
-from runner.config.price import MARGIN, Estimate, Price, expected_price
+from runner.config.estimate import Estimate
+from runner.config.price import MARGIN, Price, expected_price
 from runner.config.problem import Problem
 from runner.config.provider import servers_of
 from runner.config.request import prompts_in
@@ -181,7 +182,7 @@ def print_dry_run(
     Raises what would keep the runs from beginning, after the table: `BudgetError`, or `ConfigError` for an unknown
     price. `left` are the runs that will be paid, where others are done already or reused.
     """
-    from runner.display.table import Head, Line, print_grid, print_lines
+    from runner.display.grid import Head, Line, print_grid, print_lines
 
     left = left or PlannedCost([*runs], 0.0)
     paid = {run.index for run in left.runs}

@@ -6,14 +6,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.artifacts.atomic import write_text
 from runner.artifacts.result_file import NAME as RESULT
 from runner.config.problem import Problem
-from runner.config.run import Budget, RunConfig
 from runner.errors import ConfigError, RunnerError
-from runner.ledger.recording import has_ledger
+from runner.ledger.discover import has_ledger
 from runner.shell import word
+
+if TYPE_CHECKING:
+    from runner.config.run import Budget, RunConfig
 
 PLANNED = "planned.json"
 """In the sweep's directory: those of its runs, relative to it; each has a ledger of its own from when it is begun."""

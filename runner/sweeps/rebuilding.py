@@ -22,12 +22,12 @@ from runner.config.run import RunConfig
 from runner.display.output import print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError
-from runner.ledger.discover import NAME
+from runner.ledger.discover import NAME, has_ledger
 from runner.ledger.ledger import Ledger, salvaged
 from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import locked
 from runner.ledger.ownership import refuse_owner
-from runner.ledger.recording import ahead, has_ledger, in_doubt, run_directories, same_work
+from runner.ledger.recording import ahead, in_doubt, run_directories, same_work
 from runner.ledger.reuse import fingerprint
 from runner.results.state import state_of
 from runner.shell import command

@@ -12,8 +12,8 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.artifacts.run_status import RunStatus
 from runner.compose.documents import Documents
 from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
+from runner.config.estimate import Estimate
 from runner.config.loading import load
-from runner.config.price import Estimate
 from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig, VideoRequest
 from runner.config.run import RunConfig
@@ -21,14 +21,13 @@ from runner.display.output import print_error, print_problems
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger.budget import spent
-from runner.ledger.discover import find_ledgers
+from runner.ledger.discover import find_ledgers, has_ledger
 from runner.ledger.ledger import Ledger, rebuilding
 from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.ownership import CopyError, keep_copy
 from runner.ledger.recording import (
     Reconciled,
     entered,
-    has_ledger,
     leads_elsewhere,
     linked_files,
     reconcile,

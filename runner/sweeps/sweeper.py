@@ -26,7 +26,7 @@ from runner.display.closing import print_closing
 from runner.display.output import print_error, print_problems, say
 from runner.engine.run import Run
 from runner.ledger.discover import NAME as LEDGER
-from runner.ledger.recording import has_ledger
+from runner.ledger.discover import has_ledger
 from runner.report.live_page import keep_page
 from runner.results.files import write_results
 from runner.results.reading import runs_in

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Self
 
 from runner.artifacts.redaction import without_credentials
-from runner.artifacts.result import Result, RunStatus
+from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem
 from runner.config.run import MlflowTracking, NoTracking, WandbTracking
 from runner.display.label import RunLabels

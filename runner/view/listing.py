@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from runner.artifacts.run_status import RunStatus
-from runner.config.run import called
+from runner.display.line import called
 from runner.errors import ConfigError
 from runner.judging.ratings_file import read_ratings
+from runner.ledger.discover import has_ledger
 from runner.ledger.ledger import Ledger
-from runner.ledger.recording import has_ledger
 from runner.ledger.summary import summary
 from runner.results.reading import sweeps_of
 

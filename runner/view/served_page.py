@@ -13,9 +13,8 @@ from runner.artifacts.result import Artifact
 from runner.artifacts.result_file import NAME as RESULT
 from runner.errors import ConfigError
 from runner.judging.rating_log import RatingLog
-from runner.ledger.discover import find_ledgers, written_at
+from runner.ledger.discover import find_ledgers, has_ledger, written_at
 from runner.ledger.lock import at_work
-from runner.ledger.recording import has_ledger
 from runner.metrics.scores import NAME as SCORES
 from runner.report.page import Shell, encoded_json, page_data
 from runner.report.page_model import PageModel, PageState

@@ -13,7 +13,20 @@ from pathlib import Path
 from measurement import REPO
 
 HERE = Path(__file__).resolve().parent
-SCRIPTS = ("startup", "composing", "videos", "polling", "images", "batch", "big_file", "ledger", "metrics", "scale")
+SCRIPTS = (
+    "startup",
+    "composing",
+    "videos",
+    "polling",
+    "images",
+    "batch",
+    "big_file",
+    "ledger",
+    "archive",
+    "reading",
+    "metrics",
+    "scale",
+)
 
 
 def main() -> int:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
-from runner.config.price import Estimate, actual_cost, estimate, expected_price, reserved
+from runner.config.estimate import Estimate
+from runner.config.price import actual_cost, estimate, expected_price, reserved
 from runner.config.shipped import names
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from runner.display.grid import Head, grid
 from runner.display.line import width
-from runner.display.table import Head, grid
 
 HEADS = [Head("model"), Head("sizes"), Head("price", right=True), Head("command to continue", whole=True)]
 ROW = ["gpt-image-2.5-sunburst", "1024x1024 1536x1024", "$0.40", "outputs/a/b\npython -m runner resume outputs/a/b"]

@@ -9,7 +9,7 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord, Result
 from runner.artifacts.run_status import RunStatus
-from runner.config.price import dollars
+from runner.config.estimate import dollars
 from runner.display.closing import print_closing
 from runner.results.money import money, resume_command_for
 from runner.results.state import state_of

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.redaction import without_credentials
-from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result, RunStatus
+from runner.artifacts.result import Artifact, Attempt, Cost, Environment, Result
+from runner.artifacts.run_status import RunStatus
 from runner.config.run import MlflowTracking, RunName
 from runner.engine.run import Event, Run
 from runner.tracking.store import (
