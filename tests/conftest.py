@@ -86,6 +86,7 @@ def forked_children(render_cache: Path) -> Iterator[None]:
             patch.setattr("runner.artifacts.decoder.start", start_child)
             patch.setattr("runner.metrics.measurer.start", start_child)
             patch.setattr("runner.emulator.process.start", start_child)
+            patch.setattr("runner.model_judge.pictures.start", start_child)
         yield
 
 
@@ -95,6 +96,7 @@ def real_children(forked_children: None, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("runner.artifacts.decoder.start", start)
     monkeypatch.setattr("runner.metrics.measurer.start", start)
     monkeypatch.setattr("runner.emulator.process.start", start)
+    monkeypatch.setattr("runner.model_judge.pictures.start", start)
 
 
 @pytest.fixture(autouse=True)

@@ -278,9 +278,10 @@ def use(at: str) -> None:
     from runner.artifacts import decoder
     from runner.emulator import process
     from runner.metrics import measurer
+    from runner.model_judge import pictures
 
     importable.address = lambda: at
-    decoder.start = process.start = measurer.start = importable.start_child
+    decoder.start = process.start = measurer.start = pictures.start = importable.start_child
 
 
 def main(at: str, clips: str) -> None:

@@ -5,6 +5,7 @@ import filelock
 import httpx2
 import hydra
 import omegaconf
+import openai.resources.chat
 import openai.resources.images
 import openai.resources.videos
 import PIL.Image
@@ -21,6 +22,7 @@ import runner.emulator.video
 import runner.engine.execution
 import runner.ledger
 import runner.metrics.likeness
+import runner.model_judge.asking
 import runner.providers.emulator
 import runner.providers.sdk
 import runner.sweeps.launcher

@@ -21,6 +21,7 @@ ORDER = (
         "view",
         "tracking",
         "doctor",
+        "model_judge",
         "sweeps",
         "api",
         "cli",

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.compose.app import composing, opened, parse
-from runner.compose.examination import validated
+from runner.compose.examination import validated, validated_score
 from runner.compose.typed import as_hydra_reads_them, refuse_mistyped
+from runner.config.judge import ScoreConfig
 from runner.config.run import RunConfig
 from runner.display.output import print_problems
 from runner.errors import ConfigError
@@ -25,3 +26,18 @@ def composed_run(arguments: Sequence[str]) -> tuple[RunConfig, Path]:
         run, directory, warnings = validated(config)
     print_problems(warnings)
     return run, directory
+
+
+SCORE = "score"
+"""The primary config of what a judge is asked with."""
+
+
+def composed_score(arguments: Sequence[str]) -> ScoreConfig:
+    """Return the validated config of asking a judge, from overrides and Hydra's flags; raises `ConfigError`."""
+    parsed = parse(arguments)
+    parsed.config_name = parsed.config_name or SCORE
+    with opened(parsed) as app, composing(app):
+        config = app.single()
+        if config is None:
+            raise ConfigError("a judge is asked with one config, and this is a sweep", hint="one value for each key")
+        return validated_score(config)

@@ -13,7 +13,7 @@ from runner.errors import ConfigError
 
 from .catalog import Parser
 
-LISTED: tuple[Section, ...] = ("config", *GROUPS)
+LISTED: tuple[Section, ...] = ("config", *GROUPS, "judge")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,6 +59,10 @@ _HEADS: Mapping[Section, tuple[str, str]] = {
     "model": ("Model", "`model=NAME` chooses what generates. `python -m runner models` lists them with their prices."),
     "request": ("Request", "`request=NAME` chooses what to generate: a preset, whose keys can be changed."),
     "tracking": ("Tracking", "`tracking=NAME` records runs elsewhere as well: see [tracking](tracking.md)."),
+    "judge": (
+        "Judge",
+        "What `score DIR metrics=[judge]` reads beside `provider`, `budget`: see [metrics](metrics.md#a-judge).",
+    ),
 }
 
 
@@ -98,6 +102,8 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="examples: python -m runner keys request; python -m runner keys budget; python -m runner keys duration",
     )
-    parser.add_argument("what", nargs="?", help="config, provider, model, request, tracking, or a part of a key's name")
+    parser.add_argument(
+        "what", nargs="?", help="config, provider, model, request, tracking, judge, or a part of a key's name"
+    )
     parser.add_argument("--md", action="store_true", help="the whole reference as a page of Markdown")
     return parser

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.artifacts.atomic import write_text
+from runner.config.problem import did_you_mean
 from runner.display.line import clean, elapsed
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe
 from runner.errors import ConfigError
+from runner.shell import word
 
 from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
+    from runner.judging.record import AnyRecord
     from runner.judging.scoreboard import Row, Scoreboard
     from runner.report.ranking import Ranking
 
@@ -47,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         print_error(error)
     ratings = ratings_of(reading.sweeps)
     print_problems(ratings.problems)
-    ranking = Ranking(reading.sweeps, Judgements(ratings.records))
+    ranking = Ranking(reading.sweeps, Judgements(_of_raters(ratings.records, parsed.rater, people=parsed.people)))
     by = ranking.axis(parsed.by)
     board = ranking.board(by, seed=parsed.seed)
     written = _write_preferences(parsed.preferences, ranking) if parsed.preferences else None
@@ -61,6 +64,24 @@ def main(arguments: Sequence[str]) -> int:
         if written is not None:
             print(f"{clean(str(parsed.preferences), 400)}: {written:,} preference{'s' * (written != 1)}")
     return 0
+
+
+def _of_raters(records: Sequence[AnyRecord], names: Sequence[str], *, people: bool) -> list[AnyRecord]:
+    """Return the records of the raters that are named, all if none is; of `people`, none of a model's.
+
+    Raises `ConfigError` for a name that is none of a rater's.
+    """
+    from runner.judging.record import JUDGE
+
+    known = {each.rater for each in records}
+    strange = [name for name in names if name not in known]
+    if strange:
+        near = did_you_mean(strange[0], known)
+        listed = f"raters: {', '.join(clean(name, 80) for name in sorted(known))}" if known else "nobody judged yet"
+        hint = f"did you mean --rater {word(near)}?" if near else listed
+        raise ConfigError(f"{strange[0][:80]!r} is no rater here", hint=hint)
+    kept = (each for each in records if not names or each.rater in names)
+    return [each for each in kept if not (people and each.rater.startswith(JUDGE))]
 
 
 def _print(board: Scoreboard, by: str, ranking: Ranking) -> None:
@@ -188,6 +209,10 @@ def _parser() -> Parser:
     parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="sweeps, runs, or what they lie in")
     parser.add_argument("--by", metavar="KEY", help="what to rank: model, or any key that differs (default: model)")
     parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(
+        "--rater", action="append", default=[], metavar="NAME", help="count only theirs; may be repeated"
+    )
+    parser.add_argument("--people", action="store_true", help="leave out what models judged (raters judge:MODEL)")
     parser.add_argument("--preferences", type=Path, metavar="FILE", help="write JSON lines: prompt, chosen, rejected")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap (default: 0)")
     return parser

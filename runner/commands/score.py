@@ -1,8 +1,9 @@
-"""Compute metrics of what was made, from its directory (`python -m runner score DIR metrics=[sharpness,motion]`)."""
+"""Compute metrics of what was made, or ask a judge (`python -m runner score DIR metrics=[sharpness,judge]`)."""
 
 from __future__ import annotations
 
 import argparse
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, say, tolerate_broken_pipe
 from runner.errors import ConfigError, RunnerError
-from runner.shell import command
+from runner.shell import command, line
 
 from .catalog import Parser, refuse_file
 
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from runner.results.scoring import Scored
 
 _KEY = "metrics="
+_OVERRIDE = re.compile(r"[+~]*[a-z_]+[\w./@]*=")
+
+JUDGE = "judge"
+"""The metric that is asked of a model, for money."""
+
+INTERRUPTED = 130
+"""The exit code after Ctrl-C."""
 
 _EVERY = 2.0
 """Seconds between two lines that say how far it is."""
@@ -31,41 +39,75 @@ def main(arguments: Sequence[str]) -> int:
 
     Raises `ConfigError` for names that are no metrics, and where there is nothing to score.
     """
-    parsed = _parser().parse_args(arguments)
-    directories, names = _parted(parsed.words)
+    parsed = _parser().parse_intermixed_args(arguments)
+    directories, names, overrides = _parted(parsed.words)
     for each in directories:
         refuse_file(each, "score")
     if not parsed.seconds > 0:
         raise ConfigError(f"--seconds {parsed.seconds:g} is not allowed; nothing was scored", hint="--seconds 60")
-    from runner.artifacts.run_status import RunStatus
-    from runner.metrics.catalog import BUILT_IN, problems_of, unusable
+    judges = JUDGE in names
+    _refuse_unread(parsed, overrides, judges=judges)
+    computed = [name for name in names if name != JUDGE]
+    from runner.metrics.catalog import problems_of, unusable
     from runner.results.reading import sweeps_of
 
-    _refuse(problems_of(names))
-    _refuse(unusable(names))
+    _refuse(problems_of(computed))
+    _refuse(unusable(computed))
+    config = None
+    if judges:
+        from .score_judge import judge_config  # the other metrics need no config
+
+        config = judge_config([*overrides, *(["--config-dir", parsed.config_dir] if parsed.config_dir else [])])
     found = sweeps_of(directories)
     for error in found.unreadable:
         print_error(error)
-    for sweep in found.sweeps:
-        done = [run for run in sweep.runs if run[1].status is RunStatus.VERIFIED]
-        wanted = names or _configured(sweep) or [name for name in BUILT_IN if not problems_of([name])]
-        _refuse([] if wanted else problems_of(BUILT_IN))
-        for place, runs in _by_place(sweep, done).items():
-            interrupted = _score(place, runs, wanted, parsed.seconds)
-            _renew(place)
-            if interrupted:
-                return 130
-    return 0
+    if computed or config is None:
+        for sweep in found.sweeps if config is None or not config.dry_run else ():
+            if _compute(sweep, computed, parsed.seconds):
+                return INTERRUPTED
+    if config is None:
+        return 0
+    from .score_judge import Consent, ask_judge
+
+    typed = line(["python", "-m", "runner", "score", *parsed.words])
+    consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
+    return ask_judge(found.sweeps, config, consent, typed=typed, renew=_renew)
 
 
-def _parted(words: Sequence[str]) -> tuple[list[Path], list[str]]:
-    """Return the directories and the metrics' names."""
+def _compute(sweep: RunGroup, names: Sequence[str], seconds: float) -> bool:
+    """Compute the metrics of a sweep's files; returns whether that was interrupted."""
+    from runner.artifacts.run_status import RunStatus
+    from runner.metrics.catalog import BUILT_IN, problems_of
+
+    done = [run for run in sweep.runs if run[1].status is RunStatus.VERIFIED]
+    wanted = names or _configured(sweep) or [name for name in BUILT_IN if not problems_of([name])]
+    _refuse([] if wanted else problems_of(BUILT_IN))
+    for place, runs in _by_place(sweep, done).items():
+        interrupted = _score(place, runs, wanted, seconds)
+        _renew(place)
+        if interrupted:
+            return True
+    return False
+
+
+def _parted(words: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
+    """Return the directories, the metrics' names, and overrides of what a judge is asked with."""
     listed = [word.removeprefix(_KEY) for word in words if word.startswith(_KEY)]
-    directories = [Path(word) for word in words if not word.startswith(_KEY)]
+    overrides = [word for word in words if _OVERRIDE.match(word) and word not in {f"{_KEY}{text}" for text in listed}]
+    directories = [Path(word) for word in words if not _OVERRIDE.match(word)]
     names = [name.strip().strip("'\"") for text in listed for name in text.strip("[]").split(",")]
     if not directories:
         raise ConfigError("score takes a directory; nothing was scored", hint="python -m runner ls names them")
-    return directories, [name for name in dict.fromkeys(names) if name]
+    return directories, [name for name in dict.fromkeys(names) if name], overrides
+
+
+def _refuse_unread(parsed: argparse.Namespace, overrides: Sequence[str], *, judges: bool) -> None:
+    """Raise `ConfigError` for what only asking a judge reads."""
+    flags = {"--retry-failed": parsed.retry_failed, "--resubmit-uncertain": parsed.resubmit_uncertain}
+    unread = [*overrides, *(flag for flag, given in flags.items() if given)]
+    if unread and not judges:
+        hint = line(["python", "-m", "runner", "score", *parsed.words, "metrics=[judge]"])
+        raise ConfigError(f"{unread[0]} is read by metrics=[judge] alone; nothing was scored", hint=hint)
 
 
 def _refuse(problems: Sequence[Problem]) -> None:
@@ -143,23 +185,41 @@ def _renew(place: Path) -> None:
         print_problems(keep_page(place))
 
 
-_EPILOG = """example: python -m runner score outputs/multirun/DATE/TIME-x7k2 metrics=[sharpness,motion]
+_EPILOG = """examples:
+  python -m runner score outputs/multirun/DATE/TIME-x7k2 metrics=[sharpness,motion]
+  python -m runner score outputs/multirun/DATE/TIME-x7k2 metrics=[judge] provider=openai judge.votes=3 dry_run=true
 
 Without metrics=…: those that the runs' own config asks for, else all that can be computed here. A metric of your own is
-module:function, with a function from a file's path to a number. docs/metrics.md tells what each means."""
+module:function, with a function from a file's path to a number. metrics=[judge] asks a vision model, which costs money
+except with provider=emulator, the default: provider, judge, budget, dry_run and yes are set as for a run.
+python -m runner keys judge lists them, docs/metrics.md tells what each means."""
 
 
 def _parser() -> Parser:
     parser = Parser(
         prog="python -m runner score",
         allow_abbrev=False,
-        description="Compute metrics of the files of sweeps and runs, in a process that knows no key. What was "
-        "computed before is not computed again. Numbers go to scores.jsonl, results.csv and the page.",
+        description="Compute metrics of the files of sweeps and runs, in a process that knows no key, or ask a vision "
+        "model to judge them. What is known is not computed, nor asked and paid, again. Numbers go to scores.jsonl, "
+        "results.csv and the page.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("words", nargs="+", metavar="DIR… [metrics=[NAME,…]]", help="sweeps, runs, or what they lie in")
+    parser.add_argument(
+        "words", nargs="+", metavar="DIR… [metrics=[NAME,…]] [key=value]", help="sweeps, runs, or what they lie in"
+    )
     parser.add_argument(
         "--seconds", type=float, default=300.0, metavar="N", help="that one file may take, at most (default: 300)"
     )
+    parser.add_argument(
+        "--retry-failed",
+        action="store_true",
+        help="ask and pay a judge again who refused, or whose answer is unreadable",
+    )
+    parser.add_argument(
+        "--resubmit-uncertain",
+        action="store_true",
+        help="ask and pay a judge again whose answer was lost, at the risk of paying twice",
+    )
+    parser.add_argument("--config-dir", metavar="DIR", help="of your own: DIR/judge/NAME.yaml for judge=NAME")
     return parser

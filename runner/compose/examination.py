@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.artifacts.result_file import NAME
 from runner.config import shipped
 from runner.config.derived import check_kept
+from runner.config.judge import ScoreConfig, load_score
 from runner.config.loading import Known, load, without_own_keys
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
@@ -166,6 +167,20 @@ def validated(config: DictConfig) -> tuple[RunConfig, Path, list[Problem]]:
     if run is None or any(problem.severity == "error" for problem in problems):
         raise PreflightError([Finding(0, problem) for problem in problems], total=1)
     return run, directory, problems
+
+
+def validated_score(config: DictConfig) -> ScoreConfig:
+    """Return what a judge is asked with; raises `ConfigError` for a config that is not valid."""
+    HydraConfig.instance().set_config(config)
+    task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    container = OmegaConf.to_container(task, resolve=True)
+    plain = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
+    refuse_in_config(plain)
+    found, problems = load_score(plain)
+    if found is None:
+        hint = "\n".join(dict.fromkeys(each.hint for each in problems if each.hint)) or None
+        raise ConfigError(f"{'; '.join(each.text for each in problems)}; nothing was sent", hint=hint)
+    return found
 
 
 def _read(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import TypeAdapter
 
+from .judge import JudgeConfig
 from .model import ModelConfig
 from .provider import ProviderConfig
 from .request import RequestConfig
@@ -18,12 +19,12 @@ from .shipped import CONF
 from .sweep import WholeConfig
 
 Schema = dict[str, Any]  # Any: JSON
-Section = Literal["config", "provider", "model", "request", "tracking", "experiment", "hydra"]
+Section = Literal["config", "provider", "model", "request", "tracking", "judge", "experiment", "hydra"]
 
 GROUPS: tuple[Section, ...] = ("provider", "model", "request", "tracking")
 """The groups whose options fill the section of their name."""
 
-SECTIONS: tuple[Section, ...] = ("config", *GROUPS, "experiment", "hydra")
+SECTIONS: tuple[Section, ...] = ("config", *GROUPS, "judge", "experiment", "hydra")
 """What has a schema; `config` stands for `config.yaml`, the others for the folders of their names."""
 
 FIRST = {"provider": "openai", "model": "sora-2", "request": "video", "tracking": "mlflow"}
@@ -31,6 +32,7 @@ FIRST = {"provider": "openai", "model": "sora-2", "request": "video", "tracking"
 
 _TYPES: dict[Section, Any] = {  # Any: a union is no class
     "provider": ProviderConfig, "model": ModelConfig, "request": RequestConfig, "tracking": Tracking,
+    "judge": JudgeConfig,
 }  # fmt: skip
 _DIALECT = "http://json-schema.org/draft-07/schema#"
 """The version of JSON Schema that editors' YAML servers read."""
@@ -190,7 +192,7 @@ def _describe(made: Schema, section: Section) -> None:
         text = _text(f"{section}/{name}")
         kind = yaml.safe_load(text).get("kind")
         for each in (_target(variant, made) for variant in made.get("anyOf", [made])):
-            if each["properties"]["kind"].get("const") == kind:
+            if each["properties"].get("kind", {}).get("const") == kind:
                 for path, said in comments(text).items():
                     _explain(each["properties"], path.split("."), said, made)
 

@@ -21,6 +21,7 @@ from runner.emulator.operation import Emulator, Handler, Operation
 from runner.emulator.routes import (
     batches,
     catalogue,
+    chat,
     compatible,
     files,
     images,
@@ -89,6 +90,7 @@ IMAGES: Table = (
     ("POST", "/images/generations", "image_generate", images.generate),
     ("POST", "/images/edits", "image_edit", images.edit),
 )
+CHAT: Table = (("POST", "/chat/completions", "chat", chat.complete),)
 BATCHES: Table = (
     ("GET", "/batches/{batch_id}", "batch_retrieve", batches.retrieve),
     ("POST", "/batches", "batch_create", batches.create),
@@ -121,8 +123,10 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
     known = _routes(emulator, _Open(settings), "/v1", public)
     media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
     return [
-        Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *MODELS))]),
-        Mount("/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *BATCHES, *MODELS))),
+        Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *CHAT, *MODELS))]),
+        Mount(
+            "/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *CHAT, *BATCHES, *MODELS))
+        ),
         Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
         Route("/_emulator/ledger", catalogue.ledger),
         Route("/_emulator/media/{name}", media, name="media", methods=["GET"]),

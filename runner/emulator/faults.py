@@ -24,26 +24,31 @@ from .surface import Refusal, Surface
 Operation = Literal[
     "create", "remix", "edit", "extend", "retrieve", "list", "content", "delete", "character",
     "image_generate", "image_edit", "media", "models", "file_create", "file_retrieve", "file_content", "file_delete",
-    "batch_create", "batch_retrieve", "batch_list", "batch_cancel", "batch_line",
+    "batch_create", "batch_retrieve", "batch_list", "batch_cancel", "batch_line", "chat",
 ]  # fmt: skip
 FaultName = Literal[
     "drop_before_commit", "drop_after_commit", "rate_limit", "status", "slow", "stalled", "unknown_status", "stuck",
     "moderation", "internal", "content_not_ready", "truncated", "corrupt", "wrong_length", "slow_body", "expired",
     "unauthorized", "html", "content_filter", "stream_cut", "stream_error", "invalid_batch", "expired_batch",
-    "odd_line", "missing_line",
+    "odd_line", "missing_line", "refusal", "prose", "fenced", "cut_answer",
 ]  # fmt: skip
 JOB_OPERATIONS: frozenset[str] = frozenset({"create", "remix", "edit", "extend"})
 IMAGE_OPERATIONS: frozenset[str] = frozenset({"image_generate", "image_edit"})
-PAID: frozenset[str] = JOB_OPERATIONS | IMAGE_OPERATIONS
+CHAT: frozenset[str] = frozenset({"chat"})
+PAID: frozenset[str] = JOB_OPERATIONS | IMAGE_OPERATIONS | CHAT
 DOMAINS: dict[str, frozenset[str]] = {
     "stuck": JOB_OPERATIONS,
     "internal": JOB_OPERATIONS,
-    "moderation": PAID | {"batch_line"},
+    "moderation": JOB_OPERATIONS | IMAGE_OPERATIONS | {"batch_line"},
     "content_filter": PAID,
     "invalid_batch": frozenset({"batch_create"}),
     "expired_batch": frozenset({"batch_create"}),
     "odd_line": frozenset({"batch_line"}),
     "missing_line": frozenset({"batch_line"}),
+    "refusal": CHAT,
+    "prose": CHAT,
+    "fenced": CHAT,
+    "cut_answer": CHAT,
     "unknown_status": JOB_OPERATIONS | {"retrieve"},
     "stream_cut": IMAGE_OPERATIONS,
     "stream_error": IMAGE_OPERATIONS,

@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from runner.emulator import faults
 from runner.emulator.body import ReceivedBody, read_body
+from runner.emulator.conversation import said_in
 from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
 from runner.emulator.job import EmulatedJob
 from runner.emulator.settings import EmulatorSettings
@@ -106,7 +107,7 @@ class Operation:
         return OperationCall(self._emulator, self._surface, self._name, request, body, self._pick(request, body))
 
     def _pick(self, request: Request, body: ReceivedBody) -> Fault | None:
-        prompt = body.fields.get("prompt")
+        prompt = body.fields.get("prompt") or said_in(body.fields.get("messages"))
         video_id = request.path_params.get("video_id")
         if self._emulator.plan.reads_prompts and prompt is None and video_id is not None:
             job = self._emulator.state.find(str(video_id))

@@ -24,6 +24,9 @@ CREATE TABLE IF NOT EXISTS jobs (
 CREATE TABLE IF NOT EXISTS images (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, operation TEXT NOT NULL, model TEXT NOT NULL,
     prompt TEXT NOT NULL, count INTEGER NOT NULL, usd REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS chats (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
+    usd REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS characters (id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (route TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
@@ -101,6 +104,12 @@ class State:
             (created, operation, model, prompt, count, usd),
         )
 
+    def add_chat(self, *, created: float, model: str, prompt: str, usd: float) -> None:
+        """Commit an answered chat."""
+        self._db.execute(
+            "INSERT INTO chats (created, model, prompt, usd) VALUES (?, ?, ?, ?)", (created, model, prompt, usd)
+        )
+
     def add_character(self, character_id: str, name: str, created: float) -> None:
         """Commit a new character."""
         self._db.execute("INSERT INTO characters VALUES (?, ?, ?)", (character_id, name, created))
@@ -131,17 +140,21 @@ class State:
             "SELECT id, operation, model, prompt, seconds, size, usd, created, deleted, parameters FROM jobs"
         )
         images = self._rows("SELECT operation, model, prompt, count, usd, created FROM images")
-        video_usd, image_usd = (sum(float(str(row["usd"])) for row in rows) for rows in (jobs, images))
+        chats = self._rows("SELECT model, prompt, usd, created FROM chats")
+        video_usd, image_usd, chat_usd = (sum(float(str(row["usd"])) for row in rows) for rows in (jobs, images, chats))
         return {
             "jobs": len(jobs),
             "images": sum(int(str(row["count"])) for row in images),
             "batches": self.batches.count(),
-            "usd": round(video_usd + image_usd, 6),
+            "chats": len(chats),
+            "usd": round(video_usd + image_usd + chat_usd, 6),
             "video_usd": round(video_usd, 6),
             "image_usd": round(image_usd, 6),
+            "chat_usd": round(chat_usd, 6),
             "requests": dict(self._db.execute("SELECT route, count FROM requests ORDER BY route").fetchall()),
             "created": jobs,
             "image_requests": images,
+            "chat_requests": chats,
         }
 
     def _rows(self, query: str) -> list[dict[str, object]]:

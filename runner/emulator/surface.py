@@ -134,6 +134,11 @@ class Surface:
             raise model_not_found(model)
         return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
 
+    def check_chat(self, model: str) -> None:
+        """Raise Refusal(404) when there is no chat model of this name; without a list of names, there is any."""
+        if self.settings.models is not None and model not in self.settings.models:
+            raise model_not_found(model)
+
     def filtered(self) -> Refusal:
         """Return the refusal of a prompt that the content filter dislikes."""
         message = "Your request was rejected by the safety system."
@@ -223,6 +228,9 @@ class AzureSurface(Surface):
     def image_rules(self, model: str) -> ImageRules:
         self._check_deployment(model)
         return catalog.IMAGE_MODELS.get(model, catalog.DEPLOYED_IMAGE)
+
+    def check_chat(self, model: str) -> None:
+        self._check_deployment(model)
 
     def filtered(self) -> Refusal:
         message = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy."

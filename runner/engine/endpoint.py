@@ -41,6 +41,8 @@ from .recorder import RunRecorder
 from .run import Run
 
 if TYPE_CHECKING:
+    from runner.providers.chat import ChatAnswer
+
     from .pool import PoolQueue
 
 A = TypeVar("A")
@@ -220,7 +222,7 @@ class Endpoint:
         self.answered = self.served = True
         self._strikes[paid] = 0
 
-    def accepted(self, answer: Job | ImageBatch, run: Hashable, sent_at: float) -> None:
+    def accepted(self, answer: Job | ImageBatch | ChatAnswer, run: Hashable, sent_at: float) -> None:
         """Hear the answer to a paid request of `run`, which was sent at `sent_at` (`Clock.elapsed`)."""
         self._serve(paid=True)
         self.accepted_at = self.clock.elapsed()
@@ -229,8 +231,8 @@ class Endpoint:
             self.submissions.extend(answer.submit_after)
         if self._permits is not None:
             self._permits.accepted(sent_at, answer.submit_after)
-        if isinstance(answer, ImageBatch):
-            # A job stays at the provider; an image does not.
+        if not isinstance(answer, Job):
+            # A job stays at the provider; what is answered at once does not.
             self.leave(run)
 
     def refused(self, error: RateLimitError, sent_at: float, *, paid: bool) -> None:

@@ -55,7 +55,7 @@ async def _make(endpoint: Endpoint, recorder: RunRecorder, config: RunConfig) ->
     # Decoded while the request counts as in flight: that is what bounds the memory.
     keep = partial(keep_images, endpoint, recorder)
     sketch = on_partial(recorder)
-    await pay(endpoint, recorder, lambda _: endpoint.provider.generate(config, sketch), keep)
+    await pay(endpoint, recorder, lambda: endpoint.provider.generate(config, sketch), keep)
     if not _is_elsewhere(recorder):
         await _finish(endpoint, recorder)
 

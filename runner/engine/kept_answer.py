@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.artifacts.atomic import write_bytes
 from runner.artifacts.result import Attempt
@@ -19,6 +19,9 @@ from .matching import unanswered
 from .recorder import RunRecorder
 from .store import HeldAnswer
 
+if TYPE_CHECKING:
+    from .payment import PaidRecord
+
 T = TypeVar("T", Job, ImageBatch)
 
 _STEM = "answer"
@@ -26,22 +29,21 @@ _SUFFIXES = (".json", ".txt", ".bin")
 _HEAD = 1000
 
 
-async def keep_answer(recorder: RunRecorder, attempt: Attempt, clock: Clock, error: RunnerError) -> None:
+async def keep_answer(recorder: PaidRecord, attempt: Attempt, clock: Clock, error: RunnerError) -> None:
     """Bring what came in place of an answer to disk, durably; the error names the file then."""
     if not isinstance(error, UncertainError) or error.answer is None:
         return
     content, error.answer = error.answer, None
     held = HeldAnswer("an answer that cannot be read", clock, lambda note: recorder.tell(note=note))
     try:
-        path = await held.write(lambda: recorder.threads.records(write_answer, recorder.run.directory, content))
+        path = await held.write(lambda: recorder.threads.records(write_answer, recorder.directory, content))
     except DiskError as reason:
         recorder.warn(f"what the server answered could not be kept: {reason}")
         return
     attempt.answer = path.name
     error.reword(f"{error.message}. What came is kept as {path}")
-    error.hint = f"{error.hint or ''}; resume reads {path.name} again, also with a later version of the runner".lstrip(
-        "; "
-    )
+    again = f"{recorder.reread_by} reads {path.name} again, also with a later version of the runner"
+    error.hint = f"{error.hint or ''}; {again}".lstrip("; ")
 
 
 def write_answer(directory: Path, content: bytes) -> Path:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from runner.artifacts.atomic import require_space
 from runner.artifacts.result import Attempt
 from runner.artifacts.run_status import RunStatus
-from runner.config.provider import dialect_of
-from runner.config.request import ImageRequest
-from runner.config.run import RunConfig
 from runner.errors import (
     AuthenticationError,
     BudgetError,
@@ -30,9 +28,12 @@ from .clock import Backoff
 from .endpoint import Endpoint
 from .kept_answer import keep_answer
 from .limiter import StoppedError
-from .recorder import RunRecorder
+from .store import Threads
 
-T = TypeVar("T", bound=Job | ImageBatch)
+if TYPE_CHECKING:
+    from runner.providers.chat import ChatAnswer
+
+T = TypeVar("T", bound="Job | ImageBatch | ChatAnswer")
 U = TypeVar("U")
 
 TRIES = 6
@@ -46,17 +47,70 @@ _MOST_REFUSALS = 20
 
 _MOMENT_SECONDS = 2.0
 
-_LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
-_LOOK_AT_BILL = "it counts as spent and is not repeated; this host lists no jobs, only its bill tells"
-_LOOK_FOR_IMAGES = "it counts as spent and is not repeated; images are in no list, only the provider's bill tells"
-
 _UNREACHABLE = Backoff(base=1, cap=15, floor=0.8)
+
+
+class PaidRecord(Hashable, Protocol):
+    """Keep the record of one paid request, as `RunRecorder` does for a run.
+
+    Attributes:
+        threads: write to the disk.
+    """
+
+    threads: Threads
+
+    @property
+    def sent_model(self) -> str:
+        """Return what is sent as the model."""
+
+    @property
+    def directory(self) -> Path:
+        """Return where what comes in place of an answer is kept."""
+
+    @property
+    def next_exists(self) -> bool:
+        """Return whether something else can be tried, so that a refusal or an unreachable host is not waited out."""
+
+    @property
+    def where_to_look(self) -> str:
+        """Return what becomes of a request whose answer is lost, and where its user can look."""
+
+    @property
+    def reread_by(self) -> str:
+        """Return what reads a kept answer again."""
+
+    async def open(self) -> None:
+        """See to it that the directory is there; raises `DiskError`."""
+
+    def begin_attempt(self) -> Attempt:
+        """Take the money for a request and record that it is leaving; raises `BudgetError` or `StoppedError`."""
+
+    def withdraw(self, attempt: Attempt) -> None:
+        """Forget a request that did not leave after all."""
+
+    def end_attempt(self, attempt: Attempt, error: RunnerError | None = None) -> None:
+        """Record what came of a request."""
+
+    async def reach(self, status: RunStatus) -> None:
+        """Go on to `status`, which is safe from a power cut when this returns."""
+
+    def mark(self, status: RunStatus) -> None:
+        """Go on to `status`, which the next write records."""
+
+    async def step_back(self, note: str | None) -> None:
+        """Return to planned, after a request that provably created nothing."""
+
+    def warn(self, text: str) -> None:
+        """Record and tell something that the user should know, once."""
+
+    def tell(self, *, note: str | None = None) -> None:
+        """Tell how far it is."""
 
 
 async def pay(
     endpoint: Endpoint,
-    recorder: RunRecorder,
-    send: Callable[[RunConfig], Awaitable[T]],
+    recorder: PaidRecord,
+    send: Callable[[], Awaitable[T]],
     keep: Callable[[T], Awaitable[U]],
     first: Callable[[], Awaitable[None]] | None = None,
 ) -> U:
@@ -72,12 +126,12 @@ async def pay(
     while True:
         try:
             async with endpoint.submission(recorder):
-                endpoint.check_model(recorder.run.config.sent_model)
+                endpoint.check_model(recorder.sent_model)
                 if first is not None:
                     await _ask_first(endpoint, first)
                 return await _once(endpoint, recorder, send, keep)
         except RateLimitError as error:
-            if recorder.run.next_exists:
+            if recorder.next_exists:
                 raise
             await refusals.bear(error)
         except AuthenticationError as error:
@@ -100,7 +154,7 @@ async def _ask_first(endpoint: Endpoint, first: Callable[[], Awaitable[None]]) -
 class _Refusals:
     """Count how often a run's paid request was refused unprocessed, and say when that has to end."""
 
-    def __init__(self, endpoint: Endpoint, recorder: RunRecorder) -> None:
+    def __init__(self, endpoint: Endpoint, recorder: PaidRecord) -> None:
         self._endpoint = endpoint
         self._recorder = recorder
         self._began = endpoint.clock.elapsed()
@@ -137,9 +191,9 @@ class _Refusals:
         await self._endpoint.stop_event.sleep(_MOMENT_SECONDS, self._endpoint.clock)
 
 
-async def _bear_distance(endpoint: Endpoint, recorder: RunRecorder, error: HTTPConnectionError, unreached: int) -> None:
+async def _bear_distance(endpoint: Endpoint, recorder: PaidRecord, error: HTTPConnectionError, unreached: int) -> None:
     """Return to planned and wait, as nothing was sent; raises `error` after the last try or with a choice left."""
-    tries = 1 if recorder.run.next_exists else TRIES if endpoint.answered else FIRST_TRIES
+    tries = 1 if recorder.next_exists else TRIES if endpoint.answered else FIRST_TRIES
     if unreached >= tries:
         raise error
     wait = _UNREACHABLE.seconds(unreached, endpoint.clock)
@@ -149,14 +203,14 @@ async def _bear_distance(endpoint: Endpoint, recorder: RunRecorder, error: HTTPC
 
 async def _once(
     endpoint: Endpoint,
-    recorder: RunRecorder,
-    send: Callable[[RunConfig], Awaitable[T]],
+    recorder: PaidRecord,
+    send: Callable[[], Awaitable[T]],
     keep: Callable[[T], Awaitable[U]],
 ) -> U:
     attempt = await _announce(endpoint, recorder)
     sent_at = endpoint.clock.elapsed()
     try:
-        answer = await _sent(send, recorder.run.config)
+        answer = await _sent(send, recorder.where_to_look)
     except RunnerError as error:
         await keep_answer(recorder, attempt, endpoint.clock, error)
         recorder.end_attempt(attempt, error)
@@ -172,10 +226,10 @@ async def _once(
     return await keep(answer)
 
 
-async def _announce(endpoint: Endpoint, recorder: RunRecorder) -> Attempt:
+async def _announce(endpoint: Endpoint, recorder: PaidRecord) -> Attempt:
     """Record `submitting` durably: whoever finds it later knows that money may have been spent."""
     await recorder.open()
-    require_space(recorder.run.directory)
+    require_space(recorder.directory)
     attempt = recorder.begin_attempt()
     try:
         await recorder.reach(RunStatus.SUBMITTING)
@@ -190,20 +244,14 @@ async def _announce(endpoint: Endpoint, recorder: RunRecorder) -> Attempt:
     return attempt
 
 
-async def _sent(send: Callable[[RunConfig], Awaitable[T]], config: RunConfig) -> T:
+async def _sent(send: Callable[[], Awaitable[T]], look: str) -> T:
     try:
-        return await send(config)
+        return await send()
     except asyncio.CancelledError:
-        raise UncertainError("left before the answer to a paid request came", hint=_look(config)) from None
+        raise UncertainError("left before the answer to a paid request came", hint=look) from None
     except ServerError as error:
         message = f"the paid request may have been accepted: {error}"
-        raise UncertainError(message, hint=_look(config), code=error.code) from error
-
-
-def _look(config: RunConfig) -> str:
-    if isinstance(config.request, ImageRequest):
-        return _LOOK_FOR_IMAGES
-    return _LOOK if dialect_of(config.provider).lists else _LOOK_AT_BILL
+        raise UncertainError(message, hint=look, code=error.code) from error
 
 
 async def settled(work: Coroutine[Any, Any, U]) -> U:  # Any: what a coroutine yields and is sent is asyncio's

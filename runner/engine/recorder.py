@@ -16,6 +16,8 @@ from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Artifact, Attempt, Cost, ErrorRecord, Pending, Result, environment
 from runner.artifacts.run_status import RunStatus
 from runner.config.price import expected_price, reserved
+from runner.config.provider import dialect_of
+from runner.config.request import ImageRequest
 from runner.config.run import RunConfig
 from runner.errors import DiskError, RunnerError
 from runner.providers.base import ImageBatch, Job, Provider
@@ -26,6 +28,10 @@ from .run import Event, Observer, Run
 from .store import HeldAnswer, Record, RecordWriter
 
 T = TypeVar("T")
+
+_LOOK = "it counts as spent and is not repeated; the provider's list of jobs shows whether it was accepted"
+_LOOK_AT_BILL = "it counts as spent and is not repeated; this host lists no jobs, only its bill tells"
+_LOOK_FOR_IMAGES = "it counts as spent and is not repeated; images are in no list, only the provider's bill tells"
 
 _log = logging.getLogger("runner")
 
@@ -52,6 +58,34 @@ class RunRecorder:
         self._unwritten = True
         self._opening: asyncio.Future[None] | None = None
         self._provider: Provider | None = None
+
+    @property
+    def sent_model(self) -> str:
+        """Return what is sent as the model."""
+        return self.run.config.sent_model
+
+    @property
+    def directory(self) -> Path:
+        """Return the run's directory."""
+        return self.run.directory
+
+    @property
+    def next_exists(self) -> bool:
+        """Return whether something else can be tried, as of the run."""
+        return self.run.next_exists
+
+    @property
+    def where_to_look(self) -> str:
+        """Return what becomes of a request whose answer is lost, and where its user can look."""
+        config = self.run.config
+        if isinstance(config.request, ImageRequest):
+            return _LOOK_FOR_IMAGES
+        return _LOOK if dialect_of(config.provider).lists else _LOOK_AT_BILL
+
+    @property
+    def reread_by(self) -> str:
+        """Return what reads a kept answer again."""
+        return "resume"
 
     def open_soon(self) -> asyncio.Future[None]:
         """Begin to make the run's directory, while the run waits for its turn."""

@@ -15,7 +15,6 @@ from runner.artifacts.run_status import RunStatus
 from runner.config.price import job_cost
 from runner.config.provider import dialect_of
 from runner.config.request import VideoRequest
-from runner.config.run import RunConfig
 from runner.errors import (
     ArtifactError,
     ContentModerationError,
@@ -57,7 +56,7 @@ async def make_video(endpoint: Endpoint, recorder: RunRecorder) -> None:
         nonlocal address
         address = await endpoint.source_address(config)
 
-    async def send(_: RunConfig) -> Job:
+    async def send() -> Job:
         return await endpoint.provider.submit(config, address)
 
     derived = isinstance(config.request, VideoRequest) and config.request.video is not None

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
-from runner.artifacts.atomic import discard, publish
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
@@ -24,13 +20,14 @@ from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.shell import command, shown
 
+from .database import UNREADABLE, Format, close, connect, distrust, reading, writing
 from .discover import NAME
 
 T = TypeVar("T")
 
 VERSION = 1
 
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE sections (number INTEGER PRIMARY KEY, json TEXT NOT NULL);
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY, directory TEXT UNIQUE NOT NULL, fingerprint TEXT UNIQUE NOT NULL,
@@ -41,7 +38,6 @@ CREATE INDEX by_status ON runs (status);
 """`label` is empty; earlier versions kept in it what tells a run from its siblings."""
 _FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT NULL)"
 """What the ledger tells of itself. Earlier versions do not have it, and ignore it."""
-_LONGEST_TEXT = 64 * 1024**2
 _OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
 _SELECT = "SELECT number, directory, fingerprint, config, overrides, result FROM runs"
 _INSERT = """
@@ -51,11 +47,7 @@ _SAME_WORK = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIK
 _SHARED = ("provider", "model", "fallbacks")
 """The parts of a config that most runs of a sweep have in common; each is stored once."""
 _OWN_COLUMNS = {"config", "overrides", "index"}
-_BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
-_SOUND = [("ok",)]
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What a record raises that is damaged; pydantic's errors are ValueErrors."""
 
 
 class LedgerError(ConfigError):
@@ -90,6 +82,19 @@ class Row(NamedTuple):
         return cls(result.status.value, result.job_id, result.model_dump_json(exclude=_OWN_COLUMNS), index)
 
 
+def _without(path: Path) -> str:
+    """Return what to type where the ledger is lost."""
+    return f"{_ANOTHER}; to build it anew from them: {rebuilding(path.parent)}"
+
+
+def rebuilding(place: Path) -> str:
+    """Return the command that builds the ledger in `place` anew."""
+    return command("resume", shown(place), "--rebuild")
+
+
+FORMAT = Format(_TABLES, VERSION, _ANOTHER, _without, LedgerError)
+
+
 class Ledger:
     """Open one ledger; every write is one transaction that is on disk when the call returns.
 
@@ -113,8 +118,8 @@ class Ledger:
         self._readonly = readonly
         self._turn = threading.Lock()
         self._sections: dict[int, tuple[int, object]] = {}
-        with _reading(path) if readonly else _writing(path):
-            self._db = _connect(path, readonly=readonly)
+        with reading(path, FORMAT) if readonly else writing(path, FORMAT):
+            self._db = connect(path, FORMAT, readonly=readonly)
             self._inode = path.stat().st_ino
 
     def __enter__(self) -> Self:
@@ -125,11 +130,7 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file; what was written is there in any case."""
-        if not self._readonly:
-            # Back to one plain file. A process that is reading at this moment prevents that.
-            with suppress(sqlite3.Error):
-                self._db.execute("PRAGMA journal_mode=DELETE")
-        self._db.close()
+        close(self._db, readonly=self._readonly)
 
     def add(self, runs: Iterable[Run]) -> None:
         """Record new runs as they are planned, all or none; raises `ConfigError` for one that lies elsewhere."""
@@ -164,7 +165,7 @@ class Ledger:
 
     def known_facts(self) -> dict[str, Any]:  # Any: JSON
         """Return what the ledger tells of itself; raises `LedgerError`."""
-        with _reading(self._path):
+        with reading(self._path, FORMAT):
             there = self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone()
             return self._facts() if there else {}
 
@@ -179,13 +180,13 @@ class Ledger:
 
     def copy(self, path: Path) -> None:
         """Write the ledger as it is now to `path`, as one plain file without an owner; raises `DiskError`."""
-        with self._turn, _writing(path), closing(sqlite3.connect(path)) as copy:
+        with self._turn, writing(path, FORMAT), closing(sqlite3.connect(path)) as copy:
             self._db.backup(copy)
             copy.executescript("PRAGMA journal_mode=DELETE; DELETE FROM facts WHERE name = 'owner';")
 
     def runs(self) -> list[Run]:
         """Return all runs, by index, each as it was planned and with what became of it."""
-        with _reading(self._path):
+        with reading(self._path, FORMAT):
             sections = self._all_sections()
             with closing(self._db.execute(f"{_SELECT} ORDER BY number")) as rows:
                 return [_run(row, sections, self.directory) for row in rows]
@@ -196,24 +197,24 @@ class Ledger:
 
     def verified(self) -> list[tuple[str, int]]:
         """Return fingerprint and index of every finished run; the repetitions of one work have one fingerprint."""
-        with _reading(self._path):
+        with reading(self._path, FORMAT):
             rows = self._db.execute("SELECT fingerprint, number FROM runs WHERE status = ?", (RunStatus.VERIFIED,))
             return [(work.partition("#")[0], index) for work, index in rows]
 
     def run(self, index: int) -> Run:
         """Return one run."""
-        with _reading(self._path):
+        with reading(self._path, FORMAT):
             row = self._db.execute(f"{_SELECT} WHERE number = ?", (index,)).fetchone()
             return _run(row, self._all_sections(), self.directory)
 
     def ask(self, query: str) -> list[Any]:  # Any: SQLite's rows
         """Return what a query finds; raises `LedgerError`."""
-        with _reading(self._path):
+        with reading(self._path, FORMAT):
             return self._db.execute(query).fetchall()
 
     def read(self, take: Callable[[Ledger], T]) -> T:
         """Return what `take` makes of it; raises `LedgerError`, also for what damaged records make Python raise."""
-        with _reading(self._path):
+        with reading(self._path, FORMAT):
             return take(self)
 
     def _all_sections(self) -> dict[int, Any]:  # Any: JSON
@@ -257,7 +258,7 @@ class Ledger:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        with self._turn, _writing(self._path):
+        with self._turn, writing(self._path, FORMAT):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._require_owner()
@@ -293,13 +294,13 @@ def salvaged(path: Path, directory: Path) -> list[Run]:
     """Return the runs that can still be read of a damaged ledger of `directory`, from both of its ends."""
     found: dict[int, Run] = {}
     with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as db:
-        _distrust(db)
+        distrust(db)
         sections: dict[int, Any] = {}  # Any: JSON
         for number, text in _rows_of(db, "SELECT number, json FROM sections ORDER BY number"):
-            with suppress(*_UNREADABLE):
+            with suppress(*UNREADABLE):
                 sections[number] = from_json(text)
         for row in _rows_of(db, f"{_SELECT} ORDER BY number"):
-            with suppress(*_UNREADABLE):
+            with suppress(*UNREADABLE):
                 found[row[0]] = _run(row, sections, directory)
     return [*found.values()]
 
@@ -311,138 +312,6 @@ def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLit
         with suppress(sqlite3.Error):
             yield from rows
             return
-
-
-def _connect(path: Path, *, readonly: bool) -> sqlite3.Connection:
-    try:
-        return _opened(path, readonly=readonly)
-    except sqlite3.OperationalError as error:
-        unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if readonly and unwritable and path.with_name(f"{NAME}-wal").is_file():
-            return _in_memory(path)
-        raise
-
-
-def _in_memory(path: Path) -> sqlite3.Connection:
-    """Read a copy: a log that a killed process left cannot be read where nothing can be written."""
-    memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    try:
-        with tempfile.TemporaryDirectory() as place:
-            copy = Path(shutil.copyfile(path, Path(place) / NAME))
-            shutil.copyfile(path.with_name(f"{NAME}-wal"), copy.with_name(f"{NAME}-wal"))
-            with closing(sqlite3.connect(copy)) as db:
-                db.backup(memory)
-        _require_version(memory, path)
-        memory.execute("PRAGMA query_only=ON")
-    except BaseException:
-        memory.close()
-        raise
-    return memory
-
-
-def _opened(path: Path, *, readonly: bool) -> sqlite3.Connection:
-    if not readonly and path.is_symlink():
-        raise LedgerError(f"{path} is a link, and no ledger of this directory", hint="remove it; nothing was sent")
-    if not readonly and not path.exists():
-        _begin(path)
-    uri = f"{path.absolute().as_uri()}?mode={'ro' if readonly else 'rw'}"
-    db = sqlite3.connect(uri, uri=True, timeout=10, isolation_level=None, check_same_thread=False)
-    try:
-        _distrust(db)
-        _require_version(db, path)
-        if not readonly:
-            _require_sound(db, path)
-            # FULL: a commit returns when the disk has it, so that a power cut forgets nothing that was acted upon.
-            db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
-def _distrust(db: sqlite3.Connection) -> None:
-    """Take care of a file that may come from anyone: nothing in it is run, and none of its texts fills the memory."""
-    db.execute("PRAGMA trusted_schema=OFF")
-    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_TEXT)
-
-
-def _require_version(db: sqlite3.Connection, path: Path) -> None:
-    (version,) = db.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:
-        # An empty file has the version 0, and no ledger ever had.
-        hint = _ANOTHER if version else _without(path)
-        raise LedgerError(f"{path} is no ledger of this version of runner", hint=hint)
-
-
-def _require_sound(db: sqlite3.Connection, path: Path) -> None:
-    """Raise `LedgerError` for a damaged file: what it says of runs that were paid cannot be relied on."""
-    found = db.execute("PRAGMA integrity_check(1)").fetchall()
-    if found != _SOUND:
-        raise LedgerError(f"{path} is damaged: {found[0][0]}; nothing was sent", hint=_without(path))
-
-
-def _without(path: Path) -> str:
-    """Return what to type where the ledger is lost."""
-    return f"{_ANOTHER}; to build it anew from them: {rebuilding(path.parent)}"
-
-
-def rebuilding(place: Path) -> str:
-    """Return the command that builds the ledger in `place` anew."""
-    return command("resume", shown(place), "--rebuild")
-
-
-def _begin(path: Path) -> None:
-    """Make an empty ledger, whole under its name or not there at all."""
-    part = path.with_name(f".{NAME}.tmp")
-    discard(part)
-    with closing(sqlite3.connect(part)) as db:
-        db.executescript(f"PRAGMA journal_mode=OFF; {_SCHEMA} PRAGMA user_version = {VERSION};")
-    publish(part, path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        if _is_damage(error):
-            raise LedgerError(f"{path} cannot be read: {error}", hint=_without(path)) from error
-        name = getattr(error, "sqlite_errorname", "")
-        room = "free space or make the directory writable"
-        if name == "SQLITE_PROTOCOL" or "LOCK" in name:
-            room = "the disk may have no locks: hydra.sweep.dir or hydra.run.dir on another disk is safe"
-        raise DiskError(
-            f"cannot write {path}: {error}", hint=f"jobs that were submitted go on at the provider; {room}"
-        ) from error
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except LedgerError:
-        raise
-    except (sqlite3.Error, OSError, *_UNREADABLE) as error:
-        damaged = not isinstance(error, sqlite3.Error) or _is_damage(error)
-        raise LedgerError(
-            f"{path} cannot be read: {_reason(error)}", hint=_without(path) if damaged else None
-        ) from error
-
-
-def _is_damage(error: sqlite3.Error) -> bool:
-    """Return whether the file's content is the reason; for text that is not UTF-8, Python gives no code."""
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.OperationalError) if code is None else code & 0xFF in _BROKEN
-
-
-def _reason(error: Exception) -> str:
-    """Return what is wrong with a ledger's content, in one line."""
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    if isinstance(error, KeyError):
-        return f"its section {error} is missing"
-    return str(error) or type(error).__name__
 
 
 def _run(row: tuple[Any, ...], sections: Mapping[int, Any], place: Path) -> Run:  # Any: SQLite's row, JSON

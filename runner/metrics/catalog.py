@@ -55,6 +55,9 @@ BUILT_IN = {
     "brisque": BuiltIn("quality:Brisque", "metrics-quality", ("numpy", "brisque", "cv2")),
 }
 
+_ASKED = re.compile(r"judge(_\w+)?")
+"""How metrics are called that a vision model is asked for: `runner.model_judge`."""
+
 _OWN = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 """One's own: where it is imported from, as in `package.module:function`."""
 
@@ -71,6 +74,10 @@ def problems_of(names: Iterable[str], key: str = "metrics") -> list[Problem]:
         built_in = BUILT_IN.get(name)
         if built_in is not None:
             found += _missing(name, built_in, key)
+        elif _ASKED.fullmatch(name):
+            message = f"{name!r} is asked of a model that costs money, once the files are there"
+            hint = "leave it out here; afterwards: python -m runner score DIR metrics=[judge]"
+            found.append(Problem(key, message, hint))
         elif not is_own(name):
             near = did_you_mean(name, BUILT_IN)
             hint = f"did you mean {near}?\n" if near else ""

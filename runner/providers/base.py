@@ -16,6 +16,7 @@ from runner.errors import RunnerError
 
 if TYPE_CHECKING:
     from .batch_api import BatchAPI
+    from .chat import ChatAPI
 
 Variant = Literal["video", "thumbnail", "spritesheet"]
 
@@ -222,6 +223,9 @@ class Provider(Protocol):
 
     def batches(self) -> BatchAPI:
         """Return what sends image requests in batches; what has none is refused before."""
+
+    def chat(self) -> ChatAPI:
+        """Return what asks chat models (paid)."""
 
     async def create_character(self, video: Path, name: str) -> Character:
         """Make a character of a local video file; sent once, as if paid, since no source gives its price."""

@@ -394,6 +394,24 @@ def job_at(response: httpx2.Response, source: str | None = None) -> Job | None:
     return None
 
 
+def made_all_the_same(
+    response: httpx2.Response,
+    documents: Sequence[Any],  # Any: JSON
+    source: str | None,
+) -> Job | None:
+    """Return the job that was made although the answer is a redirect to it, or an error with it as its body.
+
+    `documents` are the body's JSON, `source` the job that the request started from. A redirect is never followed: some
+    would repeat the request.
+    """
+    if 300 <= response.status_code < 400:
+        return read_created(documents, response.headers) or job_at(response, source)
+    if response.status_code < 500:
+        return None  # refused
+    jobs = (read_job(raw, response.headers) for raw in documents)
+    return next((job for job in jobs if job and str(job.raw.get("object", "")).startswith("video")), None)
+
+
 def _named_by(url: httpx2.URL) -> str | None:
     """Return the job's id in an address: behind the word for a collection of jobs, or in the query."""
     told = {plain(name): value for name, value in url.params.items()}

@@ -49,6 +49,12 @@ def parsed(text: str) -> Any:  # Any: JSON
         return None
 
 
+def parsed_body(body: bytes) -> Any:  # Any: JSON
+    """Return the JSON that a body is, or the address that it is; None if it is neither."""
+    text = body.decode("utf-8-sig", "replace").strip()
+    return text if text.startswith("http") else parsed(text)
+
+
 def read_documents(content: bytes, redact: Callable[[str], str]) -> list[Any]:  # Any: JSON
     """Return every JSON value in a body, each as `read_json` gives it: one as a rule.
 

@@ -56,13 +56,14 @@ from .file_address import holds_file, host_of, named_files
 from .hosted import as_told, told_cost, usd
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
-from .job import job_at, no_list, read_created, read_failed, read_job, read_page, unlisted
-from .json_answer import parsed, read_documents
+from .job import job_at, made_all_the_same, no_list, read_created, read_failed, read_job, read_page, unlisted
+from .json_answer import parsed_body, read_documents
 from .source_video import find_address, hidden
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
 
 if TYPE_CHECKING:
-    from .batch_api import BatchAPI
+    from .batch_api import BatchAPI, Services
+    from .chat import ChatAPI
 
 _ASK_SECONDS = 20.0
 _ABOUT_US = (401, 429)
@@ -140,7 +141,7 @@ class SDKProvider:
             try:
                 response, broken = await received(await self._post_video(body))
             except openai.APIStatusError as error:
-                job = self._made_all_the_same(error.response, body)
+                job = made_all_the_same(error.response, self._documents(error.response), body.target)
                 if job is None:
                     raise
                 return self._told(job, error.response)
@@ -295,10 +296,21 @@ class SDKProvider:
 
     def batches(self) -> BatchAPI:
         """Return what sends requests in batches and reads what comes of them."""
-        from .batch_api import Services, batch_api  # few send batches
+        from .batch_api import batch_api  # few send batches
+
+        return batch_api(self._services())
+
+    def chat(self) -> ChatAPI:
+        """Return what asks chat models."""
+        from .chat import ChatAPI  # few ask any
+
+        return ChatAPI(self._services())
+
+    def _services(self) -> Services:
+        from .batch_api import Services
 
         shared = (self._client, self._place, self._redact, self._translated, self.build, self._ready)
-        return batch_api(Services(*shared, self._dialect, self.fetch))
+        return Services(*shared, self._dialect, self.fetch)
 
     async def _hear_time(self, response: httpx2.Response) -> None:
         told = server_time(response.headers)
@@ -350,19 +362,6 @@ class SDKProvider:
         # Any: as in _post_video
         send: Any = self._streaming.extend if body.operation == "extend" else self._streaming.edit
         return await opened(send(**body.fields, video=omit, extra_body=extra, extra_headers=_JSON))
-
-    def _made_all_the_same(self, response: httpx2.Response, body: Body) -> Job | None:
-        """Return the job that was made although the answer is a redirect to it, or an error with it as its body.
-
-        A redirect is never followed: some would repeat the request.
-        """
-        documents = self._documents(response)
-        if 300 <= response.status_code < 400:
-            return read_created(documents, response.headers) or job_at(response, body.target)
-        if response.status_code < 500:
-            return None  # refused
-        jobs = (read_job(raw, response.headers) for raw in documents)
-        return next((job for job in jobs if job and str(job.raw.get("object", "")).startswith("video")), None)
 
     async def _post_image(self, body: Body) -> httpx2.Response:
         if body.path is not None:
@@ -435,7 +434,7 @@ class SDKProvider:
         if message is None:
             return download
         await download.aclose()
-        found = named_files(_parsed(message.content), picture=picture) if follow else []
+        found = named_files(parsed_body(message.content), picture=picture) if follow else []
         error = unreadable(shortened(message, _SHOWN_BYTES), call, self._redact)
         return await self._first_of([*found, *also], call, error, picture=picture, follow=follow - 1)
 
@@ -493,8 +492,3 @@ class SDKProvider:
             if known.code == PROXY and call.paid and not self._response_hook.answered:
                 known = ConfigError(known.message, hint=known.hint, code=PROXY)
             raise known from None
-
-
-def _parsed(body: bytes) -> Any:  # Any: JSON
-    text = body.decode("utf-8-sig", "replace").strip()
-    return text if text.startswith("http") else parsed(text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 from runner.artifacts.result import Result
@@ -17,6 +18,8 @@ from runner.results.run_judgements import file_names
 from .axes import axes_of
 
 MODEL = "model"
+ANY_FILE = "file"
+"""What stands for an axis where any two files of one prompt are compared."""
 
 _CHANCE = frozenset({"replica", "request.seed", "sweep"})
 _ASKED = frozenset({"request.prompt", "request.negative_prompt", "request.prompt_file", "id"})
@@ -84,6 +87,35 @@ class Ranking:
             files = file_names(result)
             texts |= {(key, name): result.config.request.prompt for name in files}
         return preferences(self.judgements, texts)
+
+    def pairs(self, by: str) -> list[list[tuple[FileKey, FileKey]]]:
+        """Return, for each prompt, the pairs of files that differ on an axis: by their models, or in that key alone.
+
+        `by` is an axis, or `file`: any two. Raises `ConfigError` where the runs do not differ in it.
+        """
+        axis = None if by == ANY_FILE else self.axis(by)
+        prompts: dict[str, list[int]] = {}
+        for number, (_, result) in enumerate(self._runs):
+            prompts.setdefault(_prompt(result), []).append(number)
+        found = []
+        for numbers in prompts.values():
+            files = [(number, (self._keys[number], name)) for number in numbers for name in self._names(number)]
+            pairs = combinations(files, 2)
+            found.append([(left, right) for (one, left), (other, right) in pairs if self._differ(one, other, axis)])
+        return found
+
+    def _names(self, number: int) -> tuple[str, ...]:
+        return file_names(self._runs[number][1])
+
+    def _differ(self, one: int, other: int, axis: str | None) -> bool:
+        if axis is None:
+            return True
+        if axis == MODEL:
+            names = [self._runs[number][1].config.model.name for number in (one, other)]
+            return names[0] != names[1]
+        rest = (column for key, column in self._columns.items() if key != axis and key not in _CHANCE)
+        column = self._columns[axis]
+        return column[one] != column[other] and all(each[one] == each[other] for each in rest)
 
     def chosen(self, winners: Sequence[Winner]) -> list[Result]:
         """Return the runs with a kept file, and for prompts without one those that won."""

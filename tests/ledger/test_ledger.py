@@ -302,7 +302,7 @@ def test_where_nothing_can_be_written_a_log_that_was_left_is_read_all_the_same(t
         error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN  # as a disk says that is mounted for reading
         raise error
 
-    monkeypatch.setattr("runner.ledger.ledger._opened", unwritable)
+    monkeypatch.setattr("runner.ledger.database._opened", unwritable)
     before = files(left)
     with Ledger(left, readonly=True) as ledger:
         assert ledger.run(0).earlier.job_id == "video_1"

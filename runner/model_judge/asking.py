@@ -1,0 +1,215 @@
+"""Ask a judge all questions that are left: some at once, each paid request recorded before it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.artifacts.run_status import RunStatus
+from runner.config.judge import ScoreConfig
+from runner.engine.budget_tracker import SWEEP, BudgetTracker
+from runner.engine.clock import Clock
+from runner.engine.endpoint import Endpoint, close_client
+from runner.engine.execution import interrupts
+from runner.engine.limiter import StoppedError
+from runner.engine.payment import pay, settled
+from runner.engine.run import final_status
+from runner.engine.store import Threads
+from runner.errors import ArtifactError, BudgetError, DiskError, RunnerError
+from runner.providers.base import Provider
+from runner.providers.chat import ChatRequest
+
+from .pictures import PictureMaker, Wanted
+from .question import Question
+from .recorder import VoteRecorder
+from .vote import Vote
+from .vote_store import VoteStore
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Hold a question with its vote, as far as that has come."""
+
+    question: Question
+    vote: Vote
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Describe what came of asking.
+
+    Attributes:
+        unseen: files that could not be looked at, with the reason; nothing was sent for them.
+        interrupted: the signal that ended it.
+        stopped_by: the error for which nothing more was asked.
+    """
+
+    unseen: dict[Path, RunnerError] = field(default_factory=dict)
+    interrupted: int | None = None
+    stopped_by: RunnerError | None = None
+
+
+class Asking:
+    """Ask what is left, for one event loop."""
+
+    def __init__(
+        self,
+        config: ScoreConfig,
+        provider: Provider,
+        left: Sequence[Asked],
+        stores: Mapping[Path, VoteStore],
+        *,
+        spent: float,
+        tell: Callable[[str], object],
+        advance: Callable[[int, int], object],
+        clock: Clock | None = None,
+    ) -> None:
+        """Take what is left, and the votes of each place.
+
+        Args:
+            config: who is asked what.
+            provider: where; closed at the end.
+            left: the questions.
+            stores: by the questions' places.
+            spent: what counts against the budget already, in US dollars.
+            tell: hears what the user should know.
+            advance: hears how many are done, of how many.
+            clock: of the engine.
+        """
+        self._config = config
+        self._provider = provider
+        self._waiting = deque(left)
+        self._count = len(left)
+        self._done = 0
+        self._stores = stores
+        self._tracker = BudgetTracker(config.budget.max_usd, spent)
+        self._tell = tell
+        self._advance = advance
+        self._clock = clock or Clock()
+        self._endpoint = Endpoint(provider, config.provider, self._clock)
+        self._threads = Threads()
+        self._pictures: asyncio.Queue[PictureMaker] = asyncio.Queue()
+        self._workers: list[asyncio.Task[None]] = []
+        self._outcome = Outcome()
+        self._signals = 0
+
+    async def run(self) -> Outcome:
+        """Ask everything; after an interrupt, answers that are under way are awaited."""
+        with interrupts(self._interrupt):
+            try:
+                self._pictures.put_nowait(PictureMaker())
+                most = min(self._config.provider.max_concurrent_requests, self._count)
+                self._workers = [asyncio.create_task(self._work()) for _ in range(most)]
+                if self._workers:
+                    await asyncio.wait(self._workers)
+                for worker in self._workers:
+                    if not worker.cancelled() and (error := worker.exception()) is not None:
+                        raise error
+            finally:
+                await self._close()
+        return self._outcome
+
+    def _interrupt(self, number: int) -> None:
+        """Ask nothing more, but await paid answers; on a second signal, leave those, too."""
+        self._signals += 1
+        self._outcome.interrupted = self._outcome.interrupted or number
+        self._endpoint.stop_event.set()
+        for worker in self._workers:
+            worker.cancel()
+
+    async def _close(self) -> None:
+        self._pictures.get_nowait().close()
+        await close_client(self._provider)
+        self._threads.close()
+
+    async def _work(self) -> None:
+        while self._waiting and not self._endpoint.stop_event.is_set:
+            await self._ask(self._waiting.popleft())
+            self._done += 1
+            self._advance(self._done, self._count)
+
+    async def _ask(self, asked: Asked) -> None:
+        vote, question = asked.vote, asked.question
+        recorder = VoteRecorder(
+            vote,
+            self._stores[question.place],
+            self._config,
+            self._provider,
+            threads=self._threads,
+            clock=self._clock,
+            tracker=self._tracker,
+            tell=self._tell,
+        )
+        try:
+            request = await self._request(question)
+            chat = self._provider.chat()
+            await settled(pay(self._endpoint, recorder, lambda: chat.ask(request), recorder.answered))
+        except StoppedError:
+            return
+        except ArtifactError as error:
+            # Nothing was sent: it says so of the file, and is looked at again the next time.
+            self._outcome.unseen |= {file.path: error for file in question.files if str(file.path) in str(error)}
+        except Exception as error:  # noqa: BLE001 - a bug met by one vote must not stop the others
+            status, reason = final_status(error, vote.status)
+            recorder.fail(status, reason)
+            self._consider(reason)
+            try:
+                await recorder.end()
+            except DiskError as refused:
+                self._consider(refused)
+
+    async def _request(self, question: Question) -> ChatRequest:
+        """Return what is sent, with the pictures that a child makes; raises `ArtifactError`."""
+        judge = self._config.judge
+        maker = await self._pictures.get()
+        try:
+            pictures = [
+                await self._threads.media(maker.make, Wanted(file.path, file.media_type, judge.frames, judge.max_side))
+                for file in question.files
+            ]
+        finally:
+            self._pictures.put_nowait(maker)
+        return await self._threads.media(question.request, judge, pictures)
+
+    def _consider(self, error: RunnerError) -> None:
+        """Stop what an error stops: everything for a full disk or a budget, or what all others would meet, too."""
+        ends_all = isinstance(error, DiskError) or (isinstance(error, BudgetError) and error.code == SWEEP)
+        if ends_all:
+            self._outcome.stopped_by = self._outcome.stopped_by or error
+            # What has taken its money may still be spent.
+            self._endpoint.stop_event.set(drain=isinstance(error, BudgetError))
+        elif self._endpoint.concerns_all(error):
+            self._endpoint.stop(error)
+        self._outcome.stopped_by = self._outcome.stopped_by or self._endpoint.stopped_by
+
+
+def ask_all(
+    config: ScoreConfig,
+    left: Sequence[Asked],
+    stores: Mapping[Path, VoteStore],
+    *,
+    spent: float,
+    tell: Callable[[str], object],
+    advance: Callable[[int, int], object],
+) -> Outcome:
+    """Ask what is left and return what came of it; raises `ConfigError` where the provider cannot be reached at all."""
+
+    async def asking() -> Outcome:
+        from runner.providers.registry import create
+
+        provider = create(config.provider)
+        return await Asking(config, provider, left, stores, spent=spent, tell=tell, advance=advance).run()
+
+    return asyncio.run(asking())
+
+
+def is_open(vote: Vote, *, retry_failed: bool, resubmit_uncertain: bool) -> bool:
+    """Return whether a vote is asked now: what was answered, refused or may have been paid only by its user's word."""
+    if vote.free:
+        return True
+    if vote.status is RunStatus.FAILED:
+        return retry_failed
+    return vote.status.lost and resubmit_uncertain
