@@ -27,8 +27,8 @@ def line(words: Iterable[str]) -> str:
     return " ".join(map(word, words))
 
 
-def command(name: str, directory: Path, *more: str) -> str:
-    """Return a command of the runner on a directory, as in `python -m runner resume DIR`."""
+def command(name: str, directory: Path | str, *more: str) -> str:
+    """Return a command of the runner on a directory, or an address, as in `python -m runner resume DIR`."""
     return line(["python", "-m", "runner", name, str(directory), *more])
 
 

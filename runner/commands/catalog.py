@@ -90,9 +90,14 @@ class Parser(argparse.ArgumentParser):
 _NAMES_THEM = "python -m runner ls names the runs and sweeps that are there"
 
 
-def refuse_file(path: Path, name: str) -> None:
+def directory_or_address(text: str) -> Path | str:
+    """Return the address of a storage as it is typed, as in s3://bucket/sweep, anything else as a path."""
+    return text if "://" in text else Path(text)
+
+
+def refuse_file(path: Path | str, name: str) -> None:
     """Raise `ConfigError` for a file, with the command on the directory that it lies in."""
-    if path.is_file():
+    if isinstance(path, Path) and path.is_file():
         from runner.ledger.discover import has_ledger
 
         holds_run = (path.parent / NAME).is_file() or has_ledger(path.parent)

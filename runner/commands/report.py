@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ from runner.config.problem import Problem
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe
 from runner.errors import ConfigError, DiskError
+from runner.shell import command
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, directory_or_address, refuse_file
 
 if TYPE_CHECKING:
-    from runner.report.page import LeftOut
+    from runner.artifacts.result import Result
+    from runner.report.page import Embedding, LeftOut
     from runner.results.reading import RunGroup
 
 _SEVERAL = Path("report.html")
@@ -26,6 +29,8 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     for each in parsed.dirs:
         refuse_file(each, "report")
+    if url := _address(parsed.dirs):
+        return _report_there(url, parsed)
     from runner.report.live_page import write_page
     from runner.report.page import Embedding
     from runner.results.reading import sweeps_of
@@ -36,19 +41,61 @@ def main(arguments: Sequence[str]) -> int:
     found = sweeps_of(parsed.dirs)
     for error in found.unreadable:
         print_error(error)
-    runs = [run for sweep in found.sweeps for run in sweep.runs]
-    limits = {"each": round(parsed.embed_mb * 1e6), "total": round(parsed.embed_total_mb * 1e6)}
-    embedding = Embedding([result for _, result in runs], **limits) if parsed.single_file else None
+    results = _results(found.sweeps)
+    embedding = Embedding(results, **_limits(parsed)) if parsed.single_file else None
     write_page(output, found.sweeps, embedding)
     for sweep in found.sweeps:
         _bring_tables_up_to_date(sweep)
-    with tolerate_broken_pipe():
-        print(f"{clean(str(output), 400)}  ({len(runs):,} run{'s' * (len(runs) != 1)})")
-        for reason, count in embedding.left_out.items() if embedding else ():
-            print(f"  {_left_out(reason, count)}")
+    _say_where(str(output), len(results), embedding)
     if parsed.open == "yes":
         webbrowser.open(output.absolute().as_uri())
     return 0
+
+
+def _address(given: Sequence[Path | str]) -> str | None:
+    """Return the address in a storage that is given; raises `ConfigError` where something else is, too."""
+    addresses = [each for each in given if isinstance(each, str)]
+    if addresses and len(given) > 1:
+        raise ConfigError("one address in a storage is reported at a time", hint=command("report", addresses[0]))
+    return next(iter(addresses), None)
+
+
+def _report_there(url: str, parsed: argparse.Namespace) -> int:
+    """Write the page of what lies in a storage: there, or to a file here with small media inside."""
+    from runner.report.live_page import write_page
+    from runner.report.page import Embedding
+    from runner.report.remote_page import RemoteMedia, write_there
+    from runner.results.remote import remote
+
+    if parsed.output is None and (parsed.single_file or parsed.open == "yes"):
+        raise ConfigError("a page in a storage is not opened from here", hint=f"{command('report', url)} --output FILE")
+    with remote(url) as found:
+        sweeps = found.sweeps()
+        results = _results(sweeps)
+        if parsed.output is None:
+            _say_where(write_there(found, sweeps), len(results), None)
+            return 0
+        embedding = Embedding(results, **_limits(parsed))
+        write_page(parsed.output, sweeps, RemoteMedia(found, embedding, _limits(parsed)["each"]))
+    _say_where(str(parsed.output), len(results), embedding)
+    if parsed.open == "yes":
+        webbrowser.open(parsed.output.absolute().as_uri())
+    return 0
+
+
+def _results(sweeps: Sequence[RunGroup]) -> list[Result]:
+    return [result for sweep in sweeps for _, result in sweep.runs]
+
+
+def _limits(parsed: argparse.Namespace) -> dict[str, int]:
+    return {"each": round(parsed.embed_mb * 1e6), "total": round(parsed.embed_total_mb * 1e6)}
+
+
+def _say_where(page: str, runs: int, embedding: Embedding | None) -> None:
+    with tolerate_broken_pipe():
+        print(f"{clean(page, 400)}  ({runs:,} run{'s' * (runs != 1)})")
+        for reason, count in embedding.left_out.items() if embedding else ():
+            print(f"  {_left_out(reason, count)}")
 
 
 def _bring_tables_up_to_date(sweep: RunGroup) -> None:
@@ -89,7 +136,13 @@ def _parser() -> Parser:
         "their own index.html while they run; this makes it again, or one for several sweeps and runs together.",
         epilog="example: python -m runner report outputs/multirun/DATE/TIME-x7k2 --single-file",
     )
-    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="sweeps, runs, or what they lie in")
+    parser.add_argument(
+        "dirs",
+        type=directory_or_address,
+        nargs="+",
+        metavar="DIR",
+        help="sweeps, runs, or what they lie in; or one address in a storage, as s3://bucket/videos/out",
+    )
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help="default: DIR/index.html; for several: report.html, here"
     )

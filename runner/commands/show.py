@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, directory_or_address, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result
@@ -39,6 +39,7 @@ with --json, one document:
   budget_usd     budget.max_usd, null if there is none
   saved_usd      what runs would have cost that were reused
   failures       each reason once, the commonest first: type, code, message, hint, runs (their numbers)
+  stored         what of the runs lies in a storage, in words; null where nothing was uploaded
   files          paths of those that are there: csv, jsonl, page
   batches        those that may still go on at the provider, as they were last heard of
   results        the rows of results.jsonl: what varies first, then what came of each run
@@ -49,23 +50,39 @@ def main(arguments: Sequence[str]) -> int:
     """Print it, or with `--json` one document; returns 0, or 2 where there is neither a run nor a sweep."""
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.dir, "show")
+    if isinstance(parsed.dir, str):
+        from runner.results.remote import remote
+
+        with remote(parsed.dir) as found:
+            return _show(found.sweep(), as_json=parsed.json)
     if not parsed.dir.is_dir():
         raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
+    from runner.results.reading import sweep_at
+
+    return _show(sweep_at(parsed.dir), as_json=parsed.json)
+
+
+def _show(sweep: RunGroup, *, as_json: bool) -> int:
     from runner.display.closing import print_closing
     from runner.display.output import print_error, tolerate_broken_pipe
     from runner.results.files import finite
-    from runner.results.reading import sweep_at
     from runner.sweeps.external_launcher import NotStartedError, not_started
 
-    sweep = sweep_at(parsed.dir)
     with tolerate_broken_pipe():
-        if parsed.json:
+        if as_json:
             print(json.dumps(finite(document(sweep)), indent=2, default=str, allow_nan=False))
             return 0
         place, results = _place(sweep), [result for _, result in sweep.runs]
         print("\n".join([_asked(results), *(str(batch) for batch in _batches(sweep.directory))]))
-        print_closing(results, place, resumed_by=sweep.resumed_by(place), running=sweep.running, stored=sweep.stored)
-    if left := not_started(sweep.directory):
+        print_closing(
+            results,
+            place,
+            resumed_by=sweep.resumed_by(place),
+            running=sweep.running,
+            stored=sweep.stored,
+            url=_address(sweep, place),
+        )
+    if not sweep.url and (left := not_started(sweep.directory)):
         print_error(NotStartedError(sweep.directory, left))
     return 0
 
@@ -97,16 +114,17 @@ def document(sweep: RunGroup) -> dict[str, object]:
     results = [result for _, result in sweep.runs]
     return {
         "version": 1,
-        "directory": os.fspath(sweep.directory),
+        "directory": sweep.url or os.fspath(sweep.directory),
         "name": results[0].config.name,
         "tags": list(results[0].config.tags),
         "running": sweep.running,
         "states": dict(Counter(state_of(result.status, busy=sweep.busy).value for result in results)),
         "runs": dict(Counter(result.status.value for result in results)),
-        "never_begun": not_started(sweep.directory),
-        "command": None if sweep.running else resume_command_for(results, sweep.resumed_by(_place(sweep))),
+        "never_begun": 0 if sweep.url else not_started(sweep.directory),
+        "command": None if sweep.running or sweep.url else resume_command_for(results, sweep.resumed_by(_place(sweep))),
         **_money(results),
         "failures": _failures(results),
+        "stored": sweep.stored or None,
         "files": {
             key: os.fspath(sweep.directory / name) for key, name in files.items() if (sweep.directory / name).is_file()
         },
@@ -130,6 +148,11 @@ def _batches(directory: Path) -> list[BatchRecord]:
 def _place(sweep: RunGroup) -> Path:
     """Return where one run's files are, also if it was a sweep of one."""
     return sweep.runs[0][0] if len(sweep.runs) == 1 else sweep.directory
+
+
+def _address(sweep: RunGroup, place: Path) -> str:
+    """Return the address of a place that was read from a storage; empty where it lies here."""
+    return "/".join([sweep.url, *place.relative_to(sweep.directory).parts]) if sweep.url else ""
 
 
 def _money(results: Sequence[Result]) -> dict[str, object]:
@@ -169,6 +192,10 @@ def _parser() -> Parser:
         epilog=_DOCUMENT,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("dir", type=Path, help="a run's or sweep's directory, as in outputs/multirun/DATE/TIME-x7k2")
+    parser.add_argument(
+        "dir",
+        type=directory_or_address,
+        help="a run's or sweep's directory, as in outputs/multirun/DATE/TIME-x7k2, or its address in a storage",
+    )
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser

@@ -45,27 +45,28 @@ def print_closing(
     running: str | None = None,
     interrupted: int | None = None,
     stored: str = "",
+    url: str = "",
 ) -> None:
     """Print one run's outcome in full, or a sweep's as a table with its sums, reasons, files and next command.
 
     `resumed_by` is the directory to resume, where that is another, as for a sweep of one run. `running` says who is
     still at work on it: then nothing is to be resumed. `interrupted` is the number of the signal that ended it.
-    `stored` says what lies in a storage.
+    `stored` says what lies in a storage; `url` is the address in one that all was read from, as nothing lies here.
     """
     if len(results) == 1:
-        lines = _single(results[0], directory, resumed_by or directory, running, interrupted)
+        lines = _single(results[0], directory, resumed_by or directory, running, interrupted, url)
     else:
-        lines = _sweep(results, directory, running, interrupted) if results else iter(())
-    if stored:
+        lines = _sweep(results, directory, running, interrupted, url) if results else iter(())
+    if stored and not url:
         lines = chain(lines, [Line(stored)])
     print_lines(Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
 
 
 def _single(
-    result: Result, directory: Path, resumed_by: Path, running: str | None, interrupted: int | None
+    result: Result, directory: Path, resumed_by: Path, running: str | None, interrupted: int | None, url: str
 ) -> Iterator[Line]:
     for artifact in result.artifacts:
-        yield Line(f"{directory / artifact.path}  {_facts(artifact)}")
+        yield Line(f"{_at(directory, url, artifact.path)}  {_facts(artifact)}")
     yield from (Line(f"warning: {clean(text, 400)}", "yellow") for text in result.warnings[:_REASONS])
     state = state_of(result.status, busy=bool(running))
     yield from _interruption([result], interrupted)
@@ -74,16 +75,21 @@ def _single(
         yield from (Line(f"  {line}") for line in (result.error.hint or "").splitlines())
     elif result.status.unfinished:
         yield Line(f"{state}: {status_text(result, running=bool(running))}", "yellow")
-    yield from _next([result], resumed_by, running)
+    yield from () if url else _next([result], resumed_by, running)
     if not result.artifacts:
-        yield Line(f"details: {directory / 'result.json'}")
+        yield Line(f"details: {_at(directory, url, 'result.json')}")
     # A run that was never sent has nothing to sum up.
     if result.artifacts or result.attempts:
         latency = None if result.latency_seconds is None else f"{result.latency_seconds:.1f} s"
         yield Line(" · ".join(filter(None, [result.model, state.value, latency, money([result])])))
-    if result.artifacts:
+    if result.artifacts and not url:
         yield Line(f"once more: {command('repeat', directory)}")
     yield from _page(resumed_by)
+
+
+def _at(directory: Path, url: str, name: str) -> str:
+    """Return where a file is: here, or at its address in a storage."""
+    return f"{url}/{name}" if url else str(directory / name)
 
 
 def _interruption(results: Sequence[Result], interrupted: int | None) -> Iterator[Line]:
@@ -130,12 +136,14 @@ def _size(count: int) -> str:
     return f"{count / 1e6:.1f} MB" if count >= 1e5 else f"{count / 1e3:.1f} kB"
 
 
-def _sweep(results: Sequence[Result], directory: Path, running: str | None, interrupted: int | None) -> Iterator[Line]:
+def _sweep(
+    results: Sequence[Result], directory: Path, running: str | None, interrupted: int | None, url: str
+) -> Iterator[Line]:
     rows = _shown(results)
     columns = shutil.get_terminal_size().columns
     yield from table(results, rows, columns, busy=bool(running))
     if len(results) > len(rows):
-        yield Line(f"… {len(results) - len(rows):,} more in {directory / 'results.csv'}", "dim")
+        yield Line(f"… {len(results) - len(rows):,} more in {_at(directory, url, 'results.csv')}", "dim")
     yield from _reasons(results)
     yield from _warnings(results)
     yield Line("")
@@ -144,6 +152,9 @@ def _sweep(results: Sequence[Result], directory: Path, running: str | None, inte
     yield Line(" · ".join([*(f"{counts[state]:,} {state}" for state in RunState if counts[state]), money(results)]))
     yield from _spread(results)
     yield from _interruption(results, interrupted)
+    if url:
+        yield Line(url)
+        return
     yield from _next(results, directory, running)
     yield from _places(directory)
 

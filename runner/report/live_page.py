@@ -24,7 +24,7 @@ from runner.results.reading import RunGroup, sweeps_of
 from runner.results.state import state_of
 from runner.shell import command
 
-from .page import Embedding, Shell, encoded_json, page_data
+from .page import MediaTaker, Shell, encoded_json, page_data
 from .page_model import PageModel, PageState
 
 NAME = "index.html"
@@ -34,12 +34,12 @@ _left: ContextVar[set[Path] | None] = ContextVar("_left", default=None)
 """Sweeps whose sweeper plans as it goes: whether a batch was the last, nobody knows before all is over."""
 
 
-def write_page(path: Path, sweeps: Sequence[RunGroup], embedding: Embedding | None = None) -> None:
-    """Write the page of sweeps, of which each has a run; raises `DiskError`."""
+def write_page(path: Path, sweeps: Sequence[RunGroup], taker: MediaTaker | None = None) -> None:
+    """Write the page of sweeps, of which each has a run, their media where `taker` takes them; raises `DiskError`."""
     results = [result for sweep in sweeps for _, result in sweep.runs]
     page_model = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
     state = PageState(page_model, results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
-    cells = (encoded_json(cell) for cell in state.cells(embedding))
+    cells = (encoded_json(cell) for cell in state.cells(taker))
     # Under a name of its own before it is whole: the sweep may be writing its page, too.
     Shell(page_model.title).write(path, page_data(state.heading, cells, state.totals()), part=f".{os.getpid()}.tmp")
 

@@ -159,7 +159,7 @@ class PageState:
         resume = self._commands[owner] if over_budget else None
         resume = resume or resume_command_for([result], self._page_model.resumed_by(position))
         where = self._page_model.where(position)
-        sweep = self._page_model.sweeps[owner].directory
+        sweep, here = self._page_model.sweeps[owner].directory, not self._page_model.sweeps[owner].url
         inside = functools.partial(taker.take, sweep, where) if taker else None
         # A run that was not started may have left nothing yet.
         begun = result.status is not RunStatus.PLANNED or (not busy and (where / NAME).is_file())
@@ -167,15 +167,15 @@ class PageState:
             place,
             result,
             busy=busy,
-            resume=None if busy else resume,
-            repeatable=begun,
+            resume=resume if here and not busy else None,
+            repeatable=begun and here,
             scores=self._page_model.scores[owner],
             inside=inside,
         )
 
     def _command(self, number: int, sweep: RunGroup) -> str | None:
         """Return the command that resumes a sweep; None if nothing is left, or if no command resumes all its runs."""
-        if not sweep.whole:
+        if not sweep.whole or sweep.url:  # nothing in a storage is resumed there
             return None
         way = sweep.resumed_by(sweep.directory)
         if number in self._busy:  # for a user who finds it stopped
@@ -194,7 +194,8 @@ def _title(names: Sequence[str]) -> str:
 def _called(sweep: RunGroup) -> str:
     """Return the sweep's own name, if it has one, with its directory."""
     config = sweep.runs[0][1].config if sweep.runs else None
-    return " · ".join(filter(None, [called(config.name, config.tags) if config else "", str(sweep.directory)]))
+    name = called(config.name, config.tags) if config else ""
+    return " · ".join(filter(None, [name, sweep.url or str(sweep.directory)]))
 
 
 def _numbers(sweep: RunGroup) -> Iterable[int]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -15,12 +16,11 @@ from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
 from runner.judging.judgements import FileJudgement
-from runner.metrics.scores import ScoreTable
 from runner.results.varying import varying
 
 from .files import result_rows
 from .notebook import Shown, run_html, sweep_html
-from .reading import Found, sweeps_of
+from .reading import RunGroup, sweeps_of
 from .run_judgements import RunJudgements
 from .run_scores import file_scores, media_of, scores_of
 from .state import RunState, state_of
@@ -43,6 +43,7 @@ class RunRecord:
         state: how far it had come when it was read, in the words of the page and the terminal.
         judgements: what people think of its files, by their names.
         file_scores: what its files were given, by their names and by metric.
+        url: its address in a storage, where the sweep was loaded from one; empty where it lies here.
     """
 
     directory: Path
@@ -51,6 +52,15 @@ class RunRecord:
     state: RunState
     judgements: Mapping[str, FileJudgement] = field(default_factory=dict, repr=False)
     file_scores: Mapping[str, Mapping[str, float | None]] = field(default_factory=dict, repr=False)
+    url: str = ""
+
+    def download(self) -> tuple[Path, ...]:
+        """Fetch its files from the storage unless they are here, and return `artifacts`; raises `ConfigError`."""
+        if self.url:
+            from .remote import download
+
+            download(self.url, self.directory, self.result.artifacts)
+        return self.artifacts
 
     @property
     def kept(self) -> tuple[Path, ...]:
@@ -86,7 +96,10 @@ class RunRecord:
 
     @property
     def artifacts(self) -> tuple[Path, ...]:
-        """Return the absolute paths of its files, the generated first; `result.artifacts` has their facts."""
+        """Return the absolute paths of its files, the generated first; `result.artifacts` has their facts.
+
+        Those of a sweep that was loaded from a storage are here after `download`.
+        """
         return tuple(self.directory / artifact.path for artifact in self.result.artifacts)
 
     @property
@@ -143,11 +156,13 @@ class Sweep:
         directory: absolute.
         runs: in the order of their numbers, those that were never begun as they were planned.
         running: whether someone was at work on it when it was read.
+        url: its address in a storage, where it was loaded from one; empty where it lies here.
     """
 
     directory: Path
     runs: tuple[RunRecord, ...] = field(repr=False)
     running: bool = False
+    url: str = ""
 
     @property
     def ratings(self) -> tuple[FileRating, ...]:
@@ -185,7 +200,7 @@ class Sweep:
         except ImportError as error:
             raise ConfigError("a DataFrame needs pandas", hint="pip install 'mediarunner[pandas]'") from error
         rows = result_rows(self.directory, [(run.directory, run.result) for run in self.runs], busy=self.running)
-        frame = pd.DataFrame([_absolute(row, self.directory) for row in rows])
+        frame = pd.DataFrame([_absolute(row, self.directory, self.url) for row in rows])
         for name in _TIMES:
             frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601")
         return frame
@@ -206,27 +221,49 @@ class Sweep:
 def load_sweep(directory: str | os.PathLike[str]) -> Sweep:
     """Read what is known of a sweep or a run, also while it runs or after it was moved; nothing is changed.
 
-    Raises `ConfigError` where there is none, or several, or one cannot be read.
+    The address of one in a storage, as `s3://bucket/videos/out`, brings its records alone; `RunRecord.download` fetches
+    a run's files into a folder for caches. Raises `ConfigError` where there is none, or several, or one cannot be read.
     """
+    if isinstance(directory, str) and "://" in directory:
+        return _load_remote(directory)
     place = Path(directory).expanduser()
     found = sweeps_of([place])
-    if len(found.sweeps) > 1:
-        names = "\n".join(f"runner.load_sweep({str(each.directory)!r})" for each in found.sweeps[:3])
-        raise ConfigError(f"{place} holds {len(found.sweeps)} sweeps; one is loaded at a time", hint=names)
+    _require_one([str(each.directory) for each in found.sweeps], str(place))
     if found.unreadable:
         raise found.unreadable[0]
     (sweep,) = found.sweeps
-    scores = scores_of(sweep.directory, sweep.places)
-    records = _records(sweep.runs, RunJudgements.of_group(sweep), scores, busy=sweep.busy)
-    return Sweep(sweep.directory.absolute(), tuple(records), sweep.busy)
+    return Sweep(sweep.directory.absolute(), tuple(_records(sweep)), sweep.busy)
 
 
-def _records(runs: Sequence[Found], judged: RunJudgements, scores: ScoreTable, *, busy: bool) -> Iterator[RunRecord]:
+def _load_remote(url: str) -> Sweep:
+    from .remote import remote
+
+    with remote(url) as found:
+        sweeps = found.sweeps()
+        _require_one([each.url for each in sweeps], url)
+        (sweep,) = sweeps
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "mediarunner"
+        here = cache / hashlib.sha256(sweep.url.encode()).hexdigest()[:16]
+        records = [
+            replace(each, directory=here / found.name(each.directory), url=found.address(each.directory))
+            for each in _records(sweep)
+        ]
+    return Sweep(here, tuple(records), url=sweep.url)
+
+
+def _require_one(places: Sequence[str], place: str) -> None:
+    if len(places) > 1:
+        names = "\n".join(f"runner.load_sweep({each!r})" for each in places[:3])
+        raise ConfigError(f"{place} holds {len(places)} sweeps; one is loaded at a time", hint=names)
+
+
+def _records(sweep: RunGroup) -> Iterator[RunRecord]:
+    runs, judged, scores = sweep.runs, RunJudgements.of_group(sweep), scores_of(sweep.directory, sweep.places)
     results = [result for _, result in runs]
     differing = varying([result.overrides for result in results], [result.config for result in results])
     for (directory, result), values in zip(runs, differing.rows, strict=True):
         parameters = dict(zip(differing.keys, values, strict=True))
-        state = state_of(result.status, busy=busy)
+        state = state_of(result.status, busy=sweep.busy)
         judgements = MappingProxyType(judged.of(directory, result))
         found = {each.path: file_scores(scores, result, each) for each in media_of(result)} if scores else {}
         known = MappingProxyType(parameters)
@@ -237,6 +274,7 @@ def _shown(run: RunRecord) -> Shown:
     return Shown(run.directory, run.result, run.state, run.parameters)
 
 
-def _absolute(row: Mapping[str, object], directory: Path) -> dict[str, object]:
-    paths = {name: str(directory / str(row[name])) for name in ("artifact", "directory") if row[name] is not None}
+def _absolute(row: Mapping[str, object], directory: Path, url: str) -> dict[str, object]:
+    told = {name: str(row[name]) for name in ("artifact", "directory") if row[name] is not None}
+    paths = {name: f"{url}/{path}" if url else str(directory / path) for name, path in told.items()}
     return {**row, **paths}

@@ -42,6 +42,7 @@ class RunGroup:
         whole: whether `resume DIRECTORY` resumes all of them; else each run is resumed by its own directory.
         ways: the directory to resume for a run, by the run's, where that is another.
         stored: what of them lies in a storage, in one line; empty where nothing was uploaded.
+        url: the address in a storage that they were read from; empty where they lie here.
     """
 
     directory: Path
@@ -50,11 +51,12 @@ class RunGroup:
     whole: bool = True
     ways: Mapping[Path, Path] = field(default_factory=dict)
     stored: str = ""
+    url: str = ""
 
     @property
     def name(self) -> str:
         """Return what tells it from others: the last two parts of its path, as in 2026-11-23/09-30-00-x7k2."""
-        return "/".join(self.directory.absolute().parts[-2:])
+        return "/".join(self.url.split("/")[-2:] if self.url else self.directory.absolute().parts[-2:])
 
     @property
     def busy(self) -> bool:

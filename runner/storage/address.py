@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator
 from importlib.util import find_spec
 from urllib.parse import urlsplit
 
-from runner.config.problem import Problem
+from runner.config.problem import Problem, did_you_mean
 from runner.config.run import NoTracking, RunConfig
 from runner.errors import ConfigError
 
@@ -63,8 +62,8 @@ def _missing(protocol: str, key: str) -> Iterator[Problem]:
 
     known = fsspec.available_protocols()
     if protocol not in known:
-        near = difflib.get_close_matches(protocol, known, 1)
-        hint = f"did you mean {near[0]}://?" if near else _FORM
+        near = did_you_mean(protocol, known)
+        hint = f"did you mean {near}://?" if near else _FORM
         yield Problem(key, f"{protocol}:// is no protocol that fsspec knows", hint)
         return
     try:

@@ -82,14 +82,25 @@ class Place:
         """Fetch a file; raises `FileNotFoundError`."""
         self._fs.get_file(self._path(name), str(local))
 
-    def told(self, directory: str = "") -> dict[str, Mapping[str, Any]]:  # Any: what a storage tells of a file
-        """Return what is told of all files at or below a directory, by their names, in one listing."""
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file of this name."""
+        return bool(self._fs.isfile(self._path(name)))
+
+    def told(self, directory: str = "", *, nested: bool = True) -> dict[str, Mapping[str, Any]]:
+        """Return what is told of the files of a directory, by their names, in one listing; `nested`: also below it.
+
+        Any: what each storage tells of a file.
+        """
+        path = self._path(directory)
         try:
-            found = self._fs.find(self._path(directory), detail=True)
+            if nested:
+                found = self._fs.find(path, detail=True).values()
+            else:
+                found = [each for each in self._fs.ls(path, detail=True) if each["type"] == "file"]
         except FileNotFoundError:
             return {}
         start = len(self.root.lstrip("/")) + 1
-        return {path.lstrip("/")[start:]: told for path, told in found.items()}
+        return {each["name"].lstrip("/")[start:]: each for each in found}
 
     def sha256(self, name: str) -> str:
         """Read a file back and return its SHA-256 (hexadecimal)."""

@@ -64,6 +64,11 @@ class DirectoryFiles:
             removable = frozenset(each for each in sums if keep_local is False or not _is_small(each))
         return cls(result.index, directory, name, sums, removable)
 
+    @property
+    def nested(self) -> bool:
+        """Return whether files below the directory belong to it: the sweep's own do not, as runs lie there."""
+        return self.run != SWEEP
+
     def there(self, name: str) -> str:
         """Return a file's name in the place."""
         return f"{self.name}/{name}" if self.name else name
@@ -89,25 +94,28 @@ def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advan
 
     Raises what the storage's library raises, `OSError` and `DiskError`; what was kept before stays.
     """
-    known, new, size = uploads.of(files.run), dict[str, tuple[Uploaded, Digests]](), 0
-    for name, path in local_files(files.directory, nested=files.run != SWEEP):
+    known, new, size, damaged = uploads.of(files.run), dict[str, tuple[Uploaded, Digests]](), 0, list[Path]()
+    for name, path in local_files(files.directory, nested=files.nested):
         state = path.stat()
         before = known.get(name)
         if before is not None and (before.bytes, before.changed) == (state.st_size, state.st_mtime_ns):
             continue
         digests = digests_of(path)
         if files.sums.get(name, digests.sha256) != digests.sha256:
-            raise DamagedError(f"{path} is no longer the file that was checked")
+            damaged.append(path)
+            continue
         if before is None or before.sha256 != digests.sha256:
             place.put(path, files.there(name), digests, advance)
             size += digests.size
         if _changed(path, state):
             continue  # it is being written, and comes with the next
         new[name] = (Uploaded(name, digests.size, state.st_mtime_ns, digests.sha256), digests)
-    found = [*_compared(files, place, new, advance), *_found_there(files, place, {**known, **new})]
-    if found:
-        uploads.keep(files.run, found)
+    for found in (_compared(files, place, new, advance), _found_there(files, place, {**known, **new})):
+        if same := [*found]:
+            uploads.keep(files.run, same)
     _remove(files, uploads.of(files.run))
+    if damaged:
+        raise DamagedError(f"{damaged[0]} is no longer the file that was checked")
     return size
 
 
@@ -136,7 +144,7 @@ def _compared(
     files: DirectoryFiles, place: Place, new: Mapping[str, tuple[Uploaded, Digests]], advance: Advance
 ) -> Iterator[Uploaded]:
     """Yield the files that arrived as they were sent; raises `MismatchError`."""
-    told = place.told(files.name) if new else {}
+    told = place.told(files.name, nested=files.nested) if new else {}
     for name, (each, digests) in new.items():
         there = files.there(name)
         same = there in told and agrees(digests, told[there])
@@ -168,16 +176,15 @@ def upload_ledger(ledger: Ledger, place: Place, uploads: Uploads) -> None:
     try:
         ledger.copy(copy)
         digests = digests_of(copy)
-        place.put(copy, LEDGER, digests, lambda: None)
-        files = DirectoryFiles(SWEEP, ledger.directory)
-        uploads.keep(
-            SWEEP,
-            _compared(
-                files, place, {LEDGER: (Uploaded(LEDGER, digests.size, 0, digests.sha256), digests)}, lambda: None
-            ),
-        )
+        place.put(copy, LEDGER, digests, _nothing)
+        sent = {LEDGER: (Uploaded(LEDGER, digests.size, 0, digests.sha256), digests)}
+        uploads.keep(SWEEP, _compared(DirectoryFiles(SWEEP, ledger.directory), place, sent, _nothing))
     finally:
         discard(copy)
+
+
+def _nothing() -> None:
+    """Take no note of it."""
 
 
 def _remove(files: DirectoryFiles, known: Mapping[str, Uploaded]) -> None:

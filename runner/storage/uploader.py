@@ -67,7 +67,7 @@ class Uploader:
         self._settle = settle
         self._turn = threading.Condition()
         self._waiting: dict[Path, tuple[float, DirectoryFiles]] = {}
-        self._failed: dict[Path, DirectoryFiles] = {}
+        self._failed: dict[Path, Exception] = {}
         self._busy: set[Path] = set()
         self._threads: list[threading.Thread] = []
         self._not_before = 0.0
@@ -77,9 +77,15 @@ class Uploader:
         self.error: Exception | None = None
         """What went wrong last; None where all that was sent since went well."""
 
+    @property
+    def failure(self) -> Exception | None:
+        """Return why something is not uploaded, as far as anything went wrong."""
+        return self.error or next(iter(self._failed.values()), None)
+
     def post(self, files: DirectoryFiles) -> None:
         """Let a directory be sent as soon as there is a turn; never waits."""
         with self._turn:
+            self._failed.pop(files.directory, None)
             self._waiting[files.directory] = (time.monotonic() + self._settle, files)
             if len(self._threads) < min(self._config.concurrency, len(self._waiting) + len(self._busy)):
                 # A daemon: a library that hangs must not keep the process.
@@ -168,9 +174,9 @@ class Uploader:
                 _log.warning("an upload failed, and is tried again: %s", reason_of(error))
             self._not_before = time.monotonic() + (0.0 if self._closing and is_lasting(error) else self._pause)
             self._pause = min(self._pause * 2, _LONGEST_WAIT)
-        self.error = error
+            self.error = error
         if concerns_one(error) or (self._closing and is_lasting(error)):
-            self._failed[files.directory] = files
+            self._failed[files.directory] = error
         elif files.directory not in self._waiting:
             self._waiting[files.directory] = (0.0, files)
 

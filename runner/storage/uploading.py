@@ -21,7 +21,7 @@ from .address import StorageError
 from .place import Place, reach
 from .state import Stored, stored_in
 from .upload import DirectoryFiles, upload, upload_ledger
-from .uploader import Uploader, concerns_one, reason_of
+from .uploader import Uploader, reason_of
 
 MARKER = ".runner.json"
 """Says whose a place is: two sweeps of one name would overwrite each other's files."""
@@ -108,7 +108,7 @@ class Uploading:
         stored = self._stored(whole.results)
         whole.not_uploaded = stored is None or not stored.complete
         if whole.not_uploaded and self._uploader is not None:
-            reason = "it was interrupted" if self._uploader.error is None else reason_of(self._uploader.error)
+            reason = reason_of(self._uploader.failure) if self._uploader.failure else "it was interrupted"
             message = f"not everything is uploaded: {reason}; runs and their files here are not affected"
             self._tell([Problem("storage", message, self._resume("uploads the rest"), "warning")])
         return stored.text if stored else ""
@@ -125,7 +125,7 @@ class Uploading:
 
     def _finish_sweep(self, uploader: Uploader) -> None:
         """Send page, tables and ledger as they are now, unless the storage has just failed."""
-        if uploader.error is not None and not concerns_one(uploader.error):
+        if uploader.error is not None:
             return
         for target in self._targets.values():
             try:

@@ -32,7 +32,7 @@ Fault = Callable[[Request], Refusal | None]
 
 
 class Door(ThreadingHTTPServer):
-    """Pass everything on to `upstream`, unless `fault` objects; `seen` has what came."""
+    """Pass everything on to `upstream`, as `change` makes it, unless `fault` objects; `seen` has what came."""
 
     daemon_threads = True
 
@@ -41,6 +41,7 @@ class Door(ThreadingHTTPServer):
         self.upstream = urlsplit(upstream).netloc
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
         self.fault: Fault = lambda _request: None
+        self.change: Callable[[Request, bytes], bytes] = lambda _request, body: body
         self.seen: list[Request] = []
         self._thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -53,9 +54,13 @@ class Door(ThreadingHTTPServer):
         self.server_close()
         self._thread.join()
 
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that were killed."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: Door
 
     def handle_any(self) -> None:
@@ -73,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(refusal.status, [("content-type", "application/xml")], _error(refusal.code))
             return
         upstream = http.client.HTTPConnection(self.server.upstream, timeout=30)
-        upstream.request(self.command, self.path, body, dict(self.headers))
+        upstream.request(self.command, self.path, self.server.change(request, body), dict(self.headers))
         answer = upstream.getresponse()
         self._answer(answer.status, answer.getheaders(), answer.read())
         upstream.close()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+import sqlite3
 from pathlib import Path
+
+import pytest
 
 from runner.app import run
 
@@ -44,7 +48,67 @@ def test_resume_sends_no_run_again_that_is_there(here, sweep, bucket, capsys):
     assert "uploaded: 2 runs" in capsys.readouterr().out
 
 
-def test_resume_uploads_a_sweep_that_had_no_storage(here, sweep, bucket):
-    assert sweep("replica=0,1") == 0
+def test_resume_uploads_a_sweep_that_had_no_storage(finished, bucket):
     assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
-    assert files_below(bucket / "out") == files_below(here / "out")
+    assert files_below(bucket / "out") == files_below(finished)
+
+
+def media(place: Path) -> set[str]:
+    found = [*place.glob("*/video.*"), *place.glob("*/thumbnail.*")]
+    return {path.relative_to(place).as_posix() for path in found}
+
+
+@pytest.mark.parametrize(("keep", "left"), [("false", set()), ("thumbnails", {"0/thumbnail.webp", "1/thumbnail.webp"})])
+def test_media_leave_the_disk_once_they_are_there(here, sweep, bucket, keep, left):
+    assert sweep("replica=0,1", f"storage.url=file://{bucket}", f"storage.keep_local={keep}") == 0
+    assert media(here / "out") == left
+    assert media(bucket / "out") >= {"0/video.mp4", "1/video.mp4", "0/thumbnail.webp"}
+    assert (here / "out" / "0" / "result.json").is_file()
+    assert run(["resume", "out"]) == 0
+    assert run(["show", "out"]) == 0
+
+
+def test_metrics_are_computed_before_their_files_are_removed(here, sweep, bucket):
+    pytest.importorskip("imagehash")
+    assert sweep("metrics=[sharpness]", f"storage.url=file://{bucket}", "storage.keep_local=false") == 0
+    assert "sharpness" in (bucket / "out" / "results.csv").read_text()
+    assert media(here / "out") == set()
+
+
+def test_a_file_that_was_changed_here_is_told_and_not_uploaded(finished, bucket, capsys):
+    (finished / "1" / "video.mp4").write_bytes(b"no longer what was checked")
+    assert run(["resume", "out", f"storage.url=file://{bucket}", "storage.keep_local=false"]) == 4
+    assert "is no longer the file that was checked" in capsys.readouterr().err
+    assert (finished / "1" / "video.mp4").is_file()
+    assert not (bucket / "out" / "1" / "video.mp4").exists()
+
+
+def test_a_ledger_that_was_lost_learns_anew_what_lies_there(finished, bucket, capsys):
+    """Files that are no longer here are looked for where they were uploaded to, and compared once more."""
+    storage = [f"storage.url=file://{bucket}", "storage.keep_local=false"]
+    assert run(["resume", "out", *storage]) == 0
+    with sqlite3.connect(finished / "ledger.sqlite3") as db:
+        db.execute("DROP TABLE uploads")
+    (bucket / "out" / "2" / "video.mp4").unlink()
+
+    assert run(["resume", "out", *storage]) == 4
+
+    said = capsys.readouterr()
+    assert "not run 2" in said.out
+    assert "2/video.mp4 is not there" in said.err
+
+
+def test_a_copied_directory_uploads_nothing(finished, here, bucket, capsys):
+    assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
+    shutil.copytree(finished, here / "copy")
+    assert run(["resume", "copy", f"storage.url=file://{bucket}"]) == 2
+    assert "is a copy of" in capsys.readouterr().err
+
+
+def test_any_file_system_that_fsspec_knows_can_be_a_storage(finished):
+    import fsspec
+
+    assert run(["resume", "out", "storage.url=memory://videos"]) == 0
+    assert (
+        fsspec.filesystem("memory").cat_file("/videos/out/0/video.mp4") == (finished / "0" / "video.mp4").read_bytes()
+    )

@@ -1,0 +1,67 @@
+"""An address, a key or a right that is wrong ends the command before anything is spent."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from runner.app import run
+from tests.storage.door import Refusal
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("bucket/videos", "is no address of a storage"),
+        ("s3://", "is no address of a storage"),
+        ("abfz://bucket/videos", "did you mean abfs://?"),
+        ("https://bucket.example/videos", "https:// cannot be written to"),
+        ("'s3://bucket/videos?versionId=1'", "holds a user, a key or a query"),
+        ("file://{here}/taken/videos", "cannot be used"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused(here, sweep, url, said, capsys):
+    (here / "taken").write_text("a file")
+    assert sweep("replica=0,1", f"storage.url={url.format(here=here)}") == 2
+    found = capsys.readouterr().err
+    assert said in found
+    assert "nothing was sent" in found
+
+
+def test_a_key_in_the_address_is_refused_and_not_repeated(sweep, capsys):
+    assert sweep("replica=0,1", "storage.url=s3://AKIDEXAMPLE:wJalrXUtnFEMI@bucket/videos") == 2
+    assert "wJalrXUtnFEMI" not in "".join(capsys.readouterr())
+
+
+def test_what_must_be_installed_is_named(here, sweep, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "adlfs", None)
+    assert sweep("replica=0,1", "storage.url=abfs://container/videos") == 2
+    assert "pip install 'mediarunner[azure_blob]'" in capsys.readouterr().err
+
+
+def test_a_bucket_that_may_not_be_written_is_refused_before_the_first_request(here, sweep, s3, capsys):
+    s3.door.fault = lambda request: Refusal(403, "AccessDenied") if request.method == "PUT" else None
+    assert sweep("replica=0,1", f"storage.url={s3.url}") == 2
+    assert f"storage.url={s3.url} cannot be used: PermissionError" in capsys.readouterr().err
+    s3.door.fault = lambda _request: None
+    assert sweep("replica=0,1", "storage.url=s3://no-such-bucket/videos") == 2
+    assert not [*here.glob("out/*/result.json")]
+
+
+def test_another_sweep_of_the_same_name_is_not_overwritten(here, finished, bucket, sweep, capsys):
+    storage = f"storage.url=file://{bucket}"
+    assert run(["resume", "out", storage]) == 0
+    finished.rename(here / "before")
+    assert sweep("replica=0,1", storage) == 2
+    assert "holds another sweep" in capsys.readouterr().err
+
+
+def test_a_storage_for_each_run_is_refused(sweep, bucket, capsys):
+    assert sweep(f"storage.url=file://{bucket}/a,file://{bucket}/b") == 2
+    assert "a sweep is uploaded to one place" in capsys.readouterr().err
+
+
+def test_files_that_a_tracker_takes_are_not_removed_meanwhile(sweep, bucket, capsys):
+    assert sweep(f"storage.url=file://{bucket}", "storage.keep_local=false", "tracking=wandb") == 2
+    assert "storage.keep_local=true, or tracking.files=none" in capsys.readouterr().err
