@@ -65,8 +65,9 @@ const refresh = (() => {
     const line = document.getElementById("freshness");
     if (stale()) return stopped(line);
     delete line.dataset.stale;
-    const words = store.data.complete ? `Written ${when(store.data.made_at)}` : `Running · written ${ago(age())}`;
-    if (line.textContent !== words) line.textContent = words;
+    const written = store.data.complete ? `Written ${when(store.data.made_at)}` : `Running · written ${ago(age())}`;
+    const words = [written, ...store.data.sweeps.map((sweep) => sweep.stored)].filter(Boolean).join(" · ");
+    if (line.textContent !== words) line.textContent = line.title = words;
   }
 
   const when = (text) => new Date(text).toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
