@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from runner.artifacts.result_file import NAME as RESULT
 from runner.errors import ConfigError
-from runner.ledger.ledger import NAME as LEDGER
+from runner.ledger.discover import NAME as LEDGER
 
 from .address import address_problems
 from .place import Place, reach

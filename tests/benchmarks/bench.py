@@ -25,6 +25,7 @@ SCRIPTS = (
     "archive",
     "reading",
     "metrics",
+    "upload",
     "scale",
 )
 
