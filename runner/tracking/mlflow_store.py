@@ -106,7 +106,7 @@ class MlflowStore:
         now = _milliseconds(facts.ended) or round(self._clock() * 1000)
         self._client.log_batch(
             run_id,
-            metrics=[Metric(key, value, now, 0) for key, value in facts.metrics.items()],
+            metrics=[Metric(_name(key), value, now, 0) for key, value in facts.metrics.items()],
             tags=[RunTag(key, value) for key, value in _texts(facts).items()],
         )
         for key in [key for key, value in facts.tags.items() if value is None and key in tags]:

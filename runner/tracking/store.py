@@ -149,14 +149,14 @@ _MEASURES = ("bytes", "duration_seconds", "fps", "width", "height")
 
 
 def run_facts(
-    result: Result, directory: Path, name: str, files: Files, judged: Mapping[str, float] | None = None
+    result: Result, directory: Path, name: str, files: Files, told: Mapping[str, float] | None = None
 ) -> Facts:
-    """Return one run's facts; `directory` is its own, `name` what it is called, `judged` what people think of it."""
+    """Return one run's facts; `directory` is its own, `name` what it is called, `told` what people and metrics say."""
     began, ended = _span(result)
     return Facts(
         name=_text(name),
         params=params(result.config),
-        metrics={**dict(_metrics(result)), **(judged or {})},
+        metrics={**dict(_metrics(result)), **(told or {})},
         tags={f"runner.{key}": _text(value) if value else None for key, value in _tags(result, directory)},
         files=tuple(_files(result, directory, files)),
         end=_end(result.status),

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -14,12 +15,14 @@ from runner.artifacts.redaction import without_credentials
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem
-from runner.config.run import MlflowTracking, NoTracking, WandbTracking
+from runner.config.run import METRIC, MlflowTracking, NoTracking, WandbTracking
 from runner.display.label import RunLabels
 from runner.display.line import clean
 from runner.display.output import print_problems, say
 from runner.engine.run import Event, Observer, Run
+from runner.metrics.scores import NO_SCORES
 from runner.results.run_judgements import RunJudgements
+from runner.results.run_scores import main_scores, scores_of
 from runner.shell import command
 
 from .store import Facts, Register, TrackedRun, TrackingStore, run_facts, sweep_facts
@@ -67,6 +70,7 @@ class Tracker:
         self._opening = True
         self._steps = 0
         self._ratings: RunJudgements | None = None
+        self._scores = NO_SCORES
         self._failure: Exception | None = None
 
     def expect(self, runs: Sequence[Run]) -> None:
@@ -154,7 +158,7 @@ class Tracker:
 
     def _work(self) -> None:
         try:
-            self._ratings = self._read_ratings()
+            self._read_told()
             store = self._open(self._asks_server)
             register = Register(self._directory, store.place)
             register.begin(None if self._alone else store.begin(self._sweep(), register.parent))
@@ -163,16 +167,22 @@ class Tracker:
         except Exception as error:  # noqa: BLE001 - whatever a library raises ends the tracking and nothing else
             self._failure = self._failure or error
 
-    def _read_ratings(self) -> RunJudgements:
-        """Return what people think of the runs that had ended before: nobody has seen the others."""
+    def _read_told(self) -> None:
+        """Read what people think of the runs that have ended, and what metrics have found."""
         with self._turn:
-            ended = [(run.directory, run.earlier) for run in self._runs.values() if run.earlier is not None]
-        return RunJudgements.below(self._directory, ended)
+            results = [(run.directory, self._results.get(run.index, run.earlier)) for run in self._runs.values()]
+        ended = [(where, result) for where, result in results if result is not None]
+        self._ratings = RunJudgements.below(self._directory, ended)
+        self._scores = scores_of(self._directory, (where for where, _ in ended))
 
     def _record_all(self, store: TrackingStore, register: Register) -> None:
         """Record what comes; the sweep's own run is ended also after an error, as it would seem to be running."""
         try:
             while (result := self._next()) is not None:
+                self._record(store, register, result)
+            # Metrics are computed once all runs have ended, and a page can be judged while others are made.
+            self._read_told()
+            for result in [*self._results.values()]:
                 self._record(store, register, result)
         except Exception as error:  # noqa: BLE001 - as above
             self._failure = error
@@ -181,11 +191,14 @@ class Tracker:
 
     def _record(self, store: TrackingStore, register: Register, result: Result) -> None:
         number = result.index
-        judged = self._judged(result)
-        state = _state(result, judged)
+        told = self._told(result)
+        state = _state(result, told)
         known = register.known(number)
         if known is None or known.state != state:
-            for run_id in store.record(self._facts(result, judged), register.parent, known.id if known else None):
+            facts = self._facts(result, told)
+            if known is not None and _made(known.state) == _made(state):
+                facts = replace(facts, files=())  # they are there already
+            for run_id in store.record(facts, register.parent, known.id if known else None):
                 if known is None or known.id != run_id:
                     # What is given up from here on is resumed, not recorded twice.
                     known = TrackedRun(run_id, "")
@@ -210,19 +223,21 @@ class Tracker:
         if self._left:
             raise _LeftError
 
-    def _judged(self, result: Result) -> dict[str, float]:
-        """Return what people think of the run, as numbers; nothing where nobody has judged."""
+    def _told(self, result: Result) -> dict[str, float]:
+        """Return what people think of the run and what metrics have found, as numbers; nothing where neither has."""
         where = self._runs[result.index].directory
-        told = self._ratings.columns(where, result) if self._ratings else {}
-        return {name: float(value) for name, value in told.items() if value is not None}
+        judged = self._ratings.columns(where, result) if self._ratings else {}
+        scores = sorted(main_scores(self._scores, result).items())
+        found = {**judged, **{f"{METRIC}{name}": value for name, value in scores}}
+        return {name: float(value) for name, value in found.items() if value is not None}
 
-    def _facts(self, result: Result, judged: Mapping[str, float]) -> Facts:
+    def _facts(self, result: Result, told: Mapping[str, float]) -> Facts:
         run = self._runs[result.index]
         if self._alone:
             name = result.config.name or self._directory.name
         else:
             name = f"{run.index} {self._labels[run.index].label(run, _NAME_COLUMNS)}".strip()
-        return run_facts(result, run.directory, name, self._config.files, judged)
+        return run_facts(result, run.directory, name, self._config.files, told)
 
     def _sweep(self) -> Facts:
         with self._turn:
@@ -230,10 +245,15 @@ class Tracker:
         return sweep_facts(self._directory, configs, list(self._results.values()))
 
 
-def _state(result: Result, judged: Mapping[str, float]) -> str:
-    """Return what is another once more has become of the run, or it was judged anew."""
-    ratings = "".join(f" {name}={value:g}" for name, value in judged.items())
-    return f"{result.status.value} {max(result.timestamps.values()).isoformat()}{ratings}"
+def _state(result: Result, told: Mapping[str, float]) -> str:
+    """Return what is another once more has become of the run, or it was judged or measured anew."""
+    numbers = "".join(f" {name}={value:g}" for name, value in told.items())
+    return f"{result.status.value} {max(result.timestamps.values()).isoformat()}{numbers}"
+
+
+def _made(state: str) -> list[str]:
+    """Return the part of a state that is another once the run has other files."""
+    return state.split(" ")[:2]
 
 
 class Tracking:

@@ -174,21 +174,29 @@ def test_resume_records_what_an_unreachable_server_has_missed(sweep, recorded, c
     assert {*recorded().runs} == {"0", "1"}
 
 
-def test_resume_records_what_was_judged_since(sweep, recorded, here):
-    assert sweep("tracking=mlflow", "replica=0,1") == 0
-    before = recorded().runs
+def test_resume_records_what_was_judged_and_scored_since(sweep, recorded, here):
+    assert sweep("tracking=mlflow", "replica=0,1", "metrics=[duration_error]") == 0
+    before = recorded()
+    assert {number: child.data.metrics["metrics.duration_error"] for number, child in before.runs.items()} == {
+        "0": 0, "1": 0,
+    }  # fmt: skip
     (group,) = sweeps_of([Path("out")]).sweeps
     made = {"version": 1, "kind": "rating", "id": "1", "at": "2026-11-23T09:30:00Z", "rater": "ann", "rating": 4}
     record = {**made, "run": group.run_keys()[1], "file": "video.mp4"}
     (here / "out" / "ratings.jsonl").write_text(json.dumps(record) + "\n")
+    assert run(["score", "out", "metrics=[brightness]"]) == 0
+    for media in here.glob("out/*/video.mp4"):  # is not sent again
+        media.unlink()
     assert run(["resume", "out"]) == 0
-    after = recorded().runs
-    assert {number: child.info.run_id for number, child in after.items()} == {
-        number: child.info.run_id for number, child in before.items()
+    after = recorded()
+    assert {number: child.info.run_id for number, child in after.runs.items()} == {
+        number: child.info.run_id for number, child in before.runs.items()
     }
-    told = after["1"].data.metrics
+    assert after.files == before.files
+    told = after.runs["1"].data.metrics
     assert (told["rating_mean"], told["ratings"], told["kept"], told["star"]) == (4, 1, 1, 0)
-    assert "rating_mean" not in after["0"].data.metrics
+    assert {"metrics.duration_error", "metrics.brightness"} <= {*told}
+    assert "rating_mean" not in after.runs["0"].data.metrics
 
 
 def test_tracking_may_be_begun_by_resume(sweep, recorded):

@@ -138,17 +138,21 @@ def test_resume_goes_on_in_the_same_group(sweep, recorded, make_emulator):
     assert {"error", "error_type"} <= again[1].removed
 
 
-def test_resume_records_what_was_judged_since(sweep, recorded, here: Path):
+def test_resume_records_what_was_judged_and_scored_since(sweep, recorded, here: Path):
     assert sweep(*OFFLINE, "replica=0,1") == 0
     before = {each.id for each in recorded()}
     (group,) = sweeps_of([Path("out")]).sweeps
     made = {"version": 1, "kind": "rating", "id": "1", "at": "2026-11-23T09:30:00Z", "rater": "ann", "star": True}
     record = {**made, "run": group.run_keys()[1], "file": "video.mp4"}
     (here / "out" / "ratings.jsonl").write_text(json.dumps(record) + "\n")
+    assert run(["score", "out", "metrics=[brightness]"]) == 0
     assert run(["resume", "out"]) == 0
     after = recorded()
     assert {each.id for each in after} == before
     assert sorted(each.summary["kept"] for each in after if "kept" in each.summary) == [0, 1]
+    assert [0 < each.summary["metrics.brightness"] < 1 for each in after if "metrics.brightness" in each.summary] == [
+        True
+    ] * 2
 
 
 def test_without_a_key_the_runs_are_made_and_one_warning_is_said(sweep, recorded, capsys, monkeypatch):
