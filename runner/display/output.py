@@ -8,7 +8,6 @@ import io
 import os
 import stat
 import sys
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -82,49 +81,33 @@ def output_refused(error: OSError) -> bool:
     return refused
 
 
-_SOON = 0.3
-"""Seconds after which a user at a terminal wants to see that something is at work; starting Python took some before."""
-
-
 class Notice:
-    """Say on a terminal what is at work, if that takes longer than a moment; it is gone once anything else is said.
+    """Say on a terminal what is at work; it is gone once anything else is said.
 
     Attributes:
         open: whether it has begun, shown or not, and nothing else was said since.
     """
 
     def __init__(self) -> None:
-        self._turn = threading.Lock()
-        self._timer: threading.Timer | None = None
         self._shown = False
         self.open = False
 
     def begin(self, text: str) -> None:
-        """Show `text` unless `end` comes soon; nothing where standard error is no terminal."""
+        """Show `text`; nothing where standard error is no terminal."""
         self.open = True
-        if not sys.stderr.isatty():
-            return
-        self._timer = threading.Timer(_SOON, self._show, [text])
-        self._timer.daemon = True
-        self._timer.start()
-
-    def end(self) -> None:
-        """Take the notice away; it is not shown any more."""
-        self.open = False
-        if self._timer is None:
-            return
-        self._timer.cancel()
-        with self._turn, tolerate_closed_stderr():
-            self._timer = None
-            if self._shown:
-                sys.stderr.write("\r\x1b[2K" if os.environ.get("TERM") not in DUMB else "\n")
+        self._shown = sys.stderr.isatty()
+        if self._shown:
+            with tolerate_closed_stderr():
+                sys.stderr.write(text)
                 sys.stderr.flush()
 
-    def _show(self, text: str) -> None:
-        with self._turn, tolerate_closed_stderr():
-            if self.open:
-                self._shown = True
-                sys.stderr.write(text)
+    def end(self) -> None:
+        """Take the notice away."""
+        self.open = False
+        if self._shown:
+            self._shown = False
+            with tolerate_closed_stderr():
+                sys.stderr.write("\r\x1b[2K" if os.environ.get("TERM") not in DUMB else "\n")
                 sys.stderr.flush()
 
 
