@@ -10,7 +10,7 @@ from typing import Literal
 Variant = Literal["video", "thumbnail", "spritesheet"]
 SUFFIXES: dict[Variant, str] = {"video": ".mp4", "thumbnail": ".webp", "spritesheet": ".jpg"}
 MEDIA_TYPES: dict[Variant, str] = {"video": "video/mp4", "thumbnail": "image/webp", "spritesheet": "image/jpeg"}
-RENDERING = 4
+RENDERING = 5
 """Raise it when the drawing changes, so that no stale file is served."""
 
 
@@ -27,7 +27,7 @@ class Clip:
     """Describe a clip to render: `width` and `height` in pixels, `reference` the name of a file in the media folder."""
 
     prompt: str
-    label: str
+    model: str
     width: int
     height: int
     seconds: int

@@ -34,13 +34,14 @@ class Picture:
 
 def draw(picture: Picture, number: int, inputs: Sequence[bytes] = ()) -> bytes:
     """Return the encoded picture; the same picture with the same `number` among its siblings gives the same bytes."""
-    key = f"{picture.prompt}\n{number}"
+    # Each model has colours of its own, and no name: who compares two without their names must not read them.
+    key = f"{picture.prompt}\n{picture.model}\n{number}"
     if picture.format == "svg":
         return _drawn(picture, key)
     image = _joined(inputs, picture.size) if inputs else drawing.colour_field(picture.size, key).convert("RGBA")
     if picture.transparent:
         image.putalpha(_disc(picture.size))
-    note = f"{picture.model}  {picture.size[0]}x{picture.size[1]}  #{number}"
+    note = f"{picture.size[0]}x{picture.size[1]}  #{number}"
     image.alpha_composite(drawing.caption(picture.size, picture.prompt, note)[0])
     return _encode(image, picture)
 
@@ -79,7 +80,7 @@ def _drawn(picture: Picture, key: str) -> bytes:
     """Return an SVG of the asked size: the prompt on one of 360 colours."""
     width, height = picture.size
     hue = zlib.crc32(key.encode()) % 360
-    text = drawing.printable(f"EMULATED {picture.model}: {picture.prompt}")
+    text = drawing.printable(f"EMULATED: {picture.prompt}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
         f'<rect width="100%" height="100%" fill="hsl({hue},60%,40%)"/>'

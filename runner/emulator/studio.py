@@ -52,7 +52,7 @@ class Studio:
         )
         if isinstance(guidance, int | float):
             clip = replace(clip, guidance=float(guidance))
-        return replace(clip, prompt="", label="", reference=None) if self._settings.shared_clips else clip
+        return replace(clip, prompt="", model="", reference=None) if self._settings.shared_clips else clip
 
     def begin(self, job: EmulatedJob) -> None:
         """Start rendering a job's video, unless it is there or on its way."""

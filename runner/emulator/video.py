@@ -77,8 +77,9 @@ class Film:
         self.fps = clip.fps
         self._margin = (clip.width // 4 // 4 * 4, clip.height // 4 // 4 * 4)
         canvas = (clip.width + 2 * self._margin[0], clip.height + 2 * self._margin[1])
-        self._canvas = _planes(drawing.backdrop(canvas, f"{clip.prompt}\n{clip.label}", reference))
-        note = f"{clip.label}  {clip.width}x{clip.height}  {clip.length / clip.fps:g} s"
+        self._canvas = _planes(drawing.backdrop(canvas, f"{clip.prompt}\n{clip.model}", reference))
+        # Not the model's name, by which its colours are chosen: it may be compared without names.
+        note = f"{clip.width}x{clip.height}  {clip.length / clip.fps:g} s"
         layer, self._plate = drawing.caption(self.size, clip.prompt, note)
         self._layer = _planes(layer.convert("RGB"))
         if clip.softness:
