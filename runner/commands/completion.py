@@ -12,11 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.commands.catalog import COMMANDS
-from runner.config.groups import GROUPS
+from runner.compose.app import opened, parse
+from runner.compose.loader import GROUPS
 from runner.config.shipped import REFRESHED
 from runner.errors import ConfigError
-
-from .plain_completion import plain_suggestions
 
 _NAMES = ("runner", "mediarunner")
 _OF_DIRECTORIES = frozenset({"ls", "repeat", "report", "resume", "show"})
@@ -59,10 +58,8 @@ def complete(parsed: argparse.Namespace) -> int:
                           hint='eval "$(runner -sc install=bash)"')  # fmt: skip
     action, shell = next(iter(asked.items()))
     if action == "query":
-        answer()
+        print("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
     elif shell == "fish":
-        from runner.compose.app import opened
-
         with opened(parsed) as app:
             app.complete(*parsed.overrides)
     elif action == "install":
@@ -70,11 +67,6 @@ def complete(parsed: argparse.Namespace) -> int:
     else:
         print(f"complete -r {' '.join(_completed())}; unset -f _runner_complete")
     return 0
-
-
-def answer() -> None:
-    """Print what the line that a shell has put into COMP_LINE may become."""
-    print("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
 
 
 def suggestions(line: str) -> Iterator[str]:
@@ -139,19 +131,15 @@ def _directories(word: str) -> Iterator[str]:
 
 
 def _of_hydra(words: Sequence[str], word: str) -> list[str]:
-    """Return what Hydra suggests; if what was typed before cannot be composed, what it suggests without it."""
+    """Return Hydra's suggestions; if what was typed before cannot be composed, those without it."""
     whole = [each for each in words if "'" not in each and '"' not in each]
     for before in (whole, [each for each in whole if each.startswith("-")], []):
-        plain = plain_suggestions(before, word)
-        if found := asked(before, word) if plain is None else plain:
+        if found := _asked(before, word):
             return found
     return []
 
 
-def asked(words: Sequence[str], word: str) -> list[str]:
-    """Return Hydra's own suggestions; none where what was typed before cannot be composed."""
-    from runner.compose.app import opened, parse  # Hydra, which most lines need not wait for
-
+def _asked(words: Sequence[str], word: str) -> list[str]:
     told = io.StringIO()
     earlier = os.environ.get("COMP_LINE")
     try:

@@ -21,6 +21,8 @@ from runner.results.files import finite
 from runner.results.notebook import data_address, own_file
 from runner.results.state import RunState
 
+from .icon import ICON
+
 VERSION = 1
 """Of the data in the page; `page/store.js` reads it."""
 
@@ -39,7 +41,8 @@ class Heading:
         sweeps: each with its directory, name, the command that resumes it, and its budget.
         axes: what varies between the runs.
         shared: the leaves of the config that all runs have in common.
-        ratings: where a served page sends and finds what is judged, and who judges; None: the page is a file.
+        ratings: where a served page sends and finds what is judged, who judges, and where the `list` of all that is
+            served is; None: the page is a file.
     """
 
     title: str
@@ -60,7 +63,7 @@ class Shell:
         Where it is `served`, it may ask the server that it came from.
         """
         mark = f"data-{secrets.token_hex(16)}"
-        text = _template().render(title=title, data=mark, served=served)
+        text = _template().render(title=title, data=mark, served=served, icon=ICON)
         head, _, tail = text.partition(mark)
         # A file's name may hold what is no text; it stands in the title alone, and in the data as JSON has it.
         self._head, self._tail = (part.encode("utf-8", "xmlcharrefreplace") for part in (head, tail))

@@ -6,7 +6,8 @@ import hmac
 import json
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from starlette.applications import Starlette
@@ -109,7 +110,7 @@ class Pages:
         """Answer with the list of sweeps, or lead to the only one."""
         del request  # it is the same for all
         entries = self._catalogue.entries()
-        if self._together and len(entries) == 1:
+        if self._alone():
             return RedirectResponse(f"{entries[0].name}/", headers=_HEADERS)
         return HTMLResponse(listing(entries, TOGETHER if self._together else None), headers=_HEADERS)
 
@@ -173,16 +174,21 @@ class Pages:
             return _refused(str(error), 507)
         return JSONResponse({"taken": len(records)}, headers=_HEADERS)
 
+    def _page(self, places: Callable[[], Sequence[Path]]) -> ServedPage:
+        return ServedPage(places, self._rater, listed=not self._alone())
+
+    def _alone(self) -> bool:
+        """Return whether one sweep is all that was asked for: its page needs no list."""
+        return self._together and len(self._catalogue.entries()) == 1
+
     def _find(self, request: Request) -> ServedPage | None:
         name = request.path_params["page"]
         if name not in self._pages:
             if name == TOGETHER and self._together:
-                self._pages[name] = ServedPage(
-                    lambda: [each.directory for each in self._catalogue.entries()], self._rater
-                )
+                self._pages[name] = self._page(lambda: [each.directory for each in self._catalogue.entries()])
             elif (entry := self._catalogue.find(name)) is not None:
                 directory = entry.directory
-                self._pages[name] = ServedPage(lambda: [directory], self._rater)
+                self._pages[name] = self._page(lambda: [directory])
         return self._pages.get(name)
 
 

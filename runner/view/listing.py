@@ -16,6 +16,7 @@ from runner.judging.ratings_file import read_ratings
 from runner.ledger.discover import has_ledger
 from runner.ledger.ledger import Ledger
 from runner.ledger.summary import summary
+from runner.report.icon import ICON
 from runner.results.reading import sweeps_of
 
 from .catalogue import Entry
@@ -48,7 +49,7 @@ class Line:
 def listing(entries: Sequence[Entry], together: str | None) -> bytes:
     """Return the page; `together` names the one of all sweeps, if there is one."""
     lines = sorted((_line(each) for each in entries), key=lambda line: -line.changed)
-    text: str = _template().render(lines=lines, together=together if len(lines) > 1 else None)
+    text: str = _template().render(lines=lines, together=together if len(lines) > 1 else None, icon=ICON)
     return text.encode("utf-8", "xmlcharrefreplace")  # a directory's name need not be text
 
 

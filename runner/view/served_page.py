@@ -29,11 +29,14 @@ Media = tuple[Path, str]
 class ServedPage:
     """Serve the runs of some directories as one page; safe to use from threads."""
 
-    def __init__(self, places: Callable[[], Sequence[Path]], rater: str) -> None:
-        """Take what tells the `places` of its sweeps, of which more may come, and who judges unless told otherwise."""
+    def __init__(self, places: Callable[[], Sequence[Path]], rater: str, *, listed: bool) -> None:
+        """Take what tells the `places` of its sweeps, of which more may come, and who judges unless told otherwise.
+
+        Where it is `listed`, it leads back to the list above it.
+        """
         self._log = RatingLog()
         self._places = places
-        self._rater = rater
+        self._ratings = {"url": "ratings", "rater": rater, **({"list": "../"} if listed else {})}
         self._turn = threading.Lock()
         self._stamp: object = None
         self._content = b""
@@ -79,7 +82,7 @@ class ServedPage:
         results = [result for group in groups for _, result in group.runs]
         model = PageModel(groups, root, [group.runs[0][1].config.budget for group in groups])
         busy = {number for number, group in enumerate(groups) if group.busy}
-        state = PageState(model, results, busy, ratings={"url": "ratings", "rater": self._rater})
+        state = PageState(model, results, busy, ratings=self._ratings)
         cells = (encoded_json(cell) for cell in state.cells())
         shell = Shell(model.title, served=True)
         self._content = b"".join(shell.pieces(page_data(state.heading, cells, state.totals())))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import chain
 
 import pytest
 
@@ -113,21 +114,23 @@ def test_texts_of_several_words_in_the_config_differ_word_by_word(gallery, make_
     assert [second.locator(tag).inner_text() for tag in ("del", "ins")] == ["low", "high"]
 
 
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [("", "a"), ("a  b\n", "a b\n"), ("x", "x"), ("שלום עולם", "שלום לך"), ("a b c d", "d c b a"), ("<b>1", "<i>1")],
-)
-def test_both_texts_can_be_read_from_their_difference(gallery, make_cell, make_page, one, other):
-    cells = [make_cell(0, [0], prompt=one), make_cell(1, [1], prompt=other)]
-    page = gallery(make_page(cells, [("replica", [0, 1])]), "#compare=0/0+0/1&mode=words")
+PAIRS = [("", "a"), ("a  b\n", "a b\n"), ("x", "x"), ("שלום עולם", "שלום לך"), ("a b c d", "d c b a"), ("<b>1", "<i>1")]
+
+
+def test_both_texts_can_be_read_from_their_difference(gallery, make_cell, make_page):
+    cells = [make_cell(number, [number], prompt=text) for number, text in enumerate(chain(*PAIRS))]
+    page = gallery(make_page(cells, [("replica", list(range(len(cells))))]))
     without = """(tag) => {
       const all = document.querySelector("#overlay .difference").cloneNode(true);
       all.querySelectorAll(tag).forEach((part) => part.remove());
       return all.textContent;
     }"""
 
-    assert page.evaluate(without, "ins") == one
-    assert page.evaluate(without, "del") == other
+    for number, (one, other) in enumerate(PAIRS):
+        ids = [f"0/{2 * number}", f"0/{2 * number + 1}"]
+        page.evaluate("(compare) => gallery.store.set({compare, mode: 'words'})", ids)
+        assert page.evaluate(without, "ins") == one
+        assert page.evaluate(without, "del") == other
 
 
 def test_prompts_of_32000_characters_are_compared_at_once(gallery, make_cell, make_page):
@@ -207,6 +210,33 @@ def test_the_compared_runs_are_starred_and_rejected_by_button(five):
     five.get_by_role("button", name="Reject A").click()
     assert [judged(five, number) for number in (0, 1)] == [(False, True), (True, False)]
     assert five.get_by_role("button", name="Star B").get_attribute("aria-pressed") == "true"
+
+
+def test_the_compared_runs_are_rated_by_pointer_and_the_same_again_takes_it_back(five):
+    rating = "gallery.ratings.get(gallery.store.cell('0/1'), '').rating"
+    four = five.get_by_role("button", name="Rate B 4 of 5")
+    four.click()
+    assert five.evaluate(rating) == 4
+    assert four.get_attribute("aria-pressed") == "true"
+    assert five.get_by_role("button", name="Rate A 4 of 5").get_attribute("aria-pressed") == "false"
+    assert five.locator("figcaption .verdict").all_inner_texts() == ["", "4/5"]
+    four.click()
+    assert five.evaluate(rating) is None
+
+
+@pytest.mark.parametrize("mode", ["compare2", "wipe"])
+def test_on_a_phone_the_compared_runs_are_judged_by_touch(gallery, make_cell, make_page, mode):
+    data = make_page([make_cell(number, [number]) for number in range(2)], [("model", ["a", "b"])])
+    page = gallery(data, f"#compare=0/0+0/1&mode={mode}", width=390, height=844, has_touch=True, is_mobile=True)
+    for name in ("Rate A 1 of 5", "Rate A 5 of 5", "Star B", "Reject A"):
+        button = page.get_by_role("button", name=name)
+        box = button.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert min(box["width"], box["height"]) >= 34
+        button.tap()
+    assert page.evaluate("gallery.ratings.get(gallery.store.cell('0/0'), '').rating") == 5
+    assert (judged(page, 0), judged(page, 1)) == ((False, True), (True, False))
 
 
 def test_the_next_candidate_comes_to_a_side_by_button_and_the_focus_stays(five):

@@ -132,24 +132,24 @@ def ticks(page, measure="latency") -> list[str]:
     return page.locator(f"#plot figure[data-measure={measure}] .tick[text-anchor=end]").all_text_contents()
 
 
-@pytest.mark.parametrize(
-    ("latencies", "steps"),
-    [
-        ((100.0, 150.0), ["0 min", "1 min", "2 min", "3 min"]),
-        ((20.0, 100.0), ["0 s", "25 s", "50 s", "75 s", "100 s"]),
-        ((1.0, 7000.0), ["0 min", "50 min", "100 min", "150 min"]),
-        ((1.0, 30000.0), ["0.0 h", "2.5 h", "5.0 h", "7.5 h", "10.0 h"]),
-    ],
-)
-def test_steps_are_round_in_one_unit_and_rise(gallery, make_cell, make_page, latencies, steps):
-    cells = [make_cell(number, [number], latency_seconds=latency) for number, latency in enumerate(latencies)]
-    page = gallery(make_page(cells, [("replica", [0, 1])]), "#view=plot")
-    found = ticks(page)
-    heights = page.locator("#plot figure[data-measure=latency] .tick[text-anchor=end]").evaluate_all(
-        "all => all.map((one) => Number(one.getAttribute('y')))"
-    )
-    assert heights == sorted(heights, reverse=True)
-    assert found == steps
+STEPS = {
+    100.0: ["0 s", "25 s", "50 s", "75 s", "100 s"],
+    150.0: ["0 min", "1 min", "2 min", "3 min"],
+    7000.0: ["0 min", "50 min", "100 min", "150 min"],
+    30000.0: ["0.0 h", "2.5 h", "5.0 h", "7.5 h", "10.0 h"],
+}
+
+
+def test_steps_are_round_in_one_unit_and_rise(gallery, make_cell, make_page):
+    cells = [make_cell(n, [n], prompt=f"alone{n}", latency_seconds=longest) for n, longest in enumerate(STEPS)]
+    page = gallery(make_page(cells, [("replica", list(range(len(STEPS))))]), "#view=plot")
+    for number, steps in enumerate(STEPS.values()):
+        page.evaluate("(find) => gallery.store.set({find})", f"alone{number}")
+        heights = page.locator("#plot figure[data-measure=latency] .tick[text-anchor=end]").evaluate_all(
+            "all => all.map((one) => Number(one.getAttribute('y')))"
+        )
+        assert heights == sorted(heights, reverse=True)
+        assert ticks(page) == steps
 
 
 def test_150_seconds_are_neither_two_nor_three_minutes(gallery, make_cell, make_page):
@@ -197,3 +197,43 @@ def test_scores_of_files_are_measures_to_plot_and_sort_by(gallery, make_cell, ma
     page.get_by_label("Of", exact=True).select_option("sharpness")
     assert page.locator(POINTS.format("'score.sharpness'")).count() == 3
     assert float(ticks(page, "'score.sharpness'")[0]) <= -0.4
+
+
+def shares(page) -> list[float]:
+    """Where the colour of each point stands between the least (0) and the greatest (1), in the order of the runs."""
+    share = "all => all.map((one) => [one.dataset.id, Number(one.style.getPropertyValue('--share'))])"
+    found = page.locator(f"{POINTS.format('cost')}[data-share]").evaluate_all(share)
+    return [share for _, share in sorted(found)]
+
+
+def test_points_are_coloured_by_any_measure_or_score(gallery, make_cell, make_page):
+    def cell(number, sharpness):
+        media = {"name": "a.png", "path": "data:,", "type": "text/plain", "scores": {"sharpness": sharpness}}
+        return make_cell(number, [number], latency_seconds=10.0 * number, media=[media])
+
+    data = make_page([cell(0, 200), cell(1, 500), cell(2, 100), cell(3, None)], [("replica", [0, 1, 2, 3])])
+    page = gallery(data, "#view=plot&of=cost")
+    page.get_by_label("Colours").select_option("sharpness")
+    assert shares(page) == [0.25, 1, 0]
+    assert page.locator(f"{POINTS.format('cost')}[data-hue=none]").get_attribute("data-id") == "0/3"
+    assert page.locator(".legend li").all_inner_texts() == ["sharpness from 100 to 500", "no sharpness"]
+    page.get_by_label("Colours").select_option("latency")
+    assert shares(page) == pytest.approx([0, 1 / 3, 2 / 3, 1], abs=0.001)
+    assert "hue=latency" in page.evaluate("new Promise((done) => setTimeout(() => done(location.hash), 200))")
+
+
+def test_points_are_coloured_by_parameters_of_many_values(gallery, make_cell, make_page):
+    # Seeds are numbers, along which colours go; of names, those of most runs have colours of their own.
+    names = [f"style {number}" for number in range(10)]
+    cells = [make_cell(number, [number, number % 10]) for number in range(12)]
+    page = gallery(make_page(cells, [("request.seed", list(range(12))), ("vars.style", names)]), "#view=plot&of=cost")
+    page.get_by_label("Colours").select_option("seed")
+    in_order = sorted(range(12), key=str)  # as the ids of the runs are
+    assert shares(page) == pytest.approx([number / 11 for number in in_order], abs=0.001)
+    page.get_by_label("Colours").select_option("style")
+    assert page.locator(".legend li").all_inner_texts() == [*names[:7], "3 other values"]
+    hues = page.locator(POINTS.format("cost")).evaluate_all(
+        "all => all.map((one) => [one.dataset.id, one.dataset.hue])"
+    )
+    assert dict(hues)["0/0"] == dict(hues)["0/10"] == "0"
+    assert {dict(hues)[f"0/{number}"] for number in (7, 8, 9)} == {"7"}

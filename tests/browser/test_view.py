@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +34,16 @@ def open_page(chromium: Any):
     assert complaints == []
 
 
-def test_a_star_is_on_the_disk_and_on_other_peoples_pages(open_page, serve, place: Path) -> None:  # noqa: F811
-    server = serve("outputs/two", "--rater", "ann", here=place)
-    address = f"http://127.0.0.1:{server.port}{server.root}"
+@pytest.fixture(scope="module")
+def address(serve, place: Path) -> str:  # noqa: F811
+    """Where the page of one of two sweeps is, of two videos."""
+    server = serve("outputs/one", "outputs/two", "--rater", "ann", here=place)
+    found = re.search(r'<a href="(\w+/)">outputs/two', server.ask().body.decode())
+    assert found is not None
+    return f"http://127.0.0.1:{server.port}{server.root}{found[1]}"
+
+
+def test_a_star_is_on_the_disk_and_on_other_peoples_pages(open_page, address: str, place: Path) -> None:  # noqa: F811
     mine, others = open_page(address), open_page(address)
     tile = mine.locator("#grid [data-id='0/0']")
     tile.hover()
@@ -48,9 +56,18 @@ def test_a_star_is_on_the_disk_and_on_other_peoples_pages(open_page, serve, plac
     assert (json.loads(line)["rater"], json.loads(line)["star"]) == ("ann", True)
 
 
-def test_a_video_plays_from_where_it_is_sought(open_page, serve, place: Path) -> None:  # noqa: F811
-    server = serve("outputs/two", here=place)
-    page = open_page(f"http://127.0.0.1:{server.port}{server.root}")
+def test_a_page_leads_back_to_the_list_of_sweeps(open_page, address: str) -> None:
+    page = open_page(address)
+    page.get_by_role("link", name="Sweeps", exact=True).click()
+    page.get_by_role("heading", name="Sweeps and runs").wait_for()
+    assert page.locator("link[rel=icon]").get_attribute("href").startswith("data:image/svg+xml,")
+    page.get_by_role("link", name="outputs/one").click()
+    page.get_by_role("link", name="Sweeps", exact=True).wait_for()
+    assert page.locator("#grid .slot").count() == 2
+
+
+def test_a_video_plays_from_where_it_is_sought(open_page, address: str) -> None:
+    page = open_page(address)
     sought = page.evaluate("""async () => {
       const video = document.createElement("video");
       video.src = gallery.store.data.cells[0].media[0].path;

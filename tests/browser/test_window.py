@@ -22,15 +22,34 @@ def sweep(make_cell, make_page):
     return data
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "more"),
-    [(1280, 800, {}), (1920, 1080, {}), (1000, 700, {}), (390, 844, {"has_touch": True, "is_mobile": True})],
-)
-def test_the_head_is_at_most_96_pixels_high(gallery, sweep, width, height, more):
-    page = gallery(sweep, width=width, height=height, **more)
+def test_the_head_is_at_most_96_pixels_high_with_every_view_named_and_nothing_squeezed(gallery, sweep):
+    page = gallery(sweep)
+    sizes = "all => all.map((one) => one.getBoundingClientRect()).map(({width, right}) => [width, right])"
+    for width in (1000, 1181, 1240, 1280, 1401, 1920):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(f"innerWidth === {width}")
+        assert page.locator("#head").bounding_box()["height"] <= 96
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.get_by_label("sort by").is_visible()
+        assert page.locator("#views button").all_inner_texts() == ["Grid", "Plot", "Scoreboard"]
+        for wide, right in page.locator("#head .icon-button:visible").evaluate_all(sizes):
+            assert wide >= 28
+            assert right <= width
+        for _, right in page.locator("#views button").evaluate_all(sizes):
+            assert right <= width
+
+
+def test_the_head_of_a_phone_is_at_most_96_pixels_high_and_leads_to_every_view(gallery, sweep):
+    page = gallery(sweep, width=390, height=844, has_touch=True, is_mobile=True)
     assert page.locator("#head").bounding_box()["height"] <= 96
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.get_by_label("sort by").is_visible()
+    page.get_by_role("button", name="View and filter").tap()
+    for name, shown in (("Scoreboard", "scores"), ("Plot", "plot"), ("Grid", "grid")):
+        button = page.get_by_role("group", name="View", exact=True).get_by_role("button", name=name)
+        button.tap()
+        assert button.get_attribute("aria-pressed") == "true"
+        assert page.locator(f"#{shown}").is_visible()
 
 
 @pytest.mark.parametrize("width", [1280, 1920])

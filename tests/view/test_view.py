@@ -55,7 +55,7 @@ def test_several_sweeps_are_one_page_and_each_is_one_alone(served: Served) -> No
     assert "outputs/two" in listed
     together = served.ask("together/").data
     assert [len(cell["media"]) for cell in together["cells"]] == [2, 2, 1, 1]
-    assert together["ratings"] == {"url": "ratings", "rater": "ann"}
+    assert together["ratings"] == {"url": "ratings", "rater": "ann", "list": "../"}
     names = [line.split('"')[1] for line in listed.split("<a href=")[2:]]
     alone = [served.ask(name).data for name in names]
     assert sorted(len(data["cells"]) for data in alone) == [2, 2]
@@ -220,7 +220,9 @@ def test_one_sweep_opens_by_itself(serve, place: Path) -> None:
     server = serve("outputs/one", here=place)
     led = server.ask()
     assert led.status == 307
-    assert len(server.ask(led.headers["location"]).data["cells"]) == 2
+    data = server.ask(led.headers["location"]).data
+    assert len(data["cells"]) == 2
+    assert "list" not in data["ratings"]
     assert "0 judgements" in server.end()
 
 

@@ -89,6 +89,8 @@ const compare = (() => {
       caption.classList.toggle("acting", side === parts.side);
       caption.querySelector(".verdict").textContent = grading.told(own);
       for (const button of caption.querySelectorAll("[data-mark]")) button.setAttribute("aria-pressed", String(own[button.dataset.mark]));
+      for (const button of caption.querySelectorAll("[data-rate]"))
+        button.setAttribute("aria-pressed", String(own.rating === Number(button.dataset.rate)));
     }
   }
 
@@ -100,6 +102,16 @@ const compare = (() => {
       icon.button(what, `${words} ${name}`, () => judge(what, index), { "data-hold": `${what} ${index}`, "data-mark": what });
     return dom.make("span", { class: "side-actions", role: "group", "aria-label": name },
       move(-1, "left", "Previous"), move(1, "right", "Next"), mark("star", "Star"), mark("reject", "Reject"));
+  }
+
+  function rates(index) {
+    const rate = (number) => {
+      const cell = chosen()[index];
+      grading.rate(files.run(cell), ratings.file(cell), number);
+    };
+    const one = (number) =>
+      dom.button(String(number), `Rate ${letter(index)} ${number} of 5`, () => rate(number), { "data-hold": `rate ${index} ${number}`, "data-rate": number });
+    return dom.make("span", { class: "segments side-rates", role: "group", "aria-label": `Rating of ${letter(index)}` }, ...[1, 2, 3, 4, 5].map(one));
   }
 
   const letter = (index) => "ABCD"[index];
@@ -119,6 +131,7 @@ const compare = (() => {
       dom.make("span", { class: "what", dir: "auto" }, `${tile.name(cell)}  ${apart(cell)}`),
       dom.make("span", { class: "facts" }, `${data.usd(data.cost(cell))} · ${data.seconds(cell.latency_seconds)}`),
       dom.make("span", { class: "verdict" }),
+      rates(index),
       actions(index),
     );
   }

@@ -25,7 +25,6 @@ const icon = (() => {
     save: "M12 3v12M7 10l5 5 5-5M4 20h16",
     load: "M12 15V3M7 8l5-5 5 5M4 20h16",
     person: "M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4 20c1-4 4.5-6 8-6s7 2 8 6",
-    podium: "M9 20V6h6v14M3 20v-8h6M15 20v-6h6v6M2 20h20",
     pairs: "M3 5h8v14H3zM13 5h8v14h-8zM6.5 11l1.5 2 1-3M16 12h2",
     keys: "M3 6h18v12H3zM7 10h.01M11 10h.01M15 10h.01M8 14h8",
   };

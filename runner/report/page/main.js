@@ -2,7 +2,7 @@
 if (!refresh.isCopy()) {
   store.start();
   const modules = {
-    store, data, records, server, ratings, tags, grading, exchange, ratingsDialog, grid, toolbar, totals, transport, zoom,
+    store, data, records, server, ratings, tags, grading, exchange, ratingsDialog, grid, views, toolbar, totals, transport, zoom,
     compare, detail, plot, standings, pairs, pairing, scoreboard, keyboard, refresh,
   };
   for (const [name, module] of Object.entries(modules)) if (name !== "store") module.start?.();

@@ -17,7 +17,7 @@ const measures = (() => {
     seconds: [[7200, 3600, "h"], [120, 60, "min"], [0, 1, "s"]],
     bytes: [[1e9, 1e9, "GB"], [1e6, 1e6, "MB"], [1e3, 1e3, "kB"], [0, 1, "B"]],
   };
-  let known = null;
+  let list = null;
   let source = null;
 
   /** All measures: what is known of every run, and the scores that some file has. */
@@ -25,10 +25,13 @@ const measures = (() => {
     if (source !== store.data.cells) {
       source = store.data.cells;
       const names = new Set(source.flatMap((cell) => Object.keys(data.media(cell)?.scores ?? {})));
-      known = [...FIXED, ...[...names].sort().map(score)];
+      list = [...FIXED, ...[...names].sort().map(score)];
     }
-    return known;
+    return list;
   }
+
+  /** The measures that some run has. */
+  const known = () => all().filter((measure) => source.some((cell) => figure(measure, cell) !== null));
 
   const score = (name) => ({ key: `score.${name}`, name, unit: "number", of: (cell) => data.media(cell)?.scores?.[name] });
 
@@ -77,5 +80,5 @@ const measures = (() => {
     return [count.toFixed(decimals), name].filter(Boolean).join(" ");
   }
 
-  return { all, find, text, figure, ticks };
+  return { all, known, find, text, figure, ticks };
 })();

@@ -1,18 +1,14 @@
 /** How measures depend on a parameter, or on each other: for each run that is seen a point. */
 const plot = (() => {
   const WIDEST = 720;
-  const HUES = 8; // more colours are not told apart
   let width = WIDEST;
 
   const container = () => document.getElementById("plot");
   const varying = () => axes.varying(store.data);
 
-  /** The measures that some run has. */
-  const known = () => measures.all().filter((measure) => store.data.cells.some((cell) => measures.figure(measure, cell) !== null));
-
   /** What is drawn along the bottom: the measure or parameter chosen, else the axis across, else the first that varies. */
   function along() {
-    const measure = known().find(({ key }) => key === store.state.by);
+    const measure = measures.known().find(({ key }) => key === store.state.by);
     if (measure) return { measure };
     const keys = [store.state.by, store.state.x, varying()[0]?.key];
     return { axis: keys.map((key) => key && data.axis(key)).find(Boolean) ?? null };
@@ -25,12 +21,6 @@ const plot = (() => {
     return chosen ? [chosen] : both.filter((one) => one !== measure);
   }
 
-  /** The axis whose values have colours; null where there are too many to tell apart. */
-  function hue() {
-    const axis = data.axis(store.state.hue);
-    return axis && axes.slots(store.data, axis.key).length <= HUES ? axis : null;
-  }
-
   function select(id, text, value, groups, onchange) {
     const option = ([key, name]) => dom.make("option", { value: key, selected: key === value }, tile.clip(name, 60));
     const list = groups.filter(([, options]) => options.length).flatMap(([label, options]) =>
@@ -40,33 +30,16 @@ const plot = (() => {
   }
 
   function bar({ axis, measure }) {
-    const figures = known().map(({ key, name }) => [key, name]);
+    const figures = measures.known().map(({ key, name }) => [key, name]);
     const parameters = varying().map((one) => [one.key, axes.title(one)]);
-    const few = varying().filter((one) => axes.slots(store.data, one.key).length <= HUES).map((one) => [one.key, axes.title(one)]);
     return dom.make(
       "div",
       { class: "plot-bar" },
       ...select("plot-of", "Of", store.state.of, [[null, [["", "latency and cost"]]], [null, figures]], (of) => store.set({ of })),
       ...select("plot-axis", "By", measure?.key ?? axis?.key ?? "", [["parameter", parameters], ["measure", figures]], (by) => store.set({ by })),
-      ...select("plot-hue", "Colours", hue()?.key ?? "", [[null, [["", "state"], ...few]]], (key) => store.set({ hue: key })),
+      ...select("plot-hue", "Colours", hues.key(), hues.choices(), (hue) => store.set({ hue })),
       dom.make("span", { class: "muted" }, `a point a run${measure ? "" : ", a stroke at the median"}; click a point to open its run`),
     );
-  }
-
-  /** What each colour stands for. */
-  function legend() {
-    const axis = hue();
-    if (!axis) return null;
-    const entry = ({ text }, at) => dom.make("li", {}, dom.make("i", { "data-hue": at, "aria-hidden": "true" }), tile.clip(text, 80));
-    return dom.make("ul", { class: "legend", "aria-label": axes.title(axis) }, ...axes.slots(store.data, axis.key).map(entry));
-  }
-
-  /** A point's look: of its state, or of its value on the axis that has colours. */
-  function look(cell) {
-    const axis = hue();
-    if (!axis) return { "data-group": cell.group };
-    const read = axes.reader(store.data, axis.key);
-    return { "data-hue": axes.slots(store.data, axis.key).findIndex(({ index }) => index === read(cell)) };
   }
 
   const room = (count) => Math.max(300, Math.min(count > 1 ? WIDEST : 2 * WIDEST, container().clientWidth - 66));
@@ -83,8 +56,9 @@ const plot = (() => {
     const opened = tables().map((table) => table.open);
     const focused = container().contains(document.activeElement) ? document.activeElement.id : "";
     const cells = part.seen();
+    const { look, legend } = hues.of(cells);
     const figure = (one) => (chosen.measure ? scatter.figure(cells, chosen.measure, one, width, look) : strip.figure(cells, chosen.axis, one, width, look));
-    container().replaceChildren(...[bar(chosen), legend(), dom.make("div", { class: "plot-figures" }, ...list.map(figure))].filter(Boolean));
+    container().replaceChildren(...[bar(chosen), legend, dom.make("div", { class: "plot-figures" }, ...list.map(figure))].filter(Boolean));
     tables().forEach((table, index) => {
       table.open = opened[index] ?? false;
     });

@@ -148,25 +148,19 @@ const scoreboard = (() => {
     if (focused === "scores-by") document.getElementById("scores-by")?.focus();
   }
 
-  /** Shows the scoreboard, or the grid again. */
-  const toggle = () => store.set({ view: store.state.view === "scores" ? "grid" : "scores" });
-
   function later() {
     clearTimeout(timer);
     if (store.state.view === "scores") timer = setTimeout(render, 100);
   }
 
-  /** Builds the button that shows it, and counts anew whenever something is judged. */
+  /** Counts anew whenever something is judged. */
   function start() {
-    const button = icon.button("podium", "Scoreboard", toggle, { id: "scores-button", "aria-keyshortcuts": "Shift+G" });
-    document.getElementById("tools").append(button);
     store.on((changed) => {
       if (["view", "rank", "data"].some((key) => changed.has(key))) render();
-      button.setAttribute("aria-pressed", String(store.state.view === "scores"));
     });
     ratings.on(later);
     render();
   }
 
-  return { start, toggle };
+  return { start };
 })();

@@ -141,12 +141,10 @@ const toolbar = (() => {
     const range = { type: "range", name: "size", min, max, step: 20, "aria-label": "Size of a cell in pixels" };
     fields.size = dom.make("input", { ...range, oninput: (event) => store.set({ size: Number(event.target.value) }) });
     fields.fit = dom.button("Fit", "Let cells fit the window", () => store.set({ size: 0 }), { name: "fit" });
-    const turn = () => store.set({ view: store.state.view === "plot" ? "grid" : "plot" });
-    fields.view = dom.button("Plot", "Show the plot (g)", turn, { name: "view" });
     fields.theme = dom.button("", "", () => theme(next(kept())), { name: "theme", class: "icon-button" });
     theme(kept());
     const sizes = dom.make("span", { class: "sizes" }, labelled("size", fields.size), fields.fit);
-    return group("Look", labelled("sort by", select("sort", data.sorts(), (sort) => store.set({ sort }))), sizes, fields.view, fields.theme);
+    return group("Look", labelled("sort by", select("sort", data.sorts(), (sort) => store.set({ sort }))), sizes, fields.theme);
   }
 
   /** Let the controls say what is chosen. */
@@ -166,7 +164,6 @@ const toolbar = (() => {
       count.textContent = ` ${counts.get(name)}`;
     }
     for (const name of ["starred", "unrejected"]) fields[name].setAttribute("aria-pressed", String(state[name]));
-    fields.view.setAttribute("aria-pressed", String(state.view === "plot"));
     tabs.show();
   }
 
