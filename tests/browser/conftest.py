@@ -11,31 +11,14 @@ from typing import Any
 
 import pytest
 
-from runner.emulator.faults import FaultRule
-from runner.emulator.settings import EmulatorSettings
 from runner.report.page import Shell, encoded_json
 from runner.results.state import RunState
+from tests.browser.windows import Windows
 from tests.command_line import command_line
-from tests.emulator_thread import EmulatorThread
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LOCAL = ("file:", "data:", "blob:", "about:")
-REFUSE = FaultRule.model_validate({"match": {"prompt": "forbidden"}, "fault": "moderation"})
-VIDEOS = (
-    "provider=vllm_omni",
-    "model=wan2.2-t2v",
-    "request.prompt='a red fox','a blue whale','a forbidden thing'",
-    "request.duration_seconds=1,2",
-    "request.size=256x144",
-    "replica=0,1",
-)
-IMAGES = (
-    "provider=openai",
-    "model=gpt-image-2,gpt-image-2.6-flare",
-    "request=image",
-    "request.prompt='a red fox','a blue whale'",
-    "request.size=1024x1024,1536x1024",
-)
+PROMPTS = ["a red fox", "a blue whale", "a forbidden thing"]
 
 
 @pytest.fixture(scope="module")
@@ -56,15 +39,25 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def windows(chromium: Any) -> Windows:
+    return Windows(chromium)
+
+
 @pytest.fixture
-def browse(chromium: Any) -> Iterator[Callable[..., Any]]:
+def browse(windows: Windows) -> Iterator[Callable[..., Any]]:
     """Open a page from disk, as `browse(path, "#hash", width=…, height=…, **context)`.
 
     Whatever it complains of fails the test, unless it is known to: `complains=True`. Waiting for a function needs
-    `eval`, which the page's own policy forbids: it is in force with `bypass_csp=False` only.
+    `eval`, which the page's own policy forbids: it is in force with `bypass_csp=False` only. What a test does to a page
+    that another document in it would feel, as to its clock, takes a page of its own: `anew=True`.
     """
     complaints: list[str] = []
-    contexts = []
+    heard: list[tuple[Any, str, Callable[..., None]]] = []
+
+    def hear(page: Any, event: str, listener: Callable[..., None]) -> None:
+        page.on(event, listener)
+        heard.append((page, event, listener))
 
     def refuse(request: Any) -> None:
         if not request.url.startswith(LOCAL):
@@ -75,22 +68,20 @@ def browse(chromium: Any) -> Iterator[Callable[..., Any]]:
             complaints.append(f"console: {message.text}")
 
     def browse(path: Path, hash_: str = "", *, width: int = 1280, height: int = 800, complains: bool = False,
-               **options: Any) -> Any:  # fmt: skip
-        context = chromium.new_context(viewport={"width": width, "height": height}, **{"bypass_csp": True, **options})
-        context.set_default_timeout(30_000)
-        contexts.append(context)
-        page = context.new_page()
+               anew: bool = False, **options: Any) -> Any:  # fmt: skip
+        page = windows.open(width=width, height=height, anew=anew, **{"bypass_csp": True, **options})
         if not complains:
-            page.on("request", refuse)
-            page.on("console", listen)
-        page.on("pageerror", lambda error: complaints.append(f"error: {error}"))
+            hear(page, "request", refuse)
+            hear(page, "console", listen)
+        hear(page, "pageerror", lambda error: complaints.append(f"error: {error}"))
         page.goto(f"{path.resolve().as_uri()}{hash_}")
         page.wait_for_function("window.gallery")
         return page
 
     yield browse
-    for context in contexts:
-        context.close()
+    for page, event, listener in heard:
+        page.remove_listener(event, listener)
+    windows.leave()
     assert complaints == []
 
 
@@ -110,50 +101,36 @@ def write_page(path: Path, data: dict[str, Any]) -> Path:
 
 
 @pytest.fixture(scope="session")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with two real sweeps by the command line, `videos` and `images`, some of whose runs failed."""
-    place = tmp_path_factory.mktemp("swept")
-    sweep(place, "videos", VIDEOS, dialect="vllm_omni")
-    sweep(place, "images", IMAGES)
-    return place
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What a page knows of four real videos with posters: of 1 and 2 seconds for each of two prompts."""
+    place = tmp_path_factory.mktemp("clips")
+    return [clip(place, prompt, seconds) for prompt in PROMPTS[:2] for seconds in (1, 2)]
+
+
+def clip(place: Path, prompt: str, seconds: int) -> dict[str, Any]:
+    from runner.emulator.clip import Clip
+    from runner.emulator.video import render
+
+    drawn = Clip(prompt, "wan2.2-t2v", 256, 144, seconds)
+    video, poster = (render(drawn, place, variant) for variant in ("video", "thumbnail"))
+    return {
+        "name": "video.mp4", "path": video.as_uri(), "type": "video/mp4", "poster": poster.as_uri(), "width": 256,
+        "height": 144, "seconds": seconds, "fps": drawn.fps, "video_codec": "h264", "audio_codec": "aac",
+        "bytes": video.stat().st_size, "sha256": video.stem,
+    }  # fmt: skip
 
 
 @pytest.fixture(scope="session")
-def videos(swept: Path) -> Path:
-    """The page of the sweep of videos."""
-    return report(swept, "videos")
-
-
-@pytest.fixture(scope="session")
-def images(swept: Path) -> Path:
-    """The page of the sweep of images."""
-    return report(swept, "images")
-
-
-@pytest.fixture(scope="session")
-def several(swept: Path) -> Path:
-    """The page of two runs of three images each."""
-    prompts = "request.prompt='a red fox','a blue whale'"
-    sweep(swept, "several", (*IMAGES[:1], "model=gpt-image-2", "request=image", prompts, "request.n=3"))
-    return report(swept, "several")
-
-
-@pytest.fixture(scope="session")
-def both(swept: Path) -> Path:
-    """One page of both sweeps."""
-    return report(swept, "videos", "images", "--output", "both.html")
-
-
-def report(place: Path, *arguments: str) -> Path:
-    command(place, "report", *arguments)
-    return place / (arguments[-1] if "--output" in arguments else f"{arguments[0]}/index.html")
-
-
-def sweep(place: Path, name: str, overrides: Sequence[str], **settings: Any) -> None:
-    chosen = EmulatorSettings(state_file=place / f"{name}.sqlite3", latency=0.05, media_dir=place / "media", **settings)
-    with EmulatorThread(chosen, rules=[REFUSE]) as server:
-        usual = (f"provider.base_url={server.base_url}", "provider.poll_interval=0.02", "progress=off")
-        command(place, "-m", *usual, *overrides, f"hydra.sweep.dir={name}", codes=(0, 1))
+def videos(tmp_path_factory: pytest.TempPathFactory, clips: list[dict[str, Any]]) -> Path:
+    """A page of three prompts' videos of 1 and 2 seconds, each twice; those of the last prompt failed."""
+    refused = {"group": "failed", "status": "failed", "reason": "moderation", "media": []}
+    cells = []
+    for number in range(12):
+        prompt, seconds, replica = number // 4, number // 2 % 2, number % 2
+        facts = refused if prompt == 2 else {"media": [clips[2 * prompt + seconds]]}
+        cells.append(cell(number, [prompt, seconds, replica], prompt=PROMPTS[prompt], **facts))
+    axes = [("request.prompt", PROMPTS), ("request.duration_seconds", [1, 2]), ("replica", [0, 1])]
+    return write_page(tmp_path_factory.mktemp("videos") / "index.html", made_up(cells, axes))
 
 
 def command(place: Path, *arguments: str, codes: Sequence[int] = (0,)) -> str:

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
 import runner.report
-from runner.emulator.settings import EmulatorSettings
-from tests.emulator_thread import EmulatorThread
 
 PAGE = Path(runner.report.__file__).with_name("page")
 HOSTILE = {
@@ -51,38 +46,6 @@ def test_it_stays_text_wherever_it_stands(gallery, make_cell, make_page, name):
     page.evaluate("gallery.store.set({view: 'plot'})")
     assert page.evaluate("window.pwned") is None
     assert page.locator("img, iframe:not([hidden]), script:not([type])").count() == 1
-
-
-def test_hostile_prompts_go_through_a_real_sweep(browse, tmp_path):
-    prompts = [HOSTILE["script"], HOSTILE["bidi"], HOSTILE["long"], "a, b = 'c' # \"d\" 100%"]
-    chosen = EmulatorSettings(state_file=tmp_path / "state.sqlite3", latency=0.05, dialect="vllm_omni")
-    for number, prompt in enumerate(prompts):
-        (tmp_path / f"{number}.txt").write_text(prompt)
-    place = "a # sweep? 100% <b>"
-    with EmulatorThread(chosen) as server:
-        typed = [sys.executable, "-m", "runner", "-m", "provider=vllm_omni", f"provider.base_url={server.base_url}",
-                 "provider.poll_interval=0.02", "model=wan2.2-t2v", "request.duration_seconds=1",
-                 "request.size=256x144", "request.prompt_file=0.txt,1.txt,2.txt,3.txt", "progress=off",
-                 f"hydra.sweep.dir='{place}'"]  # fmt: skip
-        subprocess.run(typed, cwd=tmp_path, check=True, capture_output=True, timeout=120)
-    page = browse(tmp_path / place / "index.html")
-    assert page.evaluate("gallery.store.data.cells.map(cell => cell.prompt)") == prompts
-    page.evaluate("gallery.transport.toggle()")
-    page.wait_for_function("[...gallery.grid.mounted()].some(({media}) => media.currentTime > 0)")
-    assert page.evaluate("window.pwned") is None
-
-
-def test_the_folder_can_be_moved_and_zipped(browse, swept, videos, tmp_path):
-    archive = tmp_path / "sweep.zip"
-    with zipfile.ZipFile(archive, "w") as zipped:
-        for path in sorted(videos.parent.rglob("*")):
-            zipped.write(path, path.relative_to(swept))
-    other_runs = tmp_path / "else # where"
-    zipfile.ZipFile(archive).extractall(other_runs)
-    page = browse(other_runs / "videos" / "index.html")
-    page.evaluate("gallery.transport.toggle()")
-    page.wait_for_function("[...gallery.grid.mounted()].some(({media}) => media?.currentTime > 0)")
-    assert str(other_runs.name).split()[0] in page.evaluate("document.querySelector('video').currentSrc")
 
 
 def test_the_policy_forbids_what_is_not_needed_and_nothing_that_is(browse, videos):

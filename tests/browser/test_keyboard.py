@@ -130,7 +130,7 @@ def test_the_ways_to_compare_are_chosen_by_keys(page):
 
 def test_ratings_are_exported_and_imported_by_keys(page):
     # Listened to from the beginning, as the browser takes a moment until it hands its choosers over.
-    page.on("filechooser", lambda chooser: chooser.set_files(download.value.path()))
+    page.once("filechooser", lambda chooser: chooser.set_files(download.value.path()))
     press(page, "ArrowRight", "s")
     with page.expect_download() as download:
         press(page, "e")

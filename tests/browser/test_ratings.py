@@ -208,7 +208,8 @@ def test_notes_of_an_older_page_are_imported(page, tmp_path):
     assert judged(page, "0/2") == {"rating": None, "tags": [], "star": False, "reject": True, "note": "blurred"}
 
 
-def test_what_an_older_page_kept_in_this_browser_is_found(page):
+def test_what_an_older_page_kept_in_this_browser_is_found(gallery, data):
+    page = gallery(data, anew=True)
     # Before the page's own scripts, unless they have found it once.
     page.add_init_script("""
       if (localStorage.getItem("runner.ratings:sweep/1") === null) {

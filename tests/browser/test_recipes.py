@@ -13,6 +13,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from runner.report.config_diff import LONGEST, shortened
+from tests.command_line import command_line
 
 HOSTILE = [
     "plain", "", " ", "yes", "null", "1.5", "0x10", "16:9", "- a: b", "{a: 1}", "# no comment", "a # b", "a: b",
@@ -120,15 +121,20 @@ def emulated(tmp_path_factory):
     return place
 
 
-def run(place, *arguments: str) -> str:
-    return python(place, "-m", "runner", *arguments)
+def clean() -> dict[str, str]:
+    """The environment without what others have set for themselves."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("OPENAI_", "AZURE_", "HYDRA_"))}
 
 
-def python(place, *arguments: str) -> str:
-    strange = ("OPENAI_", "AZURE_", "HYDRA_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(strange)}
-    command = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, timeout=120, check=False)
+def run(place, *arguments: str) -> None:
+    done = command_line(arguments, place, clean(), strict=True)
+    assert done.returncode == 0, done.stderr
+
+
+def python(place, program: str) -> str:
+    """Execute a program as a user would, in an interpreter of its own, and return what it prints."""
+    command = [sys.executable, "-W", "error", "-c", program]
+    done = subprocess.run(command, cwd=place, env=clean(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -158,27 +164,11 @@ def test_the_python_makes_the_same_request(emulated, browse):
     program = f"{recipe(page, 'Python')}\nimport json\nprint(json.dumps(response.provider_metadata['request_sent']))"
     saved = json.loads((emulated / "sweep" / "1" / "result.json").read_text())
 
-    file, sent = python(emulated, "-c", program).splitlines()
+    file, sent = python(emulated, program).splitlines()
 
     assert file == "run-1.mp4"
     assert (emulated / file).stat().st_size > 10_000
     assert json.loads(sent) == saved["request_sent"]
-
-
-@pytest.mark.parametrize("which", ["videos", "images"])
-def test_the_python_of_other_providers_is_accepted_by_the_api(request, browse, which):
-    page = browse(request.getfixturevalue(which), "#open=0%2F0")
-    program = recipe(page, "Python")
-    calls = [node for node in ast.parse(program).body if isinstance(node, ast.ImportFrom | ast.Assign)][:-1]
-
-    names: dict = {}
-    exec(compile(ast.Module(calls, []), "recipe", "exec"), names)
-
-    saved = json.loads((request.getfixturevalue(which).parent / "0" / "result.json").read_text())["config"]
-    assert names["config"].base_url == saved["provider"]["base_url"]
-    assert names["request"].prompt == saved["request"]["prompt"]
-    assert names["request"].size == saved["request"]["size"]
-    assert names["config"].provider == {"videos": "vllm_omni", "images": "openai"}[which]
 
 
 def test_fallbacks_and_first_frames_are_kept(gallery, make_cell, make_page):

@@ -71,7 +71,7 @@ def test_newer_data_arrives_by_itself_and_everything_stays_where_it_was(browse, 
     assert "31 / 40" in page.locator("#totals").inner_text()
 
 
-def test_what_plays_plays_on(browse, swept, videos, rewrite):
+def test_what_plays_plays_on(browse, videos):
     text = videos.read_text()
     live = text.replace('"complete":true', '"complete":false').replace('"refresh_seconds":3', '"refresh_seconds":0.1')
     live = live.replace('"made_at":"', '"made_at":"2999')  # never stale; parsed by nobody else
@@ -145,7 +145,7 @@ def test_a_button_keeps_the_focus_while_its_run_goes_on(browse, page_file, under
 def lost_copy(browse, page_file, under_way, rewrite):
     """A page that waits for its copy, which is gone."""
     rewrite(page_file, under_way(3))
-    page = browse(page_file, complains=True)
+    page = browse(page_file, complains=True, anew=True)
     page.clock.install()
     with page.expect_event("requestfailed", lambda request: request.url.endswith("?data")):
         page_file.unlink()

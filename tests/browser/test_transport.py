@@ -221,8 +221,16 @@ def test_the_speed_is_kept_to(browse, videos):
     assert sorted(rates)[2] == pytest.approx(0.25, abs=0.06)
 
 
-def test_pictures_zoom_and_move_together_and_come_back(browse, images):
-    page = browse(images)
+@pytest.fixture
+def pictures(make_cell, make_page):
+    path = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' width='1024' height='1024'/%3E"
+    media = [{"name": "image.svg", "path": path, "type": "image/svg+xml", "poster": None}]
+    cells = [make_cell(number, [number % 4, number // 4], media=media) for number in range(8)]
+    return make_page(cells, [("model", ["a", "b", "c", "d"]), ("request.prompt", ["a red fox", "a blue whale"])])
+
+
+def test_pictures_zoom_and_move_together_and_come_back(gallery, pictures):
+    page = gallery(pictures)
     page.wait_for_selector("#grid img")
     transforms = "[...document.querySelectorAll('#grid img')].map((i) => getComputedStyle(i).transform.split(',')[0])"
     matrices = f"() => [...new Set({transforms})]"
@@ -248,8 +256,8 @@ def offset(page, by: int) -> tuple[float, float]:
     return box["x"] + box["width"] / 2 + by, box["y"] + box["height"] / 2 + by
 
 
-def test_a_bare_wheel_scrolls_the_grid_and_zooms_nothing(browse, images):
-    page = browse(images, height=420)
+def test_a_bare_wheel_scrolls_the_grid_and_zooms_nothing(gallery, pictures):
+    page = gallery(pictures, height=420)
     page.wait_for_selector("#grid img")
     page.locator("#grid img").first.hover()
     page.mouse.wheel(0, 200)
