@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
+from runner.config.judge import FOLDER
 from runner.display.line import clean
 from runner.display.output import answered
 from runner.errors import ConfigError, DiskError
@@ -56,7 +57,7 @@ def _target(directory: Path) -> _Target:
     if directory.is_symlink():
         raise ConfigError(f"{directory} is a link; nothing was deleted", hint=f"name its target: {directory.resolve()}")
     _refuse_part(directory)
-    if who := at_work(directory):
+    if who := at_work(directory) or at_work(directory / FOLDER):
         raise ConfigError(
             f"{directory} is being worked on by {who}; nothing was deleted", hint="wait for it, or end it"
         )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from runner.results.scoring import Scored
 
 _KEY = "metrics="
-_OVERRIDE = re.compile(r"[+~]*[a-z_]+[\w./@]*=")
+_OVERRIDE = re.compile(r"[+~]*[a-z_][\w./@-]*=")
 
 JUDGE = "judge"
 """The metric that is asked of a model, for money."""
@@ -61,15 +61,15 @@ def main(arguments: Sequence[str]) -> int:
     found = sweeps_of(directories)
     for error in found.unreadable:
         print_error(error)
-    if computed or config is None:
-        for sweep in found.sweeps if config is None or not config.dry_run else ():
+    if config is None or (computed and not config.dry_run):
+        for sweep in found.sweeps:
             if _compute(sweep, computed, parsed.seconds):
                 return INTERRUPTED
     if config is None:
         return 0
     from .score_judge import Consent, ask_judge
 
-    typed = line(["python", "-m", "runner", "score", *parsed.words])
+    typed = line(["python", "-m", "runner", "score", *arguments])
     consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
     return ask_judge(found.sweeps, config, consent, typed=typed, renew=_renew)
 
@@ -93,8 +93,9 @@ def _compute(sweep: RunGroup, names: Sequence[str], seconds: float) -> bool:
 def _parted(words: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
     """Return the directories, the metrics' names, and overrides of what a judge is asked with."""
     listed = [word.removeprefix(_KEY) for word in words if word.startswith(_KEY)]
-    overrides = [word for word in words if _OVERRIDE.match(word) and word not in {f"{_KEY}{text}" for text in listed}]
-    directories = [Path(word) for word in words if not _OVERRIDE.match(word)]
+    rest = [word for word in words if not word.startswith(_KEY)]
+    overrides = [word for word in rest if _OVERRIDE.match(word) and not Path(word).is_dir()]
+    directories = [Path(word) for word in rest if word not in overrides]
     names = [name.strip().strip("'\"") for text in listed for name in text.strip("[]").split(",")]
     if not directories:
         raise ConfigError("score takes a directory; nothing was scored", hint="python -m runner ls names them")

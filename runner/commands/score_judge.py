@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from runner.model_judge.asking import Outcome
     from runner.model_judge.plan import JudgePlan
     from runner.model_judge.vote import Vote
+    from runner.model_judge.vote_store import VoteStore
     from runner.results.reading import RunGroup
 
 _EVERY = 2.0
@@ -94,7 +95,7 @@ def ask_judge(
         _check(made, config)
         return 0
     _agree(made, config)
-    outcome = _ask(made, config) if made.left else None
+    outcome = _ask(made, config) if made.left or made.reread else None
     return _conclude(groups, made, config, outcome, typed=typed, renew=renew)
 
 
@@ -117,6 +118,14 @@ def _check(made: JudgePlan, config: ScoreConfig) -> None:
         where = config.provider.kind
         raise ConfigError(
             f"no source gives the price of {config.judge.model} at {where}; nothing was sent", hint=_PRICE
+        )
+    most = config.budget.max_usd_per_run
+    if passes(made.dearest, most):
+        raise BudgetError(
+            f"a request would cost at most {Estimate(made.dearest)}, above budget.max_usd_per_run={most:g}; "
+            "nothing was sent",
+            hint=f"budget.max_usd_per_run={rounded_up(made.dearest)} is enough",
+            code="budget.max_usd_per_run",
         )
     total, limit = made.spent + made.counted, config.budget.max_usd
     if passes(total, limit):
@@ -151,13 +160,30 @@ def _agree(made: JudgePlan, config: ScoreConfig) -> None:
         raise ConfigError("not started; nothing was sent", hint=ways)
 
 
-def _ask(made: JudgePlan, config: ScoreConfig) -> Outcome:
+def _require_as_planned(made: JudgePlan, stores: Mapping[Path, VoteStore]) -> None:
+    """Raise `ConfigError` if another process has asked something since this one looked."""
+    known = {place: store.all() for place, store in stores.items()}
+    for asked in made.left:
+        found = known[asked.question.place].get(asked.vote.key)
+        if found is not None and found != asked.vote:
+            raise ConfigError(
+                f"another process has asked a judge in {asked.question.place} meanwhile; nothing was sent",
+                hint="give the same command again",
+            )
+
+
+def _ask(made: JudgePlan, config: ScoreConfig) -> Outcome | None:
     from runner.model_judge.asking import ask_all
     from runner.model_judge.vote_store import writable_votes
 
     with ExitStack() as stack:
         stores = {place: stack.enter_context(writable_votes(place)) for place in made.places}
+        _require_as_planned(made, stores)
         try:
+            for place, vote in made.reread:
+                stores[place].save(vote)
+            if not made.left:
+                return None
             return ask_all(config, made.left, stores, spent=made.spent, tell=say, advance=_Advance())
         finally:
             for store in stores.values():
@@ -174,8 +200,9 @@ def _conclude(
     renew: Callable[[Path], object],
 ) -> int:
     """Write what follows from the answers, and say it; returns the exit code."""
+    from runner.config.judge import FOLDER
     from runner.model_judge.results import rater_of, write_choices, write_scores
-    from runner.model_judge.vote_store import FOLDER, LINES
+    from runner.model_judge.vote_store import LINES
 
     written = {} if config.judge.pairs is not None else write_scores(made, config)
     choices = write_choices(made, config, groups) if config.judge.pairs is not None else 0
@@ -212,9 +239,9 @@ def _summary(made: JudgePlan, outcome: Outcome | None, config: ScoreConfig) -> I
     asked = [each.vote for each in made.left if each.vote.attempts]
     done = made.with_status(RunStatus.VERIFIED)
     now = [vote for vote in asked if vote.status is RunStatus.VERIFIED]
-    cost = Estimate.total(
-        [vote.usd if vote.usd is not None else vote.estimated_usd for vote in asked if vote.answered_at]
-    )
+    # What may have been paid counts as it is counted by the budget: at most.
+    charged = [vote for vote in asked if vote.answered_at is not None or vote.status.lost]
+    cost = Estimate.total([vote.usd if vote.usd is not None else vote.estimated_usd for vote in charged])
     spent = "" if outcome is None else f", {cost}"
     free = " (emulated: free)" if spent and not config.budget.counts(config.provider) else ""
     left = [vote for vote in made.votes.values() if vote.status is not RunStatus.VERIFIED]
@@ -240,7 +267,9 @@ def _problems(made: JudgePlan, outcome: Outcome | None) -> Iterator[Problem]:
         count = f"{len(lost):,} answer{'s' * (len(lost) != 1)} lost"
         reason = Counter(vote.error.message for vote in lost if vote.error is not None).most_common(1)
         why = f" ({reason[0][0]})" if reason else " (the process ended while the request was under way)"
-        hint = f"{LOOK}\nscore --resubmit-uncertain asks and pays again, at the risk of paying twice"
+        kept = any(attempt.answer for vote in lost for attempt in vote.attempts)
+        again = "; the same command reads what came instead again, also with a later version" if kept else ""
+        hint = f"{LOOK}{again}\nscore --resubmit-uncertain asks and pays again, at the risk of paying twice"
         yield Problem("judge", f"{count}, about {_named(lost)}{why}", hint, "warning")
 
 

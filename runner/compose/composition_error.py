@@ -186,12 +186,21 @@ _MEANT = {
 """What other programs call the keys of a request."""
 
 
+_JUDGE = "judge"
+"""The group of `score` alone."""
+
+_JUDGED = "a judge is asked once the files are there: python -m runner score DIR metrics=[judge] judge.KEY=VALUE"
+"""What is meant by `judge` where a run is configured."""
+
+
 def _near_key(key: str, error: OmegaConfBaseException, config_loader: ConfigLoader) -> str | None:
     """Return `request.duration_seconds` for `request.duration_secs`; any part of the key may be misspelt."""
     parent = error.parent_node
     siblings = [str(name) for name in parent] if isinstance(parent, DictConfig) else []
     wrong = str(error.full_key or key)
     before, _, name = wrong.rpartition(".")
+    if wrong == _JUDGE:
+        return _JUDGED
     if not before and isinstance(parent, DictConfig) and (section := _section_of(name, parent)):
         return f"did you mean {section}.{key}?"
     known = siblings if before else [*siblings, *config_loader.list_groups("")]
@@ -215,6 +224,8 @@ def _section_of(name: str, config: DictConfig) -> str | None:
 
 def _near_group(key: str, message: str, config_loader: ConfigLoader) -> str | None:
     group = key.partition("@")[0]
+    if group == _JUDGE:
+        return _JUDGED
     if config_loader.get_group_options(group, ObjectType.CONFIG) and "To append" in message:
         return message.rpartition("use ")[2].strip()
     near = did_you_mean(group, config_loader.list_groups(""))

@@ -19,6 +19,9 @@ from .run import Budget, Usd
 METRIC = "judge"
 """The metric's name."""
 
+FOLDER = "judge"
+"""Where votes are kept, below the directory of a sweep, or of a run that is of none."""
+
 OVERALL = "overall"
 """What is asked beside the criteria: how good the file is as a whole."""
 

@@ -23,7 +23,7 @@ from runner.providers.base import Provider
 from runner.providers.chat import ChatRequest
 
 from .pictures import PictureMaker, Wanted
-from .question import Question
+from .question import JudgedFile, Question
 from .recorder import VoteRecorder
 from .vote import Vote
 from .vote_store import VoteStore
@@ -115,6 +115,10 @@ class Asking:
     def _interrupt(self, number: int) -> None:
         """Ask nothing more, but await paid answers; on a second signal, leave those, too."""
         self._signals += 1
+        if self._signals == 1:
+            self._tell(
+                "interrupted: answers that are under way are awaited; once more leaves them, and they stay uncertain"
+            )
         self._outcome.interrupted = self._outcome.interrupted or number
         self._endpoint.stop_event.set()
         for worker in self._workers:
@@ -145,13 +149,11 @@ class Asking:
         )
         try:
             request = await self._request(question)
-            chat = self._provider.chat()
-            await settled(pay(self._endpoint, recorder, lambda: chat.ask(request), recorder.answered))
+            if request is not None:
+                chat = self._provider.chat()
+                await settled(pay(self._endpoint, recorder, lambda: chat.ask(request), recorder.answered))
         except StoppedError:
             return
-        except ArtifactError as error:
-            # Nothing was sent: it says so of the file, and is looked at again the next time.
-            self._outcome.unseen |= {file.path: error for file in question.files if str(file.path) in str(error)}
         except Exception as error:  # noqa: BLE001 - a bug met by one vote must not stop the others
             status, reason = final_status(error, vote.status)
             recorder.fail(status, reason)
@@ -161,18 +163,26 @@ class Asking:
             except DiskError as refused:
                 self._consider(refused)
 
-    async def _request(self, question: Question) -> ChatRequest:
-        """Return what is sent, with the pictures that a child makes; raises `ArtifactError`."""
+    async def _request(self, question: Question) -> ChatRequest | None:
+        """Return what is sent; None where a file cannot be looked at, which is told and tried again the next time."""
+        pictures = []
+        for file in question.files:
+            try:
+                pictures.append(await self._shown(file))
+            except ArtifactError as error:
+                self._outcome.unseen[file.path] = error
+                return None
+        return await self._threads.media(question.request, self._config.judge, pictures)
+
+    async def _shown(self, file: JudgedFile) -> list[bytes]:
+        """Return the pictures of a file, which a child makes; raises `ArtifactError`."""
         judge = self._config.judge
         maker = await self._pictures.get()
         try:
-            pictures = [
-                await self._threads.media(maker.make, Wanted(file.path, file.media_type, judge.frames, judge.max_side))
-                for file in question.files
-            ]
+            wanted = Wanted(file.path, file.media_type, judge.frames, judge.max_side)
+            return await self._threads.media(maker.make, wanted)
         finally:
             self._pictures.put_nowait(maker)
-        return await self._threads.media(question.request, judge, pictures)
 
     def _consider(self, error: RunnerError) -> None:
         """Stop what an error stops: everything for a full disk or a budget, or what all others would meet, too."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.artifacts.picture import MAX_PIXELS
 from runner.artifacts.probe import CONTAINER_OPTIONS
 from runner.child import how_ended, start
 from runner.errors import ArtifactError
@@ -27,7 +28,6 @@ _SECONDS = 120.0
 """For which one file may take."""
 
 _QUALITY = 90
-_MOST_PIXELS = 200_000_000
 
 
 def scaled(size: tuple[int, int], most: int) -> tuple[int, int]:
@@ -114,7 +114,7 @@ def _image(path: Path, side: int) -> bytes:
     from PIL import Image, ImageOps
 
     with Image.open(path) as image:
-        if image.width * image.height > _MOST_PIXELS:
+        if image.width * image.height > MAX_PIXELS:
             raise ValueError(f"{image.width}x{image.height} is too large")
         upright = ImageOps.exif_transpose(image)
         if upright.has_transparency_data:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,10 +12,11 @@ from random import Random
 
 from runner.artifacts.result import Artifact, Result, own_name
 from runner.artifacts.run_status import RunStatus
-from runner.config.judge import ScoreConfig, most_usd
+from runner.config.judge import FOLDER, ScoreConfig, most_usd
 from runner.config.problem import Problem
 from runner.errors import ConfigError
 from runner.judging.judgements import FileKey, Judgements
+from runner.ledger.lock import LockedError, at_work
 from runner.providers.chat import read_chat
 from runner.providers.endpoint import resolve
 from runner.providers.json_answer import read_documents
@@ -25,9 +27,9 @@ from runner.results.run_scores import media_of
 
 from .asking import Asked, is_open
 from .question import JudgedFile, Question
-from .recorder import judged
+from .recorder import take_answer
 from .vote import UNREADABLE, Vote, planned_vote
-from .vote_store import FOLDER, votes_of
+from .vote_store import votes_of
 
 Pair = tuple[FileKey, FileKey]
 
@@ -40,8 +42,10 @@ class JudgePlan:
         questions: each with the key of its vote, which is another's, too, where files are the same.
         votes: by their keys, as far as they have come.
         left: what is asked now.
+        reread: votes whose kept answers can be read by now, which is not recorded yet, with their places.
         spent: US dollars that count against the budget already.
         most: US dollars that asking what is left costs at most; `counted`: of those, what is money.
+        dearest: US dollars that one request counts at most.
         unknown: how many of the questions that are left have no price.
         skipped: pairs beyond `judge.max_pairs`.
         problems: what is to be said.
@@ -50,9 +54,11 @@ class JudgePlan:
     questions: list[tuple[Question, str]] = field(default_factory=list)
     votes: dict[str, Vote] = field(default_factory=dict)
     left: list[Asked] = field(default_factory=list)
+    reread: list[tuple[Path, Vote]] = field(default_factory=list)
     spent: float = 0.0
     most: float = 0.0
     counted: float = 0.0
+    dearest: float = 0.0
     unknown: int = 0
     skipped: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -72,7 +78,8 @@ def plan(
 ) -> JudgePlan:
     """Return what a judge is asked about the files of some sweeps; nothing is sent or written.
 
-    Raises `ConfigError` where there is nothing to compare, `LedgerError` where votes cannot be read.
+    Raises `ConfigError` where there is nothing to compare, or where another process is asking, `LedgerError` where
+    votes cannot be read.
     """
     made, endpoint = JudgePlan(), resolve(config.provider).identity
     files = [*_files(groups, made.problems)]
@@ -85,6 +92,8 @@ def plan(
     for question in asked:
         votes = known.get(question.place)
         if votes is None:
+            if who := at_work(question.place / FOLDER):
+                raise LockedError(question.place / FOLDER, who)
             votes = known[question.place] = votes_of(question.place)
             made.spent += sum(config.budget.known(usd) for vote in votes.values() for usd in vote.counted_usd)
         key = question.key(config, endpoint)
@@ -92,7 +101,8 @@ def plan(
         if key in made.votes:
             continue
         vote = made.votes[key] = votes.get(key) or _new(question, config, endpoint)
-        _reread(vote, question.place)
+        if _reread(vote, question.place, config):
+            made.reread.append((question.place, vote))
         if is_open(vote, retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain):
             _count(made, vote, config)
             made.left.append(Asked(question, vote))
@@ -108,23 +118,27 @@ def _new(question: Question, config: ScoreConfig, endpoint: str) -> Vote:
 def _count(made: JudgePlan, vote: Vote, config: ScoreConfig) -> None:
     usd = vote.estimated_usd if vote.estimated_usd is not None else config.budget.assume_usd_per_run
     made.most += usd or 0.0
-    made.counted += config.budget.counted(config.provider, vote.estimated_usd) or 0.0
+    counted = config.budget.counted(config.provider, vote.estimated_usd) or 0.0
+    made.counted += counted
+    made.dearest = max(made.dearest, counted)
     made.unknown += usd is None
 
 
-def _reread(vote: Vote, place: Path) -> None:
-    """Look again at an answer that could not be read: a later version may."""
+def _reread(vote: Vote, place: Path, config: ScoreConfig) -> bool:
+    """Look again at an answer that could not be read, as a later version may; returns whether it could be now."""
     if vote.status is RunStatus.FAILED and vote.text is not None and vote.error is not None:
         if vote.error.code == UNREADABLE and (verdict := vote.read(vote.text)) is not None:
             vote.verdict, vote.status, vote.error = verdict, RunStatus.VERIFIED, None
+            return True
     elif vote.status.lost:
         names = [attempt.answer for attempt in vote.attempts if attempt.answer]
         for path in (place / FOLDER / name for name in reversed(names) if own_name(name)):
             with suppress(OSError):
                 answer = read_chat(read_documents(path.read_bytes(), str), {})
                 if answer is not None:
-                    judged(vote, answer)
-                    return
+                    take_answer(vote, answer, config, dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC))
+                    return True
+    return False
 
 
 def _files(groups: Sequence[RunGroup], problems: list[Problem]) -> Iterator[tuple[Path, JudgedFile]]:
@@ -159,8 +173,8 @@ def _comparisons(
     drawn = _drawn(usable, judge.pairs_seed)
     if not drawn:
         raise ConfigError(
-            f"there are no two files of one prompt that differ in {judge.pairs}; nothing was asked",
-            hint="judge.pairs=file compares any two files of one prompt; judge.pairs=null scores each",
+            f"there are no two different files of one prompt to compare by {judge.pairs}; nothing was sent",
+            hint="judge.pairs=file compares any two files of one prompt; without judge.pairs, each is scored",
         )
     made.skipped = max(0, len(drawn) - judge.max_pairs)
     asked = []

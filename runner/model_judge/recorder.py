@@ -138,18 +138,11 @@ class VoteRecorder:
 
     async def answered(self, answer: ChatAnswer) -> None:
         """Take an answer over, durably: it is paid, whatever can be read of it."""
-        vote = self.vote
-        vote.answered_at, vote.answered_by = self._now(), answer.model
-        vote.text, vote.request_id = answer.text, answer.request_id
-        if answer.usage is not None:
-            used = answer.usage
-            vote.usage = TokenCount(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cached_in=used.cached_in)
-        vote.usd = self._cost(answer)
-        if vote.usd is not None:
-            self._charge(vote.attempts[-1], self._config.budget.counted(self.charged_to, vote.usd))
-        judged(vote, answer)
+        before = self.vote.attempts[-1].usd
+        take_answer(self.vote, answer, self._config, self._now())
+        self._tracker.correct(before, self.vote.attempts[-1].usd)
         held = HeldAnswer("the judge's answer", self._clock, self._tell)
-        await held.write(lambda: self.reach(vote.status))
+        await held.write(lambda: self.reach(self.vote.status))
 
     def fail(self, status: RunStatus, error: RunnerError) -> None:
         """Record why the vote ends here; `end` writes it."""
@@ -162,14 +155,6 @@ class VoteRecorder:
             # Shielded: whoever is cancelled now must not leave it half known.
             await asyncio.shield(self.threads.records(self._store.save, self.vote))
 
-    def _cost(self, answer: ChatAnswer) -> float | None:
-        if answer.usd is not None:
-            return answer.usd
-        price = price_of(self._config)
-        if price is None or answer.usage is None:
-            return None
-        return price.cost(answer.usage.tokens_in, answer.usage.tokens_out, answer.usage.cached_in)
-
     def _charge(self, attempt: Attempt, usd: float | None) -> None:
         self._tracker.correct(attempt.usd, usd)
         attempt.usd = usd
@@ -178,9 +163,16 @@ class VoteRecorder:
         return dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
 
 
-def judged(vote: Vote, answer: ChatAnswer) -> None:
-    """Let a vote have what an answer's text says, or why it says nothing."""
-    vote.text = answer.text
+def take_answer(vote: Vote, answer: ChatAnswer, config: ScoreConfig, now: dt.datetime) -> None:
+    """Let a vote have what an answer says, or why it says nothing, and what it has cost."""
+    vote.answered_at, vote.answered_by = now, answer.model
+    vote.text, vote.request_id = answer.text, answer.request_id
+    if answer.usage is not None:
+        used = answer.usage
+        vote.usage = TokenCount(tokens_in=used.tokens_in, tokens_out=used.tokens_out, cached_in=used.cached_in)
+    vote.usd = _cost(answer, config)
+    if vote.usd is not None:
+        vote.attempts[-1].usd = config.budget.counted(config.provider, vote.usd)
     vote.verdict = None if answer.refusal is not None else vote.read(answer.text)
     if vote.verdict is not None:
         vote.status, vote.error = RunStatus.VERIFIED, None
@@ -202,3 +194,11 @@ def judged(vote: Vote, answer: ChatAnswer) -> None:
             code=UNREADABLE,
         )
     vote.error = error_record(error)
+
+
+def _cost(answer: ChatAnswer, config: ScoreConfig) -> float | None:
+    """Return the US dollars of an answer, by the server's word or its tokens; None where neither tells."""
+    price = price_of(config)
+    if answer.usd is not None or price is None or answer.usage is None:
+        return answer.usd
+    return price.cost(answer.usage.tokens_in, answer.usage.tokens_out, answer.usage.cached_in)

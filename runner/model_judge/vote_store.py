@@ -12,14 +12,13 @@ from typing import Self
 from runner.artifacts.atomic import disk_errors
 from runner.artifacts.json_lines import JSONLinesReader, append_lines
 from runner.artifacts.run_status import RunStatus
+from runner.config.judge import FOLDER
+from runner.errors import ConfigError
 from runner.ledger.database import Format, close, connect, reading, writing
 from runner.ledger.ledger import LedgerError
 from runner.ledger.lock import locked
 
 from .vote import Vote
-
-FOLDER = "judge"
-"""Below the directory of a sweep, or of a run that is of none."""
 
 NAME = "votes.sqlite3"
 LINES = "votes.jsonl"
@@ -85,6 +84,8 @@ class VoteStore:
 def writable_votes(place: Path) -> Iterator[VoteStore]:
     """Open the votes of a directory for this process alone; raises `LockedError`, `DiskError`, `LedgerError`."""
     directory = place / FOLDER
+    if directory.is_symlink():
+        raise ConfigError(f"{directory} is a link, and no directory of ours", hint="remove it; nothing was sent")
     with disk_errors(directory):
         directory.mkdir(exist_ok=True)
     with locked(directory), VoteStore(place) as store:

@@ -108,6 +108,8 @@ class Handler(BaseHTTPRequestHandler):
     def repeating(self, answer: dict) -> dict:
         for image in answer.get("data") or []:
             image["revised_prompt"] = f"a cat with {self.secret}"
+        for choice in answer.get("choices") or []:
+            choice["message"]["content"] += f" So I was told by {self.secret}."
         received = {name.lower(): value for name, value in self.headers.items()}
         return {**answer, "received": received, "debug": repeated(self.secret), self.secret: 1}
 
@@ -184,6 +186,8 @@ def plays(stage: Stage) -> list[Callable[[], None]]:
 
     def then() -> None:
         stage.run("single", "provider=openai", *QUICK)
+        judged = ("score", stage.directory("single"), "metrics=[judge]", "provider=openai", GATEWAY)
+        stage.run("judged", *judged, into="single")
         stage.run("repeat", "repeat", stage.directory("single"), into="single")
 
     def back() -> None:
@@ -258,7 +262,9 @@ def test_every_play_ended_as_it_should_and_every_secret_was_used(played):
 
 def test_no_file_holds_a_secret(played):
     files = [path for path in played.stage.cwd.rglob("*") if path.is_file()]
-    assert {"result.json", "runner.log", "config.yaml", "results.csv", "results.jsonl"} <= {path.name for path in files}
+    assert {"result.json", "runner.log", "config.yaml", "results.csv", "results.jsonl", "votes.jsonl"} <= {
+        path.name for path in files
+    }
     leaks = {str(path.relative_to(played.stage.cwd)): found_in(path.read_bytes()) for path in files}
     assert {name: words for name, words in leaks.items() if words} == {}
 
