@@ -12,7 +12,15 @@ from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, computed_field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationInfo,
+    computed_field,
+    model_validator,
+)
 
 import runner
 from runner.config.run import RunConfig
@@ -47,6 +55,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d|conin\$|conout\$)(\..*)?",
 _LONGEST_NAME = 255
 
 
+@functools.lru_cache(4096)
 def own_name(name: str) -> bool:
     """Return whether `name` is a file's in a run's own directory, on any system: a record may come from anyone."""
     plain = name.isprintable() and not {*name} & {*'/\\:*?"<>|'} and name.strip(". ") and name == name.strip()
@@ -186,6 +195,11 @@ class Environment(StoredModel):
     git_commit: str | None = None
 
 
+def _known_config(value: object, info: ValidationInfo) -> object:
+    """Take the config that is known to whoever reads a record without one, for null."""
+    return info.context["config"] if value is None and info.context else value
+
+
 class Result(StoredModel):
     """Describe one run as `result.json` does; written before its paid request, with the job's id, and at its end."""
 
@@ -199,7 +213,7 @@ class Result(StoredModel):
     model: str
     deployment: str | None
     """What was sent as `model` when that is not the model's name."""
-    config: RunConfig
+    config: Annotated[RunConfig, BeforeValidator(_known_config)]
     """The resolved config: all that `repeat` needs."""
     choice: int = 0
     """Which of the config's choices this is about: 0 as configured, n its nth fallback."""
@@ -240,8 +254,7 @@ class Result(StoredModel):
             self.choice = 0
         for name in ("artifacts", "pending", "partial_images"):
             found = getattr(self, name)
-            strange = [each for each in found if not own_name(each.path)]
-            if strange:
+            if strange := [each for each in found if not own_name(each.path)]:
                 setattr(self, name, [each for each in found if own_name(each.path)])
                 ignored = [f"ignored, as it is no file of this run's directory: {each.path[:80]!r}" for each in strange]
                 self.warnings = [*self.warnings, *ignored]

@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
@@ -15,13 +15,13 @@ from pydantic_core import from_json
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
-from runner.config.run import RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.shell import command, shown
 
 from .database import UNREADABLE, Format, close, connect, distrust, reading, writing
 from .discover import NAME
+from .stored_runs import SELECT, SHARED, StoredRuns, run_directory
 
 T = TypeVar("T")
 
@@ -39,13 +39,10 @@ CREATE INDEX by_status ON runs (status);
 _FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT NULL)"
 """What the ledger tells of itself. Earlier versions do not have it, and ignore it."""
 _OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
-_SELECT = "SELECT number, directory, fingerprint, config, overrides, result FROM runs"
 _INSERT = """
 INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, '', ?)"""
 _UPDATE = "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?"
 _SAME_WORK = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
-_SHARED = ("provider", "model", "fallbacks")
-"""The parts of a config that most runs of a sweep have in common; each is stored once."""
 _OWN_COLUMNS = {"config", "overrides", "index"}
 _ANOTHER = "nothing in it was changed; each run's result.json tells what is known of it, its job's id included"
 
@@ -187,9 +184,9 @@ class Ledger:
     def runs(self) -> list[Run]:
         """Return all runs, by index, each as it was planned and with what became of it."""
         with reading(self._path, FORMAT):
-            sections = self._all_sections()
-            with closing(self._db.execute(f"{_SELECT} ORDER BY number")) as rows:
-                return [_run(row, sections, self.directory) for row in rows]
+            stored = StoredRuns(self._all_sections(), self.directory)
+            with closing(self._db.execute(f"{SELECT} ORDER BY number")) as rows:
+                return [stored.run(row) for row in rows]
 
     def job_ids(self) -> set[str]:
         """Return every job that some run has now or had before."""
@@ -204,8 +201,8 @@ class Ledger:
     def run(self, index: int) -> Run:
         """Return one run."""
         with reading(self._path, FORMAT):
-            row = self._db.execute(f"{_SELECT} WHERE number = ?", (index,)).fetchone()
-            return _run(row, self._all_sections(), self.directory)
+            row = self._db.execute(f"{SELECT} WHERE number = ?", (index,)).fetchone()
+            return StoredRuns(self._all_sections(), self.directory).run(row)
 
     def ask(self, query: str) -> list[Any]:  # Any: SQLite's rows
         """Return what a query finds; raises `LedgerError`."""
@@ -221,8 +218,8 @@ class Ledger:
         return {number: from_json(text) for number, text in self._db.execute("SELECT * FROM sections")}
 
     def _insert(self, run: Run) -> None:
-        shared = [self._section(getattr(run.config, name)) for name in _SHARED]
-        own = run.config.model_dump_json(exclude={*_SHARED})
+        shared = [self._section(getattr(run.config, name)) for name in SHARED]
+        own = run.config.model_dump_json(exclude={*SHARED})
         row = (
             run.index,
             self._stored(run),
@@ -299,9 +296,10 @@ def salvaged(path: Path, directory: Path) -> list[Run]:
         for number, text in _rows_of(db, "SELECT number, json FROM sections ORDER BY number"):
             with suppress(*UNREADABLE):
                 sections[number] = from_json(text)
-        for row in _rows_of(db, f"{_SELECT} ORDER BY number"):
+        stored = StoredRuns(sections, directory)
+        for row in _rows_of(db, f"{SELECT} ORDER BY number"):
             with suppress(*UNREADABLE):
-                found[row[0]] = _run(row, sections, directory)
+                found[row[0]] = stored.run(row)
     return [*found.values()]
 
 
@@ -312,29 +310,3 @@ def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLit
         with suppress(sqlite3.Error):
             yield from rows
             return
-
-
-def _run(row: tuple[Any, ...], sections: Mapping[int, Any], place: Path) -> Run:  # Any: SQLite's row, JSON
-    index, directory, fingerprint, packed, overrides, text = row
-    shared, own = from_json(packed)
-    container = {**from_json(own), **{name: sections[key] for name, key in zip(_SHARED, shared, strict=True)}}
-    config, lines = RunConfig.model_validate(container), tuple(str(line) for line in from_json(overrides))
-    result = None
-    if text is not None:
-        known = {**from_json(text), "config": config, "overrides": [*lines], "index": index}
-        result = Result.model_validate(known)
-    own = place / run_directory(directory)
-    return Run(index, config, own, lines, str(fingerprint), earlier=result)
-
-
-def run_directory(told: object) -> str:
-    """Return the directory that a ledger tells of a run; raises `ValueError` if it does not lie in the ledger's own.
-
-    A ledger may come from anyone, and must not lead anywhere else.
-    """
-    if not isinstance(told, str) or not told or "\0" in told:
-        raise ValueError(f"{told!r} is no run's directory")
-    path = Path(told)
-    if path.drive or path.root or ".." in path.parts:
-        raise ValueError(f"{told!r} lies outside of the directory of the ledger")
-    return told

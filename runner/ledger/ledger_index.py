@@ -10,7 +10,8 @@ from pathlib import Path
 from runner.artifacts.run_status import RunStatus
 
 from .discover import LEVELS, NAME
-from .ledger import Ledger, LedgerError, run_directory
+from .ledger import Ledger, LedgerError
+from .stored_runs import run_directory
 
 
 @dataclass(frozen=True, slots=True)

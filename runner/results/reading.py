@@ -83,12 +83,22 @@ class RunGroup:
 
         That is the sweep's directory, or those of its runs. New ones go to the directory that resumes the run.
         """
-        apart = not has_ledger(self.directory)  # each run may have been looked at by itself
         found: dict[Path, list[str]] = {self.directory: []}
-        for key, (where, _) in zip(self.run_keys(), self.runs, strict=True):
-            for place in dict.fromkeys([self.directory, self.resumed_by(where), *([where] if apart else [])]):
+        for key, places in zip(self.run_keys(), self._judged(), strict=True):
+            for place in places:
                 found.setdefault(place, []).append(key)
         return found
+
+    def judged_places(self) -> set[Path]:
+        """Return where judgements may lie."""
+        if self.whole and not self.ways and has_ledger(self.directory):
+            return {self.directory}
+        return {self.directory}.union(*self._judged())
+
+    def _judged(self) -> Iterator[set[Path]]:
+        """Yield for each run the directories in which it may have been judged."""
+        apart = not has_ledger(self.directory)  # each run may have been looked at by itself
+        return ({self.directory, self.resumed_by(where), *([where] if apart else [])} for where, _ in self.runs)
 
 
 @dataclass(frozen=True, slots=True)

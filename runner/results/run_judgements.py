@@ -67,6 +67,8 @@ class RunJudgements:
     @classmethod
     def of_group(cls, group: RunGroup) -> Self:
         """Read what lies with runs that are shown together."""
+        if not any((place / NAME).is_file() for place in group.judged_places()):
+            return cls({}, Judgements(()))
         keys = zip((where for where, _ in group.runs), group.run_keys(), strict=True)
         return cls(dict(keys), Judgements(ratings_of([group]).records))
 
@@ -76,9 +78,9 @@ class RunJudgements:
 
     def of(self, where: Path, result: Result) -> Mapping[str, FileJudgement]:
         """Return what is thought of a run's files, by their names."""
-        if where not in self._keys:
-            return {}
         names = file_names(result)
+        if where not in self._keys:
+            return {name: FileJudgement({}) for name in names}
         return dict(zip(names, self._judgements.of_run(self._keys[where], names), strict=True))
 
     def columns(self, where: Path, result: Result) -> dict[str, float | int | bool | None]:
