@@ -102,7 +102,7 @@ def _dispatch(arguments: list[str]) -> int:
         return find(arguments)(arguments[1:])
     if arguments == ["--version"]:
         return _print_version()
-    return _drive_hydra(arguments)
+    return 0 if _answered_without_hydra(arguments) else _drive_hydra(arguments)
 
 
 def _is_command(arguments: Sequence[str]) -> bool:
@@ -128,6 +128,20 @@ def _require_directory() -> None:
         Path.cwd()
     except OSError as error:
         raise ConfigError("the working directory is no longer there", hint="cd to a directory that exists") from error
+
+
+def _answered_without_hydra(arguments: Sequence[str]) -> bool:
+    """Return whether the line is done: help and completion need what is quick to import, in all but rare cases."""
+    if arguments in (["--help"], ["-h"]):
+        from .cli.help import print_help
+
+        return print_help()
+    if arguments in (["-sc", "query=bash"], ["--shell-completion", "query=bash"]):
+        from .commands.completion import answer
+
+        answer()
+        return True
+    return False
 
 
 def _drive_hydra(arguments: Sequence[str]) -> int:

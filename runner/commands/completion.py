@@ -12,10 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runner.commands.catalog import COMMANDS
-from runner.compose.app import opened, parse
-from runner.compose.loader import GROUPS
+from runner.config.groups import GROUPS
 from runner.config.shipped import REFRESHED
 from runner.errors import ConfigError
+
+from .plain_completion import plain_suggestions
 
 _NAMES = ("runner", "mediarunner")
 _OF_DIRECTORIES = frozenset({"ls", "repeat", "report", "resume", "show"})
@@ -58,8 +59,10 @@ def complete(parsed: argparse.Namespace) -> int:
                           hint='eval "$(runner -sc install=bash)"')  # fmt: skip
     action, shell = next(iter(asked.items()))
     if action == "query":
-        print("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
+        answer()
     elif shell == "fish":
+        from runner.compose.app import opened
+
         with opened(parsed) as app:
             app.complete(*parsed.overrides)
     elif action == "install":
@@ -67,6 +70,11 @@ def complete(parsed: argparse.Namespace) -> int:
     else:
         print(f"complete -r {' '.join(_completed())}; unset -f _runner_complete")
     return 0
+
+
+def answer() -> None:
+    """Print what the line that a shell has put into COMP_LINE may become."""
+    print("\n".join(sorted(set(suggestions(os.environ.get("COMP_LINE", ""))))))
 
 
 def suggestions(line: str) -> Iterator[str]:
@@ -131,15 +139,19 @@ def _directories(word: str) -> Iterator[str]:
 
 
 def _of_hydra(words: Sequence[str], word: str) -> list[str]:
-    """Return Hydra's suggestions; if what was typed before cannot be composed, those without it."""
+    """Return what Hydra suggests; if what was typed before cannot be composed, what it suggests without it."""
     whole = [each for each in words if "'" not in each and '"' not in each]
     for before in (whole, [each for each in whole if each.startswith("-")], []):
-        if found := _asked(before, word):
+        plain = plain_suggestions(before, word)
+        if found := asked(before, word) if plain is None else plain:
             return found
     return []
 
 
-def _asked(words: Sequence[str], word: str) -> list[str]:
+def asked(words: Sequence[str], word: str) -> list[str]:
+    """Return Hydra's own suggestions; none where what was typed before cannot be composed."""
+    from runner.compose.app import opened, parse  # Hydra, which most lines need not wait for
+
     told = io.StringIO()
     earlier = os.environ.get("COMP_LINE")
     try:

@@ -28,11 +28,12 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
+from runner.config.groups import GROUPS
 from runner.config.shipped import CONF, REFRESHED
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
-from .loader import GROUPS, GuardedLoader, Repository, refuse_own_files, typed_lines
+from .loader import GuardedLoader, Repository, refuse_own_files, typed_lines
 from .typed import assignment
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config.dialect import HOSTS
+from runner.config.groups import GROUPS
 from runner.config.loading import kinds_of, known_keys
 from runner.config.problem import Problem, did_you_mean
 from runner.config.shipped import CONF, REFRESHED
@@ -23,7 +24,7 @@ from runner.errors import ConfigError, RunnerError
 from runner.shell import line, word
 
 from .app import App
-from .loader import GROUPS, misplaced, typed_lines
+from .loader import misplaced, typed_lines
 from .preflight import Finding, PreflightError, collected, preflight
 from .typed import quoted
 

@@ -20,6 +20,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from runner.config.groups import GROUPS, listed
 from runner.config.shipped import CONF
 from runner.errors import ConfigError
 from runner.shell import line, shown
@@ -152,9 +153,7 @@ class UserFiles(ConfigSource):
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """Return the names of the directories and files in a directory, or of one kind of them."""
-        found = {path for path in self._place(config_path).iterdir() if path.name not in ("__pycache__", "__init__.py")}
-        groups = {path.name for path in found if path.is_dir()}
-        configs = {path.stem for path in found if path.suffix == ".yaml" and path.is_file()}
+        groups, configs = listed(self._place(config_path))
         return sorted(
             (groups if results_filter is not ObjectType.CONFIG else set())
             | (configs if results_filter is not ObjectType.GROUP else set())
@@ -250,7 +249,6 @@ def _header(text: str, path: Path) -> dict[str, str | None]:
     return header
 
 
-GROUPS = ("provider", "model", "request", "experiment", "tracking", "hydra")
 _UNSHADOWED = ("config.yaml", "hydra/default.yaml")
 
 

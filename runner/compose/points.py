@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import TypeAdapter, ValidationError
 
 from runner.config.columns import ID, key_of, nearest_key, values_of
+from runner.config.groups import GROUPS
 from runner.config.problem import Problem, from_validation_error
 from runner.config.sweep import SWEEP_KEYS, SweepConfig
 from runner.config.table import Table, read_table, selected
@@ -25,7 +26,7 @@ from runner.config.template import placeholders
 from runner.errors import ConfigError
 from runner.text_file import read_text
 
-from .loader import GROUPS, typed_lines
+from .loader import typed_lines
 from .preflight import Finding, PreflightError
 from .slug import SLUG, slugs
 from .typed import PROMPT_KEYS, text_in_grammar

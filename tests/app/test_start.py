@@ -5,12 +5,15 @@ import sys
 
 import pytest
 
+from runner.app import run
+
 CODE = """
 import sys
 from runner.app import run
 code = run(sys.argv[1:])
 print(code, *sys.modules, file=sys.stderr)
 """
+HYDRA = {"antlr4", "hydra", "omegaconf"}
 NEVER = {"PIL", "av", "httpx2", "multipart", "openai", "rich", "starlette", "tenacity", "uvicorn"}
 WORK = {"filelock", "sqlite3", "runner.artifacts.result", "runner.engine.run", "runner.ledger"}
 VALIDATION = {"pydantic", "runner.config.run", "runner.providers.body"}
@@ -25,12 +28,30 @@ def started(tmp_path, *arguments: str) -> tuple[str, set[str]]:
     return code, set(modules)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--cfg", "job"], ["--info", "defaults"], ["--hydra-help"]])
+@pytest.mark.parametrize("arguments", [["--cfg", "job"], ["--info", "defaults"], ["--hydra-help"]])
 def test_what_only_prints_imports_neither_models_nor_engine(tmp_path, arguments):
     code, modules = started(tmp_path, *arguments)
 
     assert code == "0"
     assert modules & (NEVER | WORK | VALIDATION) == set()
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["-sc", "query=bash"], ["ls"]])
+def test_what_is_asked_most_imports_no_hydra_either(tmp_path, monkeypatch, arguments):
+    (tmp_path / "outputs").mkdir()
+    monkeypatch.setenv("COMP_LINE", "runner request.dur")
+
+    code, modules = started(tmp_path, *arguments)
+
+    assert code == "0"
+    assert modules & (NEVER | WORK | VALIDATION | HYDRA) <= {"sqlite3", "runner.ledger"}
+
+
+def test_help_says_what_hydra_would_print(tmp_path, capsys):
+    assert run(["--help"]) == 0
+    quick = capsys.readouterr().out
+    assert run(["--help", "--config-name", "config"]) == 0
+    assert capsys.readouterr().out == quick
 
 
 def test_a_mistake_in_a_key_is_told_without_ledger_engine_or_sdk(tmp_path):

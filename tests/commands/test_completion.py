@@ -9,7 +9,8 @@ import pytest
 
 from runner.app import run
 from runner.commands.catalog import COMMANDS
-from runner.commands.completion import suggestions
+from runner.commands.completion import asked, suggestions
+from runner.commands.plain_completion import plain_suggestions
 
 
 @pytest.fixture(autouse=True)
@@ -115,3 +116,54 @@ def test_bash_takes_what_is_offered(words, replies):
     )
     assert done.stderr == ""
     assert [line for line in done.stdout.split("\n") if line] == replies
+
+
+_LINES = [
+    ((), ("", "h", "hydra", "p", "prov", "provider", "mod", "experiment", "re", "request", "t", "tags", "ye", "zzz")),
+    ((), ("request.", "request.d", "request.seed", "budget.", "budget.max", "run.", "storage.")),
+    ((), ("provider=", "provider=o", "provider=zz", "model=sora", "request=", "experiment=", "tracking=", "nope=")),
+    ((), ("dry_run=", "replica=", "request.seed=", "request.thumbnail=", "request.kind=", "name=", "repeat=")),
+    (("provider=openai",), ("provider.", "provider.latency", "provider.poll", "model.")),
+    (("-m", "request=draft", "model=gpt-image-1"), ("request.", "model.s", "request.duration_seconds=")),
+    (("request=image", "request.n=2", "budget.max_usd=3"), ("request.", "request.q", "budget.m", "bat")),
+]
+
+
+@pytest.mark.parametrize(("before", "words"), _LINES)
+def test_what_files_tell_is_what_hydra_would_offer(before, words):
+    for word in words:
+        offered = plain_suggestions(before, word)
+        assert offered is not None, word
+        assert sorted({*offered}) == sorted({*asked(before, word)}), word
+
+
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        ((), "hydra."),
+        ((), "nope."),
+        ((), "tags."),
+        ((), "hydra/"),
+        ((), "+request."),
+        ((), "--cf"),
+        ((), "request.prompt="),
+        ((), "request.image_list."),
+        ((), "request.seed=4"),
+        (("--config-dir", "own"), "request="),
+        (("experiment=draft_vs_pro",), "request."),
+        (("model=sora-2,sora-2-pro",), "model."),
+        (("model=nope",), "model."),
+        (("request.nope=1",), "request."),
+        (("request.seed=1",), "request.seed="),
+        (("hydra.sweep.dir=x",), "request."),
+    ],
+)
+def test_what_files_do_not_tell_is_left_to_hydra(before, word):
+    assert plain_suggestions(before, word) is None
+
+
+def test_with_a_plugin_that_may_bring_groups_hydra_is_asked(here, monkeypatch):
+    (here / "site/hydra_plugins/ours").mkdir(parents=True)
+    monkeypatch.syspath_prepend(here / "site")
+    assert plain_suggestions((), "provider=az") is None
+    assert offered("runner provider=az") == {"provider=azure_openai"}
