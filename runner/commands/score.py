@@ -35,7 +35,7 @@ _EVERY = 2.0
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Score the files, and bring results files and page up to date; returns 0, or 130 after Ctrl-C.
+    """Score the files, and bring results files and page up to date; returns 0, 130 after Ctrl-C, or as a judge ended.
 
     Raises `ConfigError` for names that are no metrics, and where there is nothing to score.
     """

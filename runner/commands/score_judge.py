@@ -95,7 +95,7 @@ def ask_judge(
         _check(made, config)
         return 0
     _agree(made, config)
-    outcome = _ask(made, config) if made.left or made.reread else None
+    outcome = _ask(made, config) if made.left or made.reread or made.unkept else None
     return _conclude(groups, made, config, outcome, typed=typed, renew=renew)
 
 
@@ -186,6 +186,11 @@ def _ask(made: JudgePlan, config: ScoreConfig) -> Outcome | None:
                 return None
             return ask_all(config, made.left, stores, spent=made.spent, tell=say, advance=_Advance())
         finally:
+            for asked in made.left:
+                made.kept[asked.question.place].add(asked.vote.key)
+            for place, vote in made.unkept:
+                # The money was spent elsewhere.
+                stores[place].save(vote.model_copy(update={"attempts": []}))
             for store in stores.values():
                 store.write_lines()
 

@@ -43,6 +43,7 @@ class JudgePlan:
         votes: by their keys, as far as they have come.
         left: what is asked now.
         reread: votes whose kept answers can be read by now, which is not recorded yet, with their places.
+        kept: the keys of the votes that each directory has.
         spent: US dollars that count against the budget already.
         most: US dollars that asking what is left costs at most; `counted`: of those, what is money.
         dearest: US dollars that one request counts at most.
@@ -55,6 +56,7 @@ class JudgePlan:
     votes: dict[str, Vote] = field(default_factory=dict)
     left: list[Asked] = field(default_factory=list)
     reread: list[tuple[Path, Vote]] = field(default_factory=list)
+    kept: dict[Path, set[str]] = field(default_factory=dict)
     spent: float = 0.0
     most: float = 0.0
     counted: float = 0.0
@@ -67,6 +69,16 @@ class JudgePlan:
     def places(self) -> list[Path]:
         """Return the directories that keep the votes."""
         return [*dict.fromkeys(question.place for question, _ in self.questions)]
+
+    @property
+    def unkept(self) -> list[tuple[Path, Vote]]:
+        """Return answered votes that a directory with the same file lacks, as another one has them."""
+        found = {
+            (question.place, key): self.votes[key]
+            for question, key in self.questions
+            if key not in self.kept[question.place] and self.votes[key].status is RunStatus.VERIFIED
+        }
+        return [(place, vote) for (place, _), vote in found.items()]
 
     def with_status(self, *statuses: RunStatus) -> list[Vote]:
         """Return the votes that have come so far."""
@@ -88,25 +100,34 @@ def plan(
         asked = [Question((file,), number, place) for place, file in files for number in range(judge.votes)]
     else:
         asked = _comparisons(groups, files, config, made)
-    known: dict[Path, dict[str, Vote]] = {}
+    known = _known(asked, config, made)
     for question in asked:
-        votes = known.get(question.place)
-        if votes is None:
-            if who := at_work(question.place / FOLDER):
-                raise LockedError(question.place / FOLDER, who)
-            votes = known[question.place] = votes_of(question.place)
-            made.spent += sum(config.budget.known(usd) for vote in votes.values() for usd in vote.counted_usd)
         key = question.key(config, endpoint)
         made.questions.append((question, key))
         if key in made.votes:
             continue
-        vote = made.votes[key] = votes.get(key) or _new(question, config, endpoint)
+        vote = made.votes[key] = known.get(key) or _new(question, config, endpoint)
         if _reread(vote, question.place, config):
             made.reread.append((question.place, vote))
         if is_open(vote, retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain):
             _count(made, vote, config)
             made.left.append(Asked(question, vote))
     return made
+
+
+def _known(asked: Sequence[Question], config: ScoreConfig, made: JudgePlan) -> dict[str, Vote]:
+    """Return the votes that the questions' places have: of two on the same question, the one that was answered."""
+    known: dict[str, Vote] = {}
+    for place in dict.fromkeys(question.place for question in asked):
+        if who := at_work(place / FOLDER):
+            raise LockedError(place / FOLDER, who)
+        votes = votes_of(place)
+        made.kept[place] = {*votes}
+        for key, vote in votes.items():
+            made.spent += sum(config.budget.known(usd) for usd in vote.counted_usd)
+            if key not in known or vote.status is RunStatus.VERIFIED:
+                known[key] = vote
+    return known
 
 
 def _new(question: Question, config: ScoreConfig, endpoint: str) -> Vote:

@@ -1,4 +1,4 @@
-"""`make drift`: compare prices, last days and successors in `conf/model/` with what others publish.
+"""`make drift`: compare prices, last days and successors in `conf/model/` and `conf/judge/` with what others publish.
 
     python tests/config/drift.py
 
@@ -18,12 +18,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import yaml
 from pydantic import TypeAdapter
 
 from runner.config.dialect import REFRESHABLE
 from runner.config.model import ModelConfig, Offer, VideoModel
 from runner.config.model_file import read_all
-from runner.config.shipped import names, option
+from runner.config.shipped import CONF, names, option
 from runner.config.sku import rates
 from runner.errors import ConfigError
 
@@ -38,6 +39,9 @@ _TOKENS = {
     "cached_image_in": "cache_read_input_image_token_cost",
 }
 """LiteLLM's names of the prices of tokens."""
+
+_ANSWERS = {"text_out": "output_cost_per_token"}
+"""The same of what chat models answer."""
 
 _MILLIONS = {
     "a million video tokens": "output_cost_per_video_token",
@@ -90,6 +94,14 @@ def facts(known: Iterable[ModelConfig]) -> Iterator[Fact]:
             prices = _of_maker(model) if host == "openai" else _of_host(offer, model)
             for what, ours in (*_of_end(offer), *prices):
                 yield Fact(model.name, host, offer.id or model.name, what, ours)
+
+
+def judge_facts() -> Iterator[Fact]:
+    """Yield the prices of models that judge."""
+    told = yaml.safe_load((CONF / "judge" / "default.yaml").read_text(encoding="utf-8"))
+    for model, price in told["prices"].items():
+        kinds = {"text_in": price["text_in"], "cached_text_in": price["cached_in"], "text_out": price["text_out"]}
+        yield from (Fact(model, "openai", model, kind, usd) for kind, usd in kinds.items())
 
 
 def _of_end(offer: Offer) -> Iterator[tuple[str, str | None]]:
@@ -161,7 +173,8 @@ def _usd_by_litellm(entry: Mapping[str, Any], what: str) -> float | None:
     if unit in _INPUTS:
         return entry.get("input_cost_per_image")
     kind = unit.removeprefix("batch ")
-    name = _MILLIONS.get(unit) or (f"{_TOKENS[kind]}_batches" if kind != unit else _TOKENS.get(kind, ""))
+    tokens = _TOKENS | _ANSWERS
+    name = _MILLIONS.get(unit) or (f"{tokens[kind]}_batches" if kind != unit else tokens.get(kind, ""))
     price = entry.get(name)
     return None if price is None else price * 1e6
 
@@ -181,6 +194,7 @@ def from_genai_prices(fact: Fact) -> float | None:
         "text_in": {"input_tokens": million},
         "image_in": {"input_tokens": million, "input_image_tokens": million},
         "image_out": {"output_tokens": million, "output_image_tokens": million},
+        "text_out": {"output_tokens": million},
         "cached_text_in": {"input_tokens": million, "cache_read_tokens": million},
     }.get(fact.what)
     if used is None or fact.host != "openai":
@@ -234,7 +248,7 @@ def main() -> int:
     for host in sorted(REFRESHABLE):
         if not any(name.startswith(f"the list of {host}") for name in sources):
             _say(f"nothing was compared with the list of {host}: python -m runner models --refresh {host} reads it")
-    found = [*differences(facts(models()), sources)]
+    found = [*differences([*facts(models()), *judge_facts()], sources)]
     for line in found or [f"no difference to {name}" for name in sources]:
         _say(line)
     return 1 if found else 0

@@ -19,6 +19,7 @@ from tests.config.drift import (
     from_host_list,
     from_litellm,
     installed,
+    judge_facts,
     main,
     models,
 )
@@ -46,6 +47,13 @@ def told():
 
 def test_what_is_published_alike_is_no_difference(told):
     assert [*differences(told, {"litellm": from_litellm(LISTED)})] == []
+
+
+def test_another_price_of_a_judge_is_found():
+    listed = {"gpt-5.4-mini": {"input_cost_per_token": 7.5e-07, "output_cost_per_token": 5e-06}}
+    assert [*differences(judge_facts(), {"litellm": from_litellm(listed)})] == [
+        "gpt-5.4-mini at openai, text_out: 4.5 here, 5.0 in litellm"
+    ]
 
 
 @pytest.mark.parametrize(

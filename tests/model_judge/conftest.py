@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +94,15 @@ def configured(emulator: EmulatorThread) -> Callable[..., ScoreConfig]:
 def judge(out: Path, configured: Callable[..., ScoreConfig], key: str) -> Callable[..., int]:
     """Do what `score out metrics=[judge]` does once its config is read; the exit code."""
 
-    def call(*, retry_failed: bool = False, resubmit_uncertain: bool = False, **changes: Any) -> int:
+    def call(
+        *,
+        retry_failed: bool = False,
+        resubmit_uncertain: bool = False,
+        sweeps: Sequence[str] = ("out",),
+        **changes: Any,
+    ) -> int:
         consent = Consent(retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain)
-        groups = sweeps_of([Path("out")]).sweeps
+        groups = sweeps_of(map(Path, sweeps)).sweeps
         return ask_judge(groups, configured(**changes), consent, typed="score out", renew=lambda _: None)
 
     return call

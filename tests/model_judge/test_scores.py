@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 
 import pytest
 
@@ -52,6 +54,17 @@ def test_what_was_answered_is_never_asked_again(judge, emulator, scores, out, ca
     assert (out / "scores.jsonl").read_text() == before
     assert judge(votes=2, max_tokens=5000, answer_form="text") == 0
     assert emulator.ledger()["chats"] == 8, "the second votes alone are new"
+
+
+def test_the_same_file_in_several_sweeps_is_asked_about_once(out, judge, emulator, scores):
+    shutil.copytree(out, out.with_name("twin"))
+    assert judge(sweeps=("out", "twin")) == 0
+
+    assert emulator.ledger()["chats"] == 4
+    twin = [json.loads(line) for line in (out.with_name("twin") / "scores.jsonl").read_text().splitlines()]
+    assert [line["value"] for line in twin if line["metric"] == "judge"] == [*scores("judge").values()]
+    assert judge(sweeps=("twin",)) == 0
+    assert emulator.ledger()["chats"] == 4, "both sweeps keep the answers"
 
 
 def test_another_model_rubric_or_temperature_is_another_question(judge, emulator, scores, votes):

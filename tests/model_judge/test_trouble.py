@@ -13,7 +13,7 @@ import pytest
 
 from runner.artifacts.run_status import RunStatus
 from runner.errors import ConfigError
-from runner.model_judge.vote_store import votes_of
+from runner.model_judge.vote_store import votes_of, writable_votes
 from tests.forking import Forked
 
 FOX = {"operation": "chat", "prompt": "a fox"}
@@ -36,6 +36,18 @@ def test_a_refusal_is_a_warning_that_names_the_file_and_the_others_go_on(judge, 
     assert judge(server=server, retry_failed=True) == 0
     assert server.ledger()["chats"] == 5
     assert len(scores("judge")) == 4
+
+
+def test_what_a_filter_refuses_is_a_warning_that_costs_nothing(judge, make_emulator, votes, capsys):
+    server = faulty(make_emulator, "content_filter")
+    assert judge(server=server) == 0
+    assert judge(server=server) == 0
+
+    assert "image-0.png: " in capsys.readouterr().err
+    assert server.ledger()["chats"] == 3, "it is asked again only by its user's word"
+    assert judge(server=server, retry_failed=True) == 0
+    assert server.ledger()["chats"] == 4
+    assert sorted(len(vote["attempts"]) for vote in votes()) == [1, 1, 1, 2]
 
 
 @pytest.mark.parametrize("fault", ["prose", "cut_answer"])
@@ -135,6 +147,22 @@ def test_a_damaged_file_is_a_warning_and_nothing_is_sent_for_it(out, judge, emul
     assert "1/image-0.png is not there" in told
     assert emulator.ledger()["chats"] == 2
     assert {*scores("judge")} == {2, 3}
+
+
+def test_two_processes_never_ask_at_the_same_time(out, judge, emulator):
+    with writable_votes(out), pytest.raises(ConfigError, match="is in use by process"):
+        judge()
+    assert judge() == 0
+    assert emulator.ledger()["chats"] == 4
+
+
+def test_a_foreign_directory_leads_nowhere_else(out, judge, emulator, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (out / "judge").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError, match="is a link"):
+        judge()
+    assert emulator.ledger()["chats"] == 0
 
 
 def test_a_damaged_ledger_refuses_to_pay(out, judge, emulator):
