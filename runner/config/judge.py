@@ -35,6 +35,7 @@ _FEWEST_IMAGE_TOKENS = 300
 _PIXELS = 1024 * 1024
 """Those of the image that `image_tokens` is about."""
 
+TokenLimit = Literal["max_completion_tokens", "max_tokens"]
 AnswerForm = Literal["json_schema", "json_object", "text"]
 
 
@@ -76,6 +77,7 @@ class JudgeConfig(Frozen):
     max_pairs: int = Field(200, strict=True, ge=1)
     pairs_seed: int = Field(0, strict=True)
     max_tokens: int = Field(4000, strict=True, ge=16)
+    max_tokens_name: TokenLimit = "max_completion_tokens"
     extra_params: Mapping[str, Any] = Field(default_factory=dict)  # Any: what the server takes
     usd_per_million_tokens: ChatPrice | None = None
     image_tokens: int = Field(2600, strict=True, ge=1)

@@ -80,8 +80,13 @@ class Question:
 
         The longest answer and the way its form is asked for are not in it: what was answered stays answered.
         """
-        own = [file.sha256 for file in self.files]
-        asked = {**asked_by(config, endpoint), "files": own, "prompt": self.files[0].prompt, "number": self.number}
+        asked = {
+            **asked_by(config, endpoint),
+            "frames": config.judge.frames if self.files[0].is_video else None,
+            "files": [file.sha256 for file in self.files],
+            "prompt": self.files[0].prompt,
+            "number": self.number,
+        }
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
     def request(self, judge: JudgeConfig, pictures: Sequence[Sequence[bytes]]) -> ChatRequest:
@@ -91,6 +96,7 @@ class Question:
             model=judge.sent_model,
             messages=[{"role": "system", "content": _ROLE}, {"role": "user", "content": content}],
             max_tokens=judge.max_tokens,
+            max_tokens_name=judge.max_tokens_name,
             schema=choice_schema() if self.compares else score_schema(judge),
             form=judge.answer_form,
             temperature=judge.temperature,
@@ -125,7 +131,7 @@ class Question:
             yield _text(judge.instructions)
         for ordinal, file, shown in zip(("The first", "The second"), self.files, images, strict=False):
             what = f"{ordinal} {made}" if self.compares else f"The {made}"
-            frames = f", as {judge.frames} frames from its beginning to its end" if file.is_video else ""
+            frames = f", as {len(shown) or judge.frames} frames from its beginning to its end" if file.is_video else ""
             yield _text(f"{what}{frames}:")
             yield from shown
         yield _text(f"Answer with JSON of this form: {_example(judge, compares=self.compares)}")

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import httpx2
 
-from runner.config.judge import AnswerForm
+from runner.config.judge import AnswerForm, TokenLimit
 
 from .allowance import number, renewal
 from .batch_api import Services
@@ -33,7 +33,7 @@ class ChatRequest:
     Attributes:
         model: what is sent as the model.
         messages: as the API takes them, images as data URLs.
-        max_tokens: of the answer.
+        max_tokens: of the answer; `max_tokens_name` is what the server calls that.
         schema: JSON Schema of the answer, with a `title`.
         form: how the server is told that.
         extra: parameters beyond these.
@@ -46,6 +46,7 @@ class ChatRequest:
     form: AnswerForm = "json_schema"
     temperature: float | None = None
     seed: int | None = None
+    max_tokens_name: TokenLimit = "max_completion_tokens"
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -53,7 +54,7 @@ class ChatRequest:
         """Return the request as it is sent."""
         asked = {"temperature": self.temperature, "seed": self.seed}
         given = {name: value for name, value in asked.items() if value is not None}
-        own = {"model": self.model, "messages": [*self.messages], "max_completion_tokens": self.max_tokens, **given}
+        own = {"model": self.model, "messages": [*self.messages], self.max_tokens_name: self.max_tokens, **given}
         return {**self.extra, **own, **self._form}
 
     @property

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from runner.config import shipped
@@ -49,6 +51,33 @@ def test_what_was_spent_before_counts_against_the_budget(judge, votes, emulator)
         judge(votes=2, budget={"max_usd": 0.083 + spent / 2})
     assert judge(votes=2, budget={"max_usd": 0.083 + spent}) == 0
     assert emulator.ledger()["chats"] == 8
+
+
+def answering(small_server, **usage):
+    said = {name: {"reason": "fine", "score": 4} for name in ("prompt", "quality", "anatomy", "beauty", "overall")}
+    answer = {"choices": [{"message": {"content": json.dumps(said)}}], "usage": usage}
+    small_server.answer = lambda _: (200, answer)
+    return small_server
+
+
+def test_what_costs_more_than_was_estimated_ends_at_the_budget_and_goes_on_with_a_larger_one(
+    judge, small_server, capsys
+):
+    server = answering(small_server, prompt_tokens=100_000, completion_tokens=100)
+    alone = {**shipped.option("provider", "openai"), "base_url": server.base_url, "max_concurrent_requests": 1}
+    assert judge(provider=alone, budget={"max_usd": 0.10}) == 3
+
+    assert len(server.asked) == 2, "0.08 is spent after the first, and 0.02 more at most for the second"
+    assert "budget.max_usd=0.1 is reached" in capsys.readouterr().err
+    assert judge(provider=alone, budget={"max_usd": 1}) == 0
+    assert len(server.asked) == 4
+
+
+def test_what_a_host_says_that_an_answer_has_cost_is_its_cost(judge, small_server, votes):
+    server = answering(small_server, prompt_tokens=10, completion_tokens=10, cost=0.0125)
+    host = {**shipped.option("provider", "openrouter"), "base_url": server.base_url, "api_key_env": "OPENAI_API_KEY"}
+    assert judge(provider=host, usd_per_million_tokens={"text_in": 1, "text_out": 1}) == 0
+    assert [vote["usd"] for vote in votes()] == [0.0125] * 4
 
 
 def test_a_large_sum_wants_consent(judge, emulator):

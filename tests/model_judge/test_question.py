@@ -95,8 +95,12 @@ def test_a_server_that_knows_no_schema_is_asked_in_another_form(judge, small_ser
         200,
         {"choices": [{"message": {"content": [{"type": "text", "text": json.dumps(SAID)}]}}]},
     )
-    assert judge(server=small_server, answer_form=form, rubric=[{"name": "hands", "question": "?"}]) == 0
-    assert small_server.asked[0].json.get("response_format") == told
+    older = {"answer_form": form, "max_tokens_name": "max_tokens", "rubric": [{"name": "hands", "question": "?"}]}
+    assert judge(server=small_server, **older) == 0
+    sent = small_server.asked[0].json
+    assert sent.get("response_format") == told
+    assert sent["max_tokens"] == 4000
+    assert "max_completion_tokens" not in sent
 
 
 def test_an_azure_deployment_is_asked_at_its_resource(judge, make_emulator, monkeypatch, scores):
