@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make reference, make drift, make screenshots.
+# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make soak-ray, make reference, make drift, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick test-next check audit bench soak soak-strange reference drift screenshots clean
+.PHONY: demo test quick test-next check audit bench soak soak-strange soak-ray reference drift screenshots clean
 .DEFAULT_GOAL := demo
 
 # What pip is about to install, as it says nothing for a minute or two.
@@ -28,6 +28,8 @@ $(VENV)/.installed-test: pyproject.toml
 	@$(PYTHON) -c "$$say_what" test check
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]' >$(VENV)/installing-ray 2>&1 || \
+		echo "ray cannot be installed, and what needs it is not tested: $$(tail -n 1 $(VENV)/installing-ray | cut -c 1-200)"
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed   ## install, then make one emulated video
@@ -89,6 +91,11 @@ FIRST ?= 1
 soak-strange: RUNS = 20
 soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd manners, killed, damaged and resumed: SEEDS=9 FIRST=7
 	@nice $(BIN)/python tests/crash/soak_strange.py --seeds $(SEEDS) --first $(FIRST) --runs $(RUNS)
+
+KILLS ?= 20
+NODES ?= 1 2 4
+soak-ray: $(VENV)/.installed-test   ## sweeps of 200 on Ray clusters, workers, nodes and commands killed: KILLS=2 NODES="1 2" RUNS=40
+	@$(BIN)/python tests/crash/soak_ray.py --seed $(SEED) --kills $(KILLS) --runs $(RUNS) --nodes $(NODES)
 
 reference: $(VENV)/.installed-test   ## docs/configuration.md and the schemas of conf/, anew from conf/ and the models
 	@$(BIN)/python tests/docs/reference.py

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import traceback
@@ -204,18 +203,7 @@ def _print_version() -> int:
 
 def _load_dotenv() -> None:
     """Add the variables of `.env`, if there is one, without overriding any."""
-    path = Path.cwd() / ".env"
-    if not path.is_file():
-        return
-    from dotenv import dotenv_values  # most runs have no .env
+    if (Path.cwd() / ".env").is_file():
+        from .text_file import add_environment  # most runs have no .env
 
-    from .text_file import read_text
-
-    try:
-        text = read_text(path)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="fix or remove it") from error
-    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
-    for name, value in values.items():
-        if value is not None:
-            os.environ.setdefault(name, value)
+        add_environment(Path.cwd())

@@ -1,9 +1,10 @@
-"""Read a user's text files: UTF-8 without a byte order mark, or refused with the place of the first wrong byte."""
+"""Read a user's text files, `.env` among them: UTF-8 without a byte order mark, or the first wrong byte is named."""
 
 from __future__ import annotations
 
 import codecs
 import io
+import os
 from pathlib import Path
 
 from runner.errors import ConfigError
@@ -46,3 +47,19 @@ def decoded(content: bytes, name: str, *, exact: bool = False) -> str:
 
 def _place(content: bytes, offset: int) -> str:
     return f"byte {offset} (counted from 0, in line {content.count(10, 0, offset) + 1})"
+
+
+def add_environment(directory: Path) -> None:
+    """Add the variables of `directory`'s `.env`, if there is one, without overriding any; raises `ConfigError`."""
+    path = directory / ".env"
+    if not path.is_file():
+        return
+    from dotenv import dotenv_values  # few texts are such
+
+    try:
+        text = read_text(path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="fix or remove it") from error
+    for name, value in dotenv_values(stream=io.StringIO(text), interpolate=False).items():
+        if value is not None:
+            os.environ.setdefault(name, value)

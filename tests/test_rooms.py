@@ -12,6 +12,7 @@ ORDER = (
     *(
         "ledger",
         "storage",
+        "distributed",
         "judging",
         "metrics",
         "results",

@@ -1,4 +1,4 @@
-"""Registers `hydra/launcher=runner`."""
+"""Registers `hydra/launcher=runner` and `hydra/launcher=runner_ray`."""
 
 # No postponed annotations here: Hydra executes this file before it is in sys.modules, where dataclass looks them up.
 from collections.abc import Sequence
@@ -32,4 +32,26 @@ class RunnerLauncherConf:
     _target_: str = "hydra_plugins.runner.launcher.RunnerLauncher"
 
 
+class RayLauncher(Launcher):
+    """The same, whose runs are executed by processes on the nodes of a Ray cluster."""
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Make the core, as above."""
+        from runner.sweeps.on_ray import RayLauncher as Core
+
+        self.core = Core(hydra_context, task_function, config)
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Plan, check and run a batch of another sweeper."""
+        return self.core.launch(job_overrides, initial_job_idx)
+
+
+@dataclass
+class RayLauncherConf:
+    """Its settings are the keys below `ray`."""
+
+    _target_: str = "hydra_plugins.runner.launcher.RayLauncher"
+
+
 ConfigStore.instance().store(group="hydra/launcher", name="runner", node=RunnerLauncherConf, provider="runner")
+ConfigStore.instance().store(group="hydra/launcher", name="runner_ray", node=RayLauncherConf, provider="runner")

@@ -13,6 +13,8 @@ from runner.shell import command
 
 from .catalog import Parser, refuse_file
 
+_RAY = ("ray.", "hydra/launcher=")
+"""What begins like this says where the rest is executed, and is no run's."""
 _INTERRUPTED = 128
 """From this exit code on a signal has ended it: what follows is left, too."""
 
@@ -22,6 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_intermixed_args(arguments)
     refuse_file(parsed.dir, "resume")
     typed = command("resume", parsed.dir)
+    parsed.ray = [line for line in parsed.overrides if line.startswith(_RAY)]
+    parsed.overrides = [line for line in parsed.overrides if line not in parsed.ray]
     refuse_mistyped(parsed.overrides, command=typed, saved=True)
     from runner.ledger.discover import shards_of
 
@@ -61,7 +65,7 @@ def _resume(directory: Path, parsed: argparse.Namespace) -> int:
         copied=parsed.copied,
         adopt=tuple(parsed.adopt),
     )
-    return resume(directory, consent, parsed.overrides, print)
+    return resume(directory, consent, parsed.overrides, print, ray=parsed.ray)
 
 
 def _parser() -> Parser:
@@ -105,7 +109,8 @@ def _parser() -> Parser:
         "overrides",
         nargs="*",
         default=[],
-        help="single values that change nothing paid, as in budget.max_usd=30 or provider.poll_interval=2",
+        help="single values that change nothing paid, as in budget.max_usd=30 or provider.poll_interval=2; "
+        "ray.num_workers=4 goes on with processes on a Ray cluster",
     )
     return parser
 

@@ -246,7 +246,7 @@ def _refuse_points(config: DictConfig) -> None:
     from .points import settings_of
 
     settings, unset = settings_of(config), SweepConfig()
-    for key in SweepConfig.model_fields:
+    for key in SweepConfig.model_fields.keys() - {"ray"}:  # which is the launcher's
         if getattr(settings, key) != getattr(unset, key):
             hint = f"leave out {key}, or hydra/sweeper"
             raise ConfigError(f"{key} is read by hydra/sweeper=runner alone; nothing was sent", hint=hint)

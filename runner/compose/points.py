@@ -107,7 +107,7 @@ def combinations(overrides: Iterable[Override]) -> list[Point]:
 def _add(found: Points, config: DictConfig, overrides: Sequence[Override]) -> None:
     """Add the points of one config."""
     settings = settings_of(config)
-    swept = [override for override in overrides if override.key_or_group not in SWEEP_KEYS]
+    swept = [override for override in overrides if override.key_or_group.partition(".")[0] not in SWEEP_KEYS]
     rows: list[Point] = [[]]
     if settings.prompts is not None:
         table = _table(settings)

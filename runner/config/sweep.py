@@ -36,8 +36,22 @@ Entries = Annotated[tuple[Mapping[str, Any], ...], BeforeValidator(_entries)]
 """Any: a value of the config, or a list of such."""
 
 
+class RayConfig(Frozen):
+    """Describe the processes that execute a sweep under `hydra/launcher=runner_ray`.
+
+    Attributes:
+        num_workers: how many; None: one for each node of the cluster.
+        resources: what each takes of its node: num_cpus, num_gpus, memory (bytes), or a name of the cluster's own.
+        address: of a cluster; None: that of `RAY_ADDRESS`, else one of this machine is started.
+    """
+
+    num_workers: Count | None = None
+    resources: Mapping[str, Annotated[float, Field(ge=0)]] = Field(default_factory=lambda: {"num_cpus": 1})
+    address: str | None = None
+
+
 class SweepConfig(Frozen):
-    """Describe which points a sweep has; a run's own config has none of this.
+    """Describe which points a sweep has, and where they are run; a run's own config has none of this.
 
     Attributes:
         prompts: a table's file (`-`: standard input), or its rows.
@@ -48,6 +62,7 @@ class SweepConfig(Frozen):
         on_unsupported: what is done with points that a model's data does not offer.
         repeat: how often each point is run.
         shard: which part of the points this sweep has.
+        ray: the processes of `hydra/launcher=runner_ray`.
     """
 
     prompts: str | tuple[str | Mapping[str, Any], ...] | None = None  # Any: what a table's cell may hold
@@ -59,6 +74,7 @@ class SweepConfig(Frozen):
     on_unsupported: Literal["refuse", "skip"] = "refuse"
     repeat: Count = 1
     shard: Shard | None = None
+    ray: RayConfig = RayConfig()
 
 
 SWEEP_KEYS = frozenset(SweepConfig.model_fields)

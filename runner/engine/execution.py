@@ -7,10 +7,25 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Unpack
+from typing import Protocol, Unpack
 
 from .run import Observer, Outcome, Run
 from .scheduler import Scheduler, Services
+
+
+class Engine(Protocol):
+    """Execute runs, as `run_all` does in this process."""
+
+    def __call__(
+        self,
+        runs: Sequence[Run],
+        /,
+        *,
+        observer: Observer,
+        interrupted: Callable[[int], object],
+        **services: Unpack[Services],
+    ) -> Outcome:
+        """Return when the last run has ended, or was suspended after an interrupt."""
 
 
 def run_all(

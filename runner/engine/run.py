@@ -133,7 +133,7 @@ class Outcome:
         if self.interrupted is not None:
             return 128 + self.interrupted
         if isinstance(self.stopped_by, DiskError):
-            return DiskError.exit_code
+            return self.stopped_by.exit_code
         if any(isinstance(error, BudgetError) for error in (self.stopped_by, *self.errors)):
             return BudgetError.exit_code
         pairs = zip_longest(self.results, self.errors[: len(self.results)])

@@ -66,6 +66,10 @@ class Threads:
             self._decoder.close()
 
 
+class StoreLostError(DiskError):
+    """Tell that what keeps records is gone for good: there is nothing to wait for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """Describe how far a run has come.
@@ -213,7 +217,7 @@ class HeldAnswer:
             try:
                 done = await write()
             except DiskError as error:
-                if self._over(error):
+                if isinstance(error, StoreLostError) or self._over(error):
                     raise
             else:
                 if wait > _FIRST_WAIT:

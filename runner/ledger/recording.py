@@ -21,7 +21,7 @@ from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem, ranges
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
-from runner.engine.run import Run
+from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record, error_of
 from runner.errors import ConfigError, UncertainError
 from runner.providers.body import build
@@ -32,6 +32,7 @@ from .discover import LEVELS, NAME
 from .ledger import Ledger, LedgerError, Row, rebuilding
 from .lock import locked
 from .ownership import CopyError, owned
+from .reuse import Reuse, link
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""
@@ -374,3 +375,28 @@ class LedgerStore:
         self.open(record.run)
         if not record.passing:
             write_result(record.run.directory, record.result, durable=False)
+
+
+def reuse_finished(
+    runs: Sequence[Run], known: Reuse, ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
+) -> dict[int, Result]:
+    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
+    done = {}
+    for run in runs:
+        # After a fallback the run's work is not that of its fingerprint.
+        begun = run.earlier is not None and bool(run.earlier.attempts or run.choice)
+        if not run.config.reuse or run.directory not in ledgers or begun:
+            continue
+        source = known.find(run)
+        if source is not None:
+            store.open(run)
+            done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
+            for error in filter(None, store.save([Record(run, result)])):
+                raise error
+            _tell(run, result, observer)
+    return done
+
+
+def _tell(run: Run, result: Result, observer: Observer) -> None:
+    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, note=f"reused from {result.reused_from}"))
+    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, result=result))

@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import restore_result
@@ -27,13 +27,12 @@ from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.matching import OtherRuns, unanswered
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Outcome, Run
-from runner.engine.store import Record
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
 from runner.ledger.other_runs import jobs_elsewhere
-from runner.ledger.recording import LedgerStore
-from runner.ledger.reuse import Reuse, link
+from runner.ledger.recording import LedgerStore, reuse_finished
+from runner.ledger.reuse import Reuse
 from runner.ledger.summary import failure_of
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
@@ -42,6 +41,7 @@ from runner.results.money import under
 from runner.results.reading import Found
 
 if TYPE_CHECKING:
+    from runner.engine.execution import Engine
     from runner.engine.scheduler import Services
     from runner.storage.uploading import Uploading
 
@@ -150,7 +150,7 @@ def execute(
     make: Callable[[Run], object] = lambda _run: None,
     *,
     directory: Path,
-    batch_size: int | None = None,
+    batches: Batches | None = None,
     observers: Sequence[Observer] = (),
     held: Collection[int] = (),
     earlier: Sequence[tuple[Path, Result]] = (),
@@ -158,9 +158,9 @@ def execute(
 ) -> Outcome:
     """Execute what is left of runs, and tell the user on the terminal what came of all of them.
 
-    One batch of `batch_size` runs follows the other; one that was interrupted or stopped is the last. `more`: whether
-    the sweep may go on with others when these have ended. The other arguments are those of `Execution`, of which the
-    `observers` see every event before the display does.
+    One of the `batches` follows the other; one that was interrupted or stopped is the last. `more`: whether the sweep
+    may go on with others when these have ended. The other arguments are those of `Execution`, of which the `observers`
+    see every event before the display does.
     """
     with (
         observing(runs, runs[0].config.progress) as display,
@@ -180,7 +180,7 @@ def execute(
         for line in execution.notes:
             say(line)
         executed = (
-            in_batches(left, batch_size, execution.services, execution.observer, display.interrupted)
+            in_batches(left, batches or Batches(), execution.services, execution.observer, display.interrupted)
             if left
             else Executed()
         )
@@ -283,7 +283,7 @@ class Execution:
         _restore([run for run in runs if run.index in done], self._store)
         others = [run for run in runs if run.index not in done]
         known = Reuse(self._directory)
-        self._done = done | reuse(others, known, self._ledgers, self._store, self.observer)
+        self._done = done | reuse_finished(others, known, self._ledgers, self._store, self.observer)
         self._tell(dict.fromkeys(known.problems))
         self.notes += known.lines()
         left = [run for run in runs if run.index not in self._done and run.index not in self._held]
@@ -411,29 +411,39 @@ class Executed:
     stopped_by: RunnerError | None = None
 
 
+class Batches(NamedTuple):
+    """Say how runs are executed: so many at a time (None: all), by what (None: this process)."""
+
+    size: int | None = None
+    engine: Engine | None = None
+
+
 def in_batches(
     runs: Sequence[Run],
-    size: int | None,
+    batches: Batches,
     services: Services,
     observer: Observer,
     interrupted: Callable[[int], object] = lambda _number: None,
 ) -> Executed:
-    """Execute `size` runs at a time; `interrupted` hears each signal that ends them.
+    """Execute runs, one batch after the other; `interrupted` hears each signal that ends them.
 
     What ends submitting for all ends the batches. What ends it at one endpoint leaves the later runs there planned, as
     it does within a batch; those elsewhere go on.
     """
-    from runner.engine.execution import run_all  # the SDK behind it takes longer to import than most errors to find
+    engine = batches.engine
+    if engine is None:
+        from runner.engine.execution import run_all  # the SDK behind it takes longer to import than most errors to find
 
+        engine = run_all
     total = Executed()
     refusing: set[tuple[ProviderConfig, str | None]] = set()
-    step = size or max(1, len(runs))
+    step = batches.size or max(1, len(runs))
     for start in range(0, len(runs), step):
         batch = runs[start : start + step]
         going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
         if not going:
             continue
-        outcome = run_all(going, observer=observer, interrupted=interrupted, **services)
+        outcome = engine(going, observer=observer, interrupted=interrupted, **services)
         ends = zip(outcome.results, outcome.errors, strict=False)
         total.ends |= {run.index: end for run, end in zip(going, ends, strict=False)}
         error = outcome.stopped_by
@@ -471,28 +481,3 @@ def _all_of(observers: Sequence[Observer]) -> Observer:
                 _log.exception("an observer of run %s failed", event.run.index)
 
     return observe
-
-
-def reuse(
-    runs: Sequence[Run], known: Reuse, ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
-) -> dict[int, Result]:
-    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
-    done = {}
-    for run in runs:
-        # After a fallback the run's work is not that of its fingerprint.
-        begun = run.earlier is not None and bool(run.earlier.attempts or run.choice)
-        if not run.config.reuse or run.directory not in ledgers or begun:
-            continue
-        source = known.find(run)
-        if source is not None:
-            store.open(run)
-            done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
-            for error in filter(None, store.save([Record(run, result)])):
-                raise error
-            _tell(run, result, observer)
-    return done
-
-
-def _tell(run: Run, result: Result, observer: Observer) -> None:
-    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, note=f"reused from {result.reused_from}"))
-    observer(Event(run, RunStatus.VERIFIED, 100, result.job_id, result=result))

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, configure_log, setup_globals
@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.compose.plan import Composition, Plan, Planner
-from runner.compose.preflight import PreflightError, preflight
+from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.config.problem import Problem
 from runner.display.output import print_problems
 from runner.engine.run import Event, Run
@@ -31,9 +31,12 @@ from runner.results.run_scores import scores_of
 from runner.tracking.tracker import sweep_tracking
 
 from .consent import agree, agree_to_prompts, payable, print_dry_run
-from .execution import execute
+from .execution import Batches, execute
 from .job_return import job_return
 from .resumption import restore_directory
+
+if TYPE_CHECKING:
+    from runner.engine.execution import Engine
 
 
 class RunnerLauncher:
@@ -48,10 +51,19 @@ class RunnerLauncher:
         self._earlier: list[tuple[Path, Result]] = []
         self._before: Reconciled | None = None
 
+    def problems(self, runs: Sequence[Run]) -> list[Problem]:  # noqa: ARG002 - others have some
+        """Return why this launcher cannot execute runs, if so."""
+        return []
+
+    def _engine(self, ledger: Ledger) -> Engine | None:  # noqa: ARG002 - others write it
+        """Return what executes the runs of a ledger; None: this process."""
+        return None
+
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Plan, check and run a batch of another sweeper; its runs go on at the same time."""
         setup_globals()
         plan = self.planner.plan(job_overrides, initial_job_idx)
+        plan.findings += [Finding(None, problem) for problem in self.problems(plan.runs)]
         print_problems(self._preflight(plan))
         if not self._earlier:
             agree_to_prompts(plan.runs)
@@ -101,7 +113,7 @@ class RunnerLauncher:
                 dict.fromkeys((run.directory for run in runs), ledger),
                 partial(_make_directory, plan),
                 directory=sweep_dir,
-                batch_size=batch_size,
+                batches=Batches(batch_size, self._engine(ledger)),
                 observers=[*observers, sweep_tracking(sweep_dir).observer(runs)],
                 held=[run.index for run in others],
                 earlier=self._earlier,

@@ -44,7 +44,7 @@ from runner.shell import command, shown
 from runner.tracking.tracker import Tracking
 
 from .consent import PlannedCost, agree_to_rest, payers, print_dry_run
-from .execution import execute
+from .execution import Batches, execute
 from .external_launcher import NotStartedError, not_started
 
 _NAMED = 3
@@ -73,11 +73,18 @@ class Consent:
     """Runs whose answer was lost, by index, each with the job that the user says is its own."""
 
 
-def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Callable[[str], object]) -> int:
+def resume(
+    directory: Path,
+    consent: Consent,
+    overrides: Sequence[str],
+    say: Callable[[str], object],
+    *,
+    ray: Sequence[str] = (),
+) -> int:
     """Bring the directory's runs as far as they will go; the exit code tells of all of them.
 
-    `say` hears when nothing is left to do. Raises `ConfigError` where there is nothing to resume, or where `overrides`
-    would change what is paid.
+    `say` hears when nothing is left to do. With `ray`, what is typed for it, a Ray cluster's processes execute them.
+    Raises `ConfigError` where there is nothing to resume, or where `overrides` would change what is paid.
     """
     with Tracking(directory) as tracking:
         with ExitStack() as stack:
@@ -91,6 +98,7 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
                 message = f"{directory} was left before any of its runs was planned; nothing was sent"
                 raise ConfigError(message, hint="give the same command again")
             _check_adopted_jobs(runs, consent)
+            batches = _on_ray(ray, [*found], runs) if ray else None
             if any(run.config.dry_run for run in runs):
                 _print_dry_run(runs)
                 return 0
@@ -101,7 +109,9 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
             unaffordable, objection = agree_to_rest(runs)
             held = copied | unaffordable | {finding.run for finding in findings if finding.run is not None}
             tracked = [tracking.observer(runs)]
-            outcome = execute(runs, owners, restore_directory, directory=directory, observers=tracked, held=held)
+            outcome = execute(
+                runs, owners, restore_directory, directory=directory, batches=batches, observers=tracked, held=held
+            )
         for error in filter(None, [copy_error, *_objections(findings, len(runs), objection, directory, consent)]):
             print_error(error)
             outcome.stopped_by = outcome.stopped_by or error
@@ -110,6 +120,19 @@ def resume(directory: Path, consent: Consent, overrides: Sequence[str], say: Cal
         if left := not_started(directory):
             print_error(NotStartedError(directory, left))
         return outcome.exit_code or (NotStartedError.exit_code if left else 0)
+
+
+def _on_ray(typed: Sequence[str], ledgers: Sequence[Ledger], runs: Sequence[Run]) -> Batches:
+    """Return that runs are executed on a Ray cluster; raises `ConfigError` where they cannot be."""
+    from .on_ray import problems, ray_config, ray_engine  # few have one
+
+    config = ray_config(typed)
+    if found := problems(config, runs):
+        raise PreflightError([Finding(None, problem) for problem in found], len(runs))
+    if len(ledgers) > 1:
+        message = "each of these runs has a ledger of its own, and Ray's workers share one; nothing was sent"
+        raise ConfigError(message, hint="leave out what is typed for ray")
+    return Batches(engine=ray_engine(config, ledgers[0]))
 
 
 def _copied(

@@ -78,7 +78,9 @@ class RunnerSweeper:
         plan = grown(planner, plan, directory) if own and has_ledger(directory) else plan
         jobs = plan.overrides
         plan.findings += [Finding(None, warning) for warning in points.warnings]
-        if own is None:
+        if own is not None:
+            plan.findings += [Finding(None, problem) for problem in own.problems(plan.runs)]
+        else:
             budgets = dict.fromkeys(run.config.budget for run in plan.runs)
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
             plan.findings += [Finding(None, problem) for problem in unbatched(run.config for run in plan.runs)]

@@ -1,0 +1,334 @@
+"""Hand runs out to workers, keep what they record, and hold budget and limits for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.artifacts.run_status import RunStatus
+from runner.config.run import Budget
+from runner.engine.budget_tracker import SWEEP, BudgetTracker
+from runner.engine.clock import Clock
+from runner.engine.limiter import StoppedError
+from runner.errors import BudgetError, DiskError, RunnerError
+from runner.ledger.ledger import Ledger, TakenOverError
+from runner.ledger.recording import resumed_run, written
+
+from .messages import Change, Item, Limits, News, Report, Summary, Told
+from .permits import EndpointPermits
+
+PORTION = 16
+"""Runs that a worker has and has not begun to send: so few that a slow node holds nobody up."""
+
+
+@dataclass(slots=True)
+class _Worker:
+    """Hold what is known of one worker."""
+
+    news: News = field(default_factory=News)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    given: dict[int, Item] = field(default_factory=dict)
+    unsent: set[int] = field(default_factory=set)
+    lost: bool = False
+
+
+class Coordinator:
+    """Be the one writer of a sweep's ledger while workers execute its runs; its methods run on one event loop.
+
+    What a worker has recorded is on disk when `save` returns, and nothing is paid before that. A worker that was given
+    up is not heard any more: its runs are another's.
+    """
+
+    def __init__(self, directory: Path, token: str, limit: float | None, spent: float) -> None:
+        """Open the ledger of `directory` in the name of the process that owns it by `token`.
+
+        `limit` and `spent` are the sweep's budget and what it counts so far, in US dollars.
+        """
+        self._ledger = Ledger(directory)
+        self._ledger.token = token
+        self._clock = Clock()
+        self._budget_tracker = BudgetTracker(limit, spent)
+        self._counted: dict[int, float] = {}
+        self._reached: dict[int, RunStatus] = {}
+        self._workers: dict[str, _Worker] = {}
+        self._waiting: dict[str, deque[Item]] = {}
+        self._under_way: Counter[str] = Counter()
+        self._permits: dict[str, EndpointPermits] = {}
+        self._turns: dict[int, asyncio.Future[None]] = {}
+        self._told: list[Told] = []
+        self._happened = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._complete = False
+        self._over = False
+        self._signals = 0
+        self._refusing: set[str] = set()
+        self._stopped_by: RunnerError | None = None
+
+    async def add(self, items: Sequence[Item], complete: bool = False) -> None:
+        """Take runs in, whose directories are there; `complete` with the last of them."""
+        for item in items:
+            self._waiting.setdefault(item.limits.key, deque()).append(item)
+            self._counted[item.index] = item.usd
+        self._complete = self._complete or complete
+        self._deal()
+
+    async def join(self, name: str) -> None:
+        """Take a worker in."""
+        worker = self._workers[name] = _Worker()
+        worker.news.stopped += self._refusing
+        worker.news.drains = self._stopped_by is not None
+        worker.news.signals = self._signals
+        self._deal()
+
+    async def listen(self, name: str) -> News:
+        """Return what is new for a worker, once there is something."""
+        worker = self._workers[name]
+        while not worker.news and not worker.lost:
+            worker.changed.clear()
+            await worker.changed.wait()
+        if worker.lost:
+            return News(signals=2)
+        news, worker.news = worker.news, News()
+        return news
+
+    async def save(self, name: str, changes: Sequence[Change]) -> list[Exception | None]:
+        """Keep records of a worker's runs on disk; for each why it could not be.
+
+        That of a paid request that is about to leave is refused where its price would pass the sweep's budget.
+        """
+        worker = self._workers[name]
+        errors: list[Exception | None] = [None] * len(changes)
+        async with self._writing:
+            before: dict[int, float] = {}
+            for place, change in enumerate(changes):
+                # Asked here and not before: the worker may have been given up while this waited.
+                errors[place] = self._refusal(worker, change, before)
+            wanted = {place: changes[place].row for place, error in enumerate(errors) if error is None}
+            refused = await asyncio.to_thread(written, self._ledger, [*wanted.values()])
+            for (place, row), error in zip(wanted.items(), refused, strict=True):
+                errors[place] = error
+                if error is not None:
+                    self._correct(row.number, before[row.number])
+                    continue
+                self._reached[row.number] = RunStatus(row.status)
+                if self._reached[row.number] is not RunStatus.PLANNED:
+                    worker.unsent.discard(row.number)
+        self._deal()
+        return errors
+
+    def _refusal(self, worker: _Worker, change: Change, before: dict[int, float]) -> Exception | None:
+        """Count a change, of which `before` gets what counted till then; why it must not be kept, if so."""
+        index = change.row.number
+        if worker.lost or index not in worker.given:
+            return TakenOverError(f"run {index} was given to another worker")
+        before[index] = self._counted[index]
+        try:
+            self._count(change)
+        except (BudgetError, StoppedError) as error:
+            self._short_of_money(error)
+            return error
+        return None
+
+    def _count(self, change: Change) -> None:
+        """Count what a run's attempts cost now; raises what keeps a new one from leaving."""
+        index, known = change.row.number, [usd or 0.0 for usd in change.usd]
+        if change.row.status != RunStatus.SUBMITTING or not known:
+            self._correct(index, sum(known))
+            return
+        self._correct(index, sum(known[:-1]))
+        self._budget_tracker.take(change.usd[-1], Budget())
+        self._counted[index] += known[-1]
+
+    def _correct(self, index: int, usd: float) -> None:
+        self._budget_tracker.correct(self._counted[index], usd)
+        self._counted[index] = usd
+
+    def _short_of_money(self, error: Exception) -> None:
+        if isinstance(error, BudgetError) and error.code == SWEEP:
+            self._stop(error)
+
+    async def tell(self, name: str, report: Report) -> None:
+        """Hear what a worker has to tell."""
+        worker = self._workers[name]
+        if worker.lost:
+            return
+        for told in report.told:
+            self._told.append(told)
+            if told.result is not None:
+                self._ended(worker, told.index)
+        for key, index in report.left:
+            self._leave(key, index)
+        for answer in report.answers:
+            seconds = self._permits_of(answer.limits).hear(answer)
+            if seconds > 0:
+                self._tell_all(pauses=[(answer.limits.key, seconds, answer.paid)], but=name)
+        for limits, error in report.stopped:
+            if limits is None:
+                self._stop(error)
+            elif limits.key not in self._refusing:
+                self._refusing.add(limits.key)
+                self._permits_of(limits).stop_event.set()
+                self._tell_all(stopped=[limits.key], but=name)
+        self._happened.set()
+        self._deal()
+
+    async def turn(self, name: str, limits: Limits, index: int) -> bool:
+        """Return once a paid request of a run may be sent; False if none may be any more."""
+        if self._workers[name].lost or self._stopped_by is not None:
+            return False
+        turn = self._turns[index] = asyncio.ensure_future(self._permits_of(limits).take(index))
+        try:
+            await turn
+        except (asyncio.CancelledError, StoppedError):
+            return False
+        finally:
+            self._turns.pop(index, None)
+        return True
+
+    async def lose(self, name: str) -> None:
+        """Give a worker up: what it still had goes to others, or is looked for by the driver."""
+        worker = self._workers.get(name)
+        if worker is None or worker.lost:
+            return
+        worker.lost = True
+        worker.changed.set()
+        async with self._writing:  # what it asked for last is on disk, or never will be
+            pass
+        for item in [*worker.given.values()]:
+            self._ended(worker, item.index)
+            await self._take_back(item)
+        self._happened.set()
+        self._deal()
+
+    async def _take_back(self, item: Item) -> None:
+        """Let a run go on that a worker has left."""
+        reached = self._reached.get(item.index)
+        if reached is None:
+            self._waiting[item.limits.key].appendleft(item)
+            return
+        known = await asyncio.to_thread(self._ledger.run, item.index)
+        if known.earlier is None:
+            raise RuntimeError(f"run {item.index} has no record in the ledger")
+        if reached is RunStatus.PLANNED or reached.paid:
+            run = resumed_run(item.run, known)
+            self._waiting[item.limits.key].appendleft(Item.of(run))
+        else:  # ended, or its answer is lost
+            result = known.earlier.model_copy(update={"config": None})
+            self._told.append(Told(item.index, known.earlier.choice, reached, result=result))
+
+    async def interrupt(self) -> None:
+        """Let all workers suspend their runs; the second time, at once."""
+        self._signals += 1
+        for worker in self._workers.values():
+            worker.news.signals += 1
+            worker.changed.set()
+        self._wake_turns()
+
+    async def happened(self, seconds: float) -> tuple[list[Told], bool]:
+        """Return the events since this was asked last, and whether all is over; nothing new after so many seconds."""
+        if not self._told and not self._over:
+            self._happened.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._happened.wait(), seconds)
+        told, self._told = self._told, []
+        return told, self._over
+
+    async def finish(self) -> tuple[Summary, list[Told]]:
+        """Close the ledger, once all workers have ended; how it went, and the last events."""
+        for name in self._workers:
+            await self.lose(name)
+        waiting = [item.index for items in self._waiting.values() for item in items]
+        async with self._writing:
+            self._ledger.close()
+        told, self._told = self._told, []
+        return Summary(self._budget_tracker.spent, waiting, self._stopped_by), told
+
+    def _deal(self) -> None:
+        """Give out what may go, each run to the worker that has the fewest."""
+        for key, waiting in self._waiting.items():
+            while waiting and self._under_way[key] < waiting[0].limits.jobs:
+                item = next(self._ready(waiting), None)
+                free = [each for each in self._workers.values() if not each.lost and len(each.unsent) < PORTION]
+                if item is None or not free:
+                    break
+                waiting.remove(item)
+                self._give(item, min(free, key=lambda worker: len(worker.given)))
+        self._end_if_done()
+
+    def _ready(self, waiting: Sequence[Item] | deque[Item]) -> Iterator[Item]:
+        """Yield the runs that may go: where submitting has ended, only those whose job exists."""
+        if self._signals or isinstance(self._stopped_by, DiskError):
+            return
+        for item in waiting:
+            if item.exists or (self._stopped_by is None and item.limits.key not in self._refusing):
+                yield item
+
+    def _give(self, item: Item, worker: _Worker) -> None:
+        worker.given[item.index] = item
+        worker.unsent.add(item.index)
+        self._under_way[item.limits.key] += 1
+        if item.exists:
+            worker.unsent.discard(item.index)
+            self._permits_of(item.limits).join(item.index)
+        worker.news.items.append(item)
+        worker.changed.set()
+
+    def _ended(self, worker: _Worker, index: int) -> None:
+        item = worker.given.pop(index, None)
+        worker.unsent.discard(index)
+        if item is not None:
+            self._under_way[item.limits.key] -= 1
+        for key in self._permits:
+            self._leave(key, index)
+
+    def _leave(self, key: str, index: int) -> None:
+        if (turn := self._turns.get(index)) is not None:
+            turn.cancel()
+        if (permits := self._permits.get(key)) is not None:
+            permits.leave(index)
+
+    def _end_if_done(self) -> None:
+        """Tell the workers that no more comes, once nothing waits that may go, and no run could come back."""
+        complete = self._complete or self._signals > 0 or self._stopped_by is not None
+        if not complete or any(worker.given for worker in self._workers.values()):
+            return
+        if not any(True for waiting in self._waiting.values() for _ in self._ready(waiting)):
+            self._over = True
+            self._happened.set()
+            for worker in self._workers.values():
+                worker.news.ends = True
+                worker.changed.set()
+
+    def _stop(self, error: RunnerError) -> None:
+        """Let nothing more be submitted."""
+        if self._stopped_by is None or (isinstance(error, DiskError) and not isinstance(self._stopped_by, DiskError)):
+            self._stopped_by = error
+        for worker in self._workers.values():
+            worker.news.drains = True
+            worker.changed.set()
+        self._wake_turns()
+
+    def _wake_turns(self) -> None:
+        for permits in self._permits.values():
+            permits.stop_event.set()
+
+    def _tell_all(
+        self, *, pauses: Sequence[tuple[str, float, bool]] = (), stopped: Sequence[str] = (), but: str = ""
+    ) -> None:
+        for name, worker in self._workers.items():
+            if name != but:
+                worker.news.pauses += pauses
+                worker.news.stopped += stopped
+                worker.changed.set()
+
+    def _permits_of(self, limits: Limits) -> EndpointPermits:
+        permits = self._permits.get(limits.key)
+        if permits is None:
+            permits = self._permits[limits.key] = EndpointPermits(limits, self._clock)
+            if self._stopped_by is not None or self._signals or limits.key in self._refusing:
+                permits.stop_event.set()
+        return permits

@@ -1,0 +1,79 @@
+"""Sweeps that several workers execute in threads of the tests' own process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runner.distributed.driver import run_distributed
+from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.matching import OtherRuns
+from runner.engine.run import Event, Outcome, Run
+from runner.ledger.ledger import Ledger
+from runner.ledger.recording import LedgerStore, entered, reconcile, recording, resumed_run
+from runner.ledger.reuse import new_run
+from tests.distributed.threads import ThreadCluster
+
+
+class Sweep:
+    """A sweep's directory with its runs."""
+
+    def __init__(self, place: Path, runs: list[Run]) -> None:
+        self.place = place
+        self.runs = runs
+        self.said: list[str] = []
+        self.events: list[Event] = []
+        self.cluster: ThreadCluster | None = None
+
+    def run(
+        self, workers: int = 2, *, limit: float | None = None, watch: Callable[[Event], object] = lambda _event: None
+    ) -> Outcome:
+        """Execute what is left of the runs."""
+
+        def observe(event: Event) -> None:
+            self.events.append(event)
+            watch(event)
+
+        with self._ledger() as (ledger, runs):
+            store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), _make)
+            spent = sum(attempt.usd or 0 for run in runs if run.earlier for attempt in run.earlier.attempts)
+            self.cluster = ThreadCluster(ledger, workers, limit=limit, spent=spent)
+            outcome = run_distributed(
+                [run for run in runs if run.open], self.cluster, ledger, say=self.said.append, observer=observe,
+                store=store, claimed=OtherRuns, budget_tracker=BudgetTracker(limit, spent),
+            )  # fmt: skip
+            self.cluster.close()
+        return outcome
+
+    @contextmanager
+    def _ledger(self) -> Iterator[tuple[Ledger, list[Run]]]:
+        with recording(self.place) as ledger:
+            known = reconcile(ledger).runs
+            yield ledger, [resumed_run(run, run) for run in known] if known else entered(ledger, self.runs, [])
+
+    @property
+    def statuses(self) -> list[str]:
+        with Ledger(self.place, readonly=True) as ledger:
+            return [run.status.value for run in ledger.runs()]
+
+
+def _make(run: Run) -> None:
+    run.directory.mkdir(parents=True, exist_ok=True)
+
+
+@pytest.fixture
+def sweep_of(tmp_path, loaded, emulator, monkeypatch) -> Callable[..., Sweep]:
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
+
+    def make(count: int, *overrides: str, server=emulator) -> Sweep:
+        usual = ("provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02",
+                 "provider.retired_models=off", "request=draft")  # fmt: skip
+        place = tmp_path / "out"
+        config = loaded(*usual, *overrides)  # composing takes longer than all else
+        configs = [config.model_copy(update={"replica": number}) for number in range(count)]
+        return Sweep(place, [new_run(number, each, place / str(number)) for number, each in enumerate(configs)])
+
+    return make

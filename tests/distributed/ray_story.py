@@ -1,0 +1,52 @@
+"""Run a sweep on two nodes, then more of it while a worker is killed; print as JSON what came of both."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from runner.emulator.settings import EmulatorSettings
+from tests.distributed.ray_nodes import KEY, command, kill, nodes, processes
+from tests.emulator_thread import EmulatorThread
+
+FIRST, ALL = 4, 10
+USD = 0.4
+
+
+def main() -> None:
+    """Take the directory where the user stands, and one of rendered clips."""
+    place, media = Path(sys.argv[1]), Path(sys.argv[2])
+    settings = EmulatorSettings(state_file=place / "emulator.sqlite3", media_dir=media, shared_clips=True, latency=2)
+    told = {}
+    with EmulatorThread(settings) as server, nodes(2) as cluster:
+        usual = [
+            *("provider=openai", f"provider.base_url={server.base_url}", "request=draft", "hydra.sweep.dir=out"),
+            *("provider.poll_interval=0.1", "provider.retired_models=off", "progress=plain"),
+            *("hydra/launcher=runner_ray", "ray.num_workers=2"),
+        ]
+        for name, runs in (("first", FIRST), ("second", ALL)):
+            typed = ["-m", f"replica=range({runs})", f"budget.max_usd={runs * USD}", *usual]
+            process = command(typed, place, cluster.address)
+            killed = 0
+            while name == "second" and process.poll() is None and not killed:
+                if server.ledger()["jobs"] >= FIRST + 3:
+                    for worker in processes("ray::RayWorker.run")[:1]:
+                        kill(worker)
+                        killed += 1
+                time.sleep(0.05)
+            output = process.communicate()[0]
+            jobs = [job["id"] for job in server.ledger()["created"]]
+            told[name] = {"output": output, "code": process.returncode, "killed": killed, "jobs": jobs}
+    files = [path for root in (os.environ["RAY_TMPDIR"], place) for path in Path(root).rglob("*") if path.is_file()]
+    told["files"] = len(files)
+    told["keys"] = [str(path) for path in files if KEY.encode() in path.read_bytes()]
+    json.dump(told, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""What several workers make of a sweep: the same as one process, whatever becomes of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
+from runner.errors import AuthenticationError, BudgetError
+
+COST = 0.4
+
+
+def submitted(events):
+    return {event.run.index for event in events if event.status is RunStatus.SUBMITTED}
+
+
+def test_several_workers_make_everything_once(sweep_of, emulator):
+    sweep = sweep_of(12)
+    outcome = sweep.run(3)
+    assert outcome.exit_code == 0
+    assert [result.status for result in outcome.results] == [RunStatus.VERIFIED] * 12
+    assert sweep.statuses == ["verified"] * 12
+    jobs = {result.job_id for result in outcome.results}
+    assert len(jobs) == 12
+    assert {job["id"] for job in emulator.ledger()["created"]} == jobs
+    for run, result in zip(sweep.runs, outcome.results, strict=True):
+        assert read_result(run.directory) == result
+        assert (run.directory / "video.mp4").is_file()
+    ends = Counter(event.run.index for event in sweep.events if event.result is not None)
+    assert ends == dict.fromkeys(range(12), 1)
+
+
+def test_what_a_dead_worker_had_goes_on_with_another(sweep_of, make_emulator):
+    emulator = make_emulator(latency=60.0)
+    sweep = sweep_of(8, server=emulator)
+
+    def watch(event):
+        if len(submitted(sweep.events)) == 5 and not sweep.said:
+            sweep.said.append("cut")
+            sweep.cluster.cut("worker-0")
+
+    outcome = sweep.run(2, watch=watch)
+    assert outcome.exit_code == 0
+    assert sweep.said == ["cut", "worker-0 has died (it was cut off); what it was at goes on with others"]
+    assert [result.status for result in outcome.results] == [RunStatus.VERIFIED] * 8
+    assert len(emulator.ledger()["created"]) == 8
+
+
+def test_an_answer_that_a_dead_worker_has_lost_is_looked_for(sweep_of, make_emulator):
+    rules = [{"match": {"operation": "create"}, "nth": [2], "fault": "stalled", "commit": True}]
+    emulator = make_emulator(rules=rules)
+    sweep = sweep_of(3, server=emulator)
+
+    def watch(event):
+        lost = {0, 1, 2} - submitted(sweep.events)
+        if len(lost) == 1 and not sweep.said and emulator.ledger()["jobs"] == 3:
+            sweep.said.append("cut")
+            for name in ("worker-0", "worker-1"):
+                sweep.cluster.cut(name)
+
+    outcome = sweep.run(2, watch=watch)
+    assert outcome.exit_code == 0, outcome.errors
+    assert len(emulator.ledger()["created"]) == 3
+    assert Counter(result.adopted for result in outcome.results) == {False: 2, True: 1}
+
+
+def test_the_budget_holds_to_the_cent_for_all_workers(sweep_of, emulator):
+    sweep = sweep_of(8)
+    outcome = sweep.run(4, limit=3 * COST)
+    assert outcome.exit_code == BudgetError.exit_code
+    assert len(emulator.ledger()["created"]) == 3
+    assert Counter(sweep.statuses) == {"verified": 3, "planned": 5}
+    assert sweep.run(2, limit=8 * COST).exit_code == 0
+    assert len(emulator.ledger()["created"]) == 8
+
+
+def test_a_wrong_key_stops_all_workers(sweep_of, make_emulator):
+    emulator = make_emulator(rules=[{"match": {"operation": "create"}, "probability": 1, "fault": "unauthorized"}])
+    outcome = sweep_of(40, "provider.max_concurrent_jobs=2", server=emulator).run(2)
+    assert isinstance(outcome.stopped_by, AuthenticationError) or outcome.exit_code != 0
+    statuses = Counter(result.status for result in outcome.results)
+    assert statuses[RunStatus.PLANNED] >= 36
+    assert not emulator.ledger()["created"]
+
+
+def test_without_the_coordinator_nothing_more_is_sent_and_another_process_goes_on(sweep_of, make_emulator):
+    emulator = make_emulator(latency=60.0)
+    sweep = sweep_of(30, "provider.max_concurrent_jobs=4", server=emulator)
+
+    def watch(event):
+        if len(submitted(sweep.events)) >= 6:
+            sweep.cluster.lose_coordinator()
+
+    outcome = sweep.run(2, watch=watch)
+    assert outcome.exit_code == 4
+    made = len(emulator.ledger()["created"])
+    assert made < 30
+    assert sweep.run(2).exit_code == 0
+    assert len(emulator.ledger()["created"]) == 30
+    assert sweep.statuses == ["verified"] * 30
