@@ -181,7 +181,8 @@ def small_copy(image: Image) -> Image | None:
     """Return a copy for the thumbnail; None where the colours are of a kind that none can be made of."""
     try:
         small = image.copy()
-        small.thumbnail((WIDTH, WIDTH * 8))
+        # First by whole numbers: a fifth of the time, and no difference that one sees at this size.
+        small.thumbnail((WIDTH, WIDTH * 8), reducing_gap=1.0)
     except Exception:  # noqa: BLE001 - as above; the image is whole without one
         return None
     return small

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import from_json
+
 _DEEPEST = 64
 """Far deeper than any API nests; writers of JSON give up at a few hundred."""
 
@@ -44,9 +46,17 @@ def read_json(text: str, redact: Callable[[str], str]) -> Any:  # Any: JSON
 def parsed(text: str) -> Any:  # Any: JSON
     """Return the JSON that `text` is, as it stands; None if it is none."""
     try:
-        return json.loads(text)
+        return _loaded(text)
     except (ValueError, RecursionError):
         return None
+
+
+def _loaded(text: str) -> Any:  # Any: JSON
+    """Return the JSON that `text` is; raises `ValueError` or `RecursionError` where it is none."""
+    try:
+        return from_json(text)  # an eighth of the time for an image of megabytes
+    except ValueError:
+        return json.loads(text)  # which takes half of a surrogate pair, too
 
 
 def parsed_body(body: bytes) -> Any:  # Any: JSON
@@ -63,7 +73,7 @@ def read_documents(content: bytes, redact: Callable[[str], str]) -> list[Any]:  
     """
     text = text_of(content)
     try:
-        values = [json.loads(text)]
+        values = [_loaded(text)]
     except (ValueError, RecursionError):
         values = [value for part in _parts(text) for value in _values(part)]
     return [_clean(value, redact) for value in values]
