@@ -19,7 +19,10 @@ from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
+from runner.errors import RunnerError
 from runner.ledger.budget import counted
+from runner.ledger.ledger import Ledger
+from runner.ledger.uploads import FACT
 from runner.results.reading import RunGroup, sweeps_of
 from runner.results.state import state_of
 from runner.shell import command
@@ -72,6 +75,22 @@ def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
         _left.reset(token)
         for directory in sorted(left):
             tell(keep_page(directory))
+            _upload(directory, tell)
+
+
+def _upload(directory: Path, tell: Callable[[list[Problem]], object]) -> None:
+    """Upload what is left of a sweep that has a storage, its page with it."""
+    try:
+        with Ledger(directory, readonly=True) as ledger:
+            if FACT not in ledger.known_facts():
+                return
+        from runner.storage.uploading import upload_left  # few have a storage
+
+        upload_left(directory, lambda found: tell([*found]), runs_alone=True)
+        tell(keep_page(directory))  # which says what was uploaded
+        upload_left(directory, lambda found: tell([*found]))
+    except RunnerError as error:
+        tell([Problem("storage", error.message, error.hint, "warning")])
 
 
 def not_written(directory: Path, error: Exception) -> Problem:

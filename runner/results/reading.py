@@ -254,7 +254,11 @@ def _stored(ledger: Ledger, results: Sequence[Result]) -> str:
 def _divided(directory: Path, shards: Sequence[Path]) -> RunGroup:
     """Return the runs of a sweep of which several processes have had a part each."""
     parts = [_recorded(place) for place in shards]
-    return RunGroup(directory, [run for part in parts for run in part.runs], running=_first(p.running for p in parts))
+    runs, stored = (
+        [run for part in parts for run in part.runs],
+        " · ".join(part.stored for part in parts if part.stored),
+    )
+    return RunGroup(directory, runs, running=_first(part.running for part in parts), stored=stored)
 
 
 def _scattered(directory: Path) -> RunGroup:

@@ -40,16 +40,18 @@ class Digests:
 
 def digests_of(path: Path) -> Digests:
     """Read a file; raises `OSError`."""
-    sha256, whole, part, parts, size = hashlib.sha256(), _new_md5(), _new_md5(), list[bytes](), 0
+    sha256, part, parts, size = hashlib.sha256(), _new_md5(), list[bytes](), 0
+    whole = None  # as the first part, as long as there is one alone
     with path.open("rb") as file:
         while piece := file.read(PIECE):
             if size and size % PART == 0:
+                whole = whole or part.copy()
                 parts.append(part.digest())
                 part = _new_md5()
-            for each in (sha256, whole, part):
+            for each in filter(None, (sha256, whole, part)):
                 each.update(piece)
             size += len(piece)
-    return Digests(size, sha256.hexdigest(), whole.digest(), (*parts, part.digest()))
+    return Digests(size, sha256.hexdigest(), (whole or part).digest(), (*parts, part.digest()))
 
 
 def _new_md5() -> Any:  # Any: hashlib's object has no public name

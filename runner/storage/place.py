@@ -22,7 +22,7 @@ _S3_CONFIG = {"connect_timeout": 10, "read_timeout": 60, "retries": {"max_attemp
 """Seconds, and repetitions of one request: a host that does not answer is noticed before a user gives up."""
 
 _TALKATIVE = ("aiobotocore", "botocore", "s3fs", "gcsfs", "adlfs", "azure", "google", "fsspec", "urllib3")
-"""Libraries whose finest log would hold signed requests."""
+"""Libraries whose finest log would hold signed requests, and whose warnings come again as errors where they matter."""
 
 _TYPES = {".webp": "image/webp", ".webm": "video/webm", ".mp4": "video/mp4", ".jsonl": "application/x-ndjson",
           ".yaml": "application/yaml", ".log": "text/plain", ".csv": "text/csv"}  # fmt: skip
@@ -138,7 +138,7 @@ def reach(url: str) -> Place:
 
     for name in _TALKATIVE:
         logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.WARNING))
+        logger.setLevel(max(logger.level, logging.ERROR))
     url = url.rstrip("/")
     protocol = url.partition("://")[0]
     options = {"config_kwargs": _S3_CONFIG} if protocol in _S3 else {}

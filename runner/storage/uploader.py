@@ -11,7 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.artifacts.redaction import without_credentials
-from runner.config.run import Storage
 from runner.ledger.ledger import LedgerError
 
 from .upload import DamagedError, DirectoryFiles, LostError
@@ -60,11 +59,10 @@ class Uploader:
     What fails is sent again as long as the sweep goes on, and at its end as long as something gets on.
     """
 
-    def __init__(self, send: Send, config: Storage, *, settle: float = _SETTLE) -> None:
-        """Take what sends a directory, and how long the last lines of a run's log may take, in seconds."""
+    def __init__(self, send: Send, concurrency: int) -> None:
+        """Take what sends a directory, and how many are sent at the same time."""
         self._send = send
-        self._config = config
-        self._settle = settle
+        self._concurrency = concurrency
         self._turn = threading.Condition()
         self._waiting: dict[Path, tuple[float, DirectoryFiles]] = {}
         self._failed: dict[Path, Exception] = {}
@@ -86,21 +84,24 @@ class Uploader:
         """Let a directory be sent as soon as there is a turn; never waits."""
         with self._turn:
             self._failed.pop(files.directory, None)
-            self._waiting[files.directory] = (time.monotonic() + self._settle, files)
-            if len(self._threads) < min(self._config.concurrency, len(self._waiting) + len(self._busy)):
+            self._waiting[files.directory] = (time.monotonic() + _SETTLE, files)
+            if len(self._threads) < min(self._concurrency, len(self._waiting) + len(self._busy)):
                 # A daemon: a library that hangs must not keep the process.
                 self._threads.append(threading.Thread(target=self._work, name="upload", daemon=True))
                 self._threads[-1].start()
             self._turn.notify()
 
-    def close(self, say: Callable[[str], object]) -> bool:
-        """Wait until all is sent, as long as it gets on; return whether nobody interrupted that by Ctrl-C."""
+    def close(self, patience: float, say: Callable[[str], object]) -> bool:
+        """Wait until all is sent; return whether nobody interrupted that by Ctrl-C.
+
+        It ends after `patience` seconds in which nothing gets on. `say` hears what is waited for.
+        """
         with self._turn:
             self._closing = True
             self._not_before, self._pause = 0.0, _FIRST_WAIT
             self._turn.notify_all()
         try:
-            self._wait(say)
+            self._wait(patience, say)
         except KeyboardInterrupt:
             return False
         finally:
@@ -113,7 +114,7 @@ class Uploader:
             self._left = True
             self._turn.notify_all()
 
-    def _wait(self, say: Callable[[str], object]) -> None:
+    def _wait(self, patience: float, say: Callable[[str], object]) -> None:
         began, seen, since = time.monotonic(), self._steps, time.monotonic()
         said = False
         while True:
@@ -125,7 +126,7 @@ class Uploader:
             now = time.monotonic()
             if seen != self._steps:
                 seen, since = self._steps, now
-            elif now - since >= self._config.patience_seconds:
+            elif now - since >= patience:
                 return
             if not said and now - began >= _SILENT_SECONDS:
                 said = True

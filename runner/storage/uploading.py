@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Outcome, Run
 from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.ledger import Ledger
+from runner.ledger.recording import recording
 from runner.ledger.uploads import SWEEP, Uploads, keep_place, places_of
 from runner.shell import command
 
@@ -25,6 +28,10 @@ from .uploader import Uploader, reason_of
 
 MARKER = ".runner.json"
 """Says whose a place is: two sweeps of one name would overwrite each other's files."""
+
+
+_BETWEEN = 2.0
+"""Seconds without any progress after which a sweeper's next batch is no longer kept waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ class Uploading:
             self._tell([Problem("storage", refusal.message, hint, "warning")])
             self._targets.clear()
             return
-        self._uploader = Uploader(self._send, self._config)
+        self._uploader = Uploader(self._send, self._config.concurrency)
         done = {run.index: run.earlier for run in self._runs.values() if run.earlier is not None and not run.open}
         for result in [*(done | self._ended).values()]:
             self._post(result, self._kept_until_end)
@@ -92,40 +99,41 @@ class Uploading:
         self._ended[event.run.index] = result
         self._post(result, self._kept_until_end)
 
-    def finish(self, whole: Outcome, write_page: Callable[[str], object]) -> str:
+    def finish(self, whole: Outcome, write_page: Callable[[str], object], *, more: bool = False) -> str:
         """Send what is left of the runs, then page, tables and ledger; return what lies in the storage, in one line.
 
         The end of the sweep waits for that as long as it gets on, unless it was interrupted. `write_page` writes the
-        page with such a line. What could not be sent is told, with what to type, and noted in the outcome.
+        page with such a line. What could not be sent is told, with what to type, and noted in the outcome. Where `more`
+        runs may come, `upload_left` does all that is left when none comes any more.
         """
         if self._uploader is not None:
-            if not self._sent(self._uploader, whole):
-                whole.interrupted = whole.interrupted or signal.SIGINT
-            if (stored := self._stored(whole.results)) is not None:
-                write_page(stored.text)
-            if whole.interrupted is None:
-                self._finish_sweep(self._uploader)
+            self._send_runs(self._uploader, whole, _BETWEEN if more else self._config.patience_seconds)
+            if not more:
+                self._finish_sweep(self._uploader, whole, write_page)
         stored = self._stored(whole.results)
-        whole.not_uploaded = stored is None or not stored.complete
+        whole.not_uploaded = not more and (stored is None or not stored.complete)
         if whole.not_uploaded and self._uploader is not None:
             reason = reason_of(self._uploader.failure) if self._uploader.failure else "it was interrupted"
             message = f"not everything is uploaded: {reason}; runs and their files here are not affected"
             self._tell([Problem("storage", message, self._resume("uploads the rest"), "warning")])
         return stored.text if stored else ""
 
-    def _sent(self, uploader: Uploader, whole: Outcome) -> bool:
-        """Send what is left of the runs; return whether nobody interrupted that by Ctrl-C."""
+    def _send_runs(self, uploader: Uploader, whole: Outcome, patience: float) -> None:
+        """Send what is left of the runs; Ctrl-C meanwhile interrupts the whole."""
         if whole.interrupted is not None:
             uploader.leave()
-            return True
+            return
         for result in whole.results:
             if not result.status.unfinished:
                 self._post(result, self._config.keep_local)
-        return uploader.close(self._say)
+        if not uploader.close(patience, self._say):
+            whole.interrupted = signal.SIGINT
 
-    def _finish_sweep(self, uploader: Uploader) -> None:
-        """Send page, tables and ledger as they are now, unless the storage has just failed."""
-        if uploader.error is not None:
+    def _finish_sweep(self, uploader: Uploader, whole: Outcome, write_page: Callable[[str], object]) -> None:
+        """Write the page anew, and send it with tables and ledger, unless the storage has just failed."""
+        if (stored := self._stored(whole.results)) is not None:
+            write_page(stored.text)
+        if whole.interrupted is not None or uploader.error is not None:
             return
         for target in self._targets.values():
             try:
@@ -199,6 +207,25 @@ class Uploading:
             run.earlier is None or run.earlier.config.storage == run.config.storage for run in self._runs.values()
         )
         return f"{command('resume', self._directory)}{'' if saved else f' storage.url={self._config.url}'} {what}"
+
+
+def upload_left(directory: Path, tell: Callable[[Iterable[Problem]], object], *, runs_alone: bool = False) -> None:
+    """Upload what is left of a sweep that nobody is at work on any more; what goes wrong is told.
+
+    With `runs_alone`, page, tables and ledger are left for another call, as the page is still to be written.
+    """
+    with recording(directory) as ledger:
+        runs = ledger.runs()
+        if not places_of(ledger) or not runs:
+            return
+        uploading = Uploading(runs, dict.fromkeys((run.directory for run in runs), ledger), directory, tell, _ignore)
+        uploading.open(runs)
+        results = [run.earlier or planned(run, time.time()) for run in runs]
+        uploading.finish(Outcome(results=results), _ignore, more=runs_alone)
+
+
+def _ignore(_line: str) -> None:
+    """Neither print nor write it."""
 
 
 def path_of(directory: Path) -> str:

@@ -336,7 +336,7 @@ class Execution:
         close = partial(self._live_page.close, whole.results, complete=not more or whole.interrupted is not None)
         self._tell(close())
         if self._uploading is not None:
-            self.stored = self._uploading.finish(whole, lambda stored: self._tell(close(stored=stored)))
+            self.stored = self._uploading.finish(whole, lambda line: self._tell(close(stored=line)), more=more)
         if (self._directory / BATCHES).is_dir() and not any(result.status.unfinished for result in whole.results):
             from runner.engine.batch_results import discard_rest
 

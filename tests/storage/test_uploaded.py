@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import hydra
 import pytest
 
 from runner.app import run
@@ -112,3 +113,20 @@ def test_any_file_system_that_fsspec_knows_can_be_a_storage(finished):
     assert (
         fsspec.filesystem("memory").cat_file("/videos/out/0/video.mp4") == (finished / "0" / "video.mp4").read_bytes()
     )
+
+
+# Optuna 2 is what Hydra's sweeper pins; it and its SQLAlchemy warn of what later versions drop.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
+@pytest.mark.skipif(hydra.__version__.startswith("1.4"), reason="the sweeper that there is for Optuna was made for 1.3")
+def test_a_sweeper_that_plans_as_it_goes_uploads_its_last_page(here, sweep, bucket):
+    optuna = [
+        "hydra/sweeper=optuna",
+        "hydra/sweeper/sampler=random",
+        "hydra.sweeper.n_trials=3",
+        "hydra.sweeper.n_jobs=1",
+    ]
+    assert sweep(*optuna, "replica=range(0,50)", f"storage.url=file://{bucket}") == 0
+    page = (bucket / "out" / "index.html").read_text()
+    assert '"complete":true' in page
+    assert f"uploaded: 2 runs to file://{bucket}/out" in page
+    assert files_below(bucket / "out") == files_below(here / "out")
