@@ -35,6 +35,10 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 _log = logging.getLogger("runner")
 
 
+class _LeftError(Exception):
+    """Raised when nobody waits for an upload any more."""
+
+
 def is_lasting(error: Exception) -> bool:
     """Return whether an error is likely to be the same a minute later: no right, no bucket, no room."""
     if isinstance(error, (PermissionError, FileNotFoundError, LedgerError, *_ALONE)):
@@ -171,7 +175,7 @@ class Uploader:
     def _put_back(self, files: DirectoryFiles, error: Exception) -> None:
         """Keep what could not be sent for another try, unless that would be as the one before."""
         if not concerns_one(error):
-            if self.error is None:
+            if self.error is None and not self._left:
                 _log.warning("an upload failed, and is tried again: %s", reason_of(error))
             self._not_before = time.monotonic() + (0.0 if self._closing and is_lasting(error) else self._pause)
             self._pause = min(self._pause * 2, _LONGEST_WAIT)
@@ -182,4 +186,7 @@ class Uploader:
             self._waiting[files.directory] = (0.0, files)
 
     def _advance(self) -> None:
+        """Take note that something gets on; raises `_LeftError` where nobody waits for it any more."""
         self._steps += 1
+        if self._left:
+            raise _LeftError

@@ -216,7 +216,7 @@ def upload_left(directory: Path, tell: Callable[[Iterable[Problem]], object], *,
     """
     with recording(directory) as ledger:
         runs = ledger.runs()
-        if not places_of(ledger) or not runs:
+        if not runs or runs[0].config.storage.url is None:
             return
         uploading = Uploading(runs, dict.fromkeys((run.directory for run in runs), ledger), directory, tell, _ignore)
         uploading.open(runs)

@@ -7,6 +7,8 @@ import sys
 import pytest
 
 from runner.app import run
+from runner.artifacts.result import RunStatus
+from runner.ledger.ledger import Ledger
 from tests.storage.door import Refusal
 
 
@@ -65,3 +67,21 @@ def test_a_storage_for_each_run_is_refused(sweep, bucket, capsys):
 def test_files_that_a_tracker_takes_are_not_removed_meanwhile(sweep, bucket, capsys):
     assert sweep(f"storage.url=file://{bucket}", "storage.keep_local=false", "tracking=wandb") == 2
     assert "storage.keep_local=true, or tracking.files=none" in capsys.readouterr().err
+
+
+def test_what_was_paid_is_collected_although_nothing_can_be_uploaded(here, sweep, capsys):
+    """A job's file is deleted by its provider after a while; the storage can wait."""
+    assert sweep("replica=0,1") == 0
+    with Ledger(here / "out") as ledger:
+        paid = ledger.run(1)
+        ledger.save(1, paid.earlier.model_copy(update={"status": RunStatus.SUBMITTED, "artifacts": []}))
+    for path in paid.directory.iterdir():
+        path.unlink() if path.is_file() else None
+    (here / "taken").write_text("a file")
+
+    assert run(["resume", "out", f"storage.url=file://{here}/taken/videos"]) == 4
+
+    said = capsys.readouterr()
+    assert "2 done" in said.out
+    assert "runs that were paid are collected all the same" in said.err
+    assert (paid.directory / "video.mp4").is_file()
