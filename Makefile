@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make soak-ray, make reference, make drift, make screenshots.
+# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make soak-ray, make soak-judge, make reference, make drift, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick test-next check audit bench soak soak-strange soak-ray reference drift screenshots clean
+.PHONY: demo test quick test-next check audit bench soak soak-strange soak-ray soak-judge reference drift screenshots clean
 .DEFAULT_GOAL := demo
 
 # What pip is about to install, as it says nothing for a minute or two.
@@ -96,6 +96,11 @@ KILLS ?= 20
 NODES ?= 1 2 4
 soak-ray: $(VENV)/.installed-test   ## sweeps of 200 on Ray clusters, workers, nodes and commands killed: KILLS=2 NODES="1 2" RUNS=40
 	@$(BIN)/python tests/crash/soak_ray.py --seed $(SEED) --kills $(KILLS) --runs $(RUNS) --nodes $(NODES)
+
+soak-judge: SEEDS = 5
+soak-judge: FIRST = 0
+soak-judge: $(VENV)/.installed-test   ## a judge under every fault, killed at random and asked again: SEEDS=9 FIRST=7
+	@nice $(BIN)/python tests/crash/soak_judge.py --seeds $(SEEDS) --first $(FIRST)
 
 reference: $(VENV)/.installed-test   ## docs/configuration.md and the schemas of conf/, anew from conf/ and the models
 	@$(BIN)/python tests/docs/reference.py

@@ -164,8 +164,8 @@ def _require_as_planned(made: JudgePlan, stores: Mapping[Path, VoteStore]) -> No
     """Raise `ConfigError` if another process has asked something since this one looked."""
     known = {place: store.all() for place, store in stores.items()}
     for asked in made.left:
-        found = known[asked.question.place].get(asked.vote.key)
-        if found is not None and found != asked.vote:
+        found, vote = known[asked.question.place].get(asked.vote.key), asked.vote
+        if found is not None and (found.status, len(found.attempts)) != (vote.status, len(vote.attempts)):
             raise ConfigError(
                 f"another process has asked a judge in {asked.question.place} meanwhile; nothing was sent",
                 hint="give the same command again",

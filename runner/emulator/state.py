@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS images (
     prompt TEXT NOT NULL, count INTEGER NOT NULL, usd REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS chats (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, created REAL NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL,
-    usd REAL NOT NULL);
+    sha256 TEXT NOT NULL, usd REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS characters (id TEXT PRIMARY KEY, name TEXT NOT NULL, created REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (route TEXT PRIMARY KEY, count INTEGER NOT NULL);
 """
@@ -104,10 +104,11 @@ class State:
             (created, operation, model, prompt, count, usd),
         )
 
-    def add_chat(self, *, created: float, model: str, prompt: str, usd: float) -> None:
-        """Commit an answered chat."""
+    def add_chat(self, *, created: float, model: str, prompt: str, sha256: str, usd: float) -> None:
+        """Commit an answered chat; `sha256` is of the whole request, by which one is known that came twice."""
         self._db.execute(
-            "INSERT INTO chats (created, model, prompt, usd) VALUES (?, ?, ?, ?)", (created, model, prompt, usd)
+            "INSERT INTO chats (created, model, prompt, sha256, usd) VALUES (?, ?, ?, ?, ?)",
+            (created, model, prompt, sha256, usd),
         )
 
     def add_character(self, character_id: str, name: str, created: float) -> None:
@@ -140,7 +141,7 @@ class State:
             "SELECT id, operation, model, prompt, seconds, size, usd, created, deleted, parameters FROM jobs"
         )
         images = self._rows("SELECT operation, model, prompt, count, usd, created FROM images")
-        chats = self._rows("SELECT model, prompt, usd, created FROM chats")
+        chats = self._rows("SELECT model, prompt, sha256, usd, created FROM chats")
         video_usd, image_usd, chat_usd = (sum(float(str(row["usd"])) for row in rows) for rows in (jobs, images, chats))
         return {
             "jobs": len(jobs),

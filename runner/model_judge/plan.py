@@ -106,10 +106,11 @@ def plan(
         made.questions.append((question, key))
         if key in made.votes:
             continue
-        vote = made.votes[key] = known.get(key) or _new(question, config, endpoint)
+        vote = made.votes[key] = known.get(key) or planned_vote(question, config, endpoint)
         if _reread(vote, question.place, config):
             made.reread.append((question.place, vote))
         if is_open(vote, retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain):
+            vote.estimated_usd = _most_usd(question, config)  # an earlier request may have been for less
             _count(made, vote, config)
             made.left.append(Asked(question, vote))
     return made
@@ -130,10 +131,10 @@ def _known(asked: Sequence[Question], config: ScoreConfig, made: JudgePlan) -> d
     return known
 
 
-def _new(question: Question, config: ScoreConfig, endpoint: str) -> Vote:
+def _most_usd(question: Question, config: ScoreConfig) -> float | None:
     judge = config.judge
     price = most_usd(config, question.characters(judge), question.image_sizes(judge))
-    return planned_vote(question, config, endpoint, None if price is None else price.usd)
+    return None if price is None else price.usd
 
 
 def _count(made: JudgePlan, vote: Vote, config: ScoreConfig) -> None:

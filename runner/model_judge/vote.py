@@ -45,6 +45,7 @@ class Vote(StoredModel):
         answered_by: the model, by the server's word.
         text: the answer as it came.
         verdict: what it says; None where nothing could be read.
+        estimated_usd: what its latest request costs at most.
         usd: what it has cost in US dollars, by list price or the server's word; emulated, what it would have.
     """
 
@@ -96,8 +97,8 @@ class Vote(StoredModel):
         return read_choice(text) if self.compares else read_scores(text, self.criteria)
 
 
-def planned_vote(question: Question, config: ScoreConfig, endpoint: str, usd: float | None) -> Vote:
-    """Return the vote that a question begins; `usd` is what it costs at most."""
+def planned_vote(question: Question, config: ScoreConfig, endpoint: str) -> Vote:
+    """Return the vote that a question begins."""
     judge = config.judge
     return Vote(
         key=question.key(config, endpoint),
@@ -109,5 +110,4 @@ def planned_vote(question: Question, config: ScoreConfig, endpoint: str, usd: fl
         temperature=judge.temperature,
         seed=None if judge.seed is None else judge.seed + question.number,
         number=question.number,
-        estimated_usd=usd,
     )

@@ -64,9 +64,10 @@ def test_an_answer_that_cannot_be_read_is_kept_named_and_not_paid_again(
     assert failed["text"]
     assert failed["usd"] > 0
     assert len(scores("judge")) == 3
-    assert judge(server=server, retry_failed=True) == 0
+    assert judge(server=server, retry_failed=True, max_tokens=8000) == 0
     assert len(scores("judge")) == 4
     assert len(votes()) == 5, "both answers are there to be read"
+    assert votes()[-1]["estimated_usd"] == pytest.approx(failed["estimated_usd"] + 4000 * 4.5e-6)
 
 
 def test_json_in_fences_is_an_answer(judge, make_emulator, scores):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -43,7 +44,8 @@ async def complete(call: OperationCall) -> Response:
     made = max(1, len(content) // _CHARACTERS_PER_TOKEN)
     now = call.emulator.now()
     usd = round((given * TEXT_PRICE + made * ANSWER_PRICE) / 1_000_000, 9)
-    call.emulator.state.add_chat(created=now, model=model, prompt=said, usd=usd)
+    sent = hashlib.sha256(json.dumps(call.body.fields, sort_keys=True).encode()).hexdigest()
+    call.emulator.state.add_chat(created=now, model=model, prompt=said, sha256=sent, usd=usd)
     return JSONResponse({
         "id": f"chatcmpl-{secrets.token_hex(12)}",
         "object": "chat.completion",
