@@ -55,7 +55,8 @@ JUDGED = """() => {
   }
   gallery.store.set({view: "scores"});
 }"""
-SETTLED = """[...document.querySelectorAll("video[src]")].every((video) => video.readyState >= 2 && !video.seeking)
+SETTLED = """[...document.querySelectorAll("video[src]")].every((video) => video.readyState >= 2 && !video.seeking
+    && Math.abs(video.currentTime - Math.min(gallery.transport.position, video.duration)) < 0.1)
   && !document.getElementById("status").textContent"""
 # The tab that has the refused run, and two models' runs of one prompt in it, chosen for comparison.
 CHOSEN = """() => {

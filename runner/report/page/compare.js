@@ -131,8 +131,7 @@ const compare = (() => {
       dom.make("span", { class: "what", dir: "auto" }, `${tile.name(cell)}  ${apart(cell)}`),
       dom.make("span", { class: "facts" }, `${data.usd(data.cost(cell))} · ${data.seconds(cell.latency_seconds)}`),
       dom.make("span", { class: "verdict" }),
-      rates(index),
-      actions(index),
+      dom.make("span", { class: "side-tools" }, rates(index), actions(index)),
     );
   }
 
