@@ -6,7 +6,6 @@ import datetime as dt
 import functools
 import os
 import subprocess
-import sys
 import threading
 import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +14,7 @@ import pytest
 
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread
+from tests.forking import Forked
 
 
 def after(**time):
@@ -45,16 +45,16 @@ def begin_sweep(tmp_path):
     """A real sweep that is at work, once its page is there: (page, process)."""
     settings = EmulatorSettings(state_file=tmp_path / "state.sqlite3", latency=4, dialect="vllm_omni")
     with EmulatorThread(settings) as server:
-        typed = [sys.executable, "-m", "runner", "-m", "provider=vllm_omni", f"provider.base_url={server.base_url}",
+        typed = ["-m", "provider=vllm_omni", f"provider.base_url={server.base_url}",
                  "provider.poll_interval=0.1", "model=wan2.2-t2v", "request.size=256x144", "replica=0,1",
                  "request.duration_seconds=1,2", "progress=off", "hydra.sweep.dir=out"]  # fmt: skip
-        with subprocess.Popen(typed, cwd=tmp_path, env=os.environ, stdout=subprocess.DEVNULL) as process:
+        with Forked("runner", typed, cwd=tmp_path, env=os.environ, stdout=subprocess.DEVNULL) as process:
             index = tmp_path / "out" / "index.html"
             until = time.monotonic() + 60
             while not index.is_file() and process.poll() is None and time.monotonic() < until:
                 time.sleep(0.05)
             yield index, process
-            process.terminate()
+            process.kill()
 
 
 def test_newer_data_arrives_by_itself_and_everything_stays_where_it_was(browse, page_file, under_way, rewrite):
