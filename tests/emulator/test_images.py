@@ -43,6 +43,16 @@ def test_siblings_differ_and_repeats_do_not(client):
     assert [image.b64_json for image in first] == [image.b64_json for image in again]
 
 
+def test_a_picture_tells_its_prompt_and_not_which_model_has_made_it(client):
+    def edited(model: str, prompt: str) -> str:
+        image = ("a.png", png(64, 64), "image/png")  # in the place of the colours, which each model has its own of
+        return client.images.edit(model=model, image=image, prompt=prompt, size="1024x1024").data[0].b64_json
+
+    assert edited("gpt-image-2", PROMPT) == edited("gpt-image-1.5", PROMPT) != edited("gpt-image-2", "An owl")
+    made = [client.images.generate(model=model, prompt=PROMPT).data[0] for model in ("gpt-image-2", "gpt-image-1.5")]
+    assert made[0].b64_json != made[1].b64_json
+
+
 def test_usage_and_dollars_follow_the_published_figures(emulator, client):
     answer = client.images.generate(model="gpt-image-1.5", prompt=PROMPT, quality="high", size="1024x1024")
     assert answer.usage.output_tokens == 4160

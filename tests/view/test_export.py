@@ -33,15 +33,9 @@ def keep(directory: Path, run: str, file: str) -> None:
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A sweep of two videos of 720p, of which the first is kept, and one of two images."""
     here = tmp_path_factory.mktemp("export")
-    videos = (
-        "provider.dialect=vllm_omni",
-        "model=wan2.2-t2v",
-        "request.size=1280x720",
-        "request.duration_seconds=1",
-        "request.prompt=fox,owl",
-        "hydra.sweep.dir=videos",
-    )
-    typed("-m", *videos, *QUICK, here=here)
+    server = ("provider.dialect=vllm_omni", "model=wan2.2-t2v")  # which makes videos of one second
+    videos = ("request.size=1280x720", "request.duration_seconds=1", "request.prompt=fox,owl")
+    typed("-m", *server, *videos, *QUICK, "hydra.sweep.dir=videos", here=here)
     images = ("model=gpt-image-2", "request=image", "request.size=1536x1024", "request.prompt=fox,owl")
     typed("-m", *images, *QUICK, "hydra.sweep.dir=images", here=here)
     typed("report", "videos", "images", here=here)
