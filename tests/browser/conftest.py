@@ -6,6 +6,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ LOCAL = ("file:", "data:", "blob:", "about:")
 PROMPTS = ["a red fox", "a blue whale", "a forbidden thing"]
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    """The browser, for one file of tests: its event loop would be in the way of others'."""
+_windows: Windows | None = None
+_ending = ExitStack()
+
+
+def _open_windows() -> Windows:
     if importlib.util.find_spec("playwright") is None:
         pytest.skip("no browser tests: the package playwright is not installed")
     program = next((found for name in NAMES if (found := shutil.which(name))), None)
@@ -31,17 +34,34 @@ def chromium() -> Iterator[Any]:
         pytest.skip(f"no browser tests: none of {', '.join(NAMES)} is installed")
     from playwright.sync_api import sync_playwright
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-        )
-        yield browser
-        browser.close()
+    playwright = _ending.enter_context(sync_playwright())
+    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+    browser = playwright.chromium.launch(executable_path=program, args=arguments)
+    _ending.callback(browser.close)
+    return Windows(browser)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End the browser where the next test is none of this folder's: its event loop would be in the way of others'."""
+    global _windows  # noqa: PLW0603 - a fixture lives as long as a file or all, and neither is right
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        _windows = None
+        _ending.close()
 
 
 @pytest.fixture(scope="module")
-def windows(chromium: Any) -> Windows:
-    return Windows(chromium)
+def windows() -> Windows:
+    """Those that go on from file to file: starting their driver costs a second of CPU."""
+    global _windows  # noqa: PLW0603 - as above
+    if _windows is None:
+        _windows = _open_windows()
+    return _windows
+
+
+@pytest.fixture(scope="module")
+def chromium(windows: Windows) -> Any:
+    return windows.browser
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ class Windows:
     """Windows by their options. Any: Playwright's objects, which are imported where there is a browser."""
 
     def __init__(self, browser: Any) -> None:
-        self._browser = browser
+        self.browser = browser
         self._free: dict[str, list[Any]] = {}
         self._used: list[tuple[str | None, Any]] = []
 
@@ -32,7 +32,7 @@ class Windows:
         return page
 
     def _opened(self, options: dict[str, Any]) -> Any:
-        context = self._browser.new_context(**options)
+        context = self.browser.new_context(**options)
         context.set_default_timeout(30_000)
         page = context.new_page()
         page.add_init_script(FRESH)
