@@ -1,6 +1,6 @@
 """Serve video jobs at the least cost there is, so that clients are measured and not their server.
 
-    python tests/benchmarks/light_server.py [--latency 3] [--video-bytes 2000000] [--seconds 8]
+    python tests/benchmarks/light_server.py [--latency 3] [--video-bytes 2000000] [--seconds 8] [--rate 20000000]
 
 It prints its base URL and serves until it is ended. It is asyncio alone and shares no code with runner: answers are
 templates, in which a job's id, state and times are put, and the file of every job is one clip, sent by the kernel.
@@ -90,9 +90,10 @@ class Connection(asyncio.Protocol):
     requests = 0
     """Of all connections together."""
 
-    def __init__(self, jobs: Jobs, clip: BinaryIO) -> None:
+    def __init__(self, jobs: Jobs, clip: BinaryIO, rate: Rate | None = None) -> None:
         self._jobs = jobs
         self._clip = clip
+        self._rate = rate
         self._received = bytearray()
         self._transport: asyncio.Transport
         self._sending: asyncio.Task[None] | None = None
@@ -151,20 +152,51 @@ class Connection(asyncio.Protocol):
     async def _send_clip(self) -> None:
         self._transport.write(_head("200 OK", "video/mp4", os.fstat(self._clip.fileno()).st_size))
         try:
-            await asyncio.get_running_loop().sendfile(self._transport, self._clip)
+            if self._rate is None:
+                await asyncio.get_running_loop().sendfile(self._transport, self._clip)
+            else:
+                await self._rate.send(self._transport, self._clip)
         except ConnectionError:  # its client is gone
             self._transport.close()
         self._sending = None
         self.data_received(b"")
 
 
+class Rate:
+    """Send files to each process of this machine at no more than so many bytes a second, over all its connections."""
+
+    _PIECE = 200_000
+
+    def __init__(self, bytes_per_second: float) -> None:
+        self._seconds = self._PIECE / bytes_per_second
+        self._next: dict[int | None, float] = {}
+
+    async def send(self, transport: asyncio.Transport, file: BinaryIO) -> None:
+        """Send a file, piece by piece."""
+        whose = self._process(transport.get_extra_info("peername")[1])
+        for place in range(0, os.fstat(file.fileno()).st_size, self._PIECE):
+            now = time.monotonic()
+            due = self._next[whose] = max(now, self._next.get(whose, 0.0)) + self._seconds
+            await asyncio.sleep(due - now)
+            if transport.is_closing():
+                raise ConnectionError
+            transport.write(os.pread(file.fileno(), self._PIECE, place))
+
+    @staticmethod
+    def _process(port: int) -> int | None:
+        import psutil  # only here: where the network is not the limit, nothing but the standard library is needed
+
+        found = psutil.net_connections("tcp4")
+        return next((each.pid for each in found if each.laddr.port == port and each.pid is not None), None)
+
+
 def _head(status: str, media_type: str, length: int) -> bytes:
     return f"HTTP/1.1 {status}\r\ncontent-type: {media_type}\r\ncontent-length: {length}\r\n\r\n".encode()
 
 
-async def serve(jobs: Jobs, clip: BinaryIO) -> None:
+async def serve(jobs: Jobs, clip: BinaryIO, rate: Rate | None = None) -> None:
     """Listen at a free port of this machine, print the base URL, and serve until the task is cancelled."""
-    server = await asyncio.get_running_loop().create_server(lambda: Connection(jobs, clip), "127.0.0.1", 0)
+    server = await asyncio.get_running_loop().create_server(lambda: Connection(jobs, clip, rate), "127.0.0.1", 0)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", flush=True)
     await server.serve_forever()
 
@@ -175,13 +207,15 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=3.0, help="seconds a video takes")
     parser.add_argument("--video-bytes", type=int, default=2_000_000)
     parser.add_argument("--seconds", type=int, default=8, help="length of the clip")
+    parser.add_argument("--rate", type=float, help="bytes a second of files that each client process gets")
     options = parser.parse_args()
+    rate = None if options.rate is None else Rate(options.rate)
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
         path = Path(folder) / "clip.mp4"
         write_clip(path, options.seconds, options.video_bytes)
         clip = path.open("rb")  # it stays while it is open, however this process ends
     with clip:
-        asyncio.run(serve(Jobs(options.latency, options.seconds), clip))
+        asyncio.run(serve(Jobs(options.latency, options.seconds), clip, rate))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ class Service:
         self.base_url = base_url
         self.host = urlsplit(base_url).netloc
         self.place = place
-        self._pid = pid
+        self.pid = pid
 
     def requests(self) -> int:
         """How many requests it has had."""
@@ -37,7 +37,7 @@ class Service:
 
     def cpu(self) -> float:
         """User and system seconds that it has taken so far."""
-        return cpu_seconds(self._pid)
+        return cpu_seconds(self.pid)
 
     def finished(self) -> str:
         """The id of a finished job."""
@@ -53,9 +53,10 @@ class Service:
 
 
 @contextmanager
-def serving(*, latency: float, video_bytes: int, seconds: int = 8) -> Iterator[Service]:
-    """Serve jobs of `latency` seconds, whose clip has `seconds` and `video_bytes`."""
+def serving(*, latency: float, video_bytes: int, seconds: int = 8, rate: int | None = None) -> Iterator[Service]:
+    """Serve jobs of `latency` seconds, whose clip has `seconds` and `video_bytes`; `rate` is bytes/s for a process."""
     chosen = {"latency": latency, "video-bytes": video_bytes, "seconds": seconds}
+    chosen |= {} if rate is None else {"rate": rate}
     command = [sys.executable, SERVER, *(f"--{name}={value}" for name, value in chosen.items())]
     with (
         TemporaryDirectory(prefix="runner-bench-") as folder,

@@ -46,6 +46,7 @@ def inside(
     """Run one of our programs in a namespace of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "OPENAI_API_KEY": KEY}
+    environment["RAY_raylet_start_wait_time_s"] = "240"  # a busy machine takes its time
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as place:  # its sockets want a short path
         return subprocess.run(
             _namespace(sys.executable, str(program), *arguments),

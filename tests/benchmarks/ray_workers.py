@@ -1,0 +1,171 @@
+"""What several workers on Ray cost beside one process, how far they get where the network is the limit, and how soon
+others go on when one is killed.
+
+    .venv/bin/python tests/benchmarks/ray_workers.py [--runs 2000] [--files 120] [--workers 1 2 4]
+
+It runs in a network namespace of its own. CPU a run is what each run beyond the first eight costs, of all processes
+together, Ray's own included. Where the network is the limit, the server gives each worker 20 MB/s.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+import psutil
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+
+from service import Service, serving  # noqa: E402 - the paths come first
+from table import goal, heading  # noqa: E402
+
+from runner.ledger.ledger import Ledger  # noqa: E402
+from tests.distributed.ray_nodes import inside, processes, why_not  # noqa: E402
+
+FEW = 8
+RATE = 20_000_000
+FILE = 8_000_000
+
+
+class Cpu:
+    """CPU seconds of all processes that are there meanwhile, but for the server and this one."""
+
+    def __init__(self, but: set[int]) -> None:
+        self._but = {os.getpid(), *but}
+        self._seconds: dict[tuple[int, float], float] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.1):
+            for process in psutil.process_iter():
+                with suppress(psutil.Error):
+                    if process.pid not in self._but:
+                        times = process.cpu_times()
+                        self._seconds[process.pid, process.create_time()] = times.user + times.system
+
+    @property
+    def seconds(self) -> float:
+        return sum(self._seconds.values())
+
+
+def typed(service: Service, place: str, runs: int, workers: int) -> list[str]:
+    on_ray = [] if workers == 0 else ["hydra/launcher=runner_ray", f"ray.num_workers={workers}"]
+    return [
+        *("-m", f"replica=range({runs})", "provider=openai", f"provider.base_url={service.base_url}", "request=draft"),
+        *("provider.retired_models=off", "provider.poll_interval=1", "provider.max_concurrent_jobs=100"),
+        *(f"hydra.sweep.dir={service.place / place}", "progress=plain", "yes=true", "gallery=false", *on_ray),
+    ]
+
+
+def started(service: Service, place: str, runs: int, workers: int) -> subprocess.Popen[bytes]:
+    output = (service.place / f"{place}.out").open("wb")
+    return subprocess.Popen(
+        [sys.executable, "-m", "runner", *typed(service, place, runs, workers)],
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        cwd=service.place,
+    )
+
+
+def finished(process: subprocess.Popen[bytes], service: Service, place: str) -> float:
+    """Seconds from the first request to the last checked file."""
+    if process.wait():
+        raise SystemExit((service.place / f"{place}.out").read_text()[-2000:])
+    with Ledger(service.place / place, readonly=True) as ledger:
+        times = [run.earlier.timestamps for run in ledger.runs() if run.earlier]
+    first: dt.datetime = min(each["submitting"] for each in times)
+    return (max(each["verified"] for each in times) - first).total_seconds()
+
+
+def overhead(workers: Sequence[int], runs: int) -> None:
+    heading(f"CPU a run, {runs:,} runs of 200 kB")
+    alone = 0.0
+    with serving(latency=3, video_bytes=200_000, seconds=4) as service:
+        for count in (0, *workers):
+            cost = {}
+            for number in (FEW, runs):
+                place = f"cpu-{count}-{number}"
+                with Cpu({service.pid}) as cpu:
+                    finished(started(service, place, number, count), service, place)
+                cost[number] = cpu.seconds
+            each = (cost[runs] - cost[FEW]) / (runs - FEW) * 1000
+            what = f"{count} workers" if count else "one process"
+            print(f"{what}: {each:.1f} ms of CPU a run, {cost[FEW]:.1f} s to start and end with {FEW} runs", flush=True)
+            if count:
+                goal(f"CPU a run with {what}, compared with one process", each / alone, 1.3, " times")
+            else:
+                alone = each
+
+
+def speed(workers: Sequence[int], files: int) -> None:
+    heading(f"{files} files of 8 MB, 20 MB/s for each worker")
+    taken = {}
+    with serving(latency=1, video_bytes=FILE, seconds=4, rate=RATE) as service:
+        for count in workers:
+            place = f"net-{count}"
+            taken[count] = finished(started(service, place, files, count), service, place)
+            more = f", {taken[workers[0]] / taken[count]:.2f} times as fast as {workers[0]}"
+            print(f"{count} workers: {taken[count]:.1f} s{more * (count != workers[0])}", flush=True)
+
+
+def recovery() -> None:
+    heading("a killed worker")
+    with serving(latency=60, video_bytes=200_000, seconds=4) as service:
+        process = started(service, "killed", 40, 2)
+        output = service.place / "killed.out"
+        while output.read_text().count("generating") < 40 and process.poll() is None:
+            time.sleep(0.1)
+        killed = time.monotonic()
+        processes("ray::RayWorker.run")[0].send_signal(signal.SIGKILL)
+        while "has died" not in output.read_text() and process.poll() is None:
+            time.sleep(0.02)
+        print(f"others had its runs after {time.monotonic() - killed:.2f} s", flush=True)
+        finished(process, service, "killed")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000)
+    parser.add_argument("--files", type=int, default=120)
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--only", choices=["overhead", "speed", "recovery"])
+    options = parser.parse_args()
+    if "RAY_BENCH" not in os.environ:
+        if (reason := why_not()) is not None:
+            print(f"Ray was not measured: {reason}")
+            return 0
+        with TemporaryDirectory(prefix="bench-ray-") as place:
+            os.environ["RAY_BENCH"] = place
+            return inside(Path(__file__), *sys.argv[1:], captured=False).returncode
+    if options.only in (None, "speed"):
+        speed(options.workers, options.files)
+    if options.only in (None, "recovery"):
+        recovery()
+    if options.only in (None, "overhead"):
+        overhead(options.workers, options.runs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
