@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections import Counter
 
 from runner.artifacts.result_file import read_result
 from runner.artifacts.run_status import RunStatus
+from runner.distributed.ray_cluster import RayWorker
 from runner.errors import AuthenticationError, BudgetError
 
 COST = 0.4
@@ -96,6 +99,39 @@ def test_without_the_coordinator_nothing_more_is_sent_and_another_process_goes_o
     assert outcome.exit_code == 4
     made = len(emulator.ledger()["created"])
     assert made < 30
+    sweep.run(2)
+    statuses = Counter(sweep.statuses)
+    # A request that the coordinator had recorded last may not have been sent: nobody can tell, and it is not repeated.
+    assert statuses.keys() <= {"verified", "uncertain"}
+    assert statuses["verified"] == len(emulator.ledger()["created"]) >= 24
+
+
+def test_an_interrupt_suspends_all_workers_runs(sweep_of, make_emulator):
+    emulator = make_emulator(latency=60.0)
+    sweep = sweep_of(10, "provider.max_concurrent_jobs=4", server=emulator)
+
+    def watch(event):
+        if len(submitted(sweep.events)) == 3 and not sweep.said:
+            sweep.said.append("interrupted")
+            signal.raise_signal(signal.SIGINT)
+
+    outcome = sweep.run(2, watch=watch)
+    assert (outcome.interrupted, outcome.exit_code) == (signal.SIGINT, 130)
+    assert not {"submitting", "uncertain", "failed"} & {*sweep.statuses}
+    assert len(emulator.ledger()["created"]) < 10
     assert sweep.run(2).exit_code == 0
-    assert len(emulator.ledger()["created"]) == 30
-    assert sweep.statuses == ["verified"] * 30
+    assert len(emulator.ledger()["created"]) == 10
+
+
+def test_a_worker_looks_whether_it_sees_the_sweep_s_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    worker = RayWorker("worker-0", None, fail_fast=False)
+    (tmp_path / ".env").write_text("A_KEY_OF_THIS_TEST=there")
+    monkeypatch.setenv("A_KEY_OF_THIS_TEST", "before")  # taken back afterwards
+    monkeypatch.delenv("A_KEY_OF_THIS_TEST")
+    (tmp_path / "probe").write_text("what the driver wrote")
+    assert worker.look(tmp_path, tmp_path / "probe", "what the driver wrote").problem is None
+    assert os.environ["A_KEY_OF_THIS_TEST"] == "there"
+    assert "another file" in worker.look(tmp_path, tmp_path / "probe", "something else").problem
+    assert "No such file" in worker.look(tmp_path, tmp_path / "elsewhere", "anything").problem
+    assert "No such file" in worker.look(tmp_path / "nowhere", tmp_path / "probe", "anything").problem

@@ -74,9 +74,13 @@ class ThreadCluster:
         given = pickle.loads(pickle.dumps(arguments))
 
         async def call() -> Any:
+            if self.gone:
+                raise CoordinatorLostError("it is gone")
             try:
                 return pickle.loads(pickle.dumps(await getattr(self._coordinator, method)(*given)))
             except asyncio.CancelledError:
+                if not self.gone:  # who asked does not wait any more
+                    raise
                 raise CoordinatorLostError("it is gone") from None
 
         return asyncio.run_coroutine_threadsafe(call(), self._loop)
