@@ -20,7 +20,7 @@ from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSou
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from runner.config.groups import GROUPS, listed
+from runner.config.groups import GROUPS, NO_CONFIG
 from runner.config.shipped import CONF
 from runner.errors import ConfigError
 from runner.shell import line, shown
@@ -153,7 +153,9 @@ class UserFiles(ConfigSource):
 
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """Return the names of the directories and files in a directory, or of one kind of them."""
-        groups, configs = listed(self._place(config_path))
+        found = {path for path in self._place(config_path).iterdir() if path.name not in NO_CONFIG}
+        groups = {path.name for path in found if path.is_dir()}
+        configs = {path.stem for path in found if path.suffix == ".yaml" and path.is_file()}
         return sorted(
             (groups if results_filter is not ObjectType.CONFIG else set())
             | (configs if results_filter is not ObjectType.GROUP else set())

@@ -11,7 +11,7 @@ from .shipped import CONF, REFRESHED
 
 GROUPS = ("provider", "model", "request", "experiment", "tracking", "hydra")
 
-_NO_CONFIG = ("__pycache__", "__init__.py")
+NO_CONFIG = ("__pycache__", "__init__.py")
 _PLUGINS = frozenset(
     {"runner", "hydra_ax_sweeper", "hydra_colorlog", "hydra_joblib_launcher", "hydra_nevergrad_sweeper",
      "hydra_optuna_sweeper", "hydra_ray_launcher", "hydra_rq_launcher", "hydra_submitit_launcher"}
@@ -24,12 +24,12 @@ def files_tell_all() -> bool:
     spec = find_spec("hydra_plugins")
     places = (spec.submodule_search_locations or ()) if spec is not None else ()
     found = {name for place in places if os.path.isdir(place) for name in os.listdir(place)}  # noqa: PTH112, PTH208 - text
-    return found <= _PLUGINS | {*_NO_CONFIG}
+    return found <= _PLUGINS | {*NO_CONFIG}
 
 
-def listed(directory: Path) -> tuple[set[str], set[str]]:
+def _listed(directory: Path) -> tuple[set[str], set[str]]:
     """Return the names of the groups in a directory, and of its options."""
-    found = [path for path in directory.iterdir() if path.name not in _NO_CONFIG]
+    found = [path for path in directory.iterdir() if path.name not in NO_CONFIG]
     groups = {path.name for path in found if path.is_dir()}
     return groups, {path.stem for path in found if path.suffix == ".yaml" and path.is_file()}
 
@@ -40,7 +40,7 @@ def below(group: str = "") -> tuple[set[str], set[str]]:
     options: set[str] = set()
     for root in (CONF, REFRESHED):
         if (root / group).is_dir():
-            some, others = listed(root / group)
+            some, others = _listed(root / group)
             groups |= some
             options |= others
     return groups, options

@@ -1,4 +1,4 @@
-"""Find ledgers below a directory; nothing is read."""
+"""Find ledgers below a directory, and where a ledger's runs may lie; nothing is read."""
 
 from __future__ import annotations
 
@@ -57,6 +57,21 @@ def _folders(place: str) -> list[str]:
     with suppress(OSError), os.scandir(place) as found:
         return [each.name for each in found if not each.name.startswith(".") and each.is_dir()]
     return []
+
+
+def run_directory(told: object) -> str:
+    """Return the directory that a ledger tells of a run; raises `ValueError` if it does not lie in the ledger's own.
+
+    A ledger may come from anyone, and must not lead anywhere else.
+    """
+    if not isinstance(told, str) or not told or "\0" in told:
+        raise ValueError(f"{told!r} is no run's directory")
+    if told.isdecimal():
+        return told  # as most are, and tens of thousands are looked at
+    path = Path(told)
+    if path.drive or path.root or ".." in path.parts:
+        raise ValueError(f"{told!r} lies outside of the directory of the ledger")
+    return told
 
 
 _SHARD = re.compile(r"shard-(\d+)-of-(\d+)")

@@ -20,8 +20,8 @@ from runner.errors import ConfigError, DiskError
 from runner.shell import command, shown
 
 from .database import UNREADABLE, Format, close, connect, distrust, reading, writing
-from .discover import NAME
-from .stored_runs import SELECT, SHARED, StoredRuns, run_directory
+from .discover import NAME, run_directory
+from .stored_runs import SELECT, SHARED, StoredRuns
 
 T = TypeVar("T")
 

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from runner.artifacts.run_status import RunStatus
 
-from .discover import LEVELS, NAME
+from .discover import LEVELS, NAME, run_directory
 from .ledger import Ledger, LedgerError
-from .stored_runs import run_directory
 
 
 @dataclass(frozen=True, slots=True)

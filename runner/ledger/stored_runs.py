@@ -15,6 +15,8 @@ from runner.config.request import RequestConfig
 from runner.config.run import RunConfig
 from runner.engine.run import Run
 
+from .discover import run_directory
+
 SHARED = ("provider", "model", "fallbacks")
 """The parts of a config that most runs of a sweep have in common; each is stored once."""
 
@@ -66,18 +68,3 @@ class StoredRuns:
                 pass  # which is said with the whole config's keys
         same = {key: getattr(first, key) for key in (*SHARED, *(known.keys() - changed)) if hasattr(first, key)}
         return RunConfig.model_validate({**own, **same})
-
-
-def run_directory(told: object) -> str:
-    """Return the directory that a ledger tells of a run; raises `ValueError` if it does not lie in the ledger's own.
-
-    A ledger may come from anyone, and must not lead anywhere else.
-    """
-    if not isinstance(told, str) or not told or "\0" in told:
-        raise ValueError(f"{told!r} is no run's directory")
-    if told.isdecimal():
-        return told  # as most are, and tens of thousands are looked at
-    path = Path(told)
-    if path.drive or path.root or ".." in path.parts:
-        raise ValueError(f"{told!r} lies outside of the directory of the ledger")
-    return told
