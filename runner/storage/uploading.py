@@ -29,7 +29,6 @@ from .uploader import Uploader, reason_of
 MARKER = ".runner.json"
 """Says whose a place is: two sweeps of one name would overwrite each other's files."""
 
-
 _BETWEEN = 2.0
 """Seconds without any progress after which a sweeper's next batch is no longer kept waiting."""
 
@@ -96,6 +95,7 @@ class Uploading:
         result = event.result
         if result is None or result.status.unfinished:
             return
+        self._runs.setdefault(event.run.index, event.run)
         self._ended[event.run.index] = result
         self._post(result, self._kept_until_end)
 
@@ -159,10 +159,11 @@ class Uploading:
         for ledger in dict.fromkeys(self._ledgers.values()):
             if ledger.copy_of is not None:
                 raise StorageError(f"{ledger.directory} is a copy of {ledger.copy_of}, whose files lie there")
-            known = places_of(ledger).get(url)
+            places = places_of(ledger)
+            known = places.get(url)
             place = reach(known) if known else store.below(path_of(ledger.directory))
             self._claim(place, str(ledger.known_facts()["place"]["id"]))
-            if not known:
+            if [*places][-1:] != [url]:
                 keep_place(ledger, url, place.url)
             self._targets[ledger] = _Target(ledger, place, Uploads(ledger, place.url))
 
@@ -203,10 +204,9 @@ class Uploading:
 
     def _resume(self, what: str) -> str:
         """Return the command that sends the rest; it names the storage where only this process was told of it."""
-        saved = all(
-            run.earlier is None or run.earlier.config.storage == run.config.storage for run in self._runs.values()
-        )
-        return f"{command('resume', self._directory)}{'' if saved else f' storage.url={self._config.url}'} {what}"
+        url, earlier = self._config.url, [run.earlier for run in self._runs.values()]
+        saved = all(each is None or each.config.storage.url == url for each in earlier)
+        return f"{command('resume', self._directory, *([] if saved else [f'storage.url={url}']))} {what}"
 
 
 def upload_left(directory: Path, tell: Callable[[Iterable[Problem]], object], *, runs_alone: bool = False) -> None:

@@ -1,6 +1,6 @@
 """What uploading adds to a sweep: the same videos with and without `storage.url`, in turn, against one server.
 
-    python tests/benchmarks/upload.py [--count 100] [--latency 10] [--jobs 20] [--video-bytes 2000000] [--repeats 3]
+    python tests/benchmarks/upload.py [--count 100] [--latency 15] [--jobs 20] [--video-bytes 2000000] [--repeats 3]
 
 The storage is moto's S3 server, a process of its own on the same processors: what it takes of them counts against the
 sweep. Measured in an environment of its own: the packages of the extra `s3` would slow the start that others measure.
@@ -47,7 +47,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100, help="videos")
-    parser.add_argument("--latency", type=float, default=10.0, help="seconds a video takes")
+    parser.add_argument("--latency", type=float, default=15.0, help="seconds a video takes")
     parser.add_argument("--jobs", type=int, default=20, help="videos that are made at the same time")
     parser.add_argument("--video-bytes", type=int, default=2_000_000)
     parser.add_argument("--repeats", type=int, default=min(3, int(os.environ.get("BENCH_REPEATS", "3"))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import signal
 import sqlite3
@@ -52,6 +53,11 @@ def test_a_sweep_arrives_whole_and_is_served_as_what_it_is(here, sweep, s3, capf
     said = capfd.readouterr()
     assert f"uploaded: 2 runs to {s3.url}/out" in said.out
     assert f"uploaded: 2 runs to {s3.url}/out" in (here / "out" / "index.html").read_text()
+    # Wherever the bucket is served, the page finds what it shows.
+    page = s3.read("out/index.html").decode()
+    cells = json.loads(page[page.index('id="data">') + 10 :].partition("</script>")[0])["cells"]
+    shown = {f"out/{name}" for cell in cells for media in cell["media"] for name in (media["path"], media["poster"])}
+    assert {"out/0/video.mp4", "out/1/thumbnail.webp"} <= shown <= s3.names()
     # The finest log, what is written here and what is uploaded hold no key.
     written = [path.read_bytes() for path in here.rglob("*") if path.is_file()]
     everything = b"".join([*written, *(s3.read(name) for name in s3.names()), (said.out + said.err).encode()])
