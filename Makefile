@@ -1,9 +1,9 @@
-# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make soak, make soak-strange, make soak-ray, make soak-judge, make reference, make drift, make screenshots.
+# One command each: make demo, make test, make quick, make test-next, make check, make audit, make bench, make bench-ray, make soak, make soak-strange, make soak-ray, make soak-judge, make reference, make drift, make screenshots.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test quick test-next check audit bench soak soak-strange soak-ray soak-judge reference drift screenshots clean
+.PHONY: demo test quick test-next check audit bench bench-ray soak soak-strange soak-ray soak-judge reference drift screenshots clean
 .DEFAULT_GOAL := demo
 
 # What pip is about to install, as it says nothing for a minute or two.
@@ -80,6 +80,9 @@ bench:   ## measure beside what one might use instead; BENCH_REPEATS=1 for a qui
 	@test -x .venv-bench/runner/bin/python || $(PYTHON) -m venv .venv-bench/runner
 	@.venv-bench/runner/bin/python -m pip install --quiet --disable-pip-version-check --editable .
 	@.venv-bench/runner/bin/python tests/benchmarks/bench.py
+
+bench-ray: $(VENV)/.installed-test   ## what several workers on Ray cost, and how far they get where the network is the limit
+	@PYTHONPATH=. $(BIN)/python tests/benchmarks/ray_workers.py
 
 SEED ?= 4
 RUNS ?= 200

@@ -64,8 +64,12 @@ class RayWorker:
             return Seen(host, str(error))
         return Seen(host) if found == text else Seen(host, f"{probe} is another file there")
 
-    def run(self) -> None:
-        """Work until there is no more to do."""
+    def run(self, place: Path, probe: Path, text: str) -> None:
+        """Work until there is no more to do; raises `RunnerError` where it cannot, as `look` finds."""
+        # Also where nobody has looked: one that takes a dead one's place must be in the same directory.
+        seen = self.look(place, probe, text)
+        if seen.problem is not None:
+            raise RunnerError(f"{seen.host} does not see what is here: {seen.problem}")
         asyncio.run(Worker(self._name, self._ask, fail_fast=self._fail_fast).run())
 
     def _ask(self, method: str, *arguments: object) -> Future[Any]:  # Any: what the method returns
@@ -97,6 +101,7 @@ class RayCluster:
         self._coordinator: Any = None  # Any: as above
         self._text = secrets.token_hex(16)
         self._probe = self._directory / f".probe-{self._text[:8]}"
+        self._place = (Path.cwd(), self._probe, self._text)
         self.workers = config.num_workers or 1
 
     def __enter__(self) -> Self:
@@ -128,7 +133,7 @@ class RayCluster:
     def work(self, name: str) -> Future[None]:
         """Start a worker; done when it has ended, with a `WorkerLostError` where it died."""
         actor = self._actors.get(name) or self._worker(name)
-        return _called(actor, "run", (), WorkerLostError)
+        return _called(actor, "run", self._place, WorkerLostError)
 
     def stop(self) -> None:
         """End all workers at once."""
@@ -151,9 +156,10 @@ class RayCluster:
             quiet |= {"num_cpus": cpus, "include_dashboard": False}
         try:
             ray.init(address=address or "local", **quiet)
-        except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+        except Exception as error:
             hint = f"ray start --address={address} on this machine first, or ray.address=null for a cluster of its own"
-            raise ConfigError(f"no Ray cluster: {error}", hint=hint if address else None) from error
+            message = f"there is no Ray cluster: {_first_line(error)}; nothing was sent"
+            raise ConfigError(message, hint=hint if address else "give the same command again") from error
         self._own = True
 
     def _start(self) -> None:
@@ -182,7 +188,12 @@ class RayCluster:
             )
         more, waiting = ray.wait(waiting, num_returns=len(waiting), timeout=_OTHERS_SECONDS) if waiting else ([], [])
         for ref in (*ready, *more):
-            self._require(ray.get(ref))
+            try:
+                seen = ray.get(ref)
+            except Exception as error:
+                message = f"a worker could not be started on its node: {_first_line(error)}; nothing was sent"
+                raise ConfigError(message, hint="install the same mediarunner and ray on all nodes") from error
+            self._require(seen)
         if waiting:
             self._say(f"{len(waiting)} of {self.workers} workers wait for room on the cluster")
 
@@ -194,7 +205,7 @@ class RayCluster:
             )
 
     def _look(self, name: str) -> Any:  # Any: Ray's reference
-        return self._worker(name).look.remote(Path.cwd(), self._probe, self._text)
+        return self._worker(name).look.remote(*self._place)
 
     def _worker(self, name: str) -> Any:  # Any: Ray's handle of an actor
         import ray
@@ -224,10 +235,16 @@ def _called(actor: Any, method: str, arguments: tuple[object, ...], kind: type[R
             if error is None:
                 called.set_result(done.result())
             else:
-                called.set_exception(kind(f"{type(error).__name__}: {str(error).strip().splitlines()[0]}"))
+                called.set_exception(kind(_first_line(error)))
 
     try:
         getattr(actor, method).remote(*arguments).future().add_done_callback(settle)
     except Exception as error:  # noqa: BLE001 - Ray's own, of which it has many: the actor or the cluster is gone
-        called.set_exception(kind(f"{type(error).__name__}: {error}"))
+        called.set_exception(kind(_first_line(error)))
     return called
+
+
+def _first_line(error: BaseException) -> str:
+    """Return what kind of error it is and the first line of what it says: Ray's have a whole traceback in them."""
+    said = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__

@@ -1,7 +1,7 @@
 """What several workers on Ray cost beside one process, how far they get where the network is the limit, and how soon
 others go on when one is killed.
 
-    .venv/bin/python tests/benchmarks/ray_workers.py [--runs 2000] [--files 120] [--workers 1 2 4]
+    make bench-ray, or: python tests/benchmarks/ray_workers.py [--runs 2000] [--files 120] [--workers 1 2 4]
 
 It runs in a network namespace of its own. CPU a run is what each run beyond the first eight costs, of all processes
 together, Ray's own included. Where the network is the limit, the server gives each worker 20 MB/s.

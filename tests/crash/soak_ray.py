@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,10 +127,9 @@ class Soak:
     def _live(self, arguments: list[str], place: Path) -> tuple[int | None, bool]:
         """Run one command, and kill what is due; its exit code, and whether anything was killed."""
         self._processes += 1
-        if self._cluster is None:
-            self._cluster = Nodes(self._count)
+        cluster = self._started()
         with (place / "output").open("a") as output:
-            process = command(arguments, place, self._cluster.address, stdout=output)
+            process = command(arguments, place, cluster.address, stdout=output)
         killed = False
         while process.poll() is None:
             if self._due and processes("ray::RayWorker.run"):
@@ -141,13 +141,30 @@ class Soak:
         text = (place / "output").read_text()
         if "Traceback" in text or "internal error" in text:
             self._violations.append(f"{place}/output has a traceback")
+        self._mend(cluster)
+        return process.returncode, killed
+
+    def _started(self) -> Nodes:
+        """Return the cluster, started if there is none."""
+        while self._cluster is None:
+            try:
+                self._cluster = Nodes(self._count)
+            except Exception as error:  # noqa: BLE001 - Ray's: a busy machine takes longer than it waits
+                print(f"a cluster did not start, and is started again: {error}", flush=True)
+                for raylet in _raylets():
+                    kill(raylet)
+                time.sleep(5)
+        return self._cluster
+
+    def _mend(self, cluster: Nodes) -> None:
+        """Add the nodes that were killed; without any, there is no cluster any more."""
         if not _raylets():
-            self._cluster.close()
+            cluster.close()
             self._cluster = None
         elif (missing := self._count - len(_raylets())) > 0:
             for _ in range(missing):
-                self._cluster.add()
-        return process.returncode, killed
+                with suppress(Exception):  # as above: the next command finds fewer nodes
+                    cluster.add()
 
     @staticmethod
     def _wait(process: Any, seconds: float) -> None:  # Any: a Popen

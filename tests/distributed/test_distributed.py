@@ -6,10 +6,12 @@ import os
 import signal
 from collections import Counter
 
+import pytest
+
 from runner.artifacts.result_file import read_result
 from runner.artifacts.run_status import RunStatus
 from runner.distributed.ray_cluster import RayWorker
-from runner.errors import AuthenticationError, BudgetError
+from runner.errors import AuthenticationError, BudgetError, RunnerError
 
 COST = 0.4
 
@@ -135,3 +137,5 @@ def test_a_worker_looks_whether_it_sees_the_sweep_s_directory(tmp_path, monkeypa
     assert "another file" in worker.look(tmp_path, tmp_path / "probe", "something else").problem
     assert "No such file" in worker.look(tmp_path, tmp_path / "elsewhere", "anything").problem
     assert "No such file" in worker.look(tmp_path / "nowhere", tmp_path / "probe", "anything").problem
+    with pytest.raises(RunnerError, match="another file"):
+        worker.run(tmp_path, tmp_path / "probe", "something else")
