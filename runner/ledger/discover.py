@@ -11,6 +11,9 @@ from pathlib import Path
 
 NAME = "ledger.sqlite3"
 
+STORAGE = "storage"
+"""The fact of a ledger that tells where its runs were uploaded to; `uploads.py` has the rest."""
+
 LEVELS = 4
 """How deep below its sweep's directory a run's may lie, as `hydra.sweep.subdir` may name several folders."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from .discover import NAME
+from .discover import NAME, STORAGE
 from .ledger import Ledger, LedgerError
 
 SWEEP = -1
@@ -20,9 +20,6 @@ _THERE = "SELECT 1 FROM sqlite_master WHERE name = 'uploads'"
 _KEEP = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)"
 _OUTDATED = "DELETE FROM uploads WHERE place = ? AND run = ? AND name = ?"
 _KNOWN = "SELECT place, run, name, bytes, changed, sha256 FROM uploads"
-
-FACT = "storage"
-"""What the ledger tells of itself: the places of its uploads, the latest last."""
 
 
 class Uploaded(NamedTuple):
@@ -79,7 +76,7 @@ def _all(ledger: Ledger) -> Iterator[tuple[str, int, Uploaded]]:
 
 def places_of(ledger: Ledger) -> dict[str, str]:
     """Return the places of a ledger's uploads by what `storage.url` was, the latest last; raises `LedgerError`."""
-    told = ledger.known_facts().get(FACT, {})
+    told = ledger.known_facts().get(STORAGE, {})
     if not isinstance(told, dict):
         raise LedgerError(f"{ledger.directory} does not tell readably of its uploads")
     return {str(url): str(place) for url, place in told.items()}
@@ -88,5 +85,5 @@ def places_of(ledger: Ledger) -> dict[str, str]:
 def keep_place(ledger: Ledger, url: str, place: str) -> None:
     """Keep where the runs lie that were to be uploaded to `url`."""
     with ledger.facts() as facts:
-        others = {key: value for key, value in facts.get(FACT, {}).items() if key != url}
-        facts[FACT] = {**others, url: place}
+        others = {key: value for key, value in facts.get(STORAGE, {}).items() if key != url}
+        facts[STORAGE] = {**others, url: place}

@@ -21,8 +21,8 @@ from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.errors import RunnerError
 from runner.ledger.budget import counted
+from runner.ledger.discover import STORAGE
 from runner.ledger.ledger import Ledger
-from runner.ledger.uploads import FACT
 from runner.results.reading import RunGroup, sweeps_of
 from runner.results.state import state_of
 from runner.shell import command
@@ -82,7 +82,7 @@ def _upload(directory: Path, tell: Callable[[list[Problem]], object]) -> None:
     """Upload what is left of a sweep that has a storage, its page with it."""
     try:
         with Ledger(directory, readonly=True) as ledger:
-            if FACT not in ledger.known_facts():
+            if STORAGE not in ledger.known_facts():
                 return
         from runner.storage.uploading import upload_left  # few have a storage
 

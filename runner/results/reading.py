@@ -15,11 +15,10 @@ from runner.artifacts.result_file import NAME, read_result
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
 from runner.ledger.discover import NAME as LEDGER
-from runner.ledger.discover import find_ledgers, has_ledger, shards_of, walk
+from runner.ledger.discover import STORAGE, find_ledgers, has_ledger, shards_of, walk
 from runner.ledger.ledger import Ledger, LedgerError
 from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import at_work
-from runner.ledger.uploads import FACT
 from runner.shell import command, shown
 
 from .run_key import RelativePaths, run_key
@@ -243,7 +242,7 @@ def _recorded(directory: Path) -> RunGroup:
 
 def _stored(ledger: Ledger, results: Sequence[Result]) -> str:
     """Return what of a ledger's runs lies in a storage, in one line."""
-    if FACT not in ledger.known_facts():
+    if STORAGE not in ledger.known_facts():
         return ""
     from runner.storage.state import stored_of  # few have a storage
 
