@@ -33,7 +33,7 @@ from runner.config.shipped import CONF, REFRESHED
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
-from .loader import GuardedLoader, Repository, refuse_own_files, typed_lines
+from .loader import Compositions, GuardedLoader, Repository, refuse_own_files, typed_lines
 from .typed import assignment
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class App:
             last = SearchPathQuery(provider="schema")
             search_path.prepend(provider="refreshed", path=f"file://{REFRESHED.absolute()}", anchor=last)
         inner.repository = Repository(search_path)
-        self.loader = self._hydra.config_loader = GuardedLoader(inner, _check)
+        self.loader = self._hydra.config_loader = GuardedLoader(inner, _check, Compositions(inner).load)
 
     def compose(self, overrides: Sequence[str], mode: RunMode, *, name: str = "", choices: bool = False) -> DictConfig:
         """Compose a run, or a sweep as a whole; `choices`: whether what is swept may stand among the overrides."""

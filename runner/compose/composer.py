@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.config.sweep import SWEEP_KEYS
 from runner.errors import ConfigError
 
-from .loader import typed_lines
+from .loader import parsed, typed_lines
 from .typed import unescaped, unheard
 
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
@@ -76,10 +76,10 @@ def apply(container: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, A
     """Return a config with each `key=value` set; `ConfigError` for what is no single value."""
     changed = dict(container)
     try:
-        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        lines = OverridesParser.create().parse_overrides(list(overrides))
     except HydraException as error:
         raise ConfigError(f"an override cannot be read: {str(error).splitlines()[0]}", hint="key=value") from error
-    for override in parsed:
+    for override in lines:
         line = override.input_line or override.key_or_group
         if override.is_sweep_override() or override.is_delete() or override.package is not None:
             raise ConfigError(f"{line}: resume and repeat take single values only", hint="one key=value each")
@@ -365,7 +365,6 @@ class Composer:
         self._loader = config_loader
         self._inspect = inspect
         self._master = master
-        self._parser = OverridesParser.create()
         self._read: dict[str, Value | _Chosen] = {}
         self._paths: dict[str, tuple[str, ...]] = {}
         self._hydras = typed_lines(master.hydra.overrides.hydra)
@@ -429,7 +428,7 @@ class Composer:
         known = self._read.get(line)
         if known is None:
             try:
-                (override,) = self._parser.parse_overrides([line])
+                override = parsed(line)
             except HydraException:
                 return None
             known = self._kind_of(override, line)

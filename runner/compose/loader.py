@@ -1,4 +1,4 @@
-"""Find and read config files for Hydra, as users save them, and refuse those of a user that it would pass over."""
+"""Find, read and compose config files with Hydra, as users save them, and refuse those that it would pass over."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import io
 import os
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,9 +17,13 @@ from hydra._internal.config_repository import ConfigRepository
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
 from hydra.plugins.config_source import ConfigLoadError, ConfigResult, ConfigSource
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from runner.config.groups import GROUPS, NO_CONFIG
 from runner.config.shipped import CONF
@@ -33,12 +38,20 @@ def typed_lines(overrides: Any) -> list[str]:  # Any: a list of OmegaConf's, wha
     return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
+Compose = Callable[[str | None, list[str], RunMode, bool, bool], DictConfig]
+"""What takes and gives what `ConfigLoader.load_configuration` does."""
+
+
 class GuardedLoader(ConfigLoader):
     """Compose as the given loader does; `check` sees each config of a run or a sweep first, and may raise."""
 
-    def __init__(self, loader: ConfigLoader, check: Callable[[DictConfig], None]) -> None:
+    def __init__(
+        self, loader: ConfigLoader, check: Callable[[DictConfig], None], compose: Compose | None = None
+    ) -> None:
+        """Take what composes, if it is not the loader itself."""
         self._loader = loader
         self._check = check
+        self._compose = compose or loader.load_configuration
 
     def load_configuration(
         self,
@@ -49,18 +62,15 @@ class GuardedLoader(ConfigLoader):
         validate_sweep_overrides: bool = True,
     ) -> DictConfig:
         """Compose a run, or a sweep as a whole."""
-        config: DictConfig = self._loader.load_configuration(
-            config_name, overrides, run_mode, from_shell, validate_sweep_overrides
-        )
+        config = self._compose(config_name, overrides, run_mode, from_shell, validate_sweep_overrides)
         self._check(config)
         return config
 
     def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
         """Compose one run of a sweep, which may bring axes of its own: later Hydras refuse that as another sweeper."""
         own = typed_lines(master_config.hydra.overrides.hydra)
-        config: DictConfig = self._loader.load_configuration(
-            master_config.hydra.job.config_name, [*own, *sweep_overrides], RunMode.RUN
-        )
+        name = master_config.hydra.job.config_name
+        config = self._compose(name, [*own, *sweep_overrides], RunMode.RUN, True, True)
         # So that values such as the time are the same for all.
         OmegaConf.copy_cache(from_config=master_config, to_config=config)
         return config
@@ -93,6 +103,131 @@ class GuardedLoader(ConfigLoader):
     def compute_defaults_list(self, config_name: str | None, overrides: list[str], run_mode: RunMode) -> Any:
         """Return the defaults list that the overrides lead to."""
         return self._loader.compute_defaults_list(config_name, overrides, run_mode)
+
+
+_OF_A_DIRECTORY = frozenset({"hydra.mode", "hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
+"""What of Hydra's own is another in each command, and chooses nothing."""
+_MOST_KEPT = 64
+
+
+class Compositions:
+    """Compose as a loader does, but let Hydra compose once what differs in single values, and set these on a copy.
+
+    Composing takes Hydra 0.1 s, and a sweep needs it twice. What was composed of the shipped files alone serves later
+    commands of the same process, until a file changes.
+    """
+
+    def __init__(self, loader: ConfigLoader) -> None:
+        self._loader = loader
+        self._own: dict[tuple[object, ...], bytes] = {}
+
+    def load(
+        self,
+        config_name: str | None,
+        overrides: list[str],
+        run_mode: RunMode,
+        from_shell: bool = True,
+        validate_sweep_overrides: bool = True,
+    ) -> DictConfig:
+        """Compose a run, or a sweep as a whole; raises what the loader raises."""
+        with suppress(HydraException, OmegaConfBaseException):
+            lines = [parsed(line) for line in overrides]
+            swept = [line for line in lines if line.is_sweep_override()]
+            refused = swept if run_mode is RunMode.RUN else [line for line in swept if line.is_hydra_override()]
+            if not (refused and validate_sweep_overrides):
+                return self._with_values(config_name, lines)
+        # What a sweep leaves open is not refused then, and what is wrong is said best by Hydra itself.
+        config: DictConfig = self._loader.load_configuration(
+            config_name, overrides, run_mode, from_shell, validate_sweep_overrides
+        )
+        return config
+
+    def _with_values(self, name: str | None, lines: Sequence[Override]) -> DictConfig:
+        fixed = [line for line in lines if not line.is_sweep_override()]
+        values = [line for line in fixed if _is_value(line)]
+        others = [line for line in fixed if not _is_value(line)]
+        if any(map(_depends_on_its_place, others)):
+            values, others = [], fixed
+        # Hydra's own come first, so that a sweep and its runs are the same; the order means something among either.
+        others.sort(key=lambda line: not line.is_hydra_override())
+        config = self._composed(name, [str(line.input_line) for line in others])
+        for value in values:
+            OmegaConf.update(config, value.key_or_group, value.value(), merge=True)
+        _say_what_was_typed(config, lines)
+        return config
+
+    def _composed(self, name: str | None, overrides: list[str]) -> DictConfig:
+        """Return what Hydra composes, as an object of one's own."""
+        kept = self._kept()
+        key = (name, *overrides)
+        if key not in kept:
+            config: DictConfig = self._loader.load_configuration(name, overrides, RunMode.RUN)
+            if config.hydra.searchpath or config.hydra.job.env_copy:
+                return config  # it depends on more than the files that are known
+            if len(kept) >= _MOST_KEPT:
+                kept.pop(next(iter(kept)))
+            OmegaConf.clear_cache(config)  # which holds the time
+            try:
+                kept[key] = pickle.dumps(config)
+            except pickle.PicklingError:  # a plugin's class that another launcher's worker has imported twice
+                return config
+        found: DictConfig = pickle.loads(kept[key])  # noqa: S301 - pickled by this process
+        return found
+
+    def _kept(self) -> dict[tuple[object, ...], bytes]:
+        """Return the compositions that files as they are now have led to."""
+        places = [(source.scheme(), source.path) for source in self._loader.get_sources()]
+        if any(scheme == "file" and path != str(CONF) for scheme, path in places):
+            return self._own
+        found = sorted(CONF.rglob("*.yaml"))
+        files = tuple((str(path), known.st_mtime_ns, known.st_size) for path in found for known in [path.stat()])
+        state = (tuple(places), files)
+        if state not in _SHARED:
+            _SHARED.clear()
+            _SHARED[state] = {}
+        return _SHARED[state]
+
+
+_SHARED: dict[object, dict[tuple[object, ...], bytes]] = {}
+"""Compositions of this process, by the state of the shipped files that they were made of; one state at most."""
+
+
+@functools.lru_cache(maxsize=1024)
+def parsed(line: str) -> Override:
+    (override,) = OverridesParser.create().parse_overrides([line])
+    return override
+
+
+def _is_value(line: Override) -> bool:
+    """Return whether an override sets a single value, after all is composed, wherever it stands among the others."""
+    key = line.key_or_group
+    return (
+        line.type is OverrideType.CHANGE
+        and line.package is None
+        and "." in key
+        and not {"/", "["} & {*key}
+        and (not line.is_hydra_override() or key in _OF_A_DIRECTORY)
+        and not isinstance(line.value(), dict | list)
+    )
+
+
+def _depends_on_its_place(line: Override) -> bool:
+    """Return whether an override may change what a value was, or is to be, set in."""
+    unusual = line.type is not OverrideType.CHANGE or "[" in line.key_or_group
+    return unusual or not isinstance(line.value(), str | int | float)
+
+
+def _say_what_was_typed(config: DictConfig, lines: Sequence[Override]) -> None:
+    """Write into a config what Hydra does of its overrides and the place where it is composed."""
+    task = [line for line in lines if not line.is_hydra_override()]
+    hydra = config.hydra
+    hydra.overrides.hydra = [line.input_line for line in lines if line.is_hydra_override()]
+    hydra.overrides.task = [line.input_line for line in task]
+    hydra.runtime.cwd = str(Path.cwd())
+    if not OmegaConf.is_interpolation(hydra.job, "override_dirname"):  # before Hydra 1.4 a text
+        style = hydra.job.config.override_dirname
+        kept = sorted(str(line.input_line) for line in task if line.key_or_group not in style.exclude_keys)
+        hydra.job.override_dirname = style.item_sep.join(kept).replace("=", style.kv_sep)
 
 
 _HEADER = re.compile(r"\s*#\s*@(\w+)\s+(\S+)\s*")

@@ -10,10 +10,12 @@ from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, read_write
+from omegaconf import DictConfig, read_write
 
 from runner.artifacts.atomic import disk_errors
+from runner.compose.composer import plain
 from runner.compose.composition_error import problem_of
+from runner.compose.documents import rendered
 from runner.compose.exclusion import Exclusion
 from runner.compose.growth import grown
 from runner.compose.plan import Planner
@@ -99,7 +101,7 @@ class RunnerSweeper:
         agree_to_new(plan.runs, directory)
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            OmegaConf.save(self._config, directory / "multirun.yaml")
+            (directory / "multirun.yaml").write_text(rendered(plain(self._config)), encoding="utf-8", newline="\n")
         size = self._max_batch_size or max(1, len(jobs))
         starts = range(0, len(jobs), size)
         if own is None:
