@@ -24,6 +24,9 @@ from .permits import EndpointPermits
 PORTION = 16
 """Runs that a worker has and has not begun to send: so few that a slow node holds nobody up."""
 
+TOGETHER_SECONDS = 0.1
+"""What happens within so many seconds is told the driver together."""
+
 
 @dataclass(slots=True)
 class _Worker:
@@ -226,7 +229,7 @@ class Coordinator:
         for worker in self._workers.values():
             worker.news.signals += 1
             worker.changed.set()
-        self._wake_turns()
+        self._end_turns()
 
     async def happened(self, seconds: float) -> tuple[list[Told], bool]:
         """Return the events since this was asked last, and whether all is over; nothing new after so many seconds."""
@@ -234,6 +237,8 @@ class Coordinator:
             self._happened.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._happened.wait(), seconds)
+                if not self._over:
+                    await asyncio.sleep(TOGETHER_SECONDS)
         told, self._told = self._told, []
         return told, self._over
 
@@ -310,9 +315,9 @@ class Coordinator:
         for worker in self._workers.values():
             worker.news.drains = True
             worker.changed.set()
-        self._wake_turns()
+        self._end_turns()
 
-    def _wake_turns(self) -> None:
+    def _end_turns(self) -> None:
         for permits in self._permits.values():
             permits.stop_event.set()
 

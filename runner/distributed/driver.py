@@ -39,6 +39,8 @@ _LAST_SECONDS = 10.0
 _PAID_SECONDS = 60.0
 """How long they may wait for the answers to paid requests once the coordinator is gone."""
 
+_ON = "resume goes on where they stopped"
+
 DEATHS = 3
 """How often a worker that died is replaced: what kills one may kill all that follow."""
 
@@ -182,7 +184,10 @@ class _Drive:
                     told, over = await self._ask("happened", _LOOK_SECONDS)
                     self._hear(told)
             except CoordinatorLostError as error:
-                self._error, patience = error, _PAID_SECONDS
+                self._error = CoordinatorLostError(
+                    f"the coordinator has ended: {error}; nothing more was sent", hint=_ON
+                )
+                patience = _PAID_SECONDS
             self._leaving = True
             await asyncio.wait(watches, timeout=patience)
             self._cluster.stop()
@@ -220,7 +225,7 @@ class _Drive:
             try:
                 await asyncio.wrap_future(self._cluster.work(own))
             except WorkerLostError as error:
-                self._error = error
+                self._error = WorkerLostError(f"no worker is left, the last has died: {error}", hint=_ON)
                 await self._ask("lose", own)
                 if self.signals or self._leaving:
                     return

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
@@ -78,9 +78,7 @@ class Item:
     @property
     def run(self) -> Run:
         """Return the run."""
-        run = pickle.loads(self.packed)  # noqa: S301 - made by `of`, in a process of ours
-        assert isinstance(run, Run)  # noqa: S101 - for the types
-        return run
+        return cast("Run", pickle.loads(self.packed))  # noqa: S301 - made by `of`, in a process of ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -45,6 +46,7 @@ class Cpu:
     def __init__(self, but: set[int]) -> None:
         self._but = {os.getpid(), *but}
         self._seconds: dict[tuple[int, float], float] = {}
+        self._names: dict[tuple[int, float], str] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -61,12 +63,29 @@ class Cpu:
             for process in psutil.process_iter():
                 with suppress(psutil.Error):
                     if process.pid not in self._but:
-                        times = process.cpu_times()
-                        self._seconds[process.pid, process.create_time()] = times.user + times.system
+                        times, known = process.cpu_times(), (process.pid, process.create_time())
+                        self._seconds[known] = times.user + times.system
+                        self._names[known] = _kind(process)
 
     @property
     def seconds(self) -> float:
         return sum(self._seconds.values())
+
+    def of(self) -> str:
+        """The seconds of each kind of process, the largest first."""
+        kinds: Counter[str] = Counter()
+        for known, seconds in self._seconds.items():
+            kinds[self._names[known]] += seconds
+        return ", ".join(f"{name} {seconds:.1f}" for name, seconds in kinds.most_common(8))
+
+
+def _kind(process: psutil.Process) -> str:
+    line = process.cmdline()
+    if line and line[0].startswith("ray::"):
+        return line[0].split(".")[0]
+    return next((Path(word).stem for word in line if word.endswith(".py")), process.name()) + " -m runner" * (
+        "runner" in line
+    )
 
 
 def typed(service: Service, place: str, runs: int, workers: int) -> list[str]:
@@ -91,7 +110,8 @@ def started(service: Service, place: str, runs: int, workers: int) -> subprocess
 def finished(process: subprocess.Popen[bytes], service: Service, place: str) -> float:
     """Seconds from the first request to the last checked file."""
     if process.wait():
-        raise SystemExit((service.place / f"{place}.out").read_text()[-2000:])
+        told = (service.place / f"{place}.out").read_text()
+        raise SystemExit(f"{told[:1500]}\n…\n{told[-1500:]}")
     with Ledger(service.place / place, readonly=True) as ledger:
         times = [run.earlier.timestamps for run in ledger.runs() if run.earlier]
     first: dt.datetime = min(each["submitting"] for each in times)
@@ -112,6 +132,7 @@ def overhead(workers: Sequence[int], runs: int) -> None:
             each = (cost[runs] - cost[FEW]) / (runs - FEW) * 1000
             what = f"{count} workers" if count else "one process"
             print(f"{what}: {each:.1f} ms of CPU a run, {cost[FEW]:.1f} s to start and end with {FEW} runs", flush=True)
+            print(f"  seconds by process: {cpu.of()}", flush=True)
             if count:
                 goal(f"CPU a run with {what}, compared with one process", each / alone, 1.3, " times")
             else:
