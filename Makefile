@@ -36,7 +36,7 @@ demo: $(VENV)/.installed   ## install, then make one emulated video
 	@$(BIN)/python -m runner
 
 # Many tests wait, so that there are more processes than cores; files in their order, as the longest has few tests.
-PROCESSES = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
+PROCESSES = $$(($$(getconf _NPROCESSORS_ONLN) + 4))
 PYTEST = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.installed-test   ## run every test
 	@$(BIN)/python $(PYTEST)

@@ -28,7 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.app import run
 from runner.child import start
 from runner.compose.app import initialize
-from runner.compose.loader import GuardedLoader, Repository
+from runner.compose.loader import Compositions, GuardedLoader, Repository
 from runner.compose.plan import Planner
 from runner.config.loading import load, without_own_keys
 from runner.config.problem import Problem
@@ -286,15 +286,15 @@ def composed(monkeypatch) -> Composed:
 @functools.cache
 def _task(overrides: tuple[str, ...]) -> DictConfig:
     """A composed config without its `hydra` node, unresolved: what it takes from the environment may change."""
-    config = _shipped().load_configuration("config", [*overrides], RunMode.RUN)
+    config = _shipped().load("config", [*overrides], RunMode.RUN)
     return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
 
 
 @functools.cache
-def _shipped() -> ConfigLoader:
-    """What composes the shipped conf/, each of whose files it reads once."""
+def _shipped() -> Compositions:
+    """What composes the shipped conf/, as commands do."""
     with initialize(CONF):
-        return _reading_once(GlobalHydra.instance().config_loader())
+        return Compositions(_reading_once(GlobalHydra.instance().config_loader()))
 
 
 def _reading_once(loader: ConfigLoader) -> ConfigLoader:

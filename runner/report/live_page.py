@@ -21,7 +21,7 @@ from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
 from runner.errors import RunnerError
 from runner.ledger.budget import counted
-from runner.ledger.discover import STORAGE
+from runner.ledger.discover import STORAGE, has_ledger
 from runner.ledger.ledger import Ledger
 from runner.results.reading import RunGroup, sweeps_of
 from runner.results.state import state_of
@@ -80,6 +80,8 @@ def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
 
 def _upload(directory: Path, tell: Callable[[list[Problem]], object]) -> None:
     """Upload what is left of a sweep that has a storage, its page with it."""
+    if not has_ledger(directory):
+        return  # of which the page has told
     try:
         with Ledger(directory, readonly=True) as ledger:
             if STORAGE not in ledger.known_facts():

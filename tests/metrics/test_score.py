@@ -221,7 +221,7 @@ def test_an_interrupt_leaves_what_was_computed(made, own):
     )
     command = [sys.executable, "-m", "runner", "score", "out", "metrics=[mine:asked]"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while not (Path("asked.txt").exists() and Path("asked.txt").read_text() == "xx"):
+        while not ((made / "scores.jsonl").exists() and Path("asked.txt").read_text() == "xx"):
             assert process.poll() is None, process.communicate()
         process.send_signal(signal.SIGINT)
         _, told = process.communicate()
