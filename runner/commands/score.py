@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -94,7 +95,7 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
     """Return the directories, the metrics' names, and overrides of what a judge is asked with."""
     listed = [word.removeprefix(_KEY) for word in words if word.startswith(_KEY)]
     rest = [word for word in words if not word.startswith(_KEY)]
-    overrides = [word for word in rest if _OVERRIDE.match(word) and not Path(word).is_dir()]
+    overrides = [word for word in rest if _OVERRIDE.match(word) and not os.path.isdir(word)]  # noqa: PTH112 - a long one raises OSError with pathlib
     directories = [Path(word) for word in rest if word not in overrides]
     names = [name.strip().strip("'\"") for text in listed for name in text.strip("[]").split(",")]
     if not directories:

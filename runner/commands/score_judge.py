@@ -267,14 +267,17 @@ def _problems(made: JudgePlan, outcome: Outcome | None) -> Iterator[Problem]:
         yield Problem("judge", f"{_named(votes)}: {message}", hint, "warning")
     lost = made.with_status(RunStatus.UNCERTAIN, RunStatus.SUBMITTING)
     if lost:
+        from runner.model_judge.asking import LOG
         from runner.model_judge.recorder import LOOK
 
         count = f"{len(lost):,} answer{'s' * (len(lost) != 1)} lost"
-        reason = Counter(vote.error.message for vote in lost if vote.error is not None).most_common(1)
-        why = f" ({reason[0][0]})" if reason else " (the process ended while the request was under way)"
+        told = Counter((vote.error.message, vote.error.hint) for vote in lost if vote.error is not None)
+        (reason, detail), _ = next(iter(told.most_common(1)), ((None, None), 0))
+        why = f" ({reason})" if reason else " (the process ended while the request was under way)"
         kept = any(attempt.answer for vote in lost for attempt in vote.attempts)
         again = "; the same command reads what came instead again, also with a later version" if kept else ""
-        hint = f"{LOOK}{again}\nscore --resubmit-uncertain asks and pays again, at the risk of paying twice"
+        log = f"{detail}\n" if LOG in (detail or "") else ""
+        hint = f"{log}{LOOK}{again}\nscore --resubmit-uncertain asks and pays again, at the risk of paying twice"
         yield Problem("judge", f"{count}, about {_named(lost)}{why}", hint, "warning")
 
 

@@ -171,12 +171,15 @@ def next_choice(config: RunConfig, status: RunStatus, error: RunnerError) -> Run
 _PAID = frozenset({RunStatus.SUBMITTED, RunStatus.COMPLETED, RunStatus.DOWNLOADED, RunStatus.VERIFIED})
 
 
-def final_status(error: Exception, reached: RunStatus) -> tuple[RunStatus, RunnerError]:
-    """Return the status after `error`, and the error as it is recorded; what was paid stays resumable."""
+def final_status(error: Exception, reached: RunStatus, log: str = "runner.log") -> tuple[RunStatus, RunnerError]:
+    """Return the status after `error`, and the error as it is recorded; what was paid stays resumable.
+
+    `log` names the file that gets the traceback of an error that no one foresaw.
+    """
     if isinstance(error, RunnerError):
         return _status(error, reached), error
     _log.error("a run met an internal error", exc_info=error)
-    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint="runner.log has the traceback")
+    report = RunnerError(f"internal error: {type(error).__name__}: {error}", hint=f"{log} has the traceback")
     if reached is RunStatus.SUBMITTING:
         return RunStatus.UNCERTAIN, report
     return (reached if reached in _PAID else RunStatus.FAILED), report

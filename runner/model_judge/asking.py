@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +29,9 @@ from .question import JudgedFile, Question
 from .recorder import VoteRecorder
 from .vote import Vote
 from .vote_store import VoteStore
+
+LOG = "score.log"
+"""The name of the file for tracebacks, beside the votes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ class Asking:
         self._clock = clock or Clock()
         self._endpoint = Endpoint(provider, config.provider, self._clock)
         self._threads = Threads()
+        self._log = log_of(stores)
         self._pictures: asyncio.Queue[PictureMaker] = asyncio.Queue()
         self._workers: list[asyncio.Task[None]] = []
         self._outcome = Outcome()
@@ -110,6 +116,8 @@ class Asking:
                         raise error
             finally:
                 await self._close()
+        # An endpoint that asks everyone to wait beyond the deadline ends it, too, although no vote has met an error.
+        self._outcome.stopped_by = self._outcome.stopped_by or self._endpoint.stopped_by
         return self._outcome
 
     def _interrupt(self, number: int) -> None:
@@ -155,13 +163,19 @@ class Asking:
         except StoppedError:
             return
         except Exception as error:  # noqa: BLE001 - a bug met by one vote must not stop the others
-            status, reason = final_status(error, vote.status)
+            status, reason = final_status(error, vote.status, str(self._log))
             recorder.fail(status, reason)
             self._consider(reason)
-            try:
-                await recorder.end()
-            except DiskError as refused:
-                self._consider(refused)
+            await self._end(recorder)
+
+    async def _end(self, recorder: VoteRecorder) -> None:
+        """Write how a vote ended; one whose record cannot be written is as uncertain as the disk says."""
+        try:
+            await recorder.end()
+        except DiskError as refused:
+            self._consider(refused)
+        except Exception as error:  # noqa: BLE001 - as above
+            recorder.fail(*final_status(error, RunStatus.SUBMITTING, str(self._log)))
 
     async def _request(self, question: Question) -> ChatRequest | None:
         """Return what is sent; None where a file cannot be looked at, which is told and tried again the next time."""
@@ -213,7 +227,27 @@ def ask_all(
         provider = create(config.provider)
         return await Asking(config, provider, left, stores, spent=spent, tell=tell, advance=advance).run()
 
-    return asyncio.run(asking())
+    with _logged(log_of(stores)):
+        return asyncio.run(asking())
+
+
+def log_of(stores: Mapping[Path, VoteStore]) -> Path:
+    """Return the file for the tracebacks of errors that no one foresaw: of several places, the first has it."""
+    return next(iter(stores.values())).directory / LOG
+
+
+@contextmanager
+def _logged(path: Path) -> Iterator[None]:
+    """Append what the engine logs to a file, which is made with the first line, instead of the terminal."""
+    logger, handler = logging.getLogger("runner"), logging.FileHandler(path, encoding="utf-8", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setLevel(logging.WARNING)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        handler.close()
 
 
 def is_open(vote: Vote, *, retry_failed: bool, resubmit_uncertain: bool) -> bool:

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from runner.artifacts.result import StoredModel
 from runner.config.judge import HIGHEST, LOWEST, OVERALL
-from runner.providers.json_answer import plain
+from runner.providers.json_answer import kept, plain
 
 from .question import BETTER
 
@@ -100,7 +100,7 @@ def _reason(value: Mapping[str, Any]) -> str:  # Any: JSON
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:  # Any: JSON
-    """Yield the JSON objects in a text, as they begin; the outer ones come before those within."""
+    """Yield the JSON objects in a text, as they begin, so that they can be kept; the outer come before those within."""
     decoder, place = json.JSONDecoder(), text.find("{")
     for _ in range(_MOST_OBJECTS):
         if place < 0:
@@ -110,5 +110,5 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:  # Any: JSON
         except (ValueError, RecursionError):
             found = None
         if isinstance(found, dict):
-            yield found
+            yield kept(found, str)  # an escape may have spelled half a character
         place = text.find("{", place + 1)

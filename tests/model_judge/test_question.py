@@ -35,6 +35,16 @@ def test_scores_are_read_however_they_come(text):
     assert read_scores(text, NAMES).scores == {"hands": 2, "overall": 4}
 
 
+@pytest.mark.parametrize("half", [r"\ud83d", r"\udc4d"])
+def test_half_a_character_in_an_answer_is_a_question_mark_in_what_is_kept(judge, small_server, votes, scores, half):
+    said = json.dumps(SAID).replace("nice", f"nice {half}")
+    small_server.answer = lambda _: (200, {"choices": [{"message": {"content": said}}]})
+    assert judge(server=small_server, rubric=[{"name": "hands", "question": "?"}]) == 0
+
+    assert {vote["verdict"]["reasons"]["overall"] for vote in votes()} == {"nice ?"}
+    assert scores("judge") == {0: 4, 1: 4, 2: 4, 3: 4}
+
+
 def test_without_a_score_of_the_whole_it_is_the_mean_of_the_others():
     found = read_scores('{"hands": 2, "light": 5}', ("hands", "light", "overall"))
     assert found.scores == {"hands": 2, "light": 5, "overall": 3.5}

@@ -119,6 +119,7 @@ def test_a_sweep_that_asks_for_a_judge_is_told_to_do_so_afterwards(typed, here, 
             "overall of the rubric is asked in any case",
         ),
         (["metrics=[judge]", "provider=openai"], "OPENAI_API_KEY"),
+        (["metrics=[judge]", f"judge.instructions='{'Be kind. ' * 50}'", "judge.votes=0"], "0 is not allowed"),
         (["metrics=[judge]", "judge.pairs=request.seed"], "do not differ in 'request.seed'"),
     ],
 )

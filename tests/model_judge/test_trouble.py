@@ -12,6 +12,7 @@ import time
 import pytest
 
 from runner.artifacts.run_status import RunStatus
+from runner.config import shipped
 from runner.errors import ConfigError
 from runner.model_judge.vote_store import votes_of, writable_votes
 from tests.forking import Forked
@@ -126,6 +127,26 @@ def test_an_answer_in_a_form_that_is_unknown_is_kept_and_read_by_a_later_version
     assert judge(server=small_server) == 0
     assert len(small_server.asked) == 4
     assert scores("judge") == {0: 4, 1: 4, 2: 4, 3: 4}
+
+
+def test_a_server_that_wants_more_patience_than_there_is_ends_it_and_says_so(judge, make_emulator, scores, capsys):
+    server = make_emulator(requests_per_minute=2, time_scale=1, latency=0.05)
+    address = {**shipped.option("provider", "openai"), "base_url": server.base_url}
+    hurried = {**address, "deadline_seconds": 10, "max_concurrent_requests": 1}
+    assert judge(provider=hurried) == 1
+
+    assert "would pass the deadline of 10 s" in capsys.readouterr().err
+    assert len(scores("judge")) == 2
+
+
+def test_an_error_that_no_one_foresaw_is_named_with_the_file_that_has_its_traceback(judge, emulator, out, capfd):
+    assert judge(extra_params={"user": "half a character: \ud83d"}) == 4
+
+    told = capfd.readouterr().err
+    assert "4 answers lost" in told
+    assert "out/judge/score.log has the traceback" in told
+    assert "Traceback" not in told
+    assert (out / "judge" / "score.log").read_text().count("UnicodeEncodeError: ") == 4
 
 
 def test_a_wrong_key_stops_everything_and_is_asked_again_once_it_is_right(judge, make_emulator, key, capsys):
