@@ -61,7 +61,7 @@ class Coordinator:
         self._waiting: dict[str, deque[Item]] = {}
         self._under_way: Counter[str] = Counter()
         self._permits: dict[str, EndpointPermits] = {}
-        self._turns: dict[int, asyncio.Future[None]] = {}
+        self._turns: dict[tuple[str, int], asyncio.Future[None]] = {}
         self._told: list[Told] = []
         self._happened = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -159,16 +159,16 @@ class Coordinator:
         worker = self._workers[name]
         if worker.lost:
             return
+        for answer in report.answers:  # first: how many places there are is learned while the refused one has its own
+            seconds = self._permits_of(answer.limits).hear(answer)
+            if seconds > 0:
+                self._tell_all(pauses=[(answer.limits.key, seconds, answer.paid)], but=name)
         for told in report.told:
             self._told.append(told)
             if told.result is not None:
                 self._ended(worker, told.index)
         for key, index in report.left:
             self._leave(key, index)
-        for answer in report.answers:
-            seconds = self._permits_of(answer.limits).hear(answer)
-            if seconds > 0:
-                self._tell_all(pauses=[(answer.limits.key, seconds, answer.paid)], but=name)
         for limits, error in report.stopped:
             if limits is None:
                 self._stop(error)
@@ -183,13 +183,15 @@ class Coordinator:
         """Return once a paid request of a run may be sent; False if none may be any more."""
         if self._workers[name].lost or self._stopped_by is not None:
             return False
-        turn = self._turns[index] = asyncio.ensure_future(self._permits_of(limits).take(index))
+        place = limits.key, index
+        turn = self._turns[place] = asyncio.ensure_future(self._permits_of(limits).take(index))
         try:
             await turn
         except (asyncio.CancelledError, StoppedError):
             return False
         finally:
-            self._turns.pop(index, None)
+            if self._turns.get(place) is turn:
+                del self._turns[place]
         return True
 
     async def lose(self, name: str) -> None:
@@ -202,8 +204,12 @@ class Coordinator:
         async with self._writing:  # what it asked for last is on disk, or never will be
             pass
         for item in [*worker.given.values()]:
-            self._ended(worker, item.index)
-            await self._take_back(item)
+            try:
+                await self._take_back(item)
+            except RunnerError as error:  # what the ledger has of it cannot be read
+                self._stop(error)
+            finally:  # not before: what nobody has, and what does not wait, would be taken for done
+                self._ended(worker, item.index)
         self._happened.set()
         self._deal()
 
@@ -291,7 +297,7 @@ class Coordinator:
             self._leave(key, index)
 
     def _leave(self, key: str, index: int) -> None:
-        if (turn := self._turns.get(index)) is not None:
+        if (turn := self._turns.get((key, index))) is not None:
             turn.cancel()
         if (permits := self._permits.get(key)) is not None:
             permits.leave(index)

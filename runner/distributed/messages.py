@@ -14,6 +14,7 @@ from typing import Any, cast
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import ProviderConfig, servers_of
+from runner.config.run import Budget
 from runner.engine.run import Event, Run
 from runner.engine.store import StoreLostError
 from runner.errors import RunnerError
@@ -83,7 +84,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Describe one record that is to be kept, with what the run's attempts count in US dollars, None where unknown."""
+    """Describe one record that is to be kept, with what the run's attempts count in US dollars.
+
+    Only a request that is about to leave may have None: nobody knows its price.
+    """
 
     row: Row
     usd: tuple[float | None, ...]
@@ -183,9 +187,12 @@ class News:
         return bool(self.items or self.pauses or self.stopped or self.drains or self.ends or self.signals)
 
 
-def usd_of(result: Result) -> tuple[float | None, ...]:
-    """Return what a run's attempts count."""
-    return tuple(attempt.usd for attempt in result.attempts)
+def usd_of(result: Result, budget: Budget) -> tuple[float | None, ...]:
+    """Return what a run's attempts count, in US dollars; None for one that is about to leave at an unknown price."""
+    usd: list[float | None] = [budget.known(attempt.usd) for attempt in result.attempts]
+    if usd and result.status is RunStatus.SUBMITTING:
+        usd[-1] = result.attempts[-1].usd
+    return tuple(usd)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Worker:
         self._items: asyncio.Queue[Run | None] = asyncio.Queue()
         self._report = Report()
         self._changed = asyncio.Event()
+        self._telling = asyncio.Lock()
         self._configs: dict[str, ProviderConfig] = {}
         self._stopped: set[ProviderConfig | None] = set()
         self._scheduler = Scheduler(
@@ -131,12 +132,24 @@ class Worker:
         self._report.stopped += [(None if config is None else Limits.of(config), stopped[config]) for config in new]
         if stopped or new:
             await self._scheduler.suspend_stopped()
-        if self._report:
-            report, self._report = self._report, Report()
-            await self._asked("tell", report)
+        await self._send()
+
+    async def _send(self) -> None:
+        """Tell what there is; returns once it is heard, and what another call tells at the moment, too."""
+        async with self._telling:
+            if self._report:
+                report, self._report = self._report, Report()
+                telling = asyncio.wrap_future(self._ask("tell", self._name, report))
+                # Who is interrupted here has told it all the same, and hears of no error.
+                telling.add_done_callback(lambda done: done.cancelled() or done.exception())
+                await asyncio.wait([telling])
+                telling.result()
 
     async def turn(self, limits: Limits, index: int) -> None:
         """Wait until a paid request of a run may be sent; raises `StoppedError`."""
+        # A place that the run has given back would else be taken for the one that it asks for now.
+        if self._report.left or self._telling.locked():
+            await self._send()
         if not await self._asked("turn", limits, index):
             raise StoppedError
 
@@ -202,7 +215,10 @@ class RemoteStore:
         if rows:
             if threading.get_ident() != self._home:  # there, each run that is suspended would wait
                 time.sleep(_GATHER_SECONDS)
-            changes = [Change(row, usd_of(records[place].result)) for place, row in rows.items()]
+            changes = [
+                Change(row, usd_of(records[place].result, records[place].run.config.budget))
+                for place, row in rows.items()
+            ]
             try:
                 errors = self._ask("save", self._name, changes).result()
             except CoordinatorLostError as error:

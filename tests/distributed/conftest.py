@@ -37,7 +37,7 @@ class Sweep:
             self.events.append(event)
             watch(event)
 
-        with self._ledger() as (ledger, runs):
+        with self.opened() as (ledger, runs):
             store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), _make)
             spent = sum(attempt.usd or 0 for run in runs if run.earlier for attempt in run.earlier.attempts)
             self.cluster = ThreadCluster(ledger, workers, limit=limit, spent=spent)
@@ -49,7 +49,8 @@ class Sweep:
         return outcome
 
     @contextmanager
-    def _ledger(self) -> Iterator[tuple[Ledger, list[Run]]]:
+    def opened(self) -> Iterator[tuple[Ledger, list[Run]]]:
+        """Open the ledger, and return it with what it has of the runs."""
         with recording(self.place) as ledger:
             known = reconcile(ledger).runs
             yield ledger, [resumed_run(run, run) for run in known] if known else entered(ledger, self.runs, [])

@@ -1,0 +1,154 @@
+"""What the coordinator makes of what workers tell it, when it comes at the worst moment."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from dataclasses import replace
+
+import pytest
+
+from runner.artifacts.result import Attempt
+from runner.artifacts.run_status import RunStatus
+from runner.distributed.coordinator import Coordinator
+from runner.distributed.messages import Answer, Change, Item, Limits, Report
+from runner.distributed.worker import RemoteStore, Worker
+from runner.engine.recorder import planned
+from runner.engine.store import Record
+from runner.errors import BudgetError, RateLimitError
+from runner.ledger.ledger import Row
+
+HERE, THERE = Limits("here", 1, None), Limits("there", 1, None)
+
+
+@pytest.fixture
+def coordinated(sweep_of):
+    """A coordinator of two runs, which are not given to it yet."""
+
+    @contextmanager
+    def open_one(*overrides, limit=None, spent=0.0):
+        sweep = sweep_of(2, *overrides)
+        with sweep.opened() as (ledger, runs):
+            yield Coordinator(ledger.directory, ledger.token, limit, spent), runs
+
+    return open_one
+
+
+def recorded(run, status, usd=None):
+    """A run's record with one request."""
+    result = planned(run, 0.0)
+    result.status, result.job_id = status, None if status is RunStatus.SUBMITTING else f"video_{run.index}"
+    begun = result.timestamps["planned"]
+    result.attempts = [
+        Attempt.made(number=1, provider=result.provider, model=result.model, choice=0, started_at=begun, usd=usd,
+                     job_id=result.job_id)
+    ]  # fmt: skip
+    return result
+
+
+def asking(coordinator):
+    """Ask a coordinator from other threads."""
+    loop = asyncio.get_running_loop()
+    return lambda method, *given: asyncio.run_coroutine_threadsafe(getattr(coordinator, method)(*given), loop)
+
+
+def test_what_an_attempt_of_unknown_price_is_assumed_to_cost_goes_on_counting(coordinated):
+    async def story(coordinator, runs):
+        old = replace(runs[0], earlier=recorded(runs[0], RunStatus.SUBMITTED))
+        await coordinator.join("one")
+        await coordinator.add([Item.of(old), Item.of(runs[1])], complete=True)
+        store = RemoteStore("one", asking(coordinator))
+        for run in runs:
+            store.open(run)
+        records = [
+            Record(old, recorded(old, RunStatus.VERIFIED)),
+            Record(runs[1], recorded(runs[1], RunStatus.SUBMITTING, usd=0.5)),
+        ]
+        kept, refused = await asyncio.to_thread(store.save, records)
+        assert kept is None
+        assert isinstance(refused, BudgetError)
+        return (await coordinator.finish())[0].spent
+
+    with coordinated("budget.assume_usd_per_run=0.5", limit=0.9, spent=0.5) as given:
+        assert asyncio.run(story(*given)) == pytest.approx(0.5)
+
+
+def test_a_request_of_unknown_price_is_refused_where_there_is_a_budget(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(run) for run in runs], complete=True)
+        store = RemoteStore("one", asking(coordinator))
+        record = Record(runs[0], recorded(runs[0], RunStatus.SUBMITTING))
+        return await asyncio.to_thread(store.save, [record])
+
+    with coordinated(limit=0.9) as given:
+        assert [type(error) for error in asyncio.run(story(*given))] == [BudgetError]
+
+
+def test_a_run_that_gives_its_place_back_and_asks_for_one_at_once_gets_it(coordinated):
+    async def story(coordinator, _):
+        await coordinator.join("one")
+        worker = Worker("one", asking(coordinator))
+        async with asyncio.timeout(30):
+            await worker.turn(HERE, 0)
+            worker.left(HERE, 0)
+            await worker.turn(HERE, 0)
+        another = asyncio.ensure_future(coordinator.turn("one", HERE, 1))
+        await asyncio.sleep(0.01)
+        assert not another.done()  # the place is in use
+        worker.left(HERE, 0)
+        async with asyncio.timeout(30):
+            await worker.turn(THERE, 0)
+        assert await another
+
+    with coordinated() as given:
+        asyncio.run(story(*given))
+
+
+def test_a_place_that_is_given_back_at_one_endpoint_is_no_turn_at_another(coordinated):
+    async def story(coordinator, _):
+        await coordinator.join("one")
+        assert await coordinator.turn("one", HERE, 0)
+        assert await coordinator.turn("one", THERE, 1)
+        waiting = asyncio.ensure_future(coordinator.turn("one", THERE, 0))
+        await asyncio.sleep(0)
+        await coordinator.tell("one", Report(left=[(HERE.key, 0)]))
+        await coordinator.tell("one", Report(left=[(THERE.key, 1)]))
+        assert await waiting
+
+    with coordinated() as given:
+        asyncio.run(story(*given))
+
+
+def test_the_sweep_is_not_over_while_a_lost_worker_s_run_is_looked_up(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(runs[0])], complete=True)
+        change = Change(Row.of(0, recorded(runs[0], RunStatus.SUBMITTED)), (0.4,))
+        assert await coordinator.save("one", [change]) == [None]
+        await coordinator.join("two")
+        losing = asyncio.ensure_future(coordinator.lose("one"))
+        await asyncio.sleep(0)
+        await coordinator.tell("two", Report())
+        await losing
+        news = await coordinator.listen("two")
+        assert ([item.index for item in news.items], news.ends) == ([0], False)
+
+    with coordinated() as given:
+        asyncio.run(story(*given))
+
+
+def test_a_refused_request_still_holds_its_place_when_the_limit_is_learned_from_it(coordinated):
+    async def story(coordinator, _):
+        limits = Limits("here", 10, None)
+        await coordinator.join("one")
+        for index in range(4):
+            assert await coordinator.turn("one", limits, index)
+        refusal = RateLimitError("too many jobs", retry_after=0.01)
+        refusal.crowded = True
+        await coordinator.tell("one", Report(left=[(limits.key, 3)], answers=[Answer(limits, ago=0, error=refusal)]))
+        async with asyncio.timeout(30):
+            assert await coordinator.turn("one", limits, 4)
+
+    with coordinated() as given:
+        asyncio.run(story(*given))
