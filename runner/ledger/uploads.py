@@ -67,6 +67,19 @@ class Uploads:
         self._known.get(SWEEP, {}).pop(NAME, None)
         self._known[run] = {**self.of(run), **{each.name: each for each in files}}
 
+    def forget(self, run: int, names: Iterable[str]) -> None:
+        """Take files for not uploaded, as they are not there any more; raises `DiskError`."""
+        names = [name for name in names if name in self.of(run)]
+        if names:
+            with self._ledger.changing() as db:
+                db.executemany(_OUTDATED, [(self.place, run, name) for name in names])
+            self._known[run] = {name: each for name, each in self.of(run).items() if name not in names}
+
+    def forget_all(self) -> None:
+        """Take nothing for uploaded any more; raises `DiskError`."""
+        for run in [*self._known]:
+            self.forget(run, [*self.of(run)])
+
 
 def _all(ledger: Ledger) -> Iterator[tuple[str, int, Uploaded]]:
     rows = ledger.ask(_KNOWN) if ledger.ask(_THERE) else []

@@ -41,15 +41,23 @@ def check_storage(config: RunConfig) -> Iterator[Problem]:
 def address_problems(url: str, key: str = "", *, writing: bool = True) -> Iterator[Problem]:
     """Yield what keeps an address from being used."""
     protocol, found, rest = url.partition("://")
-    if not found or not protocol.isalnum() or not rest.strip("/"):
+    host = _host(url)
+    if not found or not protocol.isalnum() or not rest.strip("/") or host is None:
         yield Problem(key, f"{url!r} is no address of a storage", _FORM)
-    elif "@" in urlsplit(url).netloc or "?" in rest or "#" in rest:
+    elif "@" in host or "?" in rest or "#" in rest:
         hint = "keys belong into the environment: see docs/storage.md"
         yield Problem(key, "holds a user, a key or a query, which would be written down", hint)
     elif writing and protocol in _READ_ONLY:
         yield Problem(key, f"{protocol}:// cannot be written to", _FORM)
     else:
         yield from _missing(protocol, key)
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:  # as of a bracket that is not closed
+        return None
 
 
 def _missing(protocol: str, key: str) -> Iterator[Problem]:

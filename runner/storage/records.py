@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from runner.artifacts.result_file import NAME as RESULT
 from runner.errors import ConfigError
@@ -26,7 +26,7 @@ def fetch_records(url: str, into: Path) -> Place:
         raise ConfigError(problem.text, hint=problem.hint)
     try:
         place = reach(url)
-        names = [*_names(place)]
+        names = [name for name in _names(place) if _is_inside(name)]
         for name in names:
             content = place.read(name)
             if content is not None:
@@ -38,6 +38,12 @@ def fetch_records(url: str, into: Path) -> Place:
     if not any(PurePosixPath(name).name in (LEDGER, RESULT) for name in names):
         raise ConfigError(f"{url} holds no sweep and no run", hint="the address of a sweep, as its end has named it")
     return place
+
+
+def _is_inside(name: str) -> bool:
+    """Return whether a name leads below a directory: a storage may hold names that lead out of it."""
+    parts = {*name.split("/")}
+    return "\\" not in name and not PureWindowsPath(name).is_absolute() and parts.isdisjoint({"", ".", ".."})
 
 
 def _names(place: Place) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from runner.artifacts.atomic import discard
 from runner.artifacts.result import Result
@@ -89,12 +90,15 @@ def _is_small(name: str) -> bool:
     return Path(name).stem.endswith("thumbnail")
 
 
-def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advance) -> int:
-    """Bring a directory's files to the place as far as they are not there yet; return how many bytes were sent.
+def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advance) -> None:
+    """Bring a directory's files to the place as far as they are not there, and remove here what may be removed.
 
-    Raises what the storage's library raises, `OSError` and `DiskError`; what was kept before stays.
+    What the ledger knows and the place no longer lists is forgotten, and sent again. Raises what the storage's library
+    raises, `OSError` and `DiskError`.
     """
-    known, new, size, damaged = uploads.of(files.run), dict[str, tuple[Uploaded, Digests]](), 0, list[Path]()
+    told = _told(files, place) if uploads.of(files.run) else {}
+    uploads.forget(files.run, [name for name, each in uploads.of(files.run).items() if not _is_listed(each, told)])
+    known, new, damaged = uploads.of(files.run), dict[str, tuple[Uploaded, Digests]](), list[Path]()
     for name, path in local_files(files.directory, nested=files.nested):
         state = path.stat()
         before = known.get(name)
@@ -106,17 +110,22 @@ def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advan
             continue
         if before is None or before.sha256 != digests.sha256:
             place.put(path, files.there(name), digests, advance)
-            size += digests.size
         if _changed(path, state):
             continue  # it is being written, and comes with the next
         new[name] = (Uploaded(name, digests.size, state.st_mtime_ns, digests.sha256), digests)
-    for found in (_compared(files, place, new, advance), _found_there(files, place, {**known, **new})):
-        if same := [*found]:
-            uploads.keep(files.run, same)
-    _remove(files, uploads.of(files.run))
+    if new:
+        told = _told(files, place)
+    try:
+        same = [*_compared(files, place, told, new, advance)]
+    except MismatchError:
+        uploads.forget(files.run, new)
+        raise
+    for found in (same, _found_there(files, place, {**known, **new})):
+        if kept := [*found]:
+            uploads.keep(files.run, kept)
+    _remove(files, uploads.of(files.run), told)
     if damaged:
         raise DamagedError(f"{damaged[0]} is no longer the file that was checked")
-    return size
 
 
 def local_files(directory: Path, *, nested: bool) -> Iterator[tuple[str, Path]]:
@@ -135,19 +144,32 @@ def local_files(directory: Path, *, nested: bool) -> Iterator[tuple[str, Path]]:
                     yield path.relative_to(directory).as_posix(), path
 
 
+def _told(files: DirectoryFiles, place: Place) -> dict[str, Mapping[str, Any]]:  # Any: what a storage tells of a file
+    """Return what the place tells now of the directory's files, by their names in it."""
+    start = len(files.there(""))
+    return {name[start:]: each for name, each in place.told(files.name, nested=files.nested).items()}
+
+
+def _is_listed(known: Uploaded, told: Mapping[str, Mapping[str, Any]]) -> bool:  # Any: as above
+    return known.name in told and int(told[known.name]["size"]) == known.bytes
+
+
 def _changed(path: Path, before: os.stat_result) -> bool:
     after = path.stat()
     return (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns)
 
 
 def _compared(
-    files: DirectoryFiles, place: Place, new: Mapping[str, tuple[Uploaded, Digests]], advance: Advance
+    files: DirectoryFiles,
+    place: Place,
+    told: Mapping[str, Mapping[str, Any]],  # Any: as above
+    new: Mapping[str, tuple[Uploaded, Digests]],
+    advance: Advance,
 ) -> Iterator[Uploaded]:
     """Yield the files that arrived as they were sent; raises `MismatchError`."""
-    told = place.told(files.name, nested=files.nested) if new else {}
     for name, (each, digests) in new.items():
         there = files.there(name)
-        same = there in told and agrees(digests, told[there])
+        same = name in told and agrees(digests, told[name])
         if same is None:
             same = place.sha256(there) == digests.sha256
             advance()
@@ -178,7 +200,8 @@ def upload_ledger(ledger: Ledger, place: Place, uploads: Uploads) -> None:
         digests = digests_of(copy)
         place.put(copy, LEDGER, digests, _nothing)
         sent = {LEDGER: (Uploaded(LEDGER, digests.size, 0, digests.sha256), digests)}
-        uploads.keep(SWEEP, _compared(DirectoryFiles(SWEEP, ledger.directory), place, sent, _nothing))
+        files = DirectoryFiles(SWEEP, ledger.directory)
+        uploads.keep(SWEEP, [*_compared(files, place, _told(files, place), sent, _nothing)])
     finally:
         discard(copy)
 
@@ -187,10 +210,16 @@ def _nothing() -> None:
     """Take no note of it."""
 
 
-def _remove(files: DirectoryFiles, known: Mapping[str, Uploaded]) -> None:
-    """Remove what may be removed and is known, durably, to lie in the place as it is here."""
+def _remove(
+    files: DirectoryFiles,
+    known: Mapping[str, Uploaded],
+    told: Mapping[str, Mapping[str, Any]],  # Any: as above
+) -> None:
+    """Remove what may be removed, is known, durably, to lie in the place as it is here, and is listed there now."""
     for name in files.removable & known.keys():
         path, there = files.directory / name, known[name]
+        if not _is_listed(there, told):
+            continue
         with suppress(FileNotFoundError):
             state = path.lstat()
             same = (state.st_size, state.st_mtime_ns) == (there.bytes, there.changed)

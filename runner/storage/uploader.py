@@ -13,6 +13,7 @@ from pathlib import Path
 from runner.artifacts.redaction import without_credentials
 from runner.ledger.ledger import LedgerError
 
+from .address import StorageError
 from .upload import DamagedError, DirectoryFiles, LostError
 
 Send = Callable[[DirectoryFiles, Callable[[], object]], object]
@@ -41,7 +42,7 @@ class _LeftError(Exception):
 
 def is_lasting(error: Exception) -> bool:
     """Return whether an error is likely to be the same a minute later: no right, no bucket, no room."""
-    if isinstance(error, (PermissionError, FileNotFoundError, LedgerError, *_ALONE)):
+    if isinstance(error, (PermissionError, FileNotFoundError, LedgerError, StorageError, *_ALONE)):
         return True
     return (isinstance(error, OSError) and error.errno in _DISK_FULL) or bool(_FULL.search(str(error)))
 

@@ -7,9 +7,11 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.artifacts.atomic import write_text
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
 from runner.engine.recorder import planned
@@ -40,6 +42,26 @@ class _Target:
     ledger: Ledger
     place: Place
     uploads: Uploads
+    mark: bytes
+
+    def claim(self) -> bool:
+        """Write whose the place is, and read it back; return whether that was written there before.
+
+        Raises `StorageError` where it is another sweep's.
+        """
+        there = self.place.read(MARKER)
+        if there is not None and there != self.mark:
+            raise StorageError(f"{self.place.url} holds another sweep, whose files would be overwritten")
+        self.place.write(MARKER, self.mark)
+        if self.place.read(MARKER) != self.mark:
+            raise StorageError(f"{self.place.url} does not give back what was written to it")
+        write_text(self.ledger.directory / MARKER, json.dumps(_here(self.ledger) | json.loads(self.mark)))
+        return there is not None
+
+    def check(self) -> None:
+        """Raise `StorageError` where the place is no longer this sweep's: two may have claimed it at one moment."""
+        if self.place.read(MARKER) != self.mark:
+            raise StorageError(f"{self.place.url} was claimed by another sweep meanwhile, or emptied")
 
     def files(self, run: Run, result: Result, keep_local: bool | str) -> DirectoryFiles:
         name = os.path.relpath(run.directory, self.ledger.directory)
@@ -162,20 +184,12 @@ class Uploading:
             places = places_of(ledger)
             known = places.get(url)
             place = reach(known) if known else store.below(path_of(ledger.directory))
-            self._claim(place, str(ledger.known_facts()["place"]["id"]))
+            target = _Target(ledger, place, Uploads(ledger, place.url), _mark(ledger))
+            if not target.claim():
+                target.uploads.forget_all()
             if [*places][-1:] != [url]:
                 keep_place(ledger, url, place.url)
-            self._targets[ledger] = _Target(ledger, place, Uploads(ledger, place.url))
-
-    def _claim(self, place: Place, owner: str) -> None:
-        """Write whose the place is, and read it back; raises `StorageError` where it is another sweep's."""
-        mark = json.dumps({"sweep": owner}).encode()
-        there = place.read(MARKER)
-        if there is not None and there != mark:
-            raise StorageError(f"{place.url} holds another sweep, whose files would be overwritten")
-        place.write(MARKER, mark)
-        if place.read(MARKER) != mark:
-            raise StorageError(f"{place.url} does not give back what was written to it")
+            self._targets[ledger] = target
 
     def _refusal(self, error: Exception) -> StorageError:
         said = error.message if isinstance(error, StorageError) else reason_of(error)
@@ -190,9 +204,11 @@ class Uploading:
     def _send(self, files: DirectoryFiles, advance: Callable[[], object]) -> None:
         run = self._runs[files.run]
         target = self._targets[self._ledgers[run.directory]]
+        target.check()
         upload(files, target.place, target.uploads, advance)
 
     def _send_sweep(self, target: _Target) -> None:
+        target.check()
         directory = target.ledger.directory
         if directory not in self._ledgers:  # else it is a run's, whose files were sent
             upload(DirectoryFiles(SWEEP, directory), target.place, target.uploads, lambda: None)
@@ -207,6 +223,23 @@ class Uploading:
         url, earlier = self._config.url, [run.earlier for run in self._runs.values()]
         saved = all(each is None or each.config.storage.url == url for each in earlier)
         return f"{command('resume', self._directory, *([] if saved else [f'storage.url={url}']))} {what}"
+
+
+def _mark(ledger: Ledger) -> bytes:
+    """Return what says that a place is this sweep's.
+
+    A ledger that was built anew has another name than the one before, which a file beside it tells. In a copy of the
+    directory, that file tells of another.
+    """
+    name = str(ledger.known_facts()["place"]["id"])
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads((ledger.directory / MARKER).read_bytes())
+        name = str(told["sweep"]) if told["directory"] == _here(ledger)["directory"] else name
+    return json.dumps({"sweep": name}).encode()
+
+
+def _here(ledger: Ledger) -> dict[str, str]:
+    return {"directory": os.fspath(ledger.directory.resolve())}
 
 
 def upload_left(directory: Path, tell: Callable[[Iterable[Problem]], object], *, runs_alone: bool = False) -> None:

@@ -86,3 +86,16 @@ def test_a_sweep_that_still_runs_is_read_by_its_runs(stored, bucket, capsys):
     capsys.readouterr()
     assert run(["show", stored]) == 0
     assert "3 done" in capsys.readouterr().out
+
+
+def test_names_that_lead_out_of_a_directory_are_not_followed(here, capsys):
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    names = ["../escaped/result.json", "a/../../escaped/result.json", "/escaped/result.json", "..\\result.json"]
+    for name in [*names, "results/./result.json"]:
+        memory.store[f"/names/{name}"] = fsspec.implementations.memory.MemoryFile(memory, f"/names/{name}", b"{}")
+    try:
+        assert run(["show", "memory://names"]) == 2
+    finally:
+        memory.store.clear()
+    assert "holds no sweep and no run" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from runner.app import run
 from runner.artifacts.result import RunStatus
 from runner.ledger.ledger import Ledger
-from tests.storage.door import Refusal
+from tests.storage.door import Refusal, Request
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,7 @@ from tests.storage.door import Refusal
     [
         ("bucket/videos", "is no address of a storage"),
         ("s3://", "is no address of a storage"),
+        ("'s3://[bucket/videos'", "is no address of a storage"),
         ("abfz://bucket/videos", "did you mean abfs://?"),
         ("https://bucket.example/videos", "https:// cannot be written to"),
         ("'s3://bucket/videos?versionId=1'", "holds a user, a key or a query"),
@@ -85,3 +86,19 @@ def test_what_was_paid_is_collected_although_nothing_can_be_uploaded(here, sweep
     assert "2 done" in said.out
     assert "runs that were paid are collected all the same" in said.err
     assert (paid.directory / "video.mp4").is_file()
+
+
+def test_a_place_that_another_sweep_claimed_meanwhile_is_left_alone(finished, s3, capsys):
+    """Both may have read the place as free; the marker that was written last counts."""
+    reads = iter(range(1_000))
+
+    def late(request: Request) -> Refusal | None:
+        marker = request.method == "GET" and request.path.partition("?")[0].endswith(".runner.json")
+        # The first is of the claim.
+        return Refusal(404, "NoSuchKey") if marker and next(reads) > 0 else None
+
+    s3.door.fault = late
+    assert run(["resume", "out", f"storage.url={s3.url}", "storage.keep_local=false"]) == 4
+    assert "claimed by another sweep" in capsys.readouterr().err
+    assert len([*finished.glob("*/video.mp4")]) == 3
+    assert s3.names() == {"out/.runner.json"}

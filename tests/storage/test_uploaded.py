@@ -100,6 +100,44 @@ def test_a_ledger_that_was_lost_learns_anew_what_lies_there(finished, bucket, ca
     assert "2/video.mp4 is not there" in said.err
 
 
+def test_files_that_the_storage_has_lost_are_not_removed_here(finished, bucket):
+    """What the ledger knows is not enough: a bucket's rule may have deleted the files since."""
+    assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
+    (bucket / "out" / "0" / "video.mp4").unlink()
+    shutil.rmtree(bucket / "out" / "1")
+    (finished / "1" / "result.json").touch()
+    whole = {path: path.read_bytes() for path in finished.glob("*/video.mp4")}
+
+    assert run(["resume", "out", f"storage.url=file://{bucket}", "storage.keep_local=false"]) == 0
+
+    assert media(finished) == set()
+    assert {path: (bucket / path.relative_to(finished.parent)).read_bytes() for path in whole} == whole
+
+
+def test_a_place_that_was_emptied_is_filled_anew(finished, bucket):
+    assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
+    shutil.rmtree(bucket / "out")
+    assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
+    assert files_below(bucket / "out") == files_below(finished)
+    assert (bucket / "out" / "ledger.sqlite3").is_file()
+
+
+def test_a_rebuilt_ledger_keeps_its_place_and_a_copy_does_not_get_it(finished, here, bucket, capsys):
+    storage = f"storage.url=file://{bucket}"
+    assert run(["resume", "out", storage]) == 0
+    (finished / "ledger.sqlite3").write_bytes(b"damaged")
+    assert run(["resume", "out", "--rebuild"]) == 0
+    assert run(["resume", "out", storage]) == 0
+
+    shutil.copytree(finished, here / "below" / "out")
+    assert run(["resume", "below/out", "--copied", storage]) in (0, 2)
+    finished.rename(here / "moved")
+    (here / "below" / "out").rename(finished)
+    capsys.readouterr()
+    assert run(["resume", "out", "--copied", storage]) == 2
+    assert "holds another sweep" in capsys.readouterr().err
+
+
 def test_a_copied_directory_uploads_nothing(finished, here, bucket, capsys):
     assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
     shutil.copytree(finished, here / "copy")
