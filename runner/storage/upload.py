@@ -98,7 +98,28 @@ def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advan
     """
     told = _told(files, place) if uploads.of(files.run) else {}
     uploads.forget(files.run, [name for name, each in uploads.of(files.run).items() if not _is_listed(each, told)])
-    known, new, damaged = uploads.of(files.run), dict[str, tuple[Uploaded, Digests]](), list[Path]()
+    known = uploads.of(files.run)
+    new, damaged = _sent(files, place, known, advance)
+    if new:
+        told = _told(files, place)
+    try:
+        same = [*_compared(files, place, told, new, advance)]
+    except MismatchError:
+        uploads.forget(files.run, new)
+        raise
+    for found in (same, _found_there(files, place, {**known, **new})):
+        if kept := [*found]:
+            uploads.keep(files.run, kept)
+    _remove(files, uploads.of(files.run), told)
+    if damaged:
+        raise DamagedError(f"{damaged[0]} is no longer the file that was checked")
+
+
+def _sent(
+    files: DirectoryFiles, place: Place, known: Mapping[str, Uploaded], advance: Advance
+) -> tuple[dict[str, tuple[Uploaded, Digests]], list[Path]]:
+    """Send what is not `known` as it is here; return what is still to be compared, and what is damaged here."""
+    new, damaged = dict[str, tuple[Uploaded, Digests]](), list[Path]()
     for name, path in local_files(files.directory, nested=files.nested):
         state = path.stat()
         before = known.get(name)
@@ -113,19 +134,7 @@ def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advan
         if _changed(path, state):
             continue  # it is being written, and comes with the next
         new[name] = (Uploaded(name, digests.size, state.st_mtime_ns, digests.sha256), digests)
-    if new:
-        told = _told(files, place)
-    try:
-        same = [*_compared(files, place, told, new, advance)]
-    except MismatchError:
-        uploads.forget(files.run, new)
-        raise
-    for found in (same, _found_there(files, place, {**known, **new})):
-        if kept := [*found]:
-            uploads.keep(files.run, kept)
-    _remove(files, uploads.of(files.run), told)
-    if damaged:
-        raise DamagedError(f"{damaged[0]} is no longer the file that was checked")
+    return new, damaged
 
 
 def local_files(directory: Path, *, nested: bool) -> Iterator[tuple[str, Path]]:
