@@ -68,11 +68,11 @@ def main(arguments: Sequence[str]) -> int:
                 return INTERRUPTED
     if config is None:
         return 0
-    from .score_judge import Consent, ask_judge
+    from .score_judge import AskAgain, ask_judge
 
     typed = line(["python", "-m", "runner", "score", *arguments])
-    consent = Consent(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
-    return ask_judge(found.sweeps, config, consent, typed=typed, renew=_renew)
+    again = AskAgain(retry_failed=parsed.retry_failed, resubmit_uncertain=parsed.resubmit_uncertain)
+    return ask_judge(found.sweeps, config, again, typed=typed, renew=_renew)
 
 
 def _compute(sweep: RunGroup, names: Sequence[str], seconds: float) -> bool:

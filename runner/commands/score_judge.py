@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from runner.model_judge.asking import Outcome
     from runner.model_judge.plan import JudgePlan
     from runner.model_judge.vote import Vote
-    from runner.model_judge.vote_store import VoteStore
     from runner.results.reading import RunGroup
 
 _EVERY = 2.0
@@ -44,7 +43,7 @@ _PRICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class AskAgain:
     """Say what its user wants asked again: what failed although it was paid, and what may have been paid."""
 
     retry_failed: bool = False
@@ -74,7 +73,7 @@ def judge_config(arguments: Sequence[str]) -> ScoreConfig:
 def ask_judge(
     groups: Sequence[RunGroup],
     config: ScoreConfig,
-    consent: Consent,
+    again: AskAgain,
     *,
     typed: str,
     renew: Callable[[Path], object],
@@ -86,7 +85,7 @@ def ask_judge(
     """
     from runner.model_judge.plan import plan
 
-    wanted = {"retry_failed": consent.retry_failed, "resubmit_uncertain": consent.resubmit_uncertain}
+    wanted = {"retry_failed": again.retry_failed, "resubmit_uncertain": again.resubmit_uncertain}
     made = plan(groups, config, **wanted)
     print_problems(made.problems)
     for line in _announced(made, config):
@@ -160,9 +159,8 @@ def _agree(made: JudgePlan, config: ScoreConfig) -> None:
         raise ConfigError("not started; nothing was sent", hint=ways)
 
 
-def _require_as_planned(made: JudgePlan, stores: Mapping[Path, VoteStore]) -> None:
+def _require_as_planned(made: JudgePlan, known: Mapping[Path, Mapping[str, Vote]]) -> None:
     """Raise `ConfigError` if another process has asked something since this one looked."""
-    known = {place: store.all() for place, store in stores.items()}
     for asked in made.left:
         found, vote = known[asked.question.place].get(asked.vote.key), asked.vote
         if found is not None and (found.status, len(found.attempts)) != (vote.status, len(vote.attempts)):
@@ -174,23 +172,28 @@ def _require_as_planned(made: JudgePlan, stores: Mapping[Path, VoteStore]) -> No
 
 def _ask(made: JudgePlan, config: ScoreConfig) -> Outcome | None:
     from runner.model_judge.asking import ask_all
+    from runner.model_judge.plan import spent_on
     from runner.model_judge.vote_store import writable_votes
 
     with ExitStack() as stack:
         stores = {place: stack.enter_context(writable_votes(place)) for place in made.places}
-        _require_as_planned(made, stores)
+        known = {place: store.all() for place, store in stores.items()}
+        _require_as_planned(made, known)
+        # Another process may have asked about other files of these places meanwhile.
+        spent = sum(spent_on(votes.values(), config) for votes in known.values())
         try:
             for place, vote in made.reread:
                 stores[place].save(vote)
             if not made.left:
                 return None
-            return ask_all(config, made.left, stores, spent=made.spent, tell=say, advance=_Advance())
+            return ask_all(config, made.left, stores, spent=spent, tell=say, advance=_Advance())
         finally:
             for asked in made.left:
                 made.kept[asked.question.place].add(asked.vote.key)
             for place, vote in made.unkept:
-                # The money was spent elsewhere.
-                stores[place].save(vote.model_copy(update={"attempts": []}))
+                # The money was spent elsewhere, except what an attempt here has cost.
+                own = known[place].get(vote.key)
+                stores[place].save(vote.model_copy(update={"attempts": own.attempts if own else []}))
             for store in stores.values():
                 store.write_lines()
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 from random import Random
@@ -43,7 +43,7 @@ class JudgePlan:
         votes: by their keys, as far as they have come.
         left: what is asked now.
         reread: votes whose kept answers can be read by now, which is not recorded yet, with their places.
-        kept: the keys of the votes that each directory has.
+        kept: the keys of the answered votes that each directory has.
         spent: US dollars that count against the budget already.
         most: US dollars that asking what is left costs at most; `counted`: of those, what is money.
         dearest: US dollars that one request counts at most.
@@ -106,29 +106,42 @@ def plan(
         made.questions.append((question, key))
         if key in made.votes:
             continue
-        vote = made.votes[key] = known.get(key) or planned_vote(question, config, endpoint)
-        if _reread(vote, question.place, config):
-            made.reread.append((question.place, vote))
+        home, vote = known.get(key) or (question.place, planned_vote(question, config, endpoint))
+        made.votes[key] = vote
+        if _reread(vote, home, config):
+            made.reread.append((home, vote))
         if is_open(vote, retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain):
             vote.estimated_usd = _most_usd(question, config)  # an earlier request may have been for less
             _count(made, vote, config)
-            made.left.append(Asked(question, vote))
+            made.left.append(Asked(replace(question, place=home), vote))
     return made
 
 
-def _known(asked: Sequence[Question], config: ScoreConfig, made: JudgePlan) -> dict[str, Vote]:
-    """Return the votes that the questions' places have: of two on the same question, the one that was answered."""
-    known: dict[str, Vote] = {}
+def _known(asked: Sequence[Question], config: ScoreConfig, made: JudgePlan) -> dict[str, tuple[Path, Vote]]:
+    """Return the votes that the questions' places have, and where: of several on one question, what forbids most."""
+    known: dict[str, tuple[Path, Vote]] = {}
     for place in dict.fromkeys(question.place for question in asked):
         if who := at_work(place / FOLDER):
             raise LockedError(place / FOLDER, who)
         votes = votes_of(place)
-        made.kept[place] = {*votes}
+        made.kept[place] = {key for key, vote in votes.items() if vote.status is RunStatus.VERIFIED}
+        made.spent += spent_on(votes.values(), config)
         for key, vote in votes.items():
-            made.spent += sum(config.budget.known(usd) for usd in vote.counted_usd)
-            if key not in known or vote.status is RunStatus.VERIFIED:
-                known[key] = vote
+            if key not in known or _weight(vote) > _weight(known[key][1]):
+                known[key] = place, vote
     return known
+
+
+def _weight(vote: Vote) -> int:
+    """Order votes: an answer, before what may have been paid, before what was refused, before what is free to ask."""
+    if vote.status is RunStatus.VERIFIED:
+        return 3
+    return 2 if vote.status.lost else 0 if vote.free else 1
+
+
+def spent_on(votes: Iterable[Vote], config: ScoreConfig) -> float:
+    """Return the US dollars that votes count against a budget."""
+    return sum(config.budget.known(usd) for vote in votes for usd in vote.counted_usd)
 
 
 def _most_usd(question: Question, config: ScoreConfig) -> float | None:

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image, ImageFilter
 
 from runner.app import run
-from runner.commands.score_judge import Consent, ask_judge
+from runner.commands.score_judge import AskAgain, ask_judge
 from runner.config import shipped
 from runner.config.judge import ScoreConfig, load_score
 from runner.config.shipped import CONF
@@ -107,9 +107,9 @@ def judge(out: Path, configured: Callable[..., ScoreConfig], key: str) -> Callab
         sweeps: Sequence[str] = ("out",),
         **changes: Any,
     ) -> int:
-        consent = Consent(retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain)
+        again = AskAgain(retry_failed=retry_failed, resubmit_uncertain=resubmit_uncertain)
         groups = sweeps_of(map(Path, sweeps)).sweeps
-        return ask_judge(groups, configured(**changes), consent, typed="score out", renew=lambda _: None)
+        return ask_judge(groups, configured(**changes), again, typed="score out", renew=lambda _: None)
 
     return call
 

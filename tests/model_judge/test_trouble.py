@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -108,6 +109,22 @@ def test_a_lost_answer_counts_as_spent_and_is_not_repeated_unasked(judge, make_e
     assert judge(server=server, resubmit_uncertain=True) == 0
     assert server.ledger()["chats"] == 5
     assert len(scores("judge")) == 4
+
+
+def test_what_may_have_been_paid_for_one_sweep_is_not_asked_for_another_with_the_same_file(judge, make_emulator, out):
+    shutil.copytree(out, out.with_name("twin"))
+    refused = {"match": {"operation": "chat"}, "fault": "status", "status": 400, "times": 4}
+    server = make_emulator(rules=[refused, {"match": FOX, "fault": "drop_after_commit", "times": 1}])
+    assert judge(server=server, sweeps=["out"]) == 1
+    assert judge(server=server, sweeps=["twin"]) == 4
+    assert server.ledger()["chats"] == 4
+
+    assert judge(server=server, sweeps=["out", "twin"]) == 4
+    assert server.ledger()["chats"] == 4
+    assert judge(server=server, sweeps=["out", "twin"], resubmit_uncertain=True) == 0
+    assert judge(server=server, sweeps=["out"]) == 0
+    assert judge(server=server, sweeps=["twin"]) == 0
+    assert server.ledger()["chats"] == 5
 
 
 def test_an_answer_in_a_form_that_is_unknown_is_kept_and_read_by_a_later_version(
