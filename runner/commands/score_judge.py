@@ -217,12 +217,20 @@ def _conclude(
     for place in made.places:
         renew(place)
     print_problems(_problems(made, outcome))
+    withheld = sum(each.withheld for each in written.values())
+    if withheld:
+        files = f"{withheld:,} file{'s keep' if withheld != 1 else ' keeps'}"
+        say(f"note: {files} the scores of a real judge, which emulated ones never replace; provider=… asks one")
     with tolerate_broken_pipe():
         for line in _summary(made, outcome, config):
             print(line)
         for place in made.places:
             if (place / FOLDER / LINES).is_file():
-                told = f"{written[place]:,} numbers to scores.jsonl" if place in written else "choices to ratings.jsonl"
+                told = (
+                    f"{written[place].numbers:,} numbers to scores.jsonl"
+                    if place in written
+                    else "choices to ratings.jsonl"
+                )
                 print(f"{clean(str(place / FOLDER / LINES), 400)}  (reasons; {told})")
         if config.judge.pairs is not None:
             rater = next((rater_of(vote) for vote in made.votes.values()), "")

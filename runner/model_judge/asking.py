@@ -133,7 +133,10 @@ class Asking:
             worker.cancel()
 
     async def _close(self) -> None:
-        self._pictures.get_nowait().close()
+        maker = self._pictures.get_nowait()
+        # After Ctrl-C, a thread may still wait for what the child makes of a file.
+        maker.stop()
+        await self._threads.media(maker.close)
         await close_client(self._provider)
         self._threads.close()
 

@@ -52,12 +52,15 @@ class PictureMaker:
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
+        self._stopped = False
 
     def make(self, wanted: Wanted) -> list[bytes]:
         """Return the pictures of a file; raises `ArtifactError` where it cannot be decoded."""
         order = {"path": str(wanted.path.absolute()), "type": wanted.media_type, "frames": wanted.frames}
         try:
             child = self._child = self._child or start("runner.model_judge.pictures", trusted=False)
+            if self._stopped:
+                child.kill()
             stdin, stdout = _pipes(child)
             limit = threading.Timer(_SECONDS, child.kill)
             limit.start()
@@ -76,6 +79,13 @@ class PictureMaker:
         if "error" in answer:
             raise ArtifactError(f"{wanted.path} cannot be looked at: {answer['error']}")
         return [base64.b64decode(text) for text in answer["pictures"]]
+
+    def stop(self) -> None:
+        """Kill the child, so that a thread that waits for it ends at once; for any thread, before `close`."""
+        self._stopped = True
+        child = self._child
+        if child is not None:
+            child.kill()
 
     def close(self) -> str:
         """End the child; returns how that went."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.artifacts.run_status import RunStatus
@@ -19,27 +20,49 @@ from runner.results.run_judgements import homes_of, places_of
 from .plan import JudgePlan
 from .question import JudgedFile, Question, asked_by
 from .vote import Vote
+from .vote_store import votes_of
+
+EMULATOR = "emulator"
+"""The kind of provider that judges without a model."""
 
 _OUTCOMES: dict[str, Outcome] = {"first": "left", "second": "right", "tie": "tie", "both_bad": "both_bad"}
 _LONGEST_NAME = 80
 
 
-def write_scores(made: JudgePlan, config: ScoreConfig) -> dict[Path, int]:
-    """Append each file's means where they are not its latest ones; returns how many numbers went to which directory.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Count the numbers that a directory got, and the files that keep a real judge's instead of emulated ones."""
 
-    Raises `DiskError`.
+    numbers: int
+    withheld: int = 0
+
+
+def write_scores(made: JudgePlan, config: ScoreConfig) -> dict[Path, Written]:
+    """Append each file's means where they are not its latest ones; returns what each directory got.
+
+    Those of the emulator never replace those of a judge that was asked for real. Raises `DiskError`.
     """
-    written: dict[Path, int] = {}
+    written: dict[Path, Written] = {}
     for place in made.places:
+        real = _judged_for_real(place) if config.provider.kind == EMULATOR else frozenset()
         latest = {(each.work, each.file, each.sha256, each.metric): each for each in read_scores(place)}
-        new = []
+        new, withheld = [], set()
         for score in _scores(made, config, place):
+            if score.sha256 in real:
+                withheld.add((score.work, score.file))
+                continue
             known = latest.get((score.work, score.file, score.sha256, score.metric))
             if known is None or (known.cause, known.value) != (score.cause, score.value):
                 new.append(score)
         append_scores(place, new)
-        written[place] = len(new)
+        written[place] = Written(len(new), len(withheld))
     return written
+
+
+def _judged_for_real(place: Path) -> frozenset[str]:
+    """Return the sha256 of the files that another judge than the emulator has scored."""
+    scored = (vote for vote in votes_of(place).values() if vote.status is RunStatus.VERIFIED and not vote.compares)
+    return frozenset(file.sha256 for vote in scored if vote.provider != EMULATOR for file in vote.files)
 
 
 def _scores(made: JudgePlan, config: ScoreConfig, place: Path) -> Iterator[Score]:
@@ -94,5 +117,5 @@ def _pair(question: Question, vote: Vote, config: ScoreConfig) -> Pair | None:
 
 def rater_of(vote: Vote) -> str:
     """Return by what name a judge is known among raters: never a person's, and never a model's that was emulated."""
-    emulated = " (emulated)" if vote.provider == "emulator" else ""
+    emulated = " (emulated)" if vote.provider == EMULATOR else ""
     return f"{JUDGE}{vote.model[: _LONGEST_NAME - len(JUDGE) - len(emulated)]}{emulated}"

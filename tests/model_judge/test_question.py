@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import av
 import numpy as np
@@ -120,6 +122,19 @@ def test_an_azure_deployment_is_asked_at_its_resource(judge, make_emulator, monk
     assert judge(provider=azure, deployment="my-judge") == 0
     assert server.ledger()["requests"]["POST /openai/v1/chat/completions"] == 4
     assert len(scores("judge")) == 4
+
+
+def test_a_file_that_takes_long_holds_up_no_end(tmp_path):
+    path = tmp_path / "endless.png"
+    os.mkfifo(path)
+    maker = PictureMaker()
+    with ThreadPoolExecutor() as pool:
+        waiting = pool.submit(maker.make, Wanted(path, "image/png", 1, 256))
+        with path.open("wb"):  # returns once the child reads
+            maker.stop()
+            with pytest.raises(ArtifactError, match="endless"):
+                waiting.result()
+    maker.close()
 
 
 def film(path, count: int, size=(320, 180)) -> None:

@@ -89,6 +89,15 @@ def test_a_judge_is_asked_without_a_key_by_the_emulator(out, scores, monkeypatch
     assert "emulated: free" in told.out
 
 
+def test_emulated_scores_never_replace_those_that_were_paid(out, judge, capsys):
+    assert judge() == 0
+    paid = (out / "scores.jsonl").read_text()
+    assert run(["score", "out", "metrics=[judge]", "provider.latency=0.05"]) == 0
+
+    assert (out / "scores.jsonl").read_text() == paid
+    assert "4 files keep the scores of a real judge" in capsys.readouterr().err
+
+
 def test_the_key_is_in_no_file(out, judge, key):
     assert judge() == 0
 
