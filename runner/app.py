@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING
 
 from . import __version__
 from .display.output import lost_output, notice, output_refused, print_error, print_problems, say
-from .errors import ConfigError, RunnerError
+from .errors import INTERRUPTED, ConfigError, RunnerError
 
 if TYPE_CHECKING:
     from .compose.app import App, Config
-
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C; the whole table is in docs/errors.md."""
 
 
 def run(arguments: Sequence[str]) -> int:

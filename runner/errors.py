@@ -53,6 +53,9 @@ __all__ = [
     "UnexpectedAnswerError",
 ]
 
+INTERRUPTED = 130
+"""The exit code after Ctrl-C; the whole table is in docs/errors.md."""
+
 
 class RunnerError(Exception):
     """Base all errors on one class; `str(error)` is the message, `hint` says what to type next."""

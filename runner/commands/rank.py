@@ -71,7 +71,7 @@ def _of_raters(records: Sequence[AnyRecord], names: Sequence[str], *, people: bo
 
     Raises `ConfigError` for a name that is none of a rater's.
     """
-    from runner.judging.record import JUDGE
+    from runner.judging.record import JUDGE_PREFIX
 
     known = {each.rater for each in records}
     strange = [name for name in names if name not in known]
@@ -81,7 +81,7 @@ def _of_raters(records: Sequence[AnyRecord], names: Sequence[str], *, people: bo
         hint = f"did you mean --rater {word(near)}?" if near else listed
         raise ConfigError(f"{strange[0][:80]!r} is no rater here", hint=hint)
     kept = (each for each in records if not names or each.rater in names)
-    return [each for each in kept if not (people and each.rater.startswith(JUDGE))]
+    return [each for each in kept if not (people and each.rater.startswith(JUDGE_PREFIX))]
 
 
 def _print(board: Scoreboard, by: str, ranking: Ranking) -> None:

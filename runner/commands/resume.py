@@ -15,7 +15,7 @@ from .catalog import Parser, refuse_file
 
 _RAY = ("ray.", "hydra/launcher=")
 """What begins like this says where the rest is executed, and is no run's."""
-_INTERRUPTED = 128
+_ENDED_BY_SIGNAL = 128
 """From this exit code on a signal has ended it: what follows is left, too."""
 
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     for part in parts:
         print(f"{part}:", flush=True)
         codes.append(_part(part, parsed))
-        if codes[-1] >= _INTERRUPTED:
+        if codes[-1] >= _ENDED_BY_SIGNAL:
             return codes[-1]
     return max(codes)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, say, tolerate_broken_pipe
-from runner.errors import ConfigError, RunnerError
+from runner.errors import INTERRUPTED, ConfigError, RunnerError
 from runner.shell import command, line
 
+from .advance import Advance
 from .catalog import Parser, refuse_file
 
 if TYPE_CHECKING:
@@ -24,15 +24,6 @@ if TYPE_CHECKING:
 
 _KEY = "metrics="
 _OVERRIDE = re.compile(r"[+~]*[a-z_][\w./@-]*=")
-
-JUDGE = "judge"
-"""The metric that is asked of a model, for money."""
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
-
-_EVERY = 2.0
-"""Seconds between two lines that say how far it is."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -46,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
         refuse_file(each, "score")
     if not parsed.seconds > 0:
         raise ConfigError(f"--seconds {parsed.seconds:g} is not allowed; nothing was scored", hint="--seconds 60")
+    from runner.config.judge import JUDGE
+
     judges = JUDGE in names
     _refuse_unread(parsed, overrides, judges=judges)
     computed = [name for name in names if name != JUDGE]
@@ -137,7 +130,7 @@ def _score(place: Path, runs: Sequence[Found], names: Sequence[str], seconds: fl
     from runner.results.scoring import score_runs
 
     try:
-        scored = score_runs(place, runs, names, seconds=seconds, advance=_Advance(place))
+        scored = score_runs(place, runs, names, seconds=seconds, advance=Advance("files", f"{place}: "))
     except MeasuringError as error:
         raise RunnerError(f"nothing was scored: {error}") from error
     print_problems(scored.problems)
@@ -154,20 +147,6 @@ def _summary(place: Path, scored: Scored) -> str:
     files = f"{scored.files:,} file{'s' * (scored.files != 1)}"
     numbers = f"{scored.computed:,} number{'s' * (scored.computed != 1)} computed, {scored.known:,} known before"
     return f"{clean(str(place / NAME), 400)}  ({files}: {numbers})"
-
-
-class _Advance:
-    """Say every few seconds how far it is."""
-
-    def __init__(self, place: Path) -> None:
-        self._place = place
-        self._said = time.monotonic()
-
-    def __call__(self, done: int, count: int) -> None:
-        """Take how many files are done, of how many."""
-        if done < count and time.monotonic() - self._said > _EVERY:
-            self._said = time.monotonic()
-            say(f"{self._place}: {done:,} of {count:,} files")
 
 
 def _renew(place: Path) -> None:

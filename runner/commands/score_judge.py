@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -20,15 +19,14 @@ from runner.display.output import answered, print_error, print_problems, say, to
 from runner.errors import BudgetError, ConfigError
 from runner.ledger.budget import rounded_up
 
+from .advance import Advance
+
 if TYPE_CHECKING:
     from runner.config.judge import ScoreConfig
     from runner.model_judge.asking import Outcome
     from runner.model_judge.plan import JudgePlan
     from runner.model_judge.vote import Vote
     from runner.results.reading import RunGroup
-
-_EVERY = 2.0
-"""Seconds between two lines that say how far it is."""
 
 _NAMED = 5
 """So many files are named of those that share a reason."""
@@ -186,7 +184,7 @@ def _ask(made: JudgePlan, config: ScoreConfig) -> Outcome | None:
                 stores[place].save(vote)
             if not made.left:
                 return None
-            return ask_all(config, made.left, stores, spent=spent, tell=say, advance=_Advance())
+            return ask_all(config, made.left, stores, spent=spent, tell=say, advance=Advance("questions"))
         finally:
             for asked in made.left:
                 made.kept[asked.question.place].add(asked.vote.key)
@@ -296,16 +294,3 @@ def _named(votes: Sequence[Vote]) -> str:
     names = [*dict.fromkeys(f"{file.run}/{file.file}" for vote in votes for file in vote.files)]
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
     return f"{', '.join(names[:_NAMED])}{more}"
-
-
-class _Advance:
-    """Say every few seconds how far it is."""
-
-    def __init__(self) -> None:
-        self._said = time.monotonic()
-
-    def __call__(self, done: int, count: int) -> None:
-        """Take how many questions are done, of how many."""
-        if done < count and time.monotonic() - self._said > _EVERY:
-            self._said = time.monotonic()
-            say(f"{done:,} of {count:,} questions")

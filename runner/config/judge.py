@@ -16,7 +16,7 @@ from .problem import Problem, did_you_mean, from_validation_error
 from .provider import CompatibleConfig, EmulatorConfig, ProviderConfig, dialect_of
 from .run import Budget, Usd
 
-METRIC = "judge"
+JUDGE = "judge"
 """The metric's name."""
 
 FOLDER = "judge"

@@ -25,7 +25,7 @@ LONGEST_NOTE = 20_000
 LONGEST_LINE = 300_000
 """Bytes of a record as JSON, at most: a note of characters that JSON spells out, with the rest."""
 
-JUDGE = "judge:"
+JUDGE_PREFIX = "judge:"
 """How the names of raters begin that are models and no persons."""
 
 Outcome = Literal["left", "right", "tie", "both_bad"]

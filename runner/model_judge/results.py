@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.artifacts.run_status import RunStatus
-from runner.config.judge import METRIC, OVERALL, ScoreConfig
+from runner.config.judge import JUDGE, OVERALL, ScoreConfig
 from runner.judging.rating_log import RatingLog
-from runner.judging.record import JUDGE, FileReference, Outcome, Pair
+from runner.judging.record import JUDGE_PREFIX, FileReference, Outcome, Pair
 from runner.metrics.scores import Score, append_scores, moment, read_scores
 from runner.providers.endpoint import resolve
 from runner.results.reading import RunGroup
@@ -77,7 +77,7 @@ def _scores(made: JudgePlan, config: ScoreConfig, place: Path) -> Iterator[Score
         context = _mark(" ".join(vote.key for vote in answered))
         for name in answered[0].criteria if answered else ():
             values = [vote.verdict.scores[name] for vote in answered if vote.verdict and name in vote.verdict.scores]
-            metric = METRIC if name == OVERALL else f"{METRIC}_{name}"
+            metric = JUDGE if name == OVERALL else f"{JUDGE}_{name}"
             if values:
                 mean = round(sum(values) / len(values), 4)
                 yield Score(file.run, file.name, file.sha256, metric, version, mean, context, at)
@@ -118,4 +118,4 @@ def _pair(question: Question, vote: Vote, config: ScoreConfig) -> Pair | None:
 def rater_of(vote: Vote) -> str:
     """Return by what name a judge is known among raters: never a person's, and never a model's that was emulated."""
     emulated = " (emulated)" if vote.provider == EMULATOR else ""
-    return f"{JUDGE}{vote.model[: _LONGEST_NAME - len(JUDGE) - len(emulated)]}{emulated}"
+    return f"{JUDGE_PREFIX}{vote.model[: _LONGEST_NAME - len(JUDGE_PREFIX) - len(emulated)]}{emulated}"
