@@ -66,7 +66,9 @@ def _report_there(url: str, parsed: argparse.Namespace) -> int:
     from runner.report.page import Embedding
     from runner.report.remote_page import RemoteMedia, write_there
     from runner.results.remote import remote
+    from runner.storage.place import quieten_libraries
 
+    quieten_libraries()
     if parsed.output is None and (parsed.single_file or parsed.open == "yes"):
         raise ConfigError("a page in a storage is not opened from here", hint=f"{command('report', url)} --output FILE")
     with remote(url) as found:

@@ -52,7 +52,9 @@ def main(arguments: Sequence[str]) -> int:
     refuse_file(parsed.dir, "show")
     if isinstance(parsed.dir, str):
         from runner.results.remote import remote
+        from runner.storage.place import quieten_libraries
 
+        quieten_libraries()
         with remote(parsed.dir) as found:
             return _show(found.sweep(), as_json=parsed.json)
     if not parsed.dir.is_dir():

@@ -7,10 +7,11 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -23,7 +24,9 @@ from runner.errors import RunnerError
 from runner.ledger.budget import counted
 from runner.ledger.discover import STORAGE, has_ledger
 from runner.ledger.ledger import Ledger
+from runner.metrics.scores import read_scores
 from runner.results.reading import RunGroup, sweeps_of
+from runner.results.run_scores import media_of
 from runner.results.state import state_of
 from runner.shell import command
 
@@ -64,6 +67,13 @@ def leave_open(directory: Path) -> None:
         left.add(directory)
 
 
+def _leave_closed(directory: Path) -> None:
+    """Take note that a sweep has come to its end, as by Ctrl-C: nothing is uploaded any more."""
+    left = _left.get()
+    if left is not None:
+        left.discard(directory)
+
+
 @contextmanager
 def whole_pages(tell: Callable[[list[Problem]], object]) -> Iterator[None]:
     """Bring the pages that are left open meanwhile to their end, however that comes; `tell` hears what goes wrong."""
@@ -88,11 +98,18 @@ def _upload(directory: Path, tell: Callable[[list[Problem]], object]) -> None:
                 return
         from runner.storage.uploading import upload_left  # few have a storage
 
-        upload_left(directory, lambda found: tell([*found]), runs_alone=True)
+        scores = {(score.sha256, score.metric) for score in read_scores(directory)}
+        measured = partial(_is_measured, scores)
+        upload_left(directory, lambda found: tell([*found]), measured, runs_alone=True)
         tell(keep_page(directory))  # which says what was uploaded
-        upload_left(directory, lambda found: tell([*found]))
+        upload_left(directory, lambda found: tell([*found]), measured)
     except RunnerError as error:
         tell([Problem("storage", error.message, error.hint, "warning")])
+
+
+def _is_measured(scores: Collection[tuple[str, str]], result: Result) -> bool:
+    """Return whether there is a line for each metric that a run's files were to be given."""
+    return all((each.sha256, name) in scores for each in media_of(result) for name in result.config.scored)
 
 
 def not_written(directory: Path, error: Exception) -> Problem:
@@ -315,6 +332,8 @@ class LivePageThread:
         self._guarded(lambda page: page.end(results, complete=complete, stored=stored))
         if not complete:
             leave_open(self._directory)
+        else:
+            _leave_closed(self._directory)
         return [] if self._error is None else [not_written(self._directory, self._error)]
 
     def _leave(self) -> None:

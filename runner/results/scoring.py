@@ -55,6 +55,7 @@ class Scored:
         computed: how many numbers were computed; `known`: were there before.
         problems: why others were not, as warnings.
         interrupted: whether it was ended before it was through.
+        usable: whether each metric could be used at all.
     """
 
     files: int = 0
@@ -62,6 +63,7 @@ class Scored:
     known: int = 0
     problems: list[Problem] = field(default_factory=list)
     interrupted: bool = False
+    usable: bool = True
 
 
 def score_runs(
@@ -86,6 +88,7 @@ def score_runs(
     failures = _Failures()
     try:
         facts, errors = measurers[0].facts()
+        scored.usable = not errors
         for name, message in errors.items():
             scored.problems.append(Problem("metrics", f"{name} cannot be used: {message}", severity="warning"))
         missing = _Missing(read_scores(directory), facts)
@@ -110,17 +113,17 @@ def score_runs(
     return scored
 
 
-def score_after(directory: Path, runs: Sequence[Found], names: Sequence[str]) -> list[Problem]:
-    """Score runs that have just ended; whatever goes wrong is returned, as a warning."""
+def score_after(directory: Path, runs: Sequence[Found], names: Sequence[str]) -> tuple[bool, list[Problem]]:
+    """Score runs that have just ended; return whether each was measured, and what went wrong, as warnings."""
     again = command("score", directory, f"metrics=[{','.join(names)}]")
     try:
         scored = score_runs(directory, runs, names)
     except Exception as error:  # noqa: BLE001 - neither a full disk nor a bug here may fail what was paid
         message = f"metrics were not computed: {error}"
-        return [Problem("", message, f"the runs are not affected; {again} tries again", "warning")]
+        return False, [Problem("", message, f"the runs are not affected; {again} tries again", "warning")]
     if scored.interrupted:
-        return [Problem("", "computing metrics was interrupted", f"{again} goes on", "warning")]
-    return scored.problems
+        return False, [Problem("", "computing metrics was interrupted", f"{again} goes on", "warning")]
+    return scored.usable, scored.problems
 
 
 def _measured(

@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import logging
 import mimetypes
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+from runner.artifacts.atomic import sync_directory
 
 from .checksum import PART, PIECE, Digests
 
@@ -27,6 +30,8 @@ _TALKATIVE = ("aiobotocore", "botocore", "s3fs", "gcsfs", "adlfs", "azure", "goo
 _TYPES = {".webp": "image/webp", ".webm": "video/webm", ".mp4": "video/mp4", ".jsonl": "application/x-ndjson",
           ".yaml": "application/yaml", ".log": "text/plain", ".csv": "text/csv"}  # fmt: skip
 """What the table of a system may lack: a browser shows no video that is said to be a stream of bytes."""
+
+_LOCAL = frozenset({"file", "local"})
 
 Advance = Callable[[], object]
 """Hears that something has arrived; called in any thread."""
@@ -66,6 +71,8 @@ class Place:
             return
         arrived = Callback(hooks={"advance": lambda *_size, **_more: advance()})
         self._fs.put_file(str(local), target, callback=arrived, **self._manner(name))
+        if self._protocol in _LOCAL:
+            _sync(Path(target))
 
     def write(self, name: str, data: bytes) -> None:
         """Replace a small file."""
@@ -132,18 +139,29 @@ class Place:
         return {}
 
 
+def _sync(path: Path) -> None:
+    """Make a file and its name survive a power cut: its original may be removed next."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    sync_directory(path.parent)
+
+
 def reach(url: str) -> Place:
     """Return a directory of a storage by its address; imports its library, for a second, and asks nothing yet."""
     import fsspec
 
-    for name in _TALKATIVE:
-        logger = logging.getLogger(name)
-        logger.setLevel(max(logger.level, logging.ERROR))
     url = url.rstrip("/")
     protocol = url.partition("://")[0]
     options = {"config_kwargs": _S3_CONFIG} if protocol in _S3 else {}
     fs, root = fsspec.url_to_fs(url, use_listings_cache=False, skip_instance_cache=True, **options)
     return Place(url, root.rstrip("/"), fs, protocol)
+
+
+def quieten_libraries() -> None:
+    """Let the libraries of storages log errors alone; it is process-wide, and so the command line's to ask for."""
+    for name in _TALKATIVE:
+        logger = logging.getLogger(name)
+        logger.setLevel(max(logger.level, logging.ERROR))
 
 
 def media_type(name: str) -> str:

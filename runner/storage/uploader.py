@@ -7,6 +7,7 @@ import logging
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,9 @@ _SETTLE = 2.0
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0
 """Seconds until something is sent again after an error, twice as long after each that follows."""
+
+_MOST_IN_VAIN = 5
+"""How often, at the end of a sweep, a directory may fail after some of it was sent."""
 
 _SILENT_SECONDS = 2.0
 """How long the end of a sweep waits before it says what for."""
@@ -71,6 +75,7 @@ class Uploader:
         self._turn = threading.Condition()
         self._waiting: dict[Path, tuple[float, DirectoryFiles]] = {}
         self._failed: dict[Path, Exception] = {}
+        self._vain: Counter[Path] = Counter()
         self._busy: set[Path] = set()
         self._threads: list[threading.Thread] = []
         self._not_before = 0.0
@@ -84,6 +89,12 @@ class Uploader:
     def failure(self) -> Exception | None:
         """Return why something is not uploaded, as far as anything went wrong."""
         return self.error or next(iter(self._failed.values()), None)
+
+    @property
+    def idle(self) -> bool:
+        """Return whether nothing waits and nothing is under way."""
+        with self._turn:
+            return not self._waiting and not self._busy
 
     def post(self, files: DirectoryFiles) -> None:
         """Let a directory be sent as soon as there is a turn; never waits."""
@@ -139,19 +150,31 @@ class Uploader:
 
     def _work(self) -> None:
         while (files := self._next()) is not None:
-            error: Exception | None = None
-            try:
-                self._send(files, self._advance)
-            except Exception as caught:  # noqa: BLE001 - whatever a library raises is no run's failure
-                error = caught
+            error, got_on = self._tried(files)
             with self._turn:
                 self._busy.discard(files.directory)
                 if error is None:
                     self._steps += 1
                     self._not_before, self._pause, self.error = 0.0, _FIRST_WAIT, None
                 else:
+                    self._vain[files.directory] += self._closing and got_on
                     self._put_back(files, error)
                 self._turn.notify_all()
+
+    def _tried(self, files: DirectoryFiles) -> tuple[Exception | None, bool]:
+        """Send a directory; return what went wrong, and whether some of it was sent."""
+        got_on = False
+
+        def advance() -> None:
+            nonlocal got_on
+            got_on = True
+            self._advance()
+
+        try:
+            self._send(files, advance)
+        except Exception as caught:  # noqa: BLE001 - whatever a library raises is no run's failure
+            return caught, got_on
+        return None, got_on
 
     def _next(self) -> DirectoryFiles | None:
         """Return what is sent next, once it is time; None when there is nothing more to do."""
@@ -181,7 +204,9 @@ class Uploader:
             self._not_before = time.monotonic() + (0.0 if self._closing and is_lasting(error) else self._pause)
             self._pause = min(self._pause * 2, _LONGEST_WAIT)
             self.error = error
-        if concerns_one(error) or (self._closing and is_lasting(error)):
+        # What gets on each time and fails each time would else be sent again for ever.
+        vain = self._vain[files.directory] >= _MOST_IN_VAIN
+        if vain or concerns_one(error) or (self._closing and is_lasting(error)):
             self._failed[files.directory] = error
         elif files.directory not in self._waiting:
             self._waiting[files.directory] = (0.0, files)

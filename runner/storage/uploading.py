@@ -91,6 +91,8 @@ class Uploading:
         self._targets: dict[Ledger, _Target] = {}
         self._ended: dict[int, Result] = {}
         self._uploader: Uploader | None = None
+        self.may_remove: Callable[[Result], bool] = lambda _result: True
+        """Whether nothing needs a run's files here any more, where its metrics were to be computed before the end."""
 
     def open(self, left: Sequence[Run]) -> None:
         """Reach the storage, write to it, and begin with what has ended already.
@@ -147,7 +149,7 @@ class Uploading:
             return
         for result in whole.results:
             if not result.status.unfinished:
-                self._post(result, self._config.keep_local)
+                self._post(result, self._config.keep_local if self.may_remove(result) else True)
         if not uploader.close(patience, self._say):
             whole.interrupted = signal.SIGINT
 
@@ -155,11 +157,14 @@ class Uploading:
         """Write the page anew, and send it with tables and ledger, unless the storage has just failed."""
         if (stored := self._stored(whole.results)) is not None:
             write_page(stored.text)
-        if whole.interrupted is not None or uploader.error is not None:
+        if whole.interrupted is not None or uploader.error is not None or not uploader.idle:
             return
         for target in self._targets.values():
             try:
                 self._send_sweep(target)
+            except KeyboardInterrupt:
+                whole.interrupted = signal.SIGINT
+                return
             except Exception as error:  # noqa: BLE001 - as above
                 uploader.error = error
 
@@ -177,6 +182,12 @@ class Uploading:
 
     def _reach(self) -> None:
         url = str(self._config.url)
+        here = Path.cwd().resolve()
+        for run in self._runs.values():
+            directory = run.directory.resolve()
+            if directory == here or directory in here.parents:
+                message = f"all that lies in {directory}, where you work, would be uploaded"
+                raise StorageError(message, hint="another hydra.run.dir, or the directory above it to type this in")
         store = reach(url)
         for ledger in dict.fromkeys(self._ledgers.values()):
             if ledger.copy_of is not None:
@@ -193,7 +204,7 @@ class Uploading:
 
     def _refusal(self, error: Exception) -> StorageError:
         said = error.message if isinstance(error, StorageError) else reason_of(error)
-        hint = "another storage.url, or what docs/storage.md says of keys and rights"
+        hint = getattr(error, "hint", None) or "another storage.url, or what docs/storage.md says of keys and rights"
         return StorageError(f"storage.url={self._config.url} cannot be used: {said}; nothing was sent", hint=hint)
 
     def _post(self, result: Result, keep_local: bool | str) -> None:
@@ -242,16 +253,24 @@ def _here(ledger: Ledger) -> dict[str, str]:
     return {"directory": os.fspath(ledger.directory.resolve())}
 
 
-def upload_left(directory: Path, tell: Callable[[Iterable[Problem]], object], *, runs_alone: bool = False) -> None:
+def upload_left(
+    directory: Path,
+    tell: Callable[[Iterable[Problem]], object],
+    may_remove: Callable[[Result], bool],
+    *,
+    runs_alone: bool = False,
+) -> None:
     """Upload what is left of a sweep that nobody is at work on any more; what goes wrong is told.
 
-    With `runs_alone`, page, tables and ledger are left for another call, as the page is still to be written.
+    Files are removed of runs that `may_remove` agrees to. With `runs_alone`, page, tables and ledger are left for
+    another call, as the page is still to be written.
     """
     with recording(directory) as ledger:
         runs = ledger.runs()
         if not runs or runs[0].config.storage.url is None:
             return
         uploading = Uploading(runs, dict.fromkeys((run.directory for run in runs), ledger), directory, tell, _ignore)
+        uploading.may_remove = may_remove
         uploading.open(runs)
         results = [run.earlier or planned(run, time.time()) for run in runs]
         uploading.finish(Outcome(results=results), _ignore, more=runs_alone)

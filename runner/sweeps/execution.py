@@ -162,6 +162,10 @@ def execute(
     may go on with others when these have ended. The other arguments are those of `Execution`, of which the `observers`
     see every event before the display does.
     """
+    if runs[0].config.storage.url is not None:
+        from runner.storage.place import quieten_libraries  # few have a storage
+
+        quieten_libraries()
     with (
         observing(runs, runs[0].config.progress) as display,
         Execution(
@@ -308,15 +312,20 @@ class Execution:
 
         return {"batches": LedgerBatches(self._ledgers[self.left[0].directory])}
 
-    def _score(self, everything: Sequence[Found]) -> None:
-        """Compute the metrics that are asked for; what goes wrong is told, and costs no run."""
+    def _score(self, everything: Sequence[Found]) -> bool:
+        """Compute the metrics that are asked for, and return whether all files were measured.
+
+        What goes wrong is told, and costs no run.
+        """
         names = dict.fromkeys(name for run in self._runs for name in run.config.scored)
         done = [(where, result) for where, result in everything if result.status is RunStatus.VERIFIED]
         if not names or not done:
-            return
+            return True
         from runner.results.scoring import score_after  # numpy is the child's alone, and most sweeps ask for none
 
-        self._tell(score_after(self._directory, done, [*names]))
+        measured, problems = score_after(self._directory, done, [*names])
+        self._tell(problems)
+        return measured
 
     def finish(self, executed: Executed, *, more: bool = False) -> Outcome:
         """Write the results files and the page; return what came of all runs, also of those that were done before.
@@ -326,8 +335,7 @@ class Execution:
         whole = _whole(self._runs, self._done, executed)
         found = zip(self._runs, whole.results, strict=True)
         everything = [*self._earlier, *((run.directory, result) for run, result in found)]
-        if whole.interrupted is None:
-            self._score(everything)
+        measured = whole.interrupted is None and self._score(everything)
         if not self._alone:
             try:
                 self._tell(write_results(self._directory, sorted(everything, key=lambda each: each[1].index)))
@@ -336,6 +344,7 @@ class Execution:
         close = partial(self._live_page.close, whole.results, complete=not more or whole.interrupted is not None)
         self._tell(close())
         if self._uploading is not None:
+            self._uploading.may_remove = lambda _result: measured
             self.stored = self._uploading.finish(whole, lambda line: self._tell(close(stored=line)), more=more)
         if (self._directory / BATCHES).is_dir() and not any(result.status.unfinished for result in whole.results):
             from runner.engine.batch_results import discard_rest

@@ -110,7 +110,7 @@ def test_what_arrives_damaged_is_not_removed_here(finished, s3, capsys):
         return body[:-1] + b"!" if request.path.partition("?")[0].endswith("1/video.mp4") else body
 
     s3.door.change = damage
-    storage = [f"storage.url={s3.url}", "storage.keep_local=false", "storage.patience_seconds=1"]
+    storage = [f"storage.url={s3.url}", "storage.keep_local=false", "storage.patience_seconds=600"]
     assert run(["resume", "out", *storage]) == 4
     assert "not run 1" in capsys.readouterr().out
     assert media(finished) == {"1/video.mp4", "1/thumbnail.webp"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sqlite3
 from pathlib import Path
@@ -75,6 +76,18 @@ def test_metrics_are_computed_before_their_files_are_removed(here, sweep, bucket
     assert sweep("metrics=[sharpness]", f"storage.url=file://{bucket}", "storage.keep_local=false") == 0
     assert "sharpness" in (bucket / "out" / "results.csv").read_text()
     assert media(here / "out") == set()
+
+
+def test_files_stay_where_their_metrics_were_not_computed(here, sweep, bucket):
+    """Ctrl-C comes while they are computed; nobody who tidies up later removes them, either."""
+    interrupting = f"def score(path):\n    os.kill({os.getpid()}, signal.SIGINT)\n    time.sleep(60)\n"
+    (here / "interrupting.py").write_text(f"import os, signal, time\n{interrupting}")
+    sweep("metrics=['interrupting:score']", f"storage.url=file://{bucket}", "storage.keep_local=false")
+    assert media(here / "out") == {"0/video.mp4", "0/thumbnail.webp"}
+
+    with whole_pages(lambda _problems: None):
+        leave_open(Path("out"))
+    assert media(here / "out") == {"0/video.mp4", "0/thumbnail.webp"}
 
 
 def test_a_file_that_was_changed_here_is_told_and_not_uploaded(finished, bucket, capsys):
