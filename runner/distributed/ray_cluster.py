@@ -109,9 +109,14 @@ class RayCluster:
         self._connect()
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
             self.__exit__(None, None, None)
-            raise
+            if not isinstance(error, Exception) or isinstance(error, RunnerError):
+                raise
+            message = f"Ray cannot start what ray.resources={dict(self._config.resources)} asks for"
+            raise ConfigError(
+                f"{message}: {_first_line(error)}; nothing was sent", hint="ray status shows what there is"
+            ) from error
         return self
 
     def __exit__(

@@ -451,7 +451,10 @@ class Scheduler:
 
     async def _suspend(self, queue: EndpointQueue, items: Sequence[tuple[int, Run]]) -> None:
         for position, run in items:
-            queue.waiting.remove((position, run))
+            try:
+                queue.waiting.remove((position, run))
+            except ValueError:  # another call does it, or it was taken while this waited for the disk
+                continue
             recorder = self._recorder(position, run)
             if queue.endpoint is not None:
                 with suppress(RunnerError):

@@ -34,6 +34,9 @@ def test_without_ray_it_says_what_to_install(sweep, without_ray, emulator, capsy
     [
         (["ray.address=ray://head:10001"], "give the command on a node of the cluster, with ray.address=auto"),
         (["ray.num_workers=0"], "ray.num_workers"),
+        (["+ray.resources.GPU=1"], "+ray.resources.num_gpus=1"),
+        (["+ray.resources.CPU=2"], "ray.resources.num_cpus=2"),
+        (["ray.resources.num_cpus=0.00001"], "ray.resources.num_cpus=0.0001 or more"),
         (["batch=true"], "is sent from one process, and hydra/launcher=runner_ray has several"),
     ],
 )
