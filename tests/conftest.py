@@ -36,7 +36,7 @@ from runner.config.run import RunConfig
 from runner.config.shipped import CONF
 from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
-from tests.emulator_thread import EmulatorThread
+from tests.emulator_thread import EmulatorThread, as_openai
 from tests.forking import CLIPS, start_child
 
 MakeEmulator = Callable[..., EmulatorThread]
@@ -165,11 +165,21 @@ def typed(here: Path, emulator: EmulatorThread, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
 
     def call(*arguments: str, server: EmulatorThread = emulator) -> int:
-        usual = ("provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02",
-                 "provider.retired_models=off", "request=draft", "progress=off")  # fmt: skip
-        return run([*arguments[:1], *usual, *arguments[1:]])
+        return run([*arguments[:1], *as_openai(server), *arguments[1:]])
 
     return call
+
+
+@pytest.fixture
+def sweep(typed: Callable[..., int]) -> Callable[..., int]:
+    """Run `-m` into `out`; the result is the exit code."""
+    return lambda *overrides, **options: typed("-m", "hydra.sweep.dir=out", *overrides, **options)
+
+
+@pytest.fixture
+def single(typed: Callable[..., int]) -> Callable[..., int]:
+    """Make one run into `out`; the result is the exit code."""
+    return lambda *overrides: typed("hydra.run.dir=out", *overrides)
 
 
 @pytest.fixture

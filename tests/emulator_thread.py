@@ -66,3 +66,15 @@ class EmulatorThread(ServerThread):
     def ledger(self) -> dict[str, object]:
         """Return the oracle of everything that was made and what it cost."""
         return read_ledger(self.base_url)
+
+
+def as_openai(server: EmulatorThread) -> tuple[str, ...]:
+    """What is typed to reach a server as OpenAI, whose work costs something, and quickly."""
+    return (
+        "provider=openai",
+        f"provider.base_url={server.base_url}",
+        "provider.poll_interval=0.02",
+        "provider.retired_models=off",
+        "request=draft",
+        "progress=off",
+    )

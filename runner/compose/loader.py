@@ -194,6 +194,7 @@ _SHARED: dict[object, dict[tuple[object, ...], bytes]] = {}
 
 @functools.lru_cache(maxsize=1024)
 def parsed(line: str) -> Override:
+    """Return what an override says; raises what Hydra's parser raises."""
     (override,) = OverridesParser.create().parse_overrides([line])
     return override
 

@@ -16,6 +16,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.recording import LedgerStore, entered, reconcile, recording, resumed_run
 from runner.ledger.reuse import new_run
 from tests.distributed.threads import ThreadCluster
+from tests.emulator_thread import as_openai
 
 
 class Sweep:
@@ -70,10 +71,8 @@ def sweep_of(tmp_path, loaded, emulator, monkeypatch) -> Callable[..., Sweep]:
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
 
     def make(count: int, *overrides: str, server=emulator) -> Sweep:
-        usual = ("provider=openai", f"provider.base_url={server.base_url}", "provider.poll_interval=0.02",
-                 "provider.retired_models=off", "request=draft")  # fmt: skip
         place = tmp_path / "out"
-        config = loaded(*usual, *overrides)  # composing takes longer than all else
+        config = loaded(*as_openai(server), *overrides)  # composing takes longer than all else
         configs = [config.model_copy(update={"replica": number}) for number in range(count)]
         return Sweep(place, [new_run(number, each, place / str(number)) for number, each in enumerate(configs)])
 

@@ -5,37 +5,15 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hydra.core.hydra_config import HydraConfig
 
 from runner.app import run
 from runner.emulator.settings import EmulatorSettings
-from tests.emulator_thread import EmulatorThread
+from tests.emulator_thread import EmulatorThread, as_openai
 from tests.storage.bucket import S3
-
-pytest.importorskip("fsspec")
-
-
-def quick(server: EmulatorThread) -> list[str]:
-    """What lets a server be reached as OpenAI, quickly."""
-    return [
-        "provider=openai",
-        f"provider.base_url={server.base_url}",
-        "provider.poll_interval=0.02",
-        "provider.retired_models=off",
-        "request=draft",
-        "progress=off",
-    ]
-
-
-@pytest.fixture(autouse=True)
-def no_hydra_config() -> Iterator[None]:
-    yield
-    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture(autouse=True)
@@ -43,25 +21,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait for the last lines of a log, or before another try."""
     monkeypatch.setattr("runner.storage.uploader._SETTLE", 0.0)
     monkeypatch.setattr("runner.storage.uploader._FIRST_WAIT", 0.01)
-
-
-@pytest.fixture
-def usual(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Sequence[str]]:
-    """What lets a server be reached as OpenAI, quickly."""
-    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
-    return quick
-
-
-@pytest.fixture
-def sweep(here, emulator, usual) -> Callable[..., int]:
-    """Run `-m` into `out`; the result is the exit code."""
-    return lambda *overrides, server=emulator: run(["-m", *usual(server), "hydra.sweep.dir=out", *overrides])
-
-
-@pytest.fixture
-def single(here, emulator, usual) -> Callable[..., int]:
-    """Make one run into `out`; the result is the exit code."""
-    return lambda *overrides: run([*usual(emulator), "hydra.run.dir=out", *overrides])
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +35,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, render_cache: Path) -> Path:
     ):
         patch.setenv("OPENAI_API_KEY", "an-emulated-key")
         patch.chdir(place)
-        assert run(["-m", *quick(server), "hydra.sweep.dir=out", "replica=0,1,2"]) == 0
+        assert run(["-m", *as_openai(server), "hydra.sweep.dir=out", "replica=0,1,2"]) == 0
     return (place / "out").rename(place / "moved")
 
 

@@ -60,8 +60,8 @@ def test_another_sweep_of_the_same_name_is_not_overwritten(here, finished, bucke
     assert "holds another sweep" in capsys.readouterr().err
 
 
-def test_a_run_in_the_working_directory_is_not_uploaded_with_all_that_lies_there(here, emulator, usual, bucket, capsys):
-    assert run([*usual(emulator), "hydra.run.dir=.", f"storage.url=file://{bucket}"]) == 2
+def test_a_run_in_the_working_directory_is_not_uploaded_with_all_that_lies_there(typed, bucket, capsys):
+    assert typed("hydra.run.dir=.", f"storage.url=file://{bucket}") == 2
     assert "where you work, would be uploaded" in capsys.readouterr().err
     assert not [*bucket.iterdir()]
 

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.emulator_thread import as_openai
+
 START = "waiting for mlflow"
 
 
@@ -56,12 +58,13 @@ def greeting_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def started(here: Path, usual) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+def started(here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start a sweep of one run in `out`, as typed; keyword arguments are environment variables."""
     processes = []
+    monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
 
     def start(server, *overrides: str, **variables: str) -> subprocess.Popen[str]:
-        typed = ["-m", *usual(server), "hydra.sweep.dir=out", "replica=0", *overrides]
+        typed = ["-m", *as_openai(server), "hydra.sweep.dir=out", "replica=0", *overrides]
         command = [sys.executable, "-m", "runner", *typed]
         process = subprocess.Popen(
             command, cwd=here, env={**os.environ, **variables}, stderr=subprocess.PIPE, text=True
