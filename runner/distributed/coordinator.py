@@ -68,7 +68,7 @@ class Coordinator:
         self._complete = False
         self._over = False
         self._signals = 0
-        self._refusing: set[str] = set()
+        self._refusing: dict[str, RunnerError] = {}
         self._stopped_by: RunnerError | None = None
 
     async def add(self, items: Sequence[Item], complete: bool = False) -> None:
@@ -173,7 +173,7 @@ class Coordinator:
             if limits is None:
                 self._stop(error)
             elif limits.key not in self._refusing:
-                self._refusing.add(limits.key)
+                self._refusing[limits.key] = error
                 self._permits_of(limits).stop_event.set()
                 self._tell_all(stopped=[limits.key], but=name)
         self._happened.set()
@@ -227,7 +227,7 @@ class Coordinator:
             self._waiting[item.limits.key].appendleft(Item.of(run))
         else:  # ended, or its answer is lost
             result = known.earlier.model_copy(update={"config": None})
-            self._told.append(Told(item.index, known.earlier.choice, reached, result=result))
+            self._told.append(Told(item.index, known.earlier.choice, reached, result=result, unwritten=True))
 
     async def interrupt(self) -> None:
         """Let all workers suspend their runs; the second time, at once."""
@@ -256,7 +256,8 @@ class Coordinator:
         async with self._writing:
             self._ledger.close()
         told, self._told = self._told, []
-        return Summary(self._budget_tracker.spent, waiting, self._stopped_by), told
+        stopped_by = self._stopped_by or next(iter(self._refusing.values()), None)
+        return Summary(self._budget_tracker.spent, waiting, stopped_by), told
 
     def _deal(self) -> None:
         """Give out what may go, each run to the worker that has the fewest."""

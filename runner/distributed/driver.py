@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -12,6 +13,7 @@ from dataclasses import replace
 from typing import Any, Protocol, Unpack
 
 from runner.artifacts.result import Result
+from runner.artifacts.result_file import restore_result
 from runner.artifacts.run_status import RunStatus
 from runner.config.request import VideoRequest
 from runner.engine.execution import interrupts, run_all
@@ -38,6 +40,8 @@ _LAST_SECONDS = 10.0
 
 _PAID_SECONDS = 60.0
 """How long they may wait for the answers to paid requests once the coordinator is gone."""
+
+_log = logging.getLogger("runner")
 
 _ON = "resume goes on where they stopped"
 
@@ -88,8 +92,11 @@ def run_distributed(
     tracker = services.get("budget_tracker")
     if tracker is not None and drive.summary is not None:
         tracker.spent = drive.summary.spent
-    if drive.lost and drive.signal is None and drive.summary is not None:
+    full = isinstance(drive.stopped_by, DiskError)  # what would be found could not be kept
+    if drive.lost and drive.signal is None and drive.summary is not None and not full:
         lost = [run if run.status.lost else resumed_run(run, ledger.run(run.index)) for run in drive.lost.values()]
+        if drive.stopped_by is not None:  # their jobs are looked for, but nothing more is paid
+            lost = [replace(run, resubmit=False) for run in lost]
         services["claimed"] = _claimed(drive, services)
         found = run_all(lost, observer=observer, interrupted=interrupted, **services)
         drive.ends |= {run.index: (found.results[n], found.errors[n]) for n, run in enumerate(lost)}
@@ -146,6 +153,7 @@ class _Drive:
         self._observer = observer
         self._say = say
         self._error: RunnerError | None = None
+        self._last_death: RunnerError | None = None
         self._leaving = False
         self._asking: set[asyncio.Task[Any]] = set()
         self.ends: dict[int, tuple[Result, RunnerError | None]] = {}
@@ -157,11 +165,10 @@ class _Drive:
     @property
     def stopped_by(self) -> RunnerError | None:
         """Return the error that ended submitting."""
-        if self.summary is None or isinstance(self._error, DiskError):
+        if self._error is not None or self.summary is None:
             return self._error
-        if self.summary.stopped_by is None and self.summary.waiting and self.signal is None:
-            return self._error  # nobody was left
-        return self.summary.stopped_by
+        left = self.summary.waiting and self.signal is None
+        return self.summary.stopped_by or (self._last_death if left else None)
 
     async def run(self, interrupted: Callable[[int], object]) -> None:
         """Execute what no answer was lost of."""
@@ -169,7 +176,9 @@ class _Drive:
         def handle(number: int) -> None:
             self.signals += 1
             self.signal = self.signal or number
-            task = asyncio.create_task(self._ask("interrupt"))
+            if self.signals > 1 and isinstance(self._error, CoordinatorLostError):
+                self._cluster.stop()  # nobody else tells the workers
+            task = asyncio.create_task(self._interrupt())
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
             interrupted(number)
@@ -198,6 +207,10 @@ class _Drive:
                 self.summary, told = await self._ask("finish")
                 self._hear(told)
 
+    async def _interrupt(self) -> None:
+        with suppress(CoordinatorLostError):  # the events tell of it
+            await self._ask("interrupt")
+
     async def _ask(self, method: str, *arguments: object) -> Any:  # Any: what the method returns
         return await asyncio.wrap_future(self._cluster.ask(method, *arguments))
 
@@ -214,8 +227,11 @@ class _Drive:
                 self._cluster.ask("add", [Item.of(run) for run in portion]).result()
         except CoordinatorLostError:
             return  # the events tell of it
-        except DiskError as error:
+        except RunnerError as error:
             self._error = error
+        except Exception as error:  # noqa: BLE001 - a bug here must not keep what was handed out from its end
+            _log.error("no more runs were handed out", exc_info=error)
+            self._error = RunnerError(f"no more runs were handed out, by a fault of runner: {error!r}", hint=_ON)
         self._cluster.ask("add", [], True)
 
     async def _watch(self, name: str) -> None:
@@ -225,7 +241,8 @@ class _Drive:
             try:
                 await asyncio.wrap_future(self._cluster.work(own))
             except WorkerLostError as error:
-                self._error = WorkerLostError(f"no worker is left, the last has died: {error}", hint=_ON)
+                if life == DEATHS:
+                    self._last_death = WorkerLostError(f"no worker is left, the last has died: {error}", hint=_ON)
                 await self._ask("lose", own)
                 if self.signals or self._leaving:
                     return
@@ -245,4 +262,12 @@ class _Drive:
                     event = replace(event, result=None)
                 else:
                     self.ends[run.index] = result, _error(result)
+                    if told.unwritten:
+                        self._restore(run, result)
             self._observer(event)
+
+    def _restore(self, run: Run, result: Result) -> None:
+        try:
+            restore_result(run.directory, result)
+        except DiskError as error:
+            self._error = self._error or error

@@ -95,7 +95,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Describe an event of a run, without what the driver knows of the run itself."""
+    """Describe an event of a run, without what the driver knows of the run itself.
+
+    Of a worker that died it may be `unwritten`: the ledger has the end, and `result.json` may be older.
+    """
 
     index: int
     choice: int
@@ -106,6 +109,7 @@ class Told:
     note: str | None = None
     result: Result | None = None
     partial: Path | None = None
+    unwritten: bool = False
 
     @classmethod
     def of(cls, event: Event, choice: int) -> Told:
@@ -202,7 +206,7 @@ class Summary:
     Attributes:
         spent: US dollars that all attempts count.
         waiting: runs that no worker had.
-        stopped_by: the error that ended submitting.
+        stopped_by: the error that ended submitting, everywhere or at an endpoint.
     """
 
     spent: float

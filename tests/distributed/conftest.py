@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from runner.artifacts.result import Attempt, Result
+from runner.artifacts.run_status import RunStatus
 from runner.distributed.driver import run_distributed
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.matching import OtherRuns
+from runner.engine.recorder import planned
 from runner.engine.run import Event, Outcome, Run
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import LedgerStore, entered, reconcile, recording, resumed_run
 from runner.ledger.reuse import new_run
-from tests.distributed.threads import ThreadCluster
+from tests.distributed.threads import ThreadCluster, Work
 from tests.emulator_thread import as_openai
 
 
@@ -27,6 +31,9 @@ class Sweep:
         self.runs = runs
         self.said: list[str] = []
         self.events: list[Event] = []
+        self.signals: list[int] = []
+        self.work: Work | None = None
+        self.resubmit = False
         self.cluster: ThreadCluster | None = None
 
     def run(
@@ -41,10 +48,12 @@ class Sweep:
         with self.opened() as (ledger, runs):
             store = LedgerStore(dict.fromkeys((run.directory for run in runs), ledger), _make)
             spent = sum(attempt.usd or 0 for run in runs if run.earlier for attempt in run.earlier.attempts)
-            self.cluster = ThreadCluster(ledger, workers, limit=limit, spent=spent)
+            self.cluster = ThreadCluster(ledger, workers, limit=limit, spent=spent, work=self.work)
+            left = [replace(run, resubmit=self.resubmit and run.status.lost) for run in runs if run.open]
             outcome = run_distributed(
-                [run for run in runs if run.open], self.cluster, ledger, say=self.said.append, observer=observe,
+                left, self.cluster, ledger, say=self.said.append, observer=observe,
                 store=store, claimed=OtherRuns, budget_tracker=BudgetTracker(limit, spent),
+                interrupted=self.signals.append,
             )  # fmt: skip
             self.cluster.close()
         return outcome
@@ -64,6 +73,18 @@ class Sweep:
 
 def _make(run: Run) -> None:
     run.directory.mkdir(parents=True, exist_ok=True)
+
+
+def recorded(run: Run, status: RunStatus, usd: float | None = None) -> Result:
+    """A run's record with one request."""
+    result = planned(run, 0.0)
+    result.status, result.job_id = status, None if status.lost else f"video_{run.index}"
+    begun = result.timestamps["planned"]
+    result.attempts = [
+        Attempt.made(number=1, provider=result.provider, model=result.model, choice=0, started_at=begun, usd=usd,
+                     job_id=result.job_id)
+    ]  # fmt: skip
+    return result
 
 
 @pytest.fixture

@@ -8,15 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from runner.artifacts.result import Attempt
 from runner.artifacts.run_status import RunStatus
 from runner.distributed.coordinator import Coordinator
 from runner.distributed.messages import Answer, Change, Item, Limits, Report
 from runner.distributed.worker import RemoteStore, Worker
-from runner.engine.recorder import planned
 from runner.engine.store import Record
 from runner.errors import BudgetError, RateLimitError
 from runner.ledger.ledger import Row
+from tests.distributed.conftest import recorded
 
 HERE, THERE = Limits("here", 1, None), Limits("there", 1, None)
 
@@ -32,18 +31,6 @@ def coordinated(sweep_of):
             yield Coordinator(ledger.directory, ledger.token, limit, spent), runs
 
     return open_one
-
-
-def recorded(run, status, usd=None):
-    """A run's record with one request."""
-    result = planned(run, 0.0)
-    result.status, result.job_id = status, None if status is RunStatus.SUBMITTING else f"video_{run.index}"
-    begun = result.timestamps["planned"]
-    result.attempts = [
-        Attempt.made(number=1, provider=result.provider, model=result.model, choice=0, started_at=begun, usd=usd,
-                     job_id=result.job_id)
-    ]  # fmt: skip
-    return result
 
 
 def asking(coordinator):

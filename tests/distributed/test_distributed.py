@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections import Counter
@@ -10,8 +11,13 @@ import pytest
 
 from runner.artifacts.result_file import read_result
 from runner.artifacts.run_status import RunStatus
+from runner.distributed.driver import WorkerLostError
+from runner.distributed.messages import Change
 from runner.distributed.ray_cluster import RayWorker
+from runner.engine.scheduler import Scheduler
 from runner.errors import AuthenticationError, BudgetError, RunnerError
+from runner.ledger.ledger import Row
+from tests.distributed.conftest import recorded
 
 COST = 0.4
 
@@ -83,7 +89,7 @@ def test_the_budget_holds_to_the_cent_for_all_workers(sweep_of, emulator):
 def test_a_wrong_key_stops_all_workers(sweep_of, make_emulator):
     emulator = make_emulator(rules=[{"match": {"operation": "create"}, "probability": 1, "fault": "unauthorized"}])
     outcome = sweep_of(40, "provider.max_concurrent_jobs=2", server=emulator).run(2)
-    assert isinstance(outcome.stopped_by, AuthenticationError) or outcome.exit_code != 0
+    assert isinstance(outcome.stopped_by, AuthenticationError)
     statuses = Counter(result.status for result in outcome.results)
     assert statuses[RunStatus.PLANNED] >= 36
     assert not emulator.ledger()["created"]
@@ -123,6 +129,102 @@ def test_an_interrupt_suspends_all_workers_runs(sweep_of, make_emulator):
     assert len(emulator.ledger()["created"]) < 10
     assert sweep.run(2).exit_code == 0
     assert len(emulator.ledger()["created"]) == 10
+
+
+def test_what_was_lost_before_is_not_sent_again_where_submitting_has_ended(sweep_of, make_emulator):
+    rules = [{"match": {"operation": "create"}, "nth": [1], "fault": "unauthorized"}]
+    emulator = make_emulator(rules=rules)
+    sweep = sweep_of(6, "provider.max_concurrent_jobs=1", server=emulator)
+    with sweep.opened() as (ledger, runs):
+        ledger.save_all([(0, recorded(runs[0], RunStatus.UNCERTAIN))])
+    sweep.resubmit = True
+    outcome = sweep.run(1)
+    assert isinstance(outcome.stopped_by, AuthenticationError)
+    assert sweep.statuses[0] == "uncertain"
+    assert not emulator.ledger()["created"]
+    sweep.run(1)
+    assert sweep.statuses[0] == "verified"
+
+
+def test_a_second_interrupt_ends_the_wait_for_workers_that_nobody_can_reach(sweep_of):
+    sweep = sweep_of(2)
+    ended = []
+
+    def work(name, ask):
+        ask("join", name).result()
+        sweep.cluster.lose_coordinator()
+        sent = 0
+        while not sweep.cluster.stopped.wait(0.01) and sent < 1000:
+            if len(sweep.signals) == sent:
+                os.kill(os.getpid(), signal.SIGINT)
+                sent += 1
+        ended.append(sweep.cluster.stopped.wait(20))
+
+    sweep.work = work
+    outcome = sweep.run(1)
+    assert (outcome.interrupted, ended) == (signal.SIGINT, [True])
+    assert sweep.statuses == ["planned"] * 2
+
+
+def test_an_end_that_a_dead_worker_could_not_write_is_written_here(sweep_of):
+    sweep = sweep_of(1)
+    lives = []
+
+    def work(name, ask):
+        lives.append(name)
+        if len(lives) > 1:
+            return
+        ask("join", name).result()
+        (item,) = ask("listen", name).result().items
+        result = recorded(item.run, RunStatus.VERIFIED, usd=COST)
+        assert ask("save", name, [Change(Row.of(0, result), (COST,))]).result() == [None]
+        raise WorkerLostError("it was killed")
+
+    sweep.work = work
+    outcome = sweep.run(1)
+    assert (outcome.exit_code, sweep.statuses) == (0, ["verified"])
+    assert read_result(sweep.runs[0].directory) == outcome.results[0]
+
+
+def test_without_any_worker_that_lives_the_sweep_ends_and_says_so(sweep_of):
+    sweep = sweep_of(2)
+
+    def work(name, ask):
+        raise WorkerLostError("its node has no memory")
+
+    sweep.work = work
+    outcome = sweep.run(2)
+    assert isinstance(outcome.stopped_by, WorkerLostError)
+    assert sweep.statuses == ["planned"] * 2
+
+
+def test_a_fault_in_handing_runs_out_ends_the_sweep_in_order(sweep_of, monkeypatch):
+    sweep = sweep_of(70)
+    made = []
+
+    def make(run):
+        made.append(run)
+        if len(made) > 66:
+            raise ValueError("a bug")
+        run.directory.mkdir(parents=True, exist_ok=True)
+
+    monkeypatch.setattr("tests.distributed.conftest._make", make)
+    outcome = sweep.run(2)
+    assert "a bug" in str(outcome.stopped_by)
+    assert Counter(sweep.statuses) == {"verified": 64, "planned": 6}
+
+
+def test_what_waits_is_suspended_once_though_two_ask_for_it(sweep_of):
+    sweep, ends = sweep_of(3), []
+    for run in sweep.runs:
+        run.directory.mkdir(parents=True)
+
+    async def story():
+        scheduler = Scheduler(sweep.runs, lambda event: ends.append(event.run.index))
+        await asyncio.gather(scheduler.suspend_stopped(), scheduler.suspend_stopped())
+
+    asyncio.run(story())
+    assert sorted(ends) == [0, 1, 2]
 
 
 def test_a_worker_looks_whether_it_sees_the_sweep_s_directory(tmp_path, monkeypatch):

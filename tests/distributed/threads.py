@@ -5,21 +5,32 @@ from __future__ import annotations
 import asyncio
 import pickle
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 from runner.distributed.coordinator import Coordinator
 from runner.distributed.driver import WorkerLostError
-from runner.distributed.messages import CoordinatorLostError
+from runner.distributed.messages import Ask, CoordinatorLostError
 from runner.distributed.worker import Worker
 from runner.ledger.ledger import Ledger
+
+Work = Callable[[str, Ask], object]
+
+
+def _work(name: str, ask: Ask) -> None:
+    asyncio.run(Worker(name, ask).run())
 
 
 class ThreadCluster:
     """Workers that can be cut off, as a dead one is: nothing that they tell arrives any more."""
 
-    def __init__(self, ledger: Ledger, workers: int, *, limit: float | None = None, spent: float = 0.0) -> None:
+    def __init__(self, ledger: Ledger, workers: int, *, limit: float | None = None, spent: float = 0.0,
+                 work: Work | None = None) -> None:  # fmt: skip
+        """Start the coordinator; `work` is done in place of what a worker does."""
         self.workers = workers
+        self.stopped = threading.Event()
+        self._work = work or _work
         self.asked: list[str] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -37,7 +48,11 @@ class ThreadCluster:
         done = self._working[name] = Future()
 
         def live() -> None:
-            asyncio.run(Worker(name, lambda method, *given: self._called(name, method, given)).run())
+            try:
+                self._work(name, lambda method, *given: self._called(name, method, given))
+            except Exception as error:  # noqa: BLE001 - as with a process that dies of it
+                if not done.done():
+                    done.set_exception(WorkerLostError(str(error)))
             if not done.done():
                 done.set_result(None)
 
@@ -56,7 +71,7 @@ class ThreadCluster:
         self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
 
     def stop(self) -> None:
-        pass
+        self.stopped.set()
 
     def close(self) -> None:
         for thread in self._threads:
