@@ -10,8 +10,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from runner.artifacts.atomic import discard, publish
 from runner.errors import ConfigError, DiskError
 
@@ -171,6 +169,8 @@ def _is_damage(error: sqlite3.Error) -> bool:
 
 def _reason(error: Exception) -> str:
     """Return what is wrong with a ledger's content, in one line."""
+    from pydantic import ValidationError  # who only lists ledgers imports no model
+
     if isinstance(error, ValidationError):
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"

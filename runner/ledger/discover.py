@@ -11,6 +11,9 @@ from pathlib import Path
 
 NAME = "ledger.sqlite3"
 
+LOG = f"{NAME}-wal"
+"""SQLite's log of what is not in the ledger's own file yet."""
+
 STORAGE = "storage"
 """The fact of a ledger that tells where its runs were uploaded to; `uploads.py` has the rest."""
 
@@ -114,13 +117,20 @@ def _first_seen(place: str, seen: set[tuple[int, int]]) -> bool:
     return first
 
 
+def ledger_files(directory: str | Path) -> list[os.stat_result]:
+    """Return the states of the ledger in `directory` and of its log, as far as they are there and not empty.
+
+    They are not opened for that: closing a file would let go of the locks that SQLite has on it in this process.
+    """
+    found = []
+    for name in (NAME, LOG):
+        # Whoever closes the ledger just now removes its log; who only reads may leave an empty one.
+        with suppress(OSError):
+            state = os.stat(os.path.join(directory, name))  # noqa: PTH116, PTH118 - text, for thousands of them
+            found += [state] if state.st_size else []
+    return found
+
+
 def written_at(directory: Path) -> float:
     """Return when the ledger in `directory` was last written, in Unix seconds; 0 if it is gone."""
-    log = directory / f"{NAME}-wal"
-    written = [0.0]
-    # Whoever closes the ledger just now removes its log.
-    with suppress(FileNotFoundError):
-        written.append((directory / NAME).stat().st_mtime)
-        state = log.stat()
-        written += [state.st_mtime] if state.st_size else []
-    return max(written)
+    return max((each.st_mtime for each in ledger_files(directory)), default=0.0)

@@ -188,10 +188,6 @@ class Ledger:
             with closing(self._db.execute(f"{SELECT} ORDER BY number")) as rows:
                 return [stored.run(row) for row in rows]
 
-    def job_ids(self) -> set[str]:
-        """Return every job that some run has now or had before."""
-        return {job_id for run in self.runs() if run.earlier for job_id in run.earlier.job_ids}
-
     def verified(self) -> list[tuple[str, int]]:
         """Return fingerprint and index of every finished run; the repetitions of one work have one fingerprint."""
         with reading(self._path, FORMAT):
@@ -278,7 +274,7 @@ class Ledger:
         if not there:
             raise TakenOverError(
                 f"{path} was removed or replaced while this process ran",
-                hint="what was submitted goes on at the provider; each run's result.json and run.log name its job",
+                hint="what was submitted goes on at the provider; each run's result.json and runner.log name its job",
             )
         if self._db.execute(_OWNER, (self.token,)).fetchone() is None:
             raise TakenOverError(

@@ -54,6 +54,12 @@ CLAIMS = Kind("claims 1", _read, _parse)
 """What runs have claimed."""
 
 
+def jobs_of(ledger: Ledger) -> set[str]:
+    """Return every job that some run of a ledger has now or had before; raises `LedgerError`."""
+    _, claims = ledger.read(CLAIMS.taken)
+    return set(claims.jobs)
+
+
 def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
     """Return what the ledgers around `own` tell that were written after `since` (Unix seconds).
 

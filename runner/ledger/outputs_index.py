@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from runner.errors import ConfigError
 
-from .discover import NAME as LEDGER
-from .discover import OUTPUTS, find_ledgers
+from .database import UNREADABLE, distrust
+from .discover import OUTPUTS, find_ledgers, ledger_files
 
 if TYPE_CHECKING:
     from .ledger import Ledger
@@ -42,14 +42,10 @@ CREATE TABLE IF NOT EXISTS entries (
 _SELECT = "SELECT place, mark, json FROM entries WHERE kind = ?"
 _INSERT = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)"
 _DELETE = "DELETE FROM entries WHERE kind = ? AND place = ?"
-_LOG = f"{LEDGER}-wal"
-_LONGEST_TEXT = 64 * 1024**2
 _WAITING = 1.0
 """Seconds that another process may take to write."""
 _UNFIT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is damaged, or was made by another version."""
-_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What is raised by an entry that is not as it was written."""
 
 _THREADS = 4
 """Ledgers that are read at once; SQLite's part of it takes more than one processor."""
@@ -135,7 +131,7 @@ class OutputsIndex:
                 continue
             mark, text = kept.pop(self._place(directory), ("", ""))
             if mark == state.mark:
-                with suppress(*_UNREADABLE):
+                with suppress(*UNREADABLE):
                     found[directory] = Entry(directory, state.written, kind.parse(json.loads(text)))
                     continue
             missing[directory] = state
@@ -226,15 +222,8 @@ def _unseen(directories: Iterable[Path], seen: set[str] | None) -> Iterator[Path
 
 
 def _state(directory: str, now: float) -> _State:
-    """Return the state of the ledger in a directory; one of a ledger that is gone was written at 0.
-
-    The file is not opened for that: closing it would let go of the locks that SQLite has on it in this process.
-    """
-    found = []
-    for name in (LEDGER, _LOG):
-        with suppress(OSError):
-            state = os.stat(os.path.join(directory, name))  # noqa: PTH116, PTH118
-            found += [state] if state.st_size else []  # who only reads may leave an empty log
+    """Return the state of the ledger in a directory; one of a ledger that is gone was written at 0."""
+    found = ledger_files(directory)
     mark = " ".join(f"{each.st_ino} {each.st_size} {each.st_mtime_ns} {each.st_ctime_ns}" for each in found)
     changed = max((max(each.st_mtime, each.st_ctime) for each in found), default=0.0)
     return _State(mark, max((each.st_mtime for each in found), default=0.0), abs(now - changed) > _SETTLED)
@@ -248,8 +237,7 @@ def _opened(path: str, mode: str) -> sqlite3.Connection:
             raise FileExistsError(path)
     db = sqlite3.connect(f"{Path(path).as_uri()}?mode={mode}", uri=True, timeout=_WAITING)
     try:
-        db.execute("PRAGMA trusted_schema=OFF")
-        db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_TEXT)
+        distrust(db)
     except BaseException:
         db.close()
         raise

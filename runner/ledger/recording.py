@@ -38,7 +38,7 @@ _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-
 """Names of files that only a paid request brings."""
 
 
-_OWN = re.compile(r"(video|image-|partial-|remote-|input|thumbnail|answer|run\.log|\.?result\.json|\.hydra)")
+_OWN = re.compile(r"(video|image-|partial-|remote-|input|thumbnail|answer|runner\.log|\.?result\.json|\.hydra)")
 """How names begin that a run gives to what it writes."""
 
 
@@ -53,9 +53,6 @@ class Reconciled:
 
     runs: list[Run]
     problems: tuple[Problem, ...] = ()
-
-
-"""What there is to compare before anything was recorded."""
 
 
 def reconcile(ledger: Ledger) -> Reconciled:
@@ -352,8 +349,9 @@ class LedgerStore:
 
     def job_ids(self) -> set[str]:
         """Return every job that some run of these ledgers has now or had before."""
-        ledgers = {id(ledger): ledger for ledger in self._ledgers.values()}
-        return {job_id for ledger in ledgers.values() for job_id in ledger.job_ids()}
+        from .other_runs import jobs_of  # asked for after a lost request alone
+
+        return set[str]().union(*map(jobs_of, set(self._ledgers.values())))
 
     def save(self, records: Sequence[Record]) -> list[Exception | None]:
         """Commit, then replace each `result.json` unless it would be replaced again in a moment."""

@@ -19,6 +19,7 @@ from runner.config.run import Budget, Fallback, RunConfig
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.ledger.ledger import Ledger, LedgerError, salvaged
+from runner.ledger.other_runs import jobs_of
 from runner.ledger.reuse import fingerprint
 
 NAME = "ledger.sqlite3"
@@ -125,9 +126,9 @@ def test_jobs_of_now_and_before_are_known(tmp_path, runs, result_of):
     attempts = [Attempt(number=n, started_at=began, job_id=job) for n, job in enumerate(["video_1", None, "video_2"])]
     with Ledger(tmp_path) as ledger:
         ledger.add([run])
-        assert ledger.job_ids() == set()
+        assert jobs_of(ledger) == set()
         ledger.save(0, planned.model_copy(update={"job_id": "video_2", "attempts": attempts}))
-        assert ledger.job_ids() == {"video_1", "video_2"}
+        assert jobs_of(ledger) == {"video_1", "video_2"}
 
 
 @pytest.mark.parametrize("readonly", [True, False])
@@ -215,7 +216,7 @@ def test_threads_may_save_at_the_same_time(tmp_path, runs, result_of):
             results = [result_of(run, job_id=f"video_{run.index}") for run in many]
             saves = [threads.submit(ledger.save, run.index, told) for run, told in zip(many, results, strict=True)]
             assert [save.result() for save in saves] == [None] * len(many)
-        assert ledger.job_ids() == {f"video_{run.index}" for run in many}
+        assert jobs_of(ledger) == {f"video_{run.index}" for run in many}
 
 
 NOW = "2026-11-23T09:30:00Z"

@@ -76,7 +76,7 @@ def test_files_of_a_run_whose_record_is_gone_too_are_not_paid_for_again(sweep, h
     ["answer.json", "answer.bin", "answer-2.txt", "video.unverified", "video.mp4.part", "image-0.unverified.mp4"],
 )
 def test_whatever_only_a_paid_request_brings_tells_of_one(tmp_path, name):
-    for each in (name, "input.png", "run.log"):
+    for each in (name, "input.png", "runner.log"):
         (tmp_path / each).write_bytes(b"x")
     assert paid_files(tmp_path) == [name]
 

@@ -127,7 +127,7 @@ def test_a_link_among_a_run_s_files_is_not_written_through(theirs, here, rewind,
     mine = here / "mine"
     mine.write_text("mine")
     rewind(0, "submitted", place=theirs)
-    for name in (".result.json.tmp", "run.log", "video.mp4.part"):
+    for name in (".result.json.tmp", "runner.log", "video.mp4.part"):
         (theirs / "0" / name).unlink(missing_ok=True)
         (theirs / "0" / name).symlink_to(mine)
     rewind(1, "submitted", place=theirs)
