@@ -77,6 +77,13 @@ def test_all_text_has_the_contrast_of_wcag_every_control_a_name_and_nothing_is_w
     page.wait_for_function(f"({WIDE})().length === 0")
 
 
+@pytest.mark.parametrize("view", VIEWS)
+def test_on_a_phone_in_the_dark_all_text_has_contrast_and_nothing_is_too_wide(shown, view):
+    page = shown(view, width=360, height=740, color_scheme="dark")
+    assert page.evaluate(WIDE) == []
+    assert faint(page, "dialog[open] *, #plot *, #scores *, #transport *") == {}
+
+
 @pytest.mark.parametrize("view", ["detail", "compare", "wipe", "words", "sheet", "ratings", "pairs"])
 def test_tab_stays_within_a_dialog_and_escape_leaves_it(shown, view):
     page = shown(view)
