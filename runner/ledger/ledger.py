@@ -200,10 +200,10 @@ class Ledger:
             row = self._db.execute(f"{SELECT} WHERE number = ?", (index,)).fetchone()
             return StoredRuns(self._all_sections(), self.directory).run(row)
 
-    def ask(self, query: str) -> list[Any]:  # Any: SQLite's rows
-        """Return what a query finds; raises `LedgerError`."""
+    def ask(self, query: str, *values: str | int) -> list[Any]:  # Any: SQLite's rows
+        """Return what a query finds, with `values` for its question marks; raises `LedgerError`."""
         with reading(self._path, FORMAT):
-            return self._db.execute(query).fetchall()
+            return self._db.execute(query, values).fetchall()
 
     def read(self, take: Callable[[Ledger], T]) -> T:
         """Return what `take` makes of it; raises `LedgerError`, also for what damaged records make Python raise."""

@@ -32,7 +32,7 @@ from .discover import LEVELS, NAME
 from .ledger import Ledger, LedgerError, Row, rebuilding
 from .lock import locked
 from .ownership import CopyError, owned
-from .reuse import Reuse, link
+from .reuse import Reuse
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""
@@ -378,7 +378,10 @@ class LedgerStore:
 def reuse_finished(
     runs: Sequence[Run], known: Reuse, ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
 ) -> dict[int, Result]:
-    """Return the records of the runs that are finished by what others have made, by their index; raises `DiskError`."""
+    """Return the records of the runs that are finished by what others have made, by their index.
+
+    Raises `DiskError`, and `ConfigError` where a storage does not give what it has of them.
+    """
     done = {}
     for run in runs:
         # After a fallback the run's work is not that of its fingerprint.
@@ -388,7 +391,7 @@ def reuse_finished(
         source = known.find(run)
         if source is not None:
             store.open(run)
-            done[run.index] = result = link(run, run.earlier or planned(run, time.time()), source)
+            done[run.index] = result = known.take(run, run.earlier or planned(run, time.time()), source)
             for error in filter(None, store.save([Record(run, result)])):
                 raise error
             _tell(run, result, observer)

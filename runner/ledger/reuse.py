@@ -8,16 +8,17 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.price import estimate
-from runner.config.problem import Problem
+from runner.config.problem import Problem, ranges
 from runner.config.provider import ProviderConfig
 from runner.config.request import VideoRequest
 from runner.config.run import RunConfig
@@ -30,6 +31,7 @@ from runner.shell import shown
 from .discover import LEVELS, OUTPUTS
 from .ledger import Ledger, LedgerError
 from .outputs_index import Kind, OutputsIndex
+from .uploads import places_with
 
 
 def _parsed(told: list[list[Any]]) -> list[tuple[str, int]]:  # Any: JSON
@@ -40,16 +42,43 @@ FINISHED = Kind("finished 1", Ledger.verified, _parsed)
 """Fingerprint and index of each finished run."""
 
 
+class Storages(Protocol):
+    """Ask storages for what runs have uploaded; both raise `ConfigError` where that cannot be had."""
+
+    def has(self, url: str, sizes: Mapping[str, int]) -> bool:
+        """Return whether a place lists files of these names, each with its size."""
+
+    def fetch(self, url: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
+        """Bring files from an address to a directory, each compared with its sum."""
+
+
+class Source(NamedTuple):
+    """Describe a finished run whose files can be had.
+
+    Attributes:
+        directory: the run's.
+        result: its record.
+        lacking: which of its files are not there any more, and lie in a storage.
+        url: the address of its directory there; empty where nothing is lacking.
+    """
+
+    directory: Path
+    result: Result
+    lacking: tuple[Artifact, ...] = ()
+    url: str = ""
+
+
 class Reuse:
     """Find finished work by its fingerprint, in `outputs/`, beside a sweep, and where runs say.
 
-    Each ledger is read once, when the first run asks.
+    Each ledger is read once, when the first run asks. Files that are no longer here are looked for where they were
+    uploaded to.
     """
 
-    def __init__(self, directory: Path, *, keep: bool = True) -> None:
+    def __init__(self, directory: Path, storages: Callable[[], Storages], *, keep: bool = True) -> None:
         """Take the directory of the sweep, or of the run where there is one run and no sweep.
 
-        Unless `keep` is set, nothing is written.
+        `storages` is called where one has to be asked. Unless `keep` is set, nothing is written.
         """
         own = directory.absolute()
         # A launcher that is not ours gives each run of a sweep to a process of its own.
@@ -61,23 +90,51 @@ class Reuse:
         self._places: dict[str, list[tuple[Path, int]]] = {}
         self._asked = 0
         self._found: Counter[Path] = Counter()
+        self._stored: Counter[str] = Counter()
+        self._lost: dict[int, Source] = {}
+        self._make_storages = storages
         self.problems: list[Problem] = []
         """Why nothing is reused from some ledgers."""
 
-    def find(self, run: Run) -> Result | None:
-        """Return the finished run that did this run's work, if its files are whole; never the run itself."""
+    @cached_property
+    def _storages(self) -> Storages:
+        return self._make_storages()
+
+    def find(self, run: Run) -> Source | None:
+        """Return the finished run that did this run's work, if its files are whole; never the run itself.
+
+        One whose files are here is preferred. Raises `ConfigError` where a storage has them and cannot be asked: its
+        work would else be paid for twice.
+        """
         self._asked += 1
         self._look(os.fspath(OUTPUTS), OUTPUTS)
         self._look(f"beside {shown(self._directory)}", shown(self._directory.parent), levels=2)
         for name in run.config.reuse_from:
             self._look(name, Path(name).expanduser())
         work = run.fingerprint.partition("#")[0]
+        incomplete = []
         for place, index in self._places.get(work, ()):
-            found = self._whole(place, index, work)
-            if found is not None and found[0].resolve() != run.directory.resolve():
+            found = self._finished(place, index, work)
+            if found is None or found.directory.resolve() == run.directory.resolve():
+                continue
+            if not found.lacking:
                 self._found[place] += 1
-                return found[1].model_copy(update={"reused_from": os.fspath(found[0])})
-        return None
+                return found
+            incomplete.append((place, found))
+        return self._in_storage(run, incomplete)
+
+    def take(self, run: Run, planned: Result, source: Source) -> Result:
+        """Put the files of `source` into the run's directory and return its record.
+
+        They are the same files under a second name where the disk can do that, else copies. Raises `DiskError`, and
+        `ConfigError` where a storage does not give them.
+        """
+        if source.lacking:
+            try:
+                self._storages.fetch(source.url, run.directory, source.lacking)
+            except ConfigError as error:
+                raise _unreachable(source, error) from error
+        return _linked(run, planned, source)
 
     def lines(self) -> Iterator[str]:
         """Yield what was found and where, or where nothing was: one line, or none where no run has asked."""
@@ -86,7 +143,14 @@ class Reuse:
             more = f" and {len(places) - _NAMED} more" * (len(places) > _NAMED)
             count = self._found.total()
             yield f"reuse: {_runs(count)} lie{'s' * (count == 1)} finished in {', '.join(places[:_NAMED])}{more}"
-        elif self._asked:
+        for url, count in self._stored.items():
+            yield f"reuse: files of {_runs(count)} are no longer here, and are fetched from {url}"
+        if self._lost:
+            first, *others = self._lost.values()
+            more = f" and of {len(others):,} more" * bool(others)
+            which = f"run{'s' * bool(others)} {ranges([*self._lost])}"
+            yield f"reuse: {which} cannot be reused: the files of {first.directory}{more} are gone, or were changed"
+        elif not places and self._asked:
             yield f"reuse: nothing is there for {_runs(self._asked)} in {', '.join(self._looked)}"
 
     def _look(self, name: str, root: Path, levels: int | None = None) -> None:
@@ -102,8 +166,8 @@ class Reuse:
         for place, error in index.problems:
             self._leave_out(place, error)
 
-    def _whole(self, place: Path, index: int, work: str) -> tuple[Path, Result] | None:
-        """Return a run's directory and record if its ledger has it as finished, and its files are what they were."""
+    def _finished(self, place: Path, index: int, work: str) -> Source | None:
+        """Return a run if its ledger has it as finished, with those of its files that are not what they were."""
         try:
             with Ledger(place, readonly=True) as ledger:
                 run = ledger.run(index)
@@ -115,11 +179,53 @@ class Reuse:
         if not run.earlier.artifacts:
             self._leave_out(place, f"the record of run {index} names no file of its own")
             return None
-        whole = all(_same(run.directory, each) for each in run.earlier.artifacts)
-        return (run.directory, run.earlier) if whole else None
+        lacking = tuple(each for each in run.earlier.artifacts if not _same(run.directory, each))
+        return Source(run.directory, run.earlier, lacking)
+
+    def _in_storage(self, run: Run, sources: Sequence[tuple[Path, Source]]) -> Source | None:
+        """Return the first of the runs whose files a storage has; take note of one that none has.
+
+        Raises `ConfigError` where none is found and a storage could not be asked.
+        """
+        unasked: ConfigError | None = None
+        for place, source in sources:
+            below = os.path.relpath(source.directory, place)
+            sums = {each.path: each.sha256 for each in source.lacking}
+            try:
+                with Ledger(place, readonly=True) as ledger:
+                    stored = [*places_with(ledger, source.result.index, sums)]
+            except LedgerError as error:
+                self._leave_out(place, error)
+                continue
+            for url, sizes in stored:
+                try:
+                    there = self._storages.has(url, {_below(below, name): size for name, size in sizes.items()})
+                except ConfigError as error:
+                    unasked = unasked or _unreachable(source, error)
+                    continue
+                if there:
+                    self._found[place] += 1
+                    self._stored[url] += 1
+                    return source._replace(url=_below(url, below))
+        if unasked is not None:
+            raise unasked
+        if sources:
+            self._lost[run.index] = sources[0][1]
+        return None
 
     def _leave_out(self, place: Path, error: ConfigError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
+
+
+def _below(first: str, second: str) -> str:
+    """Return an address or name below another one; `.` adds nothing."""
+    return "/".join(part for part in (first, Path(second).as_posix()) if part != os.curdir)
+
+
+def _unreachable(source: Source, error: ConfigError) -> ConfigError:
+    said = f"the files of {source.directory}, which were to be reused, cannot be had: {error.message}; nothing was sent"
+    hint = f"{error.hint}; reuse=false pays for them anew" if error.hint else "again, or reuse=false, which pays anew"
+    return ConfigError(said, hint=hint)
 
 
 _NAMED = 3
@@ -130,24 +236,21 @@ def _runs(count: int) -> str:
     return f"{count:,} run{'s' * (count != 1)}"
 
 
-def link(run: Run, planned: Result, source: Result) -> Result:
-    """Put the files of `source` into the run's directory and return its record; raises `DiskError`.
-
-    They are the same files under a second name where the disk can do that, else copies.
-    """
-    place = Path(source.reused_from or "")
-    for artifact in source.artifacts:
-        _put(place / artifact.path, run.directory / artifact.path)
+def _linked(run: Run, planned: Result, source: Source) -> Result:
+    result = source.result
+    for artifact in result.artifacts:
+        if artifact not in source.lacking:
+            _put(source.directory / artifact.path, run.directory / artifact.path)
     update = {
         "revision": planned.revision + 1,
         "status": RunStatus.VERIFIED,
-        "artifacts": source.artifacts,
-        "job_id": source.job_id,
-        "endpoint": source.endpoint,
-        "request_sent": source.request_sent,
-        "reused_from": source.reused_from,
+        "artifacts": result.artifacts,
+        "job_id": result.job_id,
+        "endpoint": result.endpoint,
+        "request_sent": result.request_sent,
+        "reused_from": os.fspath(source.directory),
         "saved_usd": estimate(run.config),
-        "warnings": [*planned.warnings, *_lacking(run, source)],
+        "warnings": [*planned.warnings, *_lacking(run, result)],
         "cost": planned.cost.model_copy(update={"actual_usd": 0.0}),
         "timestamps": {**planned.timestamps, RunStatus.VERIFIED.value: next(iter(planned.timestamps.values()))},
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from .discover import NAME, STORAGE
@@ -19,6 +19,7 @@ CREATE TABLE IF NOT EXISTS uploads (
 _THERE = "SELECT 1 FROM sqlite_master WHERE name = 'uploads'"
 _KEEP = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)"
 _OUTDATED = "DELETE FROM uploads WHERE place = ? AND run = ? AND name = ?"
+_OF_RUN = "SELECT name, bytes, sha256 FROM uploads WHERE place = ? AND run = ?"
 _KNOWN = "SELECT place, run, name, bytes, changed, sha256 FROM uploads"
 
 
@@ -85,6 +86,20 @@ def _all(ledger: Ledger) -> Iterator[tuple[str, int, Uploaded]]:
     rows = ledger.ask(_KNOWN) if ledger.ask(_THERE) else []
     for place, run, *file in rows:
         yield str(place), int(run), Uploaded(*file)
+
+
+def places_with(ledger: Ledger, run: int, sums: Mapping[str, str]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the places to which all files of a run with these names and sums were uploaded, the latest first.
+
+    With each come the sizes of the files, by their names. Raises `LedgerError`.
+    """
+    if not ledger.ask(_THERE):
+        return
+    for place in [*dict.fromkeys(places_of(ledger).values())][::-1]:
+        rows = ledger.ask(_OF_RUN, place, run)
+        sizes = {str(name): int(size) for name, size, sha256 in rows if sums.get(name) == sha256}
+        if sizes.keys() == sums.keys():
+            yield place, sizes
 
 
 def places_of(ledger: Ledger) -> dict[str, str]:

@@ -57,9 +57,9 @@ class RunRecord:
     def download(self) -> tuple[Path, ...]:
         """Fetch its files from the storage unless they are here, and return `artifacts`; raises `ConfigError`."""
         if self.url:
-            from .remote import download
+            from runner.storage.fetching import fetch
 
-            download(self.url, self.directory, self.result.artifacts)
+            fetch(self.url, self.directory, self.result.artifacts)
         return self.artifacts
 
     @property

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from runner.artifacts.result import Artifact
 from runner.errors import ConfigError
-from runner.storage.place import Place, reach
+from runner.storage.place import Place
 from runner.storage.records import fetch_records
-from runner.storage.uploader import reason_of
 
 from .reading import RunGroup, sweep_at, sweeps_of
 
@@ -72,31 +69,3 @@ def remote(url: str) -> Iterator[Remote]:
         directory = Path(folder) / (url.rstrip("/").rpartition("/")[2] or "storage")
         directory.mkdir()
         yield Remote(fetch_records(url, directory), directory)
-
-
-def download(url: str, directory: Path, artifacts: list[Artifact]) -> None:
-    """Fetch files of a run from its address to a directory here, unless they are there; raises `ConfigError`."""
-    lacking = [each for each in artifacts if not _is_here(directory / each.path, each)]
-    if not lacking:
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    try:
-        place = reach(url)
-        for each in lacking:
-            part = directory / f"{each.path}.part"
-            place.get(each.path, part)
-            if _is_here(part, each):
-                part.replace(directory / each.path)
-    except Exception as error:
-        raise ConfigError(f"{url} cannot be read: {reason_of(error)}") from error
-    for each in lacking:
-        if not (directory / each.path).is_file():
-            raise ConfigError(f"{url}/{each.path} is not the file that its run has made")
-
-
-def _is_here(path: Path, artifact: Artifact) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-    except OSError:
-        return False

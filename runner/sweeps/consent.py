@@ -22,7 +22,7 @@ from runner.ledger.budget import Sum, check_budget, counted, rounded_up
 from runner.ledger.budget import spent as spent_by
 from runner.ledger.ledger import Ledger
 from runner.ledger.ledger_index import LedgerIndex
-from runner.ledger.reuse import Reuse
+from runner.ledger.reuse import Reuse, Storages
 from runner.results.varying import varying
 from runner.shell import word
 
@@ -142,13 +142,24 @@ class PlannedCost(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
+def reuse_of(directory: Path, *, keep: bool = True) -> Reuse:
+    """Return what finds finished work for a sweep, or for a run, in this directory, also where it was uploaded to."""
+
+    def storages() -> Storages:
+        from runner.storage.fetching import UploadedRuns  # few have a storage
+
+        return UploadedRuns()
+
+    return Reuse(directory, storages, keep=keep)
+
+
 def payable(runs: Iterable[Run], directory: Path) -> PlannedCost:
     """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones.
 
     `directory` is the sweep's, or the run's where there is one run and no sweep.
     """
     runs = [*runs]
-    ledgers, reuse = LedgerIndex(), Reuse(directory, keep=not any(run.config.dry_run for run in runs))
+    ledgers, reuse = LedgerIndex(), reuse_of(directory, keep=not any(run.config.dry_run for run in runs))
     places: dict[Path, Budget] = {}
     left = []
     for run in runs:

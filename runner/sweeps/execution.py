@@ -32,13 +32,14 @@ from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
 from runner.ledger.other_runs import jobs_elsewhere
 from runner.ledger.recording import LedgerStore, reuse_finished
-from runner.ledger.reuse import Reuse
 from runner.ledger.summary import failure_of
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.results.files import write_results
 from runner.results.money import under
 from runner.results.reading import Found
+
+from .consent import reuse_of
 
 if TYPE_CHECKING:
     from runner.engine.execution import Engine
@@ -286,7 +287,7 @@ class Execution:
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
         _restore([run for run in runs if run.index in done], self._store)
         others = [run for run in runs if run.index not in done]
-        known = Reuse(self._directory)
+        known = reuse_of(self._directory)
         self._done = done | reuse_finished(others, known, self._ledgers, self._store, self.observer)
         self._tell(dict.fromkeys(known.problems))
         self.notes += known.lines()

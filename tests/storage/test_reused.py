@@ -1,0 +1,136 @@
+"""Work whose files lie in a storage alone is reused: they are fetched, compared, and never paid twice in silence."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from runner.app import run
+from runner.artifacts.result_file import read_result
+from tests.storage.door import Refusal, Request
+
+SECOND = Path("outputs/second/0")
+
+
+def created(emulator) -> int:
+    return emulator.ledger()["jobs"]
+
+
+@pytest.fixture
+def first(sweep, here, bucket) -> Path:
+    """Where the files of a finished sweep of one run lie, of which only the records are here."""
+    storage = [f"storage.url=file://{bucket}", "storage.keep_local=false"]
+    assert sweep("replica=0", *storage, "hydra.sweep.dir=outputs/first") == 0
+    assert not [*here.rglob("video.mp4")]
+    return bucket / "outputs/first/0"
+
+
+@pytest.fixture
+def reused(sweep) -> Callable[..., int]:
+    return lambda *overrides: sweep("reuse=true", "replica=0", *overrides, "hydra.sweep.dir=outputs/second")
+
+
+def test_files_that_lie_in_the_storage_alone_are_fetched_and_cost_nothing(first, reused, here, emulator, capsys):
+    requests = emulator.ledger()["requests"]
+    assert reused("dry_run=true") == 0
+    assert "none: is there" in capsys.readouterr().out
+
+    assert reused() == 0
+
+    assert emulator.ledger()["requests"] == requests, "nothing was asked for"
+    result = read_result(here / SECOND)
+    assert (result.reused_from, result.cost.actual_usd) == ("outputs/first/0", 0)
+    assert {each.path for each in result.artifacts} == {"video.mp4", "thumbnail.webp"}
+    for each in result.artifacts:
+        assert (here / SECOND / each.path).read_bytes() == (first / each.path).read_bytes()
+    said = capsys.readouterr().err
+    assert f"files of 1 run are no longer here, and are fetched from file://{first.parent}" in said
+    assert not [*here.rglob("*.part")]
+
+
+def test_files_that_are_here_are_preferred(first, sweep, reused, here, emulator, capsys):
+    assert sweep("replica=0", "hydra.sweep.dir=outputs/third") == 0
+    shutil.rmtree(first)
+    assert reused() == 0
+    assert read_result(here / SECOND).reused_from == "outputs/third/0"
+    assert "fetched" not in capsys.readouterr().out
+
+
+def test_a_run_of_which_only_the_thumbnail_stayed_is_reused(sweep, reused, here, bucket, emulator):
+    storage = [f"storage.url=file://{bucket}", "storage.keep_local=thumbnails"]
+    assert sweep("replica=0", *storage, "hydra.sweep.dir=outputs/first") == 0
+    assert reused() == 0
+    assert created(emulator) == 1
+    assert (here / SECOND / "thumbnail.webp").samefile(here / "outputs/first/0/thumbnail.webp")
+    assert (here / SECOND / "video.mp4").is_file()
+
+
+def test_a_file_that_was_changed_here_is_fetched_from_where_it_is_whole(sweep, reused, here, bucket, emulator):
+    assert sweep("replica=0", f"storage.url=file://{bucket}", "hydra.sweep.dir=outputs/first") == 0
+    (here / "outputs/first/0/video.mp4").write_bytes(b"changed")
+    assert reused() == 0
+    assert created(emulator) == 1
+    assert (here / SECOND / "video.mp4").read_bytes() == (bucket / "outputs/first/0/video.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"another")])
+def test_what_the_storage_has_lost_is_said_and_paid_for(first, reused, here, emulator, capsys, damage):
+    damage(first / "video.mp4")
+    assert reused("dry_run=true") == 0
+    assert "run 0 cannot be reused: the files of outputs/first/0 are gone" in capsys.readouterr().out
+
+    assert reused() == 0
+
+    assert created(emulator) == 2
+    assert read_result(here / SECOND).reused_from is None
+    assert "run 0 cannot be reused: the files of outputs/first/0 are gone" in capsys.readouterr().err
+
+
+def test_a_file_that_is_another_there_ends_the_command_before_anything_is_paid(first, reused, here, emulator, capsys):
+    size = (first / "video.mp4").stat().st_size
+    (first / "video.mp4").write_bytes(bytes(size))
+
+    assert reused() == 2
+
+    assert created(emulator) == 1
+    said = capsys.readouterr().err
+    assert "is not the file that its run has made; nothing was sent" in said
+    assert "reuse=false" in said
+    assert not (here / SECOND / "video.mp4").exists()
+
+
+def test_a_storage_that_cannot_be_read_ends_the_command_before_anything_is_paid(
+    sweep, reused, here, emulator, s3, capsys
+):
+    storage = [f"storage.url={s3.url}", "storage.keep_local=false"]
+    assert sweep("replica=0", *storage, "hydra.sweep.dir=outputs/first") == 0
+    s3.door.fault = refused
+
+    assert reused() == 2
+
+    assert created(emulator) == 1
+    said = capsys.readouterr().err
+    assert "the files of outputs/first/0, which were to be reused, cannot be had" in said
+    assert "nothing was sent" in said
+    assert "reuse=false" in said
+
+    s3.door.fault = lambda _request: None
+    assert reused() == 0
+    assert created(emulator) == 1
+    assert (here / SECOND / "video.mp4").read_bytes() == s3.read("outputs/first/0/video.mp4")
+
+
+def refused(_request: Request) -> Refusal:
+    return Refusal(403, "AccessDenied")
+
+
+def test_a_sweep_on_a_small_disk_is_reused_by_another_one(first, reused, here, bucket, emulator):
+    """What was fetched is uploaded anew, and leaves the disk again."""
+    assert reused(f"storage.url=file://{bucket}", "storage.keep_local=false") == 0
+    assert created(emulator) == 1
+    assert not [*here.rglob("video.mp4")]
+    assert (bucket / SECOND / "video.mp4").read_bytes() == (first / "video.mp4").read_bytes()
+    assert run(["resume", "outputs/second"]) == 0
