@@ -134,6 +134,22 @@ class _Child:
         return self._process.stdin
 
     def _listen(self) -> None:
+        try:
+            self._hear()
+        except Exception as error:  # noqa: BLE001 - who waits for an answer would wait for ever
+            _log.error("the decoder's answers cannot be read", exc_info=error)
+            self._process.kill()
+        ended = _DiedError(how_ended(self._process.wait()))
+        self._hang_up()
+        with self._changing:
+            self.gone = True
+            left, self._asked = self._asked, {}
+        for answer in left.values():
+            with suppress(InvalidStateError):
+                answer.set_exception(ended)
+
+    def _hear(self) -> None:
+        """Deliver the child's answers until it has ended."""
         stdout: Any = self._process.stdout  # Any: as above
         with stdout:
             for line in stdout:
@@ -143,14 +159,6 @@ class _Child:
                 self.ready = True
                 if message:
                     _deliver(self._asked.pop(message["number"]), message)
-        ended = _DiedError(how_ended(self._process.wait()))
-        self._hang_up()
-        with self._changing:
-            self.gone = True
-            left, self._asked = self._asked, {}
-        for answer in left.values():
-            with suppress(InvalidStateError):
-                answer.set_exception(ended)
 
 
 def _deliver(answer: Future[Video], message: dict[str, Any]) -> None:  # Any: JSON

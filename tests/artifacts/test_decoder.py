@@ -166,6 +166,12 @@ async def test_a_bug_in_there_is_told_as_one(decoder, clip, played):
         await decoder.check(clip())
 
 
+async def test_an_answer_that_cannot_be_read_ends_it_and_not_the_wait(decoder, clip, played):
+    played(READY + "print('no JSON', flush=True); sys.stdin.read()")
+    with pytest.raises(ArtifactError, match=r"makes the decoder crash \(SIGKILL\)"):
+        await decoder.check(clip())
+
+
 async def test_what_is_cancelled_disturbs_nobody(decoder, clip):
     await decoder.check(clip())
     task = asyncio.ensure_future(decoder.check(clip()))
