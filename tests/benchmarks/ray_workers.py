@@ -68,15 +68,12 @@ class Cpu:
                         self._names[known] = _kind(process)
 
     @property
-    def seconds(self) -> float:
-        return sum(self._seconds.values())
-
-    def of(self) -> str:
-        """The seconds of each kind of process, the largest first."""
+    def kinds(self) -> Counter[str]:
+        """The seconds of each kind of process."""
         kinds: Counter[str] = Counter()
         for known, seconds in self._seconds.items():
             kinds[self._names[known]] += seconds
-        return ", ".join(f"{name} {seconds:.1f}" for name, seconds in kinds.most_common(8))
+        return kinds
 
 
 def _kind(process: psutil.Process) -> str:
@@ -123,16 +120,17 @@ def overhead(workers: Sequence[int], runs: int) -> None:
     alone = 0.0
     with serving(latency=3, video_bytes=200_000, seconds=4) as service:
         for count in (0, *workers):
-            cost = {}
+            cost: dict[int, Counter[str]] = {}
             for number in (FEW, runs):
                 place = f"cpu-{count}-{number}"
                 with Cpu({service.pid}) as cpu:
                     finished(started(service, place, number, count), service, place)
-                cost[number] = cpu.seconds
-            each = (cost[runs] - cost[FEW]) / (runs - FEW) * 1000
+                cost[number] = cpu.kinds
+            more = Counter({kind: (cost[runs][kind] - cost[FEW][kind]) / (runs - FEW) * 1000 for kind in cost[runs]})
+            each, begin = more.total(), cost[FEW].total()
             what = f"{count} workers" if count else "one process"
-            print(f"{what}: {each:.1f} ms of CPU a run, {cost[FEW]:.1f} s to start and end with {FEW} runs", flush=True)
-            print(f"  seconds by process: {cpu.of()}", flush=True)
+            print(f"{what}: {each:.1f} ms of CPU a run, {begin:.1f} s to start and end with {FEW} runs", flush=True)
+            print(f"  {', '.join(f'{kind} {spent:.1f}' for kind, spent in more.most_common(6))}", flush=True)
             if count:
                 goal(f"CPU a run with {what}, compared with one process", each / alone, 1.3, " times")
             else:
