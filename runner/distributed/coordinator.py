@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.artifacts.run_status import RunStatus
@@ -18,14 +18,14 @@ from runner.errors import BudgetError, DiskError, RunnerError
 from runner.ledger.ledger import Ledger, TakenOverError
 from runner.ledger.recording import resumed_run, written
 
-from .messages import Change, Item, Limits, News, Report, Summary, Told
+from .messages import Change, Item, Limits, News, Report, Summary, Told, pack
 from .permits import EndpointPermits
 
 PORTION = 16
 """Runs that a worker has and has not begun to send: so few that a slow node holds nobody up."""
 
-TOGETHER_SECONDS = 0.1
-"""What happens within so many seconds is told the driver together."""
+TOGETHER_SECONDS = 0.25
+"""What happens within so many seconds is told the driver together: a call costs milliseconds of CPU."""
 
 
 @dataclass(slots=True)
@@ -37,6 +37,11 @@ class _Worker:
     given: dict[int, Item] = field(default_factory=dict)
     unsent: set[int] = field(default_factory=set)
     lost: bool = False
+
+    def take_news(self) -> News:
+        """Return what is new, with the answer to whatever it asked: it need not be told apart then."""
+        news, self.news = self.news, News()
+        return news
 
 
 class Coordinator:
@@ -62,7 +67,8 @@ class Coordinator:
         self._under_way: Counter[str] = Counter()
         self._permits: dict[str, EndpointPermits] = {}
         self._turns: dict[tuple[str, int], asyncio.Future[None]] = {}
-        self._told: list[Told] = []
+        self._limited: set[str] = set()
+        self._told: list[bytes] = []
         self._happened = asyncio.Event()
         self._writing = asyncio.Lock()
         self._complete = False
@@ -76,6 +82,7 @@ class Coordinator:
         for item in items:
             self._waiting.setdefault(item.limits.key, deque()).append(item)
             self._counted[item.index] = item.usd
+            self._hold(item)
         self._complete = self._complete or complete
         self._deal()
 
@@ -93,15 +100,13 @@ class Coordinator:
         while not worker.news and not worker.lost:
             worker.changed.clear()
             await worker.changed.wait()
-        if worker.lost:
-            return News(signals=2)
-        news, worker.news = worker.news, News()
-        return news
+        return News(signals=2) if worker.lost else worker.take_news()
 
-    async def save(self, name: str, changes: Sequence[Change]) -> list[Exception | None]:
-        """Keep records of a worker's runs on disk; for each why it could not be.
+    async def save(self, name: str, changes: Sequence[Change]) -> tuple[list[Exception | None], News]:
+        """Keep records of a worker's runs on disk; return for each why it could not be, and what is new.
 
-        That of a paid request that is about to leave is refused where its price would pass the sweep's budget.
+        That of a paid request that is about to leave is refused where its price would pass the sweep's budget, and
+        where submitting has ended.
         """
         worker = self._workers[name]
         errors: list[Exception | None] = [None] * len(changes)
@@ -121,7 +126,7 @@ class Coordinator:
                 if self._reached[row.number] is not RunStatus.PLANNED:
                     worker.unsent.discard(row.number)
         self._deal()
-        return errors
+        return errors, worker.take_news()
 
     def _refusal(self, worker: _Worker, change: Change, before: dict[int, float]) -> Exception | None:
         """Count a change, of which `before` gets what counted till then; why it must not be kept, if so."""
@@ -130,11 +135,21 @@ class Coordinator:
             return TakenOverError(f"run {index} was given to another worker")
         before[index] = self._counted[index]
         try:
+            if change.row.status == RunStatus.SUBMITTING:
+                self._let_go(worker.given[index], change.key)
             self._count(change)
         except (BudgetError, StoppedError) as error:
             self._short_of_money(error)
             return error
         return None
+
+    def _let_go(self, item: Item, key: str) -> None:
+        """Let a paid request leave for an endpoint, with or without a turn; raises `StoppedError`."""
+        turnless = item.free and key == item.limits.key
+        if self._signals or self._stopped_by is not None or (turnless and key in self._refusing):
+            raise StoppedError
+        if turnless:
+            self._permits_of(item.limits).join(item.index)
 
     def _count(self, change: Change) -> None:
         """Count what a run's attempts cost now; raises what keeps a new one from leaving."""
@@ -154,19 +169,20 @@ class Coordinator:
         if isinstance(error, BudgetError) and error.code == SWEEP:
             self._stop(error)
 
-    async def tell(self, name: str, report: Report) -> None:
-        """Hear what a worker has to tell."""
+    async def tell(self, name: str, report: Report) -> News:
+        """Hear what a worker has to tell, and return what is new for it."""
         worker = self._workers[name]
         if worker.lost:
-            return
+            return News()
         for answer in report.answers:  # first: how many places there are is learned while the refused one has its own
             seconds = self._permits_of(answer.limits).hear(answer)
-            if seconds > 0:
+            if answer.error is not None or seconds > 0:
+                self._limited.add(answer.limits.key)
                 self._tell_all(pauses=[(answer.limits.key, seconds, answer.paid)], but=name)
-        for told in report.told:
-            self._told.append(told)
-            if told.result is not None:
-                self._ended(worker, told.index)
+        if report.told:
+            self._told.append(report.told)
+        for index in report.ended:
+            self._ended(worker, index)
         for key, index in report.left:
             self._leave(key, index)
         for limits, error in report.stopped:
@@ -178,6 +194,7 @@ class Coordinator:
                 self._tell_all(stopped=[limits.key], but=name)
         self._happened.set()
         self._deal()
+        return worker.take_news()
 
     async def turn(self, name: str, limits: Limits, index: int) -> bool:
         """Return once a paid request of a run may be sent; False if none may be any more."""
@@ -204,30 +221,33 @@ class Coordinator:
         async with self._writing:  # what it asked for last is on disk, or never will be
             pass
         for item in [*worker.given.values()]:
+            left = None
             try:
-                await self._take_back(item)
+                left = await self._left_of(item)
             except RunnerError as error:  # what the ledger has of it cannot be read
                 self._stop(error)
             finally:  # not before: what nobody has, and what does not wait, would be taken for done
-                self._ended(worker, item.index)
+                if left is not None:
+                    self._waiting[left.limits.key].appendleft(left)
+                self._ended(worker, item.index, left)
         self._happened.set()
         self._deal()
 
-    async def _take_back(self, item: Item) -> None:
-        """Let a run go on that a worker has left."""
+    async def _left_of(self, item: Item) -> Item | None:
+        """Return what is left of a run that a worker has left; None, and tell its end, if nothing is."""
         reached = self._reached.get(item.index)
         if reached is None:
-            self._waiting[item.limits.key].appendleft(item)
-            return
+            return item
         known = await asyncio.to_thread(self._ledger.run, item.index)
         if known.earlier is None:
             raise RuntimeError(f"run {item.index} has no record in the ledger")
         if reached is RunStatus.PLANNED or reached.paid:
-            run = resumed_run(item.run, known)
-            self._waiting[item.limits.key].appendleft(Item.of(run))
-        else:  # ended, or its answer is lost
-            result = known.earlier.model_copy(update={"config": None})
-            self._told.append(Told(item.index, known.earlier.choice, reached, result=result, unwritten=True))
+            left = Item.of(resumed_run(item.run, known))
+            return replace(left, free=item.free and left.limits == item.limits)
+        # It has ended, or its answer is lost.
+        result = known.earlier.model_copy(update={"config": None})
+        self._told.append(pack([Told(item.index, known.earlier.choice, reached, result=result, unwritten=True)]))
+        return None
 
     async def interrupt(self) -> None:
         """Let all workers suspend their runs; the second time, at once."""
@@ -237,8 +257,8 @@ class Coordinator:
             worker.changed.set()
         self._end_turns()
 
-    async def happened(self, seconds: float) -> tuple[list[Told], bool]:
-        """Return the events since this was asked last, and whether all is over; nothing new after so many seconds."""
+    async def happened(self, seconds: float) -> tuple[list[bytes], bool]:
+        """Return the events since this was asked last, packed, and whether all is over; none after so many seconds."""
         if not self._told and not self._over:
             self._happened.clear()
             with suppress(TimeoutError):
@@ -248,8 +268,8 @@ class Coordinator:
         told, self._told = self._told, []
         return told, self._over
 
-    async def finish(self) -> tuple[Summary, list[Told]]:
-        """Close the ledger, once all workers have ended; how it went, and the last events."""
+    async def finish(self) -> tuple[Summary, list[bytes]]:
+        """Close the ledger, once all workers have ended; how it went, and the last events, packed."""
         for name in self._workers:
             await self.lose(name)
         waiting = [item.index for items in self._waiting.values() for item in items]
@@ -281,21 +301,29 @@ class Coordinator:
 
     def _give(self, item: Item, worker: _Worker) -> None:
         worker.given[item.index] = item
-        worker.unsent.add(item.index)
+        if not item.exists:
+            worker.unsent.add(item.index)
         self._under_way[item.limits.key] += 1
-        if item.exists:
-            worker.unsent.discard(item.index)
-            self._permits_of(item.limits).join(item.index)
-        worker.news.items.append(item)
+        worker.news.items.append(replace(item, free=item.free and item.limits.key not in self._limited))
         worker.changed.set()
 
-    def _ended(self, worker: _Worker, index: int) -> None:
+    def _hold(self, item: Item) -> None:
+        """Count the job of a run at its server, whether a worker has the run already or not."""
+        if item.place is not None:
+            self._permits_of(item.place).join(item.index)
+
+    def _ended(self, worker: _Worker, index: int, left: Item | None = None) -> None:
+        """Take a run from its worker, and its places unless something is `left` of it there."""
         item = worker.given.pop(index, None)
         worker.unsent.discard(index)
         if item is not None:
             self._under_way[item.limits.key] -= 1
+        place = left.place if left is not None else None
+        if left is not None:
+            self._hold(left)
         for key in self._permits:
-            self._leave(key, index)
+            if place is None or key != place.key:
+                self._leave(key, index)
 
     def _leave(self, key: str, index: int) -> None:
         if (turn := self._turns.get((key, index))) is not None:

@@ -27,7 +27,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.recording import reconcile, resumed_run
 from runner.ledger.summary import failure_of
 
-from .messages import CoordinatorLostError, Item, Summary, Told
+from .messages import CoordinatorLostError, Item, Limits, Summary, unpack
 
 _PORTION = 64
 """Runs whose directories are made before they are handed to the coordinator together."""
@@ -217,6 +217,9 @@ class _Drive:
     def _feed(self) -> None:
         """Make the directories of the runs, in their order, and hand them to the coordinator."""
         left = (run for run in self._runs.values() if run.index not in self.lost)
+        shared = {
+            Limits.of(each.provider).key for each in {f for run in self._runs.values() for f in run.config.fallbacks}
+        }
         try:
             while portion := list(itertools.islice(left, _PORTION)):
                 if self.signals or self._leaving:
@@ -224,7 +227,7 @@ class _Drive:
                 for run in portion:
                     if self._store is not None:
                         self._store.open(run)
-                self._cluster.ask("add", [Item.of(run) for run in portion]).result()
+                self._cluster.ask("add", [Item.of(run, shared) for run in portion]).result()
         except CoordinatorLostError:
             return  # the events tell of it
         except RunnerError as error:
@@ -251,8 +254,8 @@ class _Drive:
                 await self._ask("lose", own)
                 return
 
-    def _hear(self, everything: Sequence[Told]) -> None:
-        for told in everything:
+    def _hear(self, everything: Sequence[bytes]) -> None:
+        for told in itertools.chain.from_iterable(map(unpack, everything)):
             run = self._runs[told.index]
             event = told.event(run)
             if (result := event.result) is not None:

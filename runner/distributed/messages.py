@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +15,7 @@ from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import ProviderConfig, servers_of
 from runner.config.run import Budget
+from runner.engine.pool import server_at
 from runner.engine.run import Event, Run
 from runner.engine.store import StoreLostError
 from runner.errors import RunnerError
@@ -58,7 +59,9 @@ class Item:
     """Describe a run that waits for a worker.
 
     Attributes:
-        exists: whether its job is at the provider already.
+        exists: whether it was paid already.
+        place: the limits of the server where its job is under way; None if there is none.
+        free: whether it is sent without asking for a turn, as the number of runs that are handed out is limit enough.
         usd: what its attempts count already, in US dollars.
         packed: the whole run, which the coordinator does not read.
     """
@@ -66,15 +69,22 @@ class Item:
     index: int
     limits: Limits
     exists: bool
+    place: Limits | None
+    free: bool
     usd: float
     packed: bytes
 
     @classmethod
-    def of(cls, run: Run) -> Item:
-        """Pack a run."""
-        attempts = run.earlier.attempts if run.earlier is not None else ()
+    def of(cls, run: Run, shared: Collection[str] = ()) -> Item:
+        """Pack a run; `shared` are the keys of endpoints that runs of others come to."""
+        provider, earlier = run.config.provider, run.earlier
+        attempts = earlier.attempts if earlier is not None else ()
         usd = sum(run.config.budget.known(attempt.usd) for attempt in attempts)
-        return cls(run.index, Limits.of(run.config.provider), run.status.paid, usd, pickle.dumps(run))
+        limits = Limits.of(provider)
+        free = limits.per_minute is None and limits.key not in shared and not servers_of(provider)
+        waits = earlier is not None and run.status is RunStatus.SUBMITTED
+        place = Limits.of(server_at(provider, earlier.endpoint)) if earlier is not None and waits else None
+        return cls(run.index, limits, run.status.paid, place, free, usd, pickle.dumps(run))
 
     @property
     def run(self) -> Run:
@@ -84,13 +94,17 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Describe one record that is to be kept, with what the run's attempts count in US dollars.
+    """Describe one record that is to be kept.
 
-    Only a request that is about to leave may have None: nobody knows its price.
+    Attributes:
+        usd: what the run's attempts count in US dollars. Only a request that is about to leave may have None: nobody
+            knows its price.
+        key: names the endpoint where the run is.
     """
 
     row: Row
     usd: tuple[float | None, ...]
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +145,16 @@ class Told:
         )  # fmt: skip
 
 
+def pack(told: Sequence[Told]) -> bytes:
+    """Return events as they travel: the coordinator passes them on and does not read them."""
+    return pickle.dumps(told)
+
+
+def unpack(packed: bytes) -> Sequence[Told]:
+    """Return the events that `pack` has packed."""
+    return cast("Sequence[Told]", pickle.loads(packed))  # noqa: S301 - made by `pack`, in a process of ours
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """Describe an answer that moves an endpoint's limits: a 429, or (without `error`) an acceptance.
@@ -152,13 +176,15 @@ class Report:
     """Hold what a worker tells at once.
 
     Attributes:
-        told: events, in their order.
+        told: events, in their order, packed.
+        ended: runs whose end is among them.
         left: runs that hold no place among an endpoint's jobs any more.
         answers: what moves limits.
         stopped: why nothing more may be submitted, at an endpoint or (None) at any.
     """
 
-    told: list[Told] = field(default_factory=list)
+    told: bytes = b""
+    ended: list[int] = field(default_factory=list)
     left: list[tuple[str, int]] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     stopped: list[tuple[Limits | None, RunnerError]] = field(default_factory=list)

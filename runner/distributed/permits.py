@@ -29,7 +29,7 @@ class EndpointPermits:
         self._turn = asyncio.Lock()
 
     def join(self, holder: Hashable) -> None:
-        """Count a run whose job is at the provider already."""
+        """Count a run whose job is at the provider already, or whose request leaves without a turn."""
         self._places.join(holder)
 
     def leave(self, holder: Hashable) -> None:

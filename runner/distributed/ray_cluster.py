@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -235,12 +235,14 @@ def _called(actor: Any, method: str, arguments: tuple[object, ...], kind: type[R
     called: Future[Any] = Future()
 
     def settle(done: Future[Any]) -> None:
-        with suppress(Exception):  # nobody waits any more
-            error = done.exception()
-            if error is None:
-                called.set_result(done.result())
-            else:
+        try:
+            answer = done.result()
+        except BaseException as error:  # noqa: BLE001 - Ray's own, or what the method raised
+            with suppress(InvalidStateError):  # nobody waits any more
                 called.set_exception(kind(_first_line(error)))
+        else:
+            with suppress(InvalidStateError):
+                called.set_result(answer)
 
     try:
         getattr(actor, method).remote(*arguments).future().add_done_callback(settle)
@@ -251,5 +253,7 @@ def _called(actor: Any, method: str, arguments: tuple[object, ...], kind: type[R
 
 def _first_line(error: BaseException) -> str:
     """Return what kind of error it is and the first line of what it says: Ray's have a whole traceback in them."""
+    cause = getattr(error, "cause", None)  # of what a method raised
+    error = cause if isinstance(cause, Exception) else error
     said = str(error).strip().splitlines()
     return f"{type(error).__name__}: {said[0]}" if said else type(error).__name__

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Hashable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from typing import Any, cast
 
 from runner.artifacts.atomic import disk_errors
@@ -19,17 +18,18 @@ from runner.engine.run import Event, Run
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import Record, error_of
 from runner.errors import RateLimitError
+from runner.ledger.ledger import Row
 from runner.ledger.recording import rows_of
 from runner.providers.base import Provider
 from runner.providers.registry import create as create_provider
 
-from .messages import Answer, Ask, Change, CoordinatorLostError, Limits, News, Report, Told, usd_of
+from .messages import Answer, Ask, Change, CoordinatorLostError, Limits, News, Report, Told, pack, usd_of
 
-_TOGETHER_SECONDS = 0.1
+_TOGETHER_SECONDS = 0.25
 """What happens within so many seconds is told together: a call costs milliseconds of CPU on either side."""
 
-_GATHER_SECONDS = 0.04
-"""Pause before records are sent, in which those that go with the next ones gather."""
+_GATHER_SECONDS = 0.1
+"""Seconds from sending records to sending the next ones, which gather meanwhile."""
 
 
 class Worker:
@@ -47,16 +47,21 @@ class Worker:
         self._ask = ask
         self._clock = Clock()
         self._items: asyncio.Queue[Run | None] = asyncio.Queue()
+        self._told: list[Told] = []
         self._report = Report()
         self._changed = asyncio.Event()
         self._telling = asyncio.Lock()
         self._configs: dict[str, ProviderConfig] = {}
         self._stopped: set[ProviderConfig | None] = set()
+        self._free: set[str] = set()
+        self._limited: set[str] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._failure: Exception | None = None
         self._scheduler = Scheduler(
             [],
             self._observe,
             fail_fast=fail_fast,
-            store=RemoteStore(name, ask),
+            store=RemoteStore(name, ask, self._take_soon),
             clock=self._clock,
             create=create,
             more=self._runs(),
@@ -65,17 +70,35 @@ class Worker:
         )
 
     async def run(self) -> None:
-        """Execute what comes; returns when all of it has ended, or was suspended."""
+        """Execute what comes; returns when all of it has ended, or was suspended.
+
+        Raises what keeps this worker from going on. Its runs are suspended then and not told as ended: they go on with
+        others.
+        """
+        self._loop = asyncio.get_running_loop()
         await self._asked("join")
-        helpers = [asyncio.create_task(self._listen()), asyncio.create_task(self._tell())]
+        helpers = [asyncio.create_task(self._helped(self._listen())), asyncio.create_task(self._helped(self._tell()))]
         try:
             await self._scheduler.run()
         finally:
             for helper in helpers:
                 helper.cancel()
             await asyncio.wait(helpers)
-            with suppress(CoordinatorLostError):
-                await self._flush()
+        if self._failure is not None:
+            raise self._failure
+        await self._flush()
+
+    async def _helped(self, work: Coroutine[Any, Any, None]) -> None:  # Any: what a coroutine yields and is sent
+        """Do what the runs need meanwhile; without it, none of them can go on here."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody would hear of it
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._failure is None:
+            self._failure = error
+            self._scheduler.interrupt()
 
     async def _asked(self, method: str, *arguments: object) -> Any:  # Any: what the method returns
         return await asyncio.wrap_future(self._ask(method, self._name, *arguments))
@@ -85,14 +108,23 @@ class Worker:
             yield run
 
     async def _listen(self) -> None:
+        while True:
+            self._take(await self._asked("listen"))
+
+    def _take_soon(self, news: News) -> None:
+        """Take in news that came with another answer, in whatever thread."""
+        if news and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._take_or_fail, news)
+
+    def _take_or_fail(self, news: News) -> None:
         try:
-            while True:
-                self._take(await self._asked("listen"))
-        except CoordinatorLostError:
-            self._scheduler.interrupt()
+            self._take(news)
+        except Exception as error:  # noqa: BLE001 - as in a helper
+            self._fail(error)
 
     def _take(self, news: News) -> None:
         for key, seconds, paid in news.pauses:
+            self._limited.add(key)
             if key in self._configs:
                 self._scheduler.pause(self._configs[key], seconds, paid=paid)
         for key in news.stopped:
@@ -101,6 +133,7 @@ class Worker:
         if news.drains:
             self._scheduler.stop(drain=True)
         for item in news.items:
+            (self._free if item.free else self._limited).add(item.limits.key)
             self._items.put_nowait(item.run)
         if news.ends:
             self._items.put_nowait(None)
@@ -109,8 +142,9 @@ class Worker:
         self._changed.set()
 
     def _observe(self, event: Event) -> None:
-        self._report.told.append(Told.of(event, event.run.choice))
-        self._changed.set()
+        if self._failure is None:
+            self._told.append(Told.of(event, event.run.choice))
+            self._changed.set()
 
     def _permits_of(self, config: ProviderConfig) -> _RemotePermits:
         limits = Limits.of(config)
@@ -118,12 +152,11 @@ class Worker:
         return _RemotePermits(limits, self)
 
     async def _tell(self) -> None:
-        with suppress(CoordinatorLostError):  # which the listener hears, too
-            while True:
-                await self._changed.wait()
-                self._changed.clear()
-                await self._flush()
-                await asyncio.sleep(_TOGETHER_SECONDS)
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._flush()
+            await asyncio.sleep(_TOGETHER_SECONDS)
 
     async def _flush(self) -> None:
         stopped = self._scheduler.stopped
@@ -137,17 +170,29 @@ class Worker:
     async def _send(self) -> None:
         """Tell what there is; returns once it is heard, and what another call tells at the moment, too."""
         async with self._telling:
+            if self._told:
+                told, self._told = self._told, []
+                self._report.told = pack(told)
+                self._report.ended = [each.index for each in told if each.result is not None]
             if self._report:
                 report, self._report = self._report, Report()
                 telling = asyncio.wrap_future(self._ask("tell", self._name, report))
                 # Who is interrupted here has told it all the same, and hears of no error.
-                telling.add_done_callback(lambda done: done.cancelled() or done.exception())
+                telling.add_done_callback(self._told_all)
                 await asyncio.wait([telling])
                 telling.result()
+
+    def _told_all(self, telling: asyncio.Future[News]) -> None:
+        if not telling.cancelled() and telling.exception() is None:
+            self._take_or_fail(telling.result())
 
     async def turn(self, limits: Limits, index: int) -> None:
         """Wait until a paid request of a run may be sent; raises `StoppedError`."""
         # A place that the run has given back would else be taken for the one that it asks for now.
+        if self._is_free(limits):
+            if (limits.key, index) in self._report.left:
+                await self._send()
+            return
         if self._report.left or self._telling.locked():
             await self._send()
         if not await self._asked("turn", limits, index):
@@ -159,9 +204,16 @@ class Worker:
         self._changed.set()
 
     def answered(self, limits: Limits, sent_at: float, **answer: Any) -> None:  # Any: fields of `Answer`
-        """Tell of what moves limits."""
+        """Tell of what moves limits; where none but the number of runs is in force, an acceptance moves nothing."""
+        if not answer.keys() - {"submit_after"} and answer.get("submit_after") is None and self._is_free(limits):
+            return
+        self._limited.add(limits.key)
         self._report.answers.append(Answer(limits, self._clock.elapsed() - sent_at, **answer))
         self._changed.set()
+
+    def _is_free(self, limits: Limits) -> bool:
+        """Return whether paid requests need no turn at an endpoint."""
+        return limits.key in self._free and limits.key not in self._limited
 
 
 class _RemotePermits:
@@ -176,6 +228,10 @@ class _RemotePermits:
         """Wait until a paid request may be sent by what all send together; raises `StoppedError`."""
         self._holding.add(holder)
         await self._worker.turn(self._limits, _index(holder))
+
+    def join(self, holder: Hashable) -> None:
+        """Hear that the job of `holder` is at the provider; who gave the run out has counted it."""
+        self._holding.add(holder)
 
     def leave(self, holder: Hashable) -> None:
         """Give back the place of `holder`, if it has one or waits for one."""
@@ -197,11 +253,16 @@ def _index(holder: Hashable) -> int:
 
 
 class RemoteStore:
-    """Keep records by asking the coordinator, which has the ledger; `result.json` is written here."""
+    """Keep records by asking the coordinator, which has the ledger; `result.json` is written here.
 
-    def __init__(self, name: str, ask: Ask) -> None:
+    `hear` is called with the news that come with the answers, in any thread.
+    """
+
+    def __init__(self, name: str, ask: Ask, hear: Callable[[News], object] = lambda _news: None) -> None:
         self._name = name
         self._ask = ask
+        self._hear = hear
+        self._sent_at = float("-inf")
         self._home = threading.get_ident()
 
     def open(self, run: Run) -> None:
@@ -214,13 +275,13 @@ class RemoteStore:
         rows, refused = rows_of(records)
         if rows:
             if threading.get_ident() != self._home:  # there, each run that is suspended would wait
-                time.sleep(_GATHER_SECONDS)
-            changes = [
-                Change(row, usd_of(records[place].result, records[place].run.config.budget))
-                for place, row in rows.items()
-            ]
+                time.sleep(max(0.0, self._sent_at + _GATHER_SECONDS - time.monotonic()))
+            self._sent_at = time.monotonic()
+            changes = [_change(records[place], row) for place, row in rows.items()]
+            errors: list[Exception | None]
             try:
-                errors = self._ask("save", self._name, changes).result()
+                errors, news = self._ask("save", self._name, changes).result()
+                self._hear(news)
             except CoordinatorLostError as error:
                 errors = [error] * len(changes)
                 for place in rows:
@@ -236,3 +297,8 @@ class RemoteStore:
         """Keep a job's id where `resume` finds it although no ledger has it."""
         if record.result.job_id is not None:
             error_of(write_result, record.run.directory, record.result, durable=True)
+
+
+def _change(record: Record, row: Row) -> Change:
+    config = record.run.config
+    return Change(row, usd_of(record.result, config.budget), Limits.of(config.provider).key)

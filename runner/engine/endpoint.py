@@ -147,6 +147,8 @@ class Endpoint:
     def joined(self, run: Hashable) -> Iterator[None]:
         """Count a run whose job is at the provider."""
         self.places.join(run)
+        if self._permits is not None:
+            self._permits.join(run)
         try:
             yield
         finally:

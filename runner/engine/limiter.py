@@ -264,6 +264,9 @@ class Permits(Protocol):
     async def take(self, holder: Hashable) -> None:
         """Wait until a paid request may be sent by what all send together; raises `StoppedError`."""
 
+    def join(self, holder: Hashable) -> None:
+        """Hear that the job of `holder` is at the provider already."""
+
     def leave(self, holder: Hashable) -> None:
         """Give back the place of `holder`, if it has one or waits for one."""
 

@@ -179,6 +179,12 @@ def _place(run: Run) -> str | None:
     return source_place(request.video) if isinstance(request, VideoRequest) and request.video is not None else None
 
 
+def server_at(config: ProviderConfig, place: str) -> ProviderConfig:
+    """Return the server of a pool to which a run is bound by its endpoint; itself where a provider is no pool."""
+    servers = servers_of(config)
+    return next((server for server in servers if resolve(server).identity == place), servers[0]) if servers else config
+
+
 _UNSENT = (RateLimitError, HTTPConnectionError, AuthenticationError, ModelNotFoundError)
 """What creates nothing, and what another server may not answer."""
 

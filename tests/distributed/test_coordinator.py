@@ -9,14 +9,18 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.run_status import RunStatus
+from runner.config.provider import servers_of
 from runner.distributed.coordinator import Coordinator
 from runner.distributed.messages import Answer, Change, Item, Limits, Report
 from runner.distributed.worker import RemoteStore, Worker
+from runner.engine.limiter import StoppedError
 from runner.engine.store import Record
-from runner.errors import BudgetError, RateLimitError
+from runner.errors import AuthenticationError, BudgetError, RateLimitError
 from runner.ledger.ledger import Row
 from tests.distributed.conftest import recorded
 
+SERVERS = ("http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1")
+POOL = f"provider.base_urls=[{','.join(f'{{base_url: {url}, max_concurrent_jobs: 1}}' for url in SERVERS)}]"
 HERE, THERE = Limits("here", 1, None), Limits("there", 1, None)
 
 
@@ -112,7 +116,7 @@ def test_the_sweep_is_not_over_while_a_lost_worker_s_run_is_looked_up(coordinate
         await coordinator.join("one")
         await coordinator.add([Item.of(runs[0])], complete=True)
         change = Change(Row.of(0, recorded(runs[0], RunStatus.SUBMITTED)), (0.4,))
-        assert await coordinator.save("one", [change]) == [None]
+        assert (await coordinator.save("one", [change]))[0] == [None]
         await coordinator.join("two")
         losing = asyncio.ensure_future(coordinator.lose("one"))
         await asyncio.sleep(0)
@@ -138,4 +142,51 @@ def test_a_refused_request_still_holds_its_place_when_the_limit_is_learned_from_
             assert await coordinator.turn("one", limits, 4)
 
     with coordinated() as given:
+        asyncio.run(story(*given))
+
+
+def leaving(run):
+    """The change by which a run is about to be paid."""
+    key = Limits.of(run.config.provider).key
+    return Change(Row.of(run.index, recorded(run, RunStatus.SUBMITTING, usd=0.4)), (0.4,), key)
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_without_a_turn_too_nothing_leaves_once_submitting_has_ended(coordinated, everywhere):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.join("two")
+        await coordinator.add([Item.of(run) for run in runs], complete=True)
+        first, second = leaving(runs[0]), leaving(runs[1])
+        assert (await coordinator.save("one", [first]))[0] == [None]
+        stopped = None if everywhere else Limits.of(runs[0].config.provider)
+        await coordinator.tell("one", Report(stopped=[(stopped, AuthenticationError("a wrong key"))]))
+        return (await coordinator.save("two", [second]))[0]
+
+    with coordinated() as given:
+        assert [type(error) for error in asyncio.run(story(*given))] == [StoppedError]
+
+
+def test_the_places_at_a_pool_s_servers_hold_what_earlier_processes_and_dead_workers_have_there(coordinated):
+    async def story(coordinator, runs):
+        old = [
+            replace(run, earlier=recorded(run, RunStatus.SUBMITTED).model_copy(update={"endpoint": place}))
+            for run, place in zip(runs, SERVERS, strict=True)
+        ]
+        here, there = map(Limits.of, servers_of(runs[0].config.provider))
+        await coordinator.add([Item.of(run) for run in old], complete=True)
+        await coordinator.join("one")
+        await coordinator.join("two")
+        waiting = [asyncio.ensure_future(coordinator.turn("two", limits, 7)) for limits in (here, there)]
+        await coordinator.save("one", [Change(Row.of(0, old[0].earlier), (0.4,))])
+        await coordinator.lose("one")
+        await asyncio.sleep(0.01)
+        assert not any(turn.done() for turn in waiting)
+        await coordinator.tell("two", Report(left=[(there.key, 1)]))
+        assert await waiting[1]
+        assert not waiting[0].done()
+        await coordinator.tell("two", Report(ended=[0]))
+        assert await waiting[0]
+
+    with coordinated(POOL) as given:
         asyncio.run(story(*given))

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from runner.artifacts.run_status import RunStatus
 from runner.distributed.driver import WorkerLostError
 from runner.distributed.messages import Change
 from runner.distributed.ray_cluster import RayWorker
+from runner.distributed.worker import Worker
 from runner.engine.scheduler import Scheduler
 from runner.errors import AuthenticationError, BudgetError, RunnerError
 from runner.ledger.ledger import Row
@@ -40,6 +42,49 @@ def test_several_workers_make_everything_once(sweep_of, emulator):
         assert (run.directory / "video.mp4").is_file()
     ends = Counter(event.run.index for event in sweep.events if event.result is not None)
     assert ends == dict.fromkeys(range(12), 1)
+
+
+def test_where_nothing_but_the_number_of_jobs_is_limited_no_turn_is_asked_for(sweep_of, emulator):
+    sweep = sweep_of(8, "provider.max_concurrent_jobs=3")
+    results = sweep.run(3).results
+    assert "turn" not in sweep.cluster.asked
+    times = [(result.timestamps["submitting"], result.timestamps["verified"]) for result in results]
+    assert max(sum(begin <= first < end for begin, end in times) for first, _ in times) <= 3
+
+
+def test_turns_are_asked_for_at_a_rate_and_once_the_provider_has_refused(sweep_of, make_emulator):
+    sweep = sweep_of(2, "provider.requests_per_minute=6000")
+    assert sweep.run(2).exit_code == 0
+    assert sweep.cluster.asked.count("turn") == 2
+    rules = [{"match": {"operation": "create"}, "nth": [2], "fault": "rate_limit", "retry_after": 1}]
+    sweep = sweep_of(2, server=make_emulator(rules=rules))
+    sweep.place = sweep.place.with_name("refused")
+    sweep.runs = [replace(run, directory=sweep.place / str(run.index)) for run in sweep.runs]
+    assert sweep.run(1).exit_code == 0
+    assert sweep.cluster.asked.count("turn") == 1
+
+
+def test_what_a_worker_had_whose_helper_fails_goes_on_with_another(sweep_of, make_emulator):
+    emulator = make_emulator(latency=60.0)
+    sweep = sweep_of(6, server=emulator)
+
+    def work(name, ask):
+        heard = []
+
+        def asked(method, *given):
+            heard.append(method)
+            if name == "worker-0" and method == "tell" and heard.count("tell") == 2:
+                raise ValueError("a bug")
+            return ask(method, *given)
+
+        asyncio.run(Worker(name, asked).run())
+
+    sweep.work = work
+    outcome = sweep.run(2)
+    assert outcome.exit_code == 0
+    assert sweep.said == ["worker-0 has died (a bug); what it was at goes on with others"]
+    assert [result.status for result in outcome.results] == [RunStatus.VERIFIED] * 6
+    assert len(emulator.ledger()["created"]) == 6
 
 
 def test_what_a_dead_worker_had_goes_on_with_another(sweep_of, make_emulator):
@@ -177,7 +222,7 @@ def test_an_end_that_a_dead_worker_could_not_write_is_written_here(sweep_of):
         ask("join", name).result()
         (item,) = ask("listen", name).result().items
         result = recorded(item.run, RunStatus.VERIFIED, usd=COST)
-        assert ask("save", name, [Change(Row.of(0, result), (COST,))]).result() == [None]
+        assert ask("save", name, [Change(Row.of(0, result), (COST,))]).result()[0] == [None]
         raise WorkerLostError("it was killed")
 
     sweep.work = work
