@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import secrets
+import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -61,6 +62,7 @@ async def sweep_async(
     output_dir: str | Path | None = None,
     budget_usd: float | None = None,
     batch: bool = False,
+    storage: str | Mapping[str, object] | None = None,
     name: str | None = None,
     tags: Sequence[str] = (),
     on_progress: Callback | None = None,
@@ -74,6 +76,11 @@ async def sweep_async(
     With `batch`, images go out in batches, mostly at half price, and the call waits for their results, up to 24 hours.
     A call that is broken off leaves the batch at work, and the same call collects it.
 
+    `storage` is an address as "s3://bucket/prefix", to which each run is uploaded once it has ended, and page, tables
+    and ledger at the end; or a mapping of `url`, `keep_local`, `concurrency` and `patience_seconds`. An address that
+    cannot be used is a `ConfigError` before anything is sent. What could not be uploaded is logged as a warning, and
+    the same call uploads it.
+
     `output_dir` (default: a new one below outputs/multirun/) gets the ledger, results.csv, results.jsonl, index.html
     and a directory for each run. The same call with the same `output_dir` goes on where it was left, and pays for
     nothing twice; so does `python -m runner resume DIR`. Keys that configs hold are not written. `on_progress` gets
@@ -84,6 +91,7 @@ async def sweep_async(
     with ExitStack() as stack:
         staged = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="runner-")))
         settings = {"budget": {"max_usd": budget_usd}, "batch": batch, "name": name, "tags": tags}
+        settings["storage"] = {} if storage is None else {"url": storage} if isinstance(storage, str) else storage
         order = await asyncio.to_thread(_planned, configs, requests, directory, staged, settings)
         _log.info("the sweep is kept in %s", directory)
         ledger, execution = await settled(asyncio.to_thread(_begun, order, directory, staged, progress, stack))
@@ -100,6 +108,7 @@ def sweep(
     output_dir: str | Path | None = None,
     budget_usd: float | None = None,
     batch: bool = False,
+    storage: str | Mapping[str, object] | None = None,
     name: str | None = None,
     tags: Sequence[str] = (),
     on_progress: Callback | None = None,
@@ -116,6 +125,7 @@ def sweep(
             output_dir=output_dir,
             budget_usd=budget_usd,
             batch=batch,
+            storage=storage,
             name=name,
             tags=tags,
             on_progress=on_progress,
@@ -139,12 +149,18 @@ async def _executed(execution: Execution, ledger: Ledger, order: Order, progress
     except BaseException:
         progress.drop()
         known = {run.index: run.earlier or planned(run, time.time()) for run in ledger.runs()}
-        so_far = Executed({run.index: (known[run.index], None) for run in left})
+        so_far = Executed({run.index: (known[run.index], None) for run in left}, interrupted=signal.SIGINT)
         await settled(asyncio.to_thread(execution.finish, so_far))
         raise
     ends = zip(outcome.results, outcome.errors, strict=False)
     executed = Executed({run.index: end for run, end in zip(left, ends, strict=False)}, stopped_by=outcome.stopped_by)
-    return await settled(asyncio.to_thread(execution.finish, executed))
+    finishing = asyncio.create_task(asyncio.to_thread(execution.finish, executed))
+    try:
+        return await asyncio.shield(finishing)
+    except asyncio.CancelledError:
+        execution.stop_uploading()
+        await finishing
+        raise
 
 
 def _stops_all(outcome: Outcome) -> bool:
@@ -289,6 +305,10 @@ def _planned(
     plan.problems += _duplicates(plan)
     if (problem := _place(plan)) is not None:
         plan.problems.append(((None, None), problem))
+    if plan.runs and plan.runs[0].config.storage.url is not None:
+        from runner.storage.address import check_storage  # few have a storage
+
+        plan.problems += [((None, None), problem) for problem in check_storage(plan.runs[0].config)]
     _refuse(plan, notes, len(configs), len(requests))
     left = payable(plan.runs, directory)
     check_affordable(left.runs, "budget_usd", spent=left.spent)

@@ -40,8 +40,14 @@ class Stored(NamedTuple):
         count = f"{self.there:,} run{'s' * (self.there != 1)}"
         if not self.left:
             return f"uploaded: {count} to {self.place}"
-        which = f"run{'s' * (len(self.left) > 1)} {ranges(self.left)}"
+        which = self._replace(whole=True).missing
         return f"uploaded: {self.there:,} of {self.there + len(self.left):,} runs to {self.place}; not {which}"
+
+    @property
+    def missing(self) -> str:
+        """Return what is left to upload, as in `runs 3–5, page, tables and ledger`; empty where nothing is."""
+        runs = [f"run{'s' * (len(self.left) > 1)} {ranges(self.left)}"] if self.left else []
+        return ", ".join([*runs, *([] if self.whole else ["page, tables and ledger"])])
 
 
 def stored_in(uploads: Uploads, results: Sequence[Result]) -> Stored:

@@ -201,22 +201,24 @@ def _found_there(files: DirectoryFiles, place: Place, known: Mapping[str, object
         yield Uploaded(name, int(place.told(files.name)[files.there(name)]["size"]), 0, sum_)
 
 
-def upload_ledger(ledger: Ledger, place: Place, uploads: Uploads) -> None:
+def upload_ledger(ledger: Ledger, place: Place, uploads: Uploads, advance: Advance) -> None:
     """Send a copy of the ledger as it is now, without its owner; it is kept that this was done."""
-    copy = ledger.directory / f".{LEDGER}.upload.tmp"
+    copy = copy_of(ledger)
     try:
         ledger.copy(copy)
         digests = digests_of(copy)
-        place.put(copy, LEDGER, digests, _nothing)
+        place.put(copy, LEDGER, digests, advance)
+        advance()
         sent = {LEDGER: (Uploaded(LEDGER, digests.size, 0, digests.sha256), digests)}
         files = DirectoryFiles(SWEEP, ledger.directory)
-        uploads.keep(SWEEP, [*_compared(files, place, _told(files, place), sent, _nothing)])
+        uploads.keep(SWEEP, [*_compared(files, place, _told(files, place), sent, advance)])
     finally:
         discard(copy)
 
 
-def _nothing() -> None:
-    """Take no note of it."""
+def copy_of(ledger: Ledger) -> Path:
+    """Return where a copy of the ledger lies while it is sent."""
+    return ledger.directory / f".{LEDGER}.upload.tmp"
 
 
 def _remove(

@@ -135,7 +135,7 @@ class Uploader:
         said = False
         while True:
             with self._turn:
-                if not self._waiting and not self._busy:
+                if self._left or (not self._waiting and not self._busy):
                     return
                 self._turn.wait(0.2)
                 count = len(self._waiting) + len(self._busy)

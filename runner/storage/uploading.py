@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.artifacts.atomic import write_text
+from runner.artifacts.atomic import discard, write_text
 from runner.artifacts.result import Result
 from runner.config.problem import Problem
 from runner.engine.recorder import planned
@@ -25,7 +25,7 @@ from runner.shell import command
 from .address import StorageError
 from .place import Place, reach
 from .state import Stored, stored_in
-from .upload import DirectoryFiles, upload, upload_ledger
+from .upload import DirectoryFiles, copy_of, upload, upload_ledger
 from .uploader import Uploader, reason_of
 
 MARKER = ".runner.json"
@@ -91,6 +91,8 @@ class Uploading:
         self._targets: dict[Ledger, _Target] = {}
         self._ended: dict[int, Result] = {}
         self._uploader: Uploader | None = None
+        self._last: Uploader | None = None
+        self._is_left = False
         self.may_remove: Callable[[Result], bool] = lambda _result: True
         """Whether nothing needs a run's files here any more, where its metrics were to be computed before the end."""
 
@@ -136,37 +138,60 @@ class Uploading:
                 self._finish_sweep(self._uploader, whole, write_page)
         stored = self._stored(whole.results)
         whole.not_uploaded = not more and (stored is None or not stored.complete)
-        if whole.not_uploaded and self._uploader is not None:
-            reason = reason_of(self._uploader.failure) if self._uploader.failure else "it was interrupted"
-            message = f"not everything is uploaded: {reason}; runs and their files here are not affected"
+        if whole.not_uploaded and self._uploader is not None and stored is not None:
+            message = f"{stored.missing} not uploaded: {self._reason()}; runs and their files here are not affected"
             self._tell([Problem("storage", message, self._resume("uploads the rest"), "warning")])
-        return stored.text if stored else ""
+        if stored is None:
+            return ""
+        return f"{stored.text}; not {stored.missing}" if whole.not_uploaded and not stored.left else stored.text
+
+    def leave(self) -> None:
+        """Let `finish`, in whatever thread it is, wait for nothing any more."""
+        self._is_left = True
+        for uploader in (self._uploader, self._last):
+            if uploader is not None:
+                uploader.leave()
+
+    def _reason(self) -> str:
+        """Return why something is not uploaded."""
+        uploaders = [each for each in (self._uploader, self._last) if each is not None]
+        failure = next((each.failure for each in uploaders if each.failure is not None), None)
+        if failure is not None:
+            return reason_of(failure)
+        if self._is_left:
+            return "it was interrupted"
+        return f"the storage did not get on for {self._config.patience_seconds:g} s"
 
     def _send_runs(self, uploader: Uploader, whole: Outcome, patience: float) -> None:
         """Send what is left of the runs; Ctrl-C meanwhile interrupts the whole."""
         if whole.interrupted is not None:
-            uploader.leave()
+            self.leave()
             return
         for result in whole.results:
             if not result.status.unfinished:
                 self._post(result, self._config.keep_local if self.may_remove(result) else True)
+        self._close(uploader, patience, whole)
+
+    def _close(self, uploader: Uploader, patience: float, whole: Outcome) -> None:
         if not uploader.close(patience, self._say):
+            self._is_left = True
             whole.interrupted = signal.SIGINT
 
     def _finish_sweep(self, uploader: Uploader, whole: Outcome, write_page: Callable[[str], object]) -> None:
-        """Write the page anew, and send it with tables and ledger, unless the storage has just failed."""
+        """Write the page anew, and send it with tables and ledger, unless the storage has just failed.
+
+        That is waited for as the runs are, as long as it gets on.
+        """
         if (stored := self._stored(whole.results)) is not None:
             write_page(stored.text)
-        if whole.interrupted is not None or uploader.error is not None or not uploader.idle:
+        if self._is_left or whole.interrupted is not None or uploader.error is not None or not uploader.idle:
             return
+        self._last = Uploader(self._send_sweep, self._config.concurrency)
         for target in self._targets.values():
-            try:
-                self._send_sweep(target)
-            except KeyboardInterrupt:
-                whole.interrupted = signal.SIGINT
-                return
-            except Exception as error:  # noqa: BLE001 - as above
-                uploader.error = error
+            self._last.post(DirectoryFiles(SWEEP, target.ledger.directory))
+        self._close(self._last, self._config.patience_seconds, whole)
+        for target in self._targets.values():
+            discard(copy_of(target.ledger))  # what sends it may hang for ever
 
     def _stored(self, results: Sequence[Result]) -> Stored | None:
         """Return what lies in the storage by now; None where it could not be reached."""
@@ -218,13 +243,13 @@ class Uploading:
         target.check()
         upload(files, target.place, target.uploads, advance)
 
-    def _send_sweep(self, target: _Target) -> None:
+    def _send_sweep(self, files: DirectoryFiles, advance: Callable[[], object]) -> None:
+        target = next(each for each in self._targets.values() if each.ledger.directory == files.directory)
         target.check()
-        directory = target.ledger.directory
-        if directory not in self._ledgers:  # else it is a run's, whose files were sent
-            upload(DirectoryFiles(SWEEP, directory), target.place, target.uploads, lambda: None)
+        if files.directory not in self._ledgers:  # else it is a run's, whose files were sent
+            upload(files, target.place, target.uploads, advance)
         if LEDGER not in target.uploads.of(SWEEP):
-            upload_ledger(target.ledger, target.place, target.uploads)
+            upload_ledger(target.ledger, target.place, target.uploads, advance)
 
     def _ledger_of(self, result: Result) -> Ledger:
         return self._ledgers[self._runs[result.index].directory]

@@ -282,6 +282,11 @@ class Execution:
     def __exit__(self, *_: object) -> None:
         self._opened.close()
 
+    def stop_uploading(self) -> None:
+        """Let `finish`, which may be at work in another thread, wait for no storage any more."""
+        if self._uploading is not None:
+            self._uploading.leave()
+
     def _take_over(self) -> None:
         runs = self._runs
         done = {run.index: run.earlier for run in runs if run.earlier is not None and not run.open}
