@@ -34,17 +34,21 @@ class Findings:
     reasons: dict[int, str] = field(default_factory=dict)
 
 
-async def look_for(endpoint: Endpoint, lost: Sequence[Lost], others: OtherRuns) -> Findings:
-    """Look for lost requests in the endpoint's list of jobs, of which some belong to `others`.
+async def look_for(endpoint: Endpoint, lost: Sequence[Lost], claimed: Callable[[], OtherRuns]) -> Findings:
+    """Look for lost requests in the endpoint's list of jobs, of which some are other runs', as `claimed` tells.
 
+    That is asked when the list has been read: whoever made a job that is listed had recorded its request before, as
+    everybody does, so that no job of a process that is at work can be taken for one that nobody claims.
     Nothing is paid, and no error is raised: a list that cannot be read is a reason among others. Where the list ends
     too early to say that a match is the only one, no run is reattached to it.
     """
     sought = [one.earliest for one in lost if one.listed]
     if not sought:
-        return assign_jobs(lost, (), others)
+        return assign_jobs(lost, (), claimed())
     listing = await read_list(endpoint, min(sought) - AROUND)
-    return assign_jobs(lost, listing.jobs, others, complete_since=listing.complete_since, shortfall=listing.shortfall)
+    return assign_jobs(
+        lost, listing.jobs, claimed(), complete_since=listing.complete_since, shortfall=listing.shortfall
+    )
 
 
 def assign_jobs(

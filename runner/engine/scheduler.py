@@ -345,7 +345,7 @@ class Scheduler:
         if self._leaving or not self._lost:
             return
         cases, self._lost = self._lost, []
-        self._searching = asyncio.create_task(search(cases, self._all_claimed()))
+        self._searching = asyncio.create_task(search(cases, self._all_claimed))
         try:
             everything = await self._searching
         except asyncio.CancelledError:

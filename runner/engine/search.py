@@ -26,7 +26,7 @@ _HOW_TO_ADOPT = ", with --adopt RUN=JOB_ID takes over a job that you know to be 
 _UNASKED = "its endpoint could not be asked"
 
 Claimed = Callable[[], OtherRuns]
-"""Tells what is other runs'; asked only when a request was lost."""
+"""Tells what is other runs' at that moment; asked only when a request was lost."""
 
 
 class Case(NamedTuple):
@@ -46,7 +46,7 @@ def may_be_found(recorder: RunRecorder, error: RunnerError) -> bool:
     return isinstance(error, UncertainError) and isinstance(recorder.run.config.request, VideoRequest)
 
 
-async def search(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
+async def search(cases: Sequence[Case], claimed: Claimed) -> list[Found]:
     """Look at each endpoint's list; a run whose job is found, or that may be paid again, is recorded as such."""
     found: list[Found] = []
     groups: dict[int, list[Case]] = defaultdict(list)
@@ -56,9 +56,10 @@ async def search(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
         else:
             groups[id(case.queue)].append(case)
     for group in groups.values():
-        found += [await _named(case, claimed) for case in group if case.recorder.run.job is not None]
-        others = claimed.also(case.recorder.result.job_id or "" for case in group)  # those just adopted, too
-        found += await _sought([case for case in group if case.recorder.run.job is None], others)
+        if named := [case for case in group if case.recorder.run.job is not None]:
+            others = claimed()
+            found += [await _named(case, others) for case in named]
+        found += await _sought([case for case in group if case.recorder.run.job is None], claimed)
     return found
 
 
@@ -106,7 +107,7 @@ async def _named(case: Case, claimed: OtherRuns) -> Found:
     return await settled(_conclude(case, [job], None))
 
 
-async def _sought(cases: Sequence[Case], claimed: OtherRuns) -> list[Found]:
+async def _sought(cases: Sequence[Case], claimed: Claimed) -> list[Found]:
     """Return what is found of the runs at one endpoint."""
     if not cases:
         return []

@@ -72,9 +72,13 @@ def jobs_elsewhere(own: Path, since: float) -> OtherRuns:
         for entry in index.entries(CLAIMS, since):
             jobs.update(entry.value.jobs)
             try:
-                lost += _lost(entry)
+                now = _doubtful(entry)
             except LedgerError as error:
                 problems.append(str(error))
+                continue
+            # An answer may have come since the claims were read.
+            jobs.update(job for result in now for job in result.job_ids)
+            lost += [(entry.directory, result) for result in now if unanswered(result)]
         problems += [str(error) for _, error in index.problems]
     # Of another version, or broken: any listed job may belong to it.
     return OtherRuns(frozenset(jobs), tuple(lost), problems[0] if problems else "")
@@ -91,12 +95,10 @@ def _around(own: Path) -> Iterator[OutputsIndex]:
     yield OutputsIndex(beside, keep=False, levels=1, seen=seen | {str(beside.resolve())})
 
 
-def _lost(entry: Entry[_Claims]) -> Iterator[tuple[Path, Result]]:
-    """Yield the runs with a request that nobody knows an answer to, as the ledger itself has them."""
+def _doubtful(entry: Entry[_Claims]) -> list[Result]:
+    """Return the runs with a request that no job was known of, as the ledger has them now."""
     if not entry.value.doubtful:
-        return
+        return []
     with Ledger(entry.directory, readonly=True) as ledger:
-        for index in entry.value.doubtful:
-            run = ledger.run(index)
-            if run.earlier is not None and unanswered(run.earlier):
-                yield entry.directory, run.earlier
+        found = [ledger.run(index).earlier for index in entry.value.doubtful]
+    return [result for result in found if result is not None]

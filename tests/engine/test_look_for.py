@@ -44,10 +44,10 @@ def lost(index: int = 0, *, age: float = 1000) -> Lost:
 def look(provider, clock):
     """Look for runs in what the fake provider lists, in simulated time."""
 
-    def search(*runs: Lost):
+    def search(*runs: Lost, claimed=OtherRuns):
         endpoint = Endpoint(provider, video_config().provider, clock)
         with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
-            return runner.run(look_for(endpoint, runs, OtherRuns()))
+            return runner.run(look_for(endpoint, runs, claimed))
 
     return search
 
@@ -65,6 +65,12 @@ def test_the_list_is_read_no_further_back_than_the_earliest_request(look, provid
     )
     assert ids(look(lost())) == {0: "video_7"}
     assert len(provider.listed) == 2
+
+
+def test_what_was_claimed_while_the_list_was_read_is_not_taken(look, provider):
+    provider.on_jobs.extend(pages([MINE]))
+    found = look(lost(), claimed=lambda: OtherRuns(frozenset({MINE.id} if provider.listed else ())))
+    assert found.reattached == {}
 
 
 def test_nothing_is_asked_where_nothing_was_lost(look, provider):
@@ -194,7 +200,7 @@ async def test_a_job_whose_answer_was_lost_is_found_again(opened, preset):
     endpoint, config, server = opened(preset, rules=[{**LOSE, "nth": 2}])
     known = await endpoint.provider.submit(config("request.prompt=Another"))
     gone = await lose(endpoint, config("model.deployment=prod") if preset == "azure_openai" else config())
-    found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
+    found = await look_for(endpoint, [gone], lambda: OtherRuns(frozenset({known.id})))
     assert ids(found) == {0: server.ledger()["created"][1]["id"]}
 
 
@@ -203,10 +209,10 @@ async def test_a_gateway_s_backend_finds_a_lost_job_and_takes_no_other_run_s(ope
                                       overrides=["provider.custom_llm_provider=hosted_vllm"])  # fmt: skip
     known = await endpoint.provider.submit(config())
     gone = await lose(endpoint, config())
-    found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
+    found = await look_for(endpoint, [gone], lambda: OtherRuns(frozenset({known.id})))
     (job,) = found.reattached.values()
     assert backend_id(job.id) == backend_id(server.ledger()["created"][1]["id"])
-    both = await look_for(endpoint, [gone], OtherRuns())
+    both = await look_for(endpoint, [gone], OtherRuns)
     assert both.reattached == {}, "one of two jobs that fit is another's, and nobody knows which"
 
 
@@ -215,14 +221,14 @@ async def test_a_gateway_s_other_runs_keep_their_jobs_though_it_lists_them_under
                                       overrides=["provider.custom_llm_provider=hosted_vllm"])  # fmt: skip
     known = await endpoint.provider.submit(config())
     gone = await lose(endpoint, config())
-    found = await look_for(endpoint, [gone], OtherRuns(frozenset({known.id})))
+    found = await look_for(endpoint, [gone], lambda: OtherRuns(frozenset({known.id})))
     assert (found.reattached, found.reasons) == ({}, {0: "no job matches among 1 listed, 1 of other runs"})
     assert server.ledger()["jobs"] == 1
 
 
 async def test_a_request_that_never_arrived_finds_nothing(opened):
     endpoint, config, server = opened(rules=[{**LOSE, "fault": "drop_before_commit"}])
-    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
+    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns)
     assert (found.reattached, found.reasons) == ({}, {0: "no job matches among 0 listed"})
     assert server.ledger()["jobs"] == 0
 
@@ -231,7 +237,7 @@ async def test_replicas_find_as_many_jobs_as_were_made(opened):
     rules = [{**LOSE, "nth": [1, 3]}, {**LOSE, "nth": 2, "fault": "drop_before_commit"}]
     endpoint, config, server = opened(rules=rules)
     gone = [await lose(endpoint, config(), index) for index in range(3)]
-    found = await look_for(endpoint, gone, OtherRuns())
+    found = await look_for(endpoint, gone, OtherRuns)
     assert set(ids(found).values()) == {made["id"] for made in server.ledger()["created"]}
     assert (len(found.reattached), len(found.reasons)) == (2, 1)
 
@@ -242,7 +248,7 @@ async def test_a_lost_remix_is_told_from_another_video_of_the_same_prompt(opened
     source = await endpoint.provider.submit(config())
     await endpoint.provider.submit(config("request.prompt=Snow"))
     gone = await lose(endpoint, config(f"request.video={source.id}", "request.prompt=Snow"))
-    found = await look_for(endpoint, [gone], OtherRuns(frozenset({source.id})))
+    found = await look_for(endpoint, [gone], lambda: OtherRuns(frozenset({source.id})))
     (remixed,) = [made["id"] for made in server.ledger()["created"] if made["operation"] == "remix"]
     assert ids(found) == {0: remixed}
 
@@ -251,7 +257,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
     endpoint, config, server = opened(rules=[LOSE], latency=0)
     gone = await lose(endpoint, config())
     await endpoint.provider.delete(server.ledger()["created"][0]["id"])
-    assert (await look_for(endpoint, [gone], OtherRuns())).reattached == {}
+    assert (await look_for(endpoint, [gone], OtherRuns)).reattached == {}
 
 
 @pytest.mark.parametrize(
@@ -260,7 +266,7 @@ async def test_a_deleted_job_is_found_no_more(opened):
 )
 async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, preset, said):
     endpoint, config, _ = opened(preset, rules=[LOSE])
-    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
+    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns)
     assert found.reattached == {}
     assert said in found.reasons[0]
 
@@ -277,7 +283,7 @@ async def test_a_server_that_does_not_tell_leaves_the_run_uncertain(opened, pres
 async def test_trouble_with_the_list_delays_the_finding(opened, fault):
     trouble = {"match": {"operation": "list"}, "nth": [1, 2], **fault}
     endpoint, config, server = opened(rules=[LOSE, trouble])
-    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns())
+    found = await look_for(endpoint, [await lose(endpoint, config())], OtherRuns)
     assert ids(found) == {0: server.ledger()["created"][0]["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 3
 
@@ -292,5 +298,5 @@ async def test_a_job_is_found_among_a_thousand(opened, tmp_path):
                               f"take {number}", mine["seconds"], mine["size"], 0.4))  # fmt: skip
     state.close()
     known = frozenset(f"video_{number:04}" for number in range(999))
-    assert ids(await look_for(endpoint, [gone], OtherRuns(known))) == {0: mine["id"]}
+    assert ids(await look_for(endpoint, [gone], lambda: OtherRuns(known))) == {0: mine["id"]}
     assert server.ledger()["requests"]["GET /v1/videos"] == 10
