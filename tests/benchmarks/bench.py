@@ -26,6 +26,7 @@ SCRIPTS = (
     "reading",
     "metrics",
     "upload",
+    "pool",
     "scale",
 )
 

@@ -1,6 +1,6 @@
 """Serve video jobs at the least cost there is, so that clients are measured and not their server.
 
-    python tests/benchmarks/light_server.py [--latency 3] [--video-bytes 2000000] [--seconds 8] [--rate 20000000]
+    python tests/benchmarks/light_server.py [--latency 3] [--video-bytes 2000000] [--rate 20000000] [--jobs 20]
 
 It prints its base URL and serves until it is ended. It is asyncio alone and shares no code with runner: answers are
 templates, in which a job's id, state and times are put, and the file of every job is one clip, sent by the kernel.
@@ -24,14 +24,16 @@ from clip import HEIGHT, WIDTH, write_clip
 PROMPT = "A timelapse of a city skyline from dawn to dusk"
 _KEPT_SECONDS = 86_400
 _PAGE, _LARGEST_PAGE = 20, 100
+_FULL = '{"error": {"message": "Too many jobs are running.", "code": "too_many_running_tasks"}}'
 
 
 class Jobs:
     """Hold when each job was created, in the order of their creation, and say how far it is."""
 
-    def __init__(self, latency: float, seconds: int) -> None:
-        """Take the `latency` of a job and the length of its clip, both in seconds."""
+    def __init__(self, latency: float, seconds: int, most: int | None = None) -> None:
+        """Take the `latency` of a job and the length of its clip, both in seconds; `most` jobs are made at a time."""
         self.latency = latency
+        self._most = most
         self._created: list[float] = []
         job = {
             "object": "video",
@@ -44,8 +46,11 @@ class Jobs:
         }
         self._rest = json.dumps(job)[1:]
 
-    def create(self) -> str:
-        """Begin a job and return it as JSON."""
+    def create(self) -> str | None:
+        """Begin a job and return it as JSON; None where as many are under way as there may be."""
+        count = len(self._created)
+        if self._most is not None and count >= self._most and not self.completed(count - self._most):
+            return None
         self._created.append(time.time())
         return self.told(len(self._created) - 1)
 
@@ -127,7 +132,11 @@ class Connection(asyncio.Protocol):
             return
         Connection.requests += 1
         if path == "/v1/videos":
-            self._send(self._jobs.create() if method == "POST" else self._page(query))
+            told = self._jobs.create() if method == "POST" else self._page(query)
+            if told is None:
+                self._send(_FULL, "429 Too Many Requests")
+            else:
+                self._send(told)
             return
         name, _, part = path.removeprefix("/v1/videos/").partition("/")
         number = self._jobs.number(name)
@@ -208,6 +217,7 @@ def main() -> None:
     parser.add_argument("--video-bytes", type=int, default=2_000_000)
     parser.add_argument("--seconds", type=int, default=8, help="length of the clip")
     parser.add_argument("--rate", type=float, help="bytes a second of files that each client process gets")
+    parser.add_argument("--jobs", type=int, help="videos that are made at the same time; more are refused with 429")
     options = parser.parse_args()
     rate = None if options.rate is None else Rate(options.rate)
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
@@ -215,7 +225,7 @@ def main() -> None:
         write_clip(path, options.seconds, options.video_bytes)
         clip = path.open("rb")  # it stays while it is open, however this process ends
     with clip:
-        asyncio.run(serve(Jobs(options.latency, options.seconds), clip, rate))
+        asyncio.run(serve(Jobs(options.latency, options.seconds, options.jobs), clip, rate))
 
 
 if __name__ == "__main__":

@@ -53,10 +53,15 @@ class Service:
 
 
 @contextmanager
-def serving(*, latency: float, video_bytes: int, seconds: int = 8, rate: int | None = None) -> Iterator[Service]:
-    """Serve jobs of `latency` seconds, whose clip has `seconds` and `video_bytes`; `rate` is bytes/s for a process."""
+def serving(
+    *, latency: float, video_bytes: int, seconds: int = 8, rate: int | None = None, jobs: int | None = None
+) -> Iterator[Service]:
+    """Serve jobs of `latency` seconds, whose clip has `seconds` and `video_bytes`.
+
+    `rate` is bytes/s for a process, `jobs` how many videos are made at the same time; more are refused.
+    """
     chosen = {"latency": latency, "video-bytes": video_bytes, "seconds": seconds}
-    chosen |= {} if rate is None else {"rate": rate}
+    chosen |= {name: value for name, value in (("rate", rate), ("jobs", jobs)) if value is not None}
     command = [sys.executable, SERVER, *(f"--{name}={value}" for name, value in chosen.items())]
     with (
         TemporaryDirectory(prefix="runner-bench-") as folder,

@@ -63,6 +63,14 @@ def goal(what: str, value: float, most: float, unit: str = "") -> bool:
     return met
 
 
+def least(what: str, value: float, at_least: float, unit: str = "") -> bool:
+    """Say, and return, whether a figure that is better when it is larger reaches its goal."""
+    met = value >= at_least
+    word = "met   " if met else "MISSED"
+    print(f"  {word}  {what}: {value:.3g}{unit} (goal: at least {at_least:g}{unit})", flush=True)
+    return met
+
+
 def _processor() -> str:
     try:
         with Path("/proc/cpuinfo").open() as file:
