@@ -299,7 +299,11 @@ class Diagnosis:
         from .points import combinations
 
         parsed = self._parsed(typed_lines(master.hydra.overrides.task))
-        plan = Planner(self._app.loader, master).plan(combinations(parsed))
+        try:
+            points = combinations(parsed)
+        except HydraException:
+            return [], 1  # an optimiser chooses the points
+        plan = Planner(self._app.loader, master).plan(points)
         try:
             preflight(plan)
         except PreflightError as refused:

@@ -54,6 +54,11 @@ def test_choices_are_counted_as_the_sweep_that_they_mean(capsys, arguments):
     assert "run 1: request.duration_seconds: Invalid duration" in said
 
 
+def test_a_mistake_beside_what_an_optimiser_chooses_is_told(capsys):
+    said = refused(capsys, "-m", "request.seed=interval(1,15)", "request.nope=1")
+    assert "request.nope: is no key here" in said
+
+
 def test_a_directory_that_cannot_be_written_is_told_beside_a_mistake(capsys, here):
     (here / "file").write_text("in the way")
 
