@@ -7,7 +7,7 @@ import json
 import os
 import queue
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -80,7 +80,8 @@ def score_runs(
     child can be started, and `DiskError`.
     """
     scored = Scored()
-    files = [*_files(directory, runs, scored)]
+    known = read_scores(directory)
+    files = [*_files(directory, runs, scored, {(score.sha256, score.metric) for score in known}, names)]
     scored.files = len(files)
     # What one's own metrics take in memory and threads is unknown; the others take a core each.
     count = 1 if any(is_own(name) for name in names) else min(_MOST_AT_ONCE, os.cpu_count() or 1, max(1, len(files)))
@@ -91,7 +92,7 @@ def score_runs(
         scored.usable = not errors
         for name, message in errors.items():
             scored.problems.append(Problem("metrics", f"{name} cannot be used: {message}", severity="warning"))
-        missing = _Missing(read_scores(directory), facts)
+        missing = _Missing(known, facts)
         _append_known(directory, files, missing, scored)
         alike = missing.alike(files)
         done = len(files) - sum(map(len, alike))
@@ -246,8 +247,13 @@ class _Failures:
             yield Problem("metrics", f"{name} could not be computed of {where}: {message}", severity="warning")
 
 
-def _files(directory: Path, runs: Sequence[Found], scored: Scored) -> Iterator[_File]:
-    """Yield the files to score, in the runs' order; one that is gone is a problem."""
+def _files(
+    directory: Path, runs: Sequence[Found], scored: Scored, known: Collection[tuple[str, str]], metrics: Sequence[str]
+) -> Iterator[_File]:
+    """Yield the files to score, in the runs' order; one that is gone is a problem unless all its `metrics` are known.
+
+    `known` are pairs of a file's sum and a metric. Once a file was measured, it may be removed where it was uploaded.
+    """
     names = RelativePaths(directory)
     together: dict[str, list[tuple[Path, str]]] = {}
     found: list[tuple[str, Path, Result, Artifact, Path, str]] = []
@@ -255,6 +261,8 @@ def _files(directory: Path, runs: Sequence[Found], scored: Scored) -> Iterator[_
         work = repr((dict(result.config.request), result.config.model.name))  # replicas of one request share it
         for artifact in media_of(result):
             path = own_file(where, artifact)
+            if path is None and all((artifact.sha256, name) in known for name in metrics):
+                continue
             if path is None:
                 message = f"{where / artifact.path} is not there, and was not scored"
                 scored.problems.append(Problem("metrics", message, severity="warning"))
