@@ -46,6 +46,8 @@ class Uploads:
         """Read what is known of the place; raises `LedgerError`."""
         self._ledger = ledger
         self.place = place
+        self.seen: set[int] = set()
+        """Runs whose files were all looked at in the place meanwhile."""
         self._known: dict[int, dict[str, Uploaded]] = {}
         for where, run, each in _all(ledger):
             if where == place:

@@ -90,15 +90,26 @@ def _is_small(name: str) -> bool:
     return Path(name).stem.endswith("thumbnail")
 
 
+def is_done(files: DirectoryFiles, uploads: Uploads) -> bool:
+    """Return whether a directory has nothing to send or to remove since this process has looked at it in the place."""
+    known = uploads.of(files.run)
+    here = local_files(files.directory, nested=files.nested)
+    same = files.run in uploads.seen and all(_is_known(path, known.get(name)) for name, path in here)
+    return same and not _removable(files, known)
+
+
 def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advance) -> None:
     """Bring a directory's files to the place as far as they are not there, and remove here what may be removed.
 
-    What the ledger knows and the place no longer lists is forgotten, and sent again. Raises what the storage's library
-    raises, `OSError` and `DiskError`.
+    What the ledger knows and the place no longer lists is forgotten, and sent again: that is looked for once, and
+    before anything is removed. Raises what the storage's library raises, `OSError` and `DiskError`.
     """
-    told = _told(files, place) if uploads.of(files.run) else {}
-    uploads.forget(files.run, [name for name, each in uploads.of(files.run).items() if not _is_listed(each, told)])
+    told: Mapping[str, Mapping[str, Any]] = {}  # Any: what a storage tells of a file
     known = uploads.of(files.run)
+    if known and (files.run not in uploads.seen or _removable(files, known)):
+        told = _told(files, place)
+        uploads.forget(files.run, [name for name, each in known.items() if not _is_listed(each, told)])
+        known = uploads.of(files.run)
     new, damaged = _sent(files, place, known, advance)
     if new:
         told = _told(files, place)
@@ -113,6 +124,7 @@ def upload(files: DirectoryFiles, place: Place, uploads: Uploads, advance: Advan
     _remove(files, uploads.of(files.run), told)
     if damaged:
         raise DamagedError(f"{damaged[0]} is no longer the file that was checked")
+    uploads.seen.add(files.run)
 
 
 def _sent(
@@ -123,7 +135,7 @@ def _sent(
     for name, path in local_files(files.directory, nested=files.nested):
         state = path.stat()
         before = known.get(name)
-        if before is not None and (before.bytes, before.changed) == (state.st_size, state.st_mtime_ns):
+        if _is_known(path, before):
             continue
         digests = digests_of(path)
         if files.sums.get(name, digests.sha256) != digests.sha256:
@@ -161,6 +173,17 @@ def _told(files: DirectoryFiles, place: Place) -> dict[str, Mapping[str, Any]]: 
 
 def _is_listed(known: Uploaded, told: Mapping[str, Mapping[str, Any]]) -> bool:  # Any: as above
     return known.name in told and int(told[known.name]["size"]) == known.bytes
+
+
+def _is_known(path: Path, known: Uploaded | None) -> bool:
+    """Return whether a file is still what was sent."""
+    state = path.stat()
+    return known is not None and (known.bytes, known.changed) == (state.st_size, state.st_mtime_ns)
+
+
+def _removable(files: DirectoryFiles, known: Mapping[str, Uploaded]) -> list[str]:
+    """Return the names of files that are to be removed here as soon as the place lists them."""
+    return [name for name in files.removable & known.keys() if (files.directory / name).exists()]
 
 
 def _changed(path: Path, before: os.stat_result) -> bool:
@@ -227,7 +250,7 @@ def _remove(
     told: Mapping[str, Mapping[str, Any]],  # Any: as above
 ) -> None:
     """Remove what may be removed, is known, durably, to lie in the place as it is here, and is listed there now."""
-    for name in files.removable & known.keys():
+    for name in _removable(files, known):
         path, there = files.directory / name, known[name]
         if not _is_listed(there, told):
             continue

@@ -25,7 +25,7 @@ from runner.shell import command
 from .address import StorageError
 from .place import Place, reach
 from .state import Stored, stored_in
-from .upload import DirectoryFiles, copy_of, upload, upload_ledger
+from .upload import DirectoryFiles, copy_of, is_done, upload, upload_ledger
 from .uploader import Uploader, reason_of
 
 MARKER = ".runner.json"
@@ -240,6 +240,8 @@ class Uploading:
     def _send(self, files: DirectoryFiles, advance: Callable[[], object]) -> None:
         run = self._runs[files.run]
         target = self._targets[self._ledgers[run.directory]]
+        if is_done(files, target.uploads):
+            return
         target.check()
         upload(files, target.place, target.uploads, advance)
 
