@@ -97,7 +97,7 @@ soak-strange: $(VENV)/.installed-test   ## small sweeps against servers of odd m
 
 KILLS ?= 20
 NODES ?= 1 2 4
-soak-ray: $(VENV)/.installed-test   ## sweeps of 200 on Ray clusters, workers, nodes and commands killed: KILLS=2 NODES="1 2" RUNS=40
+soak-ray: $(VENV)/.installed-test   ## sweeps of 200 on Ray clusters, workers, nodes, commands and coordinators killed: KILLS=2 NODES="1 2" RUNS=40
 	@$(BIN)/python tests/crash/soak_ray.py --seed $(SEED) --kills $(KILLS) --runs $(RUNS) --nodes $(NODES)
 
 soak-judge: SEEDS = 5

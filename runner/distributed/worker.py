@@ -294,9 +294,10 @@ class RemoteStore:
             write_result(record.run.directory, record.result, durable=False)
 
     def _keep_job(self, record: Record) -> None:
-        """Keep a job's id where `resume` finds it although no ledger has it."""
+        """Keep a job's id where `resume` finds it although no ledger has it; that is no error of the run's."""
         if record.result.job_id is not None:
-            error_of(write_result, record.run.directory, record.result, durable=True)
+            kept = record.result.model_copy(update={"error": None})
+            error_of(write_result, record.run.directory, kept, durable=True)
 
 
 def _change(record: Record, row: Row) -> Change:

@@ -398,7 +398,8 @@ def _index(result: Result) -> int:
 def _say_what_stopped(outcome: Outcome, executed: Executed) -> None:
     """Show the error that ended submitting, if it is no run's own, which the closing table shows."""
     error = outcome.stopped_by
-    if error is not None and all(result.error is None for result, _ in executed.ends.values()):
+    shown = {result.error.message for result, _ in executed.ends.values() if result.error is not None}
+    if error is not None and error.message not in shown:
         print_error(error)
 
 

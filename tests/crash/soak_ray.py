@@ -1,8 +1,9 @@
 """`make soak-ray`: sweeps on Ray clusters, whose workers, nodes and commands are killed at random, resumed and counted.
 
-For each number of nodes, workers, raylets and commands are killed so many times each while sweeps under faults go on; a
-sweep that has ended makes room for another. At the end every run is verified or says why not, and the server's account
-holds no job that is nobody's and none that was paid twice. Exits with 1, and says where to look, if that is not so.
+For each number of nodes, workers, raylets, commands and coordinators are killed so many times each while sweeps under
+faults go on; a sweep that has ended makes room for another. At the end every run is verified or says why not, and the
+server's account holds no job that is nobody's and none that was paid twice. Exits with 1, and says where to look, if
+that is not so.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ FAULTS: tuple[tuple[str, dict[str, Any]], ...] = (  # Any: a rule as in a fault 
     ("content", {"fault": "truncated"}),
     ("content", {"fault": "content_not_ready"}),
 )
-KINDS = ("worker", "node", "command")
+KINDS = ("worker", "node", "command", "coordinator")
 MOST_PROCESSES = 400
 LATENCY = 5.0
 
@@ -178,6 +179,7 @@ class Soak:
             # The first raylet is the head's, without which there is no cluster: it is killed where it is the only one.
             "node": lambda: _raylets()[-1:],
             "command": lambda: [psutil.Process(command_pid)],
+            "coordinator": lambda: processes("ray::Coordinator"),
         }[kind]()
         if not found:
             return False
@@ -214,7 +216,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", type=int, default=4)
     parser.add_argument("--runs", type=int, default=200)
-    parser.add_argument("--kills", type=int, default=20, help="of workers, of nodes and of commands, each")
+    parser.add_argument("--kills", type=int, default=20, help="of each kind of process")
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
     options = parser.parse_args()
     if "SOAK_RAY" not in os.environ:

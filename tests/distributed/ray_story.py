@@ -1,4 +1,7 @@
-"""Run a sweep on two nodes, then more of it while a worker is killed; print as JSON what came of both."""
+"""Run a sweep on two nodes, more of it while a worker is killed, and one at a rate whose coordinator is killed.
+
+What came of them is printed as JSON.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from tests.distributed.ray_nodes import KEY, command, kill, nodes, processes
 from tests.emulator_thread import EmulatorThread
 
 FIRST, ALL = 4, 10
+AT_A_RATE, KILLED_AT = 30, 12
+PER_MINUTE = 300
 USD = 0.4
 
 
@@ -42,6 +47,20 @@ def main() -> None:
             output = process.communicate()[0]
             jobs = [job["id"] for job in server.ledger()["created"]]
             told[name] = {"output": output, "code": process.returncode, "killed": killed, "jobs": jobs}
+        before = server.ledger()["jobs"]
+        own = ["request.prompt=At a rate", f"provider.requests_per_minute={PER_MINUTE}", "hydra.sweep.dir=rated"]
+        process = command(["-m", f"replica=range({AT_A_RATE})", *usual, *own], place, cluster.address)
+        while process.poll() is None and server.ledger()["jobs"] < before + KILLED_AT:
+            time.sleep(0.05)
+        for coordinator in processes("ray::Coordinator"):
+            kill(coordinator)
+        output = process.communicate()[0]
+        made = [job["created"] for job in server.ledger()["created"][before:]]
+        told["rated"] = {"output": output, "code": process.returncode, "made": made}
+        process = command(["resume", "rated", "ray.num_workers=2", "progress=plain"], place, cluster.address)
+        output = process.communicate()[0]
+        jobs = [job["id"] for job in server.ledger()["created"][before:]]
+        told["resumed"] = {"output": output, "code": process.returncode, "jobs": jobs}
     files = [path for root in (os.environ["RAY_TMPDIR"], place) for path in Path(root).rglob("*") if path.is_file()]
     told["files"] = len(files)
     told["keys"] = [str(path) for path in files if KEY.encode() in path.read_bytes()]

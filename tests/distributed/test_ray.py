@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from runner.artifacts.result_file import read_result
 from runner.ledger.ledger import Ledger
 from tests.distributed.ray_nodes import inside, why_not
-from tests.distributed.ray_story import ALL, FIRST
+from tests.distributed.ray_story import ALL, AT_A_RATE, FIRST, KILLED_AT, PER_MINUTE
 
 pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
 
@@ -49,6 +51,33 @@ def test_a_killed_worker_costs_no_run_and_no_money(told, place):
     assert [result.status for result in results] == ["verified"] * ALL
     assert sorted(result.job_id for result in results) == sorted(second["jobs"])
     assert [read_result(place / f"out/{number}") for number in range(ALL)] == results
+
+
+def test_a_rate_holds_for_all_workers_together(told):
+    made = told["rated"]["made"]
+    assert len(made) >= KILLED_AT
+    # A busy machine may hold a request up, so that the next ones seem to come too soon, but hardly half of them.
+    seconds = 1.5
+    whole = [first for first in made if first + seconds <= made[-1]]
+    most = seconds * PER_MINUTE / 60 + 1
+    assert median(sum(first <= each < first + seconds for each in made) for first in whole) <= 1.3 * most
+
+
+def test_a_killed_coordinator_ends_the_command_and_costs_no_money(told, place):
+    first, second = told["rated"], told["resumed"]
+    assert first["code"] == 4, first["output"]
+    assert "the coordinator has ended" in first["output"]
+    assert "nothing more was sent" in first["output"]
+    assert "resume" in first["output"]
+    assert "Traceback" not in first["output"] + second["output"]
+    assert len(first["made"]) < AT_A_RATE
+    with Ledger(place / "rated", readonly=True) as ledger:
+        results = [run.earlier for run in ledger.runs()]
+    # Of a request that was recorded last nobody knows whether it was sent; it is not repeated by itself.
+    statuses = Counter(result.status.value for result in results)
+    assert statuses.keys() <= {"verified", "uncertain"}, second["output"]
+    assert statuses["uncertain"] <= 2, second["output"]
+    assert sorted(result.job_id for result in results if result.job_id) == sorted(second["jobs"])
 
 
 def test_neither_ray_nor_the_sweep_writes_the_key_anywhere(told):
