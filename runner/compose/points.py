@@ -45,12 +45,14 @@ class Points:
         settings: of each point, what its config says of the sweep.
         warnings: what is odd about the tables.
         shard: which part of how many they are; None: all.
+        total: how many points there are, those of other parts included.
     """
 
     points: list[Point] = field(default_factory=list)
     settings: list[SweepConfig] = field(default_factory=list)
     warnings: list[Problem] = field(default_factory=list)
     shard: tuple[int, int] | None = None
+    total: int = 0
 
 
 def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -> Points:
@@ -83,10 +85,8 @@ def points(loader: ConfigLoader, master: DictConfig, arguments: Sequence[str]) -
 def _keep_shard(found: Points, shard: str) -> None:
     """Leave out the points that are of another part."""
     part, count = map(int, shard.split("/"))
-    found.shard = part, count
+    found.shard, found.total = (part, count), len(found.points)
     found.points, found.settings = found.points[part - 1 :: count], found.settings[part - 1 :: count]
-    if not found.points:
-        raise ConfigError(f"shard={shard} has no points; nothing was sent", hint="shard=1/2 is the first half")
 
 
 def combinations(overrides: Iterable[Override]) -> list[Point]:

@@ -160,11 +160,21 @@ def _sweep(
 
 
 def _spread(results: Sequence[Result]) -> Iterator[Line]:
-    """Yield how many runs went to each server, where their provider names several."""
+    """Yield how many runs went to each server, where their provider names several; also to which none went."""
     sent = [result for result in results if servers_of(result.config.provider) and result.attempts]
-    counts = Counter(urlsplit(result.endpoint).netloc or result.endpoint for result in sent)
-    if counts:
-        yield Line("spread: " + " · ".join(f"{count:,} at {server}" for server, count in sorted(counts.items())))
+    if not sent:
+        return
+    from runner.providers.endpoint import resolve  # few have a pool
+
+    providers = {id(result.config.provider): result.config.provider for result in sent}.values()
+    counts = Counter({_server(resolve(each).identity): 0 for provider in providers for each in servers_of(provider)})
+    counts.update(_server(result.endpoint) for result in sent)
+    parts = [f"{count or 'none'} at {server}" for server, count in sorted(counts.items())]
+    yield Line("spread: " + " · ".join(parts))
+
+
+def _server(endpoint: str) -> str:
+    return urlsplit(endpoint).netloc or endpoint
 
 
 def _shown(results: Sequence[Result]) -> list[int]:

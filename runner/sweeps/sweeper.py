@@ -28,7 +28,7 @@ from runner.display.closing import print_closing
 from runner.display.output import print_error, print_problems, say
 from runner.engine.run import Run
 from runner.ledger.discover import NAME as LEDGER
-from runner.ledger.discover import has_ledger
+from runner.ledger.discover import has_ledger, shards_of
 from runner.report.live_page import keep_page
 from runner.results.files import write_results
 from runner.results.reading import runs_in
@@ -59,8 +59,8 @@ class RunnerSweeper:
         A failed run stops neither its siblings nor later batches: look at each `JobReturn.status`.
         """
         points = self._points(arguments)
-        if points.shard is not None:
-            self._enter_shard(*points.shard)
+        if points.shard is not None and not self._enter_shard(points, *points.shard):
+            return []
         core = getattr(self._launcher, "core", None)
         own = core if isinstance(core, RunnerLauncher) else None
         planner = own.planner if own else Planner(self._loader, self._config)
@@ -87,7 +87,7 @@ class RunnerSweeper:
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
             plan.findings += [Finding(None, problem) for problem in unbatched(run.config for run in plan.runs)]
         places = [run.directory for run in plan.runs]
-        obstacles = [_begun_elsewhere(directory, places, own=own is not None)]
+        obstacles = [_begun_elsewhere(directory, places, own=own is not None), _divided_otherwise(directory, points)]
         obstacles += [unasked(directory, places)] if own is None else []
         plan.findings += [Finding(None, problem) for problem in obstacles if problem is not None]
         print_problems(preflight(plan))
@@ -123,14 +123,18 @@ class RunnerSweeper:
         except HydraException as error:
             raise PreflightError([Finding(None, problem_of(error, self._loader))], 0) from error
 
-    def _enter_shard(self, part: int, count: int) -> None:
-        """Let a part of a sweep have a directory of its own below the sweep's."""
+    def _enter_shard(self, points: Points, part: int, count: int) -> bool:
+        """Let a part of a sweep have a directory of its own below the sweep's; return whether it has any points."""
+        if points.total and not points.points:  # as where a job array is larger than its table
+            say(f"shard={part}/{count} has no points, as the sweep has {points.total:,}: nothing to do")
+            return False
         sweep, overrides = self._config.hydra.sweep, self._config.hydra.overrides
         directory = f"{sweep.dir}/shard-{part}-of-{count}"
         with read_write(sweep), read_write(overrides):
             sweep.dir = directory
             # Each run is composed by what was typed.
             overrides.hydra.append(assignment("hydra.sweep.dir", directory))
+        return True
 
 
 def _without_runs(left_out: Sequence[str]) -> Problem:
@@ -150,6 +154,21 @@ def _begun_elsewhere(sweep: Path, runs: Sequence[Path], *, own: bool) -> Problem
     what = "was begun under another hydra/launcher" + ", or its runs were resumed one by one" * own
     hint = f"{command('resume', sweep)}, or choose another hydra.sweep.dir"
     return Problem("hydra.sweep.dir", f"{sweep} {what}", hint)
+
+
+def _divided_otherwise(directory: Path, points: Points) -> Problem | None:
+    """Return why a sweep must not go on in these parts, if so: what it has in others would be paid again."""
+    count = points.shard[1] if points.shard else None
+    place = directory.parent if points.shard else directory
+    others = sorted({int(each.name.rpartition("-")[2]) for each in shards_of(place)} - {count})
+    if count is not None and has_ledger(place):
+        what, before = "in one piece", "the same command without shard"
+    elif others:
+        what, before = f"in {others[-1]} parts", f"shard=K/{others[-1]}, as before"
+    else:
+        return None
+    message = f"{place} holds a sweep {what}, whose runs would be paid again"
+    return Problem("shard", message, f"{before}, or another hydra.sweep.dir with reuse=true reuse_from=[{place}]")
 
 
 def _close_sweep(runs: Sequence[Run], directory: Path) -> None:

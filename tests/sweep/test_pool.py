@@ -63,6 +63,15 @@ def test_a_sweep_is_spread_and_says_how(here, pooled, servers):
     assert f"spread: {' · '.join(f'{count} at {host}' for host, count in shares)}" in told
 
 
+def test_a_server_that_was_not_used_is_named(here, pooled, servers):
+    gone = "127.0.0.1:9"  # the port of discard, which nothing listens on
+    code, told = pooled("replica=0,1", f"provider.base_urls=[{servers[0].base_url},http://{gone}/v1]")
+    assert code == 0
+    host = servers[0].base_url.removeprefix("http://").removesuffix("/v1")
+    assert f"2 at {host}" in told
+    assert f"none at {gone}" in told
+
+
 def test_the_record_keeps_the_pool_and_says_the_server(here, pooled, servers):
     pooled("replica=0,1")
     result = json.loads((here / "out/0/result.json").read_text())

@@ -74,6 +74,31 @@ def test_each_part_has_its_own_budget(here, sweep):
     ]
 
 
+@pytest.mark.parametrize(("shard", "said"), [("shard=1/3", "in 2 parts"), (None, "in 2 parts")])
+def test_what_is_there_in_other_parts_is_not_paid_again(divided, sweep, emulator, capsys, shard, said):
+    before = jobs(emulator)
+    assert sweep("replica=0,1,2,3,4", *filter(None, [shard])) == 2
+    told = capsys.readouterr().err
+    assert f"out holds a sweep {said}, whose runs would be paid again" in told
+    assert "reuse=true reuse_from=[out]" in told
+    assert sweep("replica=0,1,2,3,4", "shard=1/3", "reuse=true", "reuse_from=[out]", directory="other") == 0
+    assert jobs(emulator) == before
+
+
+def test_a_sweep_in_one_piece_is_not_divided_later(here, sweep, emulator, capsys):
+    assert sweep("replica=0,1") == 0
+    assert sweep("replica=0,1", "shard=1/2") == 2
+    assert "out holds a sweep in one piece" in capsys.readouterr().err
+    assert jobs(emulator) == 2
+
+
+def test_a_part_without_points_is_no_failure_of_a_job_array(here, sweep, emulator, capsys):
+    assert sweep("replica=0,1", "shard=3/3") == 0
+    assert "shard=3/3 has no points, as the sweep has 2: nothing to do" in capsys.readouterr().err
+    assert not (here / "out").exists()
+    assert jobs(emulator) == 0
+
+
 ARRAY = """
 import subprocess, sys
 import submitit

@@ -190,7 +190,6 @@ def test_a_cell_that_looks_like_a_template_is_told(sweep, here: Path, capsys) ->
         ("prompt\nfox\n", ("repeat=0",), "repeat"),
         ("prompt\nfox\n", ("shard=3/2",), "it is a part and how many parts"),
         ("prompt\nfox\n", ("exclude=fox",), "it is a list of mappings"),
-        ("prompt\nfox\n", ("shard=2/2",), "has no points"),
         ("prompt\nfox\n", ("exclude=[{modle: sora-2}]",), "'modle' is no key"),
         ("prompt\nfox\n", ("exclude=[{model: sora-2}]",), "the sweep has no runs"),
         ("prompt\nfox\n", ("prompts_where=lang=en,style=noir",), "lang"),
