@@ -1,6 +1,6 @@
 """How much sooner a sweep is done with two servers that make 20 videos at a time each than with one of them.
 
-    python tests/benchmarks/pool.py [--count 160] [--latency 15] [--jobs 20] [--video-bytes 200000]
+    python tests/benchmarks/pool.py [--count 160] [--latency 30] [--jobs 20] [--video-bytes 200000]
 
 Each server refuses a job more than it makes at a time. What is compared is the time from the first request to the last
 checked file: to start a command takes as long with one server as with two.
@@ -34,7 +34,7 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=160, help="videos")
-    parser.add_argument("--latency", type=float, default=15.0, help="seconds a video takes")
+    parser.add_argument("--latency", type=float, default=30.0, help="seconds a video takes")
     parser.add_argument("--jobs", type=int, default=20, help="videos that a server makes at the same time")
     parser.add_argument("--video-bytes", type=int, default=200_000)
     return parser.parse_args()

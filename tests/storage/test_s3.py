@@ -64,6 +64,13 @@ def test_a_sweep_arrives_whole_and_is_served_as_what_it_is(here, sweep, s3, capf
     assert not [secret for secret in (KEY, SECRET) if secret.encode() in everything]
 
 
+def test_a_directory_is_listed_once(finished, s3):
+    """It is looked at again before files are removed, and otherwise only where something came to it."""
+    assert run(["resume", "out", f"storage.url={s3.url}"]) == 0
+    listings = [each.path for each in s3.door.seen if each.method == "GET" and "list-type=2" in each.path]
+    assert [sum(f"out%2F{number}%2F" in path for path in listings) for number in range(3)] == [1, 1, 1]
+
+
 def test_requests_that_are_refused_or_cut_are_sent_again(finished, s3):
     counts = iter(range(1_000))
 
