@@ -287,6 +287,11 @@ def option_of(provider: ProviderConfig) -> str:
     return provider.kind if dialect == "plain" else dialect
 
 
+def members_of(provider: ProviderConfig) -> tuple[PoolMember, ...]:
+    """Return what is said of the servers of a pool; nothing where `provider` is none."""
+    return provider.base_urls if isinstance(provider, AddressedConfig) else ()
+
+
 def servers_of(provider: ProviderConfig) -> list[ProviderConfig]:
     """Return the servers of a pool, each as a provider of its own; none where `provider` is no pool."""
     if not isinstance(provider, AddressedConfig):

@@ -23,7 +23,11 @@ class UploadedRuns:
         self._sizes: dict[str, dict[str, int]] = {}
 
     def has(self, url: str, sizes: Mapping[str, int]) -> bool:
-        """Return whether a place lists files of these names, each with its size; raises `ConfigError`."""
+        """Return whether a place lists files of these names, each with its size.
+
+        Raises `ConfigError` where it cannot be read, and where it is empty: as another account, or a disk that is not
+        mounted, shows it.
+        """
         if url not in self._sizes:
             place = _reached(url, writing=True)
             try:
@@ -31,6 +35,8 @@ class UploadedRuns:
             except Exception as error:
                 raise ConfigError(f"{url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
         there = self._sizes[url]
+        if not there:
+            raise ConfigError(f"{url} is empty", hint="the account and the place that it was uploaded to")
         return all(there.get(name) == size for name, size in sizes.items())
 
     def fetch(self, url: str, directory: Path, artifacts: Sequence[Artifact]) -> None:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
 
 from runner.artifacts.run_status import RunStatus
 from runner.config.estimate import Estimate
 from runner.config.price import MARGIN, Price, expected_price
 from runner.config.problem import Problem
-from runner.config.provider import servers_of
+from runner.config.provider import PoolMember, members_of
 from runner.config.request import prompts_in
 from runner.config.run import Budget, RunConfig, passes
 from runner.display.output import answered, print_problems
@@ -181,6 +182,8 @@ def _spent(place: Path, budget: Budget) -> float:
 _MOST_COLUMNS = 60
 _LONGEST = 90
 """Columns of a value, which stand on several lines."""
+_MOST_SERVERS = 4
+"""Of a pool's servers, so many are named."""
 _MOST_ROWS = 60
 """Of more runs, the first and last halves of this are shown."""
 
@@ -233,9 +236,9 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
         parts.append(f"{unknown:,} of unknown price")
     if any(config.batch for config in configs):
         parts.append("sent in batches, at their price")
-    servers = max(len(servers_of(config.provider)) for config in configs)
-    if servers > 1:
-        parts.append(f"spread over {servers} servers")
+    if servers := max((members_of(config.provider) for config in configs), key=len):
+        named = [_member(each) for each in servers[:_MOST_SERVERS]] + ["…"] * (len(servers) > _MOST_SERVERS)
+        parts.append(f"spread over {len(servers)} server{'s' * (len(servers) != 1)} ({'; '.join(named)})")
     if any(config.fallbacks for config in configs):
         worst = Estimate.of(expected_price(choice) for config in configs for choice in config.choices)
         parts.append(f"{worst} if every fallback is needed and what failed is charged, too")
@@ -243,6 +246,13 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
         parts.append("on the emulator: free" + ", but counted" * configs[0].budget.count_emulator)
     parts += _limits(configs[0].budget, left)
     return " · ".join(parts) + " · dry run: nothing was sent or written"
+
+
+def _member(member: PoolMember) -> str:
+    """Return a server of a pool with what it gets, as in `gpu1:8000 (weight 2)`."""
+    weight = f" with weight {member.weight:g}" if member.weight != 1 else ""
+    most = f", at most {member.max_concurrent_jobs} at a time" if member.max_concurrent_jobs is not None else ""
+    return f"{urlsplit(member.base_url).netloc or member.base_url}{weight}{most}"
 
 
 def _limits(budget: Budget, left: PlannedCost) -> Iterator[str]:

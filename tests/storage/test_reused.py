@@ -76,6 +76,15 @@ def test_a_file_that_was_changed_here_is_fetched_from_where_it_is_whole(sweep, r
     assert (here / SECOND / "video.mp4").read_bytes() == (bucket / "outputs/first/0/video.mp4").read_bytes()
 
 
+def test_a_disk_that_is_not_mounted_has_lost_no_file(first, reused, bucket, emulator, capsys):
+    bucket.rename(bucket.with_name("unmounted"))
+    assert reused() == 2
+    assert created(emulator) == 1
+    said = capsys.readouterr().err
+    assert "outputs/first is empty; nothing was sent" in said
+    assert "reuse=false" in said
+
+
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"another")])
 def test_what_the_storage_has_lost_is_said_and_paid_for(first, reused, here, emulator, capsys, damage):
     damage(first / "video.mp4")

@@ -104,7 +104,8 @@ def test_a_pool_that_grew_reuses_what_it_has_made(here, pooled, servers, render_
 def test_a_dry_run_says_that_runs_are_spread(pooled, servers):
     code, told = pooled("replica=0,1", "dry_run=true")
     assert code == 0
-    assert "spread over 2 servers" in told
+    first, second = (server.base_url.removeprefix("http://").removesuffix("/v1") for server in servers)
+    assert f"spread over 2 servers ({first}; {second})" in told
     assert [made(server) for server in servers] == [0, 0]
 
 
