@@ -394,6 +394,7 @@ def reuse_finished(
             done[run.index] = result = known.take(run, run.earlier or planned(run, time.time()), source)
             for error in filter(None, store.save([Record(run, result)])):
                 raise error
+            known.settle(run)
             _tell(run, result, observer)
     return done
 

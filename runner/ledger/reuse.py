@@ -127,14 +127,19 @@ class Reuse:
         """Put the files of `source` into the run's directory and return its record.
 
         They are the same files under a second name where the disk can do that, else copies. Raises `DiskError`, and
-        `ConfigError` where a storage does not give them.
+        `ConfigError` where a storage does not give them. What was fetched is kept twice until `settle`: a file with one
+        name alone, in a run that no ledger has as done, may have been paid.
         """
         if source.lacking:
             try:
-                self._storages.fetch(source.url, run.directory, source.lacking)
+                self._storages.fetch(source.url, run.directory / _FETCHED, source.lacking)
             except ConfigError as error:
                 raise _unreachable(source, error) from error
         return _linked(run, planned, source)
+
+    def settle(self, run: Run) -> None:
+        """Hear that what was taken is recorded."""
+        shutil.rmtree(run.directory / _FETCHED, ignore_errors=True)
 
     def lines(self) -> Iterator[str]:
         """Yield what was found and where, or where nothing was: one line, or none where no run has asked."""
@@ -228,6 +233,8 @@ def _unreachable(source: Source, error: ConfigError) -> ConfigError:
     return ConfigError(said, hint=hint)
 
 
+_FETCHED = ".reused"
+"""The folder in a run's directory for what comes from a storage, until the ledger has it."""
 _NAMED = 3
 """How many places are named."""
 
@@ -239,8 +246,8 @@ def _runs(count: int) -> str:
 def _linked(run: Run, planned: Result, source: Source) -> Result:
     result = source.result
     for artifact in result.artifacts:
-        if artifact not in source.lacking:
-            _put(source.directory / artifact.path, run.directory / artifact.path)
+        place = run.directory / _FETCHED if artifact in source.lacking else source.directory
+        _put(place / artifact.path, run.directory / artifact.path)
     update = {
         "revision": planned.revision + 1,
         "status": RunStatus.VERIFIED,

@@ -111,6 +111,36 @@ def test_a_file_that_is_another_there_ends_the_command_before_anything_is_paid(f
     assert not (here / SECOND / "video.mp4").exists()
 
 
+def test_what_was_fetched_before_the_command_ended_is_no_doubt(first, reused, here, emulator):
+    """The video is here already when its thumbnail cannot be had; whoever finds it must not take it for paid."""
+    whole = (first / "thumbnail.webp").read_bytes()
+    (first / "thumbnail.webp").write_bytes(bytes(len(whole)))
+    assert reused() == 2
+    (first / "thumbnail.webp").write_bytes(whole)
+
+    assert reused() == 0
+
+    assert created(emulator) == 1
+    assert read_result(here / SECOND).reused_from == "outputs/first/0"
+    assert not (here / SECOND / ".reused").exists()
+
+
+def test_what_was_put_in_place_and_not_recorded_is_no_doubt(first, reused, here, emulator, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.ledger.recording.LedgerStore.save", killed)
+        with pytest.raises(ZeroDivisionError):
+            reused()
+    assert (here / SECOND / "video.mp4").is_file()
+
+    assert reused() == 0
+    assert created(emulator) == 1
+    assert read_result(here / SECOND).reused_from == "outputs/first/0"
+
+
+def killed(*_: object) -> None:
+    raise ZeroDivisionError
+
+
 def test_a_storage_that_cannot_be_read_ends_the_command_before_anything_is_paid(
     sweep, reused, here, emulator, s3, capsys
 ):
