@@ -174,7 +174,7 @@ def _sweep(app: App, *more: str) -> int:
     from runner.compose.app import composing
     from runner.report.live_page import whole_pages
     from runner.sweeps.job_return import exit_code
-    from runner.tracking.tracker import whole_tracking
+    from runner.sweeps.launcher import whole_tracking
 
     # Tracking is outermost: nothing that a user has or sees waits for somebody's server.
     with composing(app, app.overrides, sweep=True), whole_tracking(), whole_pages(print_problems):

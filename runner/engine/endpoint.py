@@ -8,6 +8,7 @@ from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runner.artifacts.result import Artifact
@@ -68,7 +69,6 @@ class Endpoint:
         submissions: the pause that a 429 on a paid request imposes on paid requests.
         reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
             running jobs" must not keep finished videos from being collected.
-        job_list_poller: asks for many jobs at once.
         doubles: what notices one job or file that came to two runs.
         durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
@@ -94,13 +94,6 @@ class Endpoint:
         self._transfers = PartialLimiter(self._requests)
         self.submissions = SubmissionPause(clock, self.places, self._paid)
         self.reads = Pause(clock, self._requests)
-        self.job_list_poller = JobListPoller(
-            clock,
-            config.poll_interval,
-            self._page,
-            self.retrieve,
-            listed=dialect_of(config).lists and not dialect_of(config).lists_by_backend,
-        )
         self.doubles = Doubles()
         self.durations = Durations()
         self.answered = False
@@ -113,6 +106,13 @@ class Endpoint:
         self._named: dict[str, Hashable] = {}
         self._turn = asyncio.Lock()
         self._next_submission = float("-inf")
+
+    @cached_property
+    def job_list_poller(self) -> JobListPoller:
+        """Return what asks for many jobs at once; nobody polls before the first job is there."""
+        dialect = dialect_of(self.config)
+        listed = dialect.lists and not dialect.lists_by_backend
+        return JobListPoller(self.clock, self.config.poll_interval, self._page, self.retrieve, listed=listed)
 
     @asynccontextmanager
     async def submission(self, run: Hashable) -> AsyncIterator[None]:

@@ -8,6 +8,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -183,10 +184,12 @@ class Ledger:
 
     def runs(self) -> list[Run]:
         """Return all runs, by index, each as it was planned and with what became of it."""
-        with reading(self._path, FORMAT):
+        with reading(self._path, FORMAT), closing(self._db.execute(f"{SELECT} ORDER BY number")) as rows:
+            first = rows.fetchone()
+            if first is None:
+                return []
             stored = StoredRuns(self._all_sections(), self.directory)
-            with closing(self._db.execute(f"{SELECT} ORDER BY number")) as rows:
-                return [stored.run(row) for row in rows]
+            return [stored.run(row) for row in chain([first], rows)]
 
     def verified(self) -> list[tuple[str, int]]:
         """Return fingerprint and index of every finished run; the repetitions of one work have one fingerprint."""

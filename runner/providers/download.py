@@ -182,7 +182,7 @@ class FileClient:
     neither, keep no cookies, and connect only to what `Reach` has found to be allowed.
     """
 
-    def __init__(self, own: httpx2.AsyncClient, make: MakeClient, home: Callable[[], str], *, resolve: bool) -> None:
+    def __init__(self, own: httpx2.AsyncClient, make: MakeClient, home: str, *, resolve: bool) -> None:
         self._own = own
         self._make = make
         self._home = home
@@ -197,8 +197,8 @@ class FileClient:
         to is judged as if its host were the endpoint. Raises `UnexpectedAnswerError` for an address that must not be
         asked.
         """
-        url = joined(f"{self._home()}/", address)
-        base = url if by_user else self._home()
+        url = joined(f"{self._home}/", address)
+        base = url if by_user else self._home
         for _ in range(_MAX_REDIRECTS):
             response = await self._get(url, base)
             if not response.has_redirect_location:
@@ -214,7 +214,7 @@ class FileClient:
 
     def is_own(self, url: str) -> bool:
         """Return whether `url` is on the endpoint itself: the same scheme, host and port."""
-        return origin(urlsplit(url)) == origin(urlsplit(self._home()))
+        return origin(urlsplit(url)) == origin(urlsplit(self._home))
 
     async def _get(self, url: str, base: str) -> httpx2.Response:
         reach = self._reach_of(base)

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -101,16 +102,18 @@ class SDKProvider:
         self._http.event_hooks["response"].append(self._hear_time)
         self.server_ahead: float | None = None
         self._client = sdk_client(config, endpoint, self._http)
-        self._files = FileClient(
-            self._http,
-            lambda proxy: file_client(config, ResponseHook(self._redact), proxy, transport),
-            lambda: str(self._client.base_url).rstrip("/"),
-            resolve=transport is None,
-        )
+        self._new_file_client = lambda proxy: file_client(config, ResponseHook(self._redact), proxy, transport)
+        self._resolves = transport is None
         # Raw responses: their headers say when to ask again, and their bodies are parsed only once.
         videos: AsyncVideos = QuietVideos(self._client)
         self._videos = videos.with_raw_response
         self._streaming = videos.with_streaming_response
+
+    @cached_property
+    def _files(self) -> FileClient:
+        """Return what opens files at addresses that a server or a user names, which most never do."""
+        home = str(self._client.base_url).rstrip("/")
+        return FileClient(self._http, self._new_file_client, home, resolve=self._resolves)
 
     def body(self, config: RunConfig) -> dict[str, Any]:  # Any: JSON
         """Return the request as sent, with each file as its name, size and hash."""

@@ -21,14 +21,14 @@ from runner.artifacts.run_status import RunStatus
 from runner.compose.plan import Composition, Plan, Planner
 from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.config.problem import Problem
+from runner.config.run import NoTracking
 from runner.display.output import print_problems
-from runner.engine.run import Event, Run
+from runner.engine.run import Event, Observer, Run
 from runner.errors import RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import Reconciled, entered, reconcile, recording, refuse_unknown
 from runner.results.run_scores import scores_of
-from runner.tracking.tracker import sweep_tracking
 
 from .consent import agree, agree_to_prompts, payable, print_dry_run
 from .execution import Batches, execute
@@ -37,6 +37,10 @@ from .resumption import restore_directory
 
 if TYPE_CHECKING:
     from runner.engine.execution import Engine
+    from runner.tracking.tracker import Tracking
+
+_trackings: dict[Path, Tracking] = {}
+"""Those of sweeps whose sweeper has not returned: it may come with another batch."""
 
 
 class RunnerLauncher:
@@ -114,7 +118,7 @@ class RunnerLauncher:
                 partial(_make_directory, plan),
                 directory=sweep_dir,
                 batches=Batches(batch_size, self._engine(ledger)),
-                observers=[*observers, sweep_tracking(sweep_dir).observer(runs)],
+                observers=[*observers, *_trackers(sweep_dir, runs)],
                 held=[run.index for run in others],
                 earlier=self._earlier,
                 more=more,
@@ -215,6 +219,25 @@ class JobCallbacks:
         own, compose = self._active.pop(index), self._compositions[index].config
         with _hydra_config(compose()) as config:
             own.on_job_end(config=config, job_return=job_return(self._runs[index], result, None, compose))
+
+
+def _trackers(directory: Path, runs: Sequence[Run]) -> list[Observer]:
+    """Return what records these runs of the sweep in `directory`, the same for each of its batches."""
+    if isinstance(runs[0].config.tracking, NoTracking):
+        return []
+    from runner.tracking.tracker import Tracking  # most sweeps are recorded nowhere else
+
+    return [_trackings.setdefault(directory, Tracking(directory)).observer(runs)]
+
+
+@contextmanager
+def whole_tracking() -> Iterator[None]:
+    """Close the tracking of every sweep when its sweeper has returned, however that came."""
+    try:
+        yield
+    finally:
+        while _trackings:
+            _trackings.popitem()[1].close()
 
 
 @contextmanager

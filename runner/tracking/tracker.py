@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -289,25 +288,6 @@ class Tracking:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-_sweeps: dict[Path, Tracking] = {}
-"""Those of sweeps whose sweeper has not returned: it may come with another batch."""
-
-
-def sweep_tracking(directory: Path) -> Tracking:
-    """Return the tracking of the sweep in `directory`, the same for each of its batches; `whole_tracking` closes it."""
-    return _sweeps.setdefault(directory, Tracking(directory))
-
-
-@contextmanager
-def whole_tracking() -> Iterator[None]:
-    """Close the tracking of every sweep when its sweeper has returned, however that came."""
-    try:
-        yield
-    finally:
-        while _sweeps:
-            _sweeps.popitem()[1].close()
 
 
 def _open(config: MlflowTracking | WandbTracking, asks_server: Callable[[], None]) -> TrackingStore:

@@ -28,6 +28,6 @@ def test_the_way_to_the_first_request_leads_through_few_files(here, small_server
     # The second is not sent where the answer to the first, that nothing is here, comes before.
     assert {*small_server.paths("POST")} == {"/v1/videos"}
     found = json.loads(done.stdout)
-    assert len(found["files"]) <= 64, found["files"]
+    assert len(found["files"]) <= 60, found["files"]
     # On a busy machine other threads and the second run come further before that byte leaves: 433 become up to 525.
     assert found["moves"] <= 540

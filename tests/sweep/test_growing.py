@@ -242,9 +242,10 @@ def test_one_more_video_of_one_command(single, here, emulator):
 
 def test_what_is_tracked_are_all_runs(two, sweep, monkeypatch):
     tracked = []
-    tracking = SimpleNamespace(observer=lambda runs: tracked.extend(runs) or (lambda _event: None))
-    monkeypatch.setattr("runner.sweeps.launcher.sweep_tracking", lambda _directory: tracking)
-    assert sweep("request.prompt=c,b") == 0
+    observer = lambda runs: tracked.extend(runs) or (lambda _event: None)  # noqa: E731
+    tracking = SimpleNamespace(observer=observer, close=lambda: None)
+    monkeypatch.setattr("runner.tracking.tracker.Tracking", lambda _directory: tracking)
+    assert sweep("request.prompt=c,b", "tracking=mlflow") == 0
     assert sorted((run.index, run.config.request.prompt) for run in tracked) == [(0, "a"), (1, "b"), (2, "c")]
 
 
