@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -38,7 +39,9 @@ def _open_windows() -> Windows:
     arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
     browser = playwright.chromium.launch(executable_path=program, args=arguments)
     _ending.callback(browser.close)
-    return Windows(browser)
+    blank = Path(_ending.enter_context(TemporaryDirectory())) / "blank.html"
+    blank.touch()
+    return Windows(browser, blank)
 
 
 @pytest.hookimpl(trylast=True)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
-
-# What an earlier test has kept in the browser is gone before a page's own scripts run, and stays over a reload.
-FRESH = """
-if (window === top && window.name !== "kept" && location.protocol !== "about:") {
-  localStorage.clear();
-  window.name = "kept";
-}
-"""
 
 
 class Windows:
     """Windows by their options. Any: Playwright's objects, which are imported where there is a browser."""
 
-    def __init__(self, browser: Any) -> None:
+    def __init__(self, browser: Any, blank: Path) -> None:
+        """Take a file without content, from which all that other files keep in the browser can be removed."""
         self.browser = browser
+        self._blank = blank.as_uri()
         self._free: dict[str, list[Any]] = {}
         self._used: list[tuple[str | None, Any]] = []
 
@@ -34,9 +29,7 @@ class Windows:
     def _opened(self, options: dict[str, Any]) -> Any:
         context = self.browser.new_context(**options)
         context.set_default_timeout(30_000)
-        page = context.new_page()
-        page.add_init_script(FRESH)
-        return page
+        return context.new_page()
 
     def leave(self) -> None:
         """Take all pages back that are open."""
@@ -56,7 +49,7 @@ class Windows:
             return False
         page.mouse.move(0, 0)
         with suppress(Exception):  # a page that does not answer any more
-            page.evaluate("window.name = ''")
-            page.goto("about:blank")
+            page.goto(self._blank)
+            page.evaluate("localStorage.clear(); sessionStorage.clear()")
             return True
         return False
