@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 .PHONY: demo test quick test-next check audit bench bench-ray soak soak-strange soak-ray soak-judge reference drift screenshots clean
 .DEFAULT_GOAL := demo
 
-# What pip is about to install, as it says nothing for a minute or two.
+# What pip is about to install, as it says nothing for a minute or two. Python compiles what it imports itself, and less.
 define say_what
 import re, sys, tomllib
 project = tomllib.load(open("pyproject.toml", "rb"))["project"]
@@ -20,15 +20,15 @@ $(VENV)/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "runner needs Python 3.11 or newer")'
 	@$(PYTHON) -c "$$say_what"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable .
 	@touch $@
 
 $(VENV)/.installed-test: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "runner needs Python 3.11 or newer")'
 	@$(PYTHON) -c "$$say_what" test check
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,check]'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]' >$(VENV)/installing-ray 2>&1 || \
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[test,check]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[ray]' >$(VENV)/installing-ray 2>&1 || \
 		echo "ray cannot be installed, and what needs it is not tested: $$(tail -n 1 $(VENV)/installing-ray | cut -c 1-200)"
 	@touch $@ $(VENV)/.installed
 

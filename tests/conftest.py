@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import json
 import logging
 import os
@@ -44,6 +45,9 @@ MakeEmulator = Callable[..., EmulatorThread]
 # Tests start hundreds of processes, each of which would compile all modules again where this is set.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+
+# Thousands of collected tests are looked through at each collection of garbage: rarer ones save 6 % of the CPU.
+gc.set_threshold(100_000, 20, 20)
 
 # No example is timed: the machine may be busy.
 settings.register_profile("untimed", deadline=None)

@@ -27,8 +27,11 @@ class Way:
 
     def __call__(self, frame: FrameType, event: str, _: object) -> None:
         """Take what `sys.setprofile` gives."""
+        if not self._open:
+            sys.setprofile(None)
+            return
         file, thread = frame.f_code.co_filename, threading.get_ident()
-        if not self._open or not file.startswith(HOME) or frame.f_code.co_name == "<module>":
+        if not file.startswith(HOME) or frame.f_code.co_name == "<module>":
             return
         if event == "return":
             caller = next((each for each in _callers(frame) if each.f_code.co_filename.startswith(HOME)), None)
