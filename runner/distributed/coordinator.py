@@ -216,7 +216,7 @@ class Coordinator:
         worker = self._workers.get(name)
         if worker is None or worker.lost:
             return
-        worker.lost = True
+        worker.lost, worker.news = True, News()  # what it was to hear of is given to others
         worker.changed.set()
         async with self._writing:  # what it asked for last is on disk, or never will be
             pass

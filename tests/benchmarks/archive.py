@@ -25,7 +25,7 @@ from table import goal, heading, print_figures, ratio
 
 from runner.engine.run import Run
 from runner.ledger.other_runs import jobs_elsewhere
-from runner.ledger.reuse import Reuse
+from runner.sweeps.consent import reuse_of
 
 _INDEX = ".index.sqlite3"
 _START = "import openai"
@@ -87,7 +87,8 @@ def _search(place: str, runs: int) -> None:
     config = shipped_config("provider=openai").model_copy(update={"reuse": True})
     wall, cpu = time.perf_counter(), time.process_time()
     if name == "reuse":
-        known, own = Reuse(Path("outputs/multirun/new")), Path("outputs/multirun/new")
+        own = Path("outputs/multirun/new")
+        known = reuse_of(own)
         looked = [index if index % 10 == 0 else -1 - index for index in range(_LOOKING)]
         found = [known.find(Run(0, config, own / "0", fingerprint=work_of(number))) for number in looked]
         complete = len([each for each in found if each]) == len([number for number in looked if number >= 0])

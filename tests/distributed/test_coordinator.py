@@ -16,7 +16,7 @@ from runner.distributed.worker import RemoteStore, Worker
 from runner.engine.limiter import StoppedError
 from runner.engine.store import Record
 from runner.errors import AuthenticationError, BudgetError, RateLimitError
-from runner.ledger.ledger import Row
+from runner.ledger.ledger import Row, TakenOverError
 from tests.distributed.conftest import recorded
 
 SERVERS = ("http://127.0.0.1:1/v1", "http://127.0.0.1:2/v1")
@@ -165,6 +165,19 @@ def test_without_a_turn_too_nothing_leaves_once_submitting_has_ended(coordinated
 
     with coordinated() as given:
         assert [type(error) for error in asyncio.run(story(*given))] == [StoppedError]
+
+
+def test_a_worker_that_was_given_up_gets_no_run_with_an_answer(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(run) for run in runs], complete=True)
+        await coordinator.lose("one")
+        (error,), news = await coordinator.save("one", [leaving(runs[0])])
+        assert isinstance(error, TakenOverError)
+        assert not news
+
+    with coordinated() as given:
+        asyncio.run(story(*given))
 
 
 def test_the_places_at_a_pool_s_servers_hold_what_earlier_processes_and_dead_workers_have_there(coordinated):

@@ -21,8 +21,9 @@ from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Run
 from runner.ledger.ledger import Ledger
 from runner.ledger.outputs_index import NAME, Kind, OutputsIndex
-from runner.ledger.reuse import FINISHED, Reuse, fingerprint
+from runner.ledger.reuse import FINISHED, fingerprint
 from runner.ledger.summary import SUMMARY
+from runner.sweeps.consent import reuse_of
 
 COUNT = 25
 """More than are read without an index."""
@@ -251,6 +252,6 @@ def test_work_that_only_the_index_calls_finished_is_not_reused(outputs, video):
     work = fingerprint(wanted)
     with closing(sqlite3.connect(outputs / NAME)) as db, db:
         db.execute("UPDATE entries SET json = ?", (json.dumps([[work, 0]]),))
-    known = Reuse(outputs / "multirun/new")
+    known = reuse_of(outputs / "multirun/new")
     assert known.find(Run(0, wanted, outputs / "multirun/new/0", fingerprint=work)) is None
     assert not known.problems
