@@ -48,8 +48,11 @@ class Seen(NamedTuple):
 class RayWorker:
     """Be one worker's process."""
 
-    def __init__(self, name: str, coordinator: Any, *, fail_fast: bool) -> None:  # Any: Ray's handle of an actor
+    def __init__(
+        self, name: str, coordinator: Any, *, fail_fast: bool, workers: int = 1
+    ) -> None:  # Any: Ray's handle of an actor
         self._name = name
+        self._workers = workers
         self._coordinator = coordinator
         self._fail_fast = fail_fast
 
@@ -70,7 +73,7 @@ class RayWorker:
         seen = self.look(place, probe, text)
         if seen.problem is not None:
             raise RunnerError(f"{seen.host} does not see what is here: {seen.problem}")
-        asyncio.run(Worker(self._name, self._ask, fail_fast=self._fail_fast).run())
+        asyncio.run(Worker(self._name, self._ask, fail_fast=self._fail_fast, workers=self._workers).run())
 
     def _ask(self, method: str, *arguments: object) -> Future[Any]:  # Any: what the method returns
         return _called(self._coordinator, method, arguments, CoordinatorLostError)
@@ -218,7 +221,7 @@ class RayCluster:
         actor = (
             ray.remote(RayWorker)
             .options(scheduling_strategy="SPREAD", **_NEVER, **_options(self._config.resources))
-            .remote(name, self._coordinator, fail_fast=self._fail_fast)
+            .remote(name, self._coordinator, fail_fast=self._fail_fast, workers=self.workers)
         )
         self._actors[name] = actor
         return actor

@@ -31,6 +31,9 @@ _TOGETHER_SECONDS = 0.25
 _GATHER_SECONDS = 0.1
 """Seconds from sending records to sending the next ones, which gather meanwhile."""
 
+_AT_EASE, _SLOWEST = 2, 5.0
+"""So many workers may call at this pace; more of them wait longer, up to so many times, as the coordinator is one."""
+
 
 class Worker:
     """Bring runs to their end, until the coordinator has no more or is gone."""
@@ -41,10 +44,13 @@ class Worker:
         ask: Ask,
         *,
         fail_fast: bool = False,
+        workers: int = 1,
         create: Callable[[ProviderConfig], Provider] = create_provider,
     ) -> None:
+        """Take what asks the coordinator; `workers` is how many there are."""
         self._name = name
         self._ask = ask
+        self._pace = min(max(1.0, workers / _AT_EASE), _SLOWEST)
         self._clock = Clock()
         self._items: asyncio.Queue[Run | None] = asyncio.Queue()
         self._told: list[Told] = []
@@ -61,7 +67,7 @@ class Worker:
             [],
             self._observe,
             fail_fast=fail_fast,
-            store=RemoteStore(name, ask, self._take_soon),
+            store=RemoteStore(name, ask, self._take_soon, pace=self._pace),
             clock=self._clock,
             create=create,
             more=self._runs(),
@@ -156,7 +162,7 @@ class Worker:
             await self._changed.wait()
             self._changed.clear()
             await self._flush()
-            await asyncio.sleep(_TOGETHER_SECONDS)
+            await asyncio.sleep(_TOGETHER_SECONDS * self._pace)
 
     async def _flush(self) -> None:
         stopped = self._scheduler.stopped
@@ -255,13 +261,16 @@ def _index(holder: Hashable) -> int:
 class RemoteStore:
     """Keep records by asking the coordinator, which has the ledger; `result.json` is written here.
 
-    `hear` is called with the news that come with the answers, in any thread.
+    `hear` is called with the news that come with the answers, in any thread. A `pace` of 2 gathers twice as long.
     """
 
-    def __init__(self, name: str, ask: Ask, hear: Callable[[News], object] = lambda _news: None) -> None:
+    def __init__(
+        self, name: str, ask: Ask, hear: Callable[[News], object] = lambda _news: None, *, pace: float = 1.0
+    ) -> None:
         self._name = name
         self._ask = ask
         self._hear = hear
+        self._gather = _GATHER_SECONDS * pace
         self._sent_at = float("-inf")
         self._home = threading.get_ident()
 
@@ -275,7 +284,7 @@ class RemoteStore:
         rows, refused = rows_of(records)
         if rows:
             if threading.get_ident() != self._home:  # there, each run that is suspended would wait
-                time.sleep(max(0.0, self._sent_at + _GATHER_SECONDS - time.monotonic()))
+                time.sleep(max(0.0, self._sent_at + self._gather - time.monotonic()))
             self._sent_at = time.monotonic()
             changes = [_change(records[place], row) for place, row in rows.items()]
             errors: list[Exception | None]
