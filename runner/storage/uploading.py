@@ -25,7 +25,7 @@ from runner.shell import command
 from .address import StorageError
 from .place import Place, reach
 from .state import Stored, stored_in
-from .upload import DirectoryFiles, copy_of, is_done, upload, upload_ledger
+from .upload import DirectoryFiles, copy_of, is_done, sums_of, upload, upload_ledger
 from .uploader import Uploader, reason_of
 
 MARKER = ".runner.json"
@@ -45,18 +45,34 @@ class _Target:
     mark: bytes
 
     def claim(self) -> bool:
-        """Write whose the place is, and read it back; return whether that was written there before.
+        """Write whose the place is, and read it back; return whether what the ledger knows of it can still be true.
 
-        Raises `StorageError` where it is another sweep's.
+        Raises `StorageError` where it is another sweep's, and where it is empty though files were removed here because
+        they lay there: the marker would make it look like a place that has lost them.
         """
         there = self.place.read(MARKER)
         if there is not None and there != self.mark:
             raise StorageError(f"{self.place.url} holds another sweep, whose files would be overwritten")
+        lies_there_alone = there is None and self._lies_there_alone()
+        if lies_there_alone and not self.place.told():
+            raise StorageError(
+                f"{self.place.url} is empty, and held the only copy of files of this sweep",
+                hint="the account, or the disk, that it was uploaded to; where the files are gone, another storage.url",
+            )
         self.place.write(MARKER, self.mark)
         if self.place.read(MARKER) != self.mark:
             raise StorageError(f"{self.place.url} does not give back what was written to it")
         write_text(self.ledger.directory / MARKER, json.dumps(_here(self.ledger) | json.loads(self.mark)))
-        return there is not None
+        return there is not None or lies_there_alone
+
+    def _lies_there_alone(self) -> bool:
+        """Return whether media that were uploaded to the place are no longer here."""
+        return any(
+            name in self.uploads.of(run.index) and not (run.directory / name).exists()
+            for run in self.ledger.runs()
+            if run.earlier is not None
+            for name in sums_of(run.earlier)
+        )
 
     def check(self) -> None:
         """Raise `StorageError` where the place is no longer this sweep's: two may have claimed it at one moment."""

@@ -173,3 +173,21 @@ def test_a_sweep_on_a_small_disk_is_reused_by_another_one(first, reused, here, b
     assert not [*here.rglob("video.mp4")]
     assert (bucket / SECOND / "video.mp4").read_bytes() == (first / "video.mp4").read_bytes()
     assert run(["resume", "outputs/second"]) == 0
+
+
+def test_an_empty_place_is_claimed_by_no_resume_that_would_forget_what_lies_elsewhere(
+    first, reused, bucket, emulator, capsys
+):
+    bucket.rename(bucket.with_name("unmounted"))
+    bucket.mkdir()
+    assert run(["resume", "outputs/first"]) == 2
+    assert "outputs/first is empty, and held the only copy of files of this sweep" in capsys.readouterr().err
+    assert not [*bucket.iterdir()]
+    assert reused() == 2
+
+    bucket.rmdir()
+    bucket.with_name("unmounted").rename(bucket)
+    (first.parent / ".runner.json").unlink()
+    assert run(["resume", "outputs/first"]) == 0
+    assert reused() == 0
+    assert created(emulator) == 1
