@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +40,7 @@ def run_composed(app: App, config: Config) -> int:
     agree_to_prompts([run])
     if run.config.dry_run:
         return print_price(run)
-    _agree(run)
-    task = _Task(run)
+    task = _Task(run, _agree(run))
     alone.execute(task, directory)
     if task.outcome is None:
         raise task.error or RunnerError(f"{directory} has no outcome")
@@ -54,9 +53,9 @@ def run_saved(config: RunConfig, overrides: Sequence[str], directory: Path) -> i
     run = new_run(0, config, directory, overrides)
     if config.dry_run:
         return print_price(run)
-    _agree(run)
+    said = _agree(run)
     Documents(config.model_dump(mode="json"), overrides).write(directory / ".hydra")
-    return _execute(run).exit_code
+    return _execute(run, said).exit_code
 
 
 def run_under_external_launcher(config: Config) -> float | None:
@@ -84,10 +83,10 @@ def run_under_external_launcher(config: Config) -> float | None:
     return _objective(result, run)
 
 
-def _agree(run: Run) -> None:
-    """Ask what the run may cost."""
+def _agree(run: Run) -> tuple[str, ...]:
+    """Ask what the run may cost; return what was said of reuse."""
     _require_request(run)
-    agree_to_new([run], run.directory)
+    return agree_to_new([run], run.directory)
 
 
 def _agree_alone(run: Run, *, asked: bool) -> None:
@@ -116,14 +115,15 @@ def print_price(run: Run) -> int:
 class _Task:
     """Run a single run as Hydra's task function; return the objective's number, as Hydra's callbacks expect."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, said: Collection[str]) -> None:
         self._run = run
+        self._said = said
         self.outcome: Outcome | None = None
         self.error: Exception | None = None
 
     def __call__(self, directory: Path) -> float | None:
         try:
-            self.outcome = _execute(replace(self._run, directory=directory))
+            self.outcome = _execute(replace(self._run, directory=directory), self._said)
         except Exception as error:
             self.error = error
             raise
@@ -141,7 +141,7 @@ def _objective(result: Result, run: Run) -> float | None:
     return objective_value(result, run.config.objective, main_scores(scores_of(run.directory, ()), result))
 
 
-def _execute(run: Run) -> Outcome:
+def _execute(run: Run, said: Collection[str] = ()) -> Outcome:
     from runner.sweeps.execution import execute
 
     place = shown(run.directory)  # the runner never changes directory
@@ -149,7 +149,7 @@ def _execute(run: Run) -> Outcome:
         before = reconcile(ledger)
         print_problems(before.problems)
         runs = entered(ledger, [replace(run, directory=place)], before.runs)
-        return execute(runs, {place: ledger}, directory=place, observers=[tracking.observer(runs)])
+        return execute(runs, {place: ledger}, directory=place, observers=[tracking.observer(runs)], said=said)
 
 
 def _refuse(problems: Sequence[Problem | None]) -> None:

@@ -252,7 +252,7 @@ def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Prob
     if known is not None and known[1].fingerprint == work:
         return None
     told = os.path.exists(directory / NAME)  # noqa: PTH110 - Path.exists raises on names too long
-    if known is None and not told and not paid_files(directory, reuse=True):
+    if known is None and not told and not paid_files(directory):
         return None
     if known is None and told and _is_about(directory, work):
         message = f"{directory} holds this run already, and its ledger does not know it: it would be paid again"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from itertools import filterfalse
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from runner.config.run import RunConfig
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record, error_of
-from runner.errors import ConfigError, UncertainError
+from runner.errors import ConfigError, DiskError, UncertainError
 from runner.providers.body import build
 from runner.shell import command
 
@@ -33,6 +34,7 @@ from .ledger import Ledger, LedgerError, Row, rebuilding
 from .lock import locked
 from .ownership import CopyError, owned
 from .reuse import Reuse
+from .reuse_note import noted_files, remove_note, remove_noted_files
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""
@@ -108,7 +110,7 @@ def _compared(run: Run, place: Path) -> _Compared:
         return _Compared(run)
     if content is not None:
         reason = f"its {RESULT} cannot be read, or is another run's"
-    elif files := paid_files(run.directory, reuse=run.config.reuse):
+    elif files := paid_files(run.directory):
         reason = f"its directory holds {', '.join(files[:3])}"
     else:
         return _Compared(run)
@@ -156,15 +158,11 @@ def ahead(told: Result, known: Result | None) -> bool:
     return (told.revision, told.last_change) > (known.revision, known.last_change)
 
 
-def paid_files(directory: Path, *, reuse: bool = False) -> list[str]:
-    """Return names of files in a run's directory that only a paid request brings.
-
-    With `reuse`, a file with a second name is left out: it was linked from the run that paid for it.
-    """
+def paid_files(directory: Path) -> list[str]:
+    """Return names of files in a run's directory that only a paid request brings, and not the reuse of another run."""
     with suppress(OSError), os.scandir(directory) as found:
-        return sorted(
-            each.name for each in found if _PAID.fullmatch(each.name) and not (reuse and each.stat().st_nlink > 1)
-        )
+        paid = sorted(each.name for each in found if _PAID.fullmatch(each.name))
+        return [*filterfalse(noted_files(directory).__contains__, paid)] if paid else []
     return []
 
 
@@ -377,26 +375,51 @@ class LedgerStore:
 
 def reuse_finished(
     runs: Sequence[Run], known: Reuse, ledgers: Mapping[Path, Ledger], store: LedgerStore, observer: Observer
-) -> dict[int, Result]:
-    """Return the records of the runs that are finished by what others have made, by their index.
+) -> tuple[dict[int, Result], set[int]]:
+    """Return the records of the runs that are finished by what others have made, by their index, and who is held.
 
-    Raises `DiskError`, and `ConfigError` where a storage does not give what it has of them.
+    Held is a run whose files a storage has and does not give, where jobs of others are to be collected: `known` has
+    that as a problem. Raises `ConfigError` where there are none, and `DiskError`.
     """
-    done = {}
+    collects = any(run.status.paid or run.status.lost for run in runs)
+    done, held = dict[int, Result](), dict[int, ConfigError]()
     for run in runs:
         # After a fallback the run's work is not that of its fingerprint.
         begun = run.earlier is not None and bool(run.earlier.attempts or run.choice)
-        if not run.config.reuse or run.directory not in ledgers or begun:
+        if run.directory not in ledgers or begun:
             continue
-        source = known.find(run)
-        if source is not None:
-            store.open(run)
-            done[run.index] = result = known.take(run, run.earlier or planned(run, time.time()), source)
-            for error in filter(None, store.save([Record(run, result)])):
-                raise error
-            known.settle(run)
-            _tell(run, result, observer)
-    return done
+        try:
+            result = _reused(run, known, store)
+        except ConfigError as error:
+            if not collects:
+                raise
+            held[run.index] = error
+            continue
+        except DiskError as error:
+            error.hint = error.hint if collects else "free space or make the directory writable; nothing was sent"
+            raise
+        if result is None:
+            remove_noted_files(run.directory)
+            continue
+        for refused in filter(None, store.save([Record(run, result)])):
+            raise refused
+        remove_note(run.directory)
+        done[run.index] = result
+        _tell(run, result, observer)
+    if held:
+        which, first = f"run{'s' * (len(held) > 1)} {ranges([*held])}", next(iter(held.values()))
+        message = f"{which} left as planned, while what was paid is collected: {first.message}"
+        known.problems.append(Problem("", message, first.hint, "warning"))
+    return done, {*held}
+
+
+def _reused(run: Run, known: Reuse, store: LedgerStore) -> Result | None:
+    """Return the record of a run that takes the files of another one; None where there is none, or none is wanted."""
+    source = known.find(run) if run.config.reuse else None
+    if source is None:
+        return None
+    store.open(run)
+    return known.take(run, run.earlier or planned(run, time.time()), source)
 
 
 def _tell(run: Run, result: Result, observer: Observer) -> None:

@@ -26,11 +26,12 @@ from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.body import build
 from runner.providers.endpoint import resolve
-from runner.shell import shown
+from runner.shell import command, shown
 
 from .discover import LEVELS, OUTPUTS
 from .ledger import Ledger, LedgerError
 from .outputs_index import Kind, OutputsIndex
+from .reuse_note import write_note
 from .uploads import places_with
 
 
@@ -48,8 +49,8 @@ class Storages(Protocol):
     def has(self, url: str, sizes: Mapping[str, int]) -> bool:
         """Return whether a place lists files of these names, each with its size."""
 
-    def fetch(self, url: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
-        """Bring files from an address to a directory, each compared with its sum."""
+    def fetch(self, url: str, folder: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
+        """Bring files from a folder of a place to a directory, each compared with its sum."""
 
 
 class Source(NamedTuple):
@@ -58,14 +59,21 @@ class Source(NamedTuple):
     Attributes:
         directory: the run's.
         result: its record.
+        place: where its ledger is.
         lacking: which of its files are not there any more, and lie in a storage.
-        url: the address of its directory there; empty where nothing is lacking.
+        url: the place in it to which its ledger's runs were uploaded; empty where nothing is lacking.
     """
 
     directory: Path
     result: Result
+    place: Path
     lacking: tuple[Artifact, ...] = ()
     url: str = ""
+
+    @property
+    def folder(self) -> str:
+        """Return where its directory lies below its ledger's, and below `url`."""
+        return os.path.relpath(self.directory, self.place)
 
 
 class Reuse:
@@ -88,7 +96,7 @@ class Reuse:
         self._looked: list[str] = []
         self._ledgers: set[str] = set()
         self._places: dict[str, list[tuple[Path, int]]] = {}
-        self._asked = 0
+        self._asked = self._unread = 0
         self._found: Counter[Path] = Counter()
         self._stored: Counter[str] = Counter()
         self._lost: dict[int, Source] = {}
@@ -112,7 +120,7 @@ class Reuse:
         for name in run.config.reuse_from:
             self._look(name, Path(name).expanduser())
         work = run.fingerprint.partition("#")[0]
-        incomplete = []
+        incomplete: list[Source] = []
         for place, index in self._places.get(work, ()):
             found = self._finished(place, index, work)
             if found is None or found.directory.resolve() == run.directory.resolve():
@@ -120,26 +128,22 @@ class Reuse:
             if not found.lacking:
                 self._found[place] += 1
                 return found
-            incomplete.append((place, found))
+            incomplete.append(found)
         return self._in_storage(run, incomplete)
 
     def take(self, run: Run, planned: Result, source: Source) -> Result:
         """Put the files of `source` into the run's directory and return its record.
 
-        They are the same files under a second name where the disk can do that, else copies. Raises `DiskError`, and
-        `ConfigError` where a storage does not give them. What was fetched is kept twice until `settle`: a file with one
-        name alone, in a run that no ledger has as done, may have been paid.
+        They are the same files under a second name where the disk can do that, else copies. A note beside them says
+        so until the run is recorded. Raises `DiskError`, and `ConfigError` where a storage does not give them.
         """
+        write_note(run.directory, source.result.artifacts)
         if source.lacking:
             try:
-                self._storages.fetch(source.url, run.directory / _FETCHED, source.lacking)
+                self._storages.fetch(source.url, source.folder, run.directory, source.lacking)
             except ConfigError as error:
                 raise _unreachable(source, error) from error
         return _linked(run, planned, source)
-
-    def settle(self, run: Run) -> None:
-        """Hear that what was taken is recorded."""
-        shutil.rmtree(run.directory / _FETCHED, ignore_errors=True)
 
     def lines(self) -> Iterator[str]:
         """Yield what was found and where, or where nothing was: one line, or none where no run has asked."""
@@ -155,8 +159,8 @@ class Reuse:
             more = f" and of {len(others):,} more" * bool(others)
             which = f"run{'s' * bool(others)} {ranges([*self._lost])}"
             yield f"reuse: {which} cannot be reused: the files of {first.directory}{more} are gone, or were changed"
-        elif not places and self._asked:
-            yield f"reuse: nothing is there for {_runs(self._asked)} in {', '.join(self._looked)}"
+        elif not places and self._asked > self._unread:
+            yield f"reuse: nothing is there for {_runs(self._asked - self._unread)} in {', '.join(self._looked)}"
 
     def _look(self, name: str, root: Path, levels: int | None = None) -> None:
         """Read what lies in a place that was not looked at yet."""
@@ -185,16 +189,16 @@ class Reuse:
             self._leave_out(place, f"the record of run {index} names no file of its own")
             return None
         lacking = tuple(each for each in run.earlier.artifacts if not _same(run.directory, each))
-        return Source(run.directory, run.earlier, lacking)
+        return Source(run.directory, run.earlier, place, lacking)
 
-    def _in_storage(self, run: Run, sources: Sequence[tuple[Path, Source]]) -> Source | None:
+    def _in_storage(self, run: Run, sources: Sequence[Source]) -> Source | None:
         """Return the first of the runs whose files a storage has; take note of one that none has.
 
         Raises `ConfigError` where none is found and a storage could not be asked.
         """
         unasked: ConfigError | None = None
-        for place, source in sources:
-            below = os.path.relpath(source.directory, place)
+        for source in sources:
+            place, folder = source.place, source.folder
             sums = {each.path: each.sha256 for each in source.lacking}
             try:
                 with Ledger(place, readonly=True) as ledger:
@@ -204,37 +208,37 @@ class Reuse:
                 continue
             for url, sizes in stored:
                 try:
-                    there = self._storages.has(url, {_below(below, name): size for name, size in sizes.items()})
+                    there = self._storages.has(url, {_below(folder, name): size for name, size in sizes.items()})
                 except ConfigError as error:
                     unasked = unasked or _unreachable(source, error)
                     continue
                 if there:
                     self._found[place] += 1
                     self._stored[url] += 1
-                    return source._replace(url=_below(url, below))
+                    return source._replace(url=url)
         if unasked is not None:
+            self._unread += 1
             raise unasked
         if sources:
-            self._lost[run.index] = sources[0][1]
+            self._lost[run.index] = sources[0]
         return None
 
     def _leave_out(self, place: Path, error: ConfigError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
 
 
-def _below(first: str, second: str) -> str:
-    """Return an address or name below another one; `.` adds nothing."""
-    return "/".join(part for part in (first, Path(second).as_posix()) if part != os.curdir)
+def _below(folder: str, name: str) -> str:
+    """Return the name of a file in a folder, which may be `.`, as a storage has it."""
+    return (Path(folder) / name).as_posix()
 
 
 def _unreachable(source: Source, error: ConfigError) -> ConfigError:
     said = f"the files of {source.directory}, which were to be reused, cannot be had: {error.message}; nothing was sent"
-    hint = f"{error.hint}; reuse=false pays for them anew" if error.hint else "again, or reuse=false, which pays anew"
-    return ConfigError(said, hint=hint)
+    gone = f"if they are gone for good, {command('rm', shown(source.place))} lets the other runs be reused"
+    ways = [*filter(None, [error.hint]), gone, "reuse=false pays for all runs anew"]
+    return ConfigError(said, hint="\n".join(ways))
 
 
-_FETCHED = ".reused"
-"""The folder in a run's directory for what comes from a storage, until the ledger has it."""
 _NAMED = 3
 """How many places are named."""
 
@@ -246,8 +250,8 @@ def _runs(count: int) -> str:
 def _linked(run: Run, planned: Result, source: Source) -> Result:
     result = source.result
     for artifact in result.artifacts:
-        place = run.directory / _FETCHED if artifact in source.lacking else source.directory
-        _put(place / artifact.path, run.directory / artifact.path)
+        if artifact not in source.lacking:
+            _put(source.directory / artifact.path, run.directory / artifact.path)
     update = {
         "revision": planned.revision + 1,
         "status": RunStatus.VERIFIED,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runner.artifacts.atomic import discard, publish
+from runner.artifacts.atomic import discard, disk_errors, publish
 from runner.artifacts.result import Artifact
 from runner.errors import ConfigError
 
 from .address import address_problems
 from .place import Place, reach
-from .uploader import reason_of
+from .uploader import DISK_FULL, reason_of
 
 
 class UploadedRuns:
@@ -20,7 +21,7 @@ class UploadedRuns:
 
     def __init__(self) -> None:
         """Begin with no place listed."""
-        self._sizes: dict[str, dict[str, int]] = {}
+        self._places: dict[str, tuple[Place, dict[str, int]] | ConfigError] = {}
 
     def has(self, url: str, sizes: Mapping[str, int]) -> bool:
         """Return whether a place lists files of these names, each with its size.
@@ -28,20 +29,33 @@ class UploadedRuns:
         Raises `ConfigError` where it cannot be read, and where it is empty: as another account, or a disk that is not
         mounted, shows it.
         """
-        if url not in self._sizes:
-            place = _reached(url, writing=True)
-            try:
-                self._sizes[url] = {name: int(each["size"]) for name, each in place.told().items()}
-            except Exception as error:
-                raise ConfigError(f"{url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
-        there = self._sizes[url]
+        _, there = self._listed(url)
         if not there:
             raise ConfigError(f"{url} is empty", hint="the account and the place that it was uploaded to")
         return all(there.get(name) == size for name, size in sizes.items())
 
-    def fetch(self, url: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
-        """Bring files from an address to a directory here, each compared with its sum; raises `ConfigError`."""
-        fetch(url, directory, artifacts)
+    def fetch(self, url: str, folder: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
+        """Bring files from a folder of a place to a directory here, each compared with its sum.
+
+        Raises `ConfigError`, and `DiskError`.
+        """
+        place, _ = self._listed(url)
+        _fetch(place.below("" if folder == os.curdir else Path(folder).as_posix()), directory, artifacts)
+
+    def _listed(self, url: str) -> tuple[Place, dict[str, int]]:
+        """Return a place with the sizes of its files by their names; it is reached and listed once."""
+        if url not in self._places:
+            try:
+                place = _reached(url, writing=True)
+                self._places[url] = place, {name: int(each["size"]) for name, each in place.told().items()}
+            except ConfigError as error:
+                self._places[url] = error
+            except Exception as error:  # noqa: BLE001 - whatever a library raises
+                self._places[url] = ConfigError(f"{url} cannot be read: {reason_of(error)}", hint=_KEYS)
+        found = self._places[url]
+        if isinstance(found, ConfigError):
+            raise found
+        return found
 
 
 _KEYS = "docs/storage.md tells of keys"
@@ -52,20 +66,26 @@ def fetch(url: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
 
     Raises `ConfigError` where they cannot be had as they were made, and `DiskError`.
     """
-    lacking = [each for each in artifacts if not _is_here(directory / each.path, each)]
-    if not lacking:
-        return
-    place = _reached(url, writing=False)
-    for each in lacking:
+    if any(not _is_here(directory / each.path, each) for each in artifacts):
+        _fetch(_reached(url, writing=False), directory, artifacts)
+
+
+def _fetch(place: Place, directory: Path, artifacts: Sequence[Artifact]) -> None:
+    for each in artifacts:
         target = directory / each.path
+        if _is_here(target, each):
+            continue
         part = target.with_name(f"{target.name}.part")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        discard(part)
-        try:
-            place.get(each.path, part)
-        except Exception as error:
-            discard(part)
-            raise ConfigError(f"{url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
+        with disk_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part.unlink(missing_ok=True)
+            try:
+                place.get(each.path, part)
+            except Exception as error:
+                discard(part)
+                if isinstance(error, OSError) and error.errno in DISK_FULL:
+                    raise
+                raise ConfigError(f"{place.url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
         if not _is_here(part, each):
             discard(part)
             raise ConfigError(f"{place.address(each.path)} is not the file that its run has made")

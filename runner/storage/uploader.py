@@ -35,7 +35,7 @@ _SILENT_SECONDS = 2.0
 _ALONE = (DamagedError, LostError)
 
 _FULL = re.compile(r"StorageFull|QuotaExceeded|InsufficientStorage|\b507\b")
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS})
 
 _log = logging.getLogger("runner")
 
@@ -48,7 +48,7 @@ def is_lasting(error: Exception) -> bool:
     """Return whether an error is likely to be the same a minute later: no right, no bucket, no room."""
     if isinstance(error, (PermissionError, FileNotFoundError, LedgerError, StorageError, *_ALONE)):
         return True
-    return (isinstance(error, OSError) and error.errno in _DISK_FULL) or bool(_FULL.search(str(error)))
+    return (isinstance(error, OSError) and error.errno in DISK_FULL) or bool(_FULL.search(str(error)))
 
 
 def concerns_one(error: Exception) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from runner.artifacts.run_status import RunStatus
 from runner.config.estimate import Estimate
 from runner.config.price import MARGIN, Price, expected_price
-from runner.config.problem import Problem
+from runner.config.problem import Problem, ranges
 from runner.config.provider import PoolMember, members_of
 from runner.config.request import prompts_in
 from runner.config.run import Budget, RunConfig, passes
-from runner.display.output import answered, print_problems
+from runner.display.output import answered, print_problems, say
 from runner.display.shortening import Shortening
 from runner.engine.run import Run
 from runner.errors import BudgetError, ConfigError, RunnerError
@@ -95,10 +95,16 @@ def _ask(what: str, question: str, ways: str, *, unasked: str = "") -> None:
         raise ConfigError("not started; nothing was sent", hint=ways)
 
 
-def agree_to_new(runs: Iterable[Run], directory: Path) -> None:
-    """Do the same for runs as they were planned, of which some may be done already or need not be paid."""
+def agree_to_new(runs: Iterable[Run], directory: Path, *, spent: float = 0.0) -> tuple[str, ...]:
+    """Do the same for runs as they were planned, of which some may be done already or need not be paid.
+
+    What is reused, or cannot be, is said before, and returned.
+    """
     left = payable(runs, directory)
-    agree(left.runs, spent=left.spent)
+    for line in left.notes:
+        say(line)
+    agree(left.runs, spent=max(spent, left.spent))
+    return left.notes
 
 
 def agree_to_rest(runs: Sequence[Run]) -> tuple[set[int], RunnerError | None]:
@@ -135,7 +141,7 @@ def asks(configs: Sequence[RunConfig], total: Sum, spent: float = 0.0) -> bool:
 class PlannedCost(NamedTuple):
     """Describe the runs that are left to be paid, and what their ledgers count already in US dollars.
 
-    `notes` say what need not be paid because it lies finished elsewhere.
+    `notes` say what need not be paid because it lies finished elsewhere, and what could not be looked for there.
     """
 
     runs: list[Run]
@@ -157,9 +163,11 @@ def reuse_of(directory: Path, *, keep: bool = True) -> Reuse:
 def payable(runs: Iterable[Run], directory: Path) -> PlannedCost:
     """Look the runs up in the ledgers of their directories and, where they ask for it, among finished ones.
 
-    `directory` is the sweep's, or the run's where there is one run and no sweep.
+    `directory` is the sweep's, or the run's where there is one run and no sweep. Raises `ConfigError` where a storage
+    does not give what is to be reused; for a dry run, that is a note.
     """
     runs = [*runs]
+    unread: dict[int, ConfigError] = {}
     ledgers, reuse = LedgerIndex(), reuse_of(directory, keep=not any(run.config.dry_run for run in runs))
     places: dict[Path, Budget] = {}
     left = []
@@ -168,10 +176,33 @@ def payable(runs: Iterable[Run], directory: Path) -> PlannedCost:
         if found is not None:
             places[found[0]] = run.config.budget
         begun = found is not None and found[1].status is not RunStatus.PLANNED
-        if not begun and not (run.config.reuse and reuse.find(run)):
+        if begun:
+            continue
+        try:
+            source = reuse.find(run) if run.config.reuse else None
+        except ConfigError as error:
+            if not run.config.dry_run:
+                raise
+            source = None
+            unread[run.index] = error
+        if source is None:
             left.append(run)
     before = sum(_spent(place, budget) for place, budget in places.items())
-    return PlannedCost(left, before, (*reuse.lines(),))
+    problems = [*dict.fromkeys(reuse.problems), *_unread(unread)]
+    return PlannedCost(left, before, (*map(noted, problems), *reuse.lines()))
+
+
+def _unread(errors: Mapping[int, ConfigError]) -> Iterator[Problem]:
+    """Yield what would end the command, of which this is the dry run."""
+    if errors:
+        which, first = f"run{'s' * (len(errors) > 1)} {ranges([*errors])}", next(iter(errors.values()))
+        hint = "; ".join((first.hint or "").splitlines())
+        yield Problem("", f"{which} would be refused: {first.message} ({hint})", severity="warning")
+
+
+def noted(problem: Problem) -> str:
+    """Return a problem as one of the notes, as it is printed elsewhere."""
+    return f"{problem.severity}: {problem.text}"
 
 
 def _spent(place: Path, budget: Budget) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
+from itertools import filterfalse
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -32,6 +33,7 @@ from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
 from runner.ledger.other_runs import jobs_elsewhere
 from runner.ledger.recording import LedgerStore, reuse_finished
+from runner.ledger.reuse_note import remove_note
 from runner.ledger.summary import failure_of
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
@@ -39,7 +41,7 @@ from runner.results.files import write_results
 from runner.results.money import under
 from runner.results.reading import Found
 
-from .consent import reuse_of
+from .consent import noted, reuse_of
 
 if TYPE_CHECKING:
     from runner.engine.execution import Engine
@@ -156,12 +158,13 @@ def execute(
     held: Collection[int] = (),
     earlier: Sequence[tuple[Path, Result]] = (),
     more: bool = False,
+    said: Collection[str] = (),
 ) -> Outcome:
     """Execute what is left of runs, and tell the user on the terminal what came of all of them.
 
     One of the `batches` follows the other; one that was interrupted or stopped is the last. `more`: whether the sweep
-    may go on with others when these have ended. The other arguments are those of `Execution`, of which the `observers`
-    see every event before the display does.
+    may go on with others when these have ended. `said`: what was said of reuse already. The other arguments are those
+    of `Execution`, of which the `observers` see every event before the display does.
     """
     if runs[0].config.storage.url is not None:
         from runner.storage.place import quieten_libraries  # few have a storage
@@ -175,14 +178,14 @@ def execute(
             make,
             directory=directory,
             observers=[*observers, display],
-            tell=print_problems,
+            tell=lambda problems: print_problems(each for each in problems if noted(each) not in said),
             say=say,
             held=held,
             earlier=earlier,
         ) as execution,
     ):
         left = execution.left
-        for line in execution.notes:
+        for line in filterfalse(said.__contains__, execution.notes):
             say(line)
         executed = (
             in_batches(left, batches or Batches(), execution.services, execution.observer, display.interrupted)
@@ -196,7 +199,7 @@ def execute(
         place = runs[0].directory if len(runs) == 1 else directory
         shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
         print_closing(
-            sorted(shown, key=_index),
+            sorted(shown, key=lambda result: result.index),
             place,
             resumed_by=directory,
             interrupted=whole.interrupted,
@@ -293,10 +296,11 @@ class Execution:
         _restore([run for run in runs if run.index in done], self._store)
         others = [run for run in runs if run.index not in done]
         known = reuse_of(self._directory)
-        self._done = done | reuse_finished(others, known, self._ledgers, self._store, self.observer)
+        reused, waiting = reuse_finished(others, known, self._ledgers, self._store, self.observer)
+        self._done, held = done | reused, waiting.union(self._held)
         self._tell(dict.fromkeys(known.problems))
         self.notes += known.lines()
-        left = [run for run in runs if run.index not in self._done and run.index not in self._held]
+        left = [run for run in runs if run.index not in self._done and run.index not in held]
         self.left = sorted(left, key=_urgency)
 
     @cached_property
@@ -363,6 +367,7 @@ def _restore(runs: Sequence[Run], store: LedgerStore) -> None:
     """Write again what is missing or behind: who ended a run may have been killed between its ledger and that."""
     for run in runs:
         store.open(run)
+        remove_note(run.directory)
         if run.earlier is not None and not run.recorded:
             restore_result(run.directory, run.earlier)
 
@@ -389,10 +394,6 @@ def _whole(runs: Sequence[Run], done: Mapping[int, Result], now: Executed) -> Ou
         whole.results.append(result)
         whole.errors.append(error)
     return whole
-
-
-def _index(result: Result) -> int:
-    return result.index
 
 
 def _say_what_stopped(outcome: Outcome, executed: Executed) -> None:

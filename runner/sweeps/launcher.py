@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -30,7 +30,7 @@ from runner.ledger.ledger import Ledger
 from runner.ledger.recording import Reconciled, entered, reconcile, recording, refuse_unknown
 from runner.results.run_scores import scores_of
 
-from .consent import agree, agree_to_prompts, payable, print_dry_run
+from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
 from .execution import Batches, execute
 from .job_return import job_return
 from .resumption import restore_directory
@@ -75,10 +75,10 @@ class RunnerLauncher:
             note = "the sweeper chooses later runs by the results of these"
             print_dry_run(plan.runs, note=note, left=payable(plan.runs, Path(str(self._config.hydra.sweep.dir))))
             raise SystemExit(0)
-        left = payable(plan.runs, Path(str(self._config.hydra.sweep.dir)))
         before = spent((result for _, result in self._earlier), plan.runs[0].config.budget)
-        agree(left.runs, spent=max(before, left.spent))  # the ledger of a study that goes on has more than this process
-        return self.launch_planned(plan, more=True)
+        # The ledger of a study that goes on has more than this process.
+        said = agree_to_new(plan.runs, Path(str(self._config.hydra.sweep.dir)), spent=before)
+        return self.launch_planned(plan, more=True, said=said)
 
     def _preflight(self, plan: Plan) -> list[Problem]:
         try:
@@ -91,10 +91,12 @@ class RunnerLauncher:
             message = f"a batch is refused, and nothing of it was sent; {earlier} earlier runs are in {place}:\n{found}"
             raise RunnerError(message) from error
 
-    def launch_planned(self, plan: Plan, batch_size: int | None = None, *, more: bool = False) -> list[JobReturn]:
+    def launch_planned(
+        self, plan: Plan, batch_size: int | None = None, *, more: bool = False, said: Collection[str] = ()
+    ) -> list[JobReturn]:
         """Execute runs that passed the preflight, `batch_size` at a time; `SystemExit` after an interrupt.
 
-        `more`: whether the sweeper may come with others after these.
+        `more`: whether the sweeper may come with others after these. `said`: what was said of reuse already.
         """
         sweep_dir = Path(str(self._config.hydra.sweep.dir))
         _configure_logging(self._config)
@@ -122,6 +124,7 @@ class RunnerLauncher:
                 held=[run.index for run in others],
                 earlier=self._earlier,
                 more=more,
+                said=said,
             )
         self._earlier += [(run.directory, result) for run, result in zip(runs, outcome.results, strict=False)]
         if outcome.interrupted is not None:

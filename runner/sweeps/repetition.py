@@ -38,7 +38,7 @@ def repeat_together(configs: Sequence[RunConfig], overrides: Sequence[str], dire
     if runs[0].config.dry_run:
         print_dry_run(runs, left=payable(runs, place))
         return 0
-    agree_to_new(runs, place)
+    said = agree_to_new(runs, place)
     with disk_errors(place):
         place.mkdir(parents=True, exist_ok=True)
     with Tracking(place) as tracking, recording(place) as ledger:
@@ -46,7 +46,7 @@ def repeat_together(configs: Sequence[RunConfig], overrides: Sequence[str], dire
         print_problems(before.problems)
         runs = entered(ledger, runs, before.runs)
         ledgers = dict.fromkeys((run.directory for run in runs), ledger)
-        return execute(runs, ledgers, _make, directory=place, observers=[tracking.observer(runs)]).exit_code
+        return execute(runs, ledgers, _make, directory=place, observers=[tracking.observer(runs)], said=said).exit_code
 
 
 def _make(run: Run) -> None:

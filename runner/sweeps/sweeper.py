@@ -98,7 +98,7 @@ class RunnerSweeper:
             return []
         for line in notes:
             say(line)
-        agree_to_new(plan.runs, directory)
+        said = agree_to_new(plan.runs, directory)
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
             (directory / "multirun.yaml").write_text(rendered(plain(self._config)), encoding="utf-8", newline="\n")
@@ -109,7 +109,7 @@ class RunnerSweeper:
             batches = [self._launcher.launch(jobs[start : start + size], initial_job_idx=start) for start in starts]
             _close_sweep(plan.runs, directory)
             return batches
-        returns = own.launch_planned(plan, self._max_batch_size)
+        returns = own.launch_planned(plan, self._max_batch_size, said=said)
         return [returns[start : start + size] for start in starts]
 
     def _points(self, arguments: Sequence[str]) -> Points:

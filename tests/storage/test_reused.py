@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result_file import read_result
+from runner.artifacts.run_status import RunStatus
+from runner.engine.recorder import planned
+from runner.ledger.ledger import Ledger
+from runner.storage.place import reach
 from tests.storage.door import Refusal, Request
 
 SECOND = Path("outputs/second/0")
@@ -82,7 +87,11 @@ def test_a_disk_that_is_not_mounted_has_lost_no_file(first, reused, bucket, emul
     assert created(emulator) == 1
     said = capsys.readouterr().err
     assert "outputs/first is empty; nothing was sent" in said
-    assert "reuse=false" in said
+    assert "python -m runner rm outputs/first lets the other runs be reused" in said
+    assert "reuse=false pays for all runs anew" in said
+
+    assert reused("dry_run=true") == 0
+    assert "run 0 would be refused: the files of outputs/first/0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"another")])
@@ -122,7 +131,7 @@ def test_what_was_fetched_before_the_command_ended_is_no_doubt(first, reused, he
 
     assert created(emulator) == 1
     assert read_result(here / SECOND).reused_from == "outputs/first/0"
-    assert not (here / SECOND / ".reused").exists()
+    assert not (here / SECOND / ".reused.json").exists()
 
 
 def test_what_was_put_in_place_and_not_recorded_is_no_doubt(first, reused, here, emulator, monkeypatch):
@@ -191,3 +200,55 @@ def test_an_empty_place_is_claimed_by_no_resume_that_would_forget_what_lies_else
     assert run(["resume", "outputs/first"]) == 0
     assert reused() == 0
     assert created(emulator) == 1
+
+
+def test_paid_jobs_are_collected_though_a_storage_cannot_be_read(first, sweep, here, bucket, emulator, capsys):
+    assert sweep("replica=1,0", "reuse=true", "hydra.sweep.dir=outputs/second") == 0
+    with Ledger(here / "outputs/second") as ledger:  # as if the process had ended before
+        collected = ledger.run(0).earlier.model_copy(update={"status": RunStatus.SUBMITTED, "artifacts": []})
+        ledger.save(0, collected)
+        ledger.save(1, planned(ledger.run(1), 0.0))
+    for number in ("0", "1"):
+        shutil.rmtree(here / "outputs/second" / number)
+    bucket.rename(bucket.with_name("unmounted"))
+    capsys.readouterr()
+
+    assert run(["resume", "outputs/second"]) == 4
+
+    assert "run 1 left as planned, while what was paid is collected" in capsys.readouterr().err
+    assert read_result(here / SECOND).status is RunStatus.VERIFIED
+    assert created(emulator) == 2
+    bucket.with_name("unmounted").rename(bucket)
+    assert run(["resume", "outputs/second"]) == 0
+    assert created(emulator) == 2
+
+
+def test_what_reuse_found_is_said_once_and_before_consent(first, reused, capsys):
+    (first / "video.mp4").unlink()
+    assert reused("budget.confirm_above_usd=0") == 2
+    said = capsys.readouterr().err
+    assert said.index("run 0 cannot be reused") < said.index("would cost")
+    assert reused() == 0
+    assert capsys.readouterr().err.count("run 0 cannot be reused") == 1
+
+
+def test_a_full_disk_is_not_the_storage_s_fault(first, reused, here, emulator, monkeypatch, capsys):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.storage.place.Place.get", full)
+        assert reused() == 5
+    said = capsys.readouterr().err
+    assert f"cannot write {here / SECOND / 'video.mp4'}: No space left on device" in said
+    assert "free space or make the directory writable; nothing was sent" in said
+
+
+def test_a_place_is_reached_once_for_all_runs(sweep, here, bucket, emulator, monkeypatch):
+    storage = [f"storage.url=file://{bucket}", "storage.keep_local=false"]
+    assert sweep("replica=0,1", *storage, "hydra.sweep.dir=outputs/first") == 0
+    reached = []
+    monkeypatch.setattr("runner.storage.fetching.reach", lambda url: reached.append(url) or reach(url))
+    assert sweep("replica=0,1", "reuse=true", "hydra.sweep.dir=outputs/second") == 0
+    assert created(emulator) == 2
+    assert len(reached) == 2, "before consent, and to fetch"

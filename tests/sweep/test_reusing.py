@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -56,11 +57,40 @@ def test_what_the_source_lacks_is_said(first, reused, here):
     ]
 
 
-def test_files_that_are_linked_already_leave_nothing_behind(first, reused, here):
-    (here / SECOND).mkdir(parents=True)
-    (here / SECOND / "video.mp4").hardlink_to(here / VIDEO)
-    assert reused() == 0
-    assert not [*(here / SECOND).glob("*.part")]
+def killed(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+@pytest.fixture(params=["linked", "copied"])
+def left(first, sweep, reused, here, monkeypatch, request) -> None:
+    """Leave another run's files in place, and no record: the process ended between the two."""
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.ledger.recording.LedgerStore.save", killed)
+        if request.param == "copied":
+            patch.setattr("runner.ledger.reuse.os.link", refused)
+        with pytest.raises(ZeroDivisionError):
+            reused("replica=0")
+    (here / SECOND / "thumbnail.webp").rename(here / SECOND / "thumbnail.webp.part")
+
+
+def refused(*_: object) -> None:
+    raise OSError(errno.EXDEV, "another disk")
+
+
+@pytest.mark.parametrize("again", [["-m"], ["resume", "outputs/second"]])
+def test_files_that_are_there_already_are_no_doubt_and_leave_nothing_behind(left, reused, here, emulator, again):
+    assert (reused("replica=0") if again == ["-m"] else run(again)) == 0
+    assert created(emulator) == 1
+    assert {path.name for path in (here / SECOND).iterdir()} >= {"video.mp4", "thumbnail.webp"}
+    assert not [*(here / SECOND).glob("*.part"), *(here / SECOND).glob(".reused*")]
+
+
+def test_files_that_are_there_already_are_none_of_a_run_that_is_paid(left, here, emulator):
+    (here / VIDEO).unlink()
+    assert run(["resume", "outputs/second"]) == 0
+    result = read_result(here / SECOND)
+    assert (created(emulator), result.reused_from) == (2, None)
+    assert not [*(here / SECOND).glob("*.part"), *(here / SECOND).glob(".reused*")]
 
 
 def test_without_asking_for_it_nothing_is_reused(first, sweep, emulator):
