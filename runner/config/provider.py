@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
@@ -290,6 +292,16 @@ def option_of(provider: ProviderConfig) -> str:
 def members_of(provider: ProviderConfig) -> tuple[PoolMember, ...]:
     """Return what is said of the servers of a pool; nothing where `provider` is none."""
     return provider.base_urls if isinstance(provider, AddressedConfig) else ()
+
+
+def server_names(addresses: Iterable[str]) -> dict[str, str]:
+    """Return what tells servers apart, by their addresses: the host, with its path where several stand behind one."""
+    parts = {address: urlsplit(address) for address in addresses}
+    hosts = Counter(each.netloc for each in parts.values())
+    return {
+        address: (each.netloc if hosts[each.netloc] == 1 else f"{each.netloc}{each.path}") or address
+        for address, each in parts.items()
+    }
 
 
 def servers_of(provider: ProviderConfig) -> list[ProviderConfig]:

@@ -7,12 +7,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.problem import ranges
-from runner.config.provider import servers_of
+from runner.config.provider import server_names, servers_of
 from runner.results.money import money, resume_command_for
 from runner.results.state import RunState, state_of
 from runner.shell import command
@@ -167,14 +166,11 @@ def _spread(results: Sequence[Result]) -> Iterator[Line]:
     from runner.providers.endpoint import resolve  # few have a pool
 
     providers = {id(result.config.provider): result.config.provider for result in sent}.values()
-    counts = Counter({_server(resolve(each).identity): 0 for provider in providers for each in servers_of(provider)})
-    counts.update(_server(result.endpoint) for result in sent)
-    parts = [f"{count or 'none'} at {server}" for server, count in sorted(counts.items())]
+    counts = Counter({resolve(each).identity: 0 for provider in providers for each in servers_of(provider)})
+    counts.update(result.endpoint for result in sent)
+    names = server_names(counts)
+    parts = [f"{count or 'none'} at {names[server]}" for server, count in sorted(counts.items())]
     yield Line("spread: " + " · ".join(parts))
-
-
-def _server(endpoint: str) -> str:
-    return urlsplit(endpoint).netloc or endpoint
 
 
 def _shown(results: Sequence[Result]) -> list[int]:

@@ -37,8 +37,8 @@ class Findings:
 async def look_for(endpoint: Endpoint, lost: Sequence[Lost], claimed: Callable[[], OtherRuns]) -> Findings:
     """Look for lost requests in the endpoint's list of jobs, of which some are other runs', as `claimed` tells.
 
-    That is asked when the list has been read: whoever made a job that is listed had recorded its request before, as
-    everybody does, so that no job of a process that is at work can be taken for one that nobody claims.
+    That is asked when the list has been read. Every process records a request before it sends it. So no job of a
+    process that is at work can be taken for one that nobody claims.
     Nothing is paid, and no error is raised: a list that cannot be read is a reason among others. Where the list ends
     too early to say that a match is the only one, no run is reattached to it.
     """

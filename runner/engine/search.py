@@ -87,14 +87,14 @@ async def _understood(case: Case) -> bool:
     return True
 
 
-async def _named(case: Case, claimed: OtherRuns) -> Found:
+async def _named(case: Case, others: OtherRuns) -> Found:
     """Return what is found of the job that the user says is the run's."""
     recorder, job_id = case.recorder, case.recorder.run.job or ""
     attempt = unanswered(recorder.result)[-1]
     reason, job = f"job {job_id} belongs to another run", None
     if case.queue.endpoint is None:
         reason = _UNASKED
-    elif backend_id(job_id) not in claimed.backend_ids:
+    elif backend_id(job_id) not in others.backend_ids:
         try:
             job = await patiently(case.queue.endpoint, case.queue.endpoint.retrieve, job_id)
         except RunnerError as error:

@@ -11,11 +11,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from runner.artifacts.result import Result
+from runner.artifacts.result import Artifact, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
 from runner.judging.judgements import FileJudgement
+from runner.ledger.ledger import Ledger
+from runner.ledger.ledger_index import LedgerIndex
+from runner.ledger.uploads import places_with
 from runner.results.varying import varying
 
 from .files import result_rows
@@ -30,6 +33,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _TIMES = ("submitting_at", "ended_at")
+
+
+def _uploaded_to(directory: Path, artifacts: Sequence[Artifact]) -> str:
+    """Return the address of a run's directory where its ledger says that these files of it lie, empty for nowhere."""
+    found = LedgerIndex().find(directory)
+    if found is None:
+        return ""
+    place, entry = found
+    with Ledger(place, readonly=True) as ledger:
+        sums = {each.path: each.sha256 for each in artifacts}
+        url, _ = next(places_with(ledger, entry.index, sums), ("", {}))
+    name = directory.relative_to(place).as_posix()
+    return f"{url}/{name}" if url and name != "." else url
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +71,15 @@ class RunRecord:
     url: str = ""
 
     def download(self) -> tuple[Path, ...]:
-        """Fetch its files from the storage unless they are here, and return `artifacts`; raises `ConfigError`."""
-        if self.url:
+        """Fetch its files from the storage unless they are here, and return `artifacts`.
+
+        Raises `ConfigError` where the storage does not give them, and `DiskError`.
+        """
+        lacking = [each for each in self.result.artifacts if self.url or not (self.directory / each.path).exists()]
+        if lacking and (url := self.url or _uploaded_to(self.directory, lacking)):
             from runner.storage.fetching import fetch
 
-            fetch(self.url, self.directory, self.result.artifacts)
+            fetch(url, self.directory, lacking)
         return self.artifacts
 
     @property
@@ -98,7 +118,7 @@ class RunRecord:
     def artifacts(self) -> tuple[Path, ...]:
         """Return the absolute paths of its files, the generated first; `result.artifacts` has their facts.
 
-        Those of a sweep that was loaded from a storage are here after `download`.
+        Those that lie in a storage alone are here after `download`.
         """
         return tuple(self.directory / artifact.path for artifact in self.result.artifacts)
 

@@ -91,6 +91,11 @@ class Uploader:
         return self.error or next(iter(self._failed.values()), None)
 
     @property
+    def lost(self) -> bool:
+        """Return whether a file of a run is nowhere any more."""
+        return any(isinstance(each, LostError) for each in self._failed.values())
+
+    @property
     def idle(self) -> bool:
         """Return whether nothing waits and nothing is under way."""
         with self._turn:

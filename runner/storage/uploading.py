@@ -155,7 +155,8 @@ class Uploading:
         stored = self._stored(whole.results)
         whole.not_uploaded = not more and (stored is None or not stored.complete)
         if whole.not_uploaded and self._uploader is not None and stored is not None:
-            message = f"{stored.missing} not uploaded: {self._reason()}; runs and their files here are not affected"
+            safe = "" if self._uploader.lost else "; runs and their files here are not affected"
+            message = f"{stored.missing} not uploaded: {self._reason()}{safe}"
             self._tell([Problem("storage", message, self._resume("uploads the rest"), "warning")])
         if stored is None:
             return ""

@@ -6,13 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import urlsplit
 
 from runner.artifacts.run_status import RunStatus
 from runner.config.estimate import Estimate
 from runner.config.price import MARGIN, Price, expected_price
 from runner.config.problem import Problem, ranges
-from runner.config.provider import PoolMember, members_of
+from runner.config.provider import PoolMember, members_of, server_names
 from runner.config.request import prompts_in
 from runner.config.run import Budget, RunConfig, passes
 from runner.display.output import answered, print_problems, say
@@ -268,7 +267,9 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
     if any(config.batch for config in configs):
         parts.append("sent in batches, at their price")
     if servers := max((members_of(config.provider) for config in configs), key=len):
-        named = [_member(each) for each in servers[:_MOST_SERVERS]] + ["…"] * (len(servers) > _MOST_SERVERS)
+        names = server_names(each.base_url for each in servers)
+        named = [_member(each, names[each.base_url]) for each in servers[:_MOST_SERVERS]]
+        named += ["…"] * (len(servers) > _MOST_SERVERS)
         parts.append(f"spread over {len(servers)} server{'s' * (len(servers) != 1)} ({'; '.join(named)})")
     if any(config.fallbacks for config in configs):
         worst = Estimate.of(expected_price(choice) for config in configs for choice in config.choices)
@@ -279,11 +280,11 @@ def _summary(configs: Sequence[RunConfig], prices: Sequence[Price | None], left:
     return " · ".join(parts) + " · dry run: nothing was sent or written"
 
 
-def _member(member: PoolMember) -> str:
-    """Return a server of a pool with what it gets, as in `gpu1:8000 (weight 2)`."""
+def _member(member: PoolMember, name: str) -> str:
+    """Return a server of a pool with what it gets, as in `gpu1:8000 with weight 2`."""
     weight = f" with weight {member.weight:g}" if member.weight != 1 else ""
     most = f", at most {member.max_concurrent_jobs} at a time" if member.max_concurrent_jobs is not None else ""
-    return f"{urlsplit(member.base_url).netloc or member.base_url}{weight}{most}"
+    return f"{name}{weight}{most}"
 
 
 def _limits(budget: Budget, left: PlannedCost) -> Iterator[str]:

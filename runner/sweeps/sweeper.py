@@ -21,7 +21,7 @@ from runner.compose.growth import grown
 from runner.compose.plan import Planner
 from runner.compose.points import Points, points
 from runner.compose.preflight import Finding, PreflightError, preflight
-from runner.compose.typed import assignment
+from runner.compose.typed import assignment, text_in_grammar
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.display.closing import print_closing
@@ -32,7 +32,7 @@ from runner.ledger.discover import has_ledger, shards_of
 from runner.report.live_page import keep_page
 from runner.results.files import write_results
 from runner.results.reading import runs_in
-from runner.shell import command
+from runner.shell import command, line
 
 from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
 from .external_launcher import record_plan, unasked, unbatched, unkept
@@ -74,6 +74,9 @@ class RunnerSweeper:
             plan = planner.plan(points.points)
         if any(run.config.number_of_videos > 1 for run in plan.runs):
             plan = planner.plan(replicated(plan.overrides, plan.runs))
+        if not plan.total and points.shard is not None and left_out:  # what is left may lie in the other parts
+            say(f"{_shard(*points.shard)} has no runs, nothing to do; {'; '.join(left_out)}")
+            return []
         if not plan.total:
             raise PreflightError([Finding(None, _without_runs(left_out))], 0)
         directory = Path(str(self._config.hydra.sweep.dir))
@@ -87,8 +90,11 @@ class RunnerSweeper:
             plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
             plan.findings += [Finding(None, problem) for problem in unbatched(run.config for run in plan.runs)]
         places = [run.directory for run in plan.runs]
-        obstacles = [_begun_elsewhere(directory, places, own=own is not None), _divided_otherwise(directory, points)]
-        obstacles += [unasked(directory, places)] if own is None else []
+        obstacles = [
+            _begun_elsewhere(directory, places, own=own is not None),
+            _divided_otherwise(directory, points),
+            None if own else unasked(directory, places),
+        ]
         plan.findings += [Finding(None, problem) for problem in obstacles if problem is not None]
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
@@ -96,8 +102,8 @@ class RunnerSweeper:
         if any(run.config.dry_run for run in plan.runs):
             print_dry_run(plan.runs, note="\n".join(notes), left=payable(plan.runs, directory))
             return []
-        for line in notes:
-            say(line)
+        for note in notes:
+            say(note)
         said = agree_to_new(plan.runs, directory)
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
@@ -126,7 +132,7 @@ class RunnerSweeper:
     def _enter_shard(self, points: Points, part: int, count: int) -> bool:
         """Let a part of a sweep have a directory of its own below the sweep's; return whether it has any points."""
         if points.total and not points.points:  # as where a job array is larger than its table
-            say(f"shard={part}/{count} has no points, as the sweep has {points.total:,}: nothing to do")
+            say(f"{_shard(part, count)} has no points, as the sweep has {points.total:,}: nothing to do")
             return False
         sweep, overrides = self._config.hydra.sweep, self._config.hydra.overrides
         directory = f"{sweep.dir}/shard-{part}-of-{count}"
@@ -135,6 +141,10 @@ class RunnerSweeper:
             # Each run is composed by what was typed.
             overrides.hydra.append(assignment("hydra.sweep.dir", directory))
         return True
+
+
+def _shard(part: int, count: int) -> str:
+    return f"shard={part}/{count}"
 
 
 def _without_runs(left_out: Sequence[str]) -> Problem:
@@ -167,8 +177,9 @@ def _divided_otherwise(directory: Path, points: Points) -> Problem | None:
         what, before = f"in {others[-1]} parts", f"shard=K/{others[-1]}, as before"
     else:
         return None
-    message = f"{place} holds a sweep {what}, whose runs would be paid again"
-    return Problem("shard", message, f"{before}, or another hydra.sweep.dir with reuse=true reuse_from=[{place}]")
+    message = f"{place} holds a sweep {what}, whose runs may be paid again"
+    reuse = line(["reuse=true", f"reuse_from=[{text_in_grammar(str(place))}]"])
+    return Problem("shard", message, f"{before}, or another hydra.sweep.dir with {reuse}")
 
 
 def _close_sweep(runs: Sequence[Run], directory: Path) -> None:

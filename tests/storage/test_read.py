@@ -67,6 +67,15 @@ def test_a_sweep_is_loaded_from_there_and_its_files_when_they_are_asked_for(stor
     assert sweep.to_pandas()["artifact"][1] == f"{stored}/1/video.mp4"
 
 
+def test_a_file_that_was_removed_here_is_fetched_from_where_it_was_uploaded_to(finished, bucket):
+    assert run(["resume", "out", f"storage.url=file://{bucket}", "storage.keep_local=false"]) == 0
+    sweep = runner.load_sweep("out")
+    assert not sweep[1].artifacts[0].exists()
+    video = sweep[1].download()[0]
+    assert video == finished.absolute() / "1/video.mp4"
+    assert video.read_bytes() == (bucket / "out/1/video.mp4").read_bytes()
+
+
 def test_a_file_that_is_another_there_is_not_taken(stored, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (Path(stored.removeprefix("file://")) / "0" / "video.mp4").write_bytes(b"another")

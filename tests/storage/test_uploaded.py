@@ -135,6 +135,14 @@ def test_a_place_that_was_emptied_is_filled_anew(finished, bucket):
     assert (bucket / "out" / "ledger.sqlite3").is_file()
 
 
+def test_a_file_that_is_nowhere_is_not_said_to_be_safe(finished, bucket, capsys):
+    assert run(["resume", "out", f"storage.url=file://{bucket}", "storage.keep_local=false"]) == 0
+    assert run(["resume", "out", f"storage.url=file://{bucket}/another"]) == 4
+    said = capsys.readouterr().err
+    assert "video.mp4 is not there, and" in said
+    assert "not affected" not in said
+
+
 def test_a_rebuilt_ledger_keeps_its_place_and_a_copy_does_not_get_it(finished, here, bucket, capsys):
     storage = f"storage.url=file://{bucket}"
     assert run(["resume", "out", storage]) == 0

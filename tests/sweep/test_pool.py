@@ -109,6 +109,11 @@ def test_a_dry_run_says_that_runs_are_spread(pooled, servers):
     assert [made(server) for server in servers] == [0, 0]
 
 
+def test_servers_behind_one_host_are_told_apart(pooled):
+    pool = "provider.base_urls=[https://gw:8000/a/v1,https://gw:8000/b/v1,https://gpu:8000/v1]"
+    assert "(gw:8000/a/v1; gw:8000/b/v1; gpu:8000)" in pooled("replica=0,1", pool, "dry_run=true")[1]
+
+
 def test_a_video_made_of_another_goes_to_the_server_that_has_it(here, pooled, servers):
     pooled("replica=0,1,2,3")
     for number in range(4):

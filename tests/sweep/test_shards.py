@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -79,9 +80,9 @@ def test_what_is_there_in_other_parts_is_not_paid_again(divided, sweep, emulator
     before = jobs(emulator)
     assert sweep("replica=0,1,2,3,4", *filter(None, [shard])) == 2
     told = capsys.readouterr().err
-    assert f"out holds a sweep {said}, whose runs would be paid again" in told
-    assert "reuse=true reuse_from=[out]" in told
-    assert sweep("replica=0,1,2,3,4", "shard=1/3", "reuse=true", "reuse_from=[out]", directory="other") == 0
+    assert f"out holds a sweep {said}, whose runs may be paid again" in told
+    assert """reuse=true "reuse_from=['out']\"""" in told
+    assert sweep("replica=0,1,2,3,4", "shard=1/3", "reuse=true", "reuse_from=['out']", directory="other") == 0
     assert jobs(emulator) == before
 
 
@@ -97,6 +98,21 @@ def test_a_part_without_points_is_no_failure_of_a_job_array(here, sweep, emulato
     assert "shard=3/3 has no points, as the sweep has 2: nothing to do" in capsys.readouterr().err
     assert not (here / "out").exists()
     assert jobs(emulator) == 0
+
+
+def test_a_part_of_which_everything_is_left_out_is_no_failure_either(here, sweep, emulator, capsys):
+    assert sweep("replica=0,1", "shard=2/2", "exclude=[{replica: 1}]") == 0
+    assert "shard=2/2 has no runs, nothing to do; left out: 1 run" in capsys.readouterr().err
+    assert not (here / "out").exists()
+    assert jobs(emulator) == 0
+
+
+def test_a_hint_names_a_directory_as_it_is_typed(here, capsys):
+    (here / "my, out/shard-1-of-2").mkdir(parents=True)
+    (here / "my, out/shard-1-of-2/ledger.sqlite3").touch()
+    assert run(["-m", "provider=emulator", "replica=0,1", "shard=1/3", "hydra.sweep.dir='my, out'"]) == 2
+    typed = shlex.split(capsys.readouterr().err.partition("hydra.sweep.dir with ")[2])
+    assert typed == ["reuse=true", "reuse_from=['my, out']"]
 
 
 ARRAY = """
