@@ -234,9 +234,11 @@ def _below(folder: str, name: str) -> str:
 
 def _unreachable(source: Source, error: ConfigError) -> ConfigError:
     said = f"the files of {source.directory}, which were to be reused, cannot be had: {error.message}; nothing was sent"
-    gone = f"if they are gone for good, {command('rm', shown(source.place))} lets the other runs be reused"
-    ways = [*filter(None, [error.hint]), gone, "reuse=false pays for all runs anew"]
-    return ConfigError(said, hint="\n".join(ways))
+    remedy = command("rm", shown(source.place))
+    gone = f"where all files of that sweep are gone for good: {remedy}; the rest is reused then"
+    # A place that could be listed is not gone.
+    ways = [error.hint, None if source.url else gone, "reuse=false pays for all runs anew"]
+    return ConfigError(said, hint="\n".join(filter(None, ways)))
 
 
 _NAMED = 3

@@ -88,7 +88,8 @@ def _fetch(place: Place, directory: Path, artifacts: Sequence[Artifact]) -> None
                 raise ConfigError(f"{place.url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
         if not _is_here(part, each):
             discard(part)
-            raise ConfigError(f"{place.address(each.path)} is not the file that its run has made")
+            message = f"{place.address(each.path)} is not the file that its run has made"
+            raise ConfigError(message, hint="once it is deleted there, it counts as lost")
         publish(part, target)
 
 

@@ -87,7 +87,7 @@ def test_a_disk_that_is_not_mounted_has_lost_no_file(first, reused, bucket, emul
     assert created(emulator) == 1
     said = capsys.readouterr().err
     assert "outputs/first is empty; nothing was sent" in said
-    assert "python -m runner rm outputs/first lets the other runs be reused" in said
+    assert "gone for good: python -m runner rm outputs/first; the rest is reused then" in said
     assert "reuse=false pays for all runs anew" in said
 
     assert reused("dry_run=true") == 0
@@ -118,6 +118,10 @@ def test_a_file_that_is_another_there_ends_the_command_before_anything_is_paid(f
     assert "is not the file that its run has made; nothing was sent" in said
     assert "reuse=false" in said
     assert not (here / SECOND / "video.mp4").exists()
+
+    (first / "video.mp4").unlink()  # as the hint says
+    assert reused() == 0
+    assert created(emulator) == 2
 
 
 def test_what_was_fetched_before_the_command_ended_is_no_doubt(first, reused, here, emulator):

@@ -85,6 +85,17 @@ def test_files_that_are_there_already_are_no_doubt_and_leave_nothing_behind(left
     assert not [*(here / SECOND).glob("*.part"), *(here / SECOND).glob(".reused*")]
 
 
+def test_a_note_that_a_killed_process_left_is_removed_by_resume(first, reused, here, emulator, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.ledger.recording.remove_note", killed)
+        with pytest.raises(ZeroDivisionError):
+            reused("replica=0")
+    assert (here / SECOND / ".reused.json").exists()
+    assert run(["resume", "outputs/second"]) == 0
+    assert not (here / SECOND / ".reused.json").exists()
+    assert created(emulator) == 1
+
+
 def test_files_that_are_there_already_are_none_of_a_run_that_is_paid(left, here, emulator):
     (here / VIDEO).unlink()
     assert run(["resume", "outputs/second"]) == 0
