@@ -399,7 +399,8 @@ def reuse_finished(
             error.hint = error.hint if collects else "free space or make the directory writable; nothing was sent"
             raise
         if result is None:
-            remove_noted_files(run.directory)
+            if run.directory.exists():  # as an earlier process has left it
+                remove_noted_files(run.directory)
             continue
         for refused in filter(None, store.save([Record(run, result)])):
             raise refused
