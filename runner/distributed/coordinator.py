@@ -80,11 +80,16 @@ class Coordinator:
     async def add(self, items: Sequence[Item], complete: bool = False) -> None:
         """Take runs in, whose directories are there; `complete` with the last of them."""
         for item in items:
-            self._waiting.setdefault(item.limits.key, deque()).append(item)
+            self._put(item)
             self._counted[item.index] = item.usd
             self._hold(item)
         self._complete = self._complete or complete
         self._deal()
+
+    def _put(self, item: Item) -> None:
+        """Let a run wait; one whose job exists goes before all others, as its place is in use until somebody has it."""
+        waiting = self._waiting.setdefault(item.limits.key, deque())
+        (waiting.appendleft if item.exists else waiting.append)(item)
 
     async def join(self, name: str) -> None:
         """Take a worker in."""
@@ -228,7 +233,7 @@ class Coordinator:
                 self._stop(error)
             finally:  # not before: what nobody has, and what does not wait, would be taken for done
                 if left is not None:
-                    self._waiting[left.limits.key].appendleft(left)
+                    self._put(left)
                 self._ended(worker, item.index, left)
         self._happened.set()
         self._deal()
@@ -256,6 +261,7 @@ class Coordinator:
             worker.news.signals += 1
             worker.changed.set()
         self._end_turns()
+        self._deal()  # all may be over: nobody else asks where no worker is left
 
     async def happened(self, seconds: float) -> tuple[list[bytes], bool]:
         """Return the events since this was asked last, packed, and whether all is over; none after so many seconds."""
@@ -283,9 +289,11 @@ class Coordinator:
         """Give out what may go, each run to the worker that has the fewest."""
         for key, waiting in self._waiting.items():
             while waiting and self._under_way[key] < waiting[0].limits.jobs:
-                item = next(self._ready(waiting), None)
-                free = [each for each in self._workers.values() if not each.lost and len(each.unsent) < PORTION]
-                if item is None or not free:
+                if (item := next(self._ready(waiting), None)) is None:
+                    break
+                able = [each for each in self._workers.values() if not each.lost]
+                free = [each for each in able if item.exists or len(each.unsent) < PORTION]
+                if not free:
                     break
                 waiting.remove(item)
                 self._give(item, min(free, key=lambda worker: len(worker.given)))

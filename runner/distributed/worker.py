@@ -148,7 +148,7 @@ class Worker:
         self._changed.set()
 
     def _observe(self, event: Event) -> None:
-        if self._failure is None:
+        if self._failure is None and not self._scheduler.failed:
             self._told.append(Told.of(event, event.run.choice))
             self._changed.set()
 
@@ -169,8 +169,7 @@ class Worker:
         new = stopped.keys() - self._stopped
         self._stopped |= new
         self._report.stopped += [(None if config is None else Limits.of(config), stopped[config]) for config in new]
-        if stopped or new:
-            await self._scheduler.suspend_stopped()
+        await self._scheduler.suspend_stopped()  # others may have stopped it
         await self._send()
 
     async def _send(self) -> None:

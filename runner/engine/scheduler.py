@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import ProviderConfig, servers_of
@@ -130,6 +130,9 @@ class Scheduler:
         self._outcome = Outcome(errors=[None] * len(runs))
         self._signals = 0
         self._stopped = False
+        self._taking: asyncio.Task[None] | None = None
+        self.failed = False
+        """Whether a fault keeps this from taking more runs: what is told from then on is not how runs ended."""
 
     async def run(self) -> Outcome:
         """Execute everything; returns when every run has ended or, after an interrupt, was suspended safely.
@@ -206,14 +209,27 @@ class Scheduler:
             self._staff(queue)
         if self._more is not None:
             more, self._more = self._more, None
-            self._workers.append(asyncio.create_task(self._take_more(more)))
+            self._taking = self._start(self._take_more(more))
+            await asyncio.wait([self._taking])
         ended = -1
-        while ended < len(self._workers):  # a run that falls back may have brought new ones
+        while ended < len(self._workers) and not self.failed:  # a run that falls back may have brought new ones
             ended = len(self._workers)
             await self._all_ended()
         for worker in self._workers:
-            if not worker.cancelled() and (error := worker.exception()) is not None:
+            if worker.done() and not worker.cancelled() and (error := worker.exception()) is not None:
                 raise error
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:  # Any: what a coroutine yields and is sent
+        task = asyncio.create_task(work)
+        task.add_done_callback(self._look_at)
+        self._workers.append(task)
+        return task
+
+    def _look_at(self, task: asyncio.Task[None]) -> None:
+        """Take no more runs once a fault has ended a task: who gives them may wait for the run that met it."""
+        if self._taking is not None and not task.cancelled() and task.exception() is not None:
+            self.failed = True
+            self._taking.cancel()
 
     async def _take_more(self, more: AsyncIterator[Run]) -> None:
         async for run in more:
@@ -235,7 +251,7 @@ class Scheduler:
     def _follow_batches(self) -> None:
         batched, self._batched = self._batched, []
         for queue, own in batched:
-            self._workers.append(asyncio.create_task(self._follow(queue, own)))
+            self._start(self._follow(queue, own))
 
     async def _follow(self, queue: EndpointQueue, own: Sequence[tuple[int, Run]]) -> None:
         """Bring runs through batches."""
@@ -258,12 +274,12 @@ class Scheduler:
 
     def _staff(self, queue: EndpointQueue) -> None:
         if isinstance(queue, PoolQueue) and queue.waiting and not queue.spreading:
-            self._workers.append(asyncio.create_task(queue.spread(self._staff)))
+            self._start(queue.spread(self._staff))
         if queue.endpoint is None:
             return
         for _ in range(min(queue.config.max_concurrent_jobs - queue.workers, len(queue.waiting))):
             queue.workers += 1
-            self._workers.append(asyncio.create_task(self._work(queue, queue.endpoint)))
+            self._start(self._work(queue, queue.endpoint))
 
     async def _work(self, queue: EndpointQueue, endpoint: Endpoint) -> None:
         try:
@@ -434,7 +450,7 @@ class Scheduler:
 
     async def suspend_stopped(self) -> None:
         """Record the runs that wait where nothing more is submitted."""
-        for queue in self._queues.values():
+        for queue in [*self._queues.values()]:  # more may come meanwhile
             if not queue.usable:
                 await self._suspend(queue, [item for item in queue.waiting if not item[1].status.paid])
 

@@ -10,7 +10,7 @@ import pytest
 
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import servers_of
-from runner.distributed.coordinator import Coordinator
+from runner.distributed.coordinator import PORTION, Coordinator
 from runner.distributed.messages import Answer, Change, Item, Limits, Report
 from runner.distributed.worker import RemoteStore, Worker
 from runner.engine.limiter import StoppedError
@@ -202,4 +202,55 @@ def test_the_places_at_a_pool_s_servers_hold_what_earlier_processes_and_dead_wor
         assert await waiting[0]
 
     with coordinated(POOL) as given:
+        asyncio.run(story(*given))
+
+
+def test_an_interrupt_ends_a_sweep_that_has_no_worker(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(run) for run in runs])
+        await coordinator.lose("one")
+        await coordinator.interrupt()
+        assert (await coordinator.happened(0.01))[1]
+        return (await coordinator.finish())[0].waiting
+
+    with coordinated() as given:
+        assert sorted(asyncio.run(story(*given))) == [0, 1]
+
+
+@pytest.mark.parametrize("job", ["of a dead worker", "of an earlier process"])
+def test_a_job_is_given_to_a_worker_whatever_else_it_has_to_send(coordinated, job):
+    async def story(coordinator, runs):
+        unsent = [replace(runs[1], index=number) for number in range(1, PORTION + 2)]
+        exists = replace(runs[0], earlier=recorded(runs[0], RunStatus.SUBMITTED))
+        if job == "of a dead worker":
+            await coordinator.join("one")
+            await coordinator.add([Item.of(runs[0])])
+            change = Change(Row.of(0, exists.earlier), (0.4,))
+            assert (await coordinator.save("one", [change]))[0] == [None]
+            await coordinator.join("two")
+            await coordinator.add([Item.of(run) for run in unsent])
+            await coordinator.listen("two")
+            await coordinator.lose("one")
+        else:
+            await coordinator.add([Item.of(run) for run in [*unsent, exists]])
+            await coordinator.join("two")
+        assert 0 in [item.index for item in (await coordinator.listen("two")).items]
+
+    with coordinated("provider.max_concurrent_jobs=100") as given:
+        asyncio.run(story(*given))
+
+
+def test_what_a_dead_worker_had_at_a_fallback_waits_there(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(runs[0])])
+        moved = recorded(runs[0], RunStatus.SUBMITTED).model_copy(update={"choice": 2})
+        assert (await coordinator.save("one", [Change(Row.of(0, moved), (0.4,))]))[0] == [None]
+        await coordinator.join("two")
+        await coordinator.lose("one")
+        (item,) = (await coordinator.listen("two")).items
+        assert item.limits != Item.of(runs[0]).limits
+
+    with coordinated("fallbacks=[{model: sora-2-pro},{provider: emulator}]") as given:
         asyncio.run(story(*given))
