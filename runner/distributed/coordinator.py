@@ -21,7 +21,7 @@ from runner.ledger.recording import resumed_run, written
 from .messages import Change, Item, Limits, News, Report, Summary, Told, pack
 from .permits import EndpointPermits
 
-PORTION = 16
+UNSENT = 16
 """Runs that a worker has and has not begun to send: so few that a slow node holds nobody up."""
 
 TOGETHER_SECONDS = 0.25
@@ -62,12 +62,13 @@ class Coordinator:
         self._budget_tracker = BudgetTracker(limit, spent)
         self._counted: dict[int, float] = {}
         self._reached: dict[int, RunStatus] = {}
+        self._attempts: dict[int, int] = {}
         self._workers: dict[str, _Worker] = {}
         self._waiting: dict[str, deque[Item]] = {}
         self._under_way: Counter[str] = Counter()
         self._permits: dict[str, EndpointPermits] = {}
         self._turns: dict[tuple[str, int], asyncio.Future[None]] = {}
-        self._limited: set[str] = set()
+        self._by_turns: set[str] = set()
         self._told: list[bytes] = []
         self._happened = asyncio.Event()
         self._writing = asyncio.Lock()
@@ -128,6 +129,7 @@ class Coordinator:
                     self._correct(row.number, before[row.number])
                     continue
                 self._reached[row.number] = RunStatus(row.status)
+                self._attempts[row.number] = len(changes[place].usd)
                 if self._reached[row.number] is not RunStatus.PLANNED:
                     worker.unsent.discard(row.number)
         self._deal()
@@ -136,17 +138,29 @@ class Coordinator:
     def _refusal(self, worker: _Worker, change: Change, before: dict[int, float]) -> Exception | None:
         """Count a change, of which `before` gets what counted till then; why it must not be kept, if so."""
         index = change.row.number
-        if worker.lost or index not in worker.given:
+        if (worker.lost or index not in worker.given) and not self._tells_lost_job(change):
             return TakenOverError(f"run {index} was given to another worker")
         before[index] = self._counted[index]
         try:
-            if change.row.status == RunStatus.SUBMITTING:
+            if self._leaves(change):
                 self._let_go(worker.given[index], change.key)
             self._count(change)
         except (BudgetError, StoppedError) as error:
             self._short_of_money(error)
             return error
         return None
+
+    def _tells_lost_job(self, change: Change) -> bool:
+        """Return whether a worker that was given up tells after all what became of a request whose answer is lost."""
+        index = change.row.number
+        had = any(index in each.given for each in self._workers.values() if not each.lost)
+        return change.row.job_id is not None and self._reached.get(index) is RunStatus.SUBMITTING and not had
+
+    def _leaves(self, change: Change) -> bool:
+        """Return whether a paid request is about to leave; one that has left may be recorded again."""
+        index = change.row.number
+        again = self._reached.get(index) is RunStatus.SUBMITTING and len(change.usd) == self._attempts.get(index)
+        return change.row.status == RunStatus.SUBMITTING and not again
 
     def _let_go(self, item: Item, key: str) -> None:
         """Let a paid request leave for an endpoint, with or without a turn; raises `StoppedError`."""
@@ -159,7 +173,7 @@ class Coordinator:
     def _count(self, change: Change) -> None:
         """Count what a run's attempts cost now; raises what keeps a new one from leaving."""
         index, known = change.row.number, [usd or 0.0 for usd in change.usd]
-        if change.row.status != RunStatus.SUBMITTING or not known:
+        if not known or not self._leaves(change):
             self._correct(index, sum(known))
             return
         self._correct(index, sum(known[:-1]))
@@ -182,7 +196,7 @@ class Coordinator:
         for answer in report.answers:  # first: how many places there are is learned while the refused one has its own
             seconds = self._permits_of(answer.limits).hear(answer)
             if answer.error is not None or seconds > 0:
-                self._limited.add(answer.limits.key)
+                self._by_turns.add(answer.limits.key)
                 self._tell_all(pauses=[(answer.limits.key, seconds, answer.paid)], but=name)
         if report.told:
             self._told.append(report.told)
@@ -240,12 +254,12 @@ class Coordinator:
 
     async def _left_of(self, item: Item) -> Item | None:
         """Return what is left of a run that a worker has left; None, and tell its end, if nothing is."""
-        reached = self._reached.get(item.index)
-        if reached is None:
+        if item.index not in self._reached:
             return item
         known = await asyncio.to_thread(self._ledger.run, item.index)
         if known.earlier is None:
             raise RuntimeError(f"run {item.index} has no record in the ledger")
+        reached = known.earlier.status  # the lost worker may have told more meanwhile
         if reached is RunStatus.PLANNED or reached.paid:
             left = Item.of(resumed_run(item.run, known))
             return replace(left, free=item.free and left.limits == item.limits)
@@ -276,7 +290,7 @@ class Coordinator:
 
     async def finish(self) -> tuple[Summary, list[bytes]]:
         """Close the ledger, once all workers have ended; how it went, and the last events, packed."""
-        for name in self._workers:
+        for name in [*self._workers]:
             await self.lose(name)
         waiting = [item.index for items in self._waiting.values() for item in items]
         async with self._writing:
@@ -292,7 +306,7 @@ class Coordinator:
                 if (item := next(self._ready(waiting), None)) is None:
                     break
                 able = [each for each in self._workers.values() if not each.lost]
-                free = [each for each in able if item.exists or len(each.unsent) < PORTION]
+                free = [each for each in able if item.exists or len(each.unsent) < UNSENT]
                 if not free:
                     break
                 waiting.remove(item)
@@ -312,7 +326,7 @@ class Coordinator:
         if not item.exists:
             worker.unsent.add(item.index)
         self._under_way[item.limits.key] += 1
-        worker.news.items.append(replace(item, free=item.free and item.limits.key not in self._limited))
+        worker.news.items.append(replace(item, free=item.free and item.limits.key not in self._by_turns))
         worker.changed.set()
 
     def _hold(self, item: Item) -> None:
@@ -341,7 +355,7 @@ class Coordinator:
 
     def _end_if_done(self) -> None:
         """Tell the workers that no more comes, once nothing waits that may go, and no run could come back."""
-        complete = self._complete or self._signals > 0 or self._stopped_by is not None
+        complete = self._complete or self._signals > 0 or isinstance(self._stopped_by, DiskError)
         if not complete or any(worker.given for worker in self._workers.values()):
             return
         if not any(True for waiting in self._waiting.values() for _ in self._ready(waiting)):

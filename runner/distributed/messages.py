@@ -61,7 +61,8 @@ class Item:
     Attributes:
         exists: whether it was paid already.
         place: the limits of the server where its job is under way; None if there is none.
-        free: whether it is sent without asking for a turn, as the number of runs that are handed out is limit enough.
+        free: whether its paid request needs no turn: as many runs of its endpoint are handed out as there may be jobs
+            there, nothing else limits them, and no runs of others come there.
         usd: what its attempts count already, in US dollars.
         packed: the whole run, which the coordinator does not read.
     """

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequen
 from typing import Any, cast
 
 from runner.artifacts.atomic import disk_errors
-from runner.artifacts.result_file import write_result
+from runner.artifacts.result_file import read_result, write_result
 from runner.config.provider import ProviderConfig
 from runner.engine.clock import Clock
 from runner.engine.limiter import StoppedError
@@ -17,8 +17,8 @@ from runner.engine.recorder import RunRecorder
 from runner.engine.run import Event, Run
 from runner.engine.scheduler import Scheduler
 from runner.engine.store import Record, error_of
-from runner.errors import RateLimitError
-from runner.ledger.ledger import Row
+from runner.errors import ConfigError, RateLimitError
+from runner.ledger.ledger import Row, TakenOverError
 from runner.ledger.recording import rows_of
 from runner.providers.base import Provider
 from runner.providers.registry import create as create_provider
@@ -29,7 +29,10 @@ _TOGETHER_SECONDS = 0.25
 """What happens within so many seconds is told together: a call costs milliseconds of CPU on either side."""
 
 _GATHER_SECONDS = 0.1
-"""Seconds from sending records to sending the next ones, which gather meanwhile."""
+"""Least seconds from sending records to sending the next ones.
+
+Who comes meanwhile may have to wait for those that wait already, and then as long again.
+"""
 
 _AT_EASE, _SLOWEST = 2, 5.0
 """So many workers may call at this pace; more of them wait longer, up to so many times, as the coordinator is one."""
@@ -55,12 +58,13 @@ class Worker:
         self._items: asyncio.Queue[Run | None] = asyncio.Queue()
         self._told: list[Told] = []
         self._report = Report()
+        self._answers: list[tuple[Limits, float, dict[str, Any]]] = []  # Any: fields of `Answer`
         self._changed = asyncio.Event()
         self._telling = asyncio.Lock()
         self._configs: dict[str, ProviderConfig] = {}
         self._stopped: set[ProviderConfig | None] = set()
         self._free: set[str] = set()
-        self._limited: set[str] = set()
+        self._by_turns: set[str] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._failure: Exception | None = None
         self._scheduler = Scheduler(
@@ -114,8 +118,11 @@ class Worker:
             yield run
 
     async def _listen(self) -> None:
-        while True:
-            self._take(await self._asked("listen"))
+        signals = 0
+        while signals < 2:  # then all ends at once, and one that was given up would be told so again and again
+            news = await self._asked("listen")
+            self._take(news)
+            signals += news.signals
 
     def _take_soon(self, news: News) -> None:
         """Take in news that came with another answer, in whatever thread."""
@@ -130,7 +137,7 @@ class Worker:
 
     def _take(self, news: News) -> None:
         for key, seconds, paid in news.pauses:
-            self._limited.add(key)
+            self._by_turns.add(key)
             if key in self._configs:
                 self._scheduler.pause(self._configs[key], seconds, paid=paid)
         for key in news.stopped:
@@ -139,7 +146,7 @@ class Worker:
         if news.drains:
             self._scheduler.stop(drain=True)
         for item in news.items:
-            (self._free if item.free else self._limited).add(item.limits.key)
+            (self._free if item.free else self._by_turns).add(item.limits.key)
             self._items.put_nowait(item.run)
         if news.ends:
             self._items.put_nowait(None)
@@ -179,6 +186,10 @@ class Worker:
                 told, self._told = self._told, []
                 self._report.told = pack(told)
                 self._report.ended = [each.index for each in told if each.result is not None]
+            answers, self._answers = self._answers, []
+            # Not sooner, as what waits here ages: requests that were sent before a refusal was heard of are one wave.
+            now = self._clock.elapsed()
+            self._report.answers = [Answer(limits, now - sent_at, **answer) for limits, sent_at, answer in answers]
             if self._report:
                 report, self._report = self._report, Report()
                 telling = asyncio.wrap_future(self._ask("tell", self._name, report))
@@ -212,13 +223,13 @@ class Worker:
         """Tell of what moves limits; where none but the number of runs is in force, an acceptance moves nothing."""
         if not answer.keys() - {"submit_after"} and answer.get("submit_after") is None and self._is_free(limits):
             return
-        self._limited.add(limits.key)
-        self._report.answers.append(Answer(limits, self._clock.elapsed() - sent_at, **answer))
+        self._by_turns.add(limits.key)
+        self._answers.append((limits, sent_at, answer))
         self._changed.set()
 
     def _is_free(self, limits: Limits) -> bool:
         """Return whether paid requests need no turn at an endpoint."""
-        return limits.key in self._free and limits.key not in self._limited
+        return limits.key in self._free and limits.key not in self._by_turns
 
 
 class _RemotePermits:
@@ -292,7 +303,10 @@ class RemoteStore:
                 self._hear(news)
             except CoordinatorLostError as error:
                 errors = [error] * len(changes)
-                for place in rows:
+            for place, refusal in zip(rows, errors, strict=True):
+                # Whoever has the run now may have written its file; then the id is there.
+                taken = isinstance(refusal, TakenOverError) and not _names_job(records[place])
+                if taken or isinstance(refusal, CoordinatorLostError):
                     self._keep_job(records[place])
             refused |= {place: error for place, error in zip(rows, errors, strict=True) if error is not None}
         return [refused.get(place) or error_of(self._write, record) for place, record in enumerate(records)]
@@ -306,6 +320,13 @@ class RemoteStore:
         if record.result.job_id is not None:
             kept = record.result.model_copy(update={"error": None})
             error_of(write_result, record.run.directory, kept, durable=True)
+
+
+def _names_job(record: Record) -> bool:
+    try:
+        return read_result(record.run.directory).job_id == record.result.job_id
+    except ConfigError:
+        return False
 
 
 def _change(record: Record, row: Row) -> Change:

@@ -123,10 +123,10 @@ class Endpoint:
         """
         try:
             async with self._turn:
+                if self._permits is not None:
+                    # Before the rest: a run that waits for others holds no place among the requests meanwhile.
+                    await self._permits.take(run)
                 await self._take_turn(run)
-            if self._permits is not None:
-                await self._permits.take(run)
-                self.stop_event.check()
             if self.config.requests_per_minute is not None:
                 self._next_submission = self.clock.elapsed() + 60 / self.config.requests_per_minute
             yield

@@ -8,9 +8,10 @@ from dataclasses import replace
 
 import pytest
 
+from runner.artifacts.result_file import read_result, write_result
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import servers_of
-from runner.distributed.coordinator import PORTION, Coordinator
+from runner.distributed.coordinator import UNSENT, Coordinator
 from runner.distributed.messages import Answer, Change, Item, Limits, Report
 from runner.distributed.worker import RemoteStore, Worker
 from runner.engine.limiter import StoppedError
@@ -221,7 +222,7 @@ def test_an_interrupt_ends_a_sweep_that_has_no_worker(coordinated):
 @pytest.mark.parametrize("job", ["of a dead worker", "of an earlier process"])
 def test_a_job_is_given_to_a_worker_whatever_else_it_has_to_send(coordinated, job):
     async def story(coordinator, runs):
-        unsent = [replace(runs[1], index=number) for number in range(1, PORTION + 2)]
+        unsent = [replace(runs[1], index=number) for number in range(1, UNSENT + 2)]
         exists = replace(runs[0], earlier=recorded(runs[0], RunStatus.SUBMITTED))
         if job == "of a dead worker":
             await coordinator.join("one")
@@ -253,4 +254,67 @@ def test_what_a_dead_worker_had_at_a_fallback_waits_there(coordinated):
         assert item.limits != Item.of(runs[0]).limits
 
     with coordinated("fallbacks=[{model: sora-2-pro},{provider: emulator}]") as given:
+        asyncio.run(story(*given))
+
+
+def test_a_request_that_has_left_may_be_recorded_again_whatever_has_come_since(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(runs[0])], complete=True)
+        assert (await coordinator.save("one", [leaving(runs[0])]))[0] == [None]
+        await coordinator.interrupt()
+        assert (await coordinator.save("one", [leaving(runs[0])]))[0] == [None]
+        return (await coordinator.finish())[0].spent
+
+    with coordinated(limit=0.5) as given:
+        assert asyncio.run(story(*given)) == pytest.approx(0.4)
+
+
+def test_a_worker_that_was_given_up_too_early_still_tells_the_job_of_its_request(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(run) for run in runs], complete=True)
+        assert (await coordinator.save("one", [leaving(runs[0])]))[0] == [None]
+        await coordinator.lose("one")
+        late = [Change(Row.of(run.index, recorded(run, RunStatus.SUBMITTED, usd=0.4)), (0.4,)) for run in runs]
+        kept, refused = (await coordinator.save("one", late))[0]
+        assert kept is None
+        assert isinstance(refused, TakenOverError)  # it never left
+        return (await coordinator.finish())[0].spent
+
+    with coordinated() as given:
+        assert asyncio.run(story(*given)) == pytest.approx(0.4)
+
+
+def test_an_id_that_the_coordinator_does_not_take_any_more_is_kept_beside_the_files(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.lose("one")
+        store = RemoteStore("one", asking(coordinator))
+        store.open(runs[0])
+        record = Record(runs[0], recorded(runs[0], RunStatus.SUBMITTED))
+        (refused,) = await asyncio.to_thread(store.save, [record])
+        assert isinstance(refused, TakenOverError)
+        assert read_result(runs[0].directory).job_id == "video_0"
+        # Another has the run by now, and has written more.
+        more = recorded(runs[0], RunStatus.VERIFIED)
+        write_result(runs[0].directory, more, durable=False)
+        await asyncio.to_thread(store.save, [record])
+        assert read_result(runs[0].directory).status is RunStatus.VERIFIED
+
+    with coordinated() as given:
+        asyncio.run(story(*given))
+
+
+def test_jobs_that_exist_are_collected_though_a_failure_stops_all_before_they_are_handed_in(coordinated):
+    async def story(coordinator, runs):
+        await coordinator.join("one")
+        await coordinator.add([Item.of(runs[0])])
+        await coordinator.tell("one", Report(ended=[0], stopped=[(None, AuthenticationError("a wrong key"))]))
+        exists = replace(runs[1], earlier=recorded(runs[1], RunStatus.SUBMITTED))
+        await coordinator.add([Item.of(exists)], complete=True)
+        news = await coordinator.listen("one")
+        assert ([item.index for item in news.items][-1], news.ends) == (1, False)
+
+    with coordinated() as given:
         asyncio.run(story(*given))

@@ -8,8 +8,10 @@ from concurrent.futures import Future
 import pytest
 
 from runner.artifacts.run_status import RunStatus
-from runner.distributed.messages import Item, News, unpack
+from runner.distributed.messages import Item, Limits, News, unpack
 from runner.distributed.worker import Worker
+from runner.engine.clock import Clock
+from runner.errors import RateLimitError
 from runner.ledger.ledger import LedgerError
 
 
@@ -19,6 +21,7 @@ class Played:
     def __init__(self):
         self.news = asyncio.Queue()
         self.told = asyncio.Queue()
+        self.reports = []
         self.refused = set()
         self._loop = asyncio.get_running_loop()
 
@@ -35,7 +38,11 @@ class Played:
     def save(self, changes):
         return [LedgerError("broken") if change.row.number in self.refused else None for change in changes], News()
 
+    def turn(self, _limits, _index):
+        return True
+
     def tell(self, report):
+        self.reports.append(report)
         for told in unpack(report.told) if report.told else ():
             self.told.put_nowait(told)
         return News()
@@ -79,3 +86,27 @@ def test_a_worker_dies_of_a_fault_in_one_run_and_tells_no_end_of_the_others(swee
 
     sweep = sweep_of(2, server=make_emulator(latency=3600.0))
     asyncio.run(story(sweep.runs))
+
+
+def test_the_age_of_a_refusal_counts_what_it_waited_for_its_report():
+    async def story():
+        played, here = Played(), Limits("here", 10, None)
+        worker = Worker("one", played)
+        worker.answered(here, Clock().elapsed(), error=RateLimitError("slow down"), paid=True)
+        await asyncio.sleep(0.05)
+        worker.left(here, 0)
+        await worker.turn(here, 1)
+        return played.reports[0].answers[0].ago
+
+    assert asyncio.run(story()) >= 0.05
+
+
+def test_a_worker_that_was_given_up_asks_for_no_more_news():
+    async def story():
+        played = Played()
+        for _ in range(3):
+            played.news.put_nowait(News(signals=2))
+        await Worker("one", played).run()
+        return played.news.qsize()
+
+    assert asyncio.run(story()) == 2

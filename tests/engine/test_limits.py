@@ -7,8 +7,12 @@ import pytest
 
 from runner.artifacts.run_status import RunStatus
 from runner.engine.clock import Clock
+from runner.engine.endpoint import Endpoint
 from runner.engine.scheduler import Scheduler
 from runner.errors import BadRequestError, QuotaError, RateLimitError
+
+from .configs import video_config
+from .simulation import SimulatedLoop
 
 
 def test_jobs_in_flight_are_bounded(engine, provider, runs):
@@ -291,3 +295,29 @@ async def test_a_sweep_keeps_to_the_rate_that_a_server_tells_of(make_emulator, c
     ledger = emulator.ledger()
     assert ledger["jobs"] == 40
     assert ledger["requests"]["POST /v1/videos"] <= 80
+
+
+def test_a_run_that_waits_for_its_turn_among_other_processes_keeps_no_other_request_from_leaving(provider, clock):
+    class Elsewhere:
+        async def take(self, _holder):
+            await asyncio.Event().wait()
+
+        def leave(self, _holder):
+            pass
+
+    async def story():
+        endpoint = Endpoint(provider, video_config(max_concurrent_requests=1).provider, clock, Elsewhere())
+
+        async def submit():
+            async with endpoint.submission("a run"):
+                pass
+
+        waiting = asyncio.ensure_future(submit())
+        await asyncio.sleep(1)
+        provider.on_retrieve.append(BadRequestError("asked"))
+        with pytest.raises(BadRequestError, match="asked"):
+            await asyncio.wait_for(endpoint.retrieve("video_0"), 60)
+        waiting.cancel()
+
+    with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
+        runner.run(story())
