@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import os
 import threading
+import uuid
 from collections.abc import AsyncGenerator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import aclosing
@@ -74,7 +75,7 @@ class Studio:
         path = self.media / name
         if not path.exists():
             self.media.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(f"{name}.{os.getpid()}.part")
+            part = path.with_name(f"{name}.{uuid.uuid4().hex}.part")  # another request may bring it now, too
             part.write_bytes(content)
             part.replace(path)
         return name

@@ -18,6 +18,7 @@ from runner.providers.base import FORBIDDEN
 from .clock import Backoff
 from .endpoint import Endpoint
 from .recorder import RunRecorder
+from .store import StoreLostError
 
 T = TypeVar("T")
 
@@ -45,8 +46,9 @@ async def collect(
 ) -> tuple[Stored, T]:
     """Download to `part` and `check` it, until both succeed; `arrived` is awaited between the two.
 
-    Raises `ArtifactError` after the last try and `ExpiredError` at once. No `.part` file stays behind. What came and
-    did not pass the check stays as `unverified`, if that is given, until something passes.
+    Raises `ArtifactError` after the last try and `ExpiredError` at once. No `.part` file stays behind, unless
+    nothing can be recorded any more. What came and did not pass the check stays as `unverified`, if that is given,
+    until something passes.
     """
     tried = 0
 
@@ -59,6 +61,8 @@ async def collect(
             if arrived is not None:
                 await arrived(stored)
             found = await check(stored)
+        except StoreLostError:
+            raise  # another process may be writing to the directory by now
         except BaseException as error:
             if unverified is not None and not isinstance(error, _LEFT) and (whole or tried >= tries):
                 _set_aside(part, unverified, instead=whole)

@@ -37,6 +37,7 @@ class ThreadCluster:
         self._thread.start()
         self._coordinator = Coordinator(ledger.directory, ledger.token, limit, spent)
         self._cut: set[str] = set()
+        self._calls: set[asyncio.Task[Any]] = set()
         self._working: dict[str, Future[None]] = {}
         self._threads: list[threading.Thread] = []
         self.gone = False
@@ -68,7 +69,8 @@ class ThreadCluster:
 
     def lose_coordinator(self) -> None:
         self.gone = True
-        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(self._loop)])
+        # One that has not begun would end without a word; it sees for itself that all is over.
+        self._loop.call_soon_threadsafe(lambda: [task.cancel() for task in self._calls])
 
     def stop(self) -> None:
         self.stopped.set()
@@ -91,11 +93,16 @@ class ThreadCluster:
         async def call() -> Any:
             if self.gone:
                 raise CoordinatorLostError("it is gone")
+            task = asyncio.current_task()
+            assert task is not None
+            self._calls.add(task)
             try:
                 return pickle.loads(pickle.dumps(await getattr(self._coordinator, method)(*given)))
             except asyncio.CancelledError:
                 if not self.gone:  # who asked does not wait any more
                     raise
                 raise CoordinatorLostError("it is gone") from None
+            finally:
+                self._calls.discard(task)
 
         return asyncio.run_coroutine_threadsafe(call(), self._loop)

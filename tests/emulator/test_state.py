@@ -4,6 +4,8 @@ import hashlib
 import os
 import signal
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -11,6 +13,7 @@ from pydantic import ValidationError
 from runner.emulator.clip import SUFFIXES, Clip
 from runner.emulator.process import EmulatorProcess
 from runner.emulator.settings import EmulatorSettings
+from runner.emulator.studio import Studio
 from runner.emulator.video import RenderCancelledError, render
 
 PROMPT = "A timelapse of a city skyline from dawn to dusk"
@@ -24,6 +27,18 @@ def test_two_emulators_share_one_file(make_emulator, connect, wait):
     assert one.ledger()["created"] == two.ledger()["created"]
     job = wait(there, here.videos.retrieve(made[0]))
     assert here.videos.download_content(job.id).read() == there.videos.download_content(job.id).read()
+
+
+def test_one_upload_that_comes_with_two_requests_at_once_is_kept(tmp_path, monkeypatch):
+    studio = Studio(EmulatorSettings(state_file=tmp_path / "state.sqlite3", media_dir=tmp_path / "media"))
+    met = threading.Barrier(2, timeout=60)
+    replace = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda part, path: (met.wait(), replace(part, path))[1])
+    with ThreadPoolExecutor() as pool:
+        names = [*pool.map(studio.keep, [b"a picture"] * 2)]
+    studio.close()
+    assert {each.name for each in (tmp_path / "media").iterdir()} == set(names)
+    assert (tmp_path / "media" / names[0]).read_bytes() == b"a picture"
 
 
 def test_two_emulators_can_write_at_once(make_emulator, connect):

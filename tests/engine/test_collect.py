@@ -7,6 +7,8 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.run_status import RunStatus
+from runner.engine.recorder import RunRecorder
+from runner.engine.store import StoreLostError
 from runner.errors import (
     ArtifactError,
     ExpiredError,
@@ -45,6 +47,20 @@ def test_a_cut_download_is_repeated_and_never_has_the_final_name(engine, provide
     assert engine([run]).exit_code == 0
     assert seen == [["result.json"]] * 2
     assert names(run.directory) == ["result.json", "thumbnail.webp", "video.mp4"]
+
+
+def test_nothing_is_removed_that_another_process_may_write_by_now(engine, provider, runs, names, monkeypatch):
+    (run,) = runs()
+
+    async def lost(recorder, status):
+        if status is RunStatus.DOWNLOADED:
+            raise StoreLostError("it is gone")
+        await reach(recorder, status)
+
+    reach = RunRecorder.reach
+    monkeypatch.setattr(RunRecorder, "reach", lost)
+    assert engine([run]).exit_code == StoreLostError.exit_code
+    assert "video.mp4.part" in names(run.directory)
 
 
 @pytest.mark.parametrize("garbage", [b"<!DOCTYPE html><html>login</html>", b"\x00" * 5000, b'{"error": "x"}'])
