@@ -381,7 +381,6 @@ def reuse_finished(
     Held is a run whose files a storage has and does not give, where jobs of others are to be collected: `known` has
     that as a problem. Raises `ConfigError` where there are none, and `DiskError`.
     """
-    collects = any(run.status.paid or run.status.lost for run in runs)
     done, held = dict[int, Result](), dict[int, ConfigError]()
     for run in runs:
         # After a fallback the run's work is not that of its fingerprint.
@@ -391,12 +390,12 @@ def reuse_finished(
         try:
             result = _reused(run, known, store)
         except ConfigError as error:
-            if not collects:
+            if not _collects(runs):
                 raise
             held[run.index] = error
             continue
         except DiskError as error:
-            error.hint = error.hint if collects else "free space or make the directory writable; nothing was sent"
+            error.hint = error.hint if _collects(runs) else _ROOM
             raise
         if result is None:
             if run.directory.exists():  # as an earlier process has left it
@@ -412,6 +411,13 @@ def reuse_finished(
         message = f"{which} left as planned, while what was paid is collected: {first.message}"
         known.problems.append(Problem("", message, first.hint, "warning"))
     return done, {*held}
+
+
+_ROOM = "free space or make the directory writable; nothing was sent"
+
+
+def _collects(runs: Sequence[Run]) -> bool:
+    return any(run.status.paid or run.status.lost for run in runs)
 
 
 def _reused(run: Run, known: Reuse, store: LedgerStore) -> Result | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from runner.artifacts.atomic import discard, disk_errors, publish
+from runner.artifacts.file_sum import has_sum
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.price import estimate
@@ -300,10 +301,9 @@ def _same(directory: Path, artifact: Artifact) -> bool:
         # A directory may come from anyone: a link in it must not bring another file along.
         if not stat.S_ISREG(path.lstat().st_mode) or not path.resolve().is_relative_to(directory.resolve()):
             return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
     except OSError:
         return False
+    return has_sum(path, artifact.sha256)
 
 
 def new_run(index: int, config: RunConfig, directory: Path, overrides: Sequence[str] = ()) -> Run:

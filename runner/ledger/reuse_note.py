@@ -5,12 +5,12 @@ Whoever finds them without a record must not take them for paid.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.artifacts.atomic import discard, write_text
+from runner.artifacts.file_sum import has_sum
 from runner.artifacts.result import Artifact
 
 NAME = ".reused.json"
@@ -47,14 +47,6 @@ def _noted(directory: Path) -> Iterator[str]:
     for name, sha256 in told.items() if isinstance(told, dict) else ():
         if name != Path(name).name:  # the directory may come from anyone
             continue
-        if _is(directory / name, sha256):
+        if has_sum(directory / name, sha256):
             yield name
         yield f"{name}.part"
-
-
-def _is(path: Path, sha256: object) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
-    except OSError:
-        return False

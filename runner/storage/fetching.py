@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner.artifacts.atomic import discard, disk_errors, publish
+from runner.artifacts.file_sum import has_sum
 from runner.artifacts.result import Artifact
 from runner.errors import ConfigError
 
@@ -66,14 +66,14 @@ def fetch(url: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
 
     Raises `ConfigError` where they cannot be had as they were made, and `DiskError`.
     """
-    if any(not _is_here(directory / each.path, each) for each in artifacts):
+    if any(not has_sum(directory / each.path, each.sha256) for each in artifacts):
         _fetch(_reached(url, writing=False), directory, artifacts)
 
 
 def _fetch(place: Place, directory: Path, artifacts: Sequence[Artifact]) -> None:
     for each in artifacts:
         target = directory / each.path
-        if _is_here(target, each):
+        if has_sum(target, each.sha256):
             continue
         part = target.with_name(f"{target.name}.part")
         with disk_errors(target):
@@ -86,7 +86,7 @@ def _fetch(place: Place, directory: Path, artifacts: Sequence[Artifact]) -> None
                 if isinstance(error, OSError) and error.errno in DISK_FULL:
                     raise
                 raise ConfigError(f"{place.url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
-        if not _is_here(part, each):
+        if not has_sum(part, each.sha256):
             discard(part)
             message = f"{place.address(each.path)} is not the file that its run has made"
             raise ConfigError(message, hint="once it is deleted there, it counts as lost")
@@ -101,11 +101,3 @@ def _reached(url: str, *, writing: bool) -> Place:
         return reach(url)
     except Exception as error:
         raise ConfigError(f"{url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
-
-
-def _is_here(path: Path, artifact: Artifact) -> bool:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == artifact.sha256
-    except OSError:
-        return False

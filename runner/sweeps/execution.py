@@ -157,15 +157,14 @@ def execute(
     observers: Sequence[Observer] = (),
     held: Collection[int] = (),
     earlier: Sequence[tuple[Path, Result]] = (),
-    more: bool = False,
     said: Collection[str] = (),
 ) -> Outcome:
     """Execute what is left of runs, and tell the user on the terminal what came of all of them.
 
-    One of the `batches` follows the other; one that was interrupted or stopped is the last. `more`: whether the sweep
-    may go on with others when these have ended. `said`: what was said of reuse already. The other arguments are those
-    of `Execution`, of which the `observers` see every event before the display does.
+    One of the `batches` follows the other; one that was interrupted or stopped is the last. `said` was said already.
+    The other arguments are those of `Execution`, of which the `observers` see every event before the display does.
     """
+    batches = batches or Batches()
     if runs[0].config.storage.url is not None:
         from runner.storage.place import quieten_libraries  # few have a storage
 
@@ -188,11 +187,11 @@ def execute(
         for line in filterfalse(said.__contains__, execution.notes):
             say(line)
         executed = (
-            in_batches(left, batches or Batches(), execution.services, execution.observer, display.interrupted)
+            in_batches(left, batches, execution.services, execution.observer, display.interrupted)
             if left
             else Executed()
         )
-    whole = execution.finish(executed, more=more)
+    whole = execution.finish(executed, more=batches.more)
     _say_what_stopped(whole, executed)
     with tolerate_broken_pipe():
         # One run's files are where the run is, also if it was a sweep of one.
@@ -429,10 +428,11 @@ class Executed:
 
 
 class Batches(NamedTuple):
-    """Say how runs are executed: so many at a time (None: all), by what (None: this process)."""
+    """Say how runs are executed: how many at a time (None: all), by what (None: here), and whether more may follow."""
 
     size: int | None = None
     engine: Engine | None = None
+    more: bool = False
 
 
 def in_batches(

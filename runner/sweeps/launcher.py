@@ -119,11 +119,10 @@ class RunnerLauncher:
                 dict.fromkeys((run.directory for run in runs), ledger),
                 partial(_make_directory, plan),
                 directory=sweep_dir,
-                batches=Batches(batch_size, self._engine(ledger)),
+                batches=Batches(batch_size, self._engine(ledger), more=more),
                 observers=[*observers, *_trackers(sweep_dir, runs)],
                 held=[run.index for run in others],
                 earlier=self._earlier,
-                more=more,
                 said=said,
             )
         self._earlier += [(run.directory, result) for run, result in zip(runs, outcome.results, strict=False)]
