@@ -29,7 +29,7 @@ from oracle import Books  # noqa: E402 - the paths come first
 
 from runner.emulator.faults import FaultRule  # noqa: E402
 from runner.emulator.settings import EmulatorSettings  # noqa: E402
-from tests.distributed.ray_nodes import Nodes, command, inside, kill, processes, why_not  # noqa: E402
+from tests.distributed.ray_nodes import Nodes, command, inside, kill, processes, start, why_not  # noqa: E402
 from tests.emulator_thread import EmulatorThread  # noqa: E402
 
 PROBABILITY = 0.05
@@ -147,14 +147,8 @@ class Soak:
 
     def _started(self) -> Nodes:
         """Return the cluster, started if there is none."""
-        while self._cluster is None:
-            try:
-                self._cluster = Nodes(self._count)
-            except Exception as error:  # noqa: BLE001 - Ray's: a busy machine takes longer than it waits
-                print(f"a cluster did not start, and is started again: {error}", flush=True)
-                for raylet in _raylets():
-                    kill(raylet)
-                time.sleep(5)
+        if self._cluster is None:
+            self._cluster = start(self._count)
         return self._cluster
 
     def _mend(self, cluster: Nodes) -> None:

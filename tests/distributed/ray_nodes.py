@@ -11,8 +11,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-canary-5b1d8e20c7"
+STARTS_WITHIN_S = 90
+"""How long Ray waits for a node; a busy machine takes its time."""
+STARTS = 4
+"""How often a cluster is started: on a busy machine Ray's own processes sometimes miss each other."""
+RAYS_OWN = frozenset({"gcs_server", "raylet"})
 
 
 def why_not() -> str | None:
@@ -46,7 +52,7 @@ def inside(
     """Run one of our programs in a namespace of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
     environment |= {"PYTHONPATH": str(ROOT), "RAY_USAGE_STATS_ENABLED": "0", "OPENAI_API_KEY": KEY}
-    environment["RAY_raylet_start_wait_time_s"] = "240"  # a busy machine takes its time
+    environment["RAY_raylet_start_wait_time_s"] = str(STARTS_WITHIN_S)
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp") as place:  # its sockets want a short path
         return subprocess.run(
             _namespace(sys.executable, str(program), *arguments),
@@ -78,13 +84,30 @@ class Nodes:
             self._cluster.shutdown()
 
 
+def start(count: int) -> Nodes:
+    """Start so many nodes, anew where Ray gives up."""
+    for left in reversed(range(STARTS)):
+        try:
+            return Nodes(count)
+        except Exception as error:
+            sys.stderr.write(f"a cluster did not start: {error}\n")
+            if left == 0:
+                raise
+            for process in psutil.Process().children(recursive=True):
+                if process.name() in RAYS_OWN:
+                    kill(process)
+            time.sleep(5)
+    raise AssertionError
+
+
 @contextmanager
 def nodes(count: int) -> Iterator[Nodes]:
-    """Start so many nodes."""
-    with ExitStack() as stack:
-        found = Nodes(count)
-        stack.callback(found.close)
+    """Start so many nodes, and end them."""
+    found = start(count)
+    try:
         yield found
+    finally:
+        found.close()
 
 
 def processes(title: str) -> list[psutil.Process]:

@@ -25,7 +25,7 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def told(place, render_cache) -> dict[str, Any]:
-    done = inside(Path(__file__).with_name("ray_story.py"), str(place), str(render_cache), timeout=300)
+    done = inside(Path(__file__).with_name("ray_story.py"), str(place), str(render_cache), timeout=900)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
