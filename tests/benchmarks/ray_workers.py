@@ -4,8 +4,9 @@ others go on when one is killed.
     make bench-ray, or: python tests/benchmarks/ray_workers.py [--runs 2000] [--files 120] [--workers 1 2 4]
 
 It runs in a network namespace of its own. CPU a run is what each run beyond the first fifty of each worker costs, of
-all processes together, Ray's own included: with fifty, each is at work and has started what it needs. Where the
-network is the limit, the server gives each worker 20 MB/s.
+all processes together, Ray's own included: with fifty, each is at work and has started what it needs. Up to 400 jobs
+are in flight then, as four workers with a hundred each would have. Where the network is the limit, the server gives
+each worker 20 MB/s.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from runner.ledger.ledger import Ledger  # noqa: E402
 from tests.distributed.ray_nodes import inside, processes, why_not  # noqa: E402
 
 FEW = 50
+IN_FLIGHT = 400
 RATE = 20_000_000
 FILE = 8_000_000
 
@@ -46,8 +48,8 @@ class Cpu:
 
     def __init__(self, but: set[int]) -> None:
         self._but = {os.getpid(), *but}
-        self._seconds: dict[tuple[int, float], float] = {}
-        self._names: dict[tuple[int, float], str] = {}
+        self._seconds: dict[int, float] = {}
+        self._names: dict[int, str] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
@@ -64,16 +66,17 @@ class Cpu:
             for process in psutil.process_iter():
                 with suppress(psutil.Error):
                     if process.pid not in self._but:
-                        times, known = process.cpu_times(), (process.pid, process.create_time())
-                        self._seconds[known] = times.user + times.system
-                        self._names[known] = _kind(process)
+                        # By the id alone: the time at which a process began moves with the machine's clock.
+                        times = process.cpu_times()
+                        self._seconds[process.pid] = times.user + times.system
+                        self._names[process.pid] = _kind(process)
 
     @property
     def kinds(self) -> Counter[str]:
         """The seconds of each kind of process."""
         kinds: Counter[str] = Counter()
-        for known, seconds in self._seconds.items():
-            kinds[self._names.get(known, "one that ended at once")] += seconds
+        for pid, seconds in self._seconds.items():
+            kinds[self._names.get(pid, "one that ended at once")] += seconds
         return kinds
 
 
@@ -86,19 +89,19 @@ def _kind(process: psutil.Process) -> str:
     )
 
 
-def typed(service: Service, place: str, runs: int, workers: int) -> list[str]:
+def typed(service: Service, place: str, runs: int, workers: int, jobs: int) -> list[str]:
     on_ray = [] if workers == 0 else ["hydra/launcher=runner_ray", f"ray.num_workers={workers}"]
     return [
         *("-m", f"replica=range({runs})", "provider=openai", f"provider.base_url={service.base_url}", "request=draft"),
-        *("provider.retired_models=off", "provider.poll_interval=1", "provider.max_concurrent_jobs=100"),
+        *("provider.retired_models=off", "provider.poll_interval=1", f"provider.max_concurrent_jobs={jobs}"),
         *(f"hydra.sweep.dir={service.place / place}", "progress=plain", "yes=true", "gallery=false", *on_ray),
     ]
 
 
-def started(service: Service, place: str, runs: int, workers: int) -> subprocess.Popen[bytes]:
+def started(service: Service, place: str, runs: int, workers: int, jobs: int = 100) -> subprocess.Popen[bytes]:
     output = (service.place / f"{place}.out").open("wb")
     return subprocess.Popen(
-        [sys.executable, "-m", "runner", *typed(service, place, runs, workers)],
+        [sys.executable, "-m", "runner", *typed(service, place, runs, workers, jobs)],
         stdout=output,
         stderr=subprocess.STDOUT,
         cwd=service.place,
@@ -126,7 +129,7 @@ def overhead(workers: Sequence[int], runs: int) -> None:
             for number in (few, runs):
                 place = f"cpu-{count}-{number}"
                 with Cpu({service.pid}) as cpu:
-                    finished(started(service, place, number, count), service, place)
+                    finished(started(service, place, number, count, IN_FLIGHT), service, place)
                 cost[number] = cpu.kinds
             more = Counter({kind: (cost[runs][kind] - cost[few][kind]) / (runs - few) * 1000 for kind in cost[runs]})
             each, begin = more.total(), cost[few].total() - few * more.total() / 1000
