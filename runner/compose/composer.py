@@ -403,8 +403,9 @@ class Composer:
         values: list[Value] = []
         lines: list[str] = []
         own = 0
+        self._read_all(overrides)
         for line in overrides:
-            kind = self._kind(line)
+            kind = self._read.get(line)
             if kind is None or (isinstance(kind, _Chosen) and kind.depends_on(values)):
                 return self._load(overrides)
             if isinstance(kind, Value):
@@ -423,19 +424,19 @@ class Composer:
             )
         return choice, values, lines
 
-    def _kind(self, line: str) -> Value | _Chosen | None:
-        """Return what an override is; None if it cannot be read, which Hydra says best."""
-        known = self._read.get(line)
-        if known is None:
-            try:
-                override = parsed(line)
-            except HydraException:
-                return None
-            known = self._kind_of(override, line)
-            if isinstance(known, Value):
-                self._look_at({".".join(known.path): known.value})
-            self._read[line] = known
-        return known
+    def _read_all(self, lines: Sequence[str]) -> None:
+        """Read the overrides that are new, but for those that cannot be read, which Hydra says best."""
+        new: dict[str, Value | _Chosen] = {}
+        values: dict[str, list[object]] = {}
+        for line in lines:
+            if line not in self._read:
+                with suppress(HydraException):
+                    kind = new[line] = self._kind_of(parsed(line), line)
+                    if isinstance(kind, Value):
+                        values.setdefault(".".join(kind.path), []).append(kind.value)
+        if values:
+            self._look_at(values)
+        self._read |= new
 
     def _kind_of(self, override: Override, line: str) -> Value | _Chosen:
         key, mark = override.key_or_group, _MARKS.get(override.type)

@@ -60,11 +60,14 @@ class Composition:
 
     def create_directory(self, directory: Path) -> None:
         """Make the run's directory with its `.hydra/` files; raises `DiskError`."""
-        with disk_errors(directory):
-            directory.mkdir(parents=True, exist_ok=True)
-        if self.output_subdir is not None:
-            found = self.composed()
-            Documents(found.task, found.overrides, found.hydra).write(directory / self.output_subdir, self.renderer)
+        if self.output_subdir is None:
+            with disk_errors(directory):
+                directory.mkdir(parents=True, exist_ok=True)
+            return
+        found = self.composed()
+        Documents(found.task, found.hydra["overrides"]["task"], found.hydra).write(
+            directory / self.output_subdir, self.renderer
+        )
 
 
 Planned = tuple[tuple[Run, Composition] | None, list[Problem]]

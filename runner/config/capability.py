@@ -42,7 +42,7 @@ _NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
 
 
 def _capabilities(config: RunConfig) -> Iterator[Problem]:
-    request, model = config.request, config.model
+    request, model, dialect = config.request, config.model, dialect_of(config.provider)
     if model.max_prompt_length is not None and len(request.prompt) > model.max_prompt_length:
         yield Problem("request.prompt", f"has {len(request.prompt):,} characters; "
                       f"{model.name} takes at most {model.max_prompt_length:,}")  # fmt: skip
@@ -50,12 +50,12 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         yield from check_prompt(config)
     if request.image_list or isinstance(request, ImageRequest):
         yield from check_images_there(config)
-    yield from _aspect_ratio(config)
-    yield from _size(config)
+    yield from _aspect_ratio(config, dialect)
+    yield from _size(config, dialect)
     yield from _resolution(request, model)
     yield from _unsupported(config)
-    yield from _check_fields(config)
-    if dialect_of(config.provider).lists_by_backend:
+    yield from _check_fields(config, dialect)
+    if dialect.lists_by_backend:
         from .backend import check_backend  # most requests go to no gateway
 
         yield from check_backend(config)
@@ -66,9 +66,9 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         else:
             from .derived import check_added_seconds  # most videos are made from nothing
 
-            yield from check_added_seconds(request, dialect_of(config.provider), option_of(config.provider))
+            yield from check_added_seconds(request, dialect, option_of(config.provider))
         yield from _references(request.image_list, model)
-        yield from _roles(config, request, model)
+        yield from _roles(config, request, model, dialect)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
         yield from _image(request, model)
 
@@ -81,7 +81,7 @@ def _duration(request: VideoRequest, model: VideoModel, provider: str) -> Iterat
                       f"Allowed values: {allowed}")  # fmt: skip
 
 
-def _aspect_ratio(config: RunConfig) -> Iterator[Problem]:
+def _aspect_ratio(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     model, ratio = config.model, config.request.aspect_ratio
     if ratio is None or config.request.size is not None:
         return
@@ -89,7 +89,7 @@ def _aspect_ratio(config: RunConfig) -> Iterator[Problem]:
         supported = ", ".join(model.aspect_ratios)
         yield Problem("request.aspect_ratio", f"Invalid aspect ratio: {ratio}. Supported ratios: {supported}",
                       f"for {model.name}; request.size=WIDTHxHEIGHT asks for an exact size")  # fmt: skip
-    elif model.aspect_ratios[ratio] is None and not dialect_of(config.provider).takes_ratio:
+    elif model.aspect_ratios[ratio] is None and not dialect.takes_ratio:
         yield Problem("request.aspect_ratio", f"{model.name} is asked for a ratio and no size, for which this server "
                       f"has no field ({_dialect_name(config)})", _elsewhere(config, lambda each: each.takes_ratio)
                       )  # fmt: skip
@@ -117,12 +117,12 @@ def _resolution(request: VideoRequest | ImageRequest, model: ModelConfig) -> Ite
                       f"Allowed values: {', '.join(model.resolutions)}")  # fmt: skip
 
 
-def _size(config: RunConfig) -> Iterator[Problem]:
+def _size(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     model = config.model
     size = sent_size(config.request, model)
     if size is None:
         return
-    if model.sizes == () or not dialect_of(config.provider).takes_size:
+    if model.sizes == () or not dialect.takes_size:
         known = (model.resolutions or ("NAME",))[0]
         which = model.name if model.sizes == () else f"this server ({_dialect_name(config)})"
         yield Problem("request.size", f"{which} takes no exact size",
@@ -178,11 +178,11 @@ def _references(images: Sequence[object], model: ModelConfig) -> Iterator[Proble
                       f"got {len(images)}")  # fmt: skip
 
 
-def _roles(config: RunConfig, request: VideoRequest, model: VideoModel) -> Iterator[Problem]:
+def _roles(config: RunConfig, request: VideoRequest, model: VideoModel, dialect: Dialect) -> Iterator[Problem]:
     """Yield images that the server or the model has no place for, or that take each other's."""
     if not 0 < len(request.image_list) <= model.max_reference_images or request.video is not None:
         return  # said already, or there is nothing to say
-    roles, dialect, offer = request.image_roles, dialect_of(config.provider), config.offer
+    roles, offer = request.image_roles, config.offer
     taken = model.image_roles if offer is None or offer.image_roles is None else offer.image_roles
     for index, role in enumerate(roles):
         key = f"request.image_list.{index}"
@@ -257,9 +257,9 @@ IMAGE_FIELDS = {
 """What an image request's keys are called on the wire."""
 
 
-def _check_fields(config: RunConfig) -> Iterator[Problem]:
+def _check_fields(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     """Yield what the provider's server would leave unread, or read otherwise than it was meant."""
-    dialect, dialect_name = dialect_of(config.provider), _dialect_name(config)
+    dialect_name = _dialect_name(config)
     for key in sorted(_keys_beyond(config) & config.model.parameters - dialect.extensions):
         yield Problem(f"request.{key}", f"is not a field of this server's API ({dialect_name})",
                       f"{_taking(key)} can take it; {_LENIENT}")  # fmt: skip

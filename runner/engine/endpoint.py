@@ -317,7 +317,7 @@ class Endpoint:
             for limiter in needed:
                 await limiter.enter(run)
             # A 429 or the end of submitting may have come meanwhile. A run that waits for its end holds no place.
-            if not self.stop_event.is_set and self._submission_wait() <= 0:
+            if not self.stop_event.is_set and self.submission_wait <= 0:
                 return
             for limiter in needed:
                 limiter.leave(run)

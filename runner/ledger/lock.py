@@ -106,8 +106,7 @@ class _Lock:
         if not self._taken():
             self._refuse()
         # In place: a file renamed over it would be another file than the one that is locked.
-        with disk_errors(self.path):
-            self.path.write_text(json.dumps(this_process()) + "\n", encoding="utf-8")
+        self.path.write_text(json.dumps(this_process()) + "\n", encoding="utf-8")
         self._signed = True
 
     def keep(self, ended: threading.Event) -> None:

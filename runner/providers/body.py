@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol, Self
 
 from runner.artifacts.input_image import Look
 from runner.config.capability import IMAGE_FIELDS
-from runner.config.dialect import DIALECTS, EXTENSIONS, Dialect
+from runner.config.dialect import EXTENSIONS, Dialect
 from runner.config.model import VideoModel
 from runner.config.problem import Problem
 from runner.config.provider import dialect_of
@@ -231,9 +231,9 @@ class _HostBody(Protocol):
     def build(self, config: RunConfig, extra: Mapping[str, Any]) -> Body: ...  # Any: JSON values
 
 
-def _host(config: RunConfig) -> _HostBody | None:
+def _host(dialect: Dialect) -> _HostBody | None:
     """Return what makes requests in a host's own JSON; most requests go to no host."""
-    match DIALECTS[getattr(config.provider, "dialect", "plain")].protocol:
+    match dialect.protocol:
         case "openrouter":
             from . import openrouter
 
@@ -250,40 +250,45 @@ def _host(config: RunConfig) -> _HostBody | None:
             return None
 
 
-def _by_gateway(config: RunConfig) -> bool:
+def _by_gateway(request: VideoRequest | ImageRequest, dialect: Dialect) -> bool:
     """Return whether it asks a gateway, which has fields of its own, for a new video."""
-    made_by = getattr(config.request, "made_by", None)
-    return made_by == "create" and dialect_of(config.provider).lists_by_backend
+    return dialect.lists_by_backend and isinstance(request, VideoRequest) and request.made_by == "create"
 
 
 def build(config: RunConfig) -> Body:
     """Return the request that a run makes; raises `ConfigError` if it cannot be made."""
-    request = config.request
-    host = _host(config)
+    request, dialect = config.request, dialect_of(config.provider)
+    host = _host(dialect)
+    extra = _extra(config, dialect)
     if host is not None:
-        return host.build(config, _extra(config))
-    if isinstance(request, VideoRequest) and _by_gateway(config):
+        return host.build(config, extra)
+    if isinstance(request, ImageRequest):
+        return _image(config, request, {**_honoured(config, dialect, _IMAGE_EXTRAS), **extra})
+    extra = {**_honoured(config, dialect, _VIDEO_EXTRAS), **extra}
+    if _by_gateway(request, dialect):
         from . import litellm
 
-        return litellm.build(config, request, {**_honoured(config, _VIDEO_EXTRAS), **_extra(config)})
-    return _video(config, request) if isinstance(request, VideoRequest) else _image(config, request)
+        return litellm.build(config, request, extra)
+    return _video(config, request, dialect, extra)
 
 
 def check_body(config: RunConfig) -> list[Problem]:
     """Return what keeps a run's request from being made as it was asked for."""
-    found = [*_overrides(config), *_misfits(config), *check_images(config)]
+    dialect = dialect_of(config.provider)
+    found = [*_overrides(config, dialect), *_misfits(config, dialect), *check_images(config)]
     return [*found, *check_fit(config), *_source(config)]
 
 
-def _video(config: RunConfig, request: VideoRequest) -> Body:
-    extra = {**_honoured(config, _VIDEO_EXTRAS), **_extra(config)}
+def _video(
+    config: RunConfig, request: VideoRequest, dialect: Dialect, extra: dict[str, Any]
+) -> Body:  # Any: JSON values
     if request.video is not None:
         return _derived(config, request, extra, request.video)
     seconds = video_seconds(config)
     fields = {"prompt": request.prompt, "model": config.sent_model,
               "seconds": None if seconds is None else str(seconds), "size": video_size(config)}  # fmt: skip
     given = {name: value for name, value in fields.items() if value is not None}
-    if request.image_list and (others := {*request.image_roles} - dialect_of(config.provider).image_roles):
+    if request.image_list and (others := {*request.image_roles} - dialect.image_roles):
         # Whatever else is let through: it would become the first frame.
         raise ConfigError(f"request.image_list: this server has no field for a {min(others)}")
     match [reference.read(image) for image in _images(request)]:
@@ -309,7 +314,7 @@ def _derived(config: RunConfig, request: VideoRequest, extra: Mapping[str, Any],
     return Body(operation, fields, extra=dict(extra), json=True, target=source_id(config, video))
 
 
-def _image(config: RunConfig, request: ImageRequest) -> Body:
+def _image(config: RunConfig, request: ImageRequest, extra: dict[str, Any]) -> Body:  # Any: JSON values
     fields = {
         "prompt": request.prompt,
         "model": config.sent_model,
@@ -330,7 +335,6 @@ def _image(config: RunConfig, request: ImageRequest) -> Body:
     optional = {"moderation": request.moderation, "style": request.style}
     fields |= {"input_fidelity": request.input_fidelity} if editing else optional
     given = {name: value for name, value in fields.items() if value is not None}
-    extra = {**_honoured(config, _IMAGE_EXTRAS), **_extra(config)}
     if not editing:
         return Body("generate", given, extra=extra)
     # The API's edit has these too; the SDK's has no parameter for them.
@@ -341,26 +345,26 @@ def _image(config: RunConfig, request: ImageRequest) -> Body:
     return Body("edit", given, files, extra)
 
 
-def _honoured(config: RunConfig, names: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
+def _honoured(config: RunConfig, dialect: Dialect, names: tuple[str, ...]) -> dict[str, Any]:  # Any: JSON values
     everything = config.model.validation == "off"
-    honoured = config.model.parameters & dialect_of(config.provider).extensions
+    honoured = config.model.parameters & dialect.extensions
     values = {name: getattr(config.request, name) for name in names if everything or name in honoured}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _extra(config: RunConfig) -> Mapping[str, Any]:  # Any: JSON values
-    problems = [*_overrides(config), *_misfits(config)]
+def _extra(config: RunConfig, dialect: Dialect) -> Mapping[str, Any]:  # Any: JSON values
+    problems = [*_overrides(config, dialect), *_misfits(config, dialect)]
     if problems:
         raise ConfigError(str(problems[0]))
     return config.request.extra_params
 
 
-def _overrides(config: RunConfig) -> Iterator[Problem]:
+def _overrides(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     request = config.request
-    host = _host(config)
+    host = _host(dialect)
     own = _VIDEO_KEYS if isinstance(request, VideoRequest) else _IMAGE_KEYS
     mapped: Mapping[str, str] = own if host is None else host.KEYS
-    if _by_gateway(config):
+    if _by_gateway(request, dialect):
         from . import litellm
 
         mapped = litellm.KEYS
@@ -372,14 +376,14 @@ def _overrides(config: RunConfig) -> Iterator[Problem]:
             yield Problem(f"request.extra_params.{name}", f"is given twice: request.{name} is set too")
 
 
-def _misfits(config: RunConfig) -> Iterator[Problem]:
+def _misfits(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     """Yield keys that the operation has no place for, and that would otherwise be left out silently."""
     request = config.request
     if isinstance(request, VideoRequest):
         if request.video is not None or request.operation is not None:
             from runner.config.derived import check_source  # most videos are made from nothing
 
-            yield from check_source(request, dialect_of(config.provider))
+            yield from check_source(request, dialect)
         if request.number_of_videos > 1:
             yield Problem("request.number_of_videos", "one request makes one video; a sweep makes several of it, this "
                           "run cannot", "request.number_of_videos=1, and replica=0,1,2 in a sweep")  # fmt: skip
@@ -403,8 +407,12 @@ def _source(config: RunConfig) -> Iterator[Problem]:
 _IMAGES = frozenset({"generate", "edit"})
 
 
-def in_dialect(body: Body, dialect: Dialect) -> Body:
-    """Return the same request, said so that a server of this dialect reads all of it."""
+def build_for(dialect: Dialect, config: RunConfig) -> Body:
+    """Return the request that a run makes, said so that a server of this dialect reads all of it."""
+    return _in_dialect(build(config), dialect)
+
+
+def _in_dialect(body: Body, dialect: Dialect) -> Body:
     if body.path is not None:
         return body
     extra = {dialect.name(key): value for key, value in body.extra.items()}

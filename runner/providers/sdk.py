@@ -35,7 +35,7 @@ from runner.errors import (
 from .allowance import moment, server_time
 from .answer import read_answer, shortened
 from .base import Character, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
-from .body import Body, build, in_dialect
+from .body import Body, build_for
 from .call import Call, Place
 from .client import (
     PLAIN,
@@ -121,7 +121,7 @@ class SDKProvider:
 
     def build(self, config: RunConfig) -> Body:
         """Return the request that a run makes, as the dialect puts it."""
-        return in_dialect(build(config), self._dialect)
+        return build_for(self._dialect, config)
 
     async def source_address(self, config: RunConfig) -> str:
         """Return where the finished video that a request starts from lies now, for a host that takes its address."""

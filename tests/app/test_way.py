@@ -30,4 +30,4 @@ def test_the_way_to_the_first_request_leads_through_few_files(here, small_server
     found = json.loads(done.stdout)
     assert len(found["files"]) <= 60, found["files"]
     # On a busy machine other threads and the second run come further before that byte leaves.
-    assert found["moves"] <= 540
+    assert found["moves"] <= 500

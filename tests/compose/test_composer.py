@@ -196,8 +196,10 @@ def test_what_is_composed_and_what_is_set_is_looked_at(loader: ConfigLoader, mas
     seen = []
     composer = Composer(loader, master, inspect=seen.append)
     composer.composed(["request.seed=5", "+request.new.key=[a,b]"], 0)
-    assert seen[:2] == [{"request.seed": 5}, {"request.new.key": ["a", "b"]}]
-    assert (seen[2]["request"]["kind"], "hydra" in seen[2]) == ("video", True)
+    assert seen[0] == {"request.seed": [5], "request.new.key": [["a", "b"]]}
+    assert (seen[1]["request"]["kind"], "hydra" in seen[1]) == ("video", True)
+    composer.composed(["request.seed=5", "request.seed=6"], 1)
+    assert [each for each in seen if "request.seed" in each][1:] == [{"request.seed": [6]}], "each once"
 
 
 def test_resolves_hydra_of_the_current_run_only(loader: ConfigLoader, master: DictConfig) -> None:

@@ -17,7 +17,7 @@ from runner.config.loading import load
 from runner.config.run import RunConfig
 from runner.emulator.body import ReceivedBody
 from runner.emulator.manner import MANNERS, read_order
-from runner.providers.body import build, check_body, in_dialect
+from runner.providers.body import build_for, check_body
 from runner.providers.registry import create
 
 EXAMPLES = settings(max_examples=200, suppress_health_check=list(HealthCheck))
@@ -188,7 +188,7 @@ def test_compatible_servers_hear_what_was_asked(models, dialect):
         if config is None:
             return
         sent += 1
-        body = in_dialect(build(config), DIALECTS[dialect])
+        body = build_for(DIALECTS[dialect], config)
         form, fields = body.path is None, {**body.fields, **body.extra}
         fields = {name: _on_the_form(value) for name, value in fields.items()} if form else fields
         assert DIALECTS[dialect].fields is None or fields.keys() <= DIALECTS[dialect].fields
