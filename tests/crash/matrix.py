@@ -44,6 +44,8 @@ class Scenario:
         runs: how many runs it has.
         in_flight: how many paid requests can be on their way at once, and so uncertain after a kill.
         found_again: whether the server lists what it made, so that an answer that was lost can be found again.
+        dialect: whose server it is, as the emulator names it.
+        provider: the choice of it, without its address.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Scenario:
     runs: int = 1
     in_flight: int = 1
     found_again: bool = True
+    dialect: str = "plain"
+    provider: tuple[str, ...] = ("provider=openai",)
 
     @property
     def directory(self) -> str:
@@ -60,6 +64,7 @@ class Scenario:
 
 _TWO_AT_A_TIME = "provider.max_concurrent_requests=2"
 _IMAGE = ("model=gpt-image-2", "request=image", "request.size=1024x1024")
+_XAI_IMAGE = ("model=grok-imagine-image-2.0", "request=image", "request.resolution=1K")
 SCENARIOS = (
     Scenario("video", ("request=draft",)),
     Scenario(
@@ -77,6 +82,15 @@ SCENARIOS = (
         runs=2,
         in_flight=2,
         found_again=False,
+    ),
+    Scenario(
+        "xai batch",
+        ("-m", "request.prompt=a harbour,a forest", *_XAI_IMAGE, "request.quality=low", "batch=true"),
+        runs=2,
+        in_flight=2,
+        found_again=False,
+        dialect="xai",
+        provider=("provider=xai", "provider.batches=true"),
     ),
 )
 
@@ -111,7 +125,9 @@ class Case:
         self._home.mkdir(parents=True)
         self.directory = self._home / scenario.directory
         self._witness = Witness(
-            EmulatorSettings(state_file=folder / "emulator.sqlite3", media_dir=media, latency=LATENCY)
+            EmulatorSettings(
+                state_file=folder / "emulator.sqlite3", media_dir=media, latency=LATENCY, dialect=scenario.dialect
+            )
         )
         self._source: str | None = None
         self._consent = False
@@ -202,7 +218,7 @@ class Case:
         end = self._zygotes.run(
             arguments,
             home=self._home,
-            environment={"OPENAI_API_KEY": KEY},
+            environment={"OPENAI_API_KEY": KEY, "XAI_API_KEY": KEY},
             kill_at=kill if isinstance(kill, int) else None,
             started=self._witness.watch,
         )
@@ -213,7 +229,8 @@ class Case:
     def _command(self) -> list[str]:
         return [
             *(argument.replace(SOURCE, self._source or "") for argument in self._scenario.arguments),
-            *("provider=openai", f"provider.base_url={self._witness.base_url}", "provider.retired_models=off"),
+            *self._scenario.provider,
+            *(f"provider.base_url={self._witness.base_url}", "provider.retired_models=off"),
             *("provider.poll_interval=0.02", "provider.max_poll_attempts=2000"),
             *("hydra.run.dir=run", "hydra.sweep.dir=sweep"),
         ]

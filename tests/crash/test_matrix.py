@@ -7,7 +7,7 @@ from matrix import FULL, SCENARIOS, Matrix, Scenario, Story, sample, summary
 from witness import Moment
 
 SEED = 4
-OWN = {"video": 20, "sweep": 10, "images": 6, "remix": 4, "sketches": 5, "batch": 10}
+OWN = {"video": 20, "sweep": 10, "images": 6, "remix": 4, "sketches": 5, "batch": 10, "xai batch": 4}
 """How many of its own moments each scenario is killed at, when not all are asked for."""
 TWICE = 5
 
@@ -25,6 +25,7 @@ BATCH = [
 """The first request that is sent with a body is the upload, the second creates the batch."""
 SEEN_BY_SERVER = {
     "batch": BATCH,
+    "xai batch": BATCH if FULL else BATCH[5:7] + BATCH[10:11],
     "video": VIDEO,
     "sweep": [*SWEEP, Moment("content", "half", 3)],
     "images": IMAGE,
@@ -82,6 +83,7 @@ def test_a_lost_answer_is_found_again_although_the_search_dies_too(matrix):
         ("video", Moment("content", "half")),
         ("batch", Moment("paid", "committed", 2)),
         ("batch", Moment("content", "half")),
+        *([("xai batch", Moment("content", "half"))] if FULL else []),
     ],
 )
 def test_a_resume_that_dies_before_or_after_anything_it_does(matrix, name, first):

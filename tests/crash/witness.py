@@ -98,7 +98,7 @@ def _name(scope: Scope) -> str:
     path = scope["path"]
     if scope["method"] == "POST":
         return "paid"
-    if path.endswith("/content") or path.startswith("/files/"):
+    if path.endswith(("/content", "/results")) or path.startswith("/files/"):
         return "content"
     return "list" if path.endswith("/videos") else "poll"
 
