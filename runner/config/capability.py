@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
 from .keyframes import check_keyframes
@@ -67,10 +68,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
             from .derived import check_added_seconds  # most videos are made from nothing
 
             yield from check_added_seconds(request, dialect, option_of(config.provider))
-        yield from _references(request.image_list, model)
+        yield from _references(config)
         yield from _roles(config, request, model, dialect)
     elif isinstance(request, ImageRequest) and isinstance(model, ImageModel):
-        yield from _image(request, model)
+        yield from _image(config, request, model)
 
 
 def _duration(request: VideoRequest, model: VideoModel, provider: str) -> Iterator[Problem]:
@@ -171,11 +172,11 @@ def _needed(images: Sequence[object], model: VideoModel) -> Iterator[Problem]:
                       "request.image_list=[PATH], or a model that works from text alone")  # fmt: skip
 
 
-def _references(images: Sequence[object], model: ModelConfig) -> Iterator[Problem]:
-    limit = model.max_reference_images
-    if len(images) > limit:
-        yield Problem("request.image_list", f"{model.name} only supports {limit} reference image{'s' * (limit != 1)}, "
-                      f"got {len(images)}")  # fmt: skip
+def _references(config: RunConfig) -> Iterator[Problem]:
+    given, limit = len(config.request.image_list), config.model.max_reference_images
+    if given > limit:
+        yield Problem("request.image_list", f"{config.model.name} only supports {limit} reference "
+                      f"image{'s' * (limit != 1)}, got {given}", _made_with(config))  # fmt: skip
 
 
 def _roles(config: RunConfig, request: VideoRequest, model: VideoModel, dialect: Dialect) -> Iterator[Problem]:
@@ -184,6 +185,10 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel, dialect:
         return  # said already, or there is nothing to say
     roles, offer = request.image_roles, config.offer
     taken = model.image_roles if offer is None or offer.image_roles is None else offer.image_roles
+    if len(roles) > 1 and not dialect.takes_several_images:
+        yield Problem("request.image_list", f"this server makes a video of one image, got {len(roles)} "
+                      f"({_dialect_name(config)})", _elsewhere(config, lambda each: each.takes_several_images)
+                      )  # fmt: skip
     for index, role in enumerate(roles):
         key = f"request.image_list.{index}"
         if role not in dialect.image_roles:
@@ -191,7 +196,7 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel, dialect:
                           _elsewhere(config, _taking_role(role)))  # fmt: skip
         elif role not in taken:
             there = "" if role not in model.image_roles else f" at this host ({_dialect_name(config)})"
-            yield Problem(key, f"{model.name} takes no {role}{there}", _made_with(role))
+            yield Problem(key, f"{model.name} takes no {role}{there}", _made_with(config))
         elif role in ("first_frame", "last_frame") and role in roles[:index]:
             yield Problem(key, f"is a second {role}", "one image can be that")
     if (dialect.hosted or dialect.gateway) and {"first_frame", "last_frame"} & {*roles} and "reference" in roles:
@@ -210,15 +215,46 @@ def _taking_role(role: ImageRole) -> Callable[[Dialect], bool]:
     return lambda dialect: role in dialect.image_roles
 
 
-def _made_with(role: str) -> str:
-    """Return which models take an image in this role."""
-    described = {name: option("model", name) or {} for name in names("model")}
-    models = [name for name, data in described.items() if role in (data.get("image_roles") or ())]
-    return f"model={_one_of(models)} can" if models else "no model of conf/ can"
+def _made_with(config: RunConfig) -> str:
+    """Return who takes the images of a request: this model at another host, others here, or others elsewhere."""
+    here, where = dialect_of(config.provider), _dialect_name(config)
+    today = dt.datetime.now().astimezone().date()
+    found: dict[str, list[str]] = {}
+    for name in names("model"):
+        data = option("model", name) or {}
+        offers = {where: {}} if here.gateway else data["offers"]
+        for host, offer in offers.items() if data["kind"] == config.request.kind else ():
+            ended = offer.get("retires") is not None and offer["retires"] <= today
+            if not ended and _takes(data, offer, DIALECTS["plain" if host in _MAKERS else host], config):
+                found.setdefault(host, []).append(name)
+    choice = "provider.dialect" if isinstance(config.provider, EmulatorConfig) else "provider"
+    hosts = [host for host, models in found.items() if host != where and config.model.name in models]
+    others = [name for name in found.get(where, ()) if name != config.model.name]
+    said = [f"{choice}={_one_of(hosts)} can"] if hosts else []
+    said += [f"model={_one_of(others)} can"] if others else []
+    if not said and found:
+        host = max(found, key=lambda each: len(found[each]))
+        said = [f"model={_one_of(found[host])} on {choice}={host} can"]
+    return "; here ".join(said) or "no model of conf/ can"
 
 
-def _image(request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
-    yield from _references(request.image_list, model)
+# Any: the unvalidated data of a model's file
+def _takes(data: Mapping[str, Any], offer: Mapping[str, Any], there: Dialect, config: RunConfig) -> bool:
+    """Return whether a model takes as many images as a request has, each as what it is."""
+    request = config.request
+    count, limit = len(request.image_list), int(offer.get("max_reference_images") or data["max_reference_images"])
+    if not isinstance(request, VideoRequest) or count > limit:
+        return count <= limit
+    taken = {*(offer.get("image_roles") or data["image_roles"])} & there.image_roles
+    return {*request.image_roles} <= taken and (count == 1 or there.takes_several_images)
+
+
+_MAKERS = frozenset({"openai", "azure_openai"})
+"""Who offers models and is no compatible server."""
+
+
+def _image(config: RunConfig, request: ImageRequest, model: ImageModel) -> Iterator[Problem]:
+    yield from _references(config)
     if request.quality is not None and request.quality not in model.qualities:
         yield Problem("request.quality", f"{request.quality!r} is not offered by {model.name}. "
                       f"Allowed values: {', '.join(model.qualities)}")  # fmt: skip
@@ -357,7 +393,7 @@ def _beyond_creating(request: VideoRequest, dialect: Dialect, dialect_name: str)
         able = _providers(lambda other: made_by in other.video_operations)
         others = sorted(dialect.video_operations & {"edit", "extend"}) if request.operation is None else []
         here = f"request.operation={_one_of(others)}; " if others else ""
-        hint = f"{here}{able} can {made_by}, as can openai"
+        hint = f"{here}{able} can {made_by}"
         yield Problem("request.video", f"this server {only} ({dialect_name})", hint)
     for variant in request.variants:
         if variant not in dialect.variants:

@@ -127,6 +127,11 @@ class Dialect:
         """Return whether its answers tell what a request has cost."""
         return bool(self.cost) or self.cost_header is not None
 
+    @property
+    def takes_several_images(self) -> bool:
+        """Return whether a video can be made of more than one image there."""
+        return self.protocol != "openai" or self.gateway
+
     def name(self, key: str) -> str:
         """Return what a request key is called there."""
         return self.names.get(key, key)

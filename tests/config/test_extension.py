@@ -41,7 +41,7 @@ def test_what_a_server_takes_and_a_model_honours_passes(loaded):
         (["provider=sglang", *WAN, "request.num_frames=81"],
          "request.num_frames: and request.duration_seconds both say how long the video is (request.duration_seconds=n"),
         (["provider=vllm_omni", "request.video=video_1"],
-         "request.video: this server makes new videos only (vllm_omni) (provider=litellm can remix, as can openai)"),
+         "request.video: this server makes new videos only (vllm_omni) (provider=litellm can remix)"),
         (["provider=sglang", *WAN, "request.variants=[thumbnail]"],
          "request.variants: this server gives no thumbnail of a video (sglang) (request.variants=[]; request.thumb"),
         (["provider=litellm", "request.variants=[spritesheet]"],
