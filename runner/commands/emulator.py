@@ -100,7 +100,8 @@ def _serve(settings: EmulatorSettings) -> int:
         sys.stdout.write(USAGE.format(url=url, azure=azure, key=key, state=settings.state_file))
         if settings.dialect != "plain":
             model = {"openrouter": "veo-3.1", "xai": "grok-imagine-video"}.get(settings.dialect, "wan2.2-t2v")
-            sys.stdout.write(COMPATIBLE.format(dialect=settings.dialect, url=url, model=model))
+            there = f"{azure}/v2" if settings.dialect == "together" else url
+            sys.stdout.write(COMPATIBLE.format(dialect=settings.dialect, url=there, model=model))
         sys.stdout.flush()
 
     try:

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from runner.artifacts.atomic import MIN_FREE_BYTES
 from runner.artifacts.probe import probe
 from runner.compose.preflight import writable
+from runner.config.batching import check_batch
 from runner.config.capability import check as check_config
 from runner.config.problem import Problem
 from runner.config.provider import ProviderConfig, servers_of
@@ -129,7 +130,7 @@ _ADDRESS = frozenset({"provider.base_url", "provider.api_version"})
 
 def configured(config: RunConfig) -> Iterator[Check]:
     """Yield whether the request is one that the model's data allows."""
-    problems = [*check_config(config), *check_body(config)]
+    problems = [*check_config(config), *check_body(config), *(check_batch(config) if config.batch else ())]
     if not any(problem.severity == "error" for problem in problems):
         model = config.sent_model
         yield ok("config", f"{config.request.kind} by {model} at {config.provider.kind}")

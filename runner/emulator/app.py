@@ -122,8 +122,10 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
     public = OPEN_TO_ALL if settings.dialect == "openrouter" else ()
     known = _routes(emulator, _Open(settings), "/v1", public)
     media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
+    later = _routes(emulator, openai, "/v2", COMPATIBLE) if settings.dialect == "together" else []
     return [
         Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *CHAT, *MODELS))]),
+        Mount("/v2", routes=later),
         Mount(
             "/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *CHAT, *BATCHES, *MODELS))
         ),

@@ -56,8 +56,8 @@ def test_a_process_that_dies_before_or_after_anything_it_does(matrix, name):
     moments = sample(matrix.moments(scenario), None if FULL else OWN[name], SEED)
     print(f"{name}: killed at {moments}")
     stories = proven(matrix.play(scenario, [[number] for number in moments]))
-    # How many moments a process has depends a little on which of its runs is quicker.
-    assert sum(story.kills for story in stories) >= len(stories) - 2
+    # How many moments a process has depends a little on which of its runs is quicker, and on how often it asks.
+    assert sum(story.kills for story in stories) >= len(stories) - max(2, len(stories) // 20)
     if name == "video":
         reached = {status for story in stories for status in story.reached}
         assert reached >= {"planned", "submitting", "submitted", "completed", "downloaded", "verified"}

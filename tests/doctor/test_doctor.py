@@ -227,3 +227,28 @@ async def test_an_output_that_cannot_be_made_is_named(emulator, openai, look, tm
     checks = await look(openai(emulator), {"OPENAI_API_KEY": KEY}, directory=tmp_path / "file" / "run")
     assert checks["output"].status == "fail"
     assert checks["endpoint"].status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "said"),
+    [
+        ([], "fail", "sources contradict each other about batches of images on Azure"),
+        (["provider.batches=true"], "warn", "no source gives a batch price of gpt-image-2 there"),
+    ],
+)
+async def test_whether_azure_takes_batches_is_asked_and_said(emulator, azure, look, more, status, said):
+    config = azure(emulator, "batch=true", "model=gpt-image-2", "request=image", *more)
+    checks = await look(config, {"AZURE_OPENAI_API_KEY": KEY})
+    assert (checks["config"].status, checks["batches"].status) == (status, "ok")
+    assert said in checks["config"].message
+    assert emulator.ledger()["requests"].get("GET /openai/v1/batches") == 1
+    assert emulator.ledger()["batches"] == 0
+
+
+async def test_an_endpoint_without_batches_is_said(make_emulator, loaded, look):
+    server = make_emulator(dialect="vllm_omni")
+    config = loaded("provider=openai", f"provider.base_url={server.base_url}", "batch=true", "model=gpt-image-2",
+                    "request=image")  # fmt: skip
+    checks = await look(config, {"OPENAI_API_KEY": KEY})
+    assert checks["batches"].status == "fail"
+    assert checks["batches"].message.startswith("the endpoint has no batches")
