@@ -176,7 +176,7 @@ def _usd_by_litellm(entry: Mapping[str, Any], what: str) -> float | None:
     tokens = _TOKENS | _ANSWERS
     name = _MILLIONS.get(unit) or (f"{tokens[kind]}_batches" if kind != unit else tokens.get(kind, ""))
     price = entry.get(name)
-    return None if price is None else price * 1e6
+    return None if price is None else round(price * 1e6, 9)
 
 
 def from_host_list(listed: Iterable[ModelConfig]) -> Source:
@@ -189,13 +189,13 @@ def from_genai_prices(fact: Fact) -> float | None:
     """Return what genai-prices says of the price of tokens; it knows no other price of these models, and no end."""
     from genai_prices import Usage, calc_price
 
-    million = 1_000_000
+    few = 1_000  # of very many in one request, some models cost more
     used = {
-        "text_in": {"input_tokens": million},
-        "image_in": {"input_tokens": million, "input_image_tokens": million},
-        "image_out": {"output_tokens": million, "output_image_tokens": million},
-        "text_out": {"output_tokens": million},
-        "cached_text_in": {"input_tokens": million, "cache_read_tokens": million},
+        "text_in": {"input_tokens": few},
+        "image_in": {"input_tokens": few, "input_image_tokens": few},
+        "image_out": {"output_tokens": few, "output_image_tokens": few},
+        "text_out": {"output_tokens": few},
+        "cached_text_in": {"input_tokens": few, "cache_read_tokens": few},
     }.get(fact.what)
     if used is None or fact.host != "openai":
         return None
@@ -204,7 +204,7 @@ def from_genai_prices(fact: Fact) -> float | None:
     except LookupError:
         return None
     # A model that begins like another is taken for it.
-    return float(found.total_price) if found.model.id == fact.called else None
+    return float(found.total_price * 1_000_000 / few) if found.model.id == fact.called else None
 
 
 def differences(told: Iterable[Fact], sources: Mapping[str, Source]) -> Iterator[str]:

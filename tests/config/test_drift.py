@@ -137,6 +137,13 @@ def test_the_prices_of_tokens_are_asked_of_genai_prices(told):
 
 
 @pytest.mark.skipif(find_spec("genai_prices") is None, reason="pip install genai-prices")
+def test_a_judge_s_price_is_that_of_a_short_request():
+    prices = {fact.what: fact.ours for fact in judge_facts() if fact.model == "gpt-5.4"}
+    assert prices == {"text_in": 2.5, "cached_text_in": 0.25, "text_out": 15}
+    assert [*differences(judge_facts(), {"genai-prices": from_genai_prices})] == []
+
+
+@pytest.mark.skipif(find_spec("genai_prices") is None, reason="pip install genai-prices")
 def test_a_planted_price_of_tokens_is_found_in_genai_prices(told):
     (fact,) = [each for each in told if (each.model, each.host, each.what) == ("gpt-image-2", "openai", "image_in")]
     assert [*differences([fact], {"genai-prices": from_genai_prices})] == []
