@@ -38,6 +38,7 @@ class Clip:
     """How many; 0: as many as its seconds take."""
     guidance: float | None = None
     """How closely the prompt is to be followed; None: as the model is used to, which is neither too little nor much."""
+    silent: bool = False
 
     @property
     def length(self) -> int:

@@ -48,9 +48,9 @@ class Studio:
         width, height = (int(side) for side in job.size.split("x"))
         whole = {name: value for name in ("fps", "frames") if isinstance(value := job.parameters.get(name), int)}
         guidance = job.parameters.get("guidance_scale")
-        clip = Clip(
-            job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes, **whole
-        )
+        silent = False in (job.parameters.get("generate_audio"), job.parameters.get("generate_sound"))
+        clip = Clip(job.prompt, job.model, width, height, job.seconds, job.reference, self._settings.video_bytes,
+                    silent=silent, **whole)  # fmt: skip
         if isinstance(guidance, int | float):
             clip = replace(clip, guidance=float(guidance))
         return replace(clip, prompt="", model="", reference=None) if self._settings.shared_clips else clip

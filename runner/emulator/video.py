@@ -175,10 +175,14 @@ def _video_stream(container: OutputContainer, film: Film) -> VideoStream:
 def _write_movie(film: Film, clip: Clip, path: Path, cancelled: Callable[[], bool]) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         video = _video_stream(container, film)
-        audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"b": "64000"})
+        audio = None
+        if not clip.silent:
+            audio = container.add_stream("aac", rate=SAMPLE_RATE, layout="mono", options={"b": "64000"})
         for frame in _encoded(film, cancelled):
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
+        if audio is None:
+            return
         for sound in tone(clip.prompt, clip.length / clip.fps):
             container.mux(audio.encode(sound))
         container.mux(audio.encode(None))
