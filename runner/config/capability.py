@@ -30,8 +30,7 @@ def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
         wanted, has = config.request.kind, config.model.kind
         article = "an" if has == "image" else "a"
         message = f"asks for {wanted}, but {config.model.name} is {article} {has} model"
-        hint = f"add model={_NEWEST[wanted]}, or another {wanted} model, or request={has}"
-        return [*problems, Problem("request", message, hint)]
+        return [*problems, Problem("request", message, _another(config, wanted, today))]
     if config.model.validation == "off":
         return problems
     found = list(_capabilities(config))
@@ -40,6 +39,24 @@ def check(config: RunConfig, *, today: dt.date | None = None) -> list[Problem]:
 
 _NEWEST = {"image": "gpt-image-2.6-flare", "video": "sora-2"}
 """A model of each kind, to be named where the other kind was chosen."""
+
+
+def _another(config: RunConfig, kind: str, today: dt.date) -> str:
+    """Return what to type for a request of this kind: a model that is offered there, if any is known."""
+    where, has = _dialect_name(config), config.model.kind
+    described = {name: option("model", name) or {} for name in names("model")}
+    offered = {name: data["offers"][where] for name, data in described.items() if where in data["offers"]}
+    if not offered:
+        return f"add model={_NEWEST[kind]}, or another {kind} model, or request={has}"
+    living = [name for name, offer in offered.items() if not _ended(offer, today) and described[name]["kind"] == kind]
+    if not living:
+        return f"request={has}; no {kind} model that is offered there is known"
+    name = _NEWEST[kind] if _NEWEST[kind] in living else living[0]
+    return f"add model={name}, or another {kind} model, or request={has}"
+
+
+def _ended(offer: Mapping[str, Any], today: dt.date) -> bool:  # Any: the unvalidated data of a model's file
+    return offer.get("retires") is not None and offer["retires"] <= today
 
 
 def _capabilities(config: RunConfig) -> Iterator[Problem]:
@@ -224,8 +241,8 @@ def _made_with(config: RunConfig) -> str:
         data = option("model", name) or {}
         offers = {where: {}} if here.gateway else data["offers"]
         for host, offer in offers.items() if data["kind"] == config.request.kind else ():
-            ended = offer.get("retires") is not None and offer["retires"] <= today
-            if not ended and _takes(data, offer, DIALECTS["plain" if host in _MAKERS else host], config):
+            there = DIALECTS["plain" if host in _MAKERS else host]
+            if not _ended(offer, today) and _takes(data, offer, there, config):
                 found.setdefault(host, []).append(name)
     choice = "provider.dialect" if isinstance(config.provider, EmulatorConfig) else "provider"
     hosts = [host for host, models in found.items() if host != where and config.model.name in models]

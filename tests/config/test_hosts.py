@@ -188,6 +188,20 @@ def test_who_takes_no_ratio_or_last_frame_names_who_does(loaded, provider):
     assert any("no field for a last_frame" in each and "openrouter" in each for each in found)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["model=gpt-image-2", "request=video"], "(request=image; no video model that is offered there is known)"),
+        (["model=qwen-image-3", "request=video", *HOST], "(add model=flux-3-video, or another video model"),
+        (["provider=vllm_omni", "model=wan2.2-t2v", "request=image"], "(add model=qwen-image, or another image model"),
+        (["provider=emulator", "model=gpt-image-2", "request=video"], "(add model=sora-2, or another video model"),
+    ],
+)
+def test_who_asks_for_the_other_kind_is_told_a_model_that_lives_there(loaded, overrides, said):
+    (problem,) = problems(loaded("provider=openai", *overrides))
+    assert said in problem
+
+
 def test_a_model_that_no_source_has_at_a_host_is_warned_about(loaded):
     (problem,) = check(loaded(*HOST, "model=sora-2"))
     assert (problem.severity, problem.message) == ("warning", "no source says that openrouter offers sora-2")
