@@ -98,6 +98,8 @@ def _print(found: Sequence[Summary]) -> None:
         states = "\n".join([states, *(clean(str(batch), 100) for batch in each.batches[:_BATCHES])])
         rows.append(([_age(time.time() - each.changed), cost, states, where], ""))
     print_grid(heads, rows)
+    if any(RunStatus.VERIFIED in each.states for each in found):
+        print("done: all files are here and verified")
 
 
 def _states(each: Summary) -> dict[RunState, int]:

@@ -94,6 +94,7 @@ def test_each_sweep_has_its_states_its_cost_its_age_and_its_command(shelve, caps
     assert all(f"1 {state}" in new for state in ("done", "generating", "queued"))
     assert "python -m runner resume outputs/new" in said
     assert "resume outputs/old" not in said
+    assert lines[-1] == "done: all files are here and verified", "the word that stands in result.json"
 
 
 @pytest.mark.parametrize(
