@@ -118,7 +118,7 @@ class BatchWork:
         unsent: list[InBatch] = []
         for case in lost:
             if not await self._understood(case):
-                groups[_mark(case)].append(case)
+                groups[case.attempt.batch or ""].append(case)
         sought: dict[str, list[InBatch]] = {}
         ours: list[Sent] = []
         for mark, cases in groups.items():
@@ -276,10 +276,6 @@ class BatchWork:
             found, reason = final_status(error, case.recorder.result.status)
             case.recorder.fail(status or found, reason)
         await self._ended(case, reason, note)
-
-
-def _mark(case: InBatch) -> str:
-    return next((each.batch for each in reversed(case.recorder.result.attempts) if each.batch), "")
 
 
 def _record_of(batch_id: str, case: InBatch, known: Mapping[str, BatchRecord]) -> BatchRecord:

@@ -173,7 +173,7 @@ class PoolQueue(EndpointQueue):
 
 def _place(run: Run) -> str | None:
     """Return the endpoint to which a run is bound; None where any server will do."""
-    if run.earlier is not None and run.status.paid:
+    if run.earlier is not None and (run.status.paid or run.status.lost):
         return run.earlier.endpoint
     request = run.config.request
     return source_place(request.video) if isinstance(request, VideoRequest) and request.video is not None else None

@@ -80,9 +80,9 @@ def resumed_run(run: Run, known: Run) -> Run:
         for attempt in earlier.attempts:
             attempt.inherited = True
     config = run.config if len(run.config.fallbacks) == len(known.config.fallbacks) else known.config
-    in_batch = any(attempt.batch for attempt in earlier.attempts)
+    in_batch = bool(earlier.attempts and earlier.attempts[-1].batch)
     if (earlier.status.paid or earlier.status.lost) and config.batch is not in_batch:
-        # It went out in a batch or not, whatever is asked for now.
+        # It went out in a batch or not, whatever is asked for now, and however it was tried before.
         config = config.model_copy(update={"batch": in_batch})
     return replace(saved, config=config.choice(earlier.choice), earlier=earlier)
 

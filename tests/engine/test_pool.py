@@ -190,6 +190,20 @@ def test_a_lost_answer_is_never_sent_elsewhere(engine, servers, pooled, stored):
     assert [stored(run).endpoint for run in uncertain] == [URLS[1]]
 
 
+@pytest.mark.parametrize("more", [{}, {"job": "video_1_0"}, {"resubmit": True}], ids=["", "adopted", "resubmitted"])
+def test_a_request_that_a_killed_process_left_is_looked_for_where_it_was_sent(engine, servers, pooled, more):
+    made = pooled(2)
+    results = engine(made, create=servers).results
+    (left,) = (result for result in results if result.endpoint == URLS[1])
+    attempt = left.attempts[0].model_copy(update={"job_id": None, "ended_at": None})
+    update = {"status": RunStatus.SUBMITTING, "job_id": None, "artifacts": [], "attempts": [attempt]}
+    lost = replace(made[left.index], earlier=left.model_copy(update=update), **more)
+    outcome = engine([lost], create=servers)
+    assert [result.status for result in outcome.results] == [RunStatus.VERIFIED]
+    assert [result.endpoint for result in outcome.results] == [URLS[1]]
+    assert servers.created == [1, 1]
+
+
 def test_a_lost_job_is_looked_for_where_it_was_asked_for(engine, servers, pooled, stored):
     servers[1].answers_lost = 1
     made = pooled(4)

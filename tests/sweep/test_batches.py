@@ -244,6 +244,20 @@ def test_a_request_that_was_lost_alone_is_no_batchs(command, make_emulator):
     assert requests(server, "GET /v1/batches") == 0
 
 
+def test_a_request_that_was_lost_alone_after_a_refused_batch_is_no_batchs(command, make_emulator):
+    rules = [once("unauthorized", "batch_create"), once("drop_after_commit", "image_generate")]
+    server = make_emulator(rules=rules)
+    assert command(server, "request.prompt=a fox,a whale") == 1
+    assert run(["resume", "out", "batch=false"]) == 4
+    for arguments in ((), ("--retry-failed",)):
+        assert run(["resume", "out", *arguments]) == 4
+        assert statuses() == {"uncertain": 1, "verified": 1}
+    assert (server.ledger()["batches"], sum(paid(server).values())) == (0, 2)
+    (lost,) = (result for result in results() if result["status"] == "uncertain")
+    assert len(lost["attempts"]) == 2, "the refused batch, and the lost request"
+    assert lost["spent_usd"] > 0
+
+
 def test_a_lost_ledger_is_built_anew_and_goes_on(command, make_emulator):
     server = make_emulator(rules=[once("status", "batch_retrieve", status=401)])
     assert command(server, PROMPTS) == 1
