@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,7 +17,7 @@ from runner.artifacts.download import ByteSource
 from runner.config.run import RunConfig
 from runner.errors import ServerError
 
-from .allowance import moment
+from .allowance import moment, server_time
 from .base import ImageBatch
 from .batch import MARK, Batch, BatchPage, BatchStatus, Endpoint, InputProblem, ResultLine, read_count
 from .batch_api import BatchAPI, Services
@@ -176,7 +175,7 @@ class XAIBatchAPI(BatchAPI):
         return raw, raw[name]
 
     def _told(self, response: httpx2.Response, batch_id: str, call: Call) -> Batch:
-        batch = read_batch(self._json(response), batch_id)
+        batch = read_batch(self._json(response), batch_id, server_time(response.headers))
         if batch is None:
             raise unreadable(response, call, self._redact)
         return batch
@@ -195,8 +194,12 @@ class _Lines:
         return self._lines
 
 
-def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
-    """Return the batch that a server's JSON tells of; None if it tells of none, or of another than `batch_id`."""
+def read_batch(raw: object, batch_id: str | None = None, now: float | None = None) -> Batch | None:
+    """Return the batch that a server's JSON tells of; None if it tells of none, or of another than `batch_id`.
+
+    Its time is over only by the server's clock, `now` in Unix seconds: this machine's may be wrong, and a line that is
+    taken for expired is paid again.
+    """
     told = raw.get("batch", raw) if isinstance(raw, dict) else None
     if not isinstance(told, dict):
         return None
@@ -207,7 +210,10 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
     total, pending, done, failed, left = (
         read_count(counts.get(f"num_{each}")) for each in ("requests", "pending", "success", "error", "cancelled")
     )
-    status, said = _status(told, total, pending, done), told.get("cancel_by_xai_message")
+    expires = moment(told.get("expire_time"))
+    # Some answers tell the day alone.
+    over = expires is not None and now is not None and now > expires + _DAY
+    status, said = _status(told, total, pending, done, over=over), told.get("cancel_by_xai_message")
     refused = status is BatchStatus.FAILED
     mark, file_id = told.get("name"), told.get("input_file_id")
     return Batch(
@@ -226,7 +232,7 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
     )
 
 
-def _status(told: dict[str, Any], total: int, pending: int, done: int) -> BatchStatus:  # Any: JSON
+def _status(told: dict[str, Any], total: int, pending: int, done: int, *, over: bool) -> BatchStatus:  # Any: JSON
     """Return how far a batch is: xAI tells counts and times, and no word."""
     if told.get("cancel_time"):
         if told.get("cancel_by_xai_message") and not done:
@@ -234,9 +240,7 @@ def _status(told: dict[str, Any], total: int, pending: int, done: int) -> BatchS
         return BatchStatus.CANCELLING if pending else BatchStatus.CANCELLED
     if total and not pending:
         return BatchStatus.COMPLETED
-    expires = moment(told.get("expire_time"))
-    # Some answers tell the day alone.
-    if expires is not None and time.time() > expires + _DAY:
+    if over:
         return BatchStatus.EXPIRED
     return BatchStatus.IN_PROGRESS if total else BatchStatus.VALIDATING
 

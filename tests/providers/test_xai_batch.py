@@ -53,7 +53,23 @@ def test_a_batch_is_read():
     ],
 )  # fmt: skip
 def test_counts_and_times_say_how_far_it_is(told, status):
-    assert read_batch({**BATCH, **told}).status is status
+    assert read_batch({**BATCH, **told}, now=1_796_083_200).status is status
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, BatchStatus.IN_PROGRESS),
+        ({"date": "?"}, BatchStatus.IN_PROGRESS),
+        ({"date": "Wed, 02 Nov 2016 23:00:00 GMT"}, BatchStatus.IN_PROGRESS),
+        ({"date": "Thu, 03 Nov 2016 01:00:00 GMT"}, BatchStatus.EXPIRED),
+    ],
+)
+async def test_its_time_is_over_by_the_server_s_clock_alone(api, wire, headers, status):
+    _, batches = api
+    wire.replies(200, json={**BATCH, "expire_time": "2016-11-02"}, headers=headers)
+    assert (await batches.retrieve("batch_1")).status is status
+    assert (await batches.cancel("batch_1")).status is status
 
 
 def test_numbers_come_as_text_too():
