@@ -189,8 +189,8 @@ class RunRecorder:
         return self.resumed()
 
     def resumed(self) -> Run:
-        """Return the run as it resumes from what is recorded; a consent to pay again is used up."""
-        return replace(self.run, earlier=self.result, again=False, resubmit=False, job=None)
+        """Return the run as it resumes from what is recorded."""
+        return self.run.resumed(self.result)
 
     async def start_again(self, note: str | None = None) -> None:
         """Return to planned, as what was tried may be paid anew; the attempts stay and say how they ended."""

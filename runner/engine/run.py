@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
 
@@ -81,6 +81,10 @@ class Run:
     def open(self) -> bool:
         """Return whether something is left to do."""
         return self.status.unfinished or self.again
+
+    def resumed(self, earlier: Result) -> Run:
+        """Return the run as it resumes from what is recorded; a consent to pay again is used up."""
+        return replace(self, earlier=earlier, again=False, resubmit=False, job=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 
 from runner.artifacts.run_status import RunStatus
@@ -25,7 +24,7 @@ from .payment import settled
 from .pool import PoolQueue, may_go_elsewhere
 from .recorder import RunRecorder
 from .run import Observer, Outcome, Run, final_status, next_choice
-from .search import Case, Claimed, Found, may_be_found, search
+from .search import Case, Claimed, Found, may_be_found, search, unkept
 from .store import RecordStore, RecordWriter, ResultFiles, Threads
 from .video import make_video, resume_video
 
@@ -308,12 +307,12 @@ class Scheduler:
             if queue.pool is not None and not self._stopped and may_go_elsewhere(recorder, error):
                 note = queue.pool.bear(queue, error)
                 if queue.pool.usable:
-                    await settled(recorder.start_again(note))
-                    queue.pool.add(
-                        position, replace(run, earlier=recorder.result, again=False, resubmit=False, job=None)
-                    )
-                    self._staff(queue.pool)
-                    return
+                    full = await settled(unkept(recorder, recorder.start_again(note)))
+                    if full is None:
+                        queue.pool.add(position, run.resumed(recorder.result))
+                        self._staff(queue.pool)
+                        return
+                    error = full
             self._outcome.errors[position] = error
             if (following := self._next_queue(recorder, error)) is not None:
                 await self._fall_back(position, recorder, error, following)
@@ -373,6 +372,8 @@ class Scheduler:
             self._outcome.errors[case.position] = error
             if error is None:
                 case.queue.waiting.appendleft((case.position, case.recorder.resumed()))
+            elif isinstance(error, DiskError):
+                await settled(case.recorder.end(note=self._out_of_disk(error)))
 
     def _all_claimed(self) -> OtherRuns:
         """Return what is other runs', and every job that belongs to one of these."""
@@ -388,10 +389,7 @@ class Scheduler:
     ) -> str | None:
         """Stop what one run's error stops; what to say about it, if this is the first time."""
         if isinstance(error, DiskError):
-            first = not isinstance(self._outcome.stopped_by, DiskError)
-            self._outcome.stopped_by = self._outcome.stopped_by if not first else error
-            self._stop_submitting()
-            return f"nothing more is submitted: {error}" if first else None
+            return self._out_of_disk(error)
         if isinstance(error, BudgetError):
             return self._short_of_money(error)
         if isinstance(error, ModelNotFoundError) and len(queue.models) > 1:
@@ -409,6 +407,12 @@ class Scheduler:
             self._stop_submitting()
             return "nothing more is submitted, as fail_fast=true"
         return None
+
+    def _out_of_disk(self, error: DiskError) -> str | None:
+        first = not isinstance(self._outcome.stopped_by, DiskError)
+        self._outcome.stopped_by = error if first else self._outcome.stopped_by
+        self._stop_submitting()
+        return f"nothing more is submitted: {error}" if first else None
 
     def _short_of_money(self, error: BudgetError) -> str:
         if error.code != SWEEP:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, NamedTuple
 
 from runner.artifacts.run_status import RunStatus
 from runner.config.request import VideoRequest
-from runner.errors import RunnerError, UncertainError
+from runner.errors import DiskError, RunnerError, UncertainError
 from runner.providers.base import Job
 from runner.providers.job import backend_id
 
@@ -19,6 +19,7 @@ from .matching import OtherRuns, contradicts, lost_request, unanswered
 from .payment import settled
 from .reattachment import Findings, look_for, patiently
 from .recorder import RunRecorder
+from .run import final_status
 
 _CONSENT = "it counts as spent and is not repeated by itself; resuming with --resubmit-uncertain pays for it again"
 _HOW_TO_ADOPT = ", with --adopt RUN=JOB_ID takes over a job that you know to be this run's"
@@ -37,8 +38,8 @@ class Case(NamedTuple):
     queue: EndpointQueue
 
 
-Found = tuple[Case, UncertainError | None]
-"""A run, and why it stays uncertain; None where it is to be resumed."""
+Found = tuple[Case, RunnerError | None]
+"""A run, and why it stays uncertain or what was found cannot be recorded; None where it is to be resumed."""
 
 
 def may_be_found(recorder: RunRecorder, error: RunnerError) -> bool:
@@ -51,10 +52,11 @@ async def search(cases: Sequence[Case], claimed: Claimed) -> list[Found]:
     found: list[Found] = []
     groups: dict[int, list[Case]] = defaultdict(list)
     for case in cases:
-        if await _arrived(case.recorder) or await _understood(case):
-            found.append((case, None))
-        else:
+        kept = await settled(_kept(case))
+        if kept is None:
             groups[id(case.queue)].append(case)
+        else:
+            found.append(kept)
     for group in groups.values():
         if named := [case for case in group if case.recorder.run.job is not None]:
             others = claimed()
@@ -63,12 +65,32 @@ async def search(cases: Sequence[Case], claimed: Claimed) -> list[Found]:
     return found
 
 
+async def unkept(recorder: RunRecorder, recording: Coroutine[Any, Any, object]) -> DiskError | None:  # Any: asyncio's
+    """Await what records a run, and return why the disk did not take it, which the run ends with; None if it did."""
+    try:
+        await recording
+    except DiskError as error:
+        recorder.fail(*final_status(error, recorder.result.status))
+        return error
+    return None
+
+
+async def _kept(case: Case) -> Found | None:
+    """Return what is found of a run on the disk, if anything."""
+    try:
+        there = await _arrived(case.recorder) or await _understood(case)
+    except DiskError as error:
+        case.recorder.fail(*final_status(error, case.recorder.result.status))
+        return case, error
+    return (case, None) if there else None
+
+
 async def _arrived(recorder: RunRecorder) -> bool:
     """Return whether a killed process already had all of an answer's images on disk; they are kept then."""
     pending = await recorder.threads.media(left_behind, recorder.run)
     if pending:
         recorder.await_check(pending)
-        await settled(recorder.reach(RunStatus.COMPLETED))
+        await recorder.reach(RunStatus.COMPLETED)
     return bool(pending)
 
 
@@ -78,12 +100,12 @@ async def _understood(case: Case) -> bool:
     if isinstance(recorder.run.config.request, VideoRequest):
         job = await job_of_kept(recorder)
         if job is not None:
-            await settled(recorder.reattach(job))
+            await recorder.reattach(job)
         return job is not None
     batch = await images_of_kept(recorder)
     if batch is None or case.queue.endpoint is None:
         return False
-    await settled(keep_images(case.queue.endpoint, recorder, batch))
+    await keep_images(case.queue.endpoint, recorder, batch)
     return True
 
 
@@ -130,13 +152,12 @@ async def _sought(cases: Sequence[Case], claimed: Claimed) -> list[Found]:
 
 
 async def _conclude(case: Case, jobs: Sequence[Job], reason: str | None) -> Found:
+    recorder = case.recorder
     if jobs:
-        await case.recorder.reattach(jobs[-1])
-    elif case.recorder.run.resubmit:
-        await case.recorder.start_again()
-    else:
-        return await _left(case, reason or _UNASKED)
-    return case, None
+        return case, await unkept(recorder, recorder.reattach(jobs[-1]))
+    if recorder.run.resubmit:
+        return case, await unkept(recorder, recorder.start_again())
+    return await _left(case, reason or _UNASKED)
 
 
 async def _left(case: Case, reason: str) -> Found:

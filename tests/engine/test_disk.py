@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from runner.artifacts.run_status import RunStatus
-from runner.errors import DiskError
+from runner.errors import DiskError, ServerError, UncertainError
 from runner.providers.base import GeneratedImage, ImageBatch
 
 
@@ -112,6 +112,30 @@ def test_a_job_s_id_is_held_until_there_is_space(engine, provider, runs, monkeyp
     (run,) = runs()
     assert engine([run]).exit_code == 0
     assert (stored(run).job_id, len(provider.sent)) == ("video_0", 1)
+
+
+@pytest.mark.parametrize("found", [True, False])
+def test_a_disk_that_does_not_take_what_became_of_a_lost_answer_ends_all_in_order(
+    engine, provider, runs, monkeypatch, stored, found
+):
+    run, *others = runs(3)
+    if found:
+        provider.answers_lost = 1
+        provider.on_jobs.extend(ServerError("down") for _ in range(50))
+    else:
+        provider.on_submit.append(UncertainError("the answer was lost"))
+    engine([run])
+    lost = replace(run, earlier=stored(run), resubmit=not found)
+    provider.on_jobs.clear()
+    full, jobs = FullDisk(monkeypatch, 100_000), provider.jobs
+    monkeypatch.setattr(provider, "jobs", lambda *asked: full() or jobs(*asked))
+    engine.events.clear()
+    outcome = engine([lost, *others])
+    assert outcome.exit_code == 5
+    assert isinstance(outcome.errors[0], DiskError)
+    assert len(outcome.results) == sum(event.result is not None for event in engine.events) == 3
+    assert len([note for note in engine.notes if note.startswith("nothing more is submitted")]) == 1
+    assert (stored(run).status, len(provider.sent)) == ("uncertain", 1), "it is looked for again"
 
 
 CHILD = """

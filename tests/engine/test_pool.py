@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 
 from runner.artifacts.run_status import RunStatus
+from runner.engine.store import ResultFiles
 from runner.errors import (
     AuthenticationError,
     ContentModerationError,
+    DiskError,
     HTTPConnectionError,
     RateLimitError,
     UncertainError,
@@ -126,6 +128,23 @@ def test_a_server_that_fails_rests_and_its_runs_go_to_the_other(engine, servers,
     notes = [note for note in engine.notes if "nothing more is sent to" in note]
     assert len(notes) == 1
     assert URLS[0] in notes[0]
+
+
+def test_a_full_disk_ends_a_pool_in_order_and_a_run_that_would_go_elsewhere_with_it(
+    engine, servers, pooled, monkeypatch
+):
+    def save(self, records):
+        full = {id(each) for each in records if each.result.attempts and each.result.status is RunStatus.PLANNED}
+        return [DiskError("No space left") if id(each) in full else files(self, [each])[0] for each in records]
+
+    files = ResultFiles.save
+    monkeypatch.setattr(ResultFiles, "save", save)
+    refuse_always(servers[0], lambda: HTTPConnectionError("refused"))
+    outcome = engine(pooled(4), create=servers)
+    assert outcome.exit_code == 5
+    assert isinstance(outcome.stopped_by, DiskError)
+    assert len(outcome.results) == sum(event.result is not None for event in engine.events) == 4
+    assert [note for note in engine.notes if "nothing more is submitted: No space left" in note]
 
 
 def test_a_server_that_is_back_is_used_again(engine, servers, pooled):
