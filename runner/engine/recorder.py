@@ -35,6 +35,9 @@ _LOOK_FOR_IMAGES = "it counts as spent and is not repeated; images are in no lis
 
 _log = logging.getLogger("runner")
 
+FELL_BACK = "fell back to "
+"""Begins the warning of a run that a fallback has made."""
+
 _LASTING = ("config", "choice", "attempts", "warnings", "partial_images", "resumed", "revision")
 """What a run's record keeps when it begins anew."""
 
@@ -180,10 +183,9 @@ class RunRecorder:
         made = [attempt for attempt in self.result.attempts if attempt.choice == self.result.choice]
         if made:  # else it ended before anything was sent
             self.end_attempt(made[-1], error)
-        self.warn(f"fell back to {following.provider.kind} ({following.model.name}): {error}")
+        self.warn(f"{FELL_BACK}{following.provider.kind} ({following.model.name}): {error}")
         self.run = replace(self.run, config=following)
-        choice = self.result.choice + 1
-        self.result = _renewed(self.result, planned(self.run, self._clock.time())).model_copy(update={"choice": choice})
+        self.result = at_choice(self.result.choice + 1, self.result, self.run, self._clock.time())
         with suppress(DiskError):
             await self._write_in_any_case(durable=True)
         return self.resumed()
@@ -356,6 +358,11 @@ def planned(run: Run, now: float) -> Result:
         timestamps={RunStatus.PLANNED.value: dt.datetime.fromtimestamp(now, dt.UTC)},
         environment=environment(),
     )
+
+
+def at_choice(choice: int, result: Result, run: Run, now: float) -> Result:
+    """Return the record of a run that goes on as `run`, which is how its config's `choice` makes it."""
+    return _renewed(result, planned(run, now)).model_copy(update={"choice": choice})
 
 
 def _renewed(result: Result, fresh: Result) -> Result:

@@ -42,6 +42,7 @@ _FACTS = "CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, json TEXT NOT
 _OWNER = "SELECT 1 FROM facts WHERE name = 'owner' AND json_extract(json, '$.token') = ?"
 _INSERT = """
 INSERT INTO runs (number, directory, status, config, overrides, label, fingerprint) VALUES (?, ?, ?, ?, ?, '', ?)"""
+_VERIFIED = """SELECT fingerprint, number, result GLOB '*"choice":[1-9]*' FROM runs WHERE status = ?"""
 _UPDATE = "UPDATE runs SET status = ?, job_id = ?, result = ? WHERE number = ?"
 _SAME_WORK = "SELECT count(*) FROM runs WHERE fingerprint = ? OR fingerprint LIKE ? || '#%'"
 _OWN_COLUMNS = {"config", "overrides", "index"}
@@ -191,11 +192,14 @@ class Ledger:
             stored = StoredRuns(self._all_sections(), self.directory)
             return [stored.run(row) for row in chain([first], rows)]
 
-    def verified(self) -> list[tuple[str, int]]:
-        """Return fingerprint and index of every finished run; the repetitions of one work have one fingerprint."""
+    def verified(self) -> list[tuple[str, int, bool]]:
+        """Return fingerprint and index of every finished run, and whether a fallback may have made it.
+
+        The repetitions of one work have one fingerprint: that of the run as it was configured.
+        """
         with reading(self._path, FORMAT):
-            rows = self._db.execute("SELECT fingerprint, number FROM runs WHERE status = ?", (RunStatus.VERIFIED,))
-            return [(work.partition("#")[0], index) for work, index in rows]
+            rows = self._db.execute(_VERIFIED, (RunStatus.VERIFIED,))
+            return [(work.partition("#")[0], index, bool(fell_back)) for work, index, fell_back in rows]
 
     def run(self, index: int) -> Run:
         """Return one run."""

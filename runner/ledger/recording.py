@@ -21,7 +21,7 @@ from runner.artifacts.result_file import read_bytes, read_result, result_bytes, 
 from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem, ranges
 from runner.config.run import RunConfig
-from runner.engine.recorder import planned
+from runner.engine.recorder import at_choice, planned
 from runner.engine.run import Event, Observer, Run
 from runner.engine.store import Record, error_of
 from runner.errors import ConfigError, DiskError, UncertainError
@@ -426,7 +426,12 @@ def _reused(run: Run, known: Reuse, store: LedgerStore) -> Result | None:
     if source is None:
         return None
     store.open(run)
-    return known.take(run, run.earlier or planned(run, time.time()), source)
+    now = time.time()
+    record = run.earlier or planned(run, now)
+    if source.choice:
+        run = replace(run, config=run.config.choice(source.choice))
+        record = at_choice(source.choice, record, run, now)
+    return known.take(run, record, source)
 
 
 def _tell(run: Run, result: Result, observer: Observer) -> None:

@@ -23,6 +23,7 @@ from runner.config.problem import Problem, ranges
 from runner.config.provider import ProviderConfig
 from runner.config.request import VideoRequest
 from runner.config.run import RunConfig
+from runner.engine.recorder import FELL_BACK
 from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.providers.body import build
@@ -36,12 +37,12 @@ from .reuse_note import write_note
 from .uploads import places_with
 
 
-def _parsed(told: list[list[Any]]) -> list[tuple[str, int]]:  # Any: JSON
-    return [(str(work), int(index)) for work, index in told]
+def _parsed(told: list[list[Any]]) -> list[tuple[str, int, bool]]:  # Any: JSON
+    return [(str(work), int(index), bool(fell_back)) for work, index, fell_back in told]
 
 
-FINISHED = Kind("finished 1", Ledger.verified, _parsed)
-"""Fingerprint and index of each finished run."""
+FINISHED = Kind("finished 2", Ledger.verified, _parsed)
+"""Fingerprint and index of each finished run, and whether a fallback may have made it."""
 
 
 class Storages(Protocol):
@@ -61,6 +62,7 @@ class Source(NamedTuple):
         directory: the run's.
         result: its record.
         place: where its ledger is.
+        choice: which choice of the run that asks has made them there: 0 its own, n its nth fallback.
         lacking: which of its files are not there any more, and lie in a storage.
         url: the place in it to which its ledger's runs were uploaded; empty where nothing is lacking.
     """
@@ -68,6 +70,7 @@ class Source(NamedTuple):
     directory: Path
     result: Result
     place: Path
+    choice: int = 0
     lacking: tuple[Artifact, ...] = ()
     url: str = ""
 
@@ -97,6 +100,7 @@ class Reuse:
         self._looked: list[str] = []
         self._ledgers: set[str] = set()
         self._places: dict[str, list[tuple[Path, int]]] = {}
+        self._fell_back: list[tuple[Path, int]] = []
         self._asked = self._unread = 0
         self._found: Counter[Path] = Counter()
         self._stored: Counter[str] = Counter()
@@ -120,10 +124,10 @@ class Reuse:
         self._look(f"beside {shown(self._directory)}", shown(self._directory.parent), levels=2)
         for name in run.config.reuse_from:
             self._look(name, Path(name).expanduser())
-        work = run.fingerprint.partition("#")[0]
+        self._look_at_fallbacks()
         incomplete: list[Source] = []
-        for place, index in self._places.get(work, ()):
-            found = self._finished(place, index, work)
+        for place, index in self._places.get(_work(run), ()):
+            found = self._finished(place, index, run)
             if found is None or found.directory.resolve() == run.directory.resolve():
                 continue
             if not found.lacking:
@@ -171,26 +175,42 @@ class Reuse:
         # Beside the sweep may lie anything: there it is not looked into all, and nothing is left.
         index = OutputsIndex(root, keep=self._keep and levels is None, levels=levels, seen=self._ledgers)
         for entry in index.entries(FINISHED):
-            for work, number in entry.value:
+            for work, number, fell_back in entry.value:
                 self._places.setdefault(work, []).append((entry.directory, number))
+                self._fell_back += [(entry.directory, number)] if fell_back else []
         for place, error in index.problems:
             self._leave_out(place, error)
 
-    def _finished(self, place: Path, index: int, work: str) -> Source | None:
-        """Return a run if its ledger has it as finished, with those of its files that are not what they were."""
+    def _look_at_fallbacks(self) -> None:
+        """Find what fallbacks have made by what was sent in the end, too."""
+        waiting, self._fell_back = self._fell_back, []
+        for place, index in waiting:
+            made = self._recorded(place, index)
+            if made is not None and made.choice and (work := _made(made)) is not None:
+                self._places.setdefault(work, []).append((place, index))
+
+    def _recorded(self, place: Path, index: int) -> Run | None:
+        """Return a run as its ledger has it, None where that cannot be read."""
         try:
             with Ledger(place, readonly=True) as ledger:
-                run = ledger.run(index)
+                return ledger.run(index)
         except LedgerError as error:
             self._leave_out(place, error)
             return None
-        if run.earlier is None or run.status is not RunStatus.VERIFIED or run.fingerprint.partition("#")[0] != work:
+
+    def _finished(self, place: Path, index: int, run: Run) -> Source | None:
+        """Return what did a run's work, if its ledger has it as finished, with those of its files that are lost."""
+        made = self._recorded(place, index)
+        if made is None or made.earlier is None or made.status is not RunStatus.VERIFIED:
             return None
-        if not run.earlier.artifacts:
+        choice = _choice(run, made)
+        if choice is None:
+            return None
+        if not made.earlier.artifacts:
             self._leave_out(place, f"the record of run {index} names no file of its own")
             return None
-        lacking = tuple(each for each in run.earlier.artifacts if not _same(run.directory, each))
-        return Source(run.directory, run.earlier, place, lacking)
+        lacking = tuple(each for each in made.earlier.artifacts if not _same(made.directory, each))
+        return Source(made.directory, made.earlier, place, choice, lacking)
 
     def _in_storage(self, run: Run, sources: Sequence[Source]) -> Source | None:
         """Return the first of the runs whose files a storage has; take note of one that none has.
@@ -226,6 +246,38 @@ class Reuse:
 
     def _leave_out(self, place: Path, error: ConfigError | str) -> None:
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
+
+
+def _work(run: Run) -> str:
+    """Return the fingerprint of what a run is to do, which its repetitions in one sweep share."""
+    return run.fingerprint.partition("#")[0]
+
+
+def _made(run: Run) -> str | None:
+    """Return the fingerprint of what was sent in the end for a finished run; None where that cannot be told."""
+    if run.choice == 0:
+        return _work(run)
+    with suppress(ConfigError):  # an input file is gone
+        return fingerprint(run.config.choice(run.choice))
+    return None
+
+
+def _choice(run: Run, made: Run) -> int | None:
+    """Return which choice of a run another one has made; None where it is none.
+
+    What a fallback made is the fallback's work. It counts for another run only where that began alike and has the same
+    fallback: else a file would pass for one of a model that did not make it.
+    """
+    work = _made(made)
+    if work is not None and work == _work(run):
+        return 0
+    if _work(made) != _work(run):
+        return None
+    for number, choice in enumerate(run.config.choices):
+        with suppress(ConfigError):
+            if number and fingerprint(choice) == work:
+                return number
+    return None
 
 
 def _below(folder: str, name: str) -> str:
@@ -264,11 +316,18 @@ def _linked(run: Run, planned: Result, source: Source) -> Result:
         "request_sent": result.request_sent,
         "reused_from": os.fspath(source.directory),
         "saved_usd": estimate(run.config),
-        "warnings": [*planned.warnings, *_lacking(run, result)],
+        "warnings": [*dict.fromkeys([*planned.warnings, *_told(source), *_lacking(run, result)])],
         "cost": planned.cost.model_copy(update={"actual_usd": 0.0}),
         "timestamps": {**planned.timestamps, RunStatus.VERIFIED.value: next(iter(planned.timestamps.values()))},
     }
     return planned.model_copy(update=update)
+
+
+def _told(source: Source) -> Iterator[str]:
+    """Yield what was said of the files when they were made."""
+    for warning in source.result.warnings:
+        if source.choice or not warning.startswith(FELL_BACK):
+            yield warning
 
 
 def _lacking(run: Run, source: Result) -> Iterator[str]:

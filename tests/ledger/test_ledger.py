@@ -116,7 +116,7 @@ def test_repetitions_are_known_as_the_same_work(tmp_path, runs, result_of):
     with Ledger(tmp_path) as ledger:
         ledger.add([planned_in(tmp_path, index, run.config) for index in range(2)])
         ledger.save(1, result_of(run))
-        assert ledger.verified() == [(run.fingerprint, 1)]
+        assert ledger.verified() == [(run.fingerprint, 1, False)]
 
 
 def test_jobs_of_now_and_before_are_known(tmp_path, runs, result_of):

@@ -236,3 +236,23 @@ def test_a_place_that_is_not_there_is_refused(sweep, single, here, emulator, cap
     assert list(here.iterdir()) == []
     assert sum(emulator.ledger()["requests"].values()) == 0
     assert sweep("reuse_from=[archve]", "dry_run=true") == 0, "nobody asks for it"
+
+
+def test_what_a_fallback_made_is_reused_as_the_fallbacks_work(sweep, make_emulator, here):
+    server = make_emulator(rules=[{"match": {"operation": "create"}, "fault": "rate_limit", "times": 1}])
+    begun = ("model=sora-2", "fallbacks=[{model: sora-2-pro}]")
+    assert sweep(*begun, directory="outputs/first", server=server) == 0
+    made = created(server)
+
+    assert sweep(*begun, "reuse=true", directory="outputs/same", server=server) == 0
+    same = read_result(here / "outputs/same/0")
+    assert (same.model, same.choice, same.reused_from) == ("sora-2-pro", 1, "outputs/first/0")
+    assert [warning for warning in same.warnings if warning.startswith("fell back to")]
+    assert sweep("model=sora-2-pro", "reuse=true", directory="outputs/alone", server=server) == 0
+    alone = read_result(here / "outputs/alone/0")
+    assert (alone.model, alone.choice, alone.reused_from, alone.warnings) == ("sora-2-pro", 0, "outputs/first/0", [])
+    assert created(server) == made, "nothing was paid again"
+
+    assert sweep("model=sora-2", "reuse=true", directory="outputs/other", server=server) == 0
+    other = read_result(here / "outputs/other/0")
+    assert (other.model, other.reused_from, created(server)) == ("sora-2", None, made + 1), "sora-2 had made nothing"
