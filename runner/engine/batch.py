@@ -24,7 +24,8 @@ from runner.providers.batch import Batch, BatchStatus
 from .batch_lines import LineCollector
 from .batch_record import BatchRecord, BatchStore, Phase
 from .batch_results import discard_all
-from .batch_submission import LOST, BatchSubmission, InBatch, find
+from .batch_search import BatchSearch, find
+from .batch_submission import LOST, BatchSubmission, InBatch
 from .clock import Backoff
 from .endpoint import Endpoint
 from .image import finish_images, keep_images
@@ -134,13 +135,13 @@ class BatchWork:
                     ours.append((await self._submission.own(record, left, batch), left))
             else:
                 sought[mark] = cases
-        found, reason = await self._sought(sought, known)
+        search = await self._sought(sought, known)
         for mark, cases in sought.items():
             record = known.get(mark) or BatchRecord(mark=mark, phase=Phase.CREATING, runs=len(cases))
-            if mark in found:
-                ours.append((await self._submission.own(record, cases, found[mark], adopted=True), cases))
+            if mark in search.found:
+                ours.append((await self._submission.own(record, cases, search.found[mark], adopted=True), cases))
                 continue
-            again = await self._unfound(cases, reason)
+            again = await self._unfound(cases, search.reason)
             unsent += again
             if len(again) == len(cases):
                 await self._over(record)
@@ -173,18 +174,13 @@ class BatchWork:
         await self._over(BatchRecord(mark=mark, phase=Phase.RECORDED))
         return cases
 
-    async def _sought(
-        self, sought: Mapping[str, Sequence[InBatch]], known: Mapping[str, BatchRecord]
-    ) -> tuple[Mapping[str, Batch], str]:
-        """Return what the provider lists of the batches that are sought, and why it is not all."""
+    async def _sought(self, sought: Mapping[str, Sequence[InBatch]], known: Mapping[str, BatchRecord]) -> BatchSearch:
+        """Return what the provider lists of the batches that are sought, and why it may not be all."""
         if not sought:
-            return {}, ""
+            return BatchSearch()
         marks = {mark: known[mark].input_file_id if mark in known else None for mark in sought}
         begun = min(case.attempt.started_at.timestamp() for cases in sought.values() for case in cases)
-        try:
-            return await find(self._endpoint, marks, begun), "the provider lists no batch with its mark"
-        except RunnerError as error:
-            return {}, f"the provider's batches could not be listed: {error}"
+        return await find(self._endpoint, marks, begun)
 
     async def _unfound(self, cases: Sequence[InBatch], reason: str) -> Sequence[InBatch]:
         again = [case for case in cases if case.recorder.run.resubmit]

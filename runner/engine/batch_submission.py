@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from runner.providers.batch_api import BatchAPI, endpoint_of
 
 from .batch_record import BatchRecord, BatchStore, Phase
 from .batch_results import input_path
+from .batch_search import find
 from .clock import Backoff
 from .endpoint import Endpoint
 from .limiter import StoppedError
@@ -48,7 +49,6 @@ LOOKS = 5
 _TOGETHER = 512
 """Runs that are recorded at the same time."""
 
-_DAY = 86_400.0
 _AGAIN = Backoff(base=1, cap=15, floor=0.5)
 _REFUSED = Backoff(base=15, cap=300, floor=0.8)
 
@@ -297,9 +297,9 @@ class BatchSubmission:
         since = clock.time()
         for look in range(LOOKS):
             await clock.sleep(_AGAIN.seconds(look + 1, clock))
-            with suppress(RunnerError):
-                if found := await find(self._endpoint, {mark: input_file_id}, since):
-                    return found[mark]
+            search = await find(self._endpoint, {mark: input_file_id}, since)
+            if search.found:
+                return search.found[mark]
         return None
 
     async def _refused(self, draft: _Draft, error: RunnerError) -> None:
@@ -354,34 +354,12 @@ async def _all(cases: Sequence[InBatch], do: Callable[[InBatch], Awaitable[None]
                 raise error
 
 
-async def find(endpoint: Endpoint, marks: Mapping[str, str | None], since: float) -> dict[str, Batch]:
-    """Return those of the account's batches that are ours for certain: by their mark, or by our file.
-
-    `marks` are those that are looked for, each with its input file where that is known; none was created earlier than
-    `since` (Unix seconds, by this machine's clock).
-    """
-    api = endpoint.provider.batches()
-    files = {file_id: mark for mark, file_id in marks.items() if file_id is not None}
-    found: dict[str, Batch] = {}
-    after: str | None = None
-    while True:
-        page = await endpoint.ask(api.page, after, "list of batches")
-        for batch in page.batches:
-            mark = batch.mark if batch.mark in marks else files.get(batch.input_file_id or "")
-            if mark is not None and batch.mark in (None, mark):
-                found[mark] = batch
-        older = any(batch.created_at is not None and batch.created_at < since - _DAY for batch in page.batches)
-        after = page.last
-        if after is None or older or len(found) == len(marks):
-            return found
-
-
 async def cancel(endpoint: Endpoint, record: BatchRecord) -> Batch:
     """Cancel a batch, found by its mark where its id is not known; raises `RunnerError` where that is not possible."""
     batch_id = record.id
     if batch_id is None:
-        found = await find(endpoint, {record.mark: record.input_file_id}, 0.0)
-        if record.mark not in found:
-            raise UncertainError("the provider lists no batch with the mark of one whose answer was lost")
-        batch_id = found[record.mark].id
+        search = await find(endpoint, {record.mark: record.input_file_id}, 0.0)
+        if record.mark not in search.found:
+            raise UncertainError(f"its id is not known, as the answer was lost; {search.reason}")
+        batch_id = search.found[record.mark].id
     return await endpoint.ask(endpoint.provider.batches().cancel, batch_id, "answer to the cancellation")

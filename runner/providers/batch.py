@@ -74,7 +74,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class BatchPage:
-    """Describe a part of the list of an account's batches, newest first; `last`: behind what the next part begins."""
+    """Describe a part of the list of an account's batches, in any order.
+
+    `last` is behind what the next part begins, None where there is none.
+    """
 
     batches: tuple[Batch, ...]
     last: str | None

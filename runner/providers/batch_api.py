@@ -131,7 +131,7 @@ class BatchAPI:
             return read_batch(self._json(answer.http_response), batch_id) or self._unreadable(answer, call)
 
     async def page(self, after: str | None = None) -> BatchPage:
-        """List up to 100 of the account's batches, newest first, beginning behind `after`."""
+        """List up to 100 of the account's batches, beginning behind `after`."""
         await self._ready()
         call = Call(self._place, "list the batches")
         more: dict[str, Any] = {} if after is None else {"after": after}  # Any: keyword arguments
@@ -143,8 +143,11 @@ class BatchAPI:
             if not isinstance(listed, list):
                 self._unreadable(answer, call)
             batches = tuple(batch for batch in map(read_batch, cast("list[Any]", listed)) if batch is not None)
-            further = bool(raw.get("has_more")) and batches
-            return BatchPage(batches, batches[-1].id if further else None)
+            if not raw.get("has_more"):
+                return BatchPage(batches, None)
+            if not batches:
+                self._unreadable(answer, call)  # there are more, and nothing says behind what
+            return BatchPage(batches, batches[-1].id)
 
     async def cancel(self, batch_id: str) -> Batch:
         """Ask for no more lines to be begun; those that are done are kept and charged."""

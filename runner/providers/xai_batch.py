@@ -87,7 +87,8 @@ class XAIBatchAPI(BatchAPI):
         with self._translated(call):
             raw, listed = await self._listed("/batches", "batches", query, call)
             batches = tuple(batch for batch in map(read_batch, listed) if batch is not None)
-            return BatchPage(batches, _token(raw, after))
+            # An empty page with the token that was asked with is the end; a full one may be the same page again.
+            return BatchPage(batches, _token(raw, None if batches else after))
 
     async def cancel(self, batch_id: str) -> Batch:
         """Ask for no more lines to be begun."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner.errors import RunnerError
 from runner.providers.batch import BatchStatus, InputProblem, read_batch, read_line
 
 BATCH = {
@@ -94,3 +95,14 @@ def test_a_line_is_read_in_any_shape(raw, status, body, error):
 @pytest.mark.parametrize("raw", [None, [], {"custom_id": None}, {"id": "a"}])
 def test_a_line_of_nobody_is_none(raw):
     assert read_line(raw) is None
+
+
+async def test_a_list_that_says_not_where_it_goes_on_is_not_taken_for_whole(config_of, connect, wire):
+    batches = connect(config_of(), {"OPENAI_API_KEY": "sk-canary"}).batches()
+    wire.replies(200, json={"data": [BATCH], "has_more": False})
+    assert (await batches.page()).last is None
+    wire.replies(200, json={"data": [BATCH], "has_more": True})
+    assert (await batches.page()).last == "batch_1"
+    wire.replies(200, json={"data": [{"id": None}], "has_more": True})
+    with pytest.raises(RunnerError, match="without what was asked"):
+        await batches.page()

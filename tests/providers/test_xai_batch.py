@@ -184,3 +184,9 @@ async def test_a_list_has_a_token_for_its_next_page(api, wire):
     wire.replies(200, json={"batches": [], "pagination_token": "x"})
     assert (await batches.page("x")).last is None, "a token that comes again leads nowhere"
     assert wire.sent.url.params["pagination_token"] == "x"
+
+
+async def test_a_page_that_has_its_own_token_again_may_be_the_same_page(api, wire):
+    _, batches = api
+    wire.replies(200, json={"batches": [BATCH], "pagination_token": "x"})
+    assert (await batches.page("x")).last == "x"
