@@ -16,7 +16,7 @@ from runner.errors import ConfigError, DiskError
 _LONGEST_TEXT = 64 * 1024**2
 _BROKEN = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 _SOUND = [("ok",)]
-UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+UNREADABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What a record raises that is damaged; pydantic's errors are ValueErrors."""
 
 

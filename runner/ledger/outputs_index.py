@@ -1,8 +1,8 @@
 """Keep what was read of many ledgers in one file beside them, so that years of sweeps are listed in an instant.
 
 The file is never the truth: what it says of a ledger counts only while that ledger and its log are the files that were
-read. It may be deleted at any time; where it is damaged, of another version or cannot be written, the ledgers are read
-as if it were not there.
+read, and while its checksum is right. It may be deleted at any time; where it is damaged, of another version or cannot
+be written, the ledgers are read as if it were not there.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from zlib import crc32
 
 from runner.errors import ConfigError
 
@@ -38,14 +39,17 @@ _SETTLED = 3.0
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS entries (
-    kind TEXT, place BLOB, mark TEXT NOT NULL, json TEXT NOT NULL, PRIMARY KEY (kind, place))"""
-_SELECT = "SELECT place, mark, json FROM entries WHERE kind = ?"
-_INSERT = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?)"
+    kind TEXT, place BLOB, mark TEXT NOT NULL, json TEXT NOT NULL, checksum INTEGER NOT NULL,
+    PRIMARY KEY (kind, place))"""
+_SELECT = "SELECT place, mark, json, checksum FROM entries WHERE kind = ?"
+_INSERT = "INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM entries WHERE kind = ? AND place = ?"
 _WAITING = 1.0
 """Seconds that another process may take to write."""
 _UNFIT = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR)
 """What SQLite says of a file that is damaged, or was made by another version."""
+_ERRORS = (sqlite3.Error, UnicodeError)
+"""What reading and writing the file raise; SQLite's messages may quote damaged bytes."""
 
 _THREADS = 4
 """Ledgers that are read at once; SQLite's part of it takes more than one processor."""
@@ -86,6 +90,27 @@ class _State(NamedTuple):
     mark: str
     written: float
     settled: bool
+
+
+class _Kept(NamedTuple):
+    """Describe what the file has of a ledger: its mark then, the JSON, and the checksum of all; damaged, anything."""
+
+    mark: str
+    text: str
+    checksum: int
+
+
+_NONE = _Kept("", "", 0)
+_Row = tuple[str, bytes, str, str, int]
+
+
+def _row(kind: str, place: bytes, mark: str, text: str) -> _Row:
+    return kind, place, mark, text, checksum_of(kind, place, mark, text)
+
+
+def checksum_of(kind: str, place: bytes, mark: str, text: str) -> int:
+    """Return the checksum of what is kept of a ledger."""
+    return crc32(f"{kind}\n{mark}\n{text}".encode(), crc32(place))
 
 
 class OutputsIndex:
@@ -129,16 +154,18 @@ class OutputsIndex:
             state = _state(os.fspath(directory), now)
             if state.written < since:
                 continue
-            mark, text = kept.pop(self._place(directory), ("", ""))
+            place = self._place(directory)
+            mark, text, checksum = kept.pop(place, _NONE)
             if mark == state.mark:
                 with suppress(*UNREADABLE):
-                    found[directory] = Entry(directory, state.written, kind.parse(json.loads(text)))
-                    continue
+                    if checksum == checksum_of(kind.name, place, mark, text):
+                        found[directory] = Entry(directory, state.written, kind.parse(json.loads(text)))
+                        continue
             missing[directory] = state
         if missing:
             read = self._read(kind, missing)
             rows = [
-                (kind.name, self._place(directory), missing[directory].mark, json.dumps(value))
+                _row(kind.name, self._place(directory), missing[directory].mark, json.dumps(value))
                 for directory, (value, _) in read.items()
                 if missing[directory].settled
             ]
@@ -150,12 +177,12 @@ class OutputsIndex:
         """Return what the file calls a directory: its path from there, so that all of it can be moved together."""
         return os.fsencode(os.path.abspath(directory)[self._inside :])  # noqa: PTH100
 
-    def _kept(self, kind: str) -> dict[bytes, tuple[str, str]]:
-        """Return what the file has, by place: the ledger's mark then, and the JSON; nothing if it cannot be read."""
+    def _kept(self, kind: str) -> dict[bytes, _Kept]:
+        """Return what the file has, by place; nothing if it cannot be read."""
         try:
             with closing(_opened(self._file, "ro")) as db:
-                return {place: (mark, text) for place, mark, text in db.execute(_SELECT, (kind,))}
-        except sqlite3.Error as error:
+                return {place: _Kept(*rest) for place, *rest in db.execute(_SELECT, (kind,))}
+        except _ERRORS as error:
             self._remove_unfit(error)
         except OSError:
             pass  # there is none
@@ -183,7 +210,7 @@ class OutputsIndex:
                     found[directory] = value
         return found
 
-    def _write(self, rows: Sequence[tuple[str, bytes, str, str]], gone: Iterable[bytes]) -> None:
+    def _write(self, rows: Sequence[_Row], gone: Iterable[bytes]) -> None:
         """Keep entries, and forget ledgers that are gone, if the disk takes it."""
         if not self._keep or not rows:
             return
@@ -194,7 +221,7 @@ class OutputsIndex:
                     db.execute(_SCHEMA)
                     db.executemany(_DELETE, [(rows[0][0], place) for place in gone])
                     db.executemany(_INSERT, rows)
-            except sqlite3.Error as error:
+            except _ERRORS as error:
                 if not self._remove_unfit(error):
                     return  # a full disk, one that is only read, or a process that writes just now
             except OSError:
@@ -202,7 +229,7 @@ class OutputsIndex:
             else:
                 return
 
-    def _remove_unfit(self, error: sqlite3.Error) -> bool:
+    def _remove_unfit(self, error: Exception) -> bool:
         """Remove a file that can neither be read nor written as it is; returns whether that is why."""
         code = getattr(error, "sqlite_errorcode", None)  # of text that is no UTF-8, Python tells none
         unfit = code is None or code & 0xFF in _UNFIT

@@ -20,7 +20,7 @@ from runner.app import run
 from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Run
 from runner.ledger.ledger import Ledger
-from runner.ledger.outputs_index import NAME, Kind, OutputsIndex
+from runner.ledger.outputs_index import NAME, Kind, OutputsIndex, checksum_of
 from runner.ledger.reuse import FINISHED, fingerprint
 from runner.ledger.summary import SUMMARY
 from runner.sweeps.consent import reuse_of
@@ -143,6 +143,24 @@ def no_text(index: Path) -> None:
         db.execute("UPDATE entries SET json = CAST(x'ff' AS TEXT)")
 
 
+def damaged_schema(index: Path) -> None:
+    content = index.read_bytes()
+    index.write_bytes(content.replace(b"CREATE TABLE", b"CRE\xffTE TABLE"))
+
+
+def one_digit(index: Path) -> None:
+    with closing(sqlite3.connect(index)) as db, db:
+        db.execute("UPDATE entries SET json = replace(json, ': 1', ': 7')")
+
+
+def endless(index: Path) -> None:
+    """Keep a number that is none, under a checksum that is right."""
+    text = json.dumps({"states": {"verified": float("inf")}})
+    with closing(sqlite3.connect(index)) as db, db:
+        db.create_function("checksum_of", 4, checksum_of)
+        db.execute("UPDATE entries SET json = ?, checksum = checksum_of(kind, place, mark, ?)", (text, text))
+
+
 def killed_while_it_wrote(index: Path) -> None:
     code = f"""
 import os, signal, sqlite3
@@ -155,9 +173,11 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert index.with_name(f"{NAME}-journal").exists()
 
 
-@pytest.mark.parametrize(
-    "damage", [Path.unlink, garbage, cut, emptied, other_version, other_form, no_text, killed_while_it_wrote]
-)
+DAMAGES = [Path.unlink, garbage, cut, emptied, other_version, other_form, no_text, killed_while_it_wrote,
+           damaged_schema, one_digit, endless]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_an_index_that_is_of_no_use_is_made_anew_without_a_word(outputs, capsys, damage):
     reader = Reader()
     first = reader()
@@ -250,8 +270,10 @@ def test_work_that_only_the_index_calls_finished_is_not_reused(outputs, video):
     index.entries(FINISHED)
     wanted = video.model_copy(update={"replica": 1, "reuse": True})
     work = fingerprint(wanted)
+    text = json.dumps([[work, 0]])
     with closing(sqlite3.connect(outputs / NAME)) as db, db:
-        db.execute("UPDATE entries SET json = ?", (json.dumps([[work, 0]]),))
+        db.create_function("checksum_of", 4, checksum_of)
+        db.execute("UPDATE entries SET json = ?, checksum = checksum_of(kind, place, mark, ?)", (text, text))
     known = reuse_of(outputs / "multirun/new")
     assert known.find(Run(0, wanted, outputs / "multirun/new/0", fingerprint=work)) is None
     assert not known.problems
