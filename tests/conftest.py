@@ -39,6 +39,7 @@ from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread, as_openai
 from tests.forking import CLIPS, start_child
+from tests.privileges import none_beyond_permissions
 
 MakeEmulator = Callable[..., EmulatorThread]
 
@@ -353,6 +354,22 @@ def loader() -> Iterator[ConfigLoader]:
 def master(loader: ConfigLoader) -> DictConfig:
     """A sweep's own config."""
     return loader.load_configuration("config", ["hydra.mode=MULTIRUN"], RunMode.MULTIRUN)
+
+
+@pytest.fixture
+def closed() -> Iterator[Callable[[Path], Path]]:
+    """Close a directory to its owner, for this test; also to root."""
+    places: list[Path] = []
+
+    def close(place: Path, mode: int = 0) -> Path:
+        places.append(place)
+        place.chmod(mode)
+        return place
+
+    with none_beyond_permissions():
+        yield close
+    for place in reversed(places):
+        place.chmod(0o700)
 
 
 @pytest.fixture

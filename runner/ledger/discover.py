@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,40 +30,79 @@ def has_ledger(directory: Path) -> bool:
     return (directory / NAME).is_file()
 
 
-def find_ledgers(root: Path, levels: int | None = None) -> Iterator[Path]:
+_NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
+"""What is said of a path at which nobody has anything."""
+
+_OF_THE_DISK = "lost+found"
+"""A folder of the file system's own, where a disk is mounted; only root may look into it."""
+
+Unreadable = Callable[[Path, OSError], object]
+"""Hears of a directory that cannot be looked into, and why."""
+
+
+def find_ledgers(
+    root: Path, levels: int | None = None, unreadable: Unreadable = lambda _place, _error: None
+) -> Iterator[Path]:
     """Yield the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 
     `root` itself may be a run's directory and that of all others too. Results may lie behind a link. With `levels`,
-    what lies deeper below `root` is not looked for.
+    what lies deeper below `root` is not looked for, and `unreadable` hears nothing of what other users have there.
     """
+
+    def pass_over(place: str, error: OSError) -> None:
+        if error.errno not in _NOTHING and (levels is None or _is_own(place)):
+            unreadable(Path(place), error)
+
     seen: set[tuple[int, int]] = set()
     waiting = [(os.fspath(root), 0)]
     while waiting:
         place, depth = waiting.pop()
-        if not _first_seen(place, seen):
+        try:
+            if not _first_seen(place, seen):
+                continue
+            # Looked for by its name: a sweep's directory with its thousands of runs is not listed for it.
+            there = _has_ledger(place)
+        except OSError as error:
+            pass_over(place, error)
             continue
-        # Looked for by its name: a sweep's directory with its thousands of runs is not listed for it.
-        if _has_ledger(place):
+        if there:
             yield Path(place)
             if depth:
                 continue
         if depth != levels:
-            below = sorted(_folders(place), reverse=True)
+            below = sorted(_folders(place, pass_over), reverse=True)
             waiting += [(os.path.join(place, name), depth + 1) for name in below]  # noqa: PTH118 - text, as above
 
 
 def _has_ledger(place: str) -> bool:
     try:
         return not stat.S_ISDIR(os.lstat(os.path.join(place, NAME)).st_mode)  # noqa: PTH118 - text, as above
-    except OSError:
+    except FileNotFoundError:
         return False
 
 
-def _folders(place: str) -> list[str]:
-    """Return the names of the folders in a directory, those behind links included and hidden ones not."""
-    with suppress(OSError), os.scandir(place) as found:
-        return [each.name for each in found if not each.name.startswith(".") and each.is_dir()]
-    return []
+def _folders(place: str, pass_over: Callable[[str, OSError], None]) -> Iterator[str]:
+    """Yield the names of the folders in a directory, those behind links included and hidden ones not."""
+    try:
+        with os.scandir(place) as found:
+            for each in found:
+                if each.name.startswith(".") or each.name == _OF_THE_DISK:
+                    continue
+                try:
+                    if each.is_dir():
+                        yield each.name
+                except OSError as error:  # of what a link leads to
+                    pass_over(each.path, error)
+    except OSError as error:
+        pass_over(place, error)
+
+
+def _is_own(place: str) -> bool:
+    """Return whether a directory is this user's, or nobody can say whose."""
+    try:
+        return not hasattr(os, "geteuid") or os.lstat(place).st_uid == os.geteuid()
+    except OSError:
+        return True
 
 
 def run_directory(told: object) -> str:
@@ -99,7 +139,10 @@ def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
     """Walk as `os.walk` does, through links too and past hidden folders, into each directory once."""
     seen: set[tuple[int, int]] = set()
     for place, folders, files in os.walk(root, followlinks=True):
-        if _first_seen(place, seen):  # a link may lead back to where one is
+        first = False
+        with suppress(OSError):  # a link may lead back to where one is
+            first = _first_seen(place, seen)
+        if first:
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             yield place, folders, files
         else:
@@ -107,10 +150,7 @@ def walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def _first_seen(place: str, seen: set[tuple[int, int]]) -> bool:
-    try:
-        state = os.stat(place)  # noqa: PTH116 - text, as os.walk gives it
-    except OSError:
-        return False
+    state = os.stat(place)  # noqa: PTH116 - text, as os.walk gives it
     known = (state.st_dev, state.st_ino)
     first = known not in seen
     seen.add(known)

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from zlib import crc32
 
 from runner.errors import ConfigError
+from runner.shell import line as command_line
 
 from .database import UNREADABLE, distrust
 from .discover import OUTPUTS, find_ledgers, ledger_files
@@ -117,7 +118,7 @@ class OutputsIndex:
     """Read the ledgers at or below a directory, each once until it changes.
 
     Attributes:
-        problems: directories whose ledger could not be read, and why.
+        problems: directories that could not be looked into, or whose ledger could not be read, and why.
     """
 
     def __init__(
@@ -140,10 +141,10 @@ class OutputsIndex:
         self._file = os.path.join(home, NAME)  # noqa: PTH118 - text here and below: it is done for each of thousands
         self._inside = len(os.path.join(home, ""))  # noqa: PTH118
         self._whole = home == whole and levels is None and not seen
-        self._directories = [*_unseen(find_ledgers(root, levels), seen)]
+        self.problems: list[tuple[Path, ConfigError]] = []
+        self._directories = [*_unseen(find_ledgers(root, levels, self._pass_over), seen)]
         self._clock = clock
         self._keep = keep and len(self._directories) > _WORTH
-        self.problems: list[tuple[Path, ConfigError]] = []
 
     def entries(self, kind: Kind[T], since: float = 0.0) -> list[Entry[T]]:
         """Return what is asked for of each ledger that can be read and was written after `since` (Unix seconds)."""
@@ -172,6 +173,11 @@ class OutputsIndex:
             self._write(rows, kept if self._whole and not since else ())
             found |= {each: Entry(each, missing[each].written, parsed) for each, (_, parsed) in read.items()}
         return [found[each] for each in self._directories if each in found]
+
+    def _pass_over(self, place: Path, error: OSError) -> None:
+        hint = command_line(["chmod", "u+rwx", str(place)]) if isinstance(error, PermissionError) else None
+        said = f"{place} cannot be looked into, and may hold runs: {error.strerror}"
+        self.problems.append((place, ConfigError(said, hint=hint)))
 
     def _place(self, directory: Path) -> bytes:
         """Return what the file calls a directory: its path from there, so that all of it can be moved together."""

@@ -10,8 +10,11 @@ import pytest
 
 from runner.artifacts.result import Attempt, ErrorRecord
 from runner.engine.matching import OtherRuns
+from runner.engine.run import Run
 from runner.ledger.discover import find_ledgers, written_at
 from runner.ledger.other_runs import jobs_elsewhere
+from runner.ledger.reuse import fingerprint
+from runner.sweeps.consent import reuse_of
 
 LONG_AGO, NOW = 1_700_000_000.0, 1_795_000_000.0
 
@@ -65,6 +68,43 @@ def test_a_ledger_that_cannot_be_read_leaves_open_whose_a_job_is(here, video, sh
     found = jobs_elsewhere(here / "outputs/own", LONG_AGO)
     assert found.jobs == {"video_1"}
     assert "outputs/broken/ledger.sqlite3 cannot be read" in found.unknown
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
+def test_a_directory_that_cannot_be_looked_into_leaves_open_whose_a_job_is(here, video, shelve, closed, mode):
+    shelve(here / "outputs/2026/one", video, ["submitted"], job_id="video_1")
+    shelve(here / "outputs/sound", video, ["submitted"], job_id="video_2")
+    closed(here / "outputs/2026", mode)
+    found = jobs_elsewhere(here / "outputs/own", LONG_AGO)
+    assert found.jobs == {"video_2"}
+    assert "outputs/2026" in found.unknown
+    assert "cannot be looked into, and may hold runs: Permission denied" in found.unknown
+
+
+def test_nothing_is_reused_from_a_directory_that_cannot_be_looked_into_and_that_is_said(here, video, shelve, closed):
+    shelve(here / "outputs/one", video, ["verified"])
+    closed(here / "outputs/one")
+    known = reuse_of(here / "outputs/multirun/new")
+    assert known.find(Run(0, video, here / "outputs/multirun/new/0", fingerprint=fingerprint(video))) is None
+    (problem,) = dict.fromkeys(known.problems)
+    assert problem.severity == "warning"
+    assert problem.text.startswith("nothing is reused from outputs/one: outputs/one cannot be looked into")
+
+
+def test_what_other_users_have_beside_a_run_and_the_disk_s_own_folder_are_no_runs(here, closed, monkeypatch):
+    for name in ("tmp/theirs", "outputs/lost+found"):
+        (here / name).mkdir(parents=True)
+        closed(here / name)
+    assert "tmp/theirs cannot be" in jobs_elsewhere(here / "tmp/own", LONG_AGO).unknown, "it is ours yet"
+    another = os.geteuid() + 1
+    monkeypatch.setattr("os.geteuid", lambda: another)
+    assert jobs_elsewhere(here / "tmp/own", LONG_AGO) == OtherRuns()
+
+
+def test_a_link_that_leads_nowhere_hides_nothing_beside_it(here, video, shelve):
+    shelve(here / "outputs/one", video, ["planned"])
+    (here / "outputs/round").symlink_to(here / "outputs/round")
+    assert [*find_ledgers(Path("outputs"))] == [Path("outputs/one")]
 
 
 def test_a_ledger_that_cannot_be_read_is_none_of_a_request_s_that_left_long_after(here):
