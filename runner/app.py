@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import traceback
@@ -42,9 +43,12 @@ def _guarded(arguments: list[str]) -> int:
         return _interrupted()
     except OSError as error:
         # Runs meet it where they close, with their own code; here it is only help or a table that nobody reads on.
-        if not output_refused(error):
+        if output_refused(error):
+            return 0
+        unusable = _unusable(error)
+        if unusable is None:
             raise
-        return 0
+        return _complain(unusable)
     except Exception:
         # In the middle of a library, it may have become an error of that library's.
         if not interrupts:
@@ -52,6 +56,31 @@ def _guarded(arguments: list[str]) -> int:
         return _interrupted()
     finally:
         notice.end()
+
+
+_UNUSABLE = {
+    errno.EACCES: "give this user the right to it, or name another path",
+    errno.EPERM: "give this user the right to it, or name another path",
+    errno.ENAMETOOLONG: "correct it; python -m runner ls names the runs and sweeps that are there",
+    errno.ELOOP: "its links lead round in a circle; remove one of them, or name another path",
+}
+"""What to do about a path at which the system lets nothing be read or written."""
+
+
+def _unusable(error: OSError) -> ConfigError | None:
+    """Return what to say of a path that its user has named, or that lies below it, and that cannot be used."""
+    hint = _UNUSABLE.get(error.errno or 0)
+    if hint is None or error.filename is None:
+        return None
+    name = os.fsdecode(error.filename)
+    said = ConfigError(
+        f"{name[:_LONGEST_NAME]}{'…' * (len(name) > _LONGEST_NAME)} cannot be used: {error.strerror}", hint=hint
+    )
+    said.__cause__ = error
+    return said
+
+
+_LONGEST_NAME = 200
 
 
 def _heard_interrupts() -> list[int]:

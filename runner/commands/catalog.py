@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -96,10 +97,25 @@ def directory_or_address(text: str) -> Path | str:
 
 
 def refuse_file(path: Path | str, name: str) -> None:
-    """Raise `ConfigError` for a file, with the command on the directory that it lies in."""
-    if isinstance(path, Path) and path.is_file():
+    """Raise `ConfigError` for a file, with the command on the directory that it lies in.
+
+    Raises `OSError` for what cannot be looked into.
+    """
+    if isinstance(path, Path) and _is_file(path):
         from runner.ledger.discover import has_ledger
 
         holds_run = (path.parent / NAME).is_file() or has_ledger(path.parent)
         hint = f"its directory: {command(name, path.parent)}" if holds_run else _NAMES_THEM
         raise ConfigError(f"{path} is a file; {name} takes a directory", hint=hint)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is a file; raises `OSError` for a directory that cannot be looked into, and for no name."""
+    try:
+        os.stat(os.path.join(path, "."))  # noqa: PTH116, PTH118 - it takes the right to look into a directory
+    except (FileNotFoundError, NotADirectoryError):
+        return path.is_file()
+    except OSError as error:
+        error.filename = os.fspath(path)
+        raise
+    return False

@@ -36,13 +36,13 @@ _LONGEST_WHAT = 90
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table, the latest last; returns 0, or 2 where there is no such directory."""
+    """Print the table, the latest last; returns 0, or 2 where there is no such directory or it cannot be read."""
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.outputs, "ls")
     if not parsed.outputs.is_dir():
         hint = "python -m runner makes outputs/ with a first video"
         raise ConfigError(f"there is no directory {parsed.outputs}", hint=hint)
-    found = [*_summaries(parsed.outputs)]
+    found = _summaries(parsed.outputs)
     found = sorted([*found, *_not_started(parsed.outputs, found)], key=lambda each: each.changed)
     found = [each for each in found if {*parsed.tag} <= {*each.tags}]
     with tolerate_broken_pipe():
@@ -55,11 +55,15 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _summaries(root: Path) -> Iterator[Summary]:
+def _summaries(root: Path) -> list[Summary]:
+    """Return what is found, and say what cannot be read; raises why where that is all there is."""
     index = OutputsIndex(root)
-    yield from map(summary_of, index.entries(SUMMARY))
-    for _, error in index.problems:
+    found = [*map(summary_of, index.entries(SUMMARY))]
+    for place, error in index.problems:
+        if place == root and not found:
+            raise error
         print_error(error)
+    return found
 
 
 def _not_started(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:

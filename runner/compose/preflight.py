@@ -142,7 +142,7 @@ def problems_of(config: RunConfig, env: Mapping[str, str] = os.environ) -> list[
 def _missing_places(config: RunConfig) -> Iterator[Problem]:
     """Yield the directories to reuse runs from that are not there: their work would be paid for again."""
     for name in config.reuse_from if config.reuse else ():
-        if not Path(name).expanduser().is_dir():
+        if not os.path.isdir(Path(name).expanduser()):  # noqa: PTH112 - Path.is_dir raises on names too long
             yield Problem("reuse_from", f"{name} is no directory", "correct it, or leave it out")
 
 
