@@ -8,9 +8,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from runner.artifacts.atomic import discard
 from runner.artifacts.download import decode_span
 from runner.artifacts.run_status import RunStatus
 from runner.errors import (
+    ArtifactError,
     BadRequestError,
     DiskError,
     GenerationFailedError,
@@ -35,11 +37,16 @@ from .batch_results import (
     spans,
 )
 from .batch_submission import LOST, End, InBatch, custom_id
+from .clock import Backoff
 from .endpoint import Endpoint
 from .image import finish_images, keep_images
 from .kept_answer import keep_answer
 
 _AGAIN = "resume --retry-failed sends it in another batch"
+_TRIES = 4
+"""Downloads of the results, where images do not come from the addresses that these name; over half a minute."""
+
+_LATER = Backoff(base=5, cap=20, floor=0.5)
 _SHOWN = 3
 """Problems of an input, and lines that were kept, that are named."""
 
@@ -65,6 +72,7 @@ class LineCollector:
         self._open = {custom_id(record.mark, case.recorder.run.index): case for case in cases}
         self._first = cases[0].recorder
         self._taken: set[str] = set()
+        self._unfetched: dict[str, str] = {}
         self._naming = asyncio.Lock()
         self._strays: set[Path] = set()
         self._not_kept = 0
@@ -83,19 +91,34 @@ class LineCollector:
                 continue
             path = results_path(self._directory, self._record.mark, kind)
             try:
-                await fetch(self._endpoint, self._api, batch, file_id, path)
+                await self._fetch_all(batch, file_id, path)
             except DiskError:
                 raise
             except RunnerError as error:
                 missing = missing or error
-            else:
-                await self._take_in(path)
         if self._strays:
             self._first.warn(self._told_of_strays(batch))
             await self._first.write(durable=False)  # its run may have ended before
+        for name, problem in self._unfetched.items():
+            message = f"an image that batch {batch.id} has made could not be fetched from its address: {problem}"
+            hint = "it is paid and stays at the provider until it expires; resume asks for its address again"
+            await self._ended(self._open[name], ArtifactError(message, hint=hint, job_id=batch.id))
         for case in [*self._open.values()]:
             await self._without_line(case, batch, missing)
-        return missing is None
+        return missing is None and not self._unfetched
+
+    async def _fetch_all(self, batch: Batch, file_id: str, path: Path) -> None:
+        """Bring a file of results to `path` and take it in, again where images did not come from their addresses."""
+        for tries in range(1, _TRIES + 1):
+            await fetch(self._endpoint, self._api, batch, file_id, path, self._is_wanted)
+            await self._take_in(path)
+            if not self._unfetched:
+                return
+            discard(path)  # an address holds for a while only: it is asked for again
+            if tries < _TRIES:
+                self._taken.clear()
+                self._unfetched.clear()
+                await self._endpoint.clock.sleep(_LATER.seconds(tries, self._endpoint.clock))
 
     def _told_of_strays(self, batch: Batch) -> str:
         kept = ", ".join(sorted(map(str, self._strays))[:_SHOWN])
@@ -138,7 +161,11 @@ class LineCollector:
         if case is None or line.custom_id in self._taken:
             await self._keep_stray(path, span)
             return
+        if line.unfetched is not None:
+            self._unfetched[line.custom_id] = line.unfetched
+            return
         self._taken.add(line.custom_id)
+        self._unfetched.pop(line.custom_id, None)
         try:
             images = await media(self._api.images, line, case.recorder.run.config)
         except UncertainError as error:

@@ -8,15 +8,16 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from pydantic_core import from_json
 
 from runner.artifacts.atomic import discard, disk_errors, require_space, write_bytes
-from runner.artifacts.download import progressing
+from runner.artifacts.download import ByteSource, progressing
 from runner.errors import (
     ArtifactError,
     BadRequestError,
@@ -55,10 +56,17 @@ _DATA = re.compile(rb'"([A-Za-z0-9+/]{65536,}={0,2})"')
 _CUSTOM_ID = re.compile(rb'"custom_id"\s*:\s*"([\w.:-]{1,200})"')
 
 
-async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, path: Path) -> None:
+_Opened = Callable[[int], AbstractAsyncContextManager[tuple[int, ByteSource]]]
+"""Opens a file of results from a byte on, and says at which it does begin."""
+
+Wanted = Callable[[str], bool]
+"""Tells by a line's `custom_id` whether it is of use."""
+
+
+async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, path: Path, wanted: Wanted) -> None:
     """Download a file of results to `path`; one that breaks off goes on where it broke, also in a later process.
 
-    Raises `ExpiredError` where the provider no longer keeps the file.
+    Lines that are not `wanted` may be left out. Raises `ExpiredError` where the provider no longer keeps the file.
     """
     if os.path.exists(path):  # noqa: ASYNC240, PTH110 - a moment
         return
@@ -66,11 +74,12 @@ async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, p
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     require_space(path.parent)
+    rate = (endpoint.config.min_bytes_per_second or 0.0) if api.paced else 0.0
     failures = 0
     while True:
         before = _size(part)
         try:
-            await _pull(endpoint, api, batch.id, file_id, part)
+            await _pull(endpoint, partial(api.content, batch.id, file_id, wanted=wanted), part, rate)
             break
         except (ProviderError, ArtifactError) as error:
             if before and isinstance(error, BadRequestError):
@@ -109,11 +118,11 @@ def _size(part: Path) -> int:
         return 0
 
 
-async def _pull(endpoint: Endpoint, api: BatchAPI, batch_id: str, file_id: str, part: Path) -> None:
+async def _pull(endpoint: Endpoint, opened: _Opened, part: Path, rate: float) -> None:
     """Append what is missing; where the server begins from the start, so does the file."""
     # A byte that is here is asked for again: of a file that is all here, there would be nothing to give.
     start = max(0, _size(part) - 1)
-    async with endpoint.transfer(), api.content(batch_id, file_id, start) as (begins, content):
+    async with endpoint.transfer(), opened(start) as (begins, content):
         if begins not in (start, 0):
             raise ArtifactError(f"the download began at byte {begins:,} instead of {start:,}")
         with disk_errors(part):
@@ -122,7 +131,7 @@ async def _pull(endpoint: Endpoint, api: BatchAPI, batch_id: str, file_id: str, 
         with file:
             file.seek(begins)
             file.truncate()
-            async with progressing(endpoint.config.min_bytes_per_second or 0) as progress:
+            async with progressing(rate) as progress:
                 async for chunk in content.chunks():
                     size += len(chunk)
                     with disk_errors(part):
@@ -157,7 +166,7 @@ def spans(path: Path) -> Iterator[Span]:
         yield Span(start, place - start)
 
 
-def read_span(path: Path, span: Span, wanted: Callable[[str], bool]) -> ResultLine | None:
+def read_span(path: Path, span: Span, wanted: Wanted) -> ResultLine | None:
     """Return a line of results; None if it is empty, or its `custom_id` is not `wanted`.
 
     The `custom_id` stands at the beginning, so that lines of finished runs are not read whole; the texts of images stay

@@ -19,6 +19,9 @@ MARK = "runner-"
 MARK_KEY = "runner"
 """The key in a batch's metadata under which our mark of it stands."""
 
+UNFETCHED = "runner_unfetched"
+"""The key in a line of ours that says why an image could not be fetched from its address."""
+
 
 class BatchStatus(StrEnum):
     """Describe how far a batch is, whatever its server's word; `UNKNOWN` is asked for again."""
@@ -92,6 +95,8 @@ class ResultLine:
     request_id: str | None = None
     body: Any = None  # Any: JSON
     error: Any = None  # Any: JSON
+    unfetched: str | None = None
+    """Why its images could not be fetched from their addresses; another download of the results may bring them."""
     data: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """Where the texts of images lie in the file, start and length in bytes, by what stands for them in `body`."""
 
@@ -164,4 +169,5 @@ def read_line(raw: object) -> ResultLine | None:
         request_id=_text(answer.get("request_id")),
         body=body,
         error=raw.get("error"),
+        unfetched=str(raw[UNFETCHED]) if raw.get(UNFETCHED) else None,
     )

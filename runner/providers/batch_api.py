@@ -65,6 +65,9 @@ class BatchAPI:
     Only `create` is paid: it sends exactly one request, and raises `UncertainError` where that may have been accepted.
     """
 
+    paced = True
+    """Whether results come as one download, of which so many bytes a second can be expected."""
+
     def __init__(self, services: Services) -> None:
         """Take what the provider's other requests use as well."""
         self._client = services.client
@@ -158,8 +161,14 @@ class BatchAPI:
             return read_batch(self._json(answer.http_response), batch_id) or self._unreadable(answer, call)
 
     @asynccontextmanager
-    async def content(self, batch_id: str, file_id: str, start: int = 0) -> AsyncIterator[tuple[int, ByteSource]]:
-        """Open a file of a batch's results from byte `start` on; gives where it does begin: not all servers can."""
+    async def content(
+        self, batch_id: str, file_id: str, start: int = 0, wanted: Callable[[str], bool] = lambda _: True
+    ) -> AsyncIterator[tuple[int, ByteSource]]:
+        """Open a file of a batch's results from byte `start` on; gives where it does begin: not all servers can.
+
+        Lines whose `custom_id` is not `wanted` may be left out.
+        """
+        del wanted
         await self._ready()
         call = Call(self._place, "give the batch's results", job_id=batch_id)
         headers = {**PLAIN, "Range": f"bytes={start}-"} if start else PLAIN

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -15,12 +16,12 @@ from openai import RequestOptions
 
 from runner.artifacts.download import ByteSource
 from runner.config.run import RunConfig
-from runner.errors import ServerError
+from runner.errors import RunnerError, ServerError
 
 from .allowance import moment, server_time
 from .base import ImageBatch
-from .batch import MARK, Batch, BatchPage, BatchStatus, Endpoint, InputProblem, ResultLine, read_count
-from .batch_api import BatchAPI, Services
+from .batch import MARK, UNFETCHED, Batch, BatchPage, BatchStatus, Endpoint, InputProblem, ResultLine, read_count
+from .batch_api import BatchAPI, Fetch, Services
 from .call import Call
 from .client import MAX_IMAGE_BYTES, PLAIN
 from .hosted import told_cost
@@ -42,14 +43,22 @@ _NAMES_IMAGE = ("url", "image_url")
 _MOST_BYTES = 64 * 1024**2
 """Of one image that lies at an address."""
 
+_LINE_SECONDS = 45.0
+"""How long the images of one line may take; who waits for lines waits for a minute."""
+
+_PATIENCE = 60.0
+"""Seconds without an image after which no more addresses are asked for in one download."""
+
 
 class XAIBatchAPI(BatchAPI):
     """Reach xAI's batches.
 
     A batch's name is our mark of it. What it has made is asked for page by page and becomes lines as OpenAI's. An image
     that a result names by its address, which holds for an hour and opens for everybody, is fetched at once and stands
-    in its line.
+    in its line. Where that fails, the line says why in place of them, and none waits for it.
     """
+
+    paced = False
 
     def __init__(self, services: Services) -> None:
         """Take what the provider's other requests use as well."""
@@ -99,11 +108,13 @@ class XAIBatchAPI(BatchAPI):
             return self._told(response, batch_id, call)
 
     @asynccontextmanager
-    async def content(self, batch_id: str, file_id: str, start: int = 0) -> AsyncIterator[tuple[int, ByteSource]]:
-        """Give all results from the first on, as lines: pages cannot be asked for by bytes."""
+    async def content(
+        self, batch_id: str, file_id: str, start: int = 0, wanted: Callable[[str], bool] = lambda _: True
+    ) -> AsyncIterator[tuple[int, ByteSource]]:
+        """Give the wanted results from the first on, as lines: pages cannot be asked for by bytes."""
         del start
         await self._ready()
-        yield 0, _Lines(self._results(batch_id, int(file_id)))
+        yield 0, _Lines(self._results(batch_id, int(file_id), wanted))
 
     def images(self, line: ResultLine, config: RunConfig) -> ImageBatch:
         """Return the images that a line holds, and what the host says that they have cost."""
@@ -111,9 +122,10 @@ class XAIBatchAPI(BatchAPI):
         cost = told_cost(found.raw, self._dialect.cost, self._dialect.cost_units)
         return replace(found, usd=cost, implausible_usage=False)  # its tokens are counted in other words
 
-    async def _results(self, batch_id: str, told: int) -> AsyncIterator[bytes]:
+    async def _results(self, batch_id: str, told: int, wanted: Callable[[str], bool]) -> AsyncIterator[bytes]:
         call = Call(self._place, "give the batch's results", job_id=batch_id)
         token: str | None = None
+        images = _Images(self._fetch)
         count = 0
         while True:
             query = {"limit": _AT_ONCE, **({} if token is None else {"pagination_token": token})}
@@ -121,7 +133,10 @@ class XAIBatchAPI(BatchAPI):
                 raw, results = await self._listed(f"/batches/{batch_id}/results", "results", query, call)
             for result in results:
                 count += 1
-                yield await self._line_of(result)
+                line = _as_line(result)
+                if line is None or wanted(line["custom_id"]):
+                    # One that cannot be read stays as it is, and is kept as such.
+                    yield _encoded(result if line is None else await images.brought(line))
             following = _token(raw, token)
             if following is None:
                 break
@@ -130,35 +145,6 @@ class XAIBatchAPI(BatchAPI):
         if count < told and self._short[batch_id] < _SHORT:
             message = f"{self._place.host} gives {count:,} results of {told:,} that it counts"
             raise ServerError(message, hint="they are asked for again", **call.details)
-
-    async def _line_of(self, result: Any) -> bytes:  # Any: JSON
-        """Return a result as a line; one that cannot be read stays as it is, and is kept as such."""
-        line = _as_line(result)
-        body = (line or {}).get("response", {}).get("body")
-        for image in body.get("data", ()) if isinstance(body, dict) else ():
-            await self._bring(image)
-        return json.dumps(result if line is None else line, separators=(",", ":")).encode() + b"\n"
-
-    async def _bring(self, image: Any) -> None:  # Any: JSON
-        """Put what an image's address leads to in its place."""
-        if not isinstance(image, dict):
-            return
-        text = image.get("b64_json")
-        if isinstance(text, str):
-            image["b64_json"] = text.partition(";base64,")[2] if text[:5].lower() == "data:" else text
-            return
-        address = next((image.pop(name) for name in _NAMES_IMAGE if isinstance(image.get(name), str)), None)
-        if address is not None:
-            image["b64_json"] = await self._fetched(address)
-
-    async def _fetched(self, address: str) -> str:
-        content = bytearray()
-        async with self._fetch(address) as source:
-            async for chunk in source.chunks():
-                content += chunk
-                if len(content) > _MOST_BYTES:
-                    raise ServerError(f"an image of the batch has more than {_MOST_BYTES:,} bytes")
-        return base64.b64encode(content).decode()
 
     async def _listed(
         self, path: str, name: str, query: dict[str, object], call: Call
@@ -180,6 +166,58 @@ class XAIBatchAPI(BatchAPI):
         if batch is None:
             raise unreadable(response, call, self._redact)
         return batch
+
+
+class _Images:
+    """Put what the addresses of images lead to in their places, in one download."""
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+        self._waited = 0.0
+
+    async def brought(self, line: dict[str, Any]) -> dict[str, Any]:  # Any: JSON
+        """Return the line with its images in it; if one does not come, with why in place of all of them."""
+        body = line.get("response", {}).get("body")
+        images = body.get("data") if isinstance(body, dict) else None
+        problem = await self._bring(images if isinstance(images, list) else ())
+        return line if problem is None else {"custom_id": line["custom_id"], UNFETCHED: problem}
+
+    async def _bring(self, images: Iterable[Any]) -> str | None:  # Any: JSON
+        """Return why an image did not come, None if all are here."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + _LINE_SECONDS
+        for image in (each for each in images if isinstance(each, dict)):
+            text = image.get("b64_json")
+            if isinstance(text, str):
+                image["b64_json"] = text.partition(";base64,")[2] if text[:5].lower() == "data:" else text
+                continue
+            address = next((image.pop(name) for name in _NAMES_IMAGE if isinstance(image.get(name), str)), None)
+            if address is None:
+                continue
+            if self._waited >= _PATIENCE:
+                return "it was not asked for, as the addresses before it did not answer"
+            began = loop.time()
+            try:
+                async with asyncio.timeout_at(end):
+                    image["b64_json"] = await self._content(address)
+            except (RunnerError, TimeoutError) as error:
+                self._waited += loop.time() - began
+                return str(error) or f"it did not come within {_LINE_SECONDS:.0f} s"
+            self._waited = 0.0
+        return None
+
+    async def _content(self, address: str) -> str:
+        content = bytearray()
+        async with self._fetch(address) as source:
+            async for chunk in source.chunks():
+                content += chunk
+                if len(content) > _MOST_BYTES:
+                    raise ServerError(f"it has more than {_MOST_BYTES:,} bytes")
+        return base64.b64encode(content).decode()
+
+
+def _encoded(line: Any) -> bytes:  # Any: JSON
+    return json.dumps(line, separators=(",", ":")).encode() + b"\n"
 
 
 class _Lines:

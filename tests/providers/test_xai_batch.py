@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
 
-from runner.errors import RunnerError, ServerError, UncertainError
+from runner.errors import ServerError, UncertainError
+from runner.providers import xai_batch
 from runner.providers.batch import BatchStatus
 from runner.providers.xai_batch import read_batch
 
@@ -154,16 +158,70 @@ async def test_an_image_that_lies_at_an_address_is_fetched_at_once_without_the_k
     assert line["response"]["body"]["data"] == [{"b64_json": base64.b64encode(PICTURE).decode()}]
 
 
-async def test_an_image_whose_address_has_expired_is_no_line(api, wire):
+def at_addresses(wire, *names: str, status: int = 200) -> list[str]:
+    """Give a result for each name whose image lies at an address; which addresses are asked for."""
+    asked: list[str] = []
+    images = {name: {"data": [{"url": f"https://imgen.x.ai/{name}.png?sig=secret"}]} for name in names}
+    page = {"results": [result(name, response={"image": image}) for name, image in images.items()]}
+
+    def answer(request):
+        if request.url.host == "api.x.ai":
+            return httpx2.Response(200, json=page)
+        asked.append(request.url.path)
+        return httpx2.Response(status if request.url.path == "/a.png" else 200, content=PICTURE)
+
+    wire.answer = answer
+    return asked
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+async def test_a_line_whose_image_does_not_open_says_so_and_holds_up_no_other(api, wire, status):
     _, batches = api
-    image = {"url": "https://imgen.x.ai/1.png?sig=secret"}
-    page = {"results": [result("a", response={"image": {"data": [image]}})]}
-    wire.answer = lambda request: (
-        httpx2.Response(200, json=page) if request.url.host == "api.x.ai" else httpx2.Response(403)
-    )
-    with pytest.raises(RunnerError) as caught:
-        await lines(batches)
-    assert "secret" not in str(caught.value)
+    at_addresses(wire, "a", "b", status=status)
+    dead, fine = await lines(batches, told=2)
+    assert dead.keys() == {"custom_id", "runner_unfetched"}
+    assert str(status) in dead["runner_unfetched"]
+    assert "secret" not in str(dead)
+    assert fine["response"]["body"]["data"] == [{"b64_json": base64.b64encode(PICTURE).decode()}]
+
+
+async def test_an_image_that_is_too_large_holds_up_no_other(api, wire, monkeypatch):
+    _, batches = api
+    monkeypatch.setattr(xai_batch, "_MOST_BYTES", 9)
+    at_addresses(wire, "a")
+    (dead,) = await lines(batches)
+    assert "more than 9 bytes" in dead["runner_unfetched"]
+
+
+async def test_an_image_that_never_comes_holds_up_no_other(api, wire, monkeypatch):
+    @asynccontextmanager
+    async def never(address: str) -> AsyncIterator[None]:
+        await asyncio.Event().wait()
+        yield
+
+    _, batches = api
+    monkeypatch.setattr(batches, "_fetch", never)
+    monkeypatch.setattr(xai_batch, "_LINE_SECONDS", 0)
+    at_addresses(wire, "a", "b")
+    dead = await lines(batches, told=2)
+    assert [line["runner_unfetched"] for line in dead] == ["it did not come within 0 s"] * 2
+    assert not batches.paced, "nor may a line without its image count as a download that is too slow"
+
+
+async def test_addresses_that_do_not_answer_are_not_all_waited_for(api, wire, monkeypatch):
+    _, batches = api
+    monkeypatch.setattr(xai_batch, "_PATIENCE", 1e-9)
+    asked = at_addresses(wire, "a", "b", "c", status=503)
+    assert [line["custom_id"] for line in await lines(batches, told=3) if "runner_unfetched" in line] == ["a", "b", "c"]
+    assert asked == ["/a.png"]
+
+
+async def test_lines_that_are_not_wanted_are_left_out_with_their_images(api, wire):
+    _, batches = api
+    asked = at_addresses(wire, "a", "b")
+    async with batches.content("batch_1", "2", wanted=lambda name: name == "b") as (_, source):
+        (line,) = [json.loads(chunk) async for chunk in source.chunks()]
+    assert (line["custom_id"], asked) == ("b", ["/b.png"])
 
 
 async def test_results_that_lag_behind_the_counts_are_asked_for_again_but_not_for_ever(api, wire):

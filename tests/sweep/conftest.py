@@ -102,7 +102,13 @@ def single(here: Path, emulator, sweep) -> Callable[..., int]:
 @pytest.fixture
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let no test wait before another try."""
-    for name in ("batch_submission._AGAIN", "batch_submission._REFUSED", "batch_results._AGAIN", "batch._AGAIN"):
+    for name in (
+        "batch_submission._AGAIN",
+        "batch_submission._REFUSED",
+        "batch_results._AGAIN",
+        "batch_lines._LATER",
+        "batch._AGAIN",
+    ):
         monkeypatch.setattr(f"runner.engine.{name}", Backoff(base=0.001, cap=0.002))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runner.app import run
+from runner.emulator.routes import xai_batches
 from runner.ledger.batches import batches_of
 from runner.ledger.ledger import Ledger
 
@@ -146,6 +148,31 @@ def test_results_that_break_off_are_asked_for_again(typed_at, make_xai, fault):
     server = make_xai({**once(fault, "file_content"), "times": 3})
     assert typed_at(server, PROMPTS) == 0
     assert max(paid(server).values()) == 1
+
+
+def test_an_image_whose_address_does_not_open_keeps_no_other_from_being_collected(typed_at, make_xai, monkeypatch):
+    told, asked = xai_batches._result, list[str]()
+
+    def at_an_address(line):
+        """Name the first image by an address where nothing is."""
+        result = copy.deepcopy(told(line))
+        if result["batch_request_id"].endswith(".0"):
+            asked.append(result["batch_request_id"])
+            image = {"url": f"{server.base_url}/nothing.png"}
+            result["batch_result"]["response"]["image_generation"]["data"] = [image]
+        return result
+
+    monkeypatch.setattr(xai_batches, "_result", at_an_address)
+    server = make_xai()
+    assert typed_at(server, PROMPTS) == 4
+    assert [result["status"] for result in results()][1:] == ["verified"] * 3
+    assert "could not be fetched from its address" in results()[0]["error"]["message"]
+    assert len(asked) == 4, "an address that is told anew may lead to the image"
+    assert run(["resume", "out"]) == 4
+    monkeypatch.setattr(xai_batches, "_result", told)
+    assert run(["resume", "out"]) == 0
+    assert (statuses(), left()) == ({"verified": 4}, [])
+    assert paid(server) == dict.fromkeys(("a fox", "a whale", "a heron", "an owl"), 1)
 
 
 def test_a_batch_is_cancelled_and_what_is_done_is_collected(typed_at, make_xai, capsys):
