@@ -8,6 +8,7 @@ be written, the ledgers are read as if it were not there.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sqlite3
 import stat
@@ -23,6 +24,7 @@ from runner.errors import ConfigError
 from runner.shell import line as command_line
 
 from .database import UNREADABLE, distrust
+from .discover import NAME as LEDGER
 from .discover import OUTPUTS, find_ledgers, ledger_files
 
 if TYPE_CHECKING:
@@ -206,6 +208,8 @@ class OutputsIndex:
                     return ledger.read(kind.taken)
             except LedgerError as error:
                 return error
+            except OSError as error:
+                return LedgerError(f"{directory / LEDGER} cannot be read: {error.strerror}")
 
         found: dict[Path, tuple[Any, T]] = {}  # Any: JSON
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
@@ -257,9 +261,21 @@ def _unseen(directories: Iterable[Path], seen: set[str] | None) -> Iterator[Path
 def _state(directory: str, now: float) -> _State:
     """Return the state of the ledger in a directory; one of a ledger that is gone was written at 0."""
     found = ledger_files(directory)
+    if not found:
+        return _State("", _written_last(directory), settled=False)
     mark = " ".join(f"{each.st_ino} {each.st_size} {each.st_mtime_ns} {each.st_ctime_ns}" for each in found)
-    changed = max((max(each.st_mtime, each.st_ctime) for each in found), default=0.0)
-    return _State(mark, max((each.st_mtime for each in found), default=0.0), abs(now - changed) > _SETTLED)
+    changed = max(max(each.st_mtime, each.st_ctime) for each in found)
+    return _State(mark, max(each.st_mtime for each in found), abs(now - changed) > _SETTLED)
+
+
+def _written_last(directory: str) -> float:
+    """Return when a ledger without content was written; one that cannot be looked at may be at any moment."""
+    try:
+        return os.stat(os.path.join(directory, LEDGER)).st_mtime  # noqa: PTH116, PTH118 - text, as above
+    except FileNotFoundError:
+        return 0.0
+    except OSError:
+        return math.inf
 
 
 def _opened(path: str, mode: str) -> sqlite3.Connection:

@@ -61,13 +61,25 @@ def test_siblings_outside_outputs_are_strangers_to_each_other_too(here, video, s
     assert jobs_elsewhere(here / "sweep/0", LONG_AGO).jobs == {"video_1"}
 
 
-def test_a_ledger_that_cannot_be_read_leaves_open_whose_a_job_is(here, video, shelve):
+def damaged(ledger: Path) -> None:
+    ledger.write_bytes(b"no database " * 99)
+
+
+def behind_a_closed_door(ledger: Path) -> None:
+    (ledger.parent / "elsewhere").mkdir()
+    ledger.symlink_to(ledger.parent / "elsewhere/ledger.sqlite3")
+
+
+@pytest.mark.parametrize("break_it", [damaged, Path.touch, behind_a_closed_door])
+def test_a_ledger_that_cannot_be_read_leaves_open_whose_a_job_is(here, video, shelve, closed, break_it):
     (here / "outputs/broken").mkdir(parents=True)
-    (here / "outputs/broken/ledger.sqlite3").write_bytes(b"no database " * 99)
+    break_it(here / "outputs/broken/ledger.sqlite3")
+    for place in here.glob("outputs/broken/elsewhere"):
+        closed(place)
     shelve(here / "outputs/sound", video, ["submitted"], job_id="video_1")
     found = jobs_elsewhere(here / "outputs/own", LONG_AGO)
     assert found.jobs == {"video_1"}
-    assert "outputs/broken/ledger.sqlite3 cannot be read" in found.unknown
+    assert "outputs/broken/ledger.sqlite3" in found.unknown
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o444, 0o111])
