@@ -22,7 +22,7 @@ from pydantic import SecretStr
 
 from runner.artifacts.atomic import disk_errors, write_bytes
 from runner.artifacts.run_status import RunStatus
-from runner.compose.preflight import another_sweep, grouped, occupied, repeated, told, writable
+from runner.compose.preflight import another_sweep, grouped, hidden, occupied, repeated, told, writable
 from runner.config.batching import check_batch
 from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
@@ -395,7 +395,8 @@ def _place(plan: _Plan) -> Problem | None:
     for run in plan.runs:
         if run.fingerprint and (found := occupied(run.directory, run.fingerprint, ledgers, key)) is not None:
             return found
-    return another_sweep(plan.directory, {run.directory for run in plan.runs}, ledgers, key)
+    own = {run.directory for run in plan.runs}
+    return hidden(plan.directory, own, ledgers, key) or another_sweep(plan.directory, own, ledgers, key)
 
 
 def _refuse(plan: _Plan, notes: list[str], configs: int, requests: int) -> None:

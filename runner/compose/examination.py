@@ -27,7 +27,7 @@ from runner.config.shipped import Group
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
-from .preflight import Finding, PreflightError, occupied, problems_of, writable
+from .preflight import Finding, PreflightError, hidden, occupied, problems_of, writable
 from .typed import unheard
 
 if TYPE_CHECKING:
@@ -157,7 +157,9 @@ def overwritten(run: Run) -> Problem | None:
 
     if run.fingerprint:  # a request that cannot be made is a problem that has been said
         with suppress(ConfigError):  # a ledger that cannot be read says so when consent is asked for
-            return occupied(run.directory, run.fingerprint, LedgerIndex(), "hydra.run.dir")
+            ledgers, key = LedgerIndex(), "hydra.run.dir"
+            taken = occupied(run.directory, run.fingerprint, ledgers, key)
+            return taken or hidden(run.directory, [run.directory], ledgers, key)
     return None
 
 

@@ -230,8 +230,12 @@ def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:
         problem = problem or occupied(run.directory, run.fingerprint, ledgers, "hydra.sweep.dir")
         if problem is not None:
             yield Finding(run.index, problem)
+    directories = [run.directory for run in runs]
+    for parent in parents:
+        if (problem := hidden(parent, directories, ledgers, "hydra.sweep.dir")) is not None:
+            yield Finding(None, problem)
     if not grows:
-        yield from _strangers([run.directory for run in runs], ledgers)
+        yield from _strangers(directories, ledgers)
 
 
 def _unnamable(directory: Path) -> Problem | None:
@@ -259,6 +263,18 @@ def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Prob
         return Problem(key, message, _rebuilding(directory))
     message = f"{directory} holds another run, which would be overwritten"
     return Problem(key, message, f"choose another {key}, or leave it out for a new one")
+
+
+def hidden(place: Path, own: Collection[Path], ledgers: LedgerIndex, key: str) -> Problem | None:
+    """Return why the ledger of the runs in `own` must not lie in `place`, if it would not be found, or hide others."""
+    from runner.ledger.discover import hidden_with
+
+    other = hidden_with(place, own)
+    if other is None or any(each in ledgers.runs_of(other) for each in own):
+        return None
+    inner, outer = (place, other) if place.is_relative_to(other) else (other, place)
+    message = f"{inner} lies below {outer}: below a directory of runs ls, reuse=true and searches for jobs find none"
+    return Problem(key, message, f"choose another {key}")
 
 
 def _is_about(directory: Path, work: str) -> bool:

@@ -6,7 +6,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,7 +27,7 @@ OUTPUTS = Path("outputs")
 
 def has_ledger(directory: Path) -> bool:
     """Return whether `directory` holds a ledger."""
-    return (directory / NAME).is_file()
+    return os.path.isfile(directory / NAME)  # noqa: PTH113 - Path.is_file raises on names too long
 
 
 _NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
@@ -103,6 +103,22 @@ def _is_own(place: str) -> bool:
         return not hasattr(os, "geteuid") or os.lstat(place).st_uid == os.geteuid()
     except OSError:
         return True
+
+
+def hidden_with(place: Path, own: Collection[Path]) -> Path | None:
+    """Return a ledger's directory that a new ledger in `place` would be hidden by, or would hide.
+
+    Below one no other is found, unless a search begins there: at `outputs/`, here or above. Those in `own` directories
+    do not count.
+    """
+    here = Path.cwd()
+    begins = {here / OUTPUTS, here, *here.parents}
+    if has_ledger(place):
+        return None
+    above = next((each for each in place.parents if each not in begins and has_ledger(each)), None)
+    if above is not None or place in begins or not os.path.isdir(place):  # noqa: PTH112 - too long a name is none
+        return above
+    return next((each for each in find_ledgers(place) if each not in own), None)
 
 
 def run_directory(told: object) -> str:

@@ -114,3 +114,32 @@ def test_a_name_made_of_a_prompt_never_leaves_the_sweeps_directory(sweep, here: 
     assert sweep(f"request.prompt='{prompt}'", subdir) == 2
     assert "is no directory below the sweep's" in capsys.readouterr().err
     assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "inner", "outer"),
+    [
+        ("outputs/exp", "outputs/exp/more", "outputs/exp/more", "outputs/exp"),
+        ("outputs/exp/more", "outputs/exp", "outputs/exp/more", "outputs/exp"),
+        ("out", "out/more/deep", "out/more/deep", "out"),
+    ],
+)
+@pytest.mark.parametrize("swept", [False, True], ids=["run", "sweep"])
+def test_runs_that_would_not_be_found_are_refused(typed, here, emulator, capsys, first, second, inner, outer, swept):
+    def command(place):
+        return ("-m", f"hydra.sweep.dir={place}", "replica=0,1") if swept else (f"hydra.run.dir={place}",)
+
+    assert typed(*command(first)) == 0
+    made = emulator.ledger()["jobs"]
+    capsys.readouterr()
+    assert typed(*command(second), "request.prompt=another") == 2
+    assert f"{here / inner} lies below {here / outer}: " in capsys.readouterr().err
+    assert emulator.ledger()["jobs"] == made
+    assert typed(*command(first)) == 0, "the same again is a resume"
+
+
+def test_outputs_itself_may_hold_a_sweep_beside_others(typed):
+    assert typed("-m", "hydra.sweep.dir=outputs", "replica=0") == 0
+    assert typed("request.prompt=another") == 0
+    assert typed("hydra.run.dir=.", "request.prompt=a third") == 0
+    assert typed("request.prompt=a fourth") == 0
