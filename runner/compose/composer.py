@@ -449,7 +449,7 @@ class Composer:
         if mark is None or unusual or isinstance(value, dict):
             return _Chosen(own=True, key=key, adds=bool(mark))
         path = self._paths.setdefault(key, (*key.split("."),))
-        return Value(path, value, unescaped(value) if isinstance(value, str) else value, mark)
+        return Value(path, value, unescaped(value) if isinstance(value, str) and "$" in value else value, mark)
 
     def _is_group(self, key: str) -> bool:
         if "." in key and "/" not in key:

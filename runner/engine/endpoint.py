@@ -453,5 +453,6 @@ class EndpointQueue:
         waiting, lost = self.waiting, list[tuple[int, Run]]()
         self.waiting = deque()
         for item in waiting:
-            (lost if item[1].status.lost else self.waiting).append(item)
+            run = item[1]
+            (lost if run.earlier is not None and run.status.lost else self.waiting).append(item)
         return lost

@@ -55,7 +55,7 @@ async def work(endpoint: Endpoint, recorder: RunRecorder) -> RunnerError | None:
 async def _proceed(endpoint: Endpoint, recorder: RunRecorder) -> None:
     recorder.open_soon()
     result, video = recorder.result, isinstance(recorder.run.config.request, VideoRequest)
-    if result.status.paid and (result.job_id is not None or not video):
+    if (result.job_id is not None or not video) and result.status.paid:
         result.error = None
         await recorder.open()
         if result.job_id is not None:
