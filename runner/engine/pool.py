@@ -185,6 +185,12 @@ def server_at(config: ProviderConfig, place: str) -> ProviderConfig:
     return next((server for server in servers if resolve(server).identity == place), servers[0]) if servers else config
 
 
+def lacks(config: ProviderConfig, place: str) -> bool:
+    """Return whether a pool has no server at this endpoint, at which a run of it is bound."""
+    servers = servers_of(config)
+    return bool(servers) and all(resolve(server).identity != place for server in servers)
+
+
 _UNSENT = (RateLimitError, HTTPConnectionError, AuthenticationError, ModelNotFoundError)
 """What creates nothing, and what another server may not answer."""
 

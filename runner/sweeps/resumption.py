@@ -18,6 +18,7 @@ from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig, VideoRequest
 from runner.config.run import RunConfig
 from runner.display.output import print_error, print_problems
+from runner.engine.pool import lacks
 from runner.engine.run import Run
 from runner.errors import ConfigError, RunnerError
 from runner.ledger.budget import spent
@@ -308,7 +309,17 @@ def _findings(runs: Sequence[Run]) -> list[Finding]:
         if run.open:
             found: Sequence[Problem] = (problems_of if run.pays else endpoint_problems)(run.config)
             findings += [Finding(run.index, problem) for problem in found if problem.severity == "error"]
+            findings += [Finding(run.index, problem) for problem in _unasked(run)]
     return findings
+
+
+def _unasked(run: Run) -> Iterator[Problem]:
+    """Yield the server of a pool that is not in it any more: others do not know the job, which would pass for gone."""
+    earlier = run.earlier
+    if earlier is not None and (run.status.paid or run.status.lost) and lacks(run.config.provider, earlier.endpoint):
+        yield Problem(
+            "provider.base_urls", f"lacks {earlier.endpoint}, where what was sent for this run is", "add it again"
+        )
 
 
 def _links(runs: Sequence[Run], owners: Mapping[Path, Ledger]) -> Iterator[Finding]:

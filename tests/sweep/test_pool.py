@@ -91,6 +91,18 @@ def test_what_a_killed_process_left_is_collected_where_it_is(here, pooled, serve
     assert endpoints(here / "out") == before
 
 
+def test_a_server_that_has_a_job_may_not_be_left_out(here, pooled, servers, rewind, capsys):
+    pooled("replica=0,1,2,3")
+    before = endpoints(here / "out")
+    for number in range(4):
+        rewind(number, "submitted")
+    capsys.readouterr()
+    assert run(["resume", "out", f"provider.base_urls=[{servers[0].base_url}]", "progress=off"]) == 2
+    assert f"provider.base_urls: lacks {servers[1].base_url}, where" in capsys.readouterr().err
+    assert run(["resume", "out", "progress=off"]) == 0
+    assert endpoints(here / "out") == before
+
+
 def test_a_pool_that_grew_reuses_what_it_has_made(here, pooled, servers, render_cache, tmp_path, monkeypatch):
     pooled("replica=0,1")
     state = tmp_path / "third.sqlite3"
