@@ -125,6 +125,7 @@ class XAIBatchAPI(BatchAPI):
     async def _results(self, batch_id: str, told: int, wanted: Callable[[str], bool]) -> AsyncIterator[bytes]:
         call = Call(self._place, "give the batch's results", job_id=batch_id)
         token: str | None = None
+        asked: set[str | None] = set()
         images = _Images(self._fetch)
         count = 0
         while True:
@@ -137,10 +138,10 @@ class XAIBatchAPI(BatchAPI):
                 if line is None or wanted(line["custom_id"]):
                     # One that cannot be read stays as it is, and is kept as such.
                     yield _encoded(result if line is None else await images.brought(line))
-            following = _token(raw, token)
-            if following is None:
+            asked.add(token)
+            token = _token(raw, token)
+            if token is None or token in asked:
                 break
-            token = following
         self._short[batch_id] += count < told
         if count < told and self._short[batch_id] < _SHORT:
             message = f"{self._place.host} gives {count:,} results of {told:,} that it counts"

@@ -143,6 +143,19 @@ async def test_results_become_lines_page_by_page(api, wire):
     assert stray == {"odd": 1}
 
 
+async def test_pages_of_results_that_lead_round_in_a_circle_are_read_once(api, wire):
+    _, batches = api
+    following = {None: "1", "1": "2", "2": "1"}
+
+    def answer(request):
+        token = request.url.params.get("pagination_token")
+        page = [result(f"line-{token}", error={"code": 3, "message": "no"})]
+        return httpx2.Response(200, json={"results": page, "pagination_token": following[token]})
+
+    wire.answer = answer
+    assert [line["custom_id"] for line in await lines(batches)] == ["line-None", "line-1", "line-2"]
+
+
 async def test_an_image_that_lies_at_an_address_is_fetched_at_once_without_the_key(api, wire):
     _, batches = api
 
