@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 PACKAGE = Path(__file__).parents[1] / "runner"
+TOP = {"conf", "docs", "hydra_plugins", "outputs", "runner", "tests", "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md",
+       "LICENSE", "Makefile", "README.md", "SECURITY.md", "pyproject.toml"}  # fmt: skip
 ORDER = (
     *("errors", "text_file", "shell", "child", "loopback", "emulator", "config", "artifacts", "providers", "engine"),
     *(
@@ -80,3 +85,13 @@ def test_no_room_imports_from_one_above_it():
 def test_names_are_told_by_their_rooms():
     names = ("runner.app.run", "runner.cli.single", "openai.OpenAI", "runner.RunConfig")
     assert [room_of(name) for name in names] == ["app", "cli", None, None]
+
+
+def test_the_top_level_holds_nothing_else():
+    listed = subprocess.run(["git", "ls-files"], cwd=PACKAGE.parent, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip(f"this is no clone of the repository: {listed.stderr.strip()}")
+    kept = listed.stdout.splitlines()
+    found = {name.partition("/")[0] for name in kept if not name.startswith(".")}
+    assert found <= TOP, "runs that were made for a trial"
+    assert [name for name in kept if name.startswith("outputs/")] in ([], ["outputs/.gitkeep"])
