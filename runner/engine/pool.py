@@ -186,7 +186,7 @@ def server_at(config: ProviderConfig, place: str) -> ProviderConfig:
 
 
 def lacks(config: ProviderConfig, place: str) -> bool:
-    """Return whether a pool has no server at this endpoint, at which a run of it is bound."""
+    """Return whether a pool has no server at this endpoint any more, to which a run is bound; no pool lacks any."""
     servers = servers_of(config)
     return bool(servers) and all(resolve(server).identity != place for server in servers)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra.core.plugins import Plugins
@@ -82,20 +82,8 @@ class RunnerSweeper:
         directory = Path(str(self._config.hydra.sweep.dir))
         plan = grown(planner, plan, directory) if own and has_ledger(directory) else plan
         jobs = plan.overrides
-        plan.findings += [Finding(None, warning) for warning in points.warnings]
-        if own is not None:
-            plan.findings += [Finding(None, problem) for problem in own.problems(plan.runs)]
-        else:
-            budgets = dict.fromkeys(run.config.budget for run in plan.runs)
-            plan.findings += [Finding(None, problem) for budget in budgets for problem in unkept(budget)]
-            plan.findings += [Finding(None, problem) for problem in unbatched(run.config for run in plan.runs)]
         places = [run.directory for run in plan.runs]
-        obstacles = [
-            _begun_elsewhere(directory, places, own=own is not None),
-            _divided_otherwise(directory, points),
-            None if own else unasked(directory, places),
-        ]
-        plan.findings += [Finding(None, problem) for problem in obstacles if problem is not None]
+        plan.findings += [Finding(None, problem) for problem in _of_the_whole(plan.runs, points, directory, own)]
         print_problems(preflight(plan))
         agree_to_prompts(plan.runs)
         notes = [*left_out, *(plan.growth.lines() if plan.growth else ())]
@@ -151,6 +139,26 @@ def _without_runs(left_out: Sequence[str]) -> Problem:
     if left_out:
         return Problem("", f"the sweep has no runs; {'; '.join(left_out)}", "take an entry out of exclude")
     return Problem("", "the sweep has no runs: a glob or a range in it is empty", "-m key=a,b,c")
+
+
+def _of_the_whole(
+    runs: Sequence[Run], points: Points, directory: Path, own: RunnerLauncher | None
+) -> Iterator[Problem]:
+    """Yield what is wrong with the sweep, not with one run alone; another launcher (`own` is None) cannot do all."""
+    yield from points.warnings
+    places = [run.directory for run in runs]
+    if own is not None:
+        yield from own.problems(runs)
+    else:
+        for budget in dict.fromkeys(run.config.budget for run in runs):
+            yield from unkept(budget)
+        yield from unbatched(run.config for run in runs)
+    obstacles = [
+        _begun_elsewhere(directory, places, own=own is not None),
+        _divided_otherwise(directory, points),
+        None if own else unasked(directory, places),
+    ]
+    yield from (problem for problem in obstacles if problem is not None)
 
 
 def _begun_elsewhere(sweep: Path, runs: Sequence[Path], *, own: bool) -> Problem | None:

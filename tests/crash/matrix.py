@@ -62,6 +62,7 @@ class Scenario:
         return "sweep" if self.runs > 1 else "run"
 
 
+_BATCH = ("-m", "request.prompt=a harbour,a forest", "request.quality=low", "batch=true")
 _TWO_AT_A_TIME = "provider.max_concurrent_requests=2"
 _IMAGE = ("model=gpt-image-2", "request=image", "request.size=1024x1024")
 _XAI_IMAGE = ("model=grok-imagine-image-2.0", "request=image", "request.resolution=1K")
@@ -78,14 +79,14 @@ SCENARIOS = (
     Scenario("sketches", (*_IMAGE, "request.partial_images=2"), found_again=False),
     Scenario(
         "batch",
-        ("-m", "request.prompt=a harbour,a forest", *_IMAGE, "request.quality=low", "batch=true"),
+        (*_BATCH, *_IMAGE),
         runs=2,
         in_flight=2,
         found_again=False,
     ),
     Scenario(
         "xai batch",
-        ("-m", "request.prompt=a harbour,a forest", *_XAI_IMAGE, "request.quality=low", "batch=true"),
+        (*_BATCH, *_XAI_IMAGE),
         runs=2,
         in_flight=2,
         found_again=False,
