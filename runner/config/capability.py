@@ -342,8 +342,7 @@ def _unread(config: RunConfig, request: VideoRequest, dialect: Dialect) -> Itera
     for key in sorted(request.extra_params.keys() - (dialect.fields or ())) if dialect.pack is None else ():
         yield Problem(f"request.extra_params.{key}", f"is no field of this server's API ({_dialect_name(config)})",
                       "remove it")  # fmt: skip
-    size = video_size(config)
-    if size is not None and dialect.video_sizes is not None and size not in dialect.video_sizes:
+    if dialect.video_sizes is not None and (size := video_size(config)) not in {None, *dialect.video_sizes}:
         yield Problem("request.size", f"{size} is not among the sizes of this server ({_dialect_name(config)}). "
                       f"Allowed values: {', '.join(sorted(dialect.video_sizes))}")  # fmt: skip
 

@@ -346,6 +346,14 @@ def video_size(config: RunConfig) -> str | None:
     return model.default_size if isinstance(model, VideoModel) and not named and _differs(config, model) else size
 
 
+def video_fields(config: RunConfig) -> dict[str, Any]:  # Any: JSON values
+    """Return the API's text fields for a new video; one that is not among them is the server's to choose."""
+    seconds = video_seconds(config)
+    fields = {"prompt": config.request.prompt, "model": config.sent_model,
+              "seconds": None if seconds is None else str(seconds), "size": video_size(config)}  # fmt: skip
+    return {name: value for name, value in fields.items() if value is not None}
+
+
 def _differs(config: RunConfig, model: VideoModel) -> bool:
     """Return whether the server's own choice is another; at a gateway it is for models of servers of one's own."""
     dialect = dialect_of(config.provider)

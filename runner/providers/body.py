@@ -15,7 +15,7 @@ from runner.config.model import VideoModel
 from runner.config.problem import Problem
 from runner.config.provider import dialect_of
 from runner.config.request import ImageRequest, VideoRequest
-from runner.config.run import RunConfig, sent_size, video_seconds, video_size
+from runner.config.run import RunConfig, sent_size, video_fields
 from runner.errors import ConfigError
 
 from . import reference
@@ -116,11 +116,12 @@ def frame_size(config: RunConfig) -> tuple[int, int] | None:
 
 def check_fit(config: RunConfig) -> Iterator[Problem]:
     """Yield the images at hand that have another size than the video; `model.validation` decides how grave it is."""
-    request, size = config.request, frame_size(config)
-    if not isinstance(request, VideoRequest) or request.video is not None:
+    request = config.request
+    if not isinstance(request, VideoRequest) or request.video is not None or not request.image_list:
         return
+    size = frame_size(config)
     if request.image_fit != "error":
-        if request.image_list and size is None:
+        if size is None:
             yield Problem("request.image_fit", f"{request.image_fit} needs to know the video's size",
                           "request.size=WIDTHxHEIGHT")  # fmt: skip
         return
@@ -257,9 +258,11 @@ def _by_gateway(request: VideoRequest | ImageRequest, dialect: Dialect) -> bool:
 
 def build(config: RunConfig) -> Body:
     """Return the request that a run makes; raises `ConfigError` if it cannot be made."""
-    request, dialect = config.request, dialect_of(config.provider)
-    host = _host(dialect)
-    extra = _extra(config, dialect)
+    return _built(config, dialect_of(config.provider))
+
+
+def _built(config: RunConfig, dialect: Dialect) -> Body:
+    request, host, extra = config.request, _host(dialect), _extra(config, dialect)
     if host is not None:
         return host.build(config, extra)
     if isinstance(request, ImageRequest):
@@ -284,10 +287,7 @@ def _video(
 ) -> Body:  # Any: JSON values
     if request.video is not None:
         return _derived(config, request, extra, request.video)
-    seconds = video_seconds(config)
-    fields = {"prompt": request.prompt, "model": config.sent_model,
-              "seconds": None if seconds is None else str(seconds), "size": video_size(config)}  # fmt: skip
-    given = {name: value for name, value in fields.items() if value is not None}
+    given = video_fields(config)
     if request.image_list and (others := {*request.image_roles} - dialect.image_roles):
         # Whatever else is let through: it would become the first frame.
         raise ConfigError(f"request.image_list: this server has no field for a {min(others)}")
@@ -409,7 +409,7 @@ _IMAGES = frozenset({"generate", "edit"})
 
 def build_for(dialect: Dialect, config: RunConfig) -> Body:
     """Return the request that a run makes, said so that a server of this dialect reads all of it."""
-    return _in_dialect(build(config), dialect)
+    return _in_dialect(_built(config, dialect), dialect)
 
 
 def _in_dialect(body: Body, dialect: Dialect) -> Body:

@@ -7,7 +7,7 @@ from typing import Any
 
 from runner.config.backend import backend_of, lists_images, sound_field
 from runner.config.request import VideoRequest
-from runner.config.run import RunConfig, video_seconds, video_size
+from runner.config.run import RunConfig, video_fields
 
 from .body import Body
 from .reference import File, Reference, read
@@ -31,14 +31,11 @@ def build(config: RunConfig, request: VideoRequest, extra: Mapping[str, Any]) ->
 
     A form's values stay text at the gateway, which not every backend reads: only an image that is a file is sent so.
     """
-    seconds, size = video_seconds(config), video_size(config)
-    fields = {"prompt": request.prompt, "model": config.sent_model,
-              "seconds": None if seconds is None else str(seconds), "size": size}  # fmt: skip
-    ratio = request.aspect_ratio if size is None else None
+    given = video_fields(config)
+    ratio = request.aspect_ratio if "size" not in given else None
     others = {"aspect_ratio": ratio} | {
         sound_field(config) if key == "generate_audio" else key: value for key, value in extra.items()
     }
-    given = {name: value for name, value in fields.items() if value is not None}
     more = {name: value for name, value in others.items() if value is not None}
     images, backend = [*map(read, request.images)], backend_of(config)
     if lists_images(config):
