@@ -225,7 +225,7 @@ class BatchWork:
                 if failures == 1:
                     cases[0].recorder.tell(note=f"{error}; the batch is asked for again")
                 told = error.retry_after if isinstance(error, RateLimitError) else None
-                wait = max(self._endpoint.reads.left, told or _AGAIN.seconds(failures, clock))
+                wait = max(self._endpoint.limits.reads.left, told or _AGAIN.seconds(failures, clock))
             else:
                 failures, record = 0, await self._noted(record, batch, cases[0])
                 if batch.status.ended:

@@ -105,7 +105,7 @@ async def _transfer(
         except RateLimitError as error:
             endpoint.refused(error, sent_at, paid=False)
             raise
-    endpoint.reads.accepted(sent_at)
+    endpoint.limits.reads.accepted(sent_at)
     return stored
 
 

@@ -28,16 +28,7 @@ from runner.providers.base import PAGE, ImageBatch, Job, JobPage, Provider
 
 from .clock import Clock
 from .job_list_poller import JobListPoller
-from .limiter import (
-    AdaptiveLimiter,
-    JobPlaces,
-    PartialLimiter,
-    Pause,
-    Permits,
-    StopEvent,
-    StoppedError,
-    SubmissionPause,
-)
+from .limiter import EndpointLimits, Permits, StoppedError
 from .recorder import RunRecorder
 from .run import Run
 
@@ -64,11 +55,8 @@ class Endpoint:
     """Hold a provider's one client with its limits.
 
     Attributes:
+        limits: how many at a time, and how long to pause.
         stop_event: set when nothing more may be submitted here.
-        places: those for jobs at the provider, held from a paid request until its job has ended.
-        submissions: the pause that a 429 on a paid request imposes on paid requests.
-        reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
-            running jobs" must not keep finished videos from being collected.
         doubles: what notices one job or file that came to two runs.
         durations: how long jobs here took.
         answered: whether this endpoint ever behaved like the API it should be.
@@ -86,14 +74,8 @@ class Endpoint:
         self.config = config
         self.clock = clock
         self._permits = permits
-        self.stop_event = StopEvent()
-        requests = config.max_concurrent_requests
-        self.places = JobPlaces(config.max_concurrent_jobs, self.stop_event)
-        self._paid = AdaptiveLimiter(requests, self.stop_event)
-        self._requests = AdaptiveLimiter(requests)
-        self._transfers = PartialLimiter(self._requests)
-        self.submissions = SubmissionPause(clock, self.places, self._paid)
-        self.reads = Pause(clock, self._requests)
+        self.limits = EndpointLimits(config, clock)
+        self.stop_event = self.limits.stop_event
         self.doubles = Doubles()
         self.durations = Durations()
         self.answered = False
@@ -105,7 +87,6 @@ class Endpoint:
         self.stopped_by: RunnerError | None = None
         self._named: dict[str, Hashable] = {}
         self._turn = asyncio.Lock()
-        self._next_submission = float("-inf")
 
     @cached_property
     def job_list_poller(self) -> JobListPoller:
@@ -115,11 +96,11 @@ class Endpoint:
         return JobListPoller(self.clock, self.config.poll_interval, self._page, self.retrieve, listed=listed)
 
     @asynccontextmanager
-    async def submission(self, run: Hashable) -> AsyncIterator[None]:
-        """Wait for the turn to send one paid request: places, pauses, pace; raises `StoppedError`.
+    async def submission(self, run: Hashable, model: str) -> AsyncIterator[None]:
+        """Wait for the turn to send one paid request: places, pauses, pace.
 
-        The run keeps its place among the jobs, for as long as its job is at the provider, unless this is left with an
-        error.
+        Raises `StoppedError` if submitting ends before, or if this endpoint has no such model. The run keeps its place
+        among the jobs, for as long as its job is at the provider, unless this is left with an error.
         """
         try:
             async with self._turn:
@@ -127,26 +108,24 @@ class Endpoint:
                     # Before the rest: a run that waits for others holds no place among the requests meanwhile.
                     await self._permits.take(run)
                 await self._take_turn(run)
-            if self.config.requests_per_minute is not None:
-                self._next_submission = self.clock.elapsed() + 60 / self.config.requests_per_minute
+            self.check_model(model)
             yield
         except BaseException:
             self.leave(run)
             raise
         finally:
-            self._paid.leave(run)
-            self._requests.leave(run)
+            self.limits.end_turn(run)
 
     def leave(self, run: Hashable) -> None:
         """Give back the run's place among the jobs at the provider, if it has one."""
-        self.places.leave(run)
+        self.limits.places.leave(run)
         if self._permits is not None:
             self._permits.leave(run)
 
     @contextmanager
     def joined(self, run: Hashable) -> Iterator[None]:
         """Count a run whose job is at the provider."""
-        self.places.join(run)
+        self.limits.places.join(run)
         if self._permits is not None:
             self._permits.join(run)
         try:
@@ -158,7 +137,7 @@ class Endpoint:
     async def transfer(self) -> AsyncIterator[None]:
         """Wait until a download may begin."""
         await self._readable()
-        async with self._transfers.place(), self._requests.place():
+        async with self.limits.transfers.place(), self.limits.requests.place():
             yield
 
     async def retrieve(self, job_id: str) -> Job:
@@ -184,7 +163,7 @@ class Endpoint:
 
     async def _readable(self) -> None:
         """Wait until no pause is left; raises `RateLimitError` if that would take longer than a job is waited for."""
-        while (wait := self.reads.left) > 0:
+        while (wait := self.limits.reads.left) > 0:
             if wait > self.config.job_timeout:
                 raise self._too_long(wait)
             await self.clock.sleep(wait)
@@ -197,10 +176,11 @@ class Endpoint:
 
         Raises `RateLimitError` unasked if a pause began while this waited for its turn.
         """
-        async with self._requests.place():
-            if self.reads.left > 0:
-                said = str(self.reads.error or "the endpoint asked everyone to wait")
-                raise RateLimitError(said, retry_after=self.reads.left)
+        async with self.limits.requests.place():
+            reads = self.limits.reads
+            if reads.left > 0:
+                said = str(reads.error or "the endpoint asked everyone to wait")
+                raise RateLimitError(said, retry_after=reads.left)
             sent_at = self.clock.elapsed()
             most = min(_POLL_SECONDS, self.config.timeout)
             try:
@@ -211,14 +191,9 @@ class Endpoint:
             except RateLimitError as error:
                 self.refused(error, sent_at, paid=False)
                 raise
-        self.reads.accepted(sent_at)
+        reads.accepted(sent_at)
         self._serve(paid=False)
         return answer
-
-    @property
-    def submission_wait(self) -> float:
-        """Return seconds until a paid request may be sent, by its pauses and its pace; not above 0: now."""
-        return max(self._next_submission, self.submissions.until, self.reads.until) - self.clock.elapsed()
 
     def _serve(self, *, paid: bool) -> None:
         self.answered = self.served = True
@@ -228,9 +203,9 @@ class Endpoint:
         """Hear the answer to a paid request of `run`, which was sent at `sent_at` (`Clock.elapsed`)."""
         self._serve(paid=True)
         self.accepted_at = self.clock.elapsed()
-        self.submissions.accepted(sent_at)
+        self.limits.submissions.accepted(sent_at)
         if answer.submit_after is not None:
-            self.submissions.extend(answer.submit_after)
+            self.limits.submissions.extend(answer.submit_after)
         if self._permits is not None:
             self._permits.accepted(sent_at, answer.submit_after)
         if not isinstance(answer, Job):
@@ -239,7 +214,7 @@ class Endpoint:
 
     def refused(self, error: RateLimitError, sent_at: float, *, paid: bool) -> None:
         """Hear of a 429, for a request that was sent at `sent_at` (`Clock.elapsed`)."""
-        (self.submissions if paid else self.reads).refused(error, sent_at)
+        (self.limits.submissions if paid else self.limits.reads).refused(error, sent_at)
         if self._permits is not None:
             self._permits.refused(error, sent_at, paid=paid)
 
@@ -288,11 +263,12 @@ class Endpoint:
 
     def beyond_deadline(self, error: RateLimitError) -> RateLimitError | None:
         """Return the error for a refusal whose wait passes the time that a run is waited for; None if it does not."""
-        wait = max(self.submissions.left, self.reads.left)
-        return self._too_long(wait, error) if max(wait, self.submissions.seconds) > self.config.job_timeout else None
+        wait = self.limits.paused
+        beyond = max(wait, self.limits.submissions.seconds) > self.config.job_timeout
+        return self._too_long(wait, error) if beyond else None
 
     def _too_long(self, wait: float, refused: RateLimitError | None = None) -> RateLimitError:
-        last = refused or self.submissions.error or self.reads.error
+        last = refused or self.limits.submissions.error or self.limits.reads.error
         names = ("provider", "model", "code", "request_id")
         origin: dict[str, Any] = {name: getattr(last, name, None) for name in names}  # Any: keyword arguments
         said = last or f"{self.provider.endpoint} allows no more requests for now"
@@ -308,23 +284,10 @@ class Endpoint:
 
     async def _take_turn(self, run: Hashable) -> None:
         """Take all that a paid request needs, at a moment when one may be sent."""
-        needed = (self.places, self._paid, self._requests)
-        while True:
-            while (wait := self._submission_wait()) > 0:
-                if (paused := max(self.submissions.left, self.reads.left)) > self.config.job_timeout:
-                    self.stop(self._too_long(paused))
-                await self.stop_event.sleep(wait, self.clock)
-            for limiter in needed:
-                await limiter.enter(run)
-            # A 429 or the end of submitting may have come meanwhile. A run that waits for its end holds no place.
-            if not self.stop_event.is_set and self.submission_wait <= 0:
-                return
-            for limiter in needed:
-                limiter.leave(run)
-
-    def _submission_wait(self) -> float:
-        self.stop_event.check()
-        return self.submission_wait
+        while (wait := await self.limits.take_turn(run)) > 0:
+            if (paused := self.limits.paused) > self.config.job_timeout:
+                self.stop(self._too_long(paused))
+            await self.stop_event.sleep(wait, self.clock)
 
 
 def stop_note(error: RunnerError) -> str:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Protocol
 
+from runner.config.provider import ProviderConfig
 from runner.errors import RateLimitError
 
 from .clock import Backoff, Clock
@@ -321,3 +322,64 @@ class StopEvent:
             sleeper.cancel()
             listener.cancel()
         self.check()
+
+
+class EndpointLimits:
+    """Hold all limits of one endpoint.
+
+    Attributes:
+        stop_event: set when nothing more may be submitted here.
+        places: those for jobs at the provider, held from a paid request until its job has ended.
+        requests: those for requests under way.
+        transfers: those for downloads, which are part of the requests.
+        submissions: the pause that a 429 on a paid request imposes on paid requests.
+        reads: the pause that a 429 on any other request imposes on everything. The two differ because "too many
+            running jobs" must not keep finished videos from being collected.
+    """
+
+    def __init__(self, config: ProviderConfig, clock: Clock) -> None:
+        self._clock = clock
+        self._per_minute = config.requests_per_minute
+        self._next = float("-inf")
+        self.stop_event = StopEvent()
+        most = config.max_concurrent_requests
+        self.places = JobPlaces(config.max_concurrent_jobs, self.stop_event)
+        self._paid = AdaptiveLimiter(most, self.stop_event)
+        self.requests = AdaptiveLimiter(most)
+        self.transfers = PartialLimiter(self.requests)
+        self.submissions = SubmissionPause(clock, self.places, self._paid)
+        self.reads = Pause(clock, self.requests)
+
+    @property
+    def paused(self) -> float:
+        """Return seconds that paid requests still pause, 0 if they do not."""
+        return max(self.submissions.left, self.reads.left)
+
+    @property
+    def submission_wait(self) -> float:
+        """Return seconds until a paid request may be sent, by its pauses and its pace; not above 0: now."""
+        return max(self._next, self.submissions.until, self.reads.until) - self._clock.elapsed()
+
+    async def take_turn(self, holder: Hashable) -> float:
+        """Take all that a paid request needs, if one may be sent; else return the seconds until another try.
+
+        Not above 0: it is taken. Raises `StoppedError` if submitting ends before.
+        """
+        if (wait := self.submission_wait) > 0:
+            return wait
+        needed = (self.places, self._paid, self.requests)
+        for limiter in needed:
+            await limiter.enter(holder)
+        # A 429 or the end of submitting may have come meanwhile. A run that waits for its end holds no place.
+        if self.stop_event.is_set or (wait := self.submission_wait) > 0:
+            for limiter in needed:
+                limiter.leave(holder)
+            self.stop_event.check()
+        elif self._per_minute is not None:
+            self._next = self._clock.elapsed() + 60 / self._per_minute
+        return wait
+
+    def end_turn(self, holder: Hashable) -> None:
+        """Give back what a paid request needs until it is answered: all but the place of its job."""
+        self._paid.leave(holder)
+        self.requests.leave(holder)

@@ -125,8 +125,7 @@ async def pay(
     refusals, unreached = _Refusals(endpoint, recorder), 0
     while True:
         try:
-            async with endpoint.submission(recorder):
-                endpoint.check_model(recorder.sent_model)
+            async with endpoint.submission(recorder, recorder.sent_model):
                 if first is not None:
                     await _ask_first(endpoint, first)
                 return await _once(endpoint, recorder, send, keep)
@@ -165,8 +164,8 @@ class _Refusals:
         """Return to planned, to try again; raises the refusal where that would pass the deadline."""
         endpoint = self._endpoint
         self._count += 1
-        wait = max(endpoint.submissions.left, endpoint.reads.left)
-        said = f": {error}" if endpoint.submissions.new_words() else ""
+        wait, submissions = endpoint.limits.paused, endpoint.limits.submissions
+        said = f": {error}" if submissions.new_words() else ""
         beyond = endpoint.beyond_deadline(error)
         note = f"rate limited: submissions to {endpoint.provider.endpoint} wait {wait:,.0f} s{said}"
         await self._recorder.step_back(note if beyond is None else None)

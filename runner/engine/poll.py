@@ -152,16 +152,16 @@ class _Watch:
         """Return the job once it has ended."""
         wait = self._next_wait()
         while not self.job.status.terminal:
-            pause = self.endpoint.reads.left
+            pause = self.endpoint.limits.reads.left
             if pause > 0 and self.endpoint.clock.elapsed() + pause > self.deadline:
-                raise _timeout(self.recorder, self.job, self._seconds, self.endpoint.reads.error)
+                raise _timeout(self.recorder, self.job, self._seconds, self.endpoint.limits.reads.error)
             told, last = await self._waited(wait)
             try:
-                if told is None and self.endpoint.reads.left == 0:
+                if told is None and self.endpoint.limits.reads.left == 0:
                     told = await self.endpoint.retrieve(self.job.id)
                 if told is not None:
                     self._take(told)
-                wait = max(self.endpoint.reads.left, self._next_wait())
+                wait = max(self.endpoint.limits.reads.left, self._next_wait())
             except JobNotFoundError as error:
                 wait = self._not_found(error, last=last)
             except (ProviderError, UncertainError, ExpiredError) as error:
@@ -215,7 +215,7 @@ class _Watch:
             raise error
         _excuse(self.endpoint, self.recorder, error)
         backoff = Backoff(self.endpoint.config.poll_interval, 60, 0.5)
-        return max(self.endpoint.reads.left, backoff.seconds(self.failures, self.endpoint.clock))
+        return max(self.endpoint.limits.reads.left, backoff.seconds(self.failures, self.endpoint.clock))
 
     @property
     def _seconds(self) -> float:

@@ -55,7 +55,7 @@ class Member:
         if endpoint.accepted_at > self.failed_at:
             self.failures, self.probed = 0, False
         resting = now < self.rests_until or (self.failures > 0 and self.probed)
-        return not resting and endpoint.submission_wait <= 0 and self.load < endpoint.places.limit
+        return not resting and endpoint.limits.submission_wait <= 0 and self.load < endpoint.limits.places.limit
 
     @property
     def load(self) -> int:
@@ -134,7 +134,7 @@ class PoolQueue(EndpointQueue):
         if not free:
             # Whom all are told to wait for too long, the endpoint itself gives up.
             open_ones = [server for server in self.servers if server.queue.usable]
-            pauses = [server.queue.endpoint.submission_wait for server in open_ones if server.queue.endpoint]
+            pauses = [server.queue.endpoint.limits.submission_wait for server in open_ones if server.queue.endpoint]
             limit = self.config.job_timeout
             free = open_ones if pauses and min(pauses) > limit else []
         return min(free, key=lambda server: (server.load / server.weight, server.given / server.weight), default=None)

@@ -434,7 +434,8 @@ class Scheduler:
         """Let everyone wait who sends paid requests, or any, as another process was told to."""
         queue = self._queues.get(provider)
         if queue is not None and queue.endpoint is not None:
-            (queue.endpoint.submissions if paid else queue.endpoint.reads).extend(seconds)
+            limits = queue.endpoint.limits
+            (limits.submissions if paid else limits.reads).extend(seconds)
 
     @property
     def stopped(self) -> dict[ProviderConfig | None, RunnerError]:

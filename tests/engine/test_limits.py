@@ -309,7 +309,7 @@ def test_a_run_that_waits_for_its_turn_among_other_processes_keeps_no_other_requ
         endpoint = Endpoint(provider, video_config(max_concurrent_requests=1).provider, clock, Elsewhere())
 
         async def submit():
-            async with endpoint.submission("a run"):
+            async with endpoint.submission("a run", "a-model"):
                 pass
 
         waiting = asyncio.ensure_future(submit())
