@@ -79,7 +79,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         yield from check_backend(config)
     if isinstance(request, VideoRequest) and isinstance(model, VideoModel):
         if request.video is None:
-            yield from _duration(request, model, option_of(config.provider))
+            yield from _duration(config, request, model)
             yield from _needed(request.image_list, model)
         else:
             from .derived import check_added_seconds  # most videos are made from nothing
@@ -91,10 +91,10 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
         yield from _image(config, request, model)
 
 
-def _duration(request: VideoRequest, model: VideoModel, provider: str) -> Iterator[Problem]:
+def _duration(config: RunConfig, request: VideoRequest, model: VideoModel) -> Iterator[Problem]:
     given = request.duration_seconds
     if given is not None and model.durations is not None and given not in model.durations:
-        allowed = ", ".join(map(str, model.durations))
+        provider, allowed = option_of(config.provider), ", ".join(map(str, model.durations))
         yield Problem("request.duration_seconds", f"Invalid duration for {provider} ({model.name}): {given} seconds. "
                       f"Allowed values: {allowed}")  # fmt: skip
 

@@ -209,7 +209,7 @@ async def _once(
     attempt = await _announce(endpoint, recorder)
     sent_at = endpoint.clock.elapsed()
     try:
-        answer = await _sent(send, recorder.where_to_look)
+        answer = await _sent(send, recorder)
     except RunnerError as error:
         await keep_answer(recorder, attempt, endpoint.clock, error)
         recorder.end_attempt(attempt, error)
@@ -243,14 +243,15 @@ async def _announce(endpoint: Endpoint, recorder: PaidRecord) -> Attempt:
     return attempt
 
 
-async def _sent(send: Callable[[], Awaitable[T]], look: str) -> T:
+async def _sent(send: Callable[[], Awaitable[T]], recorder: PaidRecord) -> T:
     try:
         return await send()
     except asyncio.CancelledError:
-        raise UncertainError("left before the answer to a paid request came", hint=look) from None
+        message = "left before the answer to a paid request came"
+        raise UncertainError(message, hint=recorder.where_to_look) from None
     except ServerError as error:
         message = f"the paid request may have been accepted: {error}"
-        raise UncertainError(message, hint=look, code=error.code) from error
+        raise UncertainError(message, hint=recorder.where_to_look, code=error.code) from error
 
 
 async def settled(work: Coroutine[Any, Any, U]) -> U:  # Any: what a coroutine yields and is sent is asyncio's

@@ -64,8 +64,8 @@ class RunRecorder:
 
     @property
     def sent_model(self) -> str:
-        """Return what is sent as the model."""
-        return self.run.config.sent_model
+        """Return what is sent as the model, as it was described."""
+        return self.result.deployment or self.result.model
 
     @property
     def directory(self) -> Path:
@@ -144,7 +144,7 @@ class RunRecorder:
         attempt = Attempt.made(
             number=len(result.attempts) + 1,
             provider=result.provider,
-            model=result.deployment or result.model,
+            model=self.sent_model,
             choice=result.choice,
             started_at=self._now(),
             usd=usd,

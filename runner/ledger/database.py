@@ -40,14 +40,15 @@ class Format:
 
 
 def connect(path: Path, form: Format, *, readonly: bool) -> sqlite3.Connection:
-    """Open a file, begun where there is none to write; raises the format's error, `sqlite3.Error`, `OSError`."""
-    try:
-        return _opened(path, form, readonly=readonly)
-    except sqlite3.OperationalError as error:
-        unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
-        if readonly and unwritable and _log(path).is_file():
-            return _in_memory(path, form)
-        raise
+    """Open a file, begun where there is none to write; raises what `reading` or `writing` turns errors into."""
+    with reading(path, form) if readonly else writing(path, form):
+        try:
+            return _opened(path, form, readonly=readonly)
+        except sqlite3.OperationalError as error:
+            unwritable = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+            if readonly and unwritable and _log(path).is_file():
+                return _in_memory(path, form)
+            raise
 
 
 def _log(path: Path) -> Path:

@@ -117,9 +117,8 @@ class Ledger:
         self._readonly = readonly
         self._turn = threading.Lock()
         self._sections: dict[int, tuple[int, object]] = {}
-        with reading(path, FORMAT) if readonly else writing(path, FORMAT):
-            self._db = connect(path, FORMAT, readonly=readonly)
-            self._inode = path.stat().st_ino
+        self._db = connect(path, FORMAT, readonly=readonly)
+        self._inode = None if readonly else path.stat().st_ino
 
     def __enter__(self) -> Self:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,8 +47,7 @@ class VoteStore:
         self._path = self.directory / NAME
         self._readonly = readonly
         self._turn = threading.Lock()
-        with reading(self._path, FORMAT) if readonly else writing(self._path, FORMAT):
-            self._db: sqlite3.Connection = connect(self._path, FORMAT, readonly=readonly)
+        self._db = connect(self._path, FORMAT, readonly=readonly)
 
     def __enter__(self) -> Self:
         return self

@@ -16,12 +16,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from runner.config.problem import Problem
 from runner.config.provider import (
+    AddressedConfig,
     AzureOpenAIConfig,
     CompatibleConfig,
     EmulatorConfig,
     OpenAIConfig,
     ProviderConfig,
-    servers_of,
 )
 from runner.errors import ConfigError
 
@@ -56,9 +56,8 @@ def resolve(provider: ProviderConfig) -> EndpointAddress:
 
     A pool is the same place as its first server, so that it stays the same place as it grows; nothing is sent to it.
     """
-    servers = servers_of(provider)
-    if servers:
-        return EndpointAddress(identity=resolve(servers[0]).identity, base_url="")
+    if isinstance(provider, AddressedConfig) and provider.base_urls:
+        return EndpointAddress(identity=resolve(provider.server(0)).identity, base_url="")
     match provider:
         case OpenAIConfig():
             return _openai(provider.base_url or OPENAI_URL)
