@@ -346,7 +346,8 @@ def loader() -> Iterator[ConfigLoader]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
         initialize(CONF)
-        yield GuardedLoader(_reading_once(GlobalHydra.instance().config_loader()), lambda _config: None)
+        inner = _reading_once(GlobalHydra.instance().config_loader())
+        yield GuardedLoader(inner, lambda _config: None, Compositions(inner).load)
     GlobalHydra.instance().clear()
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.compose.composer import Composed, Composer, composed
+from runner.compose.loader import GuardedLoader
 
 SHAPES = [
     [],
@@ -96,11 +97,19 @@ SHAPES = [
 ]
 
 
+@pytest.fixture(scope="module")
+def hydras(loader: ConfigLoader) -> ConfigLoader:
+    """What composes each run by Hydra, however many share a composition."""
+    return GuardedLoader(GlobalHydra.instance().config_loader(), lambda _config: None)
+
+
 @pytest.mark.parametrize("overrides", SHAPES, ids=" ".join)
-def test_composes_what_hydra_composes(loader: ConfigLoader, master: DictConfig, overrides: list[str]) -> None:
+def test_composes_what_hydra_composes(
+    loader: ConfigLoader, hydras: ConfigLoader, master: DictConfig, overrides: list[str]
+) -> None:
     composer = Composer(loader, master)
     # Twice with another run between: one run must leave no trace in another.
-    theirs = outcome(lambda: loader.load_sweep_config(master, overrides))
+    theirs = theirs_of(hydras, master, overrides)
     assert_same(composer, theirs, overrides)
     composer.composed(["request.seed=77", "+request.extra_params.trace=1", "~dry_run"], 3)()
     assert_same(composer, theirs, overrides)
@@ -151,13 +160,11 @@ def override(draw: st.DrawFn) -> str:
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(jobs=st.lists(st.lists(override(), max_size=4), min_size=1, max_size=3))
 def test_composes_what_hydra_composes_for_generated_jobs(
-    loader: ConfigLoader, master: DictConfig, jobs: list[list[str]]
+    loader: ConfigLoader, hydras: ConfigLoader, master: DictConfig, jobs: list[list[str]]
 ) -> None:
     composer = Composer(loader, master)
     for overrides in jobs:
-        assert_same(
-            composer, outcome(lambda overrides=overrides: loader.load_sweep_config(master, overrides)), overrides
-        )
+        assert_same(composer, theirs_of(hydras, master, overrides), overrides)
 
 
 def test_composes_from_files_once_per_choice_of_groups(loader: ConfigLoader, master: DictConfig, monkeypatch) -> None:
@@ -220,34 +227,43 @@ def counted(loads: list, load: Callable) -> Callable:
 
 
 REFUSALS = (HydraException, OmegaConfBaseException, ValueError, KeyError, AssertionError, TypeError, AttributeError)
-Outcome = tuple[DictConfig | None, str]
 
 
-def assert_same(composer: Composer, expected: Outcome, overrides: Sequence[str]) -> None:
-    theirs, refusal = expected
-    theirs = copy.deepcopy(theirs)
+class Theirs(NamedTuple):
+    """What Hydra makes of a run, or why it refuses to compose it, or to resolve what was composed."""
+
+    refusal: str
+    unresolved: str = ""
+    what: Composed | None = None
+    config: str = ""
+    cache: Any = None
+
+
+def theirs_of(hydras: ConfigLoader, master: DictConfig, overrides: Sequence[str]) -> Theirs:
+    config, refusal = outcome(lambda: hydras.load_sweep_config(master, overrides))
+    if config is None:
+        return Theirs(refusal)
+    what, unresolved = outcome(lambda: composed(config, 3))
+    return Theirs("", unresolved, what, repr(OmegaConf.to_container(config)), OmegaConf.get_cache(config))
+
+
+def assert_same(composer: Composer, theirs: Theirs, overrides: Sequence[str]) -> None:
     setup_globals()
-    what, our_refusal = outcome(functools.partial(resolved, composer, overrides))
-    if theirs is not None and what is None:
-        # What cannot be resolved was composed, and that by Hydra's rules.
-        refused = outcome(lambda: composed(theirs, 3))[1]
-        assert our_refusal == refused != ""
-        return
-    assert our_refusal == refusal
-    if theirs is None:
-        return
-    hydras = composed(theirs, 3)
-    assert repr(what) == repr(hydras)
-    ours = composer.config(overrides, 3, hydras.directory)
-    assert repr(OmegaConf.to_container(ours)) == repr(OmegaConf.to_container(theirs))
-    assert OmegaConf.get_cache(ours) == OmegaConf.get_cache(theirs)
+    what, refusal = outcome(functools.partial(resolved, composer, overrides))
+    # What cannot be resolved was composed, and that by Hydra's rules.
+    assert refusal == (theirs.refusal or theirs.unresolved)
+    assert repr(what) == repr(theirs.what)
+    if theirs.what is not None:
+        ours = composer.config(overrides, 3, theirs.what.directory)
+        assert repr(OmegaConf.to_container(ours)) == theirs.config
+        assert OmegaConf.get_cache(ours) == theirs.cache
 
 
 def resolved(composer: Composer, overrides: Sequence[str]) -> Composed:
     return composer.composed(overrides, 3)()
 
 
-def outcome(compose: Callable[[], Any]) -> Outcome:
+def outcome(compose: Callable[[], Any]) -> tuple[Any, str]:
     try:
         return compose(), ""
     except REFUSALS as error:

@@ -32,14 +32,14 @@ def hydras(loader: ConfigLoader) -> ConfigLoader:
 
 
 def outcome(load, overrides, mode, **options):
-    """A config as text with its flags and types, or what was raised."""
+    """A config as plain data in its order, with its flags and types, or what was raised."""
     try:
         config = load("config", list(overrides), mode, **options)
     except Exception as error:  # noqa: BLE001 - compared with the other's
         return type(error), str(error)
     flags = [OmegaConf.is_struct(config), OmegaConf.is_readonly(config), OmegaConf.is_readonly(config.hydra)]
     types = [OmegaConf.get_type(config.hydra, str(key)) for key in config.hydra]
-    return OmegaConf.to_yaml(config), flags, types
+    return repr(OmegaConf.to_container(config)), flags, types
 
 
 CASES = [*((shape, RunMode.RUN) for shape in SHAPES), *((shape, mode) for shape in FOR_SWEEPS for mode in RunMode)]
