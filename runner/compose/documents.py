@@ -53,10 +53,10 @@ def _dump(document: object, dumper: Any) -> str:  # Any: a class of PyYAML's
 
 
 class Renderer:
-    """Render mappings as YAML. A section that was the same object in the mapping before is taken as it was rendered."""
+    """Render mappings as YAML. A section that is as it was in the mapping before is taken as it was rendered."""
 
     def __init__(self) -> None:
-        self._last: dict[tuple[str, str], tuple[object, str]] = {}
+        self._last: dict[tuple[str, str], tuple[object, str, str]] = {}
 
     def rendered(self, document: Plain) -> str:
         """Return the mapping as the function `rendered` does."""
@@ -68,11 +68,14 @@ class Renderer:
         return f"{name}:\n{sections}" if sections else rendered({name: {}})
 
     def _section(self, name: str, key: str, value: object) -> str:
-        known, text = self._last.get((name, key), (None, ""))
-        if not text or known is not value:
+        known, spelled, text = self._last.get((name, key), (None, "", ""))
+        if text and known is value:
+            return text
+        # Equal is not enough: 1 and true are, and stand there as they are.
+        if not text or spelled != repr(value):
             alone = {key: value}
             text = rendered({name: alone}).removeprefix(f"{name}:\n") if name else rendered(alone)
-            self._last[name, key] = value, text
+        self._last[name, key] = value, repr(value), text
         return text
 
 

@@ -102,9 +102,13 @@ async def received(response: httpx2.Response) -> tuple[httpx2.Response, Exceptio
     """Return an open response with what came of its body, and why that may not be all; closes the connection."""
     pieces: list[bytes] = []
     broken: Exception | None = None
+    size = 0
     try:
-        async for piece in _Bounded(response, MAX_IMAGE_BYTES):
-            pieces.append(piece)  # noqa: PERF401 - what came before the break counts
+        # `ResponseHook` has bounded it, but a stream of events may be larger than what is read as a whole.
+        async for piece in unpacked(response):
+            size += len(piece)
+            _refuse_beyond(MAX_IMAGE_BYTES, size)
+            pieces.append(piece)
     except (httpx2.HTTPError, httpx2.StreamError) as error:
         broken = error
     finally:
@@ -113,6 +117,17 @@ async def received(response: httpx2.Response) -> tuple[httpx2.Response, Exceptio
     return httpx2.Response(
         response.status_code, headers=response.headers, content=content, request=response.request
     ), broken
+
+
+def unpacked(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """Return the pieces of a body without its compression, through as few layers as it needs."""
+    packed = "content-encoding" in response.headers
+    return response.aiter_bytes() if packed or response.is_stream_consumed else response.aiter_raw()
+
+
+def _refuse_beyond(limit: int, size: int) -> None:
+    if size > limit:
+        raise httpx2.ReadError(f"it was larger than {limit:,} bytes and was broken off")
 
 
 def media_type_of(response: httpx2.Response) -> str:
@@ -148,11 +163,10 @@ class _Bounded(httpx2.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size = 0
-        chunks = self._packed.aiter_bytes()
+        chunks = unpacked(self._packed)
         while (chunk := await self._next(chunks)) is not None:
             size += len(chunk)
-            if size > self._limit:
-                raise httpx2.ReadError(f"it was larger than {self._limit:,} bytes and was broken off")
+            _refuse_beyond(self._limit, size)
             yield chunk
 
     async def _next(self, chunks: AsyncIterator[bytes]) -> bytes | None:

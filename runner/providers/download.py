@@ -19,7 +19,7 @@ from runner.errors import (
 
 from .allowance import date_of, finite, moment, server_time
 from .base import Job
-from .client import ADDRESSES, PLAIN, media_type_of
+from .client import ADDRESSES, PLAIN, media_type_of, unpacked
 from .endpoint import Proxy, origin, proxy_of
 from .file_address import Reach, joined, look_up
 
@@ -47,7 +47,7 @@ class Download:
     def __init__(self, response: httpx2.Response, translate: Translate) -> None:
         self._response = response
         self._translate = translate
-        self._pieces = response.aiter_bytes()
+        self._pieces = unpacked(response)
         self._head = bytearray()
 
     @property

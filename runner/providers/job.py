@@ -291,13 +291,13 @@ def _bad_code(level: _Level) -> bool:
 def _reason(levels: Sequence[_Level], level: _Level, status: JobStatus) -> tuple[str | None, str | None]:
     """Return code and message of what went wrong with a job, if anything did; a completed one may say so too."""
     ended_badly = status.terminal and status is not JobStatus.COMPLETED
-    errors = [error for each in (level, *levels) if (error := each.get(_ERRORS)) is not None]
     known = [each.values[name] for each in (level, *levels) for name in _ERRORS if name in each.values]
+    if not (known or status.terminal):
+        return None, None
+    errors = [error for each in (level, *levels) if (error := each.get(_ERRORS)) is not None]
     texts = [text for error in known for text in _texts(error)]
     if status is JobStatus.COMPLETED:
         texts += [text for text in _messages(level) if says_taken(text)]
-    if not (known or status.terminal):
-        return None, None
     if ended_badly:
         status_object = level.values.get("status")
         errors += [status_object] if isinstance(status_object, dict) else []
