@@ -191,12 +191,14 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 def _single(app: App, config: Config) -> int:
     from runner.cli.single import run_composed
     from runner.compose.app import composing, is_sweep, sweep_overrides
+    from runner.compose.directories import refuse_misplaced
 
     with composing(app):
-        several = is_sweep(config)
-        if not several:
+        if not is_sweep(config):
+            refuse_misplaced(app.overrides, config, "run")
             return run_composed(app, config)
-    return _sweep(app, *sweep_overrides(config))
+        more = sweep_overrides(config)
+    return _sweep(app, *more)
 
 
 def _sweep(app: App, *more: str) -> int:

@@ -32,6 +32,7 @@ from runner.config.groups import GROUPS
 from runner.config.shipped import CONF, REFRESHED
 from runner.errors import ConfigError
 
+from .directories import misplaced, refuse_both, refuse_misplaced, typed_directory
 from .guards import refuse_in_config
 from .loader import Compositions, GuardedLoader, Repository, refuse_own_files, typed_lines
 from .typed import assignment
@@ -144,6 +145,8 @@ class App:
 
     def sweep(self, task: Callable[[Config], float | None], *more: str) -> object:
         """Run a sweep and return what its sweeper gives; `task` is what a launcher that is not ours calls."""
+        if misplaced(typed := [*self.overrides, *more], "sweep") is not None:
+            refuse_misplaced(typed, self.compose(typed, RunMode.MULTIRUN, choices=True), "sweep")
         return self._hydra.multirun(self.name, task, [*self.overrides, "hydra.mode=MULTIRUN", *more])
 
     def single(self) -> DictConfig | None:
@@ -268,9 +271,17 @@ def is_sweep(config: DictConfig) -> bool:
 
 
 def sweep_overrides(config: DictConfig) -> list[str]:
-    """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it."""
+    """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it.
+
+    It goes where the run would go, unless a directory for sweeps is typed.
+    """
+    alone = "hydra.sweeper.params=null"
+    typed = typed_lines(config.hydra.overrides.hydra)
+    refuse_both(typed)
+    if typed_directory(typed, "sweep") is not None:
+        return [alone]
     HydraConfig.instance().set_config(config)
-    return [assignment("hydra.sweep.dir", str(config.hydra.run.dir)), "hydra.sweeper.params=null"]
+    return [assignment("hydra.sweep.dir", str(config.hydra.run.dir)), alone]
 
 
 Task = Callable[[Path], float | None]

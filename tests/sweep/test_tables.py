@@ -106,12 +106,15 @@ def test_cells_are_values_of_keys(here: Path, emulator, monkeypatch) -> None:
     assert told(here / "out", *keys) == [("fox", "sora-2", 8, "9:16"), ("2", "sora-2-pro", 8, "16:9")]
 
 
-def test_one_row_more_needs_no_m(here: Path, emulator, monkeypatch) -> None:
+@pytest.mark.parametrize("directory", ["hydra.run.dir", "hydra.sweep.dir"])
+def test_one_row_more_needs_no_m(here: Path, emulator, monkeypatch, directory) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "an-emulated-key")
     (here / "prompts.txt").write_text("a fox\na whale\n")
     usual = arguments(emulator, "unused", ())[:-1]
-    assert run([*usual, "prompts=prompts.txt", "hydra.run.dir=here"]) == 0
-    assert told(here / "here", "request.prompt") == [("a fox",), ("a whale",)]
+    for _ in range(2):  # the second time, everything is there
+        assert run([*usual, "prompts=prompts.txt", f"{directory}=here"]) == 0
+        assert told(here / "here", "request.prompt") == [("a fox",), ("a whale",)]
+        assert len(sent(emulator)) == 2
 
 
 def test_rows_may_stand_in_an_experiment(sweep, here: Path) -> None:
