@@ -119,10 +119,46 @@ async def received(response: httpx2.Response) -> tuple[httpx2.Response, Exceptio
     ), broken
 
 
-def unpacked(response: httpx2.Response) -> AsyncIterator[bytes]:
-    """Return the pieces of a body without its compression, through as few layers as it needs."""
-    packed = "content-encoding" in response.headers
-    return response.aiter_bytes() if packed or response.is_stream_consumed else response.aiter_raw()
+async def unpacked(response: httpx2.Response) -> AsyncIterator[bytes]:
+    """Yield the pieces of a body without its compression; as they are where they have not the one that is said.
+
+    A proxy may have unpacked a body and left the header. Raises `httpx2.DecodingError` where a body that began well
+    goes on badly.
+    """
+    if response.is_stream_consumed:
+        async for piece in response.aiter_bytes():
+            yield piece
+        return
+    pieces = response.aiter_raw()
+    if "content-encoding" in response.headers:
+        async for piece in _decoded(pieces, response.headers["content-encoding"]):
+            yield piece
+    async for piece in pieces:
+        yield piece
+
+
+async def _decoded(pieces: AsyncIterator[bytes], encoding: str) -> AsyncIterator[bytes]:
+    """Yield what the pieces hold; those that were read where the first of it cannot be decoded, and read no more."""
+    read: list[bytes] = []
+    is_packed = False
+
+    async def reading() -> AsyncIterator[bytes]:
+        async for piece in pieces:
+            if not is_packed:
+                read.append(piece)
+            yield piece
+
+    packed = httpx2.Response(200, headers={"content-encoding": encoding}, content=reading())
+    try:
+        async for piece in packed.aiter_bytes():
+            is_packed = True
+            read.clear()
+            yield piece
+    except httpx2.DecodingError:
+        if is_packed:
+            raise
+        for piece in read:
+            yield piece
 
 
 def _refuse_beyond(limit: int, size: int) -> None:

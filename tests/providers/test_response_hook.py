@@ -86,6 +86,56 @@ async def test_a_packed_answer_is_understood(wire, connect, config_of):
     assert (await connect(config_of()).retrieve("video_1")).status is JobStatus.QUEUED
 
 
+@pytest.fixture
+def wrongly_packed(wire):
+    """A wire whose every answer says that it is packed, which a proxy has undone; in small pieces."""
+
+    def make(content: bytes, encoding: str, media_type: str = "application/json") -> None:
+        async def pieces():
+            for place in range(0, len(content), 64):
+                yield content[place : place + 64]
+
+        headers = {"content-type": media_type, "content-encoding": encoding}
+        wire.answer = lambda _: httpx2.Response(200, headers=headers, content=pieces())
+
+    return make
+
+
+ENCODINGS = pytest.mark.parametrize("encoding", ["gzip", "deflate", "GZIP", "gzip, deflate", "aws-chunked", ""])
+
+
+@ENCODINGS
+async def test_a_paid_answer_that_is_not_packed_as_it_says_is_read(wrongly_packed, connect, config_of, encoding):
+    wrongly_packed(b'{"id": "video_1", "object": "video", "status": "queued"}', encoding)
+    assert (await connect(config_of()).submit(config_of())).id == "video_1"
+    assert (await connect(config_of()).retrieve("video_1")).status is JobStatus.QUEUED
+    wrongly_packed(b'{"data": [{"b64_json": "iVBORw0KGgo="}]}', encoding)
+    batch = await connect(config_of(model=IMAGE)).generate(config_of(model=IMAGE))
+    assert batch.images[0].b64 == "iVBORw0KGgo="
+
+
+@ENCODINGS
+async def test_a_file_that_is_not_packed_as_it_says_is_given_as_it_is(wrongly_packed, connect, config_of, encoding):
+    sent = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40
+    wrongly_packed(sent, encoding, "video/mp4")
+    async with connect(config_of()).content(Job("video_1", JobStatus.COMPLETED, "completed")) as content:
+        assert b"".join([chunk async for chunk in content.chunks()]) == sent
+
+
+async def test_a_packed_answer_that_goes_on_badly_is_an_error(wire, connect, config_of):
+    packed = zlib.compress(bytes(range(256)) * 400, level=0, wbits=31)
+
+    async def pieces():
+        yield packed[:50_000]
+        yield b"\xff" * 70_000
+
+    headers = {"content-type": "video/mp4", "content-encoding": "gzip"}
+    wire.answer = lambda _: httpx2.Response(200, headers=headers, content=pieces())
+    with pytest.raises(ServerError):
+        async with connect(config_of()).content(Job("video_1", JobStatus.COMPLETED, "completed")) as content:
+            assert [chunk async for chunk in content.chunks()]
+
+
 async def test_json_in_place_of_a_file_is_broken_off_too(endless, connect, config_of):
     endless()
     with pytest.raises(ServerError, match="larger than"):
