@@ -55,6 +55,11 @@ class Place:
         """Return a directory below this one; itself for an empty name."""
         return replace(self, url=f"{self.url}/{name}", root=f"{self.root}/{name}") if name else self
 
+    @property
+    def path(self) -> Path | None:
+        """Return the directory of this machine that the place is, with links resolved; None: it lies elsewhere."""
+        return Path(os.path.realpath(self.root)) if self._protocol in _LOCAL else None
+
     def address(self, name: str) -> str:
         """Return the address of a file."""
         return f"{self.url}/{name}"

@@ -17,10 +17,12 @@ from runner.config.problem import Problem
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Outcome, Run
 from runner.ledger.discover import NAME as LEDGER
+from runner.ledger.discover import has_ledger
 from runner.ledger.ledger import Ledger
+from runner.ledger.lock import NAME as LOCK
 from runner.ledger.recording import recording
 from runner.ledger.uploads import SWEEP, Uploads, keep_place, places_of
-from runner.shell import command
+from runner.shell import command, shown
 
 from .address import StorageError
 from .place import Place, reach
@@ -237,12 +239,23 @@ class Uploading:
             places = places_of(ledger)
             known = places.get(url)
             place = reach(known) if known else store.below(path_of(ledger.directory))
+            self._refuse_own_place(place)
             target = _Target(ledger, place, Uploads(ledger, place.url), _mark(ledger))
             if not target.claim():
                 target.uploads.forget_all()
             if [*places][-1:] != [url]:
                 keep_place(ledger, url, place.url)
             self._targets[ledger] = target
+
+    def _refuse_own_place(self, place: Place) -> None:
+        """Raise `StorageError` where a place leads into a directory in which runs are made, of whatever sweep."""
+        if place.path is None:
+            return
+        own = {os.path.realpath(ledger.directory) for ledger in self._ledgers.values()}
+        for each in (place.path, *place.path.parents):
+            if os.fspath(each) in own or _makes_runs(each):
+                message = f"{place.url} leads into {shown(each)}, where runs are made"
+                raise StorageError(message, hint="another storage.url: a directory that no sweep or run has as its own")
 
     def _refusal(self, error: Exception) -> StorageError:
         said = error.message if isinstance(error, StorageError) else reason_of(error)
@@ -278,6 +291,15 @@ class Uploading:
         url, earlier = self._config.url, [run.earlier for run in self._runs.values()]
         saved = all(each is None or each.config.storage.url == url for each in earlier)
         return f"{command('resume', self._directory, *([] if saved else [f'storage.url={url}']))} {what}"
+
+
+def _makes_runs(directory: Path) -> bool:
+    """Return whether a sweep or run has a directory as its own; what was uploaded has a marker without a directory."""
+    if not has_ledger(directory) or not (directory / LOCK).exists():
+        return False
+    with suppress(OSError, ValueError, TypeError):
+        return "directory" in json.loads((directory / MARKER).read_bytes())
+    return True
 
 
 def _mark(ledger: Ledger) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 
 import pytest
@@ -58,6 +59,29 @@ def test_another_sweep_of_the_same_name_is_not_overwritten(here, finished, bucke
     finished.rename(here / "before")
     assert sweep("replica=0,1", storage) == 2
     assert "holds another sweep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "url", ["file://{here}", "local://{here}/out", "file://{here}/link", "file://{here}/out/0/more"]
+)
+def test_an_address_that_leads_back_to_the_sweep_is_refused_and_another_is_taken(here, finished, bucket, url, capsys):
+    (here / "link").symlink_to(here)
+    before = {path for path in finished.rglob("*") if path.name != ".lock"}
+
+    assert run(["resume", "out", f"storage.url={url.format(here=here)}", "storage.keep_local=false"]) == 2
+
+    assert "leads into out, where runs are made; nothing was sent" in capsys.readouterr().err
+    assert {path for path in finished.rglob("*") if path.name != ".lock"} == before
+    assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
+
+
+def test_an_address_that_leads_into_another_sweep_is_refused(here, made, finished, capsys):
+    """Its records would be overwritten, and removed with it."""
+    other = here / "work" / "out"
+    shutil.copytree(made, other)
+    (other / ".lock").touch()
+    assert run(["resume", "out", f"storage.url=file://{here}/work"]) == 2
+    assert "leads into work/out, where runs are made" in capsys.readouterr().err
 
 
 def test_a_run_in_the_working_directory_is_not_uploaded_with_all_that_lies_there(typed, bucket, capsys):
