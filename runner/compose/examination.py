@@ -28,6 +28,7 @@ from runner.errors import ConfigError
 
 from .guards import refuse_in_config
 from .preflight import Finding, PreflightError, hidden, occupied, problems_of, writable
+from .sweep_settings import settings_problems
 from .typed import unheard
 
 if TYPE_CHECKING:
@@ -188,4 +189,5 @@ def validated_score(config: DictConfig) -> ScoreConfig:
 def _read(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
     HydraConfig.instance().set_config(config)
     run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    problems = [*settings_problems(config), *problems]
     return run, Path(os.path.abspath(str(config.hydra.run.dir))), problems  # noqa: PTH100 - it may not be there yet

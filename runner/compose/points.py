@@ -15,11 +15,10 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from pydantic import TypeAdapter, ValidationError
 
 from runner.config.columns import ID, key_of, nearest_key, values_of
 from runner.config.groups import GROUPS
-from runner.config.problem import Problem, from_validation_error
+from runner.config.problem import Problem
 from runner.config.sweep import SWEEP_KEYS, SweepConfig
 from runner.config.table import Table, read_table, selected
 from runner.config.template import placeholders
@@ -27,14 +26,12 @@ from runner.errors import ConfigError
 from runner.text_file import read_text
 
 from .loader import typed_lines
-from .preflight import Finding, PreflightError
 from .slug import SLUG, slugs
+from .sweep_settings import settings_of
 from .typed import PROMPT_KEYS, text_in_grammar
 
 Point = list[str]
 """The overrides of one run."""
-
-_adapter = TypeAdapter(SweepConfig)
 
 
 @dataclass(slots=True)
@@ -116,17 +113,6 @@ def _add(found: Points, config: DictConfig, overrides: Sequence[Override]) -> No
     made = [[*point, *row, *copy] for row in rows for point in combinations(swept) for copy in copies]
     found.points += made
     found.settings += [settings] * len(made)
-
-
-def settings_of(config: DictConfig) -> SweepConfig:
-    """Return what a config says of its sweep; raises `PreflightError`."""
-    here = [key for key in config if key in SWEEP_KEYS]
-    container = OmegaConf.to_container(OmegaConf.masked_copy(config, here), resolve=True)
-    try:
-        return _adapter.validate_python(container)
-    except ValidationError as error:
-        findings = [Finding(None, problem) for problem in from_validation_error(error)]
-        raise PreflightError(findings, total=0) from error
 
 
 def _copies(settings: SweepConfig, typed: Sequence[Override]) -> list[Point]:

@@ -66,3 +66,29 @@ def test_a_directory_that_cannot_be_written_is_told_beside_a_mistake(capsys, her
 
     assert "request.nope: is no key here" in said
     assert "hydra.run.dir: " in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("repeat=0", "repeat: 0 is not allowed"),
+        ("repeat=-1", "repeat: -1 is not allowed"),
+        ("repeat=abc", "repeat: 'abc' is not allowed"),
+        ("repeat=2.5", "repeat: 2.5 is not allowed"),
+        ("on_unsupported=banana", "on_unsupported: 'banana' is not allowed"),
+        ("exclude=x", "exclude: 'x' is not allowed"),
+        ("prompts_limit=0", "prompts_limit: 0 is not allowed"),
+        ("prompts_seed=x", "prompts_seed: 'x' is not allowed"),
+    ],
+)
+def test_what_says_how_many_runs_is_checked_of_one_run_too(capsys, here, typed, told):
+    said = refused(capsys, typed, "request.nope=1")
+    assert told in said
+    assert "request.nope: is no key here" in said
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("flags", [[], ["-m"]])
+def test_how_many_runs_may_be_said_by_another_key(capsys, flags):
+    assert run([*flags, "dry_run=true", "vars.often=2", "repeat=${vars.often}"]) == 0
+    assert "2 runs" in capsys.readouterr().out
