@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import gc
 import json
 import logging
@@ -29,7 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.app import run
 from runner.child import start
 from runner.compose.app import initialize
-from runner.compose.loader import Compositions, GuardedLoader, Repository
+from runner.compose.loader import Compositions, GuardedLoader
 from runner.compose.plan import Planner
 from runner.config.loading import load, without_own_keys
 from runner.config.problem import Problem
@@ -40,6 +39,7 @@ from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread, as_openai
 from tests.forking import CLIPS, start_child
 from tests.privileges import none_beyond_permissions
+from tests.shipped_config import reading_once, task
 
 MakeEmulator = Callable[..., EmulatorThread]
 
@@ -291,31 +291,11 @@ def composed(monkeypatch) -> Composed:
     monkeypatch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
 
     def build(*overrides: str) -> dict[str, Any]:
-        container = OmegaConf.to_container(_task(overrides), resolve=True)
+        container = OmegaConf.to_container(task(overrides), resolve=True)
         assert isinstance(container, dict)
         return dict(without_own_keys(container))
 
     return build
-
-
-@functools.cache
-def _task(overrides: tuple[str, ...]) -> DictConfig:
-    """A composed config without its `hydra` node, unresolved: what it takes from the environment may change."""
-    config = _shipped().load("config", [*overrides], RunMode.RUN)
-    return OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-
-
-@functools.cache
-def _shipped() -> Compositions:
-    """What composes the shipped conf/, as commands do."""
-    with initialize(CONF):
-        return Compositions(_reading_once(GlobalHydra.instance().config_loader()))
-
-
-def _reading_once(loader: ConfigLoader) -> ConfigLoader:
-    """Let a loader read each file once, as it does for users."""
-    loader.repository = Repository(loader.get_search_path())
-    return loader
 
 
 @pytest.fixture
@@ -346,7 +326,7 @@ def loader() -> Iterator[ConfigLoader]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNNER_STARTED", "2026-11-23/09-30-00-test")
         initialize(CONF)
-        inner = _reading_once(GlobalHydra.instance().config_loader())
+        inner = reading_once(GlobalHydra.instance().config_loader())
         yield GuardedLoader(inner, lambda _config: None, Compositions(inner).load)
     GlobalHydra.instance().clear()
 
