@@ -45,7 +45,9 @@ def clip(tmp_path_factory) -> bytes:
 
 @pytest.fixture(autouse=True)
 def simulated(monkeypatch) -> None:
+    """Decode in a thread, and do not wait for the disk: thousands of records are kept, and no power is cut."""
     monkeypatch.setattr("runner.engine.store.Decoder", SimulatedDecoder)
+    monkeypatch.setattr("os.fsync", lambda _descriptor: None)
 
 
 @pytest.fixture

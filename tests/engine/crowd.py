@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -67,13 +66,11 @@ class Hall(FakeProvider):
         return self.page_as(JobPage(jobs, rest, page[-1] if page else None), after)
 
     def _job(self, job_id: str) -> Job:
-        born, end = self.created[job_id], self.ends[job_id]
-        self.seconds = end - born
-        job = super()._job(job_id)
-        if job.status.terminal:
-            job = replace(job, status=self.end_as, raw_status=self.end_as.value)
-        raw = {"id": job_id, "status": job.raw_status, "url": "https://files.example/1"}
-        return replace(job, progress=job.progress if self.shows else 0, raw=raw)
+        born = self.created[job_id]
+        status, progress = self._state(born, self.ends[job_id] - born)
+        status = self.end_as if status.terminal else status
+        raw = {"id": job_id, "status": status.value, "url": "https://files.example/1"}
+        return Job(job_id, status, status.value, progress if self.shows else 0, created_at=EPOCH + born, raw=raw)
 
     @property
     def requests(self) -> int:

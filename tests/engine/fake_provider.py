@@ -172,11 +172,15 @@ class FakeProvider:
 
     def _job(self, job_id: str) -> Job:
         born = self.created[job_id]
-        done = (self._now() - born) / self.seconds if self.seconds else 1
-        status = JobStatus.IN_PROGRESS if done > 0.1 else JobStatus.QUEUED
-        status = JobStatus.COMPLETED if done >= 1 else status
+        status, progress = self._state(born, self.seconds)
         raw = {"id": job_id, "status": status.value}
-        return Job(job_id, status, status.value, min(100, int(done * 100)), created_at=EPOCH + born, raw=raw)
+        return Job(job_id, status, status.value, progress, created_at=EPOCH + born, raw=raw)
+
+    def _state(self, born: float, seconds: float) -> tuple[JobStatus, int]:
+        """How far a job is that takes so many seconds, in hundredths."""
+        done = (self._now() - born) / seconds if seconds else 1
+        status = JobStatus.IN_PROGRESS if done > 0.1 else JobStatus.QUEUED
+        return JobStatus.COMPLETED if done >= 1 else status, min(100, int(done * 100))
 
     def _listed(self, job_id: str) -> Job:
         job = self._job(job_id)

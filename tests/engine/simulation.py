@@ -8,8 +8,10 @@ import selectors
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
+from runner.artifacts.atomic import write_bytes
+from runner.artifacts.picture import NAME
 from runner.artifacts.probe import Video, probe
 
 EPOCH = 1_795_000_000.0
@@ -78,7 +80,12 @@ class SimulatedClock:
 
 
 class SimulatedDecoder:
-    """Decodes in a thread, which the loop counts: what another process does takes no simulated time."""
+    """Decodes in a thread, which the loop counts: what another process does takes no simulated time.
+
+    Each video is decoded once for all tests, however many runs have it.
+    """
+
+    known: ClassVar[dict[tuple[bytes, bool, bool], Video]] = {}
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(2)
@@ -88,8 +95,17 @@ class SimulatedDecoder:
 
     async def check(self, path: Path, *, thumbnail: bool = False, thorough: bool = False) -> Video:
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, functools.partial(probe, path, thumbnail=thumbnail, thorough=thorough)
+            self._threads, functools.partial(self._probe, path, thumbnail=thumbnail, thorough=thorough)
         )
+
+    def _probe(self, path: Path, *, thumbnail: bool, thorough: bool) -> Video:
+        key = (path.read_bytes(), thumbnail, thorough)
+        video = self.known.get(key)
+        if video is None:
+            video = self.known[key] = probe(path, thumbnail=thumbnail, thorough=thorough)
+        elif video.thumbnail is not None:
+            write_bytes(path.parent / NAME, video.thumbnail.content, durable=False)
+        return video
 
     def close(self) -> None:
         self._threads.shutdown()
