@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.errors import ConfigError, RunnerError
 from runner.shell import command
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 if TYPE_CHECKING:
     from runner.config.provider import ProviderConfig
@@ -88,5 +87,5 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner cancel outputs/multirun/2026-11-23/09-30-00-x7k2",
     )
-    parser.add_argument("dir", type=Path, metavar="DIR", help="a sweep or a single run")
+    parser.add_argument("dir", type=named_path, metavar="DIR", help="a sweep or a single run")
     return parser

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
@@ -70,6 +72,8 @@ def _no_command(arguments: Sequence[str]) -> ConfigError:
 
 _UNKNOWN = re.compile(r"unrecognized arguments: (?P<first>\S+)")
 _FLAG = re.compile(r"--[\w-]+")
+_SHOWN = 80
+"""Characters of a word that are repeated."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -93,7 +97,7 @@ _NAMES_THEM = "python -m runner ls names the runs and sweeps that are there"
 
 def directory_or_address(text: str) -> Path | str:
     """Return the address of a storage as it is typed, as in s3://bucket/sweep, anything else as a path."""
-    return text if "://" in text else Path(text)
+    return text if "://" in text else named_path(text)
 
 
 def refuse_file(path: Path | str, name: str) -> None:
@@ -119,3 +123,26 @@ def _is_file(path: Path) -> bool:
         error.filename = os.fspath(path)
         raise
     return False
+
+
+def named_path(text: str) -> Path:
+    """Return what is typed as a path, for argparse; an empty word, as of a variable that is not set, names none."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' names no file or directory")
+    return Path(text)
+
+
+def from_zero(text: str) -> float:
+    """Return a finite number of 0 or more, for argparse."""
+    with suppress(ValueError):
+        if 0 <= (number := float(text)) < math.inf:
+            return number
+    raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r} is no number of 0 or more")
+
+
+def whole_from_zero(text: str) -> int:
+    """Return a whole number of 0 or more, for argparse."""
+    with suppress(ValueError):
+        if (number := int(text)) >= 0:
+            return number
+    raise argparse.ArgumentTypeError(f"{text[:_SHOWN]!r} is no whole number of 0 or more")

@@ -7,14 +7,13 @@ import asyncio
 import datetime as dt
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.config.provider import dialect_of
 from runner.config.run import RunConfig
 from runner.errors import ConfigError
 
-from .catalog import Parser
+from .catalog import Parser, named_path
 
 if TYPE_CHECKING:
     from runner.providers.base import Character, Provider
@@ -72,7 +71,7 @@ def _parser() -> Parser:
     )
     actions = parser.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="upload a local video; sent once, never repeated by itself")
-    create.add_argument("video", type=Path)
+    create.add_argument("video", type=named_path)
     create.add_argument("--name", required=True, help="what to call it, 1 to 80 characters")
     show = actions.add_parser("show", help="look one up")
     show.add_argument("id")

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from runner.emulator.settings import Dialect, EmulatorSettings
 from runner.loopback import HOST
 
-from .catalog import Parser
+from .catalog import Parser, named_path
 
 DESCRIPTION = "Serve an emulated videos and images API on this machine. It needs no account and costs nothing."
 EXAMPLES = """examples:
@@ -52,7 +52,7 @@ def _parser() -> Parser:
     add(
         "--state",
         dest="state_file",
-        type=Path,
+        type=named_path,
         metavar="FILE",
         default=Path("outputs", ".emulator", "state.sqlite3"),
         help="keeps the jobs (default: %(default)s)",
@@ -80,7 +80,7 @@ def _parser() -> Parser:
     )
     add("--max-running-jobs", type=int, metavar="NUMBER", help="jobs that may run at once (default: any number)")
     add("--requests-per-minute", type=int, metavar="NUMBER", help="paid requests in a minute (default: any number)")
-    add("--faults", type=Path, metavar="FILE", help="YAML file with rules of what goes wrong")
+    add("--faults", type=named_path, metavar="FILE", help="YAML file with rules of what goes wrong")
     add("--seed", type=int, metavar="NUMBER", help="decides the faults that have a probability (default: 0)")
     return parser
 

@@ -21,7 +21,7 @@ from runner.ledger.summary import SUMMARY, Summary, summary_of
 from runner.results.state import RunState, state_of
 from runner.sweeps.external_launcher import not_started
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 if TYPE_CHECKING:
     from runner.engine.batch_record import BatchRecord
@@ -159,7 +159,7 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner ls --tag client-x, after python -m runner -m tags=[client-x] …",
     )
-    parser.add_argument("outputs", type=Path, nargs="?", default=OUTPUTS, help="where to look (default: outputs)")
+    parser.add_argument("outputs", type=named_path, nargs="?", default=OUTPUTS, help="where to look (default: outputs)")
     parser.add_argument("--tag", action="append", default=[], help="only what has this tag; may be repeated")
     parser.add_argument("--json", action="store_true", help="for programs")
     return parser

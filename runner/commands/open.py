@@ -13,7 +13,7 @@ from runner.ledger.discover import OUTPUTS, find_ledgers, written_at
 from runner.report.live_page import NAME
 
 from . import report
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -45,5 +45,5 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner open outputs/multirun/DATE/TIME-x7k2",
     )
-    parser.add_argument("dir", type=Path, nargs="?", help="a sweep's or run's directory (default: the latest)")
+    parser.add_argument("dir", type=named_path, nargs="?", help="a sweep's or run's directory (default: the latest)")
     return parser

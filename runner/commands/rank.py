@@ -16,7 +16,7 @@ from runner.display.output import print_error, print_problems, tolerate_broken_p
 from runner.errors import ConfigError
 from runner.shell import word
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file, whole_from_zero
 
 if TYPE_CHECKING:
     from runner.judging.record import AnyRecord
@@ -206,13 +206,15 @@ def _parser() -> Parser:
         "costs, and which file wins for each prompt. Reads ratings.jsonl; nothing is sent.",
         epilog="example: python -m runner rank outputs/multirun/DATE/TIME-x7k2 --by quality",
     )
-    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="sweeps, runs, or what they lie in")
+    parser.add_argument("dirs", type=named_path, nargs="+", metavar="DIR", help="sweeps, runs, or what they lie in")
     parser.add_argument("--by", metavar="KEY", help="what to rank: model, or any key that differs (default: model)")
     parser.add_argument("--json", action="store_true", help="for programs")
     parser.add_argument(
         "--rater", action="append", default=[], metavar="NAME", help="count only theirs; may be repeated"
     )
     parser.add_argument("--people", action="store_true", help="leave out what models judged (raters judge:MODEL)")
-    parser.add_argument("--preferences", type=Path, metavar="FILE", help="write JSON lines: prompt, chosen, rejected")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the bootstrap (default: 0)")
+    parser.add_argument(
+        "--preferences", type=named_path, metavar="FILE", help="write JSON lines: prompt, chosen, rejected"
+    )
+    parser.add_argument("--seed", type=whole_from_zero, default=0, metavar="N", help="of the bootstrap (default: 0)")
     return parser

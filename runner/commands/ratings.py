@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from runner.display.line import clean
 from runner.display.output import print_error, tolerate_broken_pipe
@@ -11,7 +10,7 @@ from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 from runner.shell import command
 
-from .catalog import Parser
+from .catalog import Parser, named_path
 from .rater import named_rater
 
 
@@ -65,7 +64,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("what", choices=["import"], help="what to do")
     parser.add_argument(
-        "paths", type=Path, nargs="+", metavar="FILE… DIR", help="exported files; sweeps (default: outputs)"
+        "paths", type=named_path, nargs="+", metavar="FILE… DIR", help="exported files; sweeps (default: outputs)"
     )
     parser.add_argument("--rater", metavar="NAME", help="whose notes.json files are (default: your name here)")
     return parser

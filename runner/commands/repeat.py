@@ -20,7 +20,7 @@ from runner.display.output import print_error, print_problems
 from runner.errors import ConfigError
 from runner.shell import command
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -117,7 +117,7 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner repeat outputs/2026-11-23/09-30-00-x7k2 request.duration_seconds=4",
     )
-    parser.add_argument("run_dir", type=Path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
+    parser.add_argument("run_dir", type=named_path, help="a run's directory, as in outputs/2026-11-23/09-30-00-x7k2")
     parser.add_argument(
         "--winners",
         action="store_true",

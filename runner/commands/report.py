@@ -14,7 +14,7 @@ from runner.display.output import print_error, print_problems, tolerate_broken_p
 from runner.errors import ConfigError, DiskError
 from runner.shell import command
 
-from .catalog import Parser, directory_or_address, refuse_file
+from .catalog import Parser, directory_or_address, from_zero, named_path, refuse_file
 
 if TYPE_CHECKING:
     from runner.artifacts.result import Result
@@ -146,10 +146,12 @@ def _parser() -> Parser:
         help="sweeps, runs, or what they lie in; or one address in a storage, as s3://bucket/videos/out",
     )
     parser.add_argument(
-        "--output", type=Path, metavar="FILE", help="default: DIR/index.html; for several: report.html, here"
+        "--output", type=named_path, metavar="FILE", help="default: DIR/index.html; for several: report.html, here"
     )
     parser.add_argument("--single-file", action="store_true", help="small media inside the page, to send it around")
-    parser.add_argument("--embed-mb", type=float, default=4.0, metavar="N", help="the largest file inside (default: 4)")
-    parser.add_argument("--embed-total-mb", type=float, default=60.0, metavar="N", help="all of them (default: 60)")
+    parser.add_argument(
+        "--embed-mb", type=from_zero, default=4.0, metavar="N", help="the largest file inside (default: 4)"
+    )
+    parser.add_argument("--embed-total-mb", type=from_zero, default=60.0, metavar="N", help="all of them (default: 60)")
     parser.add_argument("--open", choices=("yes", "no"), default="no", help="show it in the browser (default: no)")
     return parser

@@ -11,7 +11,7 @@ from runner.display.output import print_error
 from runner.errors import ConfigError, RunnerError
 from runner.shell import command
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 _RAY = ("ray.", "hydra/launcher=")
 """What begins like this says where the rest is executed, and is no run's."""
@@ -77,7 +77,9 @@ def _parser() -> Parser:
         "is taken over if it can only be this run's. python -m runner ls shows what there is to resume.",
         epilog="example: python -m runner resume outputs/multirun/DATE/TIME-x7k2 budget.max_usd=30",
     )
-    parser.add_argument("dir", type=Path, help="a sweep's or run's directory, as in outputs/multirun/DATE/TIME-x7k2")
+    parser.add_argument(
+        "dir", type=named_path, help="a sweep's or run's directory, as in outputs/multirun/DATE/TIME-x7k2"
+    )
     parser.add_argument(
         "--retry-failed", action="store_true", help="pay again for runs that failed for a reason that may have passed"
     )

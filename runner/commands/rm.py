@@ -19,7 +19,7 @@ from runner.ledger.lock import at_work, locked
 from runner.results.reading import sweep_at
 from runner.shell import command, line, shown
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,6 @@ def _parser() -> Parser:
         description=__doc__,
         epilog="example: python -m runner rm outputs/2026-11-23/09-30-00-x7k2",
     )
-    parser.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="sweeps and single runs")
+    parser.add_argument("dirs", type=named_path, nargs="+", metavar="DIR", help="sweeps and single runs")
     parser.add_argument("--yes", action="store_true", help="delete without a question")
     return parser

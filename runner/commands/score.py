@@ -15,7 +15,7 @@ from runner.errors import INTERRUPTED, ConfigError, RunnerError
 from runner.shell import command, line
 
 from .advance import Advance
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 
 if TYPE_CHECKING:
     from runner.config.problem import Problem
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from runner.results.scoring import Scored
 
 _KEY = "metrics="
+_MOST_SECONDS = 1e6
+"""Eleven days; a wait of some hundred years is more than the system takes."""
 _OVERRIDE = re.compile(r"[+~]*[a-z_][\w./@-]*=")
 
 
@@ -35,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     directories, names, overrides = _parted(parsed.words)
     for each in directories:
         refuse_file(each, "score")
-    if not parsed.seconds > 0:
+    if not 0 < parsed.seconds <= _MOST_SECONDS:
         raise ConfigError(f"--seconds {parsed.seconds:g} is not allowed; nothing was scored", hint="--seconds 60")
     from runner.config.judge import JUDGE
 
@@ -89,11 +91,18 @@ def _parted(words: Sequence[str]) -> tuple[list[Path], list[str], list[str]]:
     listed = [word.removeprefix(_KEY) for word in words if word.startswith(_KEY)]
     rest = [word for word in words if not word.startswith(_KEY)]
     overrides = [word for word in rest if _OVERRIDE.match(word) and not os.path.isdir(word)]  # noqa: PTH112 - a long one raises OSError with pathlib
-    directories = [Path(word) for word in rest if word not in overrides]
+    directories = [_directory(word) for word in rest if word not in overrides]
     names = [name.strip().strip("'\"") for text in listed for name in text.strip("[]").split(",")]
     if not directories:
         raise ConfigError("score takes a directory; nothing was scored", hint="python -m runner ls names them")
     return directories, [name for name in dict.fromkeys(names) if name], overrides
+
+
+def _directory(word: str) -> Path:
+    try:
+        return named_path(word)
+    except argparse.ArgumentTypeError as error:
+        raise ConfigError(f"{error}; nothing was scored", hint="python -m runner ls names them") from error
 
 
 def _refuse_unread(parsed: argparse.Namespace, overrides: Sequence[str], *, judges: bool) -> None:

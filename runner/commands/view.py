@@ -11,7 +11,7 @@ from runner.display.output import print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 
-from .catalog import Parser, refuse_file
+from .catalog import Parser, named_path, refuse_file
 from .rater import named_rater
 
 
@@ -89,12 +89,12 @@ def _parser() -> Parser:
         "DIR: a list of all in outputs/.",
         epilog="example: python -m runner view outputs/multirun/DATE/TIME-x7k2 --rater ann",
     )
-    parser.add_argument("dirs", type=Path, nargs="*", metavar="DIR", help="sweeps, runs, or what they lie in")
+    parser.add_argument("dirs", type=named_path, nargs="*", metavar="DIR", help="sweeps, runs, or what they lie in")
     parser.add_argument("--rater", metavar="NAME", help="who judges (default: your name on this machine)")
     parser.add_argument("--port", type=_port, metavar="N", help="default: 8420, or any where that is taken; 0: any")
     parser.add_argument(
         "--export",
-        type=Path,
+        type=named_path,
         metavar="NEW",
         help="write a page with small copies of all media, and kept ones whole, into a new directory; serves nothing",
     )

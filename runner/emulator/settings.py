@@ -29,13 +29,13 @@ class EmulatorSettings(BaseModel):
     """Loopback only: there is no way to expose the emulator to a network."""
     port: int = Field(default=0, ge=0, le=65535)
     """0 takes any free port."""
-    latency: float = Field(default=2.0, ge=0)
+    latency: float = Field(default=2.0, ge=0, allow_inf_nan=False)
     """Seconds from creating a video job until it is completed."""
-    time_scale: float = Field(default=1.0, gt=0)
+    time_scale: float = Field(default=1.0, gt=0, allow_inf_nan=False)
     """Emulated seconds per real second."""
-    retention: float = Field(default=86_400.0, gt=0)
+    retention: float = Field(default=86_400.0, gt=0, allow_inf_nan=False)
     """Seconds from creating a job until its files are gone (`expires_at`)."""
-    poll_after: float | None = Field(default=None, ge=0)
+    poll_after: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Seconds that `openai-poll-after-ms` asks clients to wait before they look at an unfinished job again."""
     max_running_jobs: int | None = Field(default=None, ge=1)
     """Jobs that may run at once; another one is refused with 429. None means no limit."""
@@ -47,7 +47,7 @@ class EmulatorSettings(BaseModel):
     """Azure deployment names that exist; None accepts any."""
     models: tuple[str, ...] | None = None
     """Model names that exist on `/v1`; None means the catalogue."""
-    video_bytes: int = Field(default=0, ge=0)
+    video_bytes: int = Field(default=0, ge=0, le=10**12)
     """Pad every MP4 to at least this many bytes; it stays playable."""
     shared_clips: bool = False
     """Render one clip per size and duration, without the prompt: for load tests."""
