@@ -157,11 +157,14 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Character:
-    """Describe a character that videos can show again, made of a video; `created_at` is in Unix seconds."""
+    """Describe a character that videos can show again, made of a video.
+
+    `created_at` is in Unix seconds, None where the server does not say.
+    """
 
     id: str
     name: str
-    created_at: float
+    created_at: float | None
 
 
 class Provider(Protocol):

@@ -57,7 +57,7 @@ from .file_address import holds_file, host_of, named_files
 from .hosted import as_told, told_cost, usd
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
-from .job import job_at, made_all_the_same, no_list, read_created, read_failed, read_job, read_page, unlisted
+from .job import is_id, job_at, made_all_the_same, no_list, read_created, read_failed, read_job, read_page, unlisted
 from .json_answer import parsed_body, read_documents
 from .source_video import find_address, hidden
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
@@ -239,20 +239,21 @@ class SDKProvider:
         call = Call(self._place, "create the character", paid=True)
         with self._translated(call):
             response = await self._videos.create_character(name=name, video=video)
-            return self._character(response, call)
+            return self._character(response.http_response, call)
 
     async def character(self, character_id: str) -> Character:
         """Look a character up."""
         await self._ready()
         call = Call(self._place, "tell of the character")
         with self._translated(call):
-            return self._character(await self._videos.get_character(character_id), call)
+            return self._character((await self._videos.get_character(character_id)).http_response, call)
 
-    def _character(self, response: Any, call: Call) -> Character:  # Any: the SDK's raw response is generic
+    def _character(self, response: httpx2.Response, call: Call) -> Character:
         answer = self._json(response)
-        if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
+        found = answer.get("id") if isinstance(answer, dict) else None
+        if not isinstance(found, str) or not is_id(found):
             self._unreadable(response, call)
-        return Character(answer["id"], str(answer.get("name") or ""), moment(answer.get("created_at")) or 0.0)
+        return Character(found, str(answer.get("name") or ""), moment(answer.get("created_at")))
 
     @asynccontextmanager
     async def fetch(self, url: str, *, by_user: bool = False) -> AsyncIterator[ByteSource]:
