@@ -90,6 +90,11 @@ _VARIANTS: dict[str, dict[str, type[BaseModel]]] = {
 _FILE = "a text file, relative to where you stand; or type the prompt: \"request.prompt='A red fox'\""
 _EXPERIMENT = "a file of experiment/, whose first line is '# @package _global_'"
 _adapter = TypeAdapter(RunConfig)
+_OF_A_COMMAND = {
+    **{key: f"python -m runner {key}=…" for key in SWEEP_KEYS},
+    "hydra": "python -m runner hydra.run.dir=DIR; a repeated run gets a directory of its own in outputs/",
+}
+"""Keys that a composed config has beside those of its runs: only a saved one can come here with them."""
 _REFERENCE = re.compile(r"\$\{\s*(\w+)")
 
 
@@ -195,6 +200,8 @@ def _suggest(problem: Problem, container: Mapping[str, Any]) -> Problem:  # Any:
     if problem.message != "is no key here":
         return problem
     parent, _, name = problem.key.rpartition(".")
+    if not parent and (typed := _OF_A_COMMAND.get(name.partition("/")[0])) is not None:
+        return Problem(problem.key, "is no key of a saved run", f"it belongs to a new one: {typed}")
     elsewhere = not parent and (name in ("params", "sweeper") or any(name in section_keys(each) for each in _VARIANTS))
     near = None if elsewhere else did_you_mean(name, known_keys(container, parent))
     if near is not None:

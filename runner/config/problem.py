@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from .shipped import Group, names
+
 if TYPE_CHECKING:
     from pydantic import ValidationError
 
@@ -67,12 +69,13 @@ _TYPE_THIS = {
     "request.image_list": "request.image_list=photo.png",
     "request.prompt": "say that it is text: \"request.prompt='{}'\"",
     "request.lora": "'request.lora={{name: {}, path: /models/style, scale: 0.8}}'",
-    "fallbacks": "'fallbacks=[{{provider: {}}}]'",
 }
 """What is meant by values that are nearly right."""
 
 _FIRST = {"provider": "openai", "model": "sora-2", "request": "video", "tracking": "mlflow"}
 """An option of each group that one of one's own may begin with."""
+
+_FALLS_BACK: tuple[Group, ...] = ("provider", "model")
 
 _SIZE = re.compile(r"\s*([1-9]\d{1,4})\s*[xX*×,:]\s*([1-9]\d{1,4})\s*")
 _WITH_UNIT = re.compile(r"\W?(\d+(?:\.\d+)?)\s*[A-Za-z]*")
@@ -85,6 +88,8 @@ def _to_type(key: str, kind: object, given: object) -> str | None:
     text = str(given).lower() if isinstance(given, bool) else str(given)
     if key == "request.size" and (size := _SIZE.fullmatch(text)):
         return f"request.size={size[1]}x{size[2]}"
+    if key == "fallbacks" and isinstance(given, str):
+        return f"'fallbacks=[{_fallback(given)}]'"
     if key in _TYPE_THIS and isinstance(given, str | int | float):
         return _TYPE_THIS[key].format(text)
     if key == "request.prompt" and given is None:
@@ -94,6 +99,13 @@ def _to_type(key: str, kind: object, given: object) -> str | None:
     if isinstance(given, list) and given:
         return f"a sweep over them: python -m runner -m {key}={','.join(map(str, given))}"
     return _of_kind(key, str(kind), text)
+
+
+def _fallback(text: str) -> str:
+    """Return the entry that a word among the fallbacks stands for: the option of that name, or the nearest one."""
+    exact = [f"{{{group}: {text}}}" for group in _FALLS_BACK if text in names(group)]
+    near = ((group, did_you_mean(text, names(group))) for group in _FALLS_BACK)
+    return next(iter([*exact, *(f"{{{group}: {name}}}" for group, name in near if name)]), "{model: NAME}")
 
 
 def _of_kind(key: str, kind: str, text: str) -> str | None:

@@ -66,6 +66,8 @@ def test_wrong_overrides_are_refused(quick, cli):
         ("request.duration_secs=4", "did you mean request.duration_seconds?"),
         ("request.duration_seconds=5", "Allowed values: 4, 8, 12"),
         ("provider.api_key=hunter2hunter2", "api_key_env"),
+        ("prompts=x.csv", "it belongs to a new one: python -m runner prompts="),
+        ("hydra.run.dir=x", "it belongs to a new one: python -m runner hydra.run.dir="),
     ]:
         done = cli("repeat", str(first), override)
         assert (done.code, fragment in done.err) == (2, True), done.err
