@@ -36,13 +36,14 @@ _LONGEST_WHAT = 90
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print the table, the latest last; returns 0, or 2 where there is no such directory or it cannot be read."""
+    """Print the table, the latest last; returns 0, or 2 where there is no such directory or nothing can be read."""
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.outputs, "ls")
     if not parsed.outputs.is_dir():
         hint = "python -m runner makes outputs/ with a first video"
         raise ConfigError(f"there is no directory {parsed.outputs}", hint=hint)
-    found = _summaries(parsed.outputs)
+    found, whole = _summaries(parsed.outputs)
+    unread = not (found or whole)
     found = sorted([*found, *_not_started(parsed.outputs, found)], key=lambda each: each.changed)
     found = [each for each in found if {*parsed.tag} <= {*each.tags}]
     with tolerate_broken_pipe():
@@ -51,19 +52,20 @@ def main(arguments: Sequence[str]) -> int:
         elif found:
             _print(found)
         else:
-            print(f"{parsed.outputs} holds no runs{' with these tags' * bool(parsed.tag)}")
-    return 0
+            tags = " with these tags" * bool(parsed.tag)
+            print(f"{parsed.outputs} holds no runs{tags}{'' if whole else ' that can be read'}")
+    return ConfigError.exit_code if unread else 0
 
 
-def _summaries(root: Path) -> list[Summary]:
-    """Return what is found, and say what cannot be read; raises why where that is all there is."""
+def _summaries(root: Path) -> tuple[list[Summary], bool]:
+    """Return what is found, and whether that is all, and say what cannot be read; raises why of the `root` itself."""
     index = OutputsIndex(root)
     found = [*map(summary_of, index.entries(SUMMARY))]
     for place, error in index.problems:
         if place == root and not found:
             raise error
         print_error(error)
-    return found
+    return found, not index.problems
 
 
 def _not_started(root: Path, found: Sequence[Summary]) -> Iterator[Summary]:
@@ -103,7 +105,7 @@ def _print(found: Sequence[Summary]) -> None:
         rows.append(([_age(time.time() - each.changed), cost, states, where], ""))
     print_grid(heads, rows)
     if any(RunStatus.VERIFIED in each.states for each in found):
-        print("done: all files are here and verified")
+        print("done: all files came and were verified; show DIR says if one is missing since")
 
 
 def _states(each: Summary) -> dict[RunState, int]:

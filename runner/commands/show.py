@@ -41,6 +41,7 @@ with --json, one document:
   failures       each reason once, the commonest first: type, code, message, hint, runs (their numbers)
   stored         what of the runs lies in a storage, in words; null where nothing was uploaded
   files          paths of those that are there: csv, jsonl, page
+  missing        paths of media of finished runs that are no longer there
   batches        those that may still go on at the provider, as they were last heard of
   results        the rows of results.jsonl: what varies first, then what came of each run
 """
@@ -83,10 +84,18 @@ def _show(sweep: RunGroup, *, as_json: bool) -> int:
             running=sweep.running,
             stored=sweep.stored,
             url=_address(sweep, place),
+            missing=_missing(sweep),
         )
     if not sweep.url and (left := not_started(sweep.directory)):
         print_error(NotStartedError(sweep.directory, left))
     return 0
+
+
+def _missing(sweep: RunGroup) -> list[Path]:
+    """Return the files that are no longer there; none where they may lie in a storage."""
+    from runner.results.missing import missing_files
+
+    return [] if sweep.url or sweep.stored else missing_files(sweep.runs)
 
 
 def _asked(results: Sequence[Result]) -> str:
@@ -130,6 +139,7 @@ def document(sweep: RunGroup) -> dict[str, object]:
         "files": {
             key: os.fspath(sweep.directory / name) for key, name in files.items() if (sweep.directory / name).is_file()
         },
+        "missing": [*map(os.fspath, _missing(sweep))],
         "batches": [plain_batch(batch) for batch in _batches(sweep.directory)],
         "results": result_rows(sweep.directory, sweep.runs, busy=sweep.busy),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -31,6 +31,9 @@ _REASONS = 10
 
 _WARNINGS = 5
 
+_MISSING = 3
+"""So many files that are not there are named."""
+
 _LONGEST_LINE = 4000
 
 _FILES = ("results.csv", "results.jsonl")
@@ -45,27 +48,37 @@ def print_closing(
     interrupted: int | None = None,
     stored: str = "",
     url: str = "",
+    missing: Collection[Path] = (),
 ) -> None:
     """Print one run's outcome in full, or a sweep's as a table with its sums, reasons, files and next command.
 
     `resumed_by` is the directory to resume, where that is another, as for a sweep of one run. `running` says who is
     still at work on it: then nothing is to be resumed. `interrupted` is the number of the signal that ended it.
     `stored` says what lies in a storage; `url` is the address in one that all was read from, as nothing lies here.
+    `missing` are files of theirs that are no longer there.
     """
     if len(results) == 1:
-        lines = _single(results[0], directory, resumed_by or directory, running, interrupted, url)
+        lines = _single(results[0], directory, resumed_by or directory, running, interrupted, url, missing)
     else:
-        lines = _sweep(results, directory, running, interrupted, url) if results else iter(())
+        lines = _sweep(results, directory, running, interrupted, url, missing) if results else iter(())
     if stored and not url:
         lines = chain(lines, [Line(stored)])
     print_lines(Line(clean(text, _LONGEST_LINE), style) for text, style in lines)
 
 
 def _single(
-    result: Result, directory: Path, resumed_by: Path, running: str | None, interrupted: int | None, url: str
+    result: Result,
+    directory: Path,
+    resumed_by: Path,
+    running: str | None,
+    interrupted: int | None,
+    url: str,
+    missing: Collection[Path],
 ) -> Iterator[Line]:
     for artifact in result.artifacts:
-        yield Line(f"{_at(directory, url, artifact.path)}  {_facts(artifact)}")
+        gone = directory / artifact.path in missing
+        facts = f"is missing; it was {_facts(artifact)}" if gone else _facts(artifact)
+        yield Line(f"{_at(directory, url, artifact.path)}  {facts}", "yellow" * gone)
     yield from (Line(f"warning: {clean(text, 400)}", "yellow") for text in result.warnings[:_REASONS])
     state = state_of(result.status, busy=bool(running))
     yield from _interruption([result], interrupted)
@@ -136,7 +149,12 @@ def _size(count: int) -> str:
 
 
 def _sweep(
-    results: Sequence[Result], directory: Path, running: str | None, interrupted: int | None, url: str
+    results: Sequence[Result],
+    directory: Path,
+    running: str | None,
+    interrupted: int | None,
+    url: str,
+    missing: Collection[Path],
 ) -> Iterator[Line]:
     rows = _shown(results)
     columns = shutil.get_terminal_size().columns
@@ -149,6 +167,9 @@ def _sweep(
     yield from by_model(results, columns, busy=bool(running))
     counts = Counter(state_of(result.status, busy=bool(running)) for result in results)
     yield Line(" · ".join([*(f"{counts[state]:,} {state}" for state in RunState if counts[state]), money(results)]))
+    if missing:
+        more = f" and {len(missing) - _MISSING:,} more" * (len(missing) > _MISSING)
+        yield Line(f"missing: {', '.join(map(str, [*missing][:_MISSING]))}{more}", "yellow")
     yield from _spread(results)
     yield from _interruption(results, interrupted)
     if url:

@@ -38,6 +38,7 @@ from runner.ledger.summary import failure_of
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.results.files import write_results
+from runner.results.missing import missing_files
 from runner.results.money import under
 from runner.results.reading import Found
 
@@ -196,13 +197,15 @@ def execute(
     with tolerate_broken_pipe():
         # One run's files are where the run is, also if it was a sweep of one.
         place = runs[0].directory if len(runs) == 1 else directory
-        shown = [under(run.config.budget, result) for run, result in zip(runs, whole.results, strict=True)]
+        ended = [*zip(runs, whole.results, strict=True)]
+        shown = [under(run.config.budget, result) for run, result in ended]
         print_closing(
             sorted(shown, key=lambda result: result.index),
             place,
             resumed_by=directory,
             interrupted=whole.interrupted,
             stored=execution.stored,
+            missing=[] if execution.stored else missing_files((run.directory, each) for run, each in ended),
         )
     return whole
 

@@ -40,6 +40,7 @@ from runner.ledger.recording import (
 from runner.ledger.reuse import fingerprint
 from runner.ledger.summary import may_pass
 from runner.providers.job import backend_id, is_id
+from runner.results.missing import missing_files
 from runner.results.state import state_of
 from runner.shell import command, shown
 from runner.tracking.tracker import Tracking
@@ -106,7 +107,7 @@ def resume(
             copied, copy_error = _copied(runs, owners, directory, consent)
             findings = [*_links(runs, owners), *_findings(runs), *_changed_inputs(runs)]
             if not any(run.open for run in runs):
-                say("nothing to do")
+                say(_nothing_to_do(runs))
             unaffordable, objection = agree_to_rest(runs)
             held = copied | unaffordable | {finding.run for finding in findings if finding.run is not None}
             tracked = [tracking.observer(runs)]
@@ -121,6 +122,17 @@ def resume(
         if left := not_started(directory):
             print_error(NotStartedError(directory, left))
         return outcome.exit_code or (NotStartedError.exit_code if left else 0)
+
+
+def _nothing_to_do(runs: Sequence[Run]) -> str:
+    """Return that nothing is left to do, and what is not done about files that are gone."""
+    lost = {run.directory: missing_files([(run.directory, run.earlier)]) for run in runs if run.earlier is not None}
+    count, places = sum(map(len, lost.values())), [place for place, files in lost.items() if files]
+    if not places:
+        return "nothing to do"
+    files = "1 file is" if count == 1 else f"{count:,} files are"
+    again = command("repeat", shown(places[0]))
+    return f"nothing to do, though {files} missing: the work was done and is not paid again; {again} pays for it anew"
 
 
 def _on_ray(typed: Sequence[str], ledgers: Sequence[Ledger], runs: Sequence[Run]) -> Batches:

@@ -94,7 +94,17 @@ def test_each_sweep_has_its_states_its_cost_its_age_and_its_command(shelve, caps
     assert all(f"1 {state}" in new for state in ("done", "generating", "queued"))
     assert "python -m runner resume outputs/new" in said
     assert "resume outputs/old" not in said
-    assert lines[-1] == "done: all files are here and verified", "the word that stands in result.json"
+    assert lines[-1].startswith("done: all files came and were verified"), "the word that stands in result.json"
+
+
+def test_nothing_is_said_of_what_cannot_be_read(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "outputs" / "x").mkdir(parents=True)
+    (tmp_path / "outputs" / "x" / "ledger.sqlite3").write_text("junk")
+    assert run(["ls"]) == 2
+    said = capsys.readouterr()
+    assert said.out == "outputs holds no runs that can be read\n"
+    assert "outputs/x/ledger.sqlite3 cannot be read" in said.err
 
 
 @pytest.mark.parametrize(

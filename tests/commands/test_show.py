@@ -64,6 +64,20 @@ def test_a_sweep_is_shown_as_it_was_at_its_end(swept, shown):
     assert "16:9" in closing
 
 
+def test_a_file_that_is_gone_is_said(swept, shown, document, capsys):
+    swept("replica=0,1")
+    gone = Path("outputs/sweep/1/video.mp4")
+    gone.unlink()
+    assert f"\nmissing: {gone}\n" in shown("outputs/sweep")
+    assert f"{gone}  is missing; it was 1280x720" in shown("outputs/sweep/1")
+    assert "missing" not in shown("outputs/sweep/0")
+    assert document("outputs/sweep")["missing"] == [str(gone)]
+    assert run(["resume", "outputs/sweep"]) == 0
+    told = capsys.readouterr()
+    assert "nothing to do, though 1 file is missing" in told.out + told.err
+    assert "python -m runner repeat outputs/sweep/1 pays for it anew" in told.out + told.err
+
+
 def test_a_sweep_is_shown_with_its_name_tags_models_and_how_many_prompts(swept, shown, document):
     swept("request.prompt=a,b", "name=Launch film", "tags=[client-x,draft]")
     assert shown("outputs/sweep").splitlines()[:2] == ["Launch film · #client-x #draft · sora-2", "2 prompts"]
