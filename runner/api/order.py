@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import ValidationError
 
 from runner.compose.preflight import problems_of_choice
 from runner.config.derived import check_kept
+from runner.config.plain_data import fault_of
 from runner.config.problem import Problem, from_validation_error
 from runner.config.provider import ProviderConfig
 from runner.config.request import RequestConfig, lacks_prompt
@@ -27,6 +29,8 @@ from .reference import references
 from .request import GenerationRequest, ImageGenerationRequest
 
 _log = logging.getLogger("runner")
+
+_PLAIN = "texts, numbers, true, false, lists and mappings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,10 @@ def request_of(request: GenerationRequest, kind: Kind, inputs: Path, *, thumbnai
         made = request.target.model_validate(everything)
     except ValidationError as error:
         raise ConfigError("; ".join(f"request.{problem}" for problem in from_validation_error(error))) from error
+    # Anything may stand in these two, and is sent as it is.
+    for name in ("extra_params", "lora"):
+        if fault := fault_of(getattr(made, name, None)):
+            raise ConfigError(f"request.{name} {fault}", hint=_PLAIN)
     if lacks_prompt(made):
         raise ConfigError("request.prompt is empty")
     return made  # type: ignore[return-value]  # `target` is one of the two that RequestConfig is made of
@@ -136,11 +144,32 @@ def replicas_of(choices: Sequence[Fallback], request: RequestConfig, settings: M
         run = RunConfig.model_validate(found)
     except ValidationError as error:
         raise ConfigError("; ".join(map(str, from_validation_error(error)))) from error
+    _refuse_unwritable(run)
     count = run.number_of_videos
     if count == 1:
         return [run]
     one = run.request.model_copy(update={"number_of_videos": 1})
     return [run.model_copy(update={"request": one, "replica": n}) for n in range(count)]
+
+
+def _refuse_unwritable(run: RunConfig) -> None:
+    """Raise `ConfigError` for what no record could hold: it would be noticed at the first, in the middle of a run."""
+    for part, values in run.model_dump().items():
+        for name, value in values.items() if isinstance(values, Mapping) else [("", values)]:
+            if fault := fault_of(_without_objects(value)):
+                raise ConfigError(f"{part}{'.' * bool(name)}{name} {fault}", hint=_PLAIN)
+
+
+def _without_objects(value: object) -> object:
+    """Return the texts, numbers, lists and mappings of a value, paths as texts; other objects write themselves."""
+    match value:
+        case Mapping():
+            return {str(key): _without_objects(each) for key, each in value.items()}
+        case list() | tuple():
+            return [_without_objects(each) for each in value]
+        case str() | int() | float() | None:
+            return value
+    return os.fspath(value) if isinstance(value, os.PathLike) else None
 
 
 def _runs(replicas: Sequence[RunConfig], directory: Path, *, followed: bool) -> Iterable[Run]:

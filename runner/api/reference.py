@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import cast
-from urllib.parse import urlsplit
 
 from runner.artifacts.atomic import disk_errors
+from runner.config.plain_data import fault_of
 from runner.errors import ConfigError
 from runner.providers.reference import from_base64, media_type
 
 from .media import MediaContent
 from .request import GenerationRequest, ImageGenerationRequest, ImageType, Source
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
 _ROLES = {
     "video": frozenset({"reference", "first_frame", "last_frame"}),
@@ -45,6 +49,8 @@ def _source(image: ImageType | Source, number: int, possible: frozenset[str]) ->
         return image
     if "content" in image:
         return cast("MediaContent", image)
+    if "image" not in image:
+        raise ConfigError(f"image_list[{number}]: has no image", hint='{"image": "photo.png", "type": "reference"}')
     role = image.get("type", "reference")
     if role not in possible:
         raise ConfigError(f"image_list[{number}]: an image cannot be used as {role!r} here",
@@ -60,13 +66,18 @@ def _placed(source: Source, stem: Path) -> str:
             return _written(source["content"], stem)
         case Path():
             return str(source)
+    if fault := fault_of(source):
+        raise ConfigError(f"{stem.name} {fault}")
     content = None if "://" in source[:8] or source.startswith("data:") else _base64(source)
     return source if content is None else _written(content, stem)
 
 
 def _base64(text: str) -> bytes | None:
     """Return the image that `text` spells, if it is no path."""
-    if urlsplit(text[:8]).scheme or (len(text) < 1000 and Path(text).expanduser().exists()):
+    if _SCHEME.match(text[:8]):
+        return None
+    path = os.path.expanduser(text)  # noqa: PTH111 - unlike Path, os.path raises for no text
+    if len(text) < 1000 and os.path.exists(path):  # noqa: PTH110 - as above
         return None
     try:
         content = from_base64(text)

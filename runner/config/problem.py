@@ -85,7 +85,7 @@ _WITH_UNIT = re.compile(r"\W?(\d+(?:\.\d+)?)\s*[A-Za-z]*")
 def _to_type(key: str, kind: object, given: object) -> str | None:
     """Return what to type in place of a value of the wrong type or form."""
     key = re.sub(r"\.\d+$", "", key)
-    text = str(given).lower() if isinstance(given, bool) else str(given)
+    text = _text(given).lower() if isinstance(given, bool) else _text(given)
     if key == "request.size" and (size := _SIZE.fullmatch(text)):
         return f"request.size={size[1]}x{size[2]}"
     if key == "fallbacks" and isinstance(given, str):
@@ -167,8 +167,15 @@ def _problem(detail: dict[str, object]) -> Problem:
     return Problem(key, said, _to_type(key, kind, given))
 
 
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or lists in lists without end
+        return "it"
+
+
 def _shown(value: object) -> str:
-    text = str(value)
+    text = _text(value)
     return repr(text if len(text) <= 60 else text[:57] + "…") if isinstance(value, str) else text
 
 

@@ -31,7 +31,8 @@ def _absolute(reference: str) -> str:
         return text
     if _BASE64_IMAGE.fullmatch(text):
         return f"data:;base64,{text}"
-    return str(Path(reference).expanduser().absolute())
+    expanded = os.path.expanduser(reference)  # noqa: PTH111 - Path.expanduser raises where there is no such user
+    return str(Path(expanded).absolute())
 
 
 ReferenceImage = Annotated[str, AfterValidator(_absolute)]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import yaml
 
 from runner.errors import ConfigError
+
+from .plain_data import fault_of, kind_of
 
 Record = tuple[int | None, dict[str, Any]]  # Any: whatever JSON or YAML can hold
 """The line where a row begins, from 1, and its cells that are not empty; no line in a list of a config."""
@@ -194,14 +195,14 @@ def from_objects(elements: Iterable[tuple[int | None, object]], name: str) -> Pa
         place = at(name, line, number)
         row = {"prompt": element} if isinstance(element, str) else element
         if not isinstance(row, Mapping):
-            raise ConfigError(f"{place}: is {_kind(row)}, and a row is a mapping of keys to values, or one text",
+            raise ConfigError(f"{place}: is {kind_of(row)}, and a row is a mapping of keys to values, or one text",
                               hint='as in {"prompt": "A red fox", "seed": 7}')  # fmt: skip
         if any(not isinstance(key, str) for key in row):
             raise ConfigError(f"{place}: has the key {next(key for key in row if not isinstance(key, str))!r}, "
                               "and keys are texts", hint="quote it")  # fmt: skip
         for key, value in row.items():
-            if wrong := _wrong(value):
-                raise ConfigError(f"{place}: {key} {wrong}", hint="texts, numbers, true, false, lists and mappings")
+            if fault := fault_of(value):
+                raise ConfigError(f"{place}: {key} {fault}", hint="texts, numbers, true, false, lists and mappings")
             columns.setdefault(key, key)
         _check_columns(row, place)
         cells = {columns[key]: value for key, value in row.items() if value is not None and value != ""}
@@ -209,32 +210,6 @@ def from_objects(elements: Iterable[tuple[int | None, object]], name: str) -> Pa
             raise ConfigError(f"{place}: is empty", hint="remove it, or give it a prompt")
         records.append((line, cells))
     return tuple(columns), records
-
-
-def _wrong(value: object) -> str | None:
-    """Return what is wrong with a value, None if it is plain data that UTF-8 and JSON can carry."""
-    match value:
-        case str():
-            if value.isascii() or not re.search("[\ud800-\udfff]", value):
-                return None
-            return "holds half a character, as \\ud83d without the half that follows it"
-        case float():
-            return None if math.isfinite(value) else f"is {value}, which is no number"
-        case int() | None:
-            return None
-        case Mapping():
-            if any(not isinstance(key, str) for key in value):
-                return "has a key that is no text"
-            return next(filter(None, (_wrong(each) for pair in value.items() for each in pair)), None)
-        case list() | tuple():
-            return next(filter(None, map(_wrong, value)), None)
-        case _:
-            return f"is {_kind(value)}"
-
-
-def _kind(value: object) -> str:
-    words = {bool: "a truth value", int: "a number", float: "a number", list: "a list", tuple: "a list", str: "a text"}
-    return "empty" if value is None else words.get(type(value), f"of the type {type(value).__name__}")
 
 
 def _counted(number: int, what: str) -> str:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from runner.artifacts.input_image import Look, look
 from runner.artifacts.result_file import read_result
@@ -84,17 +84,19 @@ Reference = File | Address
 
 def read(text: str, size: int = -1) -> Reference:
     """Return the image that a config names, or its first `size` bytes; raises `ConfigError` with the reason if none."""
-    scheme = urlsplit(text).scheme.lower() if "://" in text or text[:5].lower() == "data:" else ""
+    scheme = text.partition(":")[0].lower() if "://" in text or text[:5].lower() == "data:" else ""
     if scheme in ("http", "https"):
         return Address(text)
     if scheme == "data":
         return named("image", _decode(text))
     if scheme:
         raise ConfigError(f"{scheme}:// is no address an image can come from", hint="a local path, https:// or data:")
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 - Path.expanduser raises where there is no such user
     try:
         with path.open("rb") as file:
             return named(path.stem, file.read(size), text)
+    except ValueError as error:  # a zero byte, or half a character
+        raise ConfigError(f"{text!r} is no path", hint=f"paths are relative to {Path.cwd()}") from error
     except OSError as error:
         reason = "does not exist" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
         raise ConfigError(f"{text} {reason}", hint=f"paths are relative to {Path.cwd()}") from error
@@ -124,7 +126,7 @@ def look_at(image: str) -> Look | None:
         return None
     if image[:5].lower() == "data:":
         return _look_at_data(image)
-    path = Path(image).expanduser()
+    path = Path(os.path.expanduser(image))  # noqa: PTH111 - as in `read`
     about = path.stat()
     return _look_at_file(path, about.st_mtime_ns, about.st_size)
 

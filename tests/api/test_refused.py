@@ -18,7 +18,15 @@ from runner import (
     VideoGenerationRequest,
     generate_image,
     generate_video,
+    sweep,
 )
+
+
+def endless() -> list[object]:
+    """A list that holds itself."""
+    found: list[object] = []
+    found.append(found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -34,11 +42,39 @@ from runner import (
         ({"extra_params": {"seconds": "5"}}, r"Invalid duration for azure_openai \(sora-2\): 5 seconds"),
         ({"extra_params": {"model": "sora-2-pro"}}, "would override"),
         ({"prompt": " "}, "prompt is empty"),
+        ({"prompt": "A \ud83d"}, "request.prompt holds half a character"),
+        ({"negative_prompt": "A \ud83d"}, "request.negative_prompt holds half a character"),
+        ({"image_list": [{"type": "first_frame"}]}, r"image_list\[0\]: has no image"),
+        ({"image_list": ["half\ud83d.png"]}, "image-0 holds half a character"),
+        ({"image_list": ["zero\0.png"]}, "is no path"),
+        ({"image_list": ["//[x"]}, "does not exist"),
+        ({"image_list": ["~no-such-user/a.png"]}, "does not exist"),
+        ({"seed": 10**5000}, "request.seed is too large a number"),
+        ({"duration_seconds": 10**5000}, "request.duration_seconds is too large a number"),
+        ({"fps": {"a": 10**5000}}, "request.fps"),
+        ({"extra_params": {"a": b"bytes"}}, "request.extra_params is of the type bytes"),
+        ({"extra_params": {"a": float("nan")}}, "request.extra_params is nan, which is no number"),
+        ({"extra_params": {"a": ["\ud83d"]}}, "request.extra_params holds half a character"),
+        ({"extra_params": {"a": object()}}, "request.extra_params is of the type object"),
+        ({"lora": {1: "style"}}, "request.lora"),
+        ({"lora": {"a": endless()}}, "request.lora"),
     ],
 )
 def test_what_the_model_cannot_do_is_refused_before_anything_is_sent(config, emulator, fields, message):
     with pytest.raises(ConfigError, match=message):
         generate_video(config, VideoGenerationRequest(**{"prompt": "A boat", **fields}))
+    assert emulator.ledger()["jobs"] == 0
+
+
+def test_a_sweep_of_what_no_record_could_hold_leaves_nothing(config, emulator, request_, tmp_path):
+    half = VideoGenerationRequest(prompt="A \ud83d", duration_seconds=4)
+    with pytest.raises(ConfigError, match=r"request\.prompt holds half a character"):
+        sweep(config, [request_, half], output_dir=tmp_path / "out")
+    with pytest.raises(ConfigError, match="name: .* is not allowed"):
+        sweep(config, request_, output_dir=tmp_path / "out", name="A \ud83d")
+    with pytest.raises(ConfigError, match=r"model\.\S+ holds half a character"):
+        sweep(config.model_copy(update={"model": "A \ud83d"}), request_, output_dir=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
     assert emulator.ledger()["jobs"] == 0
 
 
