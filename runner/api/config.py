@@ -265,16 +265,23 @@ def model_config(config: GenerationConfig, kind: Kind, provider: ProviderConfig)
         # OpenAI's API knows no deployments: there, what is sent is the model's name.
         data["name" if isinstance(provider, OpenAIConfig) else "deployment"] = name
     if described is not None:
-        return _adapter.validate_python(data), None
+        return _checked_model(data), None
     open_model = isinstance(provider, CompatibleConfig) and kind == "video"
     data |= _UNKNOWN[kind] | (_OPEN if open_model else {})
     if not isinstance(provider, EmulatorConfig):
         data["name"] = name
     rules = "any size and duration is sent" if open_model else f"it gets the rules of {_RULES[kind]}"
-    return _adapter.validate_python(data), (
+    return _checked_model(data), (
         f"no model file describes {name}; {rules} and its price is unknown "
         f"(underlying_model={_RULES[kind]!r} would say what it is, validation='off' lifts the rules)"
     )
+
+
+def _checked_model(data: Mapping[str, Any]) -> ModelConfig:  # Any: not yet validated
+    try:
+        return _adapter.validate_python(data)
+    except ValidationError as error:
+        raise ConfigError("; ".join(f"model: {problem}" for problem in from_validation_error(error))) from error
 
 
 _provider_adapter: TypeAdapter[ProviderConfig] = TypeAdapter(ProviderConfig)
