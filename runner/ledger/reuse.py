@@ -105,6 +105,7 @@ class Reuse:
         self._found: Counter[Path] = Counter()
         self._stored: Counter[str] = Counter()
         self._lost: dict[int, Source] = {}
+        self._unreadable: dict[Path, ConfigError] = {}
         self._make_storages = storages
         self.problems: list[Problem] = []
         """Why nothing is reused from some ledgers."""
@@ -116,8 +117,8 @@ class Reuse:
     def find(self, run: Run) -> Source | None:
         """Return the finished run that did this run's work, if its files are whole; never the run itself.
 
-        One whose files are here is preferred. Raises `ConfigError` where a storage has them and cannot be asked: its
-        work would else be paid for twice.
+        One whose files are here is preferred. Raises `ConfigError` where a storage has them and cannot be asked, and
+        where a directory of `reuse_from` cannot be read: its work would else be paid for twice.
         """
         self._asked += 1
         self._look(os.fspath(OUTPUTS), OUTPUTS)
@@ -134,7 +135,10 @@ class Reuse:
                 self._found[place] += 1
                 return found
             incomplete.append(found)
-        return self._in_storage(run, incomplete)
+        found = self._in_storage(run, incomplete)
+        if found is None:
+            self._refuse_unread(run)
+        return found
 
     def take(self, run: Run, planned: Result, source: Source) -> Result:
         """Put the files of `source` into the run's directory and return its record.
@@ -244,7 +248,21 @@ class Reuse:
             self._lost[run.index] = sources[0]
         return None
 
+    def _refuse_unread(self, run: Run) -> None:
+        """Raise `ConfigError` where the work may lie in what the user has named and cannot be read."""
+        for name in run.config.reuse_from:
+            root = Path(os.path.realpath(Path(name).expanduser()))
+            for place, error in self._unreadable.items():
+                if Path(os.path.realpath(place)).is_relative_to(root):
+                    self._unread += 1
+                    message = (
+                        f"reuse_from={name}: {error.message}; the run may lie finished there, and would be paid again"
+                    )
+                    raise ConfigError(message, hint="make it readable, or leave it out of reuse_from")
+
     def _leave_out(self, place: Path, error: ConfigError | str) -> None:
+        if isinstance(error, ConfigError):
+            self._unreadable[place] = error
         self.problems.append(Problem("", f"nothing is reused from {place}: {error}", severity="warning"))
 
 

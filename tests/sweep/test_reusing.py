@@ -222,6 +222,21 @@ def test_what_lies_where_one_says_is_reused(sweep, here, emulator, capsys):
     assert read_result(here / "far/away/second/0").reused_from == "archive/2026/first/0"
 
 
+@pytest.mark.parametrize("named", ["outputs/first", "outputs", "archive"])
+def test_a_ledger_in_a_named_place_that_cannot_be_read_ends_the_command(sweep, first, here, emulator, named, capsys):
+    if named == "archive":
+        (here / "outputs").rename(here / "archive")
+    (here / named).joinpath("ledger.sqlite3" if named == "outputs/first" else "first/ledger.sqlite3").write_bytes(b"no")
+    asked = ("reuse=true", "replica=0", f"reuse_from=[{named}]")
+    assert sweep(*asked, "dry_run=true") == 0
+    assert "run 0 would be refused: reuse_from=" in capsys.readouterr().out
+    assert sweep(*asked) == 2
+    said = capsys.readouterr().err
+    assert f"reuse_from={named}: " in said
+    assert "make it readable, or leave it out of reuse_from" in said
+    assert created(emulator) == 1
+
+
 def test_where_nothing_was_found_is_said(sweep, capsys):
     assert sweep("reuse=true", "replica=0,1", "reuse_from=.") == 0
     assert "reuse: nothing is there for 2 runs in outputs, beside out, .\n" in capsys.readouterr().err
