@@ -9,6 +9,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self, SupportsIndex, overload
@@ -16,7 +17,7 @@ from typing import Any, Self, SupportsIndex, overload
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.output_file import output_errors
 from runner.errors import RunnerError
 from runner.providers.reference import from_base64
 
@@ -27,13 +28,13 @@ class Folder:
     def __init__(self, parent: Path | None) -> None:
         self._finalizer: weakref.finalize[[Path, int], Folder] | None = None
         if parent is None:
-            with disk_errors(Path(tempfile.gettempdir())):
+            with output_errors(Path(tempfile.gettempdir())):
                 self.path = Path(tempfile.mkdtemp(prefix="runner-"))
             self._finalizer = weakref.finalize(self, _remove, self.path, os.getpid())
         else:
             started = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
             self.path = parent.expanduser().absolute() / f"{started}-{secrets.token_hex(3)}"
-            with disk_errors(self.path):
+            with output_errors(self.path):
                 self.path.mkdir(parents=True)
 
     def keep(self) -> None:
@@ -90,8 +91,10 @@ class Media(bytes):
     @classmethod
     def read(cls, path: Path, content_type: str, folder: Folder) -> Self:
         """Return the file's content; the folder stays as long as this object does."""
-        with disk_errors(path):
+        try:
             media = cls(path.read_bytes())
+        except OSError as error:
+            raise _gone(path, error) from error
         media.content_type, media.path, media._folder = content_type, path, folder
         return media
 
@@ -137,12 +140,25 @@ class Media(bytes):
     __str__ = __repr__
 
 
+def _gone(path: Path, error: OSError) -> RunnerError:
+    """Return the error about a file of a response that cannot be read any more."""
+    if isinstance(error, FileNotFoundError):
+        message = f"{path} is gone: the response was closed, or its directory was removed"
+        return RunnerError(message, hint="save(path) before close(), or an output_dir, keeps the files")
+    return RunnerError(f"{path} cannot be read: {error.strerror or error}")
+
+
 def copy(source: Path, target: str | Path) -> Path:
     """Copy a file piece by piece to `target`, or into it where that is a directory; returns where it is now."""
     path = _place(source.name, target)
-    with disk_errors(path):
+    try:
+        source.stat()
+    except OSError as error:
+        raise _gone(source, error) from error
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, path)
+        with suppress(shutil.SameFileError):
+            shutil.copyfile(source, path)
     return path
 
 
@@ -152,7 +168,7 @@ def write(media: MediaType, name: str, target: str | Path) -> Path:
     if content is None:
         raise RunnerError("this response holds an address, not a file", hint="download it from there")
     path = _place(name, target)
-    with disk_errors(path):
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
     return path

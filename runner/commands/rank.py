@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.artifacts.atomic import write_text
+from runner.artifacts.output_file import refuse_directory, write_output
 from runner.config.problem import did_you_mean
 from runner.display.line import clean, elapsed
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(
             f"{parsed.preferences.parent} is no directory", hint="--preferences FILE goes into one that is there"
         )
+    if parsed.preferences is not None:
+        refuse_directory(parsed.preferences, "--preferences FILE names a file")
     from runner.judging.judgements import Judgements
     from runner.judging.strength import can_fit
     from runner.report.ranking import Ranking
@@ -186,7 +188,7 @@ def _write_preferences(path: Path, ranking: Ranking) -> int:
         )
         for each in ranking.preferences()
     ]
-    write_text(path, "".join(f"{line}\n" for line in lines))
+    write_output(path, (f"{line}\n".encode() for line in lines))
     return len(lines)
 
 

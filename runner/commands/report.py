@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.artifacts.output_file import refuse_directory
 from runner.config.problem import Problem
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from runner.results.reading import RunGroup
 
 _SEVERAL = Path("report.html")
+_FILE = "--output FILE names a file"
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,12 +40,13 @@ def main(arguments: Sequence[str]) -> int:
     output = parsed.output or _output(parsed.dirs)
     if not output.parent.is_dir():
         raise ConfigError(f"{output.parent} is no directory", hint="--output FILE names a file in one that is there")
+    refuse_directory(output, _FILE if parsed.output else f"move it away, or {_FILE}")
     found = sweeps_of(parsed.dirs)
     for error in found.unreadable:
         print_error(error)
     results = _results(found.sweeps)
     embedding = Embedding(results, **_limits(parsed)) if parsed.single_file else None
-    write_page(output, found.sweeps, embedding)
+    write_page(output, found.sweeps, embedding, named=parsed.output is not None)
     for sweep in found.sweeps:
         _bring_tables_up_to_date(sweep)
     _say_where(str(output), len(results), embedding)
@@ -71,6 +74,8 @@ def _report_there(url: str, parsed: argparse.Namespace) -> int:
     quieten_libraries()
     if parsed.output is None and (parsed.single_file or parsed.open == "yes"):
         raise ConfigError("a page in a storage is not opened from here", hint=f"{command('report', url)} --output FILE")
+    if parsed.output is not None:
+        refuse_directory(parsed.output, _FILE)
     with remote(url) as found:
         sweeps = found.sweeps()
         results = _results(sweeps)
@@ -78,7 +83,7 @@ def _report_there(url: str, parsed: argparse.Namespace) -> int:
             _say_where(write_there(found, sweeps), len(results), None)
             return 0
         embedding = Embedding(results, **_limits(parsed))
-        write_page(parsed.output, sweeps, RemoteMedia(found, embedding, _limits(parsed)["each"]))
+        write_page(parsed.output, sweeps, RemoteMedia(found, embedding, _limits(parsed)["each"]), named=True)
     _say_where(str(parsed.output), len(results), embedding)
     if parsed.open == "yes":
         webbrowser.open(parsed.output.absolute().as_uri())

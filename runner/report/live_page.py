@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from runner.artifacts.output_file import write_output
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem
@@ -40,14 +41,21 @@ _left: ContextVar[set[Path] | None] = ContextVar("_left", default=None)
 """Sweeps whose sweeper plans as it goes: whether a batch was the last, nobody knows before all is over."""
 
 
-def write_page(path: Path, sweeps: Sequence[RunGroup], taker: MediaTaker | None = None) -> None:
-    """Write the page of sweeps, of which each has a run, their media where `taker` takes them; raises `DiskError`."""
+def write_page(path: Path, sweeps: Sequence[RunGroup], taker: MediaTaker | None = None, *, named: bool = False) -> None:
+    """Write the page of sweeps, of which each has a run, their media where `taker` takes them; raises `DiskError`.
+
+    Where the user has `named` its path, it is written through links and into pipes.
+    """
     results = [result for sweep in sweeps for _, result in sweep.runs]
     page_model = PageModel(sweeps, path.parent, [sweep.runs[0][1].config.budget for sweep in sweeps])
     state = PageState(page_model, results, {number for number, sweep in enumerate(sweeps) if sweep.busy})
     cells = (encoded_json(cell) for cell in state.cells(taker))
-    # Under a name of its own before it is whole: the sweep may be writing its page, too.
-    Shell(page_model.title).write(path, page_data(state.heading, cells, state.totals()), part=f".{os.getpid()}.tmp")
+    shell, data = Shell(page_model.title), page_data(state.heading, cells, state.totals())
+    if named:
+        write_output(path, shell.pieces(data))
+    else:
+        # Under a name of its own before it is whole: the sweep may be writing its page, too.
+        shell.write(path, data, part=f".{os.getpid()}.tmp")
 
 
 def keep_page(directory: Path) -> list[Problem]:

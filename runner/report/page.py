@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.output_file import output_errors
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
 from runner.results.files import finite
@@ -80,7 +80,7 @@ class Shell:
         It can be made again at any time, so that a power cut may have it. `part` ends the name that it has before.
         """
         temporary = path.with_name(f".{path.name}{part}")
-        with disk_errors(path):
+        with output_errors(path):
             try:
                 with temporary.open("wb") as file:
                     file.writelines(self.pieces(data))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.output_file import output_errors
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
 from runner.errors import ConfigError
@@ -47,8 +47,14 @@ def write_bundle(directory: Path, groups: Sequence[RunGroup]) -> Bundle:
 
     Raises `ConfigError` where `directory` is there and not empty, and `DiskError`.
     """
-    with disk_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+    with output_errors(directory):
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ConfigError(
+                f"{directory} cannot be made: a file is in the way; nothing was written",
+                hint="--export NEW names a new directory",
+            ) from error
         if any(directory.iterdir()):
             raise ConfigError(
                 f"{directory} is not empty; nothing was written", hint="--export NEW names a new directory"
@@ -96,7 +102,7 @@ class _Copies:
             self.told.missing += 1
             return address(str(folder / artifact.path))
         target = folder / source.name
-        with disk_errors(self.directory / folder):
+        with output_errors(self.directory / folder):
             (self.directory / folder).mkdir(parents=True, exist_ok=True)
         small = folder / f"{source.stem}-{_ending(artifact)}"
         whole = artifact.path == POSTER or (directory, artifact.path) in self.kept
@@ -105,7 +111,7 @@ class _Copies:
             target = small
         else:
             self.told.whole += 1
-            with disk_errors(self.directory / target):
+            with output_errors(self.directory / target):
                 shutil.copyfile(source, self.directory / target)
         self.told.bytes += (self.directory / target).stat().st_size
         return address(str(target))

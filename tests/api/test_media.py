@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from runner import generate_video
 from runner.api.media import Folder, Media, write
 from runner.errors import RunnerError
 
@@ -53,3 +54,14 @@ def test_media_that_were_given_by_hand_are_written_as_bytes(given, tmp_path):
 def test_an_address_is_not_written(tmp_path):
     with pytest.raises(RunnerError, match="holds an address"):
         write("https://example.com/video.mp4", "video.mp4", tmp_path)
+
+
+def test_what_was_closed_is_said_to_be_and_a_file_saved_onto_itself_stays(config, request_, tmp_path):
+    response = generate_video(config, request_)
+    kept = response.video.path
+    assert response.save(kept) == kept
+    response.close()
+    for use in (lambda: response.video, lambda: response.save(tmp_path)):
+        with pytest.raises(RunnerError, match="is gone: the response was closed") as caught:
+            use()
+        assert "jobs" not in caught.value.hint

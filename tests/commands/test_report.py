@@ -31,6 +31,23 @@ def files(data: dict[str, Any], page: Path) -> list[Path]:
     return [page.parent / unquote(path, errors="surrogateescape") for path in paths]
 
 
+def test_what_lies_where_the_output_goes_is_refused_or_written_through(made, here, capsys):
+    made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
+    (here / "real.html").write_text("old")
+    (here / "link.html").symlink_to("real.html")
+    (here / "dir").mkdir()
+    capsys.readouterr()
+    assert run(["report", "out", "--output", "link.html"]) == 0
+    assert (here / "link.html").is_symlink()
+    assert (here / "real.html").read_bytes().startswith(b"<!")
+    for typed in (["report", "out", "--output", "dir"], ["rank", "out", "--preferences", "dir"]):
+        assert run(typed) == 2
+        assert "dir is a directory, and a file is written" in capsys.readouterr().err
+    for target in ("real.html", "real.html/new"):
+        assert run(["view", "out", "--export", target]) == 2
+        assert "a file is in the way; nothing was written" in capsys.readouterr().err
+
+
 def test_the_page_of_one_directory_lies_in_it(made, capsys, read):
     made("-m", "hydra.sweep.dir=out", "request.prompt=a,b")
     capsys.readouterr()
