@@ -37,12 +37,17 @@ def option(group: Group, name: str, env: Mapping[str, str] = os.environ) -> dict
     return {key: _resolved(value, env) for key, value in _read(group, name).items()}
 
 
-@functools.cache
-def _read(group: Group, name: str) -> dict[str, Any]:  # Any: not yet validated
+def parsed(text: str) -> dict[str, Any]:  # Any: not yet validated
+    """Return what a shipped file says, read by libyaml where there is one, which takes a tenth of the time."""
     import yaml
 
-    content: dict[str, Any] = yaml.safe_load((CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
+    content: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     return content
+
+
+@functools.cache
+def _read(group: Group, name: str) -> dict[str, Any]:  # Any: not yet validated
+    return parsed((CONF / group / f"{name}.yaml").read_text(encoding="utf-8"))
 
 
 def _resolved(value: object, env: Mapping[str, str]) -> object:
