@@ -144,8 +144,10 @@ class Compositions:
 
     def _with_values(self, name: str | None, lines: Sequence[Override]) -> DictConfig:
         fixed = [line for line in lines if not line.is_sweep_override()]
-        values = [line for line in fixed if _is_value(line)]
-        others = [line for line in fixed if not _is_value(line)]
+        values: list[Override] = []
+        others: list[Override] = []
+        for each in fixed:
+            (values if self._is_value(each) else others).append(each)
         if any(map(_depends_on_its_place, others)):
             values, others = [], fixed
         # Hydra's own come first, so that a sweep and its runs are the same; the order means something among either.
@@ -155,6 +157,18 @@ class Compositions:
             OmegaConf.update(config, value.key_or_group, value.value(), merge=True)
         _say_what_was_typed(config, lines)
         return config
+
+    def _is_value(self, line: Override) -> bool:
+        """Return whether an override sets a single value after all is composed, wherever it stands among the others."""
+        key = line.key_or_group
+        return (
+            line.type is OverrideType.CHANGE
+            and line.package is None
+            and not {"/", "["} & {*key}
+            and (not line.is_hydra_override() or key in _OF_A_DIRECTORY)
+            and not isinstance(line.value(), dict | list)
+            and ("." in key or not any(source.is_group(key) for source in self._loader.get_sources()))
+        )
 
     def _composed(self, name: str | None, overrides: list[str]) -> DictConfig:
         """Return what Hydra composes, as an object of one's own."""
@@ -197,19 +211,6 @@ def parsed(line: str) -> Override:
     """Return what an override says; raises what Hydra's parser raises."""
     (override,) = OverridesParser.create().parse_overrides([line])
     return override
-
-
-def _is_value(line: Override) -> bool:
-    """Return whether an override sets a single value, after all is composed, wherever it stands among the others."""
-    key = line.key_or_group
-    return (
-        line.type is OverrideType.CHANGE
-        and line.package is None
-        and "." in key
-        and not {"/", "["} & {*key}
-        and (not line.is_hydra_override() or key in _OF_A_DIRECTORY)
-        and not isinstance(line.value(), dict | list)
-    )
 
 
 def _depends_on_its_place(line: Override) -> bool:

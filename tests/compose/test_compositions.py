@@ -7,6 +7,7 @@ import shutil
 import pytest
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
@@ -77,7 +78,7 @@ def test_a_sweep_and_its_runs_take_one_composition(hydras, monkeypatch):
     monkeypatch.setattr(hydras, "load_configuration", load)
     for overrides in (
         ["provider=openai", "hydra.sweep.dir=out", "request.seed=1,2", "hydra.mode=MULTIRUN"],
-        ["hydra.sweep.dir=out", "hydra.mode=MULTIRUN", "provider=openai"],
+        ["hydra.sweep.dir=out", "hydra.mode=MULTIRUN", "provider=openai", "dry_run=true"],
         ["provider=openai", "request.prompt=a fox"],
     ):
         Compositions(hydras).load("config", overrides, RunMode.MULTIRUN)
@@ -100,6 +101,20 @@ def test_a_file_that_was_changed_is_read_again(tmp_path, monkeypatch):
     preset = conf / "request/video.yaml"
     preset.write_text(preset.read_text().replace("seed: null", "seed: 4711"))
     assert (before, seed()) == (None, 4711)
+    GlobalHydra.instance().clear()
+
+
+def test_a_group_of_ones_own_is_no_value_although_a_key_has_its_name(tmp_path):
+    conf = tmp_path / "conf"
+    shutil.copytree(CONF, conf)
+    (conf / "name").mkdir()
+    (conf / "name/mine.yaml").write_text("x: 1")
+    GlobalHydra.instance().clear()
+    initialize(conf)
+    hydras = GlobalHydra.instance().config_loader()
+    theirs = outcome(hydras.load_configuration, ["name=mine"], RunMode.RUN)
+    assert outcome(Compositions(hydras).load, ["name=mine"], RunMode.RUN) == theirs
+    assert issubclass(theirs[0], HydraException)
     GlobalHydra.instance().clear()
 
 
