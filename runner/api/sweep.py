@@ -20,7 +20,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from runner.artifacts.atomic import disk_errors, write_bytes
+from runner.artifacts.atomic import disk_errors, make_directory, write_bytes
 from runner.artifacts.run_status import RunStatus
 from runner.compose.preflight import another_sweep, grouped, hidden, occupied, repeated, told, writable
 from runner.config.batching import check_batch
@@ -189,8 +189,7 @@ def _begun(
 
 
 def _make_directory(run: Run) -> None:
-    with disk_errors(run.directory):
-        run.directory.mkdir(parents=True, exist_ok=True)
+    make_directory(run.directory)
 
 
 def _warn(problems: Iterable[Problem]) -> None:
@@ -393,7 +392,8 @@ def _place(plan: _Plan) -> Problem | None:
     if (found := writable(plan.directory, key)) is not None:
         return found
     for run in plan.runs:
-        if run.fingerprint and (found := occupied(run.directory, run.fingerprint, ledgers, key)) is not None:
+        known = ledgers.find(run.directory) if run.fingerprint else None
+        if run.fingerprint and (found := occupied(run.directory, run.fingerprint, known, key)) is not None:
             return found
     own = {run.directory for run in plan.runs}
     return hidden(plan.directory, own, ledgers, key) or another_sweep(plan.directory, own, ledgers, key)

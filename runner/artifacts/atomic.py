@@ -23,6 +23,12 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from error
 
 
+def make_directory(path: Path) -> None:
+    """Make a directory with those above it, unless it is there; raises `DiskError`."""
+    with disk_errors(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
 def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     """Replace the file at `path` in one step; `durable` also survives a power cut, at the price of two fsyncs."""
     write_pieces(path, (data,), durable=durable)

@@ -159,7 +159,7 @@ def overwritten(run: Run) -> Problem | None:
     if run.fingerprint:  # a request that cannot be made is a problem that has been said
         with suppress(ConfigError):  # a ledger that cannot be read says so when consent is asked for
             ledgers, key = LedgerIndex(), "hydra.run.dir"
-            taken = occupied(run.directory, run.fingerprint, ledgers, key)
+            taken = occupied(run.directory, run.fingerprint, ledgers.find(run.directory), key)
             return taken or hidden(run.directory, [run.directory], ledgers, key)
     return None
 

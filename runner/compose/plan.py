@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.atomic import make_directory
 from runner.config.loading import Known
 from runner.config.problem import Problem
 from runner.engine.run import Run
@@ -61,8 +61,7 @@ class Composition:
     def create_directory(self, directory: Path) -> None:
         """Make the run's directory with its `.hydra/` files; raises `DiskError`."""
         if self.output_subdir is None:
-            with disk_errors(directory):
-                directory.mkdir(parents=True, exist_ok=True)
+            make_directory(directory)
             return
         found = self.composed()
         Documents(found.task, found.hydra["overrides"]["task"], found.hydra).write(

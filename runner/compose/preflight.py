@@ -18,7 +18,7 @@ from runner.shell import command
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
-    from runner.ledger.ledger_index import LedgerIndex
+    from runner.ledger.ledger_index import LedgerEntry, LedgerIndex
 
     from .plan import Plan
 
@@ -217,7 +217,7 @@ def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:
 
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}
-    ledgers = LedgerIndex()
+    ledgers, places = LedgerIndex(), set[Path]()
     for run in runs:
         first = taken.setdefault(run.directory, run.index)
         if first != run.index:
@@ -226,16 +226,18 @@ def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:
         parent = run.directory.parent
         if parent not in parents:
             parents[parent] = writable(parent, "hydra.sweep.dir")
+        if (known := ledgers.find(run.directory)) is not None:
+            places.add(known[0])
         problem = parents[parent] or _unnamable(run.directory)
-        problem = problem or occupied(run.directory, run.fingerprint, ledgers, "hydra.sweep.dir")
+        problem = problem or occupied(run.directory, run.fingerprint, known, "hydra.sweep.dir")
         if problem is not None:
             yield Finding(run.index, problem)
     directories = [run.directory for run in runs]
     for parent in parents:
         if (problem := hidden(parent, directories, ledgers, "hydra.sweep.dir")) is not None:
             yield Finding(None, problem)
-    if not grows:
-        yield from _strangers(directories, ledgers)
+    found = (strangers(place, {*directories}, ledgers) for place in sorted(places) if not grows)
+    yield from (Finding(None, problem) for problem in found if problem is not None)
 
 
 def _unnamable(directory: Path) -> Problem | None:
@@ -245,14 +247,13 @@ def _unnamable(directory: Path) -> Problem | None:
     return Problem("hydra.sweep.subdir", f"{directory.name[:80]}… cannot be made: the name is too long")
 
 
-def occupied(directory: Path, work: str, ledgers: LedgerIndex, key: str) -> Problem | None:
+def occupied(directory: Path, work: str, known: tuple[Path, LedgerEntry] | None, key: str) -> Problem | None:
     """Return why the run of fingerprint `work` must not be written to `directory`, if another one lies there.
 
-    The same run is resumed, not made again.
+    `known` is what `LedgerIndex.find` knows of it. The same run is resumed, not made again.
     """
     from runner.ledger.recording import paid_files
 
-    known = ledgers.find(directory)
     if known is not None and known[1].fingerprint == work:
         return None
     told = os.path.exists(directory / NAME)  # noqa: PTH110 - Path.exists raises on names too long
@@ -293,16 +294,6 @@ def _rebuilding(directory: Path) -> str:
 
     around = (place for place in directory.parents[:LEVELS] if (place / "multirun.yaml").is_file())
     return rebuilding(next(around, directory))
-
-
-def _strangers(directories: Sequence[Path], ledgers: LedgerIndex) -> Iterator[Finding]:
-    """Yield the runs that share a ledger with these and are not among them: they belong to another sweep."""
-    own = {*directories}
-    places = {found[0] for directory in directories if (found := ledgers.find(directory)) is not None}
-    for place in sorted(places):
-        problem = strangers(place, own, ledgers)
-        if problem is not None:
-            yield Finding(None, problem)
 
 
 def strangers(place: Path, own: Collection[Path], ledgers: LedgerIndex) -> Problem | None:

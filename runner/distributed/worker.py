@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Hashable, Sequence
 from typing import Any, cast
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.atomic import make_directory
 from runner.artifacts.result_file import read_result, write_result
 from runner.config.provider import ProviderConfig
 from runner.engine.clock import Clock
@@ -286,8 +286,7 @@ class RemoteStore:
 
     def open(self, run: Run) -> None:
         """Make the run's directory, should this machine not see yet that the driver has; raises `DiskError`."""
-        with disk_errors(run.directory):
-            run.directory.mkdir(parents=True, exist_ok=True)
+        make_directory(run.directory)
 
     def save(self, records: Sequence[Record]) -> list[Exception | None]:
         """Return when the coordinator has the records on disk, and replace each `result.json`."""

@@ -14,7 +14,6 @@ from typing import ParamSpec, Protocol, TypeVar
 from runner.artifacts.decoder import Decoder
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import write_result
-from runner.artifacts.run_status import RunStatus
 from runner.errors import DiskError
 
 from .clock import Clock
@@ -83,11 +82,6 @@ class Record:
     result: Result
     durable: bool = True
     passing: bool = False
-
-    @property
-    def in_ledger(self) -> bool:
-        """Return whether a ledger needs it: one of a run that was never begun is there as it was planned."""
-        return self.durable or self.result.status is not RunStatus.PLANNED
 
 
 class RecordStore(Protocol):

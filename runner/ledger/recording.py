@@ -13,7 +13,7 @@ from itertools import filterfalse
 from pathlib import Path
 from typing import NamedTuple
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.atomic import make_directory
 from runner.artifacts.redaction import redacted
 from runner.artifacts.result import Attempt, ErrorRecord, Result
 from runner.artifacts.result_file import NAME as RESULT
@@ -266,8 +266,7 @@ def run_directories(place: Path, names: frozenset[str] = frozenset({RESULT})) ->
 @contextmanager
 def recording(directory: Path) -> Iterator[Ledger]:
     """Open the ledger of `directory` for this process alone, made if need be; raises `LockedError`, `DiskError`."""
-    with disk_errors(directory):
-        directory.mkdir(parents=True, exist_ok=True)
+    make_directory(directory)
     with locked(directory), Ledger(directory) as ledger, owned(ledger):
         yield ledger
 
@@ -312,7 +311,8 @@ def rows_of(records: Sequence[Record]) -> tuple[dict[int, Row], dict[int, Except
     rows: dict[int, Row] = {}
     refused: dict[int, Exception] = {}
     for place, record in enumerate(records):
-        if record.in_ledger:
+        # A run that was never begun is there as it was planned.
+        if record.durable or record.result.status is not RunStatus.PLANNED:
             try:
                 rows[place] = Row.of(record.run.index, record.result)
             except Exception as error:  # noqa: BLE001 - it is told to whoever waits for this record

@@ -460,7 +460,9 @@ def in_batches(
     step = batches.size or max(1, len(runs))
     for start in range(0, len(runs), step):
         batch = runs[start : start + step]
-        going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
+        going = batch
+        if refusing:
+            going = [run for run in batch if run.status.paid or refusing.isdisjoint(_refused_by(run.config))]
         if not going:
             continue
         outcome = engine(going, observer=observer, interrupted=interrupted, **services)

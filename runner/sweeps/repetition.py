@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.atomic import make_directory
 from runner.compose.plan import Plan
 from runner.compose.preflight import preflight
 from runner.config.run import RunConfig
@@ -39,8 +39,7 @@ def repeat_together(configs: Sequence[RunConfig], overrides: Sequence[str], dire
         print_dry_run(runs, left=payable(runs, place))
         return 0
     said = agree_to_new(runs, place)
-    with disk_errors(place):
-        place.mkdir(parents=True, exist_ok=True)
+    make_directory(place)
     with Tracking(place) as tracking, recording(place) as ledger:
         before = reconcile(ledger)
         print_problems(before.problems)
@@ -50,6 +49,5 @@ def repeat_together(configs: Sequence[RunConfig], overrides: Sequence[str], dire
 
 
 def _make(run: Run) -> None:
-    with disk_errors(run.directory):
-        run.directory.mkdir(parents=True, exist_ok=True)
+    make_directory(run.directory)
     restore_directory(run)

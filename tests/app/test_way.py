@@ -29,5 +29,5 @@ def test_the_way_to_the_first_request_leads_through_few_files(here, small_server
     assert {*small_server.paths("POST")} == {"/v1/videos"}
     found = json.loads(done.stdout)
     assert len(found["files"]) <= 60, found["files"]
-    # On a busy machine other threads and the second run come further before that byte leaves.
-    assert found["moves"] <= 500
+    # Most often it is far less: on a busy machine the second run comes nearly as far before that byte leaves.
+    assert found["moves"] <= 450
