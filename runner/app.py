@@ -190,12 +190,11 @@ def _drive_hydra(arguments: Sequence[str]) -> int:
 
 def _single(app: App, config: Config) -> int:
     from runner.cli.single import run_composed
-    from runner.compose.app import composing, is_sweep, sweep_overrides
-    from runner.compose.directories import refuse_misplaced
+    from runner.compose.app import composing, is_sweep, refuse_misplaced_directory, sweep_overrides
 
     with composing(app):
         if not is_sweep(config):
-            refuse_misplaced(app.overrides, config, "run")
+            refuse_misplaced_directory(app.overrides, config, "run")
             return run_composed(app, config)
         more = sweep_overrides(config)
     return _sweep(app, *more)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import hydra
 from hydra import initialize_config_dir
@@ -31,8 +31,8 @@ from runner.artifacts.atomic import disk_errors
 from runner.config.groups import GROUPS
 from runner.config.shipped import CONF, REFRESHED
 from runner.errors import ConfigError
+from runner.shell import word
 
-from .directories import misplaced, refuse_both, refuse_misplaced, typed_directory
 from .guards import refuse_in_config
 from .loader import Compositions, GuardedLoader, Repository, refuse_own_files, typed_lines
 from .typed import assignment
@@ -145,8 +145,8 @@ class App:
 
     def sweep(self, task: Callable[[Config], float | None], *more: str) -> object:
         """Run a sweep and return what its sweeper gives; `task` is what a launcher that is not ours calls."""
-        if misplaced(typed := [*self.overrides, *more], "sweep") is not None:
-            refuse_misplaced(typed, self.compose(typed, RunMode.MULTIRUN, choices=True), "sweep")
+        if misplaced_directory(typed := [*self.overrides, *more], "sweep") is not None:
+            refuse_misplaced_directory(typed, self.compose(typed, RunMode.MULTIRUN, choices=True), "sweep")
         return self._hydra.multirun(self.name, task, [*self.overrides, "hydra.mode=MULTIRUN", *more])
 
     def single(self) -> DictConfig | None:
@@ -270,6 +270,49 @@ def is_sweep(config: DictConfig) -> bool:
     return any(isinstance(number, int) and not isinstance(number, bool) and number > 1 for number in numbers)
 
 
+DirectoryKind = Literal["run", "sweep"]
+"""Whose directory: `hydra.run.dir` or `hydra.sweep.dir`."""
+
+_OTHER: dict[DirectoryKind, DirectoryKind] = {"run": "sweep", "sweep": "run"}
+_OF = {"run": "a single run", "sweep": "a sweep"}
+
+
+def typed_directory(overrides: Sequence[str], kind: DirectoryKind) -> str | None:
+    """Return the directory that is typed for a single run or for a sweep, None if none is; raises Hydra's errors."""
+    found = None
+    own = [each for each in overrides if each.lstrip("+").startswith("hydra.")]
+    for override in OverridesParser.create().parse_overrides(own):
+        if override.is_delete():
+            continue
+        if override.key_or_group == f"hydra.{kind}.dir":
+            found = override.get_value_element_as_str()
+        elif override.key_or_group == f"hydra.{kind}" and isinstance(value := override.value(), dict):
+            found = str(value["dir"]) if "dir" in value else found
+    return found
+
+
+def misplaced_directory(overrides: Sequence[str], read: DirectoryKind) -> str | None:
+    """Return the directory that is typed for the other kind alone, where it is not read; None if there is none."""
+    return None if typed_directory(overrides, read) is not None else typed_directory(overrides, _OTHER[read])
+
+
+def refuse_misplaced_directory(overrides: Sequence[str], config: DictConfig, read: DirectoryKind) -> None:
+    """Raise `ConfigError` for a directory of the other kind, unless the config makes of it the one that is read."""
+    given, other = misplaced_directory(overrides, read), _OTHER[read]
+    if given is None or f"{other}.dir" in str(OmegaConf.to_container(config.hydra[read], resolve=False)):
+        return
+    hint = f"{word(f'hydra.{read}.dir={given}')} chooses the directory of {_OF[read]}"
+    raise ConfigError(f"hydra.{other}.dir is the directory of {_OF[other]}, and this is {_OF[read]}; nothing was sent",
+                      hint=hint)  # fmt: skip
+
+
+def refuse_both_directories(overrides: Sequence[str]) -> None:
+    """Raise `ConfigError` for both, where a command without -m makes a sweep."""
+    if typed_directory(overrides, "run") is not None and typed_directory(overrides, "sweep") is not None:
+        raise ConfigError("hydra.run.dir and hydra.sweep.dir both say where this sweep goes; nothing was sent",
+                          hint="leave one of the two out")  # fmt: skip
+
+
 def sweep_overrides(config: DictConfig) -> list[str]:
     """Return what makes a sweep of the run and nothing more: no experiment's sweep beside it.
 
@@ -277,7 +320,7 @@ def sweep_overrides(config: DictConfig) -> list[str]:
     """
     alone = "hydra.sweeper.params=null"
     typed = typed_lines(config.hydra.overrides.hydra)
-    refuse_both(typed)
+    refuse_both_directories(typed)
     if typed_directory(typed, "sweep") is not None:
         return [alone]
     HydraConfig.instance().set_config(config)

@@ -39,7 +39,7 @@ def test_the_same_command_in_batches_goes_on(sweep, here, rewind, emulator):
 
 
 def test_several_videos_of_one_command_go_on(single, here, rewind, emulator):
-    command = ("request.number_of_videos=3", "hydra.sweep.dir=out")
+    command = ("request.number_of_videos=3",)
     assert single(*command) == 0
     rewind(1, "submitted")
     assert single(*command) == 0
