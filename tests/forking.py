@@ -7,6 +7,7 @@ children that a forked process starts (decoder, emulator) are forked from the sa
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import termios
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
@@ -238,6 +240,8 @@ def _become(task: dict[str, Any], descriptors: Sequence[int]) -> None:
         for number, descriptor in enumerate(descriptors):
             os.dup2(descriptor, number)
             os.close(descriptor)
+        if os.isatty(0):
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # it is this session's, which hears its Ctrl-C and its end
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
         os.chdir(task["cwd"])

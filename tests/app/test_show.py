@@ -1,14 +1,14 @@
-"""What a user sees of a sweep on a terminal, in a pipe, and later: real processes."""
+"""What a user sees of a sweep on a terminal, in a pipe, and later: processes of their own."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-import sys
 
-import pexpect
 import pytest
+
+from tests.terminal import Terminal
 
 from .conftest import QUICK
 
@@ -30,8 +30,7 @@ def test_what_a_sweep_printed_is_shown_again(cli):
 def test_a_terminal_gets_what_it_can_show(tmp_path, variables):
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "COLUMNS", "LINES")}
     environment = {**kept, "TERM": "xterm-256color", **variables}
-    command = ["-m", "runner", *SWEEP]
-    child = pexpect.spawn(sys.executable, command, cwd=str(tmp_path), env=environment, encoding="utf-8", timeout=60)
+    child = Terminal([*SWEEP], tmp_path, environment)
     text = child.read()
     child.close()
     assert child.exitstatus == 0, text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import re
-import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import unquote
@@ -13,6 +13,8 @@ from urllib.parse import unquote
 import av
 import pexpect
 import pytest
+
+from tests.terminal import Terminal
 
 MARK = "\x1b[38;5;201m"
 LINK = "\x1b]8;;https://evil.example\x1b\\click\x1b]8;;\x1b\\"
@@ -44,8 +46,7 @@ def prompts(tmp_path):
 
 def terminal(tmp_path, *arguments: str) -> tuple[int, str]:
     """What a person sees: the same with a terminal for its output."""
-    child = pexpect.spawn(sys.executable, ["-m", "runner", *arguments], cwd=str(tmp_path), dimensions=(40, 160),
-                          encoding="utf-8", timeout=60)  # fmt: skip
+    child = Terminal([*arguments], tmp_path, os.environ, rows=40, columns=160)
     child.expect(pexpect.EOF)
     child.close()
     return child.exitstatus, child.before

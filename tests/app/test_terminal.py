@@ -10,6 +10,8 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from tests.terminal import Terminal
+
 from .conftest import QUICK
 
 CONTROL = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -21,15 +23,12 @@ say("planned")
 """
 
 
-def terminal(place: Path, columns: int, *arguments: str) -> pexpect.spawn:
+def terminal(place: Path, columns: int, *arguments: str) -> Terminal:
     kept = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR", "COLUMNS", "LINES")}
-    return pexpect.spawn(
-        sys.executable, [*arguments], cwd=str(place), env={**kept, "TERM": "xterm-256color"}, encoding="utf-8",
-        dimensions=(40, columns), timeout=120,
-    )  # fmt: skip
+    return Terminal([*arguments], place, {**kept, "TERM": "xterm-256color"}, rows=40, columns=columns)
 
 
-def read(child: pexpect.spawn, code: int) -> str:
+def read(child: Terminal, code: int) -> str:
     text = CONTROL.sub("", child.read())
     child.close()
     assert child.exitstatus == code, text
@@ -49,7 +48,7 @@ def swept(tmp_path_factory) -> Path:
     """A directory with a sweep of two models in it."""
     place = tmp_path_factory.mktemp("swept")
     asked = ["request=image", "model=gpt-image-2,gpt-image-2.6-flare", "replica=0,1"]
-    read(terminal(place, 80, "-m", "runner", "-m", *asked, *QUICK), 0)
+    read(terminal(place, 80, "-m", *asked, *QUICK), 0)
     return place
 
 
@@ -57,13 +56,13 @@ def swept(tmp_path_factory) -> Path:
 def test_no_word_stands_on_two_rows(swept, columns):
     (sweep,) = swept.glob("outputs/multirun/*/*")
     for command in (["show", str(sweep.relative_to(swept))], ["ls"], ["models"], ["models", "nonsense"]):
-        text = read(terminal(swept, columns, "-m", "runner", *command), 2 if command[-1] == "nonsense" else 0)
+        text = read(terminal(swept, columns, *command), 2 if command[-1] == "nonsense" else 0)
         assert broken(text, columns) == [], command
 
 
 def test_the_end_sums_up_by_model_and_links_the_page(swept):
     (sweep,) = swept.glob("outputs/multirun/*/*")
-    lines = read(terminal(swept, 120, "-m", "runner", "show", str(sweep.relative_to(swept))), 0).splitlines()
+    lines = read(terminal(swept, 120, "show", str(sweep.relative_to(swept))), 0).splitlines()
     head = next(number for number, line in enumerate(lines) if line.startswith("model"))
     assert lines[head].split() == ["model", "runs", "done", "success", "median", "s", "price"]
     assert [line.split()[:5] for line in lines[head + 1 : head + 3]] == [
@@ -73,7 +72,7 @@ def test_the_end_sums_up_by_model_and_links_the_page(swept):
 
 
 def test_a_sweep_of_one_run_links_its_page_too(tmp_path):
-    text = read(terminal(tmp_path, 200, "-m", "runner", "-m", "request=image", "model=gpt-image-2", *QUICK), 0)
+    text = read(terminal(tmp_path, 200, "-m", "request=image", "model=gpt-image-2", *QUICK), 0)
     (page,) = tmp_path.glob("outputs/multirun/*/*/index.html")
     assert page.as_uri() in text
     assert "gpt-image-2 · done · " in text
@@ -81,7 +80,7 @@ def test_a_sweep_of_one_run_links_its_page_too(tmp_path):
 
 def test_ctrl_c_says_that_it_was_one_and_what_goes_on(tmp_path):
     asked = ["replica=0,1,2", "provider.latency=600", "provider.max_concurrent_jobs=2", "hydra.sweep.dir=out"]
-    child = terminal(tmp_path, 80, "-m", "runner", "-m", *asked)
+    child = terminal(tmp_path, 80, "-m", *asked)
     child.expect("1 queued · 2 generating")
     for number in (0, 1):  # the jobs of both are known
         child.expect(rf"generating (\(|\d+ %)[^\n]*replica={number}")
@@ -95,7 +94,8 @@ def test_ctrl_c_says_that_it_was_one_and_what_goes_on(tmp_path):
 
 
 def test_planning_that_takes_long_is_told_until_something_else_is(tmp_path):
-    child = terminal(tmp_path, 80, "-c", NOTICE)
+    kept = {**os.environ, "TERM": "xterm-256color"}
+    child = pexpect.spawn(sys.executable, ["-c", NOTICE], cwd=str(tmp_path), env=kept, encoding="utf-8", timeout=120)
     child.expect_exact("planning …")
     child.sendline()
     child.expect_exact("\r\x1b[2Kplanned")
@@ -105,7 +105,7 @@ def test_planning_that_takes_long_is_told_until_something_else_is(tmp_path):
 
 
 def test_an_interrupt_while_runs_are_planned_says_that_nothing_was_sent(tmp_path):
-    child = terminal(tmp_path, 80, "-m", "runner", "-m", "replica=range(100000)", "dry_run=true")
+    child = terminal(tmp_path, 80, "-m", "replica=range(100000)", "dry_run=true")
     child.expect_exact("planning …")
     child.sendintr()
     assert "interrupted by Ctrl-C before anything was sent" in read(child, 130)
