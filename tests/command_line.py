@@ -1,6 +1,9 @@
 """Run the command line in a process of its own, forked from one that has imported what commands need.
 
-What is about starting, signals, terminals or what the system lists of a process takes `python -m runner` itself.
+A terminal at which one is typed is `tests/terminal.py`. What takes `python -m runner` itself, as the system starts it:
+start-up and what it imports, streams that are closed or full (`app/test_shell.py`), variables that the SDK reads as it
+is imported and what the system lists of a process (`app/test_canary.py`), installed packages (`test_distribution.py`),
+Ray, and other launchers.
 """
 
 from __future__ import annotations

@@ -247,8 +247,9 @@ def _become(task: dict[str, Any], descriptors: Sequence[int]) -> None:
         os.chdir(task["cwd"])
         os.environ.clear()
         os.environ.update(task["env"])
+        encoding = task["env"].get("PYTHONIOENCODING", "utf-8")
         sys.stdin, sys.stdout, sys.stderr = (
-            open(number, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - the process's own streams
+            open(number, mode, encoding=encoding, closefd=False)  # noqa: SIM115 - the process's own streams
             for number, mode in ((0, "r"), (1, "w"), (2, "w"))
         )
         sys.stderr.reconfigure(line_buffering=True, errors="backslashreplace")

@@ -13,7 +13,19 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.forking import Forked
+
 RUNNER = [sys.executable, "-m", "runner"]
+"""An interpreter of its own, where it is about how one starts and ends, or about its children and what they cost it."""
+
+QUICK = ("provider=openai", "provider.retired_models=off", "request=draft", "provider.poll_interval=0.05")
+"""A run at the server whose address `served` has: no test needs another process of the emulator."""
+
+
+@pytest.fixture
+def served(server, canary):
+    """The environment with the address of a server and a key for it."""
+    return {**os.environ, "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": canary}
 
 
 def wait_for(condition, seconds=30.0):
@@ -100,17 +112,17 @@ def test_a_reader_that_goes_away_hides_no_failure(tmp_path, make_emulator, canar
 @pytest.mark.parametrize(
     ("arguments", "files"),
     [
-        (("request=draft", "provider.latency=0.05", "provider.poll_interval=0.05"), 1),
+        (QUICK, 1),
         (("models",), 0),
         (("--help",), 0),
     ],
 )
-def test_a_full_disk_behind_the_output_is_one_clear_line(tmp_path, arguments, files, unbuffered):
+def test_a_full_disk_behind_the_output_is_one_clear_line(tmp_path, served, arguments, files, unbuffered):
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             [*RUNNER, *arguments],
             cwd=tmp_path,
-            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+            env={**served, "PYTHONUNBUFFERED": unbuffered},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
@@ -130,10 +142,11 @@ def test_a_full_disk_behind_the_errors_changes_no_code(tmp_path):
 
 # What a shell may do to the three streams: closed, or opened for reading alone.
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-", "2</dev/null"])
-def test_a_closed_stream_changes_neither_the_run_nor_its_code(tmp_path, closed):
-    quick = "request=draft provider.latency=0.05 provider.poll_interval=0.05"
-    command = f"{sys.executable} -m runner {quick} {closed}"
-    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=False)
+def test_a_closed_stream_changes_neither_the_run_nor_its_code(tmp_path, served, closed):
+    command = f"{sys.executable} -m runner {' '.join(QUICK)} {closed}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=tmp_path, env=served, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     (video,) = tmp_path.glob("outputs/*/*/video.mp4")
@@ -160,13 +173,14 @@ def test_an_encoding_that_lacks_letters_changes_neither_the_run_nor_its_code(tmp
     arguments = ["request=draft", *endpoint, "provider.poll_interval=0.05", "-m", prompts]
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "OPENAI_API_KEY": canary}
     for more in ((), ("dry_run=true",)):
-        done = subprocess.run(
-            [*RUNNER, *arguments, *more], cwd=tmp_path, env=environment, capture_output=True, check=False
-        )
-        errors = done.stderr.decode(encoding)
-        assert done.returncode == 0, errors
+        with (tmp_path / "out").open("w+b") as out, (tmp_path / "err").open("w+b") as err:
+            words = [*arguments, *more]
+            with Forked("runner", words, env=environment, cwd=tmp_path, stdout=out, stderr=err) as process:
+                process.wait(120)
+        errors = (tmp_path / "err").read_bytes().decode(encoding)
+        assert process.returncode == 0, errors
         assert "Traceback" not in errors
-        assert "done" in done.stdout.decode(encoding) or more
+        assert "done" in (tmp_path / "out").read_bytes().decode(encoding) or more
     listed = subprocess.run([*RUNNER, "ls"], cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert listed.returncode == 0
     assert "2 done" in listed.stdout.decode(encoding)
