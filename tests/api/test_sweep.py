@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from runner import (
     sweep_async,
 )
 from runner.app import run
+from tests.forking import Forked
 
 
 def boat(number=0, **fields):
@@ -152,8 +154,8 @@ else:
 
 def ended_by(number: int, served, key, directory, *more: str) -> tuple[list[str], int]:
     """End a program by a signal once its three jobs are on disk; how it is started again, and its exit code."""
-    program = [sys.executable, "-c", PROGRAM, served.azure_url, str(directory), key, *more]
-    with subprocess.Popen(program, stderr=subprocess.DEVNULL) as process:
+    program = [PROGRAM, served.azure_url, str(directory), key, *more]
+    with Forked("tests.program", program, env=os.environ, stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 60
         while sum('"submitted"' in path.read_text() for path in directory.glob("*/result.json")) < 3:
             assert time.monotonic() < deadline, "waited in vain"
@@ -161,6 +163,14 @@ def ended_by(number: int, served, key, directory, *more: str) -> tuple[list[str]
             time.sleep(0.02)
         process.send_signal(number)
     return program, process.returncode
+
+
+def started_again(program: list[str]) -> list[str]:
+    """Return the words that it prints until it ends well."""
+    process = Forked("tests.program", program, env=os.environ, text=True)
+    said, _ = process.communicate(120)
+    assert process.returncode == 0
+    return said.split()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for one process")
@@ -172,15 +182,13 @@ def test_ctrl_c_leaves_a_sweep_in_order_which_then_goes_on(served, clock, key, t
     assert ([each.status for each in left], left.running) == (["submitted"] * 3, False)
     assert (tmp_path / "out" / "results.csv").is_file()
     clock.time += clock.long
-    done = subprocess.run(program, capture_output=True, text=True, check=True)
-    assert (done.stdout.split(), served.ledger()["jobs"]) == (["verified"] * 3, 3)
+    assert (started_again(program), served.ledger()["jobs"]) == (["verified"] * 3, 3)
 
 
 def test_a_killed_sweep_is_continued_by_the_same_program(served, clock, key, tmp_path):
     program, _ = ended_by(signal.SIGKILL, served, key, tmp_path / "out")
     clock.time += clock.long
-    done = subprocess.run(program, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["verified"] * 3
+    assert started_again(program) == ["verified"] * 3
     assert served.ledger()["jobs"] == 3
 
 

@@ -1,15 +1,16 @@
-"""Killed and gone on with, as a user has it: real processes, one after the other."""
+"""Killed and gone on with, as a user has it: processes of their own, one after the other."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+
+from tests.forking import Forked
 
 
 @pytest.fixture
@@ -23,11 +24,8 @@ def arguments(served):
 def killed(arguments: list[str], cwd: Path, moment) -> None:
     """Run the command line until `moment` has come, and kill it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "HYDRA_"))}
-    command = [sys.executable, "-m", "runner", *arguments]
     environment = {**kept, "OPENAI_API_KEY": "sk-throw-away"}
-    with subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as it:
+    with Forked("runner", arguments, cwd=cwd, env=environment, stdout=subprocess.DEVNULL) as it:
         deadline = time.monotonic() + 60
         while not moment():
             assert time.monotonic() < deadline

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import textwrap
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.artifacts.run_status import RunStatus
+from tests.forking import Forked
 
 
 def test_ctrl_c_stops_polling_and_keeps_the_id(engine, provider, runs, stored, names):
@@ -111,18 +111,23 @@ CHILD = """
 """
 
 
+def program_of_its_own(program: str, errors: Path) -> Forked:
+    environment = {**os.environ, "OPENAI_API_KEY": "sk-test-key"}
+    with errors.open("w") as file:
+        return Forked("tests.program", [textwrap.dedent(program)], env=environment, stderr=file, text=True)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_real_signal_leaves_the_ids_in_result_json(make_emulator, tmp_path, number, code):
     emulator = make_emulator(latency=1000, time_scale=1)
     program = CHILD.format(here=str(Path(__file__).parent), directory=str(tmp_path), url=emulator.base_url)
-    environment = {**os.environ, "OPENAI_API_KEY": "sk-test-key"}
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+    with program_of_its_own(program, tmp_path / "errors") as child:
         submitted = 0
         while submitted < 4:
             submitted += child.stdout.readline().startswith("submitted")
         os.kill(child.pid, number)
-        _, errors = child.communicate(timeout=120)  # the jobs would take 1,000 s
+        child.wait(120)  # the jobs would take 1,000 s
+    errors = (tmp_path / "errors").read_text()
     assert child.returncode == code, errors
     assert errors == ""
     results = [json.loads((tmp_path / str(index) / "result.json").read_text()) for index in range(4)]
@@ -134,9 +139,7 @@ def test_a_real_signal_leaves_the_ids_in_result_json(make_emulator, tmp_path, nu
 def test_a_second_real_signal_leaves_at_once(make_emulator, tmp_path):
     emulator = make_emulator(rules=[{"match": {"operation": "create"}, "nth": [1, 2, 3, 4], "fault": "stalled"}])
     program = CHILD.format(here=str(Path(__file__).parent), directory=str(tmp_path), url=emulator.base_url)
-    environment = {**os.environ, "OPENAI_API_KEY": "sk-test-key"}
-    command = [sys.executable, "-c", textwrap.dedent(program)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as child:
+    with program_of_its_own(program, tmp_path / "errors") as child:
         for _ in range(4):
             assert child.stdout.readline() == "submitting\n"
         os.kill(child.pid, signal.SIGINT)
@@ -147,7 +150,8 @@ def test_a_second_real_signal_leaves_at_once(make_emulator, tmp_path):
             with suppress(subprocess.TimeoutExpired):
                 child.wait(timeout=20)
                 break
-        _, errors = child.communicate(timeout=10)
+        child.wait(10)
+    errors = (tmp_path / "errors").read_text()
     assert child.returncode == 130, errors
     assert errors == ""
     results = [json.loads((tmp_path / str(index) / "result.json").read_text()) for index in range(4)]

@@ -1,11 +1,10 @@
-"""A sweep that is watched, interrupted, and killed: real processes, whose jobs take as long as the test wants."""
+"""A sweep that is watched, interrupted, and killed, in processes whose jobs take as long as the test wants."""
 
 from __future__ import annotations
 
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.app import run
+from tests.forking import Forked
 
 
 @pytest.fixture
@@ -25,11 +25,8 @@ def stopped(served, here: Path, read, monkeypatch: pytest.MonkeyPatch) -> Callab
     ]
 
     def stop(number: int) -> tuple[int, dict]:
-        command = [sys.executable, "-m", "runner", "-m", *overrides]
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "HYDRA_"))}
-        with subprocess.Popen(
-            command, cwd=here, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as it:
+        with Forked("runner", ["-m", *overrides], cwd=here, env=environment, stdout=subprocess.DEVNULL) as it:
             deadline = time.monotonic() + 60
             page: dict = {}
             while page.get("totals", {}).get("generating") != 2:
