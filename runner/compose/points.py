@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from runner.config.columns import ID, key_of, nearest_key, values_of
 from runner.config.groups import GROUPS
 from runner.config.problem import Problem
+from runner.config.request import MOST_RUNS
 from runner.config.sweep import SWEEP_KEYS, SweepConfig
 from runner.config.table import Table, read_table, selected
 from runner.config.template import placeholders
@@ -87,18 +89,31 @@ def _keep_shard(found: Points, shard: str) -> None:
 
 
 def combinations(overrides: Iterable[Override]) -> list[Point]:
-    """Return every combination of what is swept, as Hydra's basic sweeper makes them; a key's last override counts."""
+    """Return every combination of what is swept, as Hydra's basic sweeper makes them; a key's last override counts.
+
+    Raises `HydraException` for what is no list of values, and `ConfigError` for more than a sweep may have.
+    """
     found: dict[str, list[str]] = {}
     for override in overrides:
         key = override.get_key_element()
         if not override.is_sweep_override():
             found[key] = [f"{key}={override.get_value_element_as_str()}"]
         elif override.is_discrete_sweep():
-            found[key] = [*_choices(override)]
+            found[key] = [*itertools.islice(_choices(override), MOST_RUNS + 1)]
         else:
             kind = override.value_type.name if override.value_type else "this"
             raise HydraException(f"{override.input_line}: a sweep of the type {kind} is for an optimiser alone")
+    refuse_beyond(math.prod(map(len, found.values())))
     return [list(point) for point in itertools.product(*found.values())]
+
+
+def refuse_beyond(runs: int) -> None:
+    """Raise `ConfigError` for more runs than a sweep may have; what was counted may be a part of them."""
+    if runs > MOST_RUNS:
+        raise ConfigError(
+            f"a sweep has at most {MOST_RUNS:,} runs, and these are {runs:,} or more; nothing was sent",
+            hint="part it into several sweeps, each with some values of a key, in a directory of its own",
+        )
 
 
 def _add(found: Points, config: DictConfig, overrides: Sequence[Override]) -> None:
@@ -110,7 +125,9 @@ def _add(found: Points, config: DictConfig, overrides: Sequence[Override]) -> No
         table = _table(settings)
         rows = [*_row_lines(table, config, swept, found.warnings)]
     copies = _copies(settings, swept)
-    made = [[*point, *row, *copy] for row in rows for point in combinations(swept) for copy in copies]
+    crossed = combinations(swept)
+    refuse_beyond(len(found.points) + len(rows) * len(crossed) * len(copies))
+    made = [[*point, *row, *copy] for row in rows for point in crossed for copy in copies]
     found.points += made
     found.settings += [settings] * len(made)
 

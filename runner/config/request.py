@@ -133,6 +133,9 @@ class BaseRequest(Frozen):
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
+
+MOST_RUNS = 100_000
+"""Of one sweep: ten times what was tried; more is a slip of the finger, and would fill the memory."""
 """One or more."""
 
 Scale = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -165,7 +168,7 @@ class VideoRequest(BaseRequest, VideoSampling):
     """What is made of `video`; null with a video: a remix."""
     image_fit: Literal["error", "crop", "pad"] = "error"
     generate_audio: bool | None = None
-    number_of_videos: int = Field(1, strict=True, ge=1)
+    number_of_videos: int = Field(1, strict=True, ge=1, le=MOST_RUNS)
     enhance_prompt: bool | None = None
     thumbnail: bool = True
     variants: tuple[Literal["thumbnail", "spritesheet"], ...] = ()

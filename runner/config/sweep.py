@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from .frozen import Frozen
-from .request import Count
+from .request import MOST_RUNS, Count
 from .run import RunConfig
 
 
@@ -72,7 +72,7 @@ class SweepConfig(Frozen):
     prompts_where: str | None = None
     exclude: Entries = ()
     on_unsupported: Literal["refuse", "skip"] = "refuse"
-    repeat: Count = 1
+    repeat: Annotated[int, Field(strict=True, ge=1, le=MOST_RUNS)] = 1
     shard: Shard | None = None
     ray: RayConfig = RayConfig()
 

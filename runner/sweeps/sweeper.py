@@ -19,7 +19,7 @@ from runner.compose.documents import rendered
 from runner.compose.exclusion import Exclusion
 from runner.compose.growth import grown
 from runner.compose.plan import Planner
-from runner.compose.points import Points, points
+from runner.compose.points import Points, points, refuse_beyond
 from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.compose.typed import assignment, text_in_grammar
 from runner.config.problem import Problem
@@ -212,6 +212,7 @@ def replicated(jobs: Sequence[Sequence[str]], runs: Sequence[Run]) -> list[list[
     One run stays one job in one directory, which can be resumed, repeated and priced alone.
     """
     asked = {run.index: run.config for run in runs if run.config.number_of_videos > 1}
+    refuse_beyond(len(jobs) + sum(config.number_of_videos - 1 for config in asked.values()))
     copies = []
     for index, overrides in enumerate(jobs):
         config = asked.get(index)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from runner.app import run
 
 from .conftest import arguments
@@ -64,3 +66,23 @@ def test_all_are_priced_before_any_is_made(sweep, emulator, capsys) -> None:
 def test_what_is_no_number_is_refused(sweep, capsys) -> None:
     assert sweep("request.number_of_videos=x") == 2
     assert "request.number_of_videos" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["replica=range(1000000000)"],
+        ["request.aspect_ratio=16:9,9:16", "replica=range(60000)"],
+        ["request.number_of_videos=1000000000"],
+        ["request.number_of_videos=60000", "request.aspect_ratio=16:9,9:16"],
+        ["repeat=1000000000"],
+        ["repeat=60000", "request.aspect_ratio=16:9,9:16"],
+    ],
+)
+def test_more_runs_than_a_sweep_may_have_are_refused_before_they_are_made(sweep, here, capsys, emulator, typed) -> None:
+    assert sweep(*typed) == 2
+    said = capsys.readouterr().err
+    assert "100,000 runs" in said or "less than or equal to 100000" in said
+    assert "nothing was sent" in said
+    assert emulator.ledger()["jobs"] == 0
+    assert not (here / "out").exists()
