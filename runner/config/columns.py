@@ -13,6 +13,7 @@ from runner.errors import ConfigError
 
 from .loading import section_keys, variants
 from .problem import did_you_mean
+from .table_format import plain_value
 
 _GROUPS = ("provider", "model", "request")
 _PATHS = frozenset({"prompt_file", "image_list", "mask_image", "markup_image", "video"})
@@ -66,16 +67,12 @@ def values_of(key: str, cell: object, directory: Path | None) -> Iterator[tuple[
 
 def _read(key: str, text: str) -> object:
     """Return the value that a text stands for."""
-    import yaml
-
     if key == "request.image_list":
-        return yaml.safe_load(text) if text.lstrip().startswith("[") else [text]
+        listed = plain_value(text) if text.lstrip().startswith("[") else None
+        return listed if isinstance(listed, list) else [text]
     if key in _GROUPS or takes_text(key):
         return text
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
+    value = plain_value(text)
     return value if isinstance(value, bool | int | float | list | dict) else text
 
 

@@ -22,8 +22,15 @@ Parsed = tuple[tuple[str, ...], list[Record]]
 """The columns in their order, and the rows."""
 
 _KEY = re.compile(r"[A-Za-z_][\w.\[\]-]*")
-_TELLING = re.compile(r"(request\.)?prompt(_file)?|id|vars\.\w+", re.IGNORECASE)
+_TELLING = re.compile(r"(request\.)?prompt(_file)?|vars\.\w+", re.IGNORECASE)
 """Columns by which the first line of a text is known to name columns."""
+
+_ID = re.compile(r"id", re.IGNORECASE)
+"""Another one, where nothing stands beside it but names: prompts have the word, too."""
+
+_NAME = re.compile(r"[^\W\d][\w.\[\]-]*")
+_JSON = re.compile(r'\{\s*["}]|\[\s*(["{\[\]]|\Z)')
+"""How JSON begins; prompts begin with words in brackets, too."""
 
 _OBJECT = re.compile(r'\{\s*"((request\.)?prompt(_file)?|id)"\s*:')
 _LISTED = re.compile(r"""-\s+["']?[A-Za-z_][\w.]*["']?:(\s|\Z)""")
@@ -42,13 +49,15 @@ _RULE = "---"
 def sniffed(text: str) -> str:
     """Return the ending that fits what is piped in."""
     begun = text.lstrip()
-    if begun.startswith(("{", "[")):
+    if _JSON.match(begun):
         return ".jsonl" if begun.startswith("{") else ".json"
     if _LISTED.match(begun):
         return ".yaml"
     first = re.split(r"[\r\n]", begun, maxsplit=1)[0]
     for separator in _SEPARATORS:
-        if any(_TELLING.fullmatch(cell.strip().strip('"')) for cell in first.split(separator)):
+        cells = [cell.strip().strip('"') for cell in first.split(separator)]
+        names_rows = any(map(_ID.fullmatch, cells)) and all(map(_NAME.fullmatch, cells))
+        if names_rows or any(map(_TELLING.fullmatch, cells)):
             return ".tsv" if separator == "\t" and "\t" in first else ".csv"
     return ".txt"
 
@@ -337,6 +346,16 @@ _WRITTEN = {
 """What becomes a value in YAML; the rest stays text."""
 
 _LOADER = _loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
+
+
+def plain_value(text: str) -> Any:  # Any: of JSON
+    """Return the value that a cell's text stands for, the text itself where it is none."""
+    try:
+        return yaml.load(text, Loader=_LOADER)  # noqa: S506 - it makes plain values alone
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return text
+
+
 _QUOTE_IT = "quote a text that holds ': ' or ' #', or begins with a sign"
 
 

@@ -83,7 +83,7 @@ class LineCollector:
 
         Raises `DiskError` for the runs that are left where the disk is full.
         """
-        if batch.status is BatchStatus.FAILED:
+        if batch.status is BatchStatus.FAILED and not batch.has_results:
             await self._not_taken(batch)
         missing: RunnerError | None = None
         for kind, file_id in zip(KINDS, (batch.output_file_id, batch.error_file_id), strict=True):

@@ -8,7 +8,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from .allowance import moment, number
-from .job import is_id
+from .base import JobStatus
+from .job import is_id, job_status
 from .json_answer import one_line
 
 Endpoint = Literal["/v1/images/generations", "/v1/images/edits"]
@@ -74,6 +75,11 @@ class Batch:
     failed: int = 0
     created_at: float | None = None
 
+    @property
+    def has_results(self) -> bool:
+        """Return whether something of it was executed, as far as the server tells, however it ended."""
+        return self.output_file_id is not None or self.error_file_id is not None or self.completed > 0
+
 
 @dataclass(frozen=True, slots=True)
 class BatchPage:
@@ -118,7 +124,7 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
     counts, metadata = _mapping(raw.get("request_counts")), _mapping(raw.get("metadata"))
     return Batch(
         id=raw["id"],
-        status=_WORDS.get(word.lower(), BatchStatus.UNKNOWN),
+        status=_status(word),
         raw_status=one_line(word, 40),
         mark=_text(metadata.get(MARK_KEY)),
         input_file_id=_text(raw.get("input_file_id")),
@@ -130,6 +136,21 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
         failed=read_count(counts.get("failed")),
         created_at=moment(raw.get("created_at")),
     )
+
+
+_OF_JOBS = {
+    JobStatus.QUEUED: BatchStatus.IN_PROGRESS,
+    JobStatus.IN_PROGRESS: BatchStatus.IN_PROGRESS,
+    JobStatus.COMPLETED: BatchStatus.COMPLETED,
+    JobStatus.FAILED: BatchStatus.FAILED,
+    JobStatus.CANCELLED: BatchStatus.CANCELLED,
+    JobStatus.EXPIRED: BatchStatus.EXPIRED,
+}
+
+
+def _status(word: str) -> BatchStatus:
+    """Return the state that a word stands for: one of a batch's own, else one that servers have for jobs."""
+    return _WORDS.get(word.lower()) or _OF_JOBS.get(job_status(word), BatchStatus.UNKNOWN)
 
 
 def _problems(errors: object) -> Iterator[InputProblem]:

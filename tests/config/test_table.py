@@ -14,6 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.config import table_file
+from runner.config.columns import values_of
 from runner.config.table import Table, read_table
 from runner.config.table_file import TableFile
 from runner.config.table_format import from_objects, parse, sniffed
@@ -436,3 +437,33 @@ def refused(text: str, ending: str) -> ConfigError | None:
 def test_any_text_is_a_table_or_one_clear_refusal(text, ending):
     error = refused(text, ending)
     assert error is None or (error.message.startswith("shots") and error.hint)
+
+
+@pytest.mark.parametrize(
+    ("text", "ending"),
+    [
+        ("[Wide shot] A fox\n[Close-up] A cat", ".txt"),
+        ("{animal} in snow", ".txt"),
+        ('["a fox", "a cat"]', ".json"),
+        ('[{"prompt": "a fox"}]', ".json"),
+        ("[]", ".json"),
+        ('{"prompt": "a fox"}', ".jsonl"),
+        ("A wallet, id, keys on a table\nA fox", ".txt"),
+        ("id,seed\na,1", ".csv"),
+        ("prompt,my note\na fox,b", ".csv"),
+        ("größe;id\n1;a", ".csv"),
+    ],
+)
+def test_what_is_piped_in_is_taken_for_what_it_is(text, ending):
+    assert sniffed(text) == ending
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("8", 8), ("0.5", 0.5), ("TRUE", True), ("[1, 2]", [1, 2]),
+     ("010", "010"), ("0x10", "0x10"), ("1:30", "1:30"), ("1_0", "1_0"), ("yes", "yes"), ("[" * 5000, "[" * 5000)],
+)  # fmt: skip
+def test_a_cell_is_a_number_only_as_json_writes_it(cell, value):
+    (found,) = values_of("request.duration_seconds", cell, None)
+    assert found == ("request.duration_seconds", value)
+    assert type(found[1]) is type(value)

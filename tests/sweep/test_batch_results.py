@@ -158,3 +158,22 @@ def test_what_a_download_has_left_is_used_if_it_can_be(command, emulator, monkey
     assert command(emulator, PROMPTS) == 0
     assert statuses() == {"verified": 4}
     assert requests(emulator, "GET /v1/files/{file_id}/content") == asked
+
+
+@pytest.mark.parametrize("named", [{"output_file_id": "file-2"}, {"error_file_id": "file-2"}])
+def test_a_batch_that_failed_with_results_gives_them(command, small_server, named):
+    batches = Batches(small_server, lambda names: image_line(names[0]))
+    counts = {"total": 4, "completed": 1, "failed": 3}
+    ended = {"id": "batch_1", "status": "failed", "request_counts": counts, **named}
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        return (200, ended) if asked.path.endswith("/batches/batch_1") else batches.answer(asked)
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 4
+    # What is not known to be free counts as spent, and is not sent again.
+    assert statuses() == {"verified": 1, "uncertain": 3}
+    assert all(result["spent_usd"] > 0 for result in results())
+    sent = batches.asked.count("POST /v1/batches")
+    assert run(["resume", "out", "--retry-failed"]) == 4
+    assert batches.asked.count("POST /v1/batches") == sent == 1
