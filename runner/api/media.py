@@ -26,11 +26,13 @@ class Folder:
     """Make a directory: a lasting one below `parent`, else a temporary one, deleted with the last reference to it."""
 
     def __init__(self, parent: Path | None) -> None:
+        self._owner: int | None = None
         self._finalizer: weakref.finalize[[Path, int], Folder] | None = None
         if parent is None:
             with output_errors(Path(tempfile.gettempdir())):
                 self.path = Path(tempfile.mkdtemp(prefix="runner-"))
-            self._finalizer = weakref.finalize(self, _remove, self.path, os.getpid())
+            self._owner = os.getpid()
+            self._finalizer = weakref.finalize(self, _remove, self.path, self._owner)
         else:
             started = f"{datetime.now().astimezone():%Y-%m-%d_%H-%M-%S}"
             self.path = parent.expanduser().absolute() / f"{started}-{secrets.token_hex(3)}"
@@ -38,19 +40,33 @@ class Folder:
                 self.path.mkdir(parents=True)
 
     def keep(self) -> None:
-        """Let a temporary directory stay: something in it is not finished."""
+        """Let a temporary directory stay: something in it is not finished, or somebody else has it now."""
+        self._owner = None
         if self._finalizer is not None:
             self._finalizer.detach()
 
     def remove(self) -> None:
         """Delete a temporary directory now."""
-        if self._finalizer is not None:
-            self._finalizer()
+        if self._owner is not None:
+            _remove(self.path, self._owner)
 
     def discard(self) -> None:
         """Delete the directory, wherever it is: nothing was sent, so that nothing in it matters."""
         self.keep()
         shutil.rmtree(self.path, ignore_errors=True)
+
+    def __getstate__(self) -> dict[str, Any]:  # Any: one value per name
+        """Let a temporary directory stay, as another process may have it now; what is loaded there may `remove` it."""
+        state = {"path": self.path, "temporary": self._owner is not None}
+        self.keep()
+        return state
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:  # Any: as above
+        self.path, self._finalizer = state["path"], None
+        self._owner = os.getpid() if state["temporary"] else None
+
+    def __deepcopy__(self, _memo: object) -> Self:
+        return self  # the directory goes with the last reference to it, of a copy too
 
 
 def _remove(path: Path, owner: int) -> None:
@@ -143,7 +159,7 @@ class Media(bytes):
 def _gone(path: Path, error: OSError) -> RunnerError:
     """Return the error about a file of a response that cannot be read any more."""
     if isinstance(error, FileNotFoundError):
-        message = f"{path} is gone: the response was closed, or its directory was removed"
+        message = f"{path} is gone: the response was closed, its process ended, or its directory was removed"
         return RunnerError(message, hint="save(path) before close(), or an output_dir, keeps the files")
     return RunnerError(f"{path} cannot be read: {error.strerror or error}")
 

@@ -115,8 +115,8 @@ class GenerationResponse(BaseModel):
     """Hold what responses with videos and with images have in common.
 
     The files lie in `directory`. Without an `output_dir` that is a temporary one, which is deleted when the response
-    and all media read from it are gone, or at `close()`: `save` copies a file to where it stays. Nothing is held in
-    memory until it is asked for.
+    and all media read from it are gone, or at `close()`: `save` copies a file to where it stays. Pickled, it keeps its
+    files until what was loaded is closed. Nothing is held in memory until it is asked for.
 
     A response can also be built by hand, as a test's stand-in or by a provider of your own: with a `request_id` and
     its media (`video=`, `images=`), which are given back as they are. It has no directory and no files.

@@ -142,8 +142,29 @@ class RunRecord:
         """Return why it did not succeed."""
         return self.result.error.message if self.result.error else None
 
+    def __reduce__(self) -> tuple[object, ...]:  # read-only mappings cannot be pickled
+        mappings = (
+            dict(self.parameters),
+            dict(self.judgements),
+            {name: dict(of) for name, of in self.file_scores.items()},
+        )
+        return _unpickled, (self.directory, self.result, self.state, self.url, *mappings)
+
     def _repr_html_(self) -> str:
         return run_html(_shown(self))
+
+
+def _unpickled(
+    directory: Path,
+    result: Result,
+    state: RunState,
+    url: str,
+    parameters: dict[str, Any],  # Any: values of a config
+    judgements: dict[str, FileJudgement],
+    scores: dict[str, Mapping[str, float | None]],
+) -> RunRecord:
+    known, judged, scored = map(MappingProxyType, (parameters, judgements, scores))
+    return RunRecord(directory, known, result, state, judged, scored, url)
 
 
 @dataclass(frozen=True, slots=True)

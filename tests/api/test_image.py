@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import base64
+import copy
+import gc
 import io
 import json
+import multiprocessing
+import pickle
 import threading
+from concurrent.futures import ProcessPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +20,7 @@ from runner import (
     ImageGenerationConfig,
     ImageGenerationRequest,
     IncompleteAnswerError,
+    RunnerError,
     VideoGenerationRequest,
     generate_image,
     generate_video,
@@ -37,6 +43,28 @@ def test_images_are_bytes_with_type_path_and_usage(image_config, tmp_path):
     assert response.cost.actual_usd > 0
     assert [path.name for path in response.save_all(tmp_path / "kept")] == ["image-0.png", "image-1.png"]
     assert response.request_id.startswith("request_")
+
+
+def made_elsewhere(config):
+    return generate_image(config, ImageGenerationRequest(prompt="A boat", size="1024x1024", quality="low"))
+
+
+def test_a_response_of_another_process_keeps_its_files_until_it_is_closed(image_config, tmp_path):
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+        response = pool.submit(made_elsewhere, image_config).result()
+    again = pickle.loads(pickle.dumps(copy.deepcopy(response)))
+    del response
+    gc.collect()
+    assert again.save(tmp_path).read_bytes() == again.image
+    again.close()
+    assert not again.directory.exists()
+    for use in (lambda: again.image, lambda: again.save(tmp_path / "more" / "boat.png")):
+        with pytest.raises(
+            RunnerError, match=r"image-0\.png is gone: the response was closed, its process ended"
+        ) as caught:
+            use()
+        assert "output_dir" in caught.value.hint
+    assert not (tmp_path / "more").exists()
 
 
 def test_every_key_of_the_command_lines_requests_is_taken(image_config):

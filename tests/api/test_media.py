@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import copy
+import gc
+import pickle
+
 import pytest
 
 from runner import generate_video
@@ -65,3 +69,28 @@ def test_what_was_closed_is_said_to_be_and_a_file_saved_onto_itself_stays(config
         with pytest.raises(RunnerError, match="is gone: the response was closed") as caught:
             use()
         assert "jobs" not in caught.value.hint
+
+
+def test_what_is_pickled_or_copied_keeps_its_directory_until_that_is_removed():
+    folder = Folder(None)
+    path = folder.path / "image-0.png"
+    path.write_bytes(b"png")
+    media = copy.deepcopy(Media.read(path, "image/png", folder))
+    del folder
+    gc.collect()
+    assert path.exists()
+    loaded = pickle.loads(pickle.dumps(pickle.loads(pickle.dumps(media))))
+    del media
+    gc.collect()
+    assert (loaded, loaded.path, loaded.content_type) == (b"png", path, "image/png")
+    assert loaded.path.exists()
+    loaded._folder.remove()
+    assert not path.parent.exists()
+
+
+def test_an_unfinished_directory_stays_though_it_was_pickled():
+    folder = Folder(None)
+    folder.keep()
+    pickle.loads(pickle.dumps(folder)).remove()
+    assert folder.path.exists()
+    folder.discard()

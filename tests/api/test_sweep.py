@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -50,6 +52,7 @@ def test_the_directory_holds_ledger_tables_and_page_and_is_what_is_returned(conf
     assert len(read(tmp_path / "out" / "index.html")["cells"]) == 2
     assert json.loads((made[1].directory / "result.json").read_text())["status"] == "verified"
     assert made == load_sweep(tmp_path / "out")
+    assert pickle.loads(pickle.dumps(made)) == copy.deepcopy(made) == made
     assert made[0].cost_usd == pytest.approx(0.4)
 
 
