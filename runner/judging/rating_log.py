@@ -69,11 +69,12 @@ class RatingLog:
         with self._turn:
             self._read()
             coming = {each.id: each for each in records}
+            homes = self._homes_by_id(coming)
             for each in records:
-                if not self._homes_of(each, coming):
+                if not homes[each.id]:
                     what = f"no record {each.of!r} to take back" if isinstance(each, Undo) else "no such run"
                     raise StrangeRecordError(f"{what} is on this page: {', '.join(runs_of(each))}".removesuffix(": "))
-            self._write(coming)
+            self._write(coming, homes)
 
     def merge(self, records: Iterable[AnyRecord]) -> Merged:
         """Write what is new and about runs that are here, as `add` does, and count the rest; raises `DiskError`."""
@@ -81,26 +82,40 @@ class RatingLog:
             self._read()
             coming = {each.id: each for each in records}
             known = {name for name in coming if name in self._records}
-            fitting = {name: each for name, each in coming.items() if self._homes_of(each, coming)}
-            self._write(fitting)
+            homes = self._homes_by_id(coming)
+            fitting = {name: each for name, each in coming.items() if homes[name]}
+            self._write(fitting, homes)
             return Merged(len(fitting.keys() - known), len(known), len(coming.keys() - fitting.keys() - known))
 
-    def _homes_of(self, record: AnyRecord, coming: Mapping[str, AnyRecord]) -> Sequence[Path]:
-        """Return where a record goes; an undo to what it takes back, which is here or `coming`."""
+    def _homes_by_id(self, coming: Mapping[str, AnyRecord]) -> Mapping[str, Sequence[Path]]:
+        """Return where each record goes; an undo to what it takes back, which is here or `coming`."""
+        homes: dict[str, Sequence[Path]] = {}
+        for record in coming.values():
+            passed: dict[str, None] = {}
+            each: AnyRecord | None = record
+            found: Sequence[Path] = []
+            while each is not None and each.id not in passed:
+                if each.id in homes:
+                    found = homes[each.id]
+                    break
+                passed[each.id] = None
+                found = self._own_homes(each)
+                each = coming.get(each.of) if isinstance(each, Undo) and not found else None
+            homes.update(dict.fromkeys(passed, found))
+        return homes
+
+    def _own_homes(self, record: AnyRecord) -> Sequence[Path]:
+        """Return where a record goes; of an undo, where what it takes back is already."""
         if isinstance(record, Undo):
-            if record.of in self._held_by:
-                return [*self._held_by[record.of]]
-            target = coming.get(record.of)
-            rest = {name: each for name, each in coming.items() if name != record.of}
-            return self._homes_of(target, rest) if target is not None else []
+            return [*self._held_by.get(record.of, ())]
         runs = [run for run in runs_of(record) if run in self._homes]
         return [*dict.fromkeys(place for run in runs for place in self._homes[run])]
 
-    def _write(self, coming: Mapping[str, AnyRecord]) -> None:
+    def _write(self, coming: Mapping[str, AnyRecord], homes: Mapping[str, Sequence[Path]]) -> None:
         by_place: dict[Path, list[AnyRecord]] = {}
         for each in coming.values():
             self.added += each.id not in self._records
-            for place in self._homes_of(each, coming):
+            for place in homes[each.id]:
                 by_place.setdefault(place, []).append(each)
         for place, records in by_place.items():
             self._take(place, self._files[place].append(records))

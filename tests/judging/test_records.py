@@ -12,6 +12,7 @@ import pytest
 
 from runner.errors import DiskError
 from runner.judging.judgements import Judgements
+from runner.judging.rating_log import Merged, RatingLog
 from runner.judging.ratings_file import NAME, RatingsFile, read_ratings
 from runner.judging.record import AnyRecord, Pair, Rating, checked_record, record_of
 
@@ -197,3 +198,14 @@ def test_a_directory_that_was_given_another_name_keeps_its_judgements(tmp_path: 
     pairs = [(each.left.run, each.right.run) for each in found if isinstance(each, Pair)]
     assert pairs == [(keys[0], keys[1]), (RUN, "other/1/ef56ab78")]
     assert RatingsFile(tmp_path, keys).append([rated]) == []
+
+
+def test_a_long_chain_of_undos_goes_where_what_it_ends_in_goes(tmp_path: Path) -> None:
+    log = RatingLog()
+    log.watch({RUN: [tmp_path]}, {tmp_path: [RUN]})
+    chain = [record("undo", id=f"u{number}", of=f"u{number + 1}") for number in range(1500)]
+    around = [record("undo", id="a", of="b"), record("undo", id="b", of="a"), record("undo", id="c", of="c")]
+    lost = [record("undo", id="d", of="e"), record("undo", id="e", of="gone")]
+    assert log.merge([*chain, record(id="u1500"), *around, *lost]) == Merged(taken=1501, known=0, strange=5)
+    assert log.merge([record("undo", id="late", of="u7")]) == Merged(taken=1, known=0, strange=0)
+    assert len((tmp_path / NAME).read_text().splitlines()) == 1502
