@@ -138,14 +138,18 @@ def _separated(text: str, separator: str, name: str) -> Parsed:
 def _cells(text: str, separator: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the line where each row begins, and its cells."""
     reader = csv.reader(_csv_lines(text), delimiter=separator, strict=True)
+    headed = False
     while True:
         begun = reader.line_num + 1
         try:
             cells = next(reader, None)
         except csv.Error as error:
+            if not headed:
+                _refuse_other_separators(text, separator, f"{name}, line {begun}")
             raise _misquoted(str(error), begun, name) from None
         if cells is None:
             return
+        headed = headed or any(map(str.strip, cells))
         yield begun, cells
 
 
@@ -169,11 +173,7 @@ def _misquoted(said: str, line: int, name: str) -> ConfigError:
 
 def _check_header(text: str, columns: tuple[str, ...], separator: str, place: str) -> None:
     if len(columns) == 1:
-        for other, word in _SEPARATORS.items():
-            parts = next(csv.reader(_csv_lines(text.lstrip()), delimiter=other), [])
-            if other != separator and len(parts) > 1 and any(_KEY.fullmatch(part.strip()) for part in parts):
-                wanted = _SEPARATORS[separator]
-                raise ConfigError(f"{place}: its columns are separated by {word}; {wanted} are read", hint=_MEND[other])
+        _refuse_other_separators(text, separator, place)
     if not any(map(_KEY.fullmatch, columns)):
         excels = columns[0].startswith("sep=")
         raise ConfigError(
@@ -181,6 +181,17 @@ def _check_header(text: str, columns: tuple[str, ...], separator: str, place: st
             hint="remove the line 'sep=…', which only Excel reads" if excels else "begin the file with prompt,seed",
         )
     _check_columns(columns, place)
+
+
+def _refuse_other_separators(text: str, separator: str, place: str) -> None:
+    for other, word in _SEPARATORS.items():
+        try:
+            parts = next(csv.reader(_csv_lines(text.lstrip()), delimiter=other, strict=True), [])
+        except csv.Error:
+            continue
+        if other != separator and len(parts) > 1 and any(_KEY.fullmatch(part.strip()) for part in parts):
+            wanted = _SEPARATORS[separator]
+            raise ConfigError(f"{place}: its columns are separated by {word}; {wanted} are read", hint=_MEND[other])
 
 
 def _check_columns(columns: Iterable[str], place: str) -> None:
