@@ -246,7 +246,7 @@ def _refuse_points(config: DictConfig) -> None:
     """Raise `ConfigError` for what another sweeper than ours would leave unread."""
     from runner.config.sweep import SweepConfig
 
-    from .sweep_settings import settings_of
+    from .examination import settings_of
 
     settings, unset = settings_of(config), SweepConfig()
     for key in SweepConfig.model_fields.keys() - {"ray"}:  # which is the launcher's

@@ -15,20 +15,21 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from pydantic import TypeAdapter, ValidationError
 
 from runner.artifacts.result_file import NAME
 from runner.config import shipped
 from runner.config.derived import check_kept
 from runner.config.judge import ScoreConfig, load_score
 from runner.config.loading import Known, load, without_own_keys
-from runner.config.problem import Problem
+from runner.config.problem import Problem, from_validation_error
 from runner.config.run import RunConfig
 from runner.config.shipped import Group
+from runner.config.sweep import SWEEP_KEYS, SweepConfig
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
 from .preflight import Finding, PreflightError, hidden, occupied, problems_of, writable
-from .sweep_settings import settings_problems
 from .typed import unheard
 
 if TYPE_CHECKING:
@@ -191,3 +192,38 @@ def _read(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
     run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
     problems = [*settings_problems(config), *problems]
     return run, Path(os.path.abspath(str(config.hydra.run.dir))), problems  # noqa: PTH100 - it may not be there yet
+
+
+_of_sweep = TypeAdapter(SweepConfig)
+
+
+def settings_of(config: DictConfig) -> SweepConfig:
+    """Return what a config says of its sweep; raises `PreflightError`."""
+    try:
+        return _validated_settings(config)
+    except ValidationError as error:
+        findings = [Finding(None, problem) for problem in from_validation_error(error)]
+        raise PreflightError(findings, total=0) from error
+
+
+def settings_problems(config: DictConfig) -> list[Problem]:
+    """Return what is wrong with it; of a single run, too, which may have been meant for more."""
+    try:
+        _validated_settings(config)
+    except ValidationError as error:
+        return from_validation_error(error)
+    return []
+
+
+def _validated_settings(config: DictConfig) -> SweepConfig:
+    return _of_sweep.validate_python(
+        {str(key): _resolved_value(config, str(key)) for key in config if key in SWEEP_KEYS}
+    )
+
+
+def _resolved_value(config: DictConfig, key: str) -> object:
+    """Return a key's value, resolved in the whole config: it may be another key's."""
+    if OmegaConf.is_missing(config, key):
+        return "???"
+    value = config[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

@@ -27,9 +27,9 @@ from runner.config.template import placeholders
 from runner.errors import ConfigError
 from runner.text_file import read_text
 
+from .examination import settings_of
 from .loader import typed_lines
 from .slug import SLUG, slugs
-from .sweep_settings import settings_of
 from .typed import PROMPT_KEYS, text_in_grammar
 
 Point = list[str]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Unpack
 
 from pydantic import ValidationError
 
+from runner.compose.examination import settings_of
 from runner.compose.preflight import Finding, PreflightError
-from runner.compose.sweep_settings import settings_of
 from runner.config.problem import Problem, from_validation_error
 from runner.config.sweep import RayConfig
 from runner.display.output import say
