@@ -307,8 +307,9 @@ def refuse_misplaced_directory(overrides: Sequence[str], config: DictConfig, rea
 
 
 def refuse_both_directories(overrides: Sequence[str]) -> None:
-    """Raise `ConfigError` for both, where a command without -m makes a sweep."""
-    if typed_directory(overrides, "run") is not None and typed_directory(overrides, "sweep") is not None:
+    """Raise `ConfigError` for two that differ, where a command without -m makes a sweep."""
+    one, other = typed_directory(overrides, "run"), typed_directory(overrides, "sweep")
+    if one is not None and other is not None and one != other:
         raise ConfigError("hydra.run.dir and hydra.sweep.dir both say where this sweep goes; nothing was sent",
                           hint="leave one of the two out")  # fmt: skip
 
