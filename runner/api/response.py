@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from runner.artifacts.output_file import output_errors
 from runner.artifacts.result import Artifact, Attempt, Cost, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.frozen import Frozen
@@ -280,9 +281,10 @@ class ImageGenerationResponse(GenerationResponse):
         return self._media()[0]
 
     def save_all(self, directory: str | Path) -> list[Path]:
-        """Copy every image into a directory; returns where they are now."""
+        """Copy every image into a directory; returns where they are now, and raises `DiskError`."""
         target = Path(directory).expanduser()
-        target.mkdir(parents=True, exist_ok=True)
+        with output_errors(target):
+            target.mkdir(parents=True, exist_ok=True)
         return [self._saved(number, target) for number in range(len(self._files or self._given))]
 
 

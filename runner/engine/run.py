@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from pathlib import Path
@@ -106,6 +106,19 @@ class Event:
 
 Observer = Callable[[Event], None]
 """Called on the engine's loop for every event; must return at once and must not raise."""
+
+
+def told_to_all(observers: Sequence[Observer]) -> Observer:
+    """Return an observer that tells each of several, which may be more by then, and logs what one raises."""
+
+    def observe(event: Event) -> None:
+        for observer in observers:
+            try:
+                observer(event)
+            except Exception:  # noqa: BLE001 - neither a display's bug nor a callback's may keep the others from hearing
+                _log.exception("an observer of run %s failed", event.run.index)
+
+    return observe
 
 
 @dataclass(slots=True, repr=False)

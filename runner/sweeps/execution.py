@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -27,7 +26,7 @@ from runner.display.plain import observing
 from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.matching import OtherRuns, unanswered
 from runner.engine.recorder import planned
-from runner.engine.run import Event, Observer, Outcome, Run
+from runner.engine.run import Event, Observer, Outcome, Run, told_to_all
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
@@ -138,8 +137,6 @@ def _line(event: Event) -> str:
         parts.append(f"{event.result.error.type}: {clean(event.result.error.message, 1000)}")
     return " ".join(part for part in parts if part)
 
-
-_log = logging.getLogger("runner")
 
 _KEPT_SECONDS = 24 * 3600.0
 """How long a finished file is kept by a provider that does not say: Azure's day."""
@@ -260,7 +257,7 @@ class Execution:
         self._say = say
         self._observers: list[Observer] = [self._log, self._live_page, *observers]
         self._uploading: Uploading | None = None
-        self.observer = _all_of(self._observers)
+        self.observer = told_to_all(self._observers)
         self.left: list[Run] = []
         """What the engine has to do, the most urgent first; known within the block."""
         self.notes: list[str] = []
@@ -492,14 +489,3 @@ def _refusing(runs: Sequence[Run], outcome: Outcome) -> set[tuple[ProviderConfig
 def _refused_by(config: RunConfig) -> set[tuple[ProviderConfig, str | None]]:
     """Return what `_refusing` would hold, were a run with this config refused."""
     return {(config.provider, None), (config.provider, config.sent_model)}
-
-
-def _all_of(observers: Sequence[Observer]) -> Observer:
-    def observe(event: Event) -> None:
-        for observer in observers:
-            try:
-                observer(event)
-            except Exception:  # noqa: BLE001 - neither a display's bug nor a callback's may keep the others from hearing
-                _log.exception("an observer of run %s failed", event.run.index)
-
-    return observe

@@ -92,6 +92,9 @@ def test_it_is_saved_but_has_no_file(tmp_path):
     assert video.save(tmp_path) == tmp_path / "video-0.mp4"
     images = ImageGenerationResponse(request_id="r1", images=[b"\x89PNG", "iVBORw=="])
     assert [path.name for path in images.save_all(tmp_path / "all")] == ["image-0.png", "image-1.png"]
+    (tmp_path / "file").touch()
+    with pytest.raises(RunnerError, match="cannot write"):
+        images.save_all(tmp_path / "file")
     with pytest.raises(RunnerError, match="built by hand"):
         _ = video.path
     with video as entered:
