@@ -23,7 +23,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["hydra.sweep={dir: out}"], "hydra.run.dir=out"),
         (["-m", "replica=0,1", "hydra.run.dir=out/x"], "hydra.sweep.dir=out/x"),
         (["hydra.mode=MULTIRUN", "replica=0,1", "hydra.run.dir=out"], "hydra.sweep.dir=out"),
-        (["repeat=2", "hydra.sweep.dir=out", "hydra.run.dir=out"], "leave one of the two out"),
+        (["repeat=2", "hydra.sweep.dir=out", "hydra.run.dir=other"], "leave one of the two out"),
     ],
 )
 def test_a_directory_of_the_other_kind_is_refused_with_the_key_to_type(here, capsys, typed, other):
