@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.compose.app import initialize
-from runner.compose.loader import Compositions, Repository, parsed
+from runner.compose.loader import Compositions, Repository, parsed_override
 from runner.config.shipped import CONF
 
 _SECTIONS = frozenset({"provider", "model", "request", "tracking"})
@@ -23,7 +23,7 @@ _SECTIONS = frozenset({"provider", "model", "request", "tracking"})
 @functools.cache
 def task(overrides: tuple[str, ...]) -> DictConfig:
     """A composed config without its `hydra` node, unresolved: what it takes from the environment may change."""
-    lines = [parsed(line) for line in overrides]
+    lines = [parsed_override(line) for line in overrides]
     options = {line.key_or_group: str(line.input_line) for line in lines if _is_option(line)}
     values = [line for line in lines if not _is_option(line)]
     config = None

@@ -10,17 +10,16 @@ from pathlib import Path
 
 from runner.errors import DiskError
 
+_OF_A_RUN = "jobs that were submitted go on at the provider; free space or make the directory writable"
+
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Turn an `OSError` about `path` into a `DiskError` that says what is safe."""
+def disk_errors(path: Path, hint: str = _OF_A_RUN) -> Iterator[None]:
+    """Turn an `OSError` about `path` into a `DiskError` whose `hint` says what is safe and what to do."""
     try:
         yield
     except OSError as error:
-        raise DiskError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="jobs that were submitted go on at the provider; free space or make the directory writable",
-        ) from error
+        raise DiskError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
 
 
 def make_directory(path: Path) -> None:

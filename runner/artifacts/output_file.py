@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from runner.errors import ConfigError, DiskError
+from runner.errors import ConfigError
 
-from .atomic import discard
+from .atomic import discard, disk_errors
+
+_HINT = "another path, or room and rights to write there; runs and their files are not affected"
 
 
-@contextmanager
-def output_errors(path: Path) -> Iterator[None]:
+def output_errors(path: Path) -> AbstractContextManager[None]:
     """Turn an `OSError` about `path`, to which nothing is written that was paid, into a `DiskError`."""
-    try:
-        yield
-    except OSError as error:
-        raise DiskError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="another path, or room and rights to write there; runs and their files are not affected",
-        ) from error
+    return disk_errors(path, _HINT)
 
 
 def refuse_directory(path: Path, hint: str) -> None:

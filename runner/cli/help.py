@@ -6,14 +6,14 @@ import string
 import sys
 
 from runner.config.groups import all_groups, files_tell_all
-from runner.config.shipped import CONF, parsed
+from runner.config.shipped import CONF, parsed_yaml
 
 
 def print_help() -> bool:
     """Print what `conf/hydra/default.yaml` says, with the groups that there are; False where only Hydra knows those."""
     if not files_tell_all():
         return False
-    told = parsed((CONF / "hydra" / "default.yaml").read_text(encoding="utf-8"))["help"]
+    told = parsed_yaml((CONF / "hydra" / "default.yaml").read_text(encoding="utf-8"))["help"]
     text = told["template"]
     for name in ("header", "footer"):
         text = text.replace(f"${{hydra.help.{name}}}", told[name])

@@ -20,7 +20,6 @@ from hydra.core.config_loader import ConfigLoader
 from hydra.core.config_search_path import SearchPathQuery
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import run_job
 from hydra.errors import HydraException, MissingConfigException
 from hydra.types import HydraContext, RunMode
@@ -34,7 +33,7 @@ from runner.errors import ConfigError
 from runner.shell import word
 
 from .guards import refuse_in_config
-from .loader import Compositions, GuardedLoader, Repository, refuse_own_files, typed_lines
+from .loader import Compositions, GuardedLoader, Repository, parsed_override, refuse_own_files, typed_lines
 from .typed import assignment
 
 if TYPE_CHECKING:
@@ -162,8 +161,7 @@ class App:
             return None
         if config.hydra.mode == RunMode.MULTIRUN and not self._parsed.run:
             return None
-        parsed = OverridesParser.create().parse_overrides(self.overrides)
-        if any(override.is_sweep_override() for override in parsed):
+        if any(parsed_override(each).is_sweep_override() for each in self.overrides):
             self.compose(self.overrides, RunMode.RUN)  # which says what is wrong with it
         config.hydra.mode = RunMode.RUN
         return config
@@ -281,7 +279,7 @@ def typed_directory(overrides: Sequence[str], kind: DirectoryKind) -> str | None
     """Return the directory that is typed for a single run or for a sweep, None if none is; raises Hydra's errors."""
     found = None
     own = [each for each in overrides if each.lstrip("+").startswith("hydra.")]
-    for override in OverridesParser.create().parse_overrides(own):
+    for override in map(parsed_override, own):
         if override.is_delete():
             continue
         if override.key_or_group == f"hydra.{kind}.dir":

@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from runner.config.sweep import SWEEP_KEYS
 from runner.errors import ConfigError
 
-from .loader import parsed, typed_lines
+from .loader import parsed_override, typed_lines
 from .typed import unescaped, unheard
 
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
@@ -432,7 +432,7 @@ class Composer:
         for line in lines:
             if line not in self._read:
                 with suppress(HydraException):
-                    kind = new[line] = self._kind_of(parsed(line), line)
+                    kind = new[line] = self._kind_of(parsed_override(line), line)
                     if isinstance(kind, Value):
                         values.setdefault(".".join(kind.path), []).append(kind.value)
         if values:

@@ -131,7 +131,7 @@ class Compositions:
     ) -> DictConfig:
         """Compose a run, or a sweep as a whole; raises what the loader raises."""
         with suppress(HydraException, OmegaConfBaseException):
-            lines = [parsed(line) for line in overrides]
+            lines = [parsed_override(line) for line in overrides]
             swept = [line for line in lines if line.is_sweep_override()]
             refused = swept if run_mode is RunMode.RUN else [line for line in swept if line.is_hydra_override()]
             if not (refused and validate_sweep_overrides):
@@ -207,7 +207,7 @@ _SHARED: dict[object, dict[tuple[object, ...], bytes]] = {}
 
 
 @functools.lru_cache(maxsize=1024)
-def parsed(line: str) -> Override:
+def parsed_override(line: str) -> Override:
     """Return what an override says; raises what Hydra's parser raises."""
     (override,) = OverridesParser.create().parse_overrides([line])
     return override

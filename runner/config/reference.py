@@ -14,7 +14,7 @@ from .model import ModelConfig
 from .provider import ProviderConfig
 from .request import RequestConfig
 from .run import Tracking
-from .shipped import CONF, parsed
+from .shipped import CONF, parsed_yaml
 from .sweep import WholeConfig
 
 Schema = dict[str, Any]  # Any: JSON
@@ -131,7 +131,7 @@ def _options(section: Section) -> list[str]:
 
 
 def _keys(made: Schema, text: str, prefix: str) -> Iterator[Key]:
-    said, values, variants = comments(text), parsed(text), _variants(made)
+    said, values, variants = comments(text), parsed_yaml(text), _variants(made)
     for name, value in values.items():
         having = {kind: properties[name] for kind, properties in variants.items() if name in properties}
         if name in ("defaults", "kind") or not having:
@@ -189,7 +189,7 @@ def _whole(made: Schema) -> Schema:
 def _describe(made: Schema, section: Section) -> None:
     for name in reversed(_options(section)):
         text = _text(f"{section}/{name}")
-        kind = parsed(text).get("kind")
+        kind = parsed_yaml(text).get("kind")
         for each in (_target(variant, made) for variant in made.get("anyOf", [made])):
             if each["properties"].get("kind", {}).get("const") == kind:
                 for path, said in comments(text).items():

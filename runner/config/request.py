@@ -133,10 +133,10 @@ class BaseRequest(Frozen):
 
 
 Count = Annotated[int, Field(strict=True, ge=1)]
+"""One or more."""
 
 MOST_RUNS = 100_000
 """Of one sweep: ten times what was tried; more is a slip of the finger, and would fill the memory."""
-"""One or more."""
 
 Scale = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 """Zero or more."""

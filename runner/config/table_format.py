@@ -29,6 +29,8 @@ _ID = re.compile(r"id", re.IGNORECASE)
 """Another one, where nothing stands beside it but names: prompts have the word, too."""
 
 _NAME = re.compile(r"[^\W\d][\w.\[\]-]*")
+"""A column's name in any language."""
+
 _JSON = re.compile(r'\{\s*["}]|\[\s*(["{\[\]]|\Z)')
 """How JSON begins; prompts begin with words in brackets, too."""
 
@@ -358,6 +360,12 @@ _WRITTEN = {
 
 _LOADER = _loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader)
 
+_QUOTE_IT = "quote a text that holds ': ' or ' #', or begins with a sign"
+
+
+_LINE_ENDS = {"\x85": "N", "\u2028": "L", "\u2029": "P"}
+"""Characters that end a line in YAML 1.1 and nowhere else, and how YAML writes them as text."""
+
 
 def plain_value(text: str) -> Any:  # Any: of JSON
     """Return the value that a cell's text stands for, the text itself where it is none."""
@@ -365,13 +373,6 @@ def plain_value(text: str) -> Any:  # Any: of JSON
         return yaml.load(text, Loader=_LOADER)  # noqa: S506 - it makes plain values alone
     except (yaml.YAMLError, RecursionError, ValueError):
         return text
-
-
-_QUOTE_IT = "quote a text that holds ': ' or ' #', or begins with a sign"
-
-
-_LINE_ENDS = {"\x85": "N", "\u2028": "L", "\u2029": "P"}
-"""Characters that end a line in YAML 1.1 and nowhere else, and how YAML writes them as text."""
 
 
 def _yaml_list(text: str, name: str) -> Iterator[tuple[int, object]]:

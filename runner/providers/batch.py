@@ -109,8 +109,8 @@ class ResultLine:
 
 _WORDS: dict[str, BatchStatus] = {
     **{status.value: status for status in BatchStatus},
-    "canceled": BatchStatus.CANCELLED, "canceling": BatchStatus.CANCELLING, "finalising": BatchStatus.FINALIZING,
-    "succeeded": BatchStatus.COMPLETED, "running": BatchStatus.IN_PROGRESS,
+    "canceling": BatchStatus.CANCELLING, "finalising": BatchStatus.FINALIZING,
+    JobStatus.QUEUED.value: BatchStatus.IN_PROGRESS,
 }  # fmt: skip
 
 
@@ -138,19 +138,9 @@ def read_batch(raw: object, batch_id: str | None = None) -> Batch | None:
     )
 
 
-_OF_JOBS = {
-    JobStatus.QUEUED: BatchStatus.IN_PROGRESS,
-    JobStatus.IN_PROGRESS: BatchStatus.IN_PROGRESS,
-    JobStatus.COMPLETED: BatchStatus.COMPLETED,
-    JobStatus.FAILED: BatchStatus.FAILED,
-    JobStatus.CANCELLED: BatchStatus.CANCELLED,
-    JobStatus.EXPIRED: BatchStatus.EXPIRED,
-}
-
-
 def _status(word: str) -> BatchStatus:
     """Return the state that a word stands for: one of a batch's own, else one that servers have for jobs."""
-    return _WORDS.get(word.lower()) or _OF_JOBS.get(job_status(word), BatchStatus.UNKNOWN)
+    return _WORDS.get(word.lower()) or _WORDS[job_status(word).value]
 
 
 def _problems(errors: object) -> Iterator[InputProblem]:
