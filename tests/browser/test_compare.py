@@ -133,19 +133,18 @@ def test_both_texts_can_be_read_from_their_difference(gallery, make_cell, make_p
         assert page.evaluate(without, "del") == other
 
 
-def test_prompts_of_32000_characters_are_compared_at_once(gallery, make_cell, make_page):
+def test_prompts_of_32000_characters_that_share_little_are_one_replaced_by_the_other(gallery, make_cell, make_page):
     one = " ".join(f"word{number % 997}" for number in range(4000))[:32000]
     other = " ".join(f"word{number * 7 % 991}" for number in range(4000))[:32000]
     cells = [make_cell(0, [0], prompt=one), make_cell(1, [1], prompt=other)]
     page = gallery(make_page(cells, [("replica", [0, 1])]))
     choose(page, "0/0", "0/1")
 
-    milliseconds = page.evaluate(
-        "() => { const begin = performance.now(); gallery.compare.open('words'); return performance.now() - begin; }"
-    )
+    page.evaluate("gallery.compare.open('words')")
 
-    assert page.locator("#overlay .difference").count() == 1
-    assert milliseconds < 3000
+    difference = page.locator("#overlay .difference")
+    assert difference.count() == 1
+    assert [difference.locator(tag).count() for tag in ("del", "ins")] == [1, 1]  # after 1,500 changes it is given up
 
 
 def test_a_run_without_a_file_says_why(gallery, make_cell, make_page):

