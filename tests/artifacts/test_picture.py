@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from runner.artifacts.download import decode, sorted_out
-from runner.artifacts.picture import examine, write_thumbnail
+from runner.artifacts.picture import examine, small_copy, write_thumbnail
 from runner.errors import ArtifactError
 
 
@@ -38,6 +38,35 @@ def test_what_is_no_image_is_refused(png, content):
     png.write_bytes(content)
     with pytest.raises(ArtifactError, match=r"looks like PDF|looks like HEIC|no image known|no SVG"):
         examine(png)
+
+
+@pytest.fixture(params=["L", "RGB", "CMYK"])
+def jpeg(request, tmp_path):
+    path = tmp_path / "image-0.part"
+    Image.effect_noise((1300, 900), 50).convert("RGB").convert(request.param).save(path, "JPEG")
+    return path
+
+
+def test_a_jpeg_that_is_decoded_small_has_its_own_size_and_a_thumbnail_as_wide_as_any(jpeg):
+    picture = examine(jpeg)
+    assert (picture.width, picture.height) == (1300, 900)
+    assert picture.small.size == (320, 222)
+
+
+@pytest.mark.parametrize("kept", [1000, -1000, -20, -3])
+def test_a_cut_jpeg_is_found_out(jpeg, kept):
+    jpeg.write_bytes(jpeg.read_bytes()[:kept])
+    with pytest.raises(ArtifactError, match="cut"):
+        examine(jpeg)
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGB", "RGBA", "CMYK", "I", "F"])
+@pytest.mark.parametrize(
+    ("size", "small"),
+    [((640, 320), (320, 160)), ((320, 9), (320, 9)), ((4, 6000), (2, 2560)), ((6000, 1), (320, 1))],
+)
+def test_a_small_copy_fits_the_thumbnail_whatever_its_colours(mode, size, small):
+    assert small_copy(Image.new(mode, size)).size == small
 
 
 PHOTO = Image.effect_noise((64, 48), 40).convert("RGB")
@@ -109,7 +138,16 @@ def test_base64_is_decoded_piece_by_piece(tmp_path, size):
         assert (stored.bytes, stored.sha256) == (size, hashlib.sha256(data).hexdigest())
 
 
-@pytest.mark.parametrize("text", ["abcde", "ab!d", "äöüß"])
+@pytest.mark.parametrize(
+    "text", ["-_-_", "+/+/", "-/+_", "YWJjYQ", "YWJjYQ==", "YWJjYR==", "YWJj\nYQ", "YWJjYQ=", "YW=="]
+)
+def test_base64_is_read_in_either_alphabet_and_with_loose_ends(tmp_path, text):
+    plain = text.replace("-", "+").replace("_", "/").replace("\n", "").rstrip("=")
+    data = base64.b64decode(plain + "=" * (-len(plain) % 4))
+    assert decode(text, tmp_path / "image-0.part").path.read_bytes() == data
+
+
+@pytest.mark.parametrize("text", ["abcde", "ab!d", "äöüß", "ab\ud800d"])
 def test_what_is_not_base64_is_refused(tmp_path, text):
     with pytest.raises(ArtifactError, match="base64"):
         decode(text, tmp_path / "image-0.part")

@@ -74,7 +74,8 @@ def test_a_line_that_is_cut_is_its_runs(tmp_path):
 
 def test_long_texts_of_images_stay_in_the_file(tmp_path):
     path, image = tmp_path / "results", bytes(range(256)) * 400
-    texts = [base64.b64encode(image).decode(), base64.b64encode(image[:-2]).decode().rstrip("="), "short"]
+    encoded, unpadded = (base64.b64encode(content).decode().rstrip("=") for content in (image, image[:-2]))
+    texts = [encoded + "==", unpadded, encoded[:-1], "short"]
     line = {"custom_id": "m.1", "response": {"body": {"data": [{"b64_json": text} for text in texts]}}}
     before = json.dumps({"custom_id": "m.0"}).encode() + b"\n"
     path.write_bytes(before + json.dumps(line).encode() + b"\n")
@@ -82,11 +83,12 @@ def test_long_texts_of_images_stay_in_the_file(tmp_path):
     found = read_span(path, span, lambda _: True)
     assert isinstance(found, ResultLine)
     names = [each["b64_json"] for each in found.body["data"]]
-    assert [name in found.data for name in names] == [True, True, False]
+    assert [name in found.data for name in names] == [True, True, True, False]
     whole = decode_span(path, *found.data[names[0]], tmp_path / "whole")
     assert (whole.path.read_bytes(), whole.bytes) == (image, len(image))
-    # Without its padding it is no plain base64: whoever checks it decodes it.
-    assert decode_span(path, *found.data[names[1]], tmp_path / "text").path.read_text() == texts[1]
+    assert decode_span(path, *found.data[names[1]], tmp_path / "rest").path.read_bytes() == image[:-2]
+    # It is cut within a group, and no plain base64 any more: whoever checks it decodes it.
+    assert decode_span(path, *found.data[names[2]], tmp_path / "text").path.read_text() == texts[2]
     assert json.loads(content_of(path, span)) == line
 
 
