@@ -190,9 +190,10 @@ def _examine(
     if first is None:
         raise ArtifactError("the file holds no frame")
     picture = _small(first) if small else None
+    shown = first.pts
     del first  # its pixels are megabytes, which the frames to come can have
     duration = checked_duration(
-        container, stream, lambda: av.open(str(path), options=CONTAINER_OPTIONS), limit, thorough=thorough
+        container, stream, lambda: av.open(str(path), options=CONTAINER_OPTIONS), limit, shown=shown, thorough=thorough
     )
     audio = container.streams.audio
     media_type, extension = _container_type(container, path)

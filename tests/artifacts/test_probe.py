@@ -142,6 +142,28 @@ def test_a_hole_in_the_picture_is_found_out_wherever_it_is(clip, tmp_path, codec
         probe(path)
 
 
+@pytest.mark.parametrize(("seconds", "count"), [(2, 2), (1, 1)], ids=["one of several", "the only one"])
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_a_last_key_frame_that_is_no_picture_is_found_out(clip, tmp_path, codec, seconds, count):
+    import av
+
+    whole = clip(f"key {codec} {seconds}.mp4", codec=codec, seconds=seconds)
+    with av.open(str(whole)) as container:
+        keys = [packet for packet in container.demux(video=0) if packet.is_keyframe and packet.size]
+        place, size, last = keys[-1].pos, keys[-1].size, bytes(keys[-1])
+    assert len(keys) == count
+    path, content = tmp_path / "video.mp4.part", bytearray(whole.read_bytes())
+    assert content[place : place + size] == last
+    assert probe(whole)
+    while last:  # the lengths of its units still add up
+        length = int.from_bytes(last[:4], "big")
+        content[place + 6 : place + 4 + length] = bytes(length - 2)
+        place, last = place + 4 + length, last[4 + length :]
+    path.write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"damaged|cut|no frame"):
+        probe(path)
+
+
 def test_a_file_that_begins_between_two_key_frames_has_a_first_frame_all_the_same(clip, tmp_path):
     import av
 
