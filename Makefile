@@ -35,10 +35,15 @@ $(VENV)/.installed-test: pyproject.toml
 demo: $(VENV)/.installed   ## install, then make one emulated video
 	@$(BIN)/python -m runner
 
+# Each of the processes below would compile all modules for itself, as they begin at once; what fails is told there.
+$(VENV)/.compiled-tests: $(VENV)/.installed-test
+	@$(BIN)/python -m pytest --collect-only --quiet >/dev/null 2>&1 || true
+	@touch $@
+
 # Many tests wait, so that there are more processes than cores; files in their order, as the longest has few tests.
 PROCESSES = $$(($$(getconf _NPROCESSORS_ONLN) + 4))
 PYTEST = -m pytest --numprocesses $(PROCESSES) --dist loadfile --no-loadscope-reorder
-test: $(VENV)/.installed-test   ## run every test
+test: $(VENV)/.compiled-tests   ## run every test
 	@$(BIN)/python $(PYTEST)
 
 QUICK := tests/artifacts tests/display tests/doctor tests/engine tests/ledger tests/providers tests/test_*.py

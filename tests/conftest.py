@@ -37,7 +37,7 @@ from runner.config.shipped import CONF
 from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread, as_openai
-from tests.forking import CLIPS, start_child
+from tests.forking import CLIPS, LISTENING, address, start_child
 from tests.privileges import none_beyond_permissions
 from tests.shipped_config import reading_once, task
 
@@ -60,6 +60,17 @@ _LONGEST = frozenset({
     "test_shell.py", "test_canary.py", "test_budget.py", "test_processes.py", "test_damage.py",
 })  # fmt: skip
 """Files that are begun first: one process has all of a file, and would go on alone where it is begun last."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let several processes of pytest have theirs forked by one server, whose imports are a second of CPU or two."""
+    if config.getoption("numprocesses", None) and hasattr(os, "fork"):
+        os.environ[LISTENING] = address()
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was collected, and lives to the end, out of every later collection of garbage."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

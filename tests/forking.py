@@ -30,6 +30,8 @@ from typing import IO, Any, Self
 ROOT = Path(__file__).resolve().parents[1]
 CLIPS = "RENDERED_CLIPS"
 """Names the variable with the folder in which forked emulators share what they render, once per size and duration."""
+LISTENING = "FORKING_AT"
+"""Names the variable with the address of a server that is there already."""
 STREAMS = 3
 _MOST_BYTES = 1 << 20
 
@@ -55,6 +57,7 @@ class Forked:
         self.stdin: IO[Any] | None = None
         self.stdout: IO[Any] | None = None
         task = {"module": module, "arguments": list(arguments), "env": dict(env), "strict": strict}
+        task["clips"] = os.environ.get(CLIPS)
         given: list[int] = []
         try:
             given += [self._stdin(stdin, text=text), self._stdout(stdout, text=text)]
@@ -153,13 +156,16 @@ def _opened(stream: int | IO[Any]) -> int:
 
 @functools.cache
 def address() -> str:
-    """Start the server, for this process and those that it forks, and return where it listens."""
+    """Start the server, for this process and those that it starts, and return where it listens, or soon will."""
+    if LISTENING in os.environ:
+        return os.environ[LISTENING]
     place = tempfile.TemporaryDirectory(prefix="forking-")
     at = f"{place.name}/socket"
-    command = [sys.executable, "-m", "tests.forking", at, os.environ.get(CLIPS, "")]
-    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert server.stdin is not None
-    assert server.stdout is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+        listener.bind(at)
+        listener.listen(64)
+        command = [sys.executable, "-m", "tests.forking", at, str(listener.fileno())]
+        server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, pass_fds=[listener.fileno()])
 
     def stop(owner: int = os.getpid()) -> None:
         if os.getpid() == owner:
@@ -167,17 +173,14 @@ def address() -> str:
                 pass
 
     atexit.register(stop)
-    assert server.stdout.readline(), "the server ended; its stderr says why"
     return at
 
 
 class Server:
     """Forks a process for each connection, and tells it the process's id and, later, how it ended."""
 
-    def __init__(self, address: str) -> None:
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._listener.bind(address)
-        self._listener.listen(64)
+    def __init__(self, listener: int) -> None:
+        self._listener = socket.socket(fileno=listener)
         self._asking: dict[int, socket.socket] = {}
         self._children, woken = os.pipe()
         for end in (self._children, woken):
@@ -247,6 +250,8 @@ def _become(task: dict[str, Any], descriptors: Sequence[int]) -> None:
         os.chdir(task["cwd"])
         os.environ.clear()
         os.environ.update(task["env"])
+        if task["clips"]:
+            _share_clips(task["clips"])
         encoding = task["env"].get("PYTHONIOENCODING", "utf-8")
         sys.stdin, sys.stdout, sys.stderr = (
             open(number, mode, encoding=encoding, closefd=False)  # noqa: SIM115 - the process's own streams
@@ -265,6 +270,15 @@ def _become(task: dict[str, Any], descriptors: Sequence[int]) -> None:
         sys.excepthook(*sys.exc_info())
     finally:
         _end(code)
+
+
+def _share_clips(folder: str) -> None:
+    """Let the emulators of this process, and of those that it has forked, render each size and duration once."""
+    from runner.emulator.settings import EmulatorSettings
+
+    os.environ.setdefault(CLIPS, folder)
+    EmulatorSettings.media = property(lambda settings: settings.media_dir or Path(folder))
+    EmulatorSettings.shared_clips = property(lambda _: True)
 
 
 def _end(code: int) -> None:
@@ -289,27 +303,21 @@ def use(at: str) -> None:
     decoder.start = process.start = measurer.start = pictures.start = importable.start_child
 
 
-def main(at: str, clips: str) -> None:
-    """Serve at a Unix socket until standard input ends."""
-    server = Server(at)
+def main(at: str, listener: str) -> None:
+    """Serve at a Unix socket, whose descriptor is `listener`, until standard input ends."""
+    server = Server(int(listener))
     import gc
 
     import tests.preloaded  # noqa: F401 - what the forked have without importing it
     from runner.app import run
-    from runner.emulator.settings import EmulatorSettings
 
     # Hydra has found its plugins then, and the shipped files are read.
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         run(["dry_run=true"])
 
     use(at)
-    if clips:
-        EmulatorSettings.media = property(lambda settings: settings.media_dir or Path(clips))
-        EmulatorSettings.shared_clips = property(lambda _: True)
     gc.collect()
     gc.freeze()
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
     server.serve()
 
 

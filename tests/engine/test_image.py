@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import io
 from dataclasses import replace
@@ -23,6 +24,7 @@ from runner.errors import (
 from runner.providers.base import FORBIDDEN, GeneratedImage, ImageBatch
 
 
+@functools.cache
 def encoded(form="PNG", size=(640, 480)):
     buffer = io.BytesIO()
     Image.effect_noise(size, 40).convert("RGB").save(buffer, form)

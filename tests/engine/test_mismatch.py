@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import io
 
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from runner.providers.base import GeneratedImage, ImageBatch, Job, JobStatus
 
 
+@functools.cache
 def image(form="PNG", size=(512, 512)) -> GeneratedImage:
     buffer = io.BytesIO()
     Image.effect_noise(size, 40).save(buffer, form)

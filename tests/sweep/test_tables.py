@@ -35,8 +35,8 @@ NASTY = [
 
 
 DICE = random.Random(4)
-ANY = [chr(number) for number in range(1, 0x110000) if not 0xD800 <= number < 0xE000]
-NASTY += ["x" + "".join(DICE.choices(ANY, k=200)) + "x" for _ in range(4)]
+ANY = range(1, 0x110000 - 0x800)
+NASTY += ["x" + "".join(chr(n if n < 0xD800 else n + 0x800) for n in DICE.choices(ANY, k=200)) + "x" for _ in range(4)]
 """Letters of every kind that UTF-8 carries."""
 
 
