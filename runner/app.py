@@ -12,12 +12,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from . import __version__
-from .display.output import lost_output, notice, output_refused, print_error, print_problems, say
-from .errors import INTERRUPTED, ConfigError, RunnerError
+from runner import __version__
+from runner.display.output import lost_output, notice, output_refused, print_error, print_problems, say
+from runner.errors import INTERRUPTED, ConfigError, RunnerError
 
 if TYPE_CHECKING:
-    from .compose.app import App, Config
+    from runner.compose.app import App, Config
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -157,11 +157,11 @@ def _require_directory() -> None:
 def _answered_without_hydra(arguments: Sequence[str]) -> bool:
     """Return whether the line is done: help and completion need what is quick to import, in all but rare cases."""
     if arguments in (["--help"], ["-h"]):
-        from .cli.help import print_help
+        from runner.cli.help import print_help
 
         return print_help()
     if arguments in (["-sc", "query=bash"], ["--shell-completion", "query=bash"]):
-        from .commands.completion import answer
+        from runner.commands.completion import answer
 
         answer()
         return True
@@ -203,8 +203,7 @@ def _single(app: App, config: Config) -> int:
 def _sweep(app: App, *more: str) -> int:
     from runner.compose.app import composing
     from runner.report.live_page import whole_pages
-    from runner.sweeps.job_return import exit_code
-    from runner.sweeps.launcher import whole_tracking
+    from runner.sweeps.launcher import exit_code, whole_tracking
 
     # Tracking is outermost: nothing that a user has or sees waits for somebody's server.
     with composing(app, app.overrides, sweep=True), whole_tracking(), whole_pages(print_problems):
@@ -230,6 +229,6 @@ def _print_version() -> int:
 def _load_dotenv() -> None:
     """Add the variables of `.env`, if there is one, without overriding any."""
     if (Path.cwd() / ".env").is_file():
-        from .text_file import add_environment  # most runs have no .env
+        from runner.text_file import add_environment  # most runs have no .env
 
         add_environment(Path.cwd())

@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted([*(ROOT / "runner").rglob("*.py"), *(ROOT / "hydra_plugins").rglob("*.py")])
 OURS = {"runner", "hydra_plugins"}
-ROOMS = ("runner/compose/", "runner/sweeps/sweeper.py", "runner/sweeps/launcher.py", "runner/sweeps/job_return.py")
+ROOMS = ("runner/compose/", "runner/sweeps/sweeper.py", "runner/sweeps/launcher.py", "runner/sweeps/launcher.py")
 MOST = 8
 HEADING = "## Private parts of other packages"
 

@@ -16,15 +16,14 @@ from typing import Any, TypeVar
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
-from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.execution import Session
+from runner.engine.recorder import BudgetTracker
 from runner.engine.run import gives_way
-from runner.engine.session import Session
 from runner.errors import RunnerError
 
-from .chain import along, along_async
 from .config import GenerationConfig, ImageGenerationConfig, VideoGenerationConfig
 from .media import Folder
-from .order import Order, order
+from .order import Order, along, along_async, order
 from .progress import ImageProgressCallback, Progress, ProgressCallback
 from .request import GenerationRequest, ImageGenerationRequest, VideoGenerationRequest
 from .response import ImageGenerationResponse, VideoGenerationResponse, failure, image_response, video_response

@@ -23,9 +23,9 @@ from pydantic import SecretStr
 from runner.artifacts.atomic import disk_errors, make_directory, write_bytes
 from runner.artifacts.run_status import RunStatus
 from runner.compose.preflight import another_sweep, grouped, hidden, occupied, repeated, told, writable
-from runner.config.batching import check_batch
 from runner.config.problem import Problem, ranges
 from runner.config.request import RequestConfig
+from runner.config.restrictions import check_batch
 from runner.config.run import Fallback, RunConfig, check_choices
 from runner.config.shipped import option
 from runner.engine.payment import settled
@@ -35,17 +35,16 @@ from runner.engine.scheduler import Scheduler, Services
 from runner.errors import ConfigError, DiskError, RunnerError
 from runner.ledger.discover import OUTPUTS
 from runner.ledger.ledger import Ledger
-from runner.ledger.ledger_index import LedgerIndex
+from runner.ledger.other_runs import LedgerIndex
 from runner.ledger.recording import entered, reconcile, recording
 from runner.ledger.reuse import new_run
 from runner.results.loading import Sweep, load_sweep
 from runner.sweeps.consent import payable
 from runner.sweeps.execution import Executed, Execution
 
-from .chain import flattened
 from .config import GenerationConfig, ImageGenerationConfig, Keys, Kind, VideoGenerationConfig, handler_of
 from .generate import new_request_id, waited
-from .order import Order, check_affordable, choices_of, problems_of, replicas_of, request_of
+from .order import Order, check_affordable, choices_of, flattened, problems_of, replicas_of, request_of
 from .progress import Callback, Progress
 from .request import GenerationRequest, ImageGenerationRequest, VideoGenerationRequest
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import string
 import sys
 
-from runner.config.groups import all_groups, files_tell_all
-from runner.config.shipped import CONF, parsed_yaml
+from runner.config.shipped import CONF, all_groups, files_tell_all, parsed_yaml
 
 
 def print_help() -> bool:

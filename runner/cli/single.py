@@ -135,7 +135,7 @@ class _Task:
 
 def _objective(result: Result, run: Run) -> float | None:
     """Return the number that an optimiser gets."""
-    from runner.results.run_scores import main_scores, scores_of
+    from runner.results.run_key import main_scores, scores_of
     from runner.results.totals import objective_value
 
     return objective_value(result, run.config.objective, main_scores(scores_of(run.directory, ()), result))

@@ -22,8 +22,7 @@ def main(arguments: Sequence[str]) -> int:
     refuse_file(parsed.dir, "cancel")
     if not parsed.dir.is_dir():
         raise ConfigError(f"there is no directory {parsed.dir}", hint="python -m runner ls names them")
-    from runner.ledger.batches import waited_for
-    from runner.ledger.ledger import Ledger
+    from runner.ledger.ledger import Ledger, waited_for
     from runner.ledger.lock import at_work
 
     with Ledger(parsed.dir, readonly=True) as ledger:

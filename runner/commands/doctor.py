@@ -14,7 +14,7 @@ from runner.config.run import RunConfig
 from .catalog import Parser
 
 if TYPE_CHECKING:
-    from runner.doctor.check import Check
+    from runner.doctor.service import Check
 
 _SHOWN = {"ok": "ok", "warn": "warn", "fail": "FAIL", "skip": "skip"}
 

@@ -11,8 +11,8 @@ from pydantic import TypeAdapter
 
 from runner.config.dialect import REFRESHABLE
 from runner.config.model import ImageModel, ModelConfig, Offer, VideoModel
-from runner.config.offering import FRESH, SOON
 from runner.config.problem import Problem
+from runner.config.restrictions import FRESH, SOON
 from runner.config.shipped import REFRESHED, names, option
 from runner.errors import ConfigError
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def _refreshed() -> Iterator[tuple[str, VideoModel | ImageModel]]:
     """Yield what hosts listed when they were asked last; says which files cannot be read."""
-    from runner.config.model_file import read_all
+    from runner.config.host_catalogue import read_all
     from runner.display.output import print_problems
 
     for name, found in read_all():

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from runner.artifacts.atomic import disk_errors, write_text
 from runner.cli.composed import composed_run
-from runner.config.host_catalogue import Kind, Read, id_of, read_entry
+from runner.config.host_catalogue import FOLDER, Kind, Read, id_of, is_unchanged, place, read_entry, render
+from runner.config.host_price import rates
 from runner.config.model import VideoModel
-from runner.config.model_file import FOLDER, is_unchanged, place, render
 from runner.config.provider import CompatibleConfig, ProviderConfig, dialect_of, offerer
 from runner.config.shipped import names, option
-from runner.config.sku import rates
 from runner.errors import ConfigError, RunnerError, UnexpectedAnswerError
 from runner.text_file import read_text
 

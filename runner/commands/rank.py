@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 from collections.abc import Iterator, Sequence
@@ -19,9 +20,10 @@ from runner.shell import word
 from .catalog import Parser, named_path, refuse_file, whole_from_zero
 
 if TYPE_CHECKING:
-    from runner.judging.record import AnyRecord
+    from runner.judging.ratings_file import AnyRecord
     from runner.judging.scoreboard import Row, Scoreboard
     from runner.report.ranking import Ranking
+
 
 _EXTRA = "pip install 'mediarunner[rank]'"
 _NAMED = 5
@@ -42,10 +44,10 @@ def main(arguments: Sequence[str]) -> int:
     if parsed.preferences is not None:
         refuse_directory(parsed.preferences, "--preferences FILE names a file")
     from runner.judging.judgements import Judgements
-    from runner.judging.strength import can_fit
+    from runner.judging.scoreboard import can_fit
     from runner.report.ranking import Ranking
     from runner.results.reading import sweeps_of
-    from runner.results.run_judgements import ratings_of
+    from runner.results.run_key import ratings_of
 
     reading = sweeps_of(parsed.dirs)
     for error in reading.unreadable:
@@ -73,7 +75,7 @@ def _of_raters(records: Sequence[AnyRecord], names: Sequence[str], *, people: bo
 
     Raises `ConfigError` for a name that is none of a rater's.
     """
-    from runner.judging.record import JUDGE_PREFIX
+    from runner.judging.ratings_file import JUDGE_PREFIX
 
     known = {each.rater for each in records}
     strange = [name for name in names if name not in known]
@@ -220,3 +222,19 @@ def _parser() -> Parser:
     )
     parser.add_argument("--seed", type=whole_from_zero, default=0, metavar="N", help="of the bootstrap (default: 0)")
     return parser
+
+
+_LONGEST_NAME = 80
+
+
+def named_rater(given: str | None) -> str:
+    """Return who judges: the name that is given, or the one that the user has here."""
+    if given is None:
+        try:
+            return getpass.getuser()[:_LONGEST_NAME]
+        except (OSError, KeyError, ImportError):  # a user without a name, as in some containers
+            return "me"
+    name = given.strip()
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise ConfigError("--rater takes a name of 1 to 80 characters", hint="--rater ann")
+    return name

@@ -11,7 +11,7 @@ from runner.ledger.discover import OUTPUTS
 from runner.shell import command
 
 from .catalog import Parser, named_path
-from .rater import named_rater
+from .rank import named_rater
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -27,10 +27,10 @@ def main(arguments: Sequence[str]) -> int:
     if not directories and not OUTPUTS.is_dir():
         hint = "name the sweep's directory behind the files"
         raise ConfigError(f"there is no directory {OUTPUTS}; nothing was changed", hint=hint)
-    from runner.judging.import_file import read_exported
     from runner.judging.rating_log import RatingLog
+    from runner.judging.ratings_file import read_exported
     from runner.results.reading import sweeps_of
-    from runner.results.run_judgements import homes_of, places_of
+    from runner.results.run_key import homes_of, places_of
 
     rater = named_rater(parsed.rater)
     imported = [(path, read_exported(path, rater)) for path in files]

@@ -47,7 +47,7 @@ def _repeat_winners(directory: Path, overrides: Sequence[str]) -> int:
     from runner.judging.judgements import Judgements
     from runner.report.ranking import MODEL, Ranking
     from runner.results.reading import sweeps_of
-    from runner.results.run_judgements import ratings_of
+    from runner.results.run_key import ratings_of
 
     found = sweeps_of([directory])
     for error in found.unreadable:
@@ -61,7 +61,7 @@ def _repeat_winners(directory: Path, overrides: Sequence[str]) -> int:
         raise ConfigError(f"nothing is kept or preferred in {directory}; nothing was sent", hint=hint)
     configs = [_config(result, overrides, number, len(chosen)) for number, result in enumerate(chosen)]
     from runner.compose.app import started
-    from runner.sweeps.repetition import repeat_together
+    from runner.sweeps.resumption import repeat_together
 
     return repeat_together(configs, overrides, Path("outputs", "multirun", started()).absolute())
 

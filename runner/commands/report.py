@@ -65,10 +65,9 @@ def _address(given: Sequence[Path | str]) -> str | None:
 
 def _report_there(url: str, parsed: argparse.Namespace) -> int:
     """Write the page of what lies in a storage: there, or to a file here with small media inside."""
-    from runner.report.live_page import write_page
+    from runner.report.live_page import RemoteMedia, write_page, write_there
     from runner.report.page import Embedding
-    from runner.report.remote_page import RemoteMedia, write_there
-    from runner.results.remote import remote
+    from runner.results.reading import remote
     from runner.storage.place import quieten_libraries
 
     quieten_libraries()

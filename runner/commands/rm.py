@@ -14,8 +14,8 @@ from runner.config.judge import FOLDER
 from runner.display.line import clean
 from runner.display.output import answered
 from runner.errors import ConfigError, DiskError
-from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import at_work, locked
+from runner.ledger.other_runs import LedgerIndex
 from runner.results.reading import sweep_at
 from runner.shell import command, line, shown
 

@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
     parsed = _parser().parse_args(arguments)
     refuse_file(parsed.dir, "show")
     if isinstance(parsed.dir, str):
-        from runner.results.remote import remote
+        from runner.results.reading import remote
         from runner.storage.place import quieten_libraries
 
         quieten_libraries()
@@ -93,7 +93,7 @@ def _show(sweep: RunGroup, *, as_json: bool) -> int:
 
 def _missing(sweep: RunGroup) -> list[Path]:
     """Return the files that are no longer there; none where they may lie in a storage."""
-    from runner.results.missing import missing_files
+    from runner.results.reading import missing_files
 
     return [] if sweep.url or sweep.stored else missing_files(sweep.runs)
 
@@ -115,8 +115,8 @@ def document(sweep: RunGroup) -> dict[str, object]:
     """Return everything that is known, for programs; `--help` tells what each key means."""
     from runner.report.live_page import NAME
     from runner.results.files import CSV, JSONL, result_rows
-    from runner.results.money import resume_command_for
     from runner.results.state import state_of
+    from runner.results.totals import resume_command_for
     from runner.sweeps.external_launcher import not_started
 
     from .ls import plain_batch
@@ -147,9 +147,8 @@ def document(sweep: RunGroup) -> dict[str, object]:
 
 def _batches(directory: Path) -> list[BatchRecord]:
     """Return the batches that may still go on at the provider, as they were last heard of."""
-    from runner.ledger.batches import waited_for
     from runner.ledger.discover import has_ledger
-    from runner.ledger.ledger import Ledger
+    from runner.ledger.ledger import Ledger, waited_for
 
     if not has_ledger(directory):
         return []
@@ -182,7 +181,7 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 
 
 def _failures(results: Sequence[Result]) -> list[dict[str, object]]:
-    from runner.display.reason import groups
+    from runner.display.closing import groups
 
     return [
         {

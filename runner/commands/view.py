@@ -12,7 +12,7 @@ from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 
 from .catalog import Parser, named_path, refuse_file
-from .rater import named_rater
+from .rank import named_rater
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -32,8 +32,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _serve(directories: Sequence[Path], rater: str, port: int | None, *, together: bool, browse: bool) -> None:
-    from runner.view.catalogue import Catalogue
-    from runner.view.server import listen, serve
+    from runner.view.app import listen, serve
+    from runner.view.listing import Catalogue
 
     if together:
         _refuse_nothing(directories)

@@ -27,8 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
-from runner.config.groups import GROUPS
-from runner.config.shipped import CONF, REFRESHED
+from runner.config.shipped import CONF, GROUPS, REFRESHED
 from runner.errors import ConfigError
 from runner.shell import word
 
@@ -242,7 +241,7 @@ def _require_checks(config: DictConfig) -> None:
 
 def _refuse_points(config: DictConfig) -> None:
     """Raise `ConfigError` for what another sweeper than ours would leave unread."""
-    from runner.config.sweep import SweepConfig
+    from runner.config.run import SweepConfig
 
     from .examination import settings_of
 

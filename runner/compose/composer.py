@@ -26,7 +26,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.config.sweep import SWEEP_KEYS
+from runner.config.run import SWEEP_KEYS
 from runner.errors import ConfigError
 
 from .loader import parsed_override, typed_lines

@@ -16,10 +16,9 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from runner.config.dialect import HOSTS
-from runner.config.groups import GROUPS
 from runner.config.loading import kinds_of, known_keys
 from runner.config.problem import Problem, did_you_mean
-from runner.config.shipped import CONF, REFRESHED
+from runner.config.shipped import CONF, GROUPS, REFRESHED
 from runner.errors import ConfigError, RunnerError
 from runner.shell import line, word
 

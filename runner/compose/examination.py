@@ -19,13 +19,12 @@ from pydantic import TypeAdapter, ValidationError
 
 from runner.artifacts.result_file import NAME
 from runner.config import shipped
-from runner.config.derived import check_kept
 from runner.config.judge import ScoreConfig, load_score
 from runner.config.loading import Known, load, without_own_keys
 from runner.config.problem import Problem, from_validation_error
-from runner.config.run import RunConfig
+from runner.config.restrictions import check_kept
+from runner.config.run import SWEEP_KEYS, RunConfig, SweepConfig
 from runner.config.shipped import Group
-from runner.config.sweep import SWEEP_KEYS, SweepConfig
 from runner.errors import ConfigError
 
 from .guards import refuse_in_config
@@ -155,7 +154,7 @@ def _with_own_length(
 
 def overwritten(run: Run) -> Problem | None:
     """Return why the run must not be written to its directory, which holds another one."""
-    from runner.ledger.ledger_index import LedgerIndex
+    from runner.ledger.other_runs import LedgerIndex
 
     if run.fingerprint:  # a request that cannot be made is a problem that has been said
         with suppress(ConfigError):  # a ledger that cannot be read says so when consent is asked for

@@ -25,8 +25,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.config.groups import GROUPS, NO_CONFIG
-from runner.config.shipped import CONF
+from runner.config.shipped import CONF, GROUPS, NO_CONFIG
 from runner.errors import ConfigError
 from runner.shell import line, shown
 from runner.text_file import read_text

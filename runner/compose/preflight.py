@@ -18,7 +18,7 @@ from runner.shell import command
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
-    from runner.ledger.ledger_index import LedgerEntry, LedgerIndex
+    from runner.ledger.other_runs import LedgerEntry, LedgerIndex
 
     from .plan import Plan
 
@@ -200,7 +200,7 @@ def _body(config: RunConfig) -> list[Problem]:
 def _batch(config: RunConfig) -> Iterable[Problem]:
     if not config.batch:
         return ()
-    from runner.config.batching import check_batch
+    from runner.config.restrictions import check_batch
 
     return check_batch(config)
 
@@ -213,7 +213,7 @@ def _batches(runs: Sequence[Run]) -> Iterator[Finding]:
 
 
 def _places(runs: Sequence[Run], *, grows: bool) -> Iterator[Finding]:
-    from runner.ledger.ledger_index import LedgerIndex
+    from runner.ledger.other_runs import LedgerIndex
 
     taken: dict[Path, int] = {}
     parents: dict[Path, Problem | None] = {}

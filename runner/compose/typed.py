@@ -48,7 +48,7 @@ def _read(override: str, *, fills: bool) -> str:
     if override.startswith(_WHERE) and text[:1] not in ("'", '"', ""):
         return assignment("prompts_where", text)
     if fills and key.lstrip("+") in PROMPT_KEYS and text[:1] not in ("'", '"'):
-        from runner.config.template import placeholders
+        from runner.config.request import placeholders
 
         return assignment(key, text) if placeholders(text) and misread(override, text) else override
     return override

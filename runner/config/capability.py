@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .dialect import DIALECTS, EXTENSIONS, HOSTS, Dialect, ImageRole
-from .keyframes import check_keyframes
 from .model import ImageModel, ModelConfig, SizeRules, VideoModel
-from .offering import check_images_there, check_offer, check_prompt
 from .problem import Problem
 from .provider import EmulatorConfig, dialect_of, option_of
 from .request import ImageRequest, VideoRequest
+from .restrictions import check_images_there, check_keyframes, check_offer, check_prompt
 from .run import RunConfig, sent_size, video_seconds, video_size
 from .shipped import names, option
 
@@ -82,7 +81,7 @@ def _capabilities(config: RunConfig) -> Iterator[Problem]:
             yield from _duration(config, request, model)
             yield from _needed(request.image_list, model)
         else:
-            from .derived import check_added_seconds  # most videos are made from nothing
+            from .restrictions import check_added_seconds  # most videos are made from nothing
 
             yield from check_added_seconds(request, dialect, option_of(config.provider))
         yield from _references(config)
@@ -221,7 +220,7 @@ def _roles(config: RunConfig, request: VideoRequest, model: VideoModel, dialect:
                       f"leaves the references out ({_dialect_name(config)})",
                       "only frames, or only references")  # fmt: skip
     if "reference" in roles:
-        from .references import check_references
+        from .restrictions import check_references
 
         yield from check_references(config, model)
     if "keyframe" in dialect.image_roles:

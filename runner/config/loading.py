@@ -16,11 +16,9 @@ from runner.text_file import read_text
 from .model import ImageModel, VideoModel
 from .problem import Problem, did_you_mean, from_validation_error
 from .provider import AzureOpenAIConfig, CompatibleConfig, EmulatorConfig, OpenAIConfig
-from .request import ImageRequest, VideoRequest, lacks_prompt
-from .run import MlflowTracking, NoTracking, RunConfig, WandbTracking
+from .request import ImageRequest, VideoRequest, fill, lacks_prompt
+from .run import SWEEP_KEYS, MlflowTracking, NoTracking, RunConfig, WandbTracking, WholeConfig
 from .shipped import Group, names, option
-from .sweep import SWEEP_KEYS, WholeConfig
-from .template import fill
 
 Option = Callable[[Group, str], Mapping[str, Any] | None]  # Any: not yet validated
 """An option's keys by its group and name, None if there is none."""

@@ -13,9 +13,8 @@ from .judge import JudgeConfig
 from .model import ModelConfig
 from .provider import ProviderConfig
 from .request import RequestConfig
-from .run import Tracking
+from .run import Tracking, WholeConfig
 from .shipped import CONF, parsed_yaml
-from .sweep import WholeConfig
 
 Schema = dict[str, Any]  # Any: JSON
 Section = Literal["config", "provider", "model", "request", "tracking", "judge", "experiment", "hydra"]

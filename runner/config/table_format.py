@@ -13,7 +13,7 @@ import yaml
 
 from runner.errors import ConfigError
 
-from .plain_data import fault_of, kind_of
+from .problem import fault_of, kind_of
 
 Record = tuple[int | None, dict[str, Any]]  # Any: whatever JSON or YAML can hold
 """The line where a row begins, from 1, and its cells that are not empty; no line in a list of a config."""

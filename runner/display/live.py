@@ -16,13 +16,13 @@ from rich.text import Text
 
 from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Event, Run
-from runner.results.money import charged
 from runner.results.state import RunState, state_of
+from runner.results.totals import charged
 
+from .closing import Reasons
 from .label import RunLabels
 from .line import clean, cut, elapsed, flowing, in_ascii, unbroken, width
 from .output import tolerate_closed_stderr
-from .reason import Reasons
 from .tally import Active, Now, Tally
 
 _REFRESH_PER_SECOND = 4

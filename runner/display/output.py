@@ -8,6 +8,7 @@ import io
 import os
 import stat
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
@@ -18,6 +19,7 @@ from .line import clean, columns_of, in_ascii, unbroken
 
 if TYPE_CHECKING:
     from runner.config.problem import Problem
+
 
 _GONE = frozenset({errno.EBADF, errno.EPIPE})
 _FULL = frozenset({errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC})
@@ -185,3 +187,23 @@ def answered(question: str) -> bool | None:
     sys.stderr.write(unbroken(f"{question} [y/N] ", columns_of(sys.stderr) or 80))
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+_EVERY = 2.0
+"""Seconds between two lines."""
+
+
+class Advance:
+    """Say every few seconds how many are done."""
+
+    def __init__(self, what: str, before: str = "") -> None:
+        """Take the plural of what is counted, and what stands before it on each line."""
+        self._what = what
+        self._before = before
+        self._said = time.monotonic()
+
+    def __call__(self, done: int, count: int) -> None:
+        """Take how many are done, of how many."""
+        if done < count and time.monotonic() - self._said > _EVERY:
+            self._said = time.monotonic()
+            say(f"{self._before}{done:,} of {count:,} {self._what}")

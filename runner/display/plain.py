@@ -14,10 +14,10 @@ from runner.config.run import Progress
 from runner.engine.run import Event, Run
 from runner.results.state import state_of
 
+from .closing import Reasons
 from .label import RunLabels
 from .line import clean
 from .output import DUMB, notice, say
-from .reason import Reasons
 from .tally import Now, Tally
 
 _QUIET = frozenset({RunStatus.PLANNED, RunStatus.SUBMITTING, RunStatus.DOWNLOADED})

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.artifacts.result import Result
-from runner.results.money import EMULATED, charged, charges
 from runner.results.state import state_of
-from runner.results.totals import totals
+from runner.results.totals import EMULATED, charged, charges, totals
 from runner.results.varying import varying
 
 from .grid import Line

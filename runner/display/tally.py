@@ -14,8 +14,8 @@ from runner.artifacts.run_status import RunStatus
 from runner.config.estimate import Estimate
 from runner.config.price import estimate
 from runner.engine.run import Event, Run
-from runner.results.money import EMULATED, spent_of, would_cost
 from runner.results.state import RunState, state_of
+from runner.results.totals import EMULATED, spent_of, would_cost
 
 from .line import roughly
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from runner.config.problem import Problem
-from runner.config.sweep import RayConfig
+from runner.config.run import RayConfig
 
 
 def ray_problems(config: RayConfig) -> list[Problem]:

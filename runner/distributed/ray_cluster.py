@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self, cast
 
 from runner.artifacts.atomic import discard, write_text
-from runner.config.sweep import RayConfig
+from runner.config.run import RayConfig
 from runner.errors import ConfigError, RunnerError
 from runner.text_file import add_environment
 

@@ -14,10 +14,10 @@ from tempfile import TemporaryDirectory
 from runner.artifacts.atomic import MIN_FREE_BYTES
 from runner.artifacts.probe import probe
 from runner.compose.preflight import writable
-from runner.config.batching import check_batch
 from runner.config.capability import check as check_config
 from runner.config.problem import Problem
 from runner.config.provider import ProviderConfig, servers_of
+from runner.config.restrictions import check_batch
 from runner.config.run import RunConfig
 from runner.errors import AuthenticationError, ConfigError, RunnerError
 from runner.providers.base import Provider
@@ -26,9 +26,7 @@ from runner.providers.endpoint import is_loopback, resolve
 from runner.providers.preflight import check_endpoint
 from runner.providers.registry import create as create_provider
 
-from .check import Check, fail, failed, of_problem, ok, skip
-from .network import dns, host_of, tls
-from .service import ask, checks_of, model_check
+from .service import Check, ask, checks_of, dns, fail, failed, host_of, model_check, of_problem, ok, skip, tls
 
 Create = Callable[[ProviderConfig], Provider]
 

@@ -14,28 +14,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from runner.emulator.faults import FaultPlan, FaultRule, load_rules
-from runner.emulator.manner import CompatibleSurface
-from runner.emulator.openrouter import OpenRouterSurface
-from runner.emulator.operation import Emulator, Handler, Operation
-from runner.emulator.routes import (
-    batches,
-    catalogue,
-    chat,
-    compatible,
-    files,
-    images,
-    jobs,
-    openrouter,
-    videos,
-    xai,
-    xai_batches,
-)
-from runner.emulator.settings import EmulatorSettings
-from runner.emulator.state import Limits, State
-from runner.emulator.studio import Studio
-from runner.emulator.surface import AzureSurface, Refusal, Surface
-from runner.emulator.xai import XAISurface
+from .faults import FaultPlan, FaultRule, load_rules
+from .manner import CompatibleSurface
+from .openrouter import OpenRouterSurface
+from .operation import Emulator, Handler, Operation
+from .routes import batches, chat, compatible, files, images, openrouter, videos, xai, xai_batches
+from .settings import EmulatorSettings
+from .state import Limits, State
+from .studio import Studio
+from .surface import AzureSurface, Refusal, Surface
+from .xai import XAISurface
 
 Table = Sequence[tuple[str, str, str, Handler]]
 
@@ -43,14 +31,14 @@ Table = Sequence[tuple[str, str, str, Handler]]
 VIDEOS: Table = (
     ("GET", "/videos/{video_id}", "retrieve", videos.retrieve),
     ("GET", "/videos/{video_id}/content", "content", videos.content),
-    ("POST", "/videos", "create", jobs.create),
+    ("POST", "/videos", "create", videos.create),
     ("GET", "/videos", "list", videos.list_videos),
     ("DELETE", "/videos/{video_id}", "delete", videos.delete),
-    ("POST", "/videos/{video_id}/remix", "remix", jobs.remix),
-    ("POST", "/videos/edits", "edit", jobs.edit),
-    ("POST", "/videos/extensions", "extend", jobs.extend),
-    ("POST", "/videos/characters", "character", jobs.create_character),
-    ("GET", "/videos/characters/{character_id}", "character", jobs.retrieve_character),
+    ("POST", "/videos/{video_id}/remix", "remix", videos.remix),
+    ("POST", "/videos/edits", "edit", videos.edit),
+    ("POST", "/videos/extensions", "extend", videos.extend),
+    ("POST", "/videos/characters", "character", videos.create_character),
+    ("GET", "/videos/characters/{character_id}", "character", videos.retrieve_character),
 )
 COMPATIBLE: Table = (
     ("GET", "/videos/{video_id}", "retrieve", compatible.retrieve),
@@ -102,8 +90,8 @@ BATCHES: Table = (
     ("DELETE", "/files/{file_id}", "file_delete", files.delete),
 )
 MODELS: Table = (
-    ("GET", "/models", "models", catalogue.list_models),
-    ("GET", "/models/{model:path}", "models", catalogue.retrieve_model),
+    ("GET", "/models", "models", files.list_models),
+    ("GET", "/models/{model:path}", "models", files.retrieve_model),
 )
 
 
@@ -121,7 +109,7 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
     deployment = "/openai/deployments/{deployment}"
     public = OPEN_TO_ALL if settings.dialect == "openrouter" else ()
     known = _routes(emulator, _Open(settings), "/v1", public)
-    media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
+    media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", files.media)
     later = _routes(emulator, openai, "/v2", COMPATIBLE) if settings.dialect == "together" else []
     return [
         Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *CHAT, *MODELS))]),
@@ -130,7 +118,7 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
             "/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *CHAT, *BATCHES, *MODELS))
         ),
         Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
-        Route("/_emulator/ledger", catalogue.ledger),
+        Route("/_emulator/ledger", files.ledger),
         Route("/_emulator/media/{name}", media, name="media", methods=["GET"]),
     ]
 

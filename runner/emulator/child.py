@@ -7,9 +7,9 @@ import os
 import sys
 import threading
 
-from runner.emulator.faults import FaultFileError
-from runner.emulator.server import Server, serve
-from runner.emulator.settings import EmulatorSettings
+from .faults import FaultFileError
+from .server import Server, serve
+from .settings import EmulatorSettings
 
 GRACE = 2.0
 

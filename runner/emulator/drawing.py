@@ -1,12 +1,19 @@
-"""Draw what clips and images show: colours from a hash, a caption, the EMULATED mark."""
+"""Draw pictures as real files: colours from a hash, a caption, the EMULATED mark."""
 
 from __future__ import annotations
 
+import base64
 import colorsys
 import hashlib
+import io
 import unicodedata
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
+from xml.sax.saxutils import escape
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -98,3 +105,91 @@ def _mark(draw: ImageDraw.ImageDraw, margin: int, unit: int) -> None:
     width = round(draw.textlength(MARK, font=face))
     draw.rounded_rectangle((margin, margin, 2 * margin + width, margin + round(unit * 1.7)), unit // 3, fill=MARK_FILL)
     draw.text((margin + margin // 2, margin + round(unit * 0.3)), MARK, font=face, fill=(20, 16, 0, 255))
+
+
+Format = Literal["png", "webp", "jpeg", "gif", "svg"]
+
+COARSEST = 64
+"""Pixels that become one in the first sketch; each later one has twice as many."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """Describe a picture: `size` in pixels, `compression` 0 to 100 (higher keeps more)."""
+
+    prompt: str
+    model: str
+    size: tuple[int, int]
+    format: Format = "png"
+    compression: int = 100
+    transparent: bool = False
+
+
+def draw(picture: Picture, number: int, inputs: Sequence[bytes] = ()) -> bytes:
+    """Return the encoded picture; the same picture with the same `number` among its siblings gives the same bytes."""
+    # Each model has colours of its own, and no name: who compares two without their names must not read them.
+    key = f"{picture.prompt}\n{picture.model}\n{number}"
+    if picture.format == "svg":
+        return _drawn(picture, key)
+    image = _joined(inputs, picture.size) if inputs else colour_field(picture.size, key).convert("RGBA")
+    if picture.transparent:
+        image.putalpha(_disc(picture.size))
+    note = f"{picture.size[0]}x{picture.size[1]}  #{number}"
+    image.alpha_composite(caption(picture.size, picture.prompt, note)[0])
+    return _encode(image, picture)
+
+
+def sketched(encoded: str, form: Format, step: int) -> str:
+    """Return a base64 picture as it may have looked while it was made: the earlier the step, the coarser."""
+    if form == "svg":
+        return encoded
+    with Image.open(io.BytesIO(base64.b64decode(encoded))) as image:
+        coarse = image.reduce(COARSEST >> step).resize(image.size, Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    coarse.save(file, form, quality=80)
+    return base64.b64encode(file.getvalue()).decode()
+
+
+def _joined(inputs: Sequence[bytes], size: tuple[int, int]) -> Image.Image:
+    """Return the input images side by side."""
+    image = Image.new("RGBA", size)
+    share = -(-size[0] // len(inputs))
+    for index, content in enumerate(inputs):
+        with Image.open(io.BytesIO(content)) as source:
+            part = ImageOps.fit(ImageOps.exif_transpose(source).convert("RGBA"), (share, size[1]))
+            image.paste(part, (index * share, 0))
+    return image
+
+
+def _disc(size: tuple[int, int]) -> Image.Image:
+    """Return the mask that leaves the corners transparent."""
+    width, height = size
+    mask = Image.new("L", size)
+    ImageDraw.Draw(mask).ellipse((width // 6, height // 6, width - width // 6, height - height // 6), fill=255)
+    return mask
+
+
+def _drawn(picture: Picture, key: str) -> bytes:
+    """Return an SVG of the asked size: the prompt on one of 360 colours."""
+    width, height = picture.size
+    hue = zlib.crc32(key.encode()) % 360
+    text = printable(f"EMULATED: {picture.prompt}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}">'
+        f'<rect width="100%" height="100%" fill="hsl({hue},60%,40%)"/>'
+        f'<text x="5%" y="50%" fill="white" font-size="{height // 24}">{escape(text)}</text></svg>'
+    ).encode()
+
+
+def _encode(image: Image.Image, picture: Picture) -> bytes:
+    file = io.BytesIO()
+    match picture.format:
+        case "png":
+            image.save(file, "PNG", compress_level=1)
+        case "webp":
+            image.save(file, "WEBP", quality=picture.compression, method=1)
+        case "gif":
+            image.save(file, "GIF")
+        case _:
+            image.convert("RGB").save(file, "JPEG", quality=picture.compression)
+    return file.getvalue()

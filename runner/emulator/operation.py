@@ -5,22 +5,61 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from runner.emulator import faults
-from runner.emulator.body import ReceivedBody, read_body
-from runner.emulator.conversation import said_in
-from runner.emulator.faults import PAID, Fault, FaultFileError, FaultPlan
-from runner.emulator.job import EmulatedJob
-from runner.emulator.settings import EmulatorSettings
-from runner.emulator.state import Limits, State
-from runner.emulator.studio import Studio
-from runner.emulator.surface import Refusal, Surface
+from . import faults
+from .body import ReceivedBody, linked_image, read_body
+from .faults import PAID, Fault, FaultFileError, FaultPlan
+from .job import EmulatedJob
+from .settings import EmulatorSettings
+from .state import Limits, State
+from .studio import Studio
+from .surface import Refusal, Surface, invalid_type
+
+
+def said_in(messages: object) -> str | None:
+    """Return all text of messages; None where these are none."""
+    texts = [part["text"] for part in _parts(messages) if isinstance(part.get("text"), str)]
+    return "\n".join(texts) or None
+
+
+def seen_in(messages: object) -> list[list[bytes]]:
+    """Return the images of messages, those together that no text stands between; raises Refusal(400)."""
+    groups: list[list[bytes]] = [[]]
+    for part in _parts(messages):
+        if part.get("type") != "image_url":
+            groups.append([])
+            continue
+        image = part.get("image_url")
+        if not isinstance(image, dict) or not isinstance(image.get("url"), str):
+            raise invalid_type("messages", "an object with a url as image_url", image)
+        groups[-1].append(linked_image({"image_url": image["url"]}, "messages"))
+    return [group for group in groups if group]
+
+
+def refuse_no_messages(messages: object) -> None:
+    """Raise Refusal(400) unless there is a message, each with a role."""
+    if not isinstance(messages, list) or not messages:
+        raise invalid_type("messages", "an array of messages", messages)
+    for message in messages:
+        if not isinstance(message, dict) or not isinstance(message.get("role"), str):
+            raise Refusal(400, "Each message has a role and content.", param="messages", code="invalid_value")
+
+
+def _parts(messages: object) -> Iterator[dict[str, Any]]:  # Any: JSON
+    for message in messages if isinstance(messages, list) else ():
+        content = message.get("content") if isinstance(message, dict) else None
+        if isinstance(content, str):
+            yield {"type": "text", "text": content}
+        elif isinstance(content, list):
+            yield from (part for part in content if isinstance(part, dict))
+
 
 logger = logging.getLogger(__name__)
 

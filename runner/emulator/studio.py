@@ -16,14 +16,13 @@ from pathlib import Path
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Send
 
-from .clip import SUFFIXES, Clip, Variant
-from .job import EmulatedJob
+from .job import SUFFIXES, Clip, EmulatedJob, Variant
 from .settings import EmulatorSettings
 
 
 def _render(clip: Clip, media: Path, variant: Variant, closing: threading.Event) -> Path:
     # PyAV is imported by the first rendering: the server answers before it is loaded.
-    from runner.emulator.video import render
+    from .video import render
 
     return render(clip, media, variant, closing.is_set)
 

@@ -17,7 +17,7 @@ from av.video import VideoStream
 from PIL import Image, ImageDraw, ImageFilter
 
 from . import drawing
-from .clip import SUFFIXES, Clip, Variant
+from .job import SUFFIXES, Clip, Variant
 
 SAMPLE_RATE = 48_000
 FRAME_SAMPLES = 1024

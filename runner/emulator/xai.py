@@ -8,8 +8,8 @@ from types import MappingProxyType
 from urllib.parse import parse_qs, urlsplit
 
 from .body import ReceivedBody
-from .host import HostOrder, linked_picture, shape
 from .job import EmulatedJob
+from .manner import HostOrder, linked_picture, shape
 from .surface import Refusal, Surface
 
 USD_PER_SECOND: Mapping[str, Mapping[str, float]] = MappingProxyType({

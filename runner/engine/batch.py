@@ -22,9 +22,8 @@ from runner.providers.base import ImageBatch
 from runner.providers.batch import Batch, BatchStatus
 
 from .batch_lines import LineCollector
-from .batch_record import BatchRecord, BatchStore, Phase
+from .batch_record import BatchRecord, BatchSearch, BatchStore, Phase, find
 from .batch_results import discard_all
-from .batch_search import BatchSearch, find
 from .batch_submission import LOST, BatchSubmission, InBatch
 from .clock import Backoff
 from .endpoint import Endpoint

@@ -29,9 +29,8 @@ from runner.providers.batch import MARK, Batch
 from runner.providers.batch import Endpoint as Where
 from runner.providers.batch_api import BatchAPI, endpoint_of
 
-from .batch_record import BatchRecord, BatchStore, Phase
+from .batch_record import BatchRecord, BatchStore, Phase, find
 from .batch_results import input_path
-from .batch_search import find
 from .clock import Backoff
 from .endpoint import Endpoint
 from .limiter import StoppedError

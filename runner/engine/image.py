@@ -20,11 +20,9 @@ from runner.errors import ArtifactError, DiskError, ExpiredError, IncompleteAnsw
 from runner.providers.base import GeneratedImage, ImageBatch
 from runner.providers.images import MOST_EXTRA
 
-from .collect import collect
+from .collect import add_thumbnail, collect, image_artifact, on_partial, warn_of_mismatch
 from .endpoint import Endpoint
 from .kept_answer import write_answer
-from .mismatch import warn_of_mismatch
-from .partials import add_thumbnail, image_artifact, on_partial
 from .payment import pay, settled
 from .preparation import prepared
 from .recorder import RunRecorder

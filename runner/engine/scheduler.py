@@ -14,7 +14,6 @@ from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerErro
 from runner.providers.base import Provider
 
 from .batch_record import BatchStore
-from .budget_tracker import SWEEP, BudgetTracker
 from .clock import Clock
 from .endpoint import Endpoint, EndpointQueue, close_client, stop_note
 from .image import finish_images, make_images
@@ -22,9 +21,9 @@ from .limiter import Permits, StoppedError
 from .matching import OtherRuns, unanswered
 from .payment import settled
 from .pool import PoolQueue, may_go_elsewhere
-from .recorder import RunRecorder
+from .reattachment import Case, Claimed, Found, may_be_found, search, unkept
+from .recorder import SWEEP, BudgetTracker, RunRecorder
 from .run import Observer, Outcome, Run, final_status, next_choice
-from .search import Case, Claimed, Found, may_be_found, search, unkept
 from .store import RecordStore, RecordWriter, ResultFiles, Threads
 from .video import make_video, resume_video
 

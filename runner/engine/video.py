@@ -24,14 +24,12 @@ from runner.errors import (
     RunnerError,
 )
 from runner.providers.base import Job, JobStatus, Variant, outlived
-from runner.providers.content_filter import code_of_filter, words_of_filter
+from runner.providers.call import code_of_filter, words_of_filter
 from runner.providers.job import read_job
 from runner.providers.json_answer import plain
 
-from .collect import TRIES, collect
+from .collect import TRIES, collect, image_artifact, record_thumbnail, warn_of_mismatch
 from .endpoint import Endpoint
-from .mismatch import warn_of_mismatch
-from .partials import image_artifact, record_thumbnail
 from .payment import pay, settled
 from .poll import outlived_error, poll
 from .preparation import prepared

@@ -8,9 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .current_keys import CurrentKeys
-from .ratings_file import RatingsFile
-from .record import AnyRecord, Undo, runs_of
+from .ratings_file import AnyRecord, CurrentKeys, RatingsFile, Undo, runs_of
 
 
 class StrangeRecordError(LookupError):

@@ -9,8 +9,7 @@ from pydantic_core import from_json
 
 from runner.artifacts.run_status import RunStatus
 
-from .batches import waited_for
-from .ledger import Ledger
+from .ledger import Ledger, waited_for
 
 # Without the arrow operators, which the SQLite of older systems lacks.
 _STATES = "SELECT status, count(*) FROM runs GROUP BY 1"

@@ -1,4 +1,4 @@
-"""Store every run of a sweep or directory in `ledger.sqlite3`, and how far it has come; safe from any crash."""
+"""Store every run of a sweep or directory in `ledger.sqlite3`, how far it has come, its batches and its uploads."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar
 
+from pydantic import ValidationError
 from pydantic_core import from_json
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
+from runner.engine.batch_record import MOST_BYTES, MOST_LINES, BatchRecord
 from runner.engine.run import Run
 from runner.errors import ConfigError, DiskError
 from runner.shell import command, shown
 
 from .database import UNREADABLE, Format, close, connect, distrust, reading, writing
-from .discover import NAME, run_directory
+from .discover import NAME, STORAGE, run_directory
 from .stored_runs import SELECT, SHARED, StoredRuns
 
 T = TypeVar("T")
@@ -312,3 +314,160 @@ def _rows_of(db: sqlite3.Connection, query: str) -> Iterator[Any]:  # Any: SQLit
         with suppress(sqlite3.Error):
             yield from rows
             return
+
+
+FACT = "batches"
+FOLDER = "batches"
+"""Below the ledger's directory: what is sent and what comes, until it is where it belongs."""
+
+
+class LedgerBatches:
+    """Keep batches in one ledger; each change is on disk when the call returns."""
+
+    def __init__(self, ledger: Ledger, *, most_lines: int = MOST_LINES, most_bytes: int = MOST_BYTES) -> None:
+        """Take the sweep's ledger, and what one batch takes."""
+        self._ledger = ledger
+        self.directory: Path = ledger.directory / FOLDER
+        self.most_lines = most_lines
+        self.most_bytes = most_bytes
+
+    def known(self) -> Mapping[str, BatchRecord]:
+        """Return all records, by their marks; raises `LedgerError`."""
+        return {record.mark: record for record in batches_of(self._ledger)}
+
+    def keep(self, record: BatchRecord) -> None:
+        """Keep a record; raises `DiskError`."""
+        with self._ledger.facts() as facts:
+            facts[FACT] = {**facts.get(FACT, {}), record.mark: record.model_dump(mode="json")}
+
+
+def batches_of(ledger: Ledger) -> list[BatchRecord]:
+    """Return the batches of a ledger's runs, in the order in which they were sent; raises `LedgerError`."""
+    told: Any = ledger.known_facts().get(FACT, {})  # Any: JSON
+    try:
+        return [BatchRecord.model_validate(each) for each in told.values()]
+    except (ValidationError, AttributeError) as error:
+        raise LedgerError(f"{ledger.directory} does not tell readably of its batches") from error
+
+
+_MARKS = """
+SELECT DISTINCT json_extract(attempt.value, '$.batch') FROM runs, json_each(runs.result, '$.attempts') AS attempt
+WHERE runs.status IN ('submitting', 'submitted', 'uncertain')"""
+
+
+def waited_for(ledger: Ledger) -> list[BatchRecord]:
+    """Return the batches that may go on at the provider, as they were last heard of: runs wait for them."""
+    under_way = [record for record in batches_of(ledger) if record.under_way]
+    marks = {mark for (mark,) in ledger.ask(_MARKS)} if under_way else set()
+    return [record for record in under_way if record.mark in marks]
+
+
+SWEEP = -1
+"""Stands for a run's number where files are the sweep's own."""
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS uploads (
+    place TEXT NOT NULL, run INTEGER NOT NULL, name TEXT NOT NULL, bytes INTEGER NOT NULL, changed INTEGER NOT NULL,
+    sha256 TEXT NOT NULL, PRIMARY KEY (place, run, name))"""
+"""Earlier versions do not have it, and ignore it."""
+_THERE = "SELECT 1 FROM sqlite_master WHERE name = 'uploads'"
+_KEEP = "INSERT OR REPLACE INTO uploads VALUES (?, ?, ?, ?, ?, ?)"
+_OUTDATED = "DELETE FROM uploads WHERE place = ? AND run = ? AND name = ?"
+_OF_RUN = "SELECT name, bytes, sha256 FROM uploads WHERE place = ? AND run = ?"
+_KNOWN = "SELECT place, run, name, bytes, changed, sha256 FROM uploads"
+
+
+class Uploaded(NamedTuple):
+    """Describe a file that lies in a storage and was compared with the one here.
+
+    Attributes:
+        name: relative to its run's directory, or to the sweep's.
+        bytes: its size.
+        changed: when the file here was last changed as it was sent, in nanoseconds of its disk's clock.
+        sha256: hexadecimal.
+    """
+
+    name: str
+    bytes: int
+    changed: int
+    sha256: str
+
+
+class Uploads:
+    """Keep what of a ledger's runs lies in one place; each change is on disk when the call returns."""
+
+    def __init__(self, ledger: Ledger, place: str) -> None:
+        """Read what is known of the place; raises `LedgerError`."""
+        self._ledger = ledger
+        self.place = place
+        self.seen: set[int] = set()
+        """Runs whose files were all looked at in the place meanwhile."""
+        self._known: dict[int, dict[str, Uploaded]] = {}
+        for where, run, each in _all(ledger):
+            if where == place:
+                self._known.setdefault(run, {})[each.name] = each
+
+    def of(self, run: int) -> dict[str, Uploaded]:
+        """Return what lies there of a run, by name."""
+        return self._known.get(run, {})
+
+    def keep(self, run: int, files: Iterable[Uploaded]) -> None:
+        """Record files that were compared; a copy of the ledger that lies there is then out of date.
+
+        Raises `DiskError`.
+        """
+        files = [*files]
+        with self._ledger.changing() as db:
+            db.execute(_TABLE)
+            db.execute(_OUTDATED, (self.place, SWEEP, NAME))
+            db.executemany(_KEEP, [(self.place, run, *each) for each in files])
+        self._known.get(SWEEP, {}).pop(NAME, None)
+        self._known[run] = {**self.of(run), **{each.name: each for each in files}}
+
+    def forget(self, run: int, names: Iterable[str]) -> None:
+        """Take files for not uploaded, as they are not there any more; raises `DiskError`."""
+        names = [name for name in names if name in self.of(run)]
+        if names:
+            with self._ledger.changing() as db:
+                db.executemany(_OUTDATED, [(self.place, run, name) for name in names])
+            self._known[run] = {name: each for name, each in self.of(run).items() if name not in names}
+
+    def forget_all(self) -> None:
+        """Take nothing for uploaded any more; raises `DiskError`."""
+        for run in [*self._known]:
+            self.forget(run, [*self.of(run)])
+
+
+def _all(ledger: Ledger) -> Iterator[tuple[str, int, Uploaded]]:
+    rows = ledger.ask(_KNOWN) if ledger.ask(_THERE) else []
+    for place, run, *file in rows:
+        yield str(place), int(run), Uploaded(*file)
+
+
+def places_with(ledger: Ledger, run: int, sums: Mapping[str, str]) -> Iterator[tuple[str, dict[str, int]]]:
+    """Yield the places to which all files of a run with these names and sums were uploaded, the latest first.
+
+    With each come the sizes of the files, by their names. Raises `LedgerError`.
+    """
+    if not ledger.ask(_THERE):
+        return
+    for place in [*dict.fromkeys(places_of(ledger).values())][::-1]:
+        rows = ledger.ask(_OF_RUN, place, run)
+        sizes = {str(name): int(size) for name, size, sha256 in rows if sums.get(name) == sha256}
+        if sizes.keys() == sums.keys():
+            yield place, sizes
+
+
+def places_of(ledger: Ledger) -> dict[str, str]:
+    """Return the places of a ledger's uploads by what `storage.url` was, the latest last; raises `LedgerError`."""
+    told = ledger.known_facts().get(STORAGE, {})
+    if not isinstance(told, dict):
+        raise LedgerError(f"{ledger.directory} does not tell readably of its uploads")
+    return {str(url): str(place) for url, place in told.items()}
+
+
+def keep_place(ledger: Ledger, url: str, place: str) -> None:
+    """Keep where the runs lie that were to be uploaded to `url`."""
+    with ledger.facts() as facts:
+        others = {key: value for key, value in facts.get(STORAGE, {}).items() if key != url}
+        facts[STORAGE] = {**others, url: place}

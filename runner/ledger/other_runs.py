@@ -1,17 +1,20 @@
-"""Know which jobs and open requests are of other sweeps and runs around a directory."""
+"""Know what ledgers say of directories that runs are to be written to, and which jobs are of others."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic_core import from_json
 
 from runner.artifacts.result import Result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.matching import OtherRuns, unanswered
 
-from .discover import OUTPUTS
+from .discover import LEVELS, NAME, OUTPUTS, run_directory
 from .ledger import Ledger, LedgerError
 from .outputs_index import Entry, Kind, OutputsIndex
 
@@ -102,3 +105,48 @@ def _doubtful(entry: Entry[_Claims]) -> list[Result]:
     with Ledger(entry.directory, readonly=True) as ledger:
         found = [ledger.run(index).earlier for index in entry.value.doubtful]
     return [result for result in found if result is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerEntry:
+    """Describe one run, as its ledger has it."""
+
+    index: int
+    fingerprint: str
+    status: RunStatus
+
+
+class LedgerIndex:
+    """Read each ledger once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, Mapping[Path, LedgerEntry] | None] = {}
+
+    def find(self, directory: Path) -> tuple[Path, LedgerEntry] | None:
+        """Return the ledger's directory and its run in `directory` (an absolute path); None if no ledger has one."""
+        for place in (directory, *directory.parents[:LEVELS]):
+            known = self._of(place)
+            if known is not None and directory in known:
+                return place, known[directory]
+        return None
+
+    def runs_of(self, place: Path) -> Mapping[Path, LedgerEntry]:
+        """Return every run of the ledger in `place`, by its directory."""
+        return self._of(place) or {}
+
+    def _of(self, place: Path) -> Mapping[Path, LedgerEntry] | None:
+        if place not in self._known:
+            self._known[place] = _read_entries(place) if os.path.isfile(place / NAME) else None  # noqa: PTH113 - too long a name is none
+        return self._known[place]
+
+
+def _read_entries(place: Path) -> Mapping[Path, LedgerEntry]:
+    with Ledger(place, readonly=True) as ledger:
+        runs = ledger.ask("SELECT directory, number, fingerprint, status FROM runs")
+    try:
+        return {
+            Path(os.path.abspath(place / run_directory(directory))): LedgerEntry(index, work, RunStatus(status))  # noqa: PTH100 - as Hydra makes paths
+            for directory, index, work, status in runs
+        }
+    except ValueError as error:
+        raise LedgerError(f"{place / NAME} cannot be read: {error}") from error

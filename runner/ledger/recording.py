@@ -33,8 +33,7 @@ from .discover import LEVELS, NAME
 from .ledger import Ledger, LedgerError, Row, rebuilding
 from .lock import locked
 from .ownership import CopyError, owned
-from .reuse import Reuse
-from .reuse_note import noted_files, remove_note, remove_noted_files
+from .reuse import Reuse, noted_files, remove_note, remove_noted_files
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""

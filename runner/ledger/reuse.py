@@ -1,4 +1,8 @@
-"""Find runs that need not be paid: the same work, by its fingerprint, lies verified where one looks for it."""
+"""Find runs that need not be paid: the same work, by its fingerprint, lies verified where one looks for it.
+
+Files that are put into a run's directory are noted there, until the ledger has the run as done: whoever finds them
+without a record must not take them for paid.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +12,13 @@ import os
 import shutil
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from runner.artifacts.atomic import discard, disk_errors, publish
+from runner.artifacts.atomic import discard, disk_errors, publish, write_text
 from runner.artifacts.file_sum import has_sum
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.run_status import RunStatus
@@ -31,10 +35,46 @@ from runner.providers.endpoint import resolve
 from runner.shell import command, shown
 
 from .discover import LEVELS, OUTPUTS
-from .ledger import Ledger, LedgerError
+from .ledger import Ledger, LedgerError, places_with
 from .outputs_index import Kind, OutputsIndex
-from .reuse_note import write_note
-from .uploads import places_with
+
+NAME = ".reused.json"
+"""Has the SHA-256 (hexadecimal) of each file by its name."""
+
+
+def write_note(directory: Path, artifacts: Iterable[Artifact]) -> None:
+    """Note files before any of them is put in place; raises `DiskError`."""
+    write_text(directory / NAME, json.dumps({each.path: each.sha256 for each in artifacts}))
+
+
+def noted_files(directory: Path) -> set[str]:
+    """Return the names of files that are there as they were noted, and of what was to become one of them."""
+    return set(_noted(directory))
+
+
+def remove_note(directory: Path) -> None:
+    """Remove the note: the ledger has the run as done, or nothing of it is there."""
+    discard(directory / NAME)
+
+
+def remove_noted_files(directory: Path) -> None:
+    """Remove what was put in place for a run that will make files of its own, and the note."""
+    for name in _noted(directory):
+        discard(directory / name)
+    remove_note(directory)
+
+
+def _noted(directory: Path) -> Iterator[str]:
+    try:
+        told = json.loads((directory / NAME).read_bytes())
+    except (OSError, ValueError):
+        return
+    for name, sha256 in told.items() if isinstance(told, dict) else ():
+        if name != Path(name).name:  # the directory may come from anyone
+            continue
+        if has_sum(directory / name, sha256):
+            yield name
+        yield f"{name}.part"
 
 
 def _parsed(told: list[list[Any]]) -> list[tuple[str, int, bool]]:  # Any: JSON

@@ -16,7 +16,7 @@ from runner.errors import ArtifactError
 
 from .frame import EXAMINED_A_SECOND, DecodedFrame, DecodedImage, Frame, small_size
 from .metric import Metric, Subject
-from .sound import BLOCK, RATE, Sound
+from .videos import BLOCK, RATE, Sound
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream

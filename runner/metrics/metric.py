@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 if TYPE_CHECKING:
     from .frame import Frame
-    from .sound import Sound
+    from .videos import Sound
 
 Better = Literal["higher", "lower"] | None
 """Which values are preferred; None where that depends on what is wanted."""

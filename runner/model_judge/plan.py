@@ -21,15 +21,13 @@ from runner.providers.chat import read_chat
 from runner.providers.endpoint import resolve
 from runner.providers.json_answer import read_documents
 from runner.report.ranking import Ranking
-from runner.results.notebook import own_file
+from runner.results.loading import own_file
 from runner.results.reading import RunGroup
-from runner.results.run_scores import media_of
+from runner.results.run_key import media_of
 
-from .asking import Asked, is_open
+from .asking import Asked, is_open, take_answer
 from .question import JudgedFile, Question
-from .recorder import take_answer
-from .vote import UNREADABLE, Vote, planned_vote
-from .vote_store import votes_of
+from .vote import UNREADABLE, Vote, planned_vote, votes_of
 
 Pair = tuple[FileKey, FileKey]
 

@@ -11,16 +11,15 @@ from pathlib import Path
 from runner.artifacts.run_status import RunStatus
 from runner.config.judge import JUDGE, OVERALL, ScoreConfig
 from runner.judging.rating_log import RatingLog
-from runner.judging.record import JUDGE_PREFIX, FileReference, Outcome, Pair
+from runner.judging.ratings_file import JUDGE_PREFIX, FileReference, Outcome, Pair
 from runner.metrics.scores import Score, append_scores, moment, read_scores
 from runner.providers.endpoint import resolve
 from runner.results.reading import RunGroup
-from runner.results.run_judgements import homes_of, places_of
+from runner.results.run_key import homes_of, places_of
 
 from .plan import JudgePlan
 from .question import JudgedFile, Question, asked_by
-from .vote import Vote
-from .vote_store import votes_of
+from .vote import Vote, votes_of
 
 EMULATOR = "emulator"
 """The kind of provider that judges without a model."""

@@ -12,8 +12,8 @@ from openai.resources.images import AsyncImages
 from runner.config.provider import AzureOpenAIConfig
 
 from .client import PLACEHOLDER, without_ambient_headers
+from .credentials import entra_credential
 from .endpoint import resolve
-from .entra import entra_credential
 from .sdk import SDKProvider
 
 if TYPE_CHECKING:

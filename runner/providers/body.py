@@ -381,7 +381,7 @@ def _misfits(config: RunConfig, dialect: Dialect) -> Iterator[Problem]:
     request = config.request
     if isinstance(request, VideoRequest):
         if request.video is not None or request.operation is not None:
-            from runner.config.derived import check_source  # most videos are made from nothing
+            from runner.config.restrictions import check_source  # most videos are made from nothing
 
             yield from check_source(request, dialect)
         if request.number_of_videos > 1:

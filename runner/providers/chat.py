@@ -11,10 +11,10 @@ import httpx2
 from runner.config.judge import AnswerForm, TokenLimit
 
 from .allowance import number, renewal
+from .answer import told_cost, usd
 from .batch_api import Services
 from .call import Call
 from .client import opened, received
-from .hosted import told_cost, usd
 from .job import request_id
 from .json_answer import read_documents
 from .translation import no_use

@@ -13,8 +13,7 @@ from runner.errors import BadRequestError, UnexpectedAnswerError
 
 from .allowance import milliseconds, moment, number, renewal
 from .base import BEFORE_ALL_JOBS, Job, JobPage, JobStatus
-from .call import Call
-from .content_filter import categories, filtered_reasons, says_taken
+from .call import Call, categories, filtered_reasons, says_taken
 from .json_answer import one_line, plain, read_json
 
 if TYPE_CHECKING:

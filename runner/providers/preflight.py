@@ -21,7 +21,7 @@ from runner.config.provider import (
     value_problem,
 )
 
-from .credentials import EnvironmentCredential, Keyed, cleaned, find, is_token, variables
+from .credentials import EnvironmentCredential, Keyed, check_identity, cleaned, find, is_token, variables
 from .endpoint import (
     AZURE_EXAMPLE,
     OPENAI_HOST,
@@ -34,7 +34,6 @@ from .endpoint import (
     resolve,
     split,
 )
-from .entra import check_identity
 
 _USERINFO = re.compile(r"^([^/?#]*:)?(//)?[^/?#]*@")
 _KEY = re.compile(r"[!-~]+")

@@ -33,7 +33,7 @@ from runner.errors import (
 )
 
 from .allowance import moment, server_time
-from .answer import read_answer, shortened
+from .answer import as_told, read_answer, shortened, told_cost, usd
 from .base import Character, ImageBatch, Job, JobPage, OnPartial, Reply, Variant
 from .body import Body, build_for
 from .call import Call, Place
@@ -53,13 +53,11 @@ from .client import (
 from .credentials import Credential, credential_mark, credential_of, headers_of
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import proxy_of, resolve
-from .file_address import holds_file, host_of, named_files
-from .hosted import as_told, told_cost, usd
+from .file_address import find_address, hidden, holds_file, host_of, named_files
 from .image_stream import is_stream, read_stream
 from .images import MOST_EXTRA, image_file, read_images
 from .job import is_id, job_at, made_all_the_same, no_list, read_created, read_failed, read_job, read_page, unlisted
 from .json_answer import parsed_body, read_documents
-from .source_video import find_address, hidden
 from .translation import PROXY, kept_content, no_use, refused, translate, uncertain, unreadable
 
 if TYPE_CHECKING:

@@ -23,8 +23,7 @@ from runner.errors import (
 )
 
 from .answer import Answer, Redact, read_answer, shortened
-from .call import Call
-from .content_filter import code_of_filter, filtered_reasons, words_of_filter
+from .call import Call, code_of_filter, filtered_reasons, words_of_filter
 from .images import lacks_images
 from .job import reason_of, says_error
 from .json_answer import kept, one_line, plain, read_documents

@@ -19,12 +19,12 @@ from runner.config.run import RunConfig
 from runner.errors import RunnerError, ServerError
 
 from .allowance import moment, server_time
+from .answer import told_cost
 from .base import ImageBatch
 from .batch import MARK, UNFETCHED, Batch, BatchPage, BatchStatus, Endpoint, InputProblem, ResultLine, read_count
 from .batch_api import BatchAPI, Fetch, Services
 from .call import Call
 from .client import MAX_IMAGE_BYTES, PLAIN
-from .hosted import told_cost
 from .job import is_id
 from .json_answer import one_line
 from .translation import uncertain, unreadable

@@ -1,4 +1,4 @@
-"""Write the page of sweeps: once, as a report asks for it, and again and again while a sweep is under way."""
+"""Write the page of sweeps: once, again and again while a sweep is under way, or of sweeps in a storage."""
 
 from __future__ import annotations
 
@@ -15,23 +15,26 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from runner.artifacts.atomic import discard
 from runner.artifacts.output_file import write_output
-from runner.artifacts.result import Result
+from runner.artifacts.result import Artifact, Result, own_name
 from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Run
-from runner.errors import RunnerError
+from runner.errors import ConfigError, RunnerError
 from runner.ledger.budget import counted
 from runner.ledger.discover import STORAGE, has_ledger
 from runner.ledger.ledger import Ledger
 from runner.metrics.scores import read_scores
-from runner.results.reading import RunGroup, sweeps_of
-from runner.results.run_scores import media_of
+from runner.results.reading import Remote, RunGroup, sweeps_of
+from runner.results.run_key import media_of
 from runner.results.state import state_of
 from runner.shell import command
+from runner.storage.place import digests_of
+from runner.storage.uploader import reason_of
 
-from .page import MediaTaker, Shell, encoded_json, page_data
+from .page import Embedding, MediaTaker, Shell, encoded_json, page_data
 from .page_model import PageModel, PageState
 
 NAME = "index.html"
@@ -375,3 +378,42 @@ class LivePageThread:
 def pause_after(seconds: float, interval: float) -> float:
     """Return how long to wait after a page that took `seconds` to write, at least `interval`; all in seconds."""
     return max(interval, min(seconds / _SHARE, LONGEST))
+
+
+class RemoteMedia:
+    """Take media from a storage into the page while they fit; the others stay where they are, by their address."""
+
+    def __init__(self, remote: Remote, embedding: Embedding, largest: int) -> None:
+        """Take what decides what fits, and how many bytes the largest file may have, which else is not fetched."""
+        self._remote = remote
+        self._embedding = embedding
+        self._largest = largest
+
+    def take(self, sweep: Path, directory: Path, artifact: Artifact) -> str | None:
+        """Return the file as an address that holds it, or its own; raises `ConfigError` if it cannot be read."""
+        path = directory / artifact.path
+        if not own_name(artifact.path):
+            return None
+        try:
+            if artifact.bytes <= self._largest:
+                directory.mkdir(parents=True, exist_ok=True)
+                self._remote.place.get(self._remote.name(path), path)
+            return self._embedding.take(sweep, directory, artifact) or self._remote.address(path)
+        except FileNotFoundError:
+            return self._remote.address(path)
+        except Exception as error:
+            raise ConfigError(f"{self._remote.address(path)} cannot be read: {reason_of(error)}") from error
+        finally:
+            discard(path)
+
+
+def write_there(remote: Remote, sweeps: Sequence[RunGroup]) -> str:
+    """Write the page beside the sweeps, and return its address; raises `ConfigError` where nothing may be written."""
+    page = remote.directory / NAME
+    write_page(page, sweeps)
+    try:
+        remote.place.put(page, NAME, digests_of(page), lambda: None)
+    except Exception as error:
+        reason, hint = reason_of(error), "--output FILE writes the page here, with its small media inside"
+        raise ConfigError(f"{remote.place.address(NAME)} cannot be written: {reason}", hint=hint) from error
+    return remote.place.address(NAME)

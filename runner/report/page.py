@@ -13,15 +13,23 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 from runner.artifacts.output_file import output_errors
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
 from runner.results.files import finite
-from runner.results.notebook import data_address, own_file
+from runner.results.loading import data_address, own_file
 from runner.results.state import RunState
 
-from .icon import ICON
+_DRAWING = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><rect width='16' height='16' rx='3' fill='#1f5fbf'/>"
+    "<path d='M3 3h4.5v4.5H3zM8.5 8.5H13V13H8.5z' fill='#fff'/>"
+    "<path d='M9 3.2l4 2.3-4 2.3zM3 8.5h4.5V13H3z' fill='#fff' fill-opacity='.6'/></svg>"
+)
+
+ICON = "data:image/svg+xml," + quote(_DRAWING, safe=" '/:=")
+
 
 VERSION = 1
 """Of the data in the page; `page/store.js` reads it."""

@@ -9,13 +9,12 @@ from pathlib import Path
 from runner.artifacts.result import Result
 from runner.config.problem import did_you_mean
 from runner.errors import ConfigError
-from runner.judging.judgements import FileKey, Judgements
-from runner.judging.preferences import Preference, preferences
+from runner.judging.judgements import FileKey, Judgements, Preference, preferences
 from runner.judging.scoreboard import JudgedRun, Scoreboard, Winner, scoreboard
 from runner.results.reading import RunGroup
-from runner.results.run_judgements import file_names
+from runner.results.run_key import file_names
 
-from .axes import axes_of
+from .page_model import axes_of
 
 MODEL = "model"
 ANY_FILE = "file"

@@ -19,8 +19,7 @@ from runner.artifacts.result import Result
 from runner.config.problem import Problem
 from runner.config.run import METRIC
 
-from .run_judgements import RunJudgements
-from .run_scores import main_scores, scores_of
+from .run_key import RunJudgements, main_scores, scores_of
 from .state import state_of
 from .varying import varying
 

@@ -1,25 +1,29 @@
-"""Read directories as runs with their results: from a ledger where there is one, else from `result.json`."""
+"""Read directories as runs with their results, from a ledger or `result.json`, here or in a storage."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
+from runner.artifacts.run_status import RunStatus
 from runner.engine.recorder import planned
 from runner.errors import ConfigError
 from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.discover import STORAGE, find_ledgers, has_ledger, shards_of, walk
 from runner.ledger.ledger import Ledger, LedgerError
-from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import at_work
+from runner.ledger.other_runs import LedgerIndex
 from runner.shell import command, shown
+from runner.storage.fetching import fetch_records
+from runner.storage.place import Place
 
 from .run_key import RelativePaths, run_key
 
@@ -244,7 +248,7 @@ def _stored(ledger: Ledger, results: Sequence[Result]) -> str:
     """Return what of a ledger's runs lies in a storage, in one line."""
     if STORAGE not in ledger.known_facts():
         return ""
-    from runner.storage.state import stored_of  # few have a storage
+    from runner.storage.uploading import stored_of  # few have a storage
 
     stored = stored_of(ledger, results)
     return stored.text if stored else ""
@@ -267,3 +271,73 @@ def _scattered(directory: Path) -> RunGroup:
     alone = [(place, read_result(place)) for place in _places(directory, {NAME}) if place.resolve() not in known]
     runs = sorted([*(run for each in ledgers for run in each.runs), *alone], key=lambda run: run[1].index)
     return RunGroup(directory, runs, running=_first(each.running for each in ledgers), whole=not alone)
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Hold what was found below an address.
+
+    Attributes:
+        place: the address.
+        directory: where the records are as long as they are read, by the paths that they have there.
+    """
+
+    place: Place
+    directory: Path
+
+    def sweeps(self) -> list[RunGroup]:
+        """Return all sweeps; raises `ConfigError` where one cannot be read."""
+        with self._by_address():
+            found = sweeps_of([self.directory])
+            for error in found.unreadable:
+                raise error
+        return [self._there(each) for each in found.sweeps]
+
+    def sweep(self) -> RunGroup:
+        """Return the one sweep or run that the address is; raises `ConfigError`."""
+        with self._by_address():
+            return self._there(sweep_at(self.directory))
+
+    def name(self, path: Path) -> str:
+        """Return what a file or directory here is called there, from the address."""
+        below = path.absolute().relative_to(self.directory.absolute()).as_posix()
+        return "" if below == "." else below
+
+    def address(self, path: Path) -> str:
+        """Return the whole address of a file or directory here."""
+        return self.place.below(self.name(path)).url
+
+    def _there(self, group: RunGroup) -> RunGroup:
+        return replace(group, url=self.address(group.directory))
+
+    @contextmanager
+    def _by_address(self) -> Iterator[None]:
+        try:
+            yield
+        except ConfigError as error:
+            text = error.message.replace(str(self.directory), self.place.url)
+            raise ConfigError(text, hint="the address of a sweep, as its end has named it") from error
+
+
+@contextmanager
+def remote(url: str) -> Iterator[Remote]:
+    """Fetch what tells of the sweeps at or below an address, as long as the block lasts; raises `ConfigError`."""
+    with TemporaryDirectory(prefix="runner-") as folder:
+        # Called as it is there: notes and judgements know runs by that.
+        directory = Path(folder) / (url.rstrip("/").rpartition("/")[2] or "storage")
+        directory.mkdir()
+        yield Remote(fetch_records(url, directory), directory)
+
+
+def missing_files(runs: Iterable[tuple[Path, Result]]) -> list[Path]:
+    """Return the files that are named by finished runs, given with their directories, and are not there.
+
+    Runs with a storage are left out: their files may be there alone.
+    """
+    return [
+        directory / artifact.path
+        for directory, result in runs
+        if result.status is RunStatus.VERIFIED and result.config.storage.url is None
+        for artifact in result.artifacts
+        if not os.path.isfile(os.path.join(directory, artifact.path))  # noqa: PTH113, PTH118 - no name makes it raise
+    ]

@@ -23,10 +23,9 @@ from runner.metrics.metric import Subject
 from runner.metrics.scores import Score, append_scores, moment, read_scores
 from runner.shell import command
 
-from .notebook import own_file
+from .loading import own_file
 from .reading import Found
-from .run_key import RelativePaths, run_key
-from .run_scores import media_of
+from .run_key import RelativePaths, media_of, run_key
 
 Advance = Callable[[int, int], object]
 """Hears how many files are done, of how many."""

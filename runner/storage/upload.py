@@ -1,10 +1,10 @@
-"""Send the files of a directory, compare them with what arrived, keep that in the ledger, and only then remove any."""
+"""Send the files of a directory, large ones in parts, compare what arrived, keep that, and only then remove any."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,11 +15,9 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.run_status import RunStatus
 from runner.ledger.discover import NAME as LEDGER
-from runner.ledger.ledger import Ledger
-from runner.ledger.uploads import SWEEP, Uploaded, Uploads
+from runner.ledger.ledger import SWEEP, Ledger, Uploaded, Uploads
 
-from .checksum import Digests, agrees, digests_of
-from .place import Advance, Place
+from .place import PART, Advance, Digests, Place, agrees, digests_of
 
 HYDRA = ".hydra"
 _UNFINISHED = (".part", ".tmp")
@@ -259,3 +257,72 @@ def _remove(
             same = (state.st_size, state.st_mtime_ns) == (there.bytes, there.changed)
             if stat.S_ISREG(state.st_mode) and same and there.sha256 == files.sums[name]:
                 path.unlink()
+
+
+def put_in_parts(
+    fs: Any,  # Any: s3fs has no annotations
+    local: Path,
+    target: str,
+    digests: Digests,
+    kind: str,
+    advance: Callable[[], object],
+) -> None:
+    """Send a file, of which one part at a time is in memory; whatever is raised leaves its parts for another try.
+
+    A part that is there already is known by its MD5 sum. A file that has changed meanwhile is begun anew.
+    """
+    bucket, _, key = target.partition("/")
+    place = {"Bucket": bucket, "Key": key}
+    upload, there = _begun(fs, place, digests)
+    if upload is None:
+        upload = fs.call_s3("create_multipart_upload", **place, ContentType=kind)["UploadId"]
+    parts = []
+    with local.open("rb") as file:
+        for number, _ in enumerate(digests.parts, 1):
+            etag = there.get(number)
+            if etag is None:
+                file.seek((number - 1) * PART)
+                sent = fs.call_s3("upload_part", **place, UploadId=upload, PartNumber=number, Body=file.read(PART))
+                etag = sent["ETag"]
+            parts.append({"PartNumber": number, "ETag": etag})
+            advance()
+    fs.call_s3("complete_multipart_upload", **place, UploadId=upload, MultipartUpload={"Parts": parts})
+
+
+def _begun(fs: Any, place: dict[str, str], digests: Digests) -> tuple[str | None, dict[int, str]]:  # Any: as above
+    """Return an upload of this file that was begun, with the ETags of its parts that are there; None if there is none.
+
+    Others of the same name, whose parts are of another content, are given up: what they hold would be paid for.
+    """
+    found: str | None = None
+    parts: dict[int, str] = {}
+    # Who may not list them begins anew.
+    with suppress(PermissionError, NotImplementedError):
+        for upload in _uploads(fs, place):
+            there = dict(_parts(fs, place, upload))
+            fitting = all(_is(etag, digests.parts, number) for number, etag in there.items())
+            if found is None and there and fitting:
+                found, parts = upload, there
+            else:
+                fs.call_s3("abort_multipart_upload", **place, UploadId=upload)
+    return found, parts
+
+
+def _uploads(fs: Any, place: dict[str, str]) -> Iterator[str]:  # Any: as above
+    told = fs.call_s3("list_multipart_uploads", Bucket=place["Bucket"], Prefix=place["Key"])
+    yield from (each["UploadId"] for each in told.get("Uploads") or () if each["Key"] == place["Key"])
+
+
+def _parts(fs: Any, place: dict[str, str], upload: str) -> Iterator[tuple[int, str]]:  # Any: as above
+    start = 0
+    while True:
+        told = fs.call_s3("list_parts", **place, UploadId=upload, PartNumberMarker=start)
+        yield from ((int(each["PartNumber"]), str(each["ETag"])) for each in told.get("Parts") or ())
+        if not told.get("IsTruncated"):
+            return
+        start = int(told["NextPartNumberMarker"])
+
+
+def _is(etag: str, parts: tuple[bytes, ...], number: int) -> bool:
+    """Return whether the tag is that of this part of the file."""
+    return number <= len(parts) and etag.strip('"').lower() == parts[number - 1].hex()

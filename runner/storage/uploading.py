@@ -10,25 +10,74 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from runner.artifacts.atomic import discard, write_text
 from runner.artifacts.result import Result
-from runner.config.problem import Problem
+from runner.config.problem import Problem, ranges
 from runner.engine.recorder import planned
 from runner.engine.run import Event, Outcome, Run
 from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.discover import has_ledger
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import SWEEP, Ledger, Uploads, keep_place, places_of
 from runner.ledger.lock import NAME as LOCK
 from runner.ledger.recording import recording
-from runner.ledger.uploads import SWEEP, Uploads, keep_place, places_of
 from runner.shell import command, shown
 
 from .address import StorageError
 from .place import Place, reach
-from .state import Stored, stored_in
-from .upload import DirectoryFiles, copy_of, is_done, sums_of, upload, upload_ledger
+from .upload import DirectoryFiles, copy_of, is_done, is_uploaded, sums_of, upload, upload_ledger
 from .uploader import Uploader, reason_of
+
+
+class Stored(NamedTuple):
+    """Describe what lies in a place.
+
+    Attributes:
+        place: its address.
+        there: how many runs that have ended are there.
+        left: the numbers of those that are not.
+        whole: whether the page, the tables and the ledger are there as they are here.
+    """
+
+    place: str
+    there: int
+    left: tuple[int, ...]
+    whole: bool = True
+
+    @property
+    def complete(self) -> bool:
+        """Return whether nothing is left to upload."""
+        return self.whole and not self.left
+
+    @property
+    def text(self) -> str:
+        """Return it in one line."""
+        count = f"{self.there:,} run{'s' * (self.there != 1)}"
+        if not self.left:
+            return f"uploaded: {count} to {self.place}"
+        which = self._replace(whole=True).missing
+        return f"uploaded: {self.there:,} of {self.there + len(self.left):,} runs to {self.place}; not {which}"
+
+    @property
+    def missing(self) -> str:
+        """Return what is left to upload, as in `runs 3–5, page, tables and ledger`; empty where nothing is."""
+        runs = [f"run{'s' * (len(self.left) > 1)} {ranges(self.left)}"] if self.left else []
+        return ", ".join([*runs, *([] if self.whole else ["page, tables and ledger"])])
+
+
+def stored_in(uploads: Uploads, results: Sequence[Result]) -> Stored:
+    """Return what lies in the place of these uploads."""
+    ended = [result for result in results if not result.status.unfinished]
+    left = [result.index for result in ended if not is_uploaded(result, uploads.of(result.index))]
+    return Stored(uploads.place, len(ended) - len(left), tuple(left), LEDGER in uploads.of(SWEEP))
+
+
+def stored_of(ledger: Ledger, results: Sequence[Result]) -> Stored | None:
+    """Return what lies in the place that a ledger's runs were last uploaded to; None if they never were."""
+    places = [*places_of(ledger).values()]
+    return stored_in(Uploads(ledger, places[-1]), results) if places else None
+
 
 MARKER = ".runner.json"
 """Says whose a place is: two sweeps of one name would overwrite each other's files."""

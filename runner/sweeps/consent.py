@@ -21,7 +21,7 @@ from runner.errors import BudgetError, ConfigError, RunnerError
 from runner.ledger.budget import Sum, check_budget, counted, rounded_up
 from runner.ledger.budget import spent as spent_by
 from runner.ledger.ledger import Ledger
-from runner.ledger.ledger_index import LedgerIndex
+from runner.ledger.other_runs import LedgerIndex
 from runner.ledger.reuse import Reuse, Storages
 from runner.results.varying import varying
 from runner.shell import word

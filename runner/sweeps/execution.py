@@ -23,23 +23,21 @@ from runner.display.closing import print_closing
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, say, tolerate_broken_pipe
 from runner.display.plain import observing
-from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.matching import OtherRuns, unanswered
-from runner.engine.recorder import planned
+from runner.engine.recorder import BudgetTracker, planned
 from runner.engine.run import Event, Observer, Outcome, Run, told_to_all
 from runner.errors import BudgetError, DiskError, ModelNotFoundError, RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
 from runner.ledger.other_runs import jobs_elsewhere
 from runner.ledger.recording import LedgerStore, reuse_finished
-from runner.ledger.reuse_note import remove_note
+from runner.ledger.reuse import remove_note
 from runner.ledger.summary import failure_of
 from runner.providers.allowance import moment
 from runner.report.live_page import LivePageThread
 from runner.results.files import write_results
-from runner.results.missing import missing_files
-from runner.results.money import under
-from runner.results.reading import Found
+from runner.results.reading import Found, missing_files
+from runner.results.totals import under
 
 from .consent import noted, reuse_of
 
@@ -317,7 +315,7 @@ class Execution:
         """Return what keeps batches where some are sent: all of their runs have one ledger."""
         if not any(run.config.batch for run in self.left):
             return {}
-        from runner.ledger.batches import LedgerBatches
+        from runner.ledger.ledger import LedgerBatches
 
         return {"batches": LedgerBatches(self._ledgers[self.left[0].directory])}
 

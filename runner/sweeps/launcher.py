@@ -1,10 +1,11 @@
-"""Launch every run of a batch at once, in this process, as Hydra's launcher."""
+"""Launch every run of a batch at once, as Hydra's launcher; returned runs read their config when it is asked for."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import io
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import replace
 from functools import partial
 from itertools import zip_longest
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, configure_log, setup_globals
+from hydra.core.utils import JobReturn, JobRuntime, JobStatus, configure_log, setup_globals
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -28,16 +29,122 @@ from runner.errors import RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import Reconciled, entered, reconcile, recording, refuse_unknown
-from runner.results.run_scores import scores_of
+from runner.ledger.summary import failure_of
+from runner.metrics.scores import NO_SCORES, ScoreTable
+from runner.results.run_key import main_scores, scores_of
+from runner.results.totals import objective_value
 
 from .consent import agree_to_new, agree_to_prompts, payable, print_dry_run
 from .execution import Batches, execute
-from .job_return import job_return
 from .resumption import restore_directory
 
 if TYPE_CHECKING:
     from runner.engine.execution import Engine
     from runner.tracking.tracker import Tracking
+
+
+_GRAVEST_FIRST = (5, 3, 1, 2, 4)
+NOT_UPLOADED = 4
+"""The exit code where all runs succeeded, and something is left for `resume` to upload."""
+
+Compose = Callable[[], DictConfig]
+"""Composes a run's whole config, the `hydra` node included."""
+
+
+class LazyJobReturn(JobReturn):
+    """Compose a `JobReturn`'s `cfg` and `hydra_cfg` again on access."""
+
+    def __init__(
+        self,
+        run: Run,
+        compose: Compose,
+        status: JobStatus,
+        value: float | RunnerError | None,
+        *,
+        uploaded: bool = True,
+    ) -> None:
+        self._index = run.index
+        self._compose = compose
+        self.overrides = list(run.overrides)
+        self.working_dir = str(Path.cwd())
+        self.task_name = JobRuntime.instance().get("name")
+        self.status = status
+        self.return_value = self._value = value
+        self.uploaded = uploaded
+
+    @property
+    def cfg(self) -> DictConfig:  # type: ignore[override]  # a property where Hydra has a field: that is the point
+        """Return the task's config, as Hydra passes it to a task function."""
+        config = self._compose()
+        with read_write(config), open_dict(config):
+            del config["hydra"]
+        return config
+
+    @property
+    def hydra_cfg(self) -> DictConfig:  # type: ignore[override]  # as above
+        """Return Hydra's own config, under the key `hydra`."""
+        config = self._compose()
+        OmegaConf.set_readonly(config.hydra, True)
+        return copy.deepcopy(OmegaConf.masked_copy(config, "hydra"))
+
+    def __reduce__(self) -> tuple[Any, ...]:  # Any: pickle's protocol
+        """Pickle as a plain JobReturn that holds everything, as Hydra's callbacks expect of it."""
+        fields = (self.overrides, self.cfg, self.hydra_cfg, self.working_dir, self.task_name, self.status)
+        return JobReturn, (*fields, self._value)
+
+    def __repr__(self) -> str:
+        return f"<JobReturn of run {self._index}: {self.status.name}>"
+
+    __hash__ = None  # type: ignore[assignment]  # as JobReturn
+
+
+def job_return(
+    run: Run,
+    result: Result | None,
+    error: RunnerError | None,
+    compose: Compose,
+    scores: ScoreTable = NO_SCORES,
+    *,
+    uploaded: bool = True,
+) -> LazyJobReturn:
+    """Return what came of a run: the objective's number, or the error that its `return_value` raises.
+
+    `uploaded`: whether nothing of its sweep is left to upload.
+    """
+    if result is not None and result.status is RunStatus.VERIFIED:
+        value = objective_value(result, run.config.objective, main_scores(scores, result))
+        return LazyJobReturn(run, compose, JobStatus.COMPLETED, value, uploaded=uploaded)
+    return LazyJobReturn(run, compose, JobStatus.FAILED, error or failure_of(result))
+
+
+def exit_code(returns: object) -> int:
+    """Return 0 if every run succeeded, else the gravest error's code; `returns` is what any sweeper returned."""
+    codes = {*_codes(returns)}
+    return next((code for code in _GRAVEST_FIRST if code in codes), max(codes, default=0))
+
+
+def error_of(returned: JobReturn) -> BaseException | None:
+    """Return what a job failed with."""
+    try:
+        # Hydra would print a line before it raises the error, which we print ourselves.
+        with redirect_stderr(io.StringIO()):
+            _ = returned.return_value
+    except Exception as error:  # noqa: BLE001 - whatever a job raised
+        return error
+    return None
+
+
+def _codes(returns: object) -> Iterator[int]:
+    if isinstance(returns, JobReturn):
+        if returns.status is not JobStatus.COMPLETED:
+            error = error_of(returns)
+            yield error.exit_code if isinstance(error, RunnerError) else 1
+        elif not getattr(returns, "uploaded", True):
+            yield NOT_UPLOADED
+    elif isinstance(returns, Iterable) and not isinstance(returns, str | bytes):
+        for each in returns:
+            yield from _codes(each)
+
 
 _trackings: dict[Path, Tracking] = {}
 """Those of sweeps whose sweeper has not returned: it may come with another batch."""

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from runner.compose.examination import settings_of
 from runner.compose.preflight import Finding, PreflightError
 from runner.config.problem import Problem, from_validation_error
-from runner.config.sweep import RayConfig
+from runner.config.run import RayConfig
 from runner.display.output import say
 from runner.distributed.installed import ray_problems
-from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.recorder import BudgetTracker
 from runner.engine.run import Observer, Outcome, Run
 from runner.errors import ConfigError
 from runner.ledger.ledger import Ledger

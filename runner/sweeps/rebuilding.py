@@ -24,8 +24,8 @@ from runner.engine.run import Run
 from runner.errors import ConfigError
 from runner.ledger.discover import NAME, has_ledger
 from runner.ledger.ledger import Ledger, salvaged
-from runner.ledger.ledger_index import LedgerIndex
 from runner.ledger.lock import locked
+from runner.ledger.other_runs import LedgerIndex
 from runner.ledger.ownership import refuse_owner
 from runner.ledger.recording import ahead, in_doubt, run_directories, same_work
 from runner.ledger.reuse import fingerprint

@@ -1,4 +1,4 @@
-"""Resume runs that an earlier process has left, from their ledger alone."""
+"""Resume runs that an earlier process has left, from their ledger alone, or make saved runs again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from runner.artifacts.atomic import make_directory
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME, read_result
 from runner.artifacts.run_status import RunStatus
 from runner.compose.documents import Documents
-from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, problems_of
+from runner.compose.plan import Plan
+from runner.compose.preflight import Finding, PreflightError, endpoint_problems, lines, preflight, problems_of
 from runner.config.estimate import Estimate
 from runner.config.loading import load
 from runner.config.problem import Problem, ranges
@@ -24,7 +26,7 @@ from runner.errors import ConfigError, RunnerError
 from runner.ledger.budget import spent
 from runner.ledger.discover import find_ledgers, has_ledger
 from runner.ledger.ledger import Ledger, rebuilding
-from runner.ledger.ledger_index import LedgerIndex
+from runner.ledger.other_runs import LedgerIndex
 from runner.ledger.ownership import CopyError, keep_copy
 from runner.ledger.recording import (
     Reconciled,
@@ -37,15 +39,15 @@ from runner.ledger.recording import (
     resumed_run,
     same_work,
 )
-from runner.ledger.reuse import fingerprint
+from runner.ledger.reuse import fingerprint, new_run
 from runner.ledger.summary import may_pass
 from runner.providers.job import backend_id, is_id
-from runner.results.missing import missing_files
+from runner.results.reading import missing_files
 from runner.results.state import state_of
 from runner.shell import command, shown
 from runner.tracking.tracker import Tracking
 
-from .consent import PlannedCost, agree_to_rest, payers, print_dry_run
+from .consent import PlannedCost, agree_to_new, agree_to_rest, payable, payers, print_dry_run
 from .execution import Batches, execute
 from .external_launcher import NotStartedError, not_started
 
@@ -366,3 +368,35 @@ def restore_directory(run: Run) -> None:
     if (hydra / "config.yaml").exists() or hydra.is_symlink() or (run.recorded and run.directory.is_symlink()):
         return
     Documents(run.config.model_dump(mode="json"), run.overrides).write(hydra)
+
+
+def repeat_together(configs: Sequence[RunConfig], overrides: Sequence[str], directory: Path) -> int:
+    """Run the configs as a sweep in `directory`, in their order; returns the exit code.
+
+    `overrides` are those that the configs have already. Raises `PreflightError`, `ConfigError` and `BudgetError` before
+    anything is written.
+    """
+    place = shown(directory)
+    runs: list[Run] = []
+    for config in configs:
+        run = new_run(len(runs), config, place / str(len(runs)), overrides)
+        # Winners that differed only in what is overridden now would be the same work.
+        if not run.fingerprint or run.fingerprint not in {each.fingerprint for each in runs}:
+            runs.append(run)
+    print_problems(preflight(Plan(runs, [overrides] * len(runs), total=len(runs))))
+    if runs[0].config.dry_run:
+        print_dry_run(runs, left=payable(runs, place))
+        return 0
+    said = agree_to_new(runs, place)
+    make_directory(place)
+    with Tracking(place) as tracking, recording(place) as ledger:
+        before = reconcile(ledger)
+        print_problems(before.problems)
+        runs = entered(ledger, runs, before.runs)
+        ledgers = dict.fromkeys((run.directory for run in runs), ledger)
+        return execute(runs, ledgers, _make, directory=place, observers=[tracking.observer(runs)], said=said).exit_code
+
+
+def _make(run: Run) -> None:
+    make_directory(run.directory)
+    restore_directory(run)

@@ -16,10 +16,8 @@ from runner.artifacts.atomic import disk_errors
 from runner.compose.composer import plain
 from runner.compose.composition_error import problem_of
 from runner.compose.documents import rendered
-from runner.compose.exclusion import Exclusion
-from runner.compose.growth import grown
-from runner.compose.plan import Planner
-from runner.compose.points import Points, points, refuse_beyond
+from runner.compose.plan import Planner, grown
+from runner.compose.points import Exclusion, Points, points, refuse_beyond
 from runner.compose.preflight import Finding, PreflightError, preflight
 from runner.compose.typed import assignment, text_in_grammar
 from runner.config.problem import Problem

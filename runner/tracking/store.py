@@ -15,7 +15,7 @@ from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.run_status import RunStatus
 from runner.config.run import Files, RunConfig
-from runner.report.config_diff import HOW, ConfigDiff
+from runner.report.cell import HOW, ConfigDiff
 from runner.results.state import state_of
 from runner.results.totals import totals
 

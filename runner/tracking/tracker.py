@@ -20,8 +20,7 @@ from runner.display.line import clean
 from runner.display.output import print_problems, say
 from runner.engine.run import Event, Observer, Run
 from runner.metrics.scores import NO_SCORES
-from runner.results.run_judgements import RunJudgements
-from runner.results.run_scores import main_scores, scores_of
+from runner.results.run_key import RunJudgements, main_scores, scores_of
 from runner.shell import command
 
 from .store import Facts, Register, TrackedRun, TrackingStore, run_facts, sweep_facts

@@ -1,4 +1,4 @@
-"""Answer the browser: pages, their media, and records, below a token that only who started the server knows."""
+"""Serve pages, their media and records on a loopback socket, below a token that only who started the server knows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import hmac
 import json
 import os
 import posixpath
+import secrets
+import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
@@ -18,12 +22,13 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runner.errors import DiskError, RunnerError
+from runner import loopback
+from runner.errors import ConfigError, DiskError, RunnerError
 from runner.judging.rating_log import StrangeRecordError
-from runner.judging.record import LONGEST_LINE, AnyRecord, checked_record
+from runner.judging.ratings_file import LONGEST_LINE, AnyRecord, checked_record
+from runner.loopback import HOST
 
-from .catalogue import Catalogue
-from .listing import listing
+from .listing import Catalogue, listing
 from .served_page import ServedPage
 
 TOGETHER = "together"
@@ -206,3 +211,48 @@ def _refused(why: str, status: int) -> Response:
 
 def _missing() -> Response:
     return PlainTextResponse("there is nothing at this address\n", 404, _HEADERS)
+
+
+PORT = 8420
+"""The usual port: a browser keeps what it could not send for one address."""
+
+_PATIENCE = 1
+"""Seconds that answers under way have at the end."""
+
+
+def listen(port: int | None) -> socket.socket:
+    """Bind a port of the loopback address; None: the usual one, or any where that is taken. Raises `ConfigError`."""
+    try:
+        return loopback.listen(*((PORT, 0) if port is None else (port,)))
+    except OSError as error:
+        hint = "choose another with --port, or 0 for any free one"
+        said = f"port {PORT if port is None else port} cannot be had: {error.strerror or error}"
+        raise ConfigError(said, hint=hint) from error
+
+
+def serve(
+    catalogue: Catalogue, sock: socket.socket, *, rater: str, together: bool, ready: Callable[[str], object]
+) -> int:
+    """Serve until Ctrl-C or SIGTERM, and return how many records were written.
+
+    `ready` gets the address with its token, once it can be opened.
+    """
+    port = sock.getsockname()[1]
+    token = secrets.token_urlsafe(16)
+    hosts = [f"{HOST}:{port}", f"localhost:{port}"]
+    pages = Pages(catalogue, rater, together=together)
+    config = uvicorn.Config(
+        create_app(pages, token=token, hosts=hosts),
+        http="h11",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_PATIENCE,
+    )
+    ready(f"http://{hosts[0]}/{token}/")
+    with suppress(KeyboardInterrupt):  # which uvicorn hands on once it has ended in good order
+        uvicorn.Server(config).run([sock])
+    return pages.added

@@ -16,9 +16,9 @@ from runner.report.cell import address
 from runner.report.live_page import NAME as PAGE
 from runner.report.page import Shell, encoded_json, page_data
 from runner.report.page_model import PageModel, PageState
-from runner.results.notebook import own_file
+from runner.results.loading import own_file
 from runner.results.reading import RunGroup
-from runner.results.run_judgements import file_names, ratings_of
+from runner.results.run_key import file_names, ratings_of
 
 from .preview import SHORT_SIDE, Previewer
 

@@ -18,9 +18,9 @@ from runner.ledger.lock import at_work
 from runner.metrics.scores import NAME as SCORES
 from runner.report.page import Shell, encoded_json, page_data
 from runner.report.page_model import PageModel, PageState
-from runner.results.notebook import own_file
+from runner.results.loading import own_file
 from runner.results.reading import RunGroup, sweeps_of
-from runner.results.run_judgements import homes_of, places_of
+from runner.results.run_key import homes_of, places_of
 
 Media = tuple[Path, str]
 """A file and its type."""

@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def _measure(seconds: int, repeats: int) -> None:
-    from runner.emulator.clip import Clip
+    from runner.emulator.job import Clip
     from runner.emulator.video import render
     from runner.metrics.catalog import BUILT_IN, find
     from runner.metrics.measuring import measured

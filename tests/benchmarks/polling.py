@@ -34,11 +34,10 @@ from runner.emulator.job import EmulatedJob
 from runner.emulator.process import EmulatorProcess
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.state import State
-from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import Clock
 from runner.engine.endpoint import Endpoint
 from runner.engine.poll import poll
-from runner.engine.recorder import RunRecorder
+from runner.engine.recorder import BudgetTracker, RunRecorder
 from runner.engine.run import Run
 from runner.engine.store import RecordWriter, ResultFiles, Threads
 from runner.providers.base import Job, JobStatus, Provider

@@ -131,7 +131,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def clip(place: Path, prompt: str, seconds: int) -> dict[str, Any]:
-    from runner.emulator.clip import Clip
+    from runner.emulator.job import Clip
     from runner.emulator.video import render
 
     drawn = Clip(prompt, "wan2.2-t2v", 256, 144, seconds)

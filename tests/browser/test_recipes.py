@@ -12,7 +12,7 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from runner.report.config_diff import LONGEST, shortened
+from runner.report.cell import LONGEST, shortened
 from tests.command_line import command_line
 
 HOSTILE = [

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.judging.strength import strengths
+from runner.judging.scoreboard import strengths
 
 DATA = Path(__file__).parents[1] / "data/scoreboard"
 EXPECTED = json.loads((DATA / "expected.json").read_text(encoding="utf-8"))

@@ -9,8 +9,7 @@ import pytest
 
 from runner.app import run
 from runner.commands.catalog import COMMANDS
-from runner.commands.completion import asked, suggestions
-from runner.commands.plain_completion import plain_suggestions
+from runner.commands.completion import asked, plain_suggestions, suggestions
 
 
 @pytest.fixture(autouse=True)

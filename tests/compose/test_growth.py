@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.compose.growth import grown
-from runner.compose.plan import Plan, Planner
+from runner.compose.plan import Plan, Planner, grown
 from runner.compose.preflight import PreflightError, preflight
 from runner.errors import ConfigError
 from runner.ledger.ledger import Ledger

@@ -13,9 +13,9 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from runner.compose.plan import Planner
-from runner.config.sweep import SWEEP_KEYS
+from runner.config.run import SWEEP_KEYS
 from runner.ledger.summary import NotFinishedError
-from runner.sweeps.job_return import job_return
+from runner.sweeps.launcher import job_return
 
 JOBS = [
     ["request.seed=1"],

@@ -22,10 +22,10 @@ import yaml
 from pydantic import TypeAdapter
 
 from runner.config.dialect import REFRESHABLE
+from runner.config.host_catalogue import read_all
+from runner.config.host_price import rates
 from runner.config.model import ModelConfig, Offer, VideoModel
-from runner.config.model_file import read_all
 from runner.config.shipped import CONF, names, option
-from runner.config.sku import rates
 from runner.errors import ConfigError
 
 _SAME = 0.01
@@ -66,7 +66,7 @@ class Fact:
         host: who offers the model, as in its `offers`.
         called: the model's name there.
         what: `retires`, `successor`, a kind of tokens, `batch KIND` of tokens, `image QUALITY SIZE`, or a
-            price in the words of `runner.config.sku.rates`, as in `a silent second at 720p`.
+            price in the words of `runner.config.host_price.rates`, as in `a silent second at 720p`.
         ours: US dollars (a million tokens', a second's, an image's), an ISO date, or a name; None: unknown.
     """
 

@@ -10,8 +10,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from runner.config.host_catalogue import Read
-from runner.config.model_file import place, render
+from runner.config.host_catalogue import Read, place, render
 from tests.config.drift import (
     differences,
     facts,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from runner.config.capability import check
-from runner.config.derived import check_kept
 from runner.config.price import estimate, job_cost
+from runner.config.restrictions import check_kept
 
 SOURCE = "request.video=video_1"
 

@@ -8,12 +8,11 @@ import pytest
 import yaml
 
 from runner.config.capability import check
-from runner.config.host_catalogue import id_of, read_entry
+from runner.config.host_catalogue import id_of, is_unchanged, read_entry, render
+from runner.config.host_price import prices
 from runner.config.loading import load
-from runner.config.model_file import is_unchanged, render
 from runner.config.price import estimate
 from runner.config.shipped import option
-from runner.config.sku import prices
 
 IMAGE = "data:image/png;base64,iVBORw0KGgo="
 FRAME = {"image_list": [{"role": "first_frame", "image": IMAGE}]}

@@ -14,8 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.config import table_file
-from runner.config.columns import values_of
-from runner.config.table import Table, read_table
+from runner.config.table import Table, read_table, values_of
 from runner.config.table_file import TableFile
 from runner.config.table_format import from_objects, parse, sniffed
 from runner.errors import ConfigError

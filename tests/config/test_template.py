@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.config.template import as_text, fill, placeholders
+from runner.config.request import as_text, fill, placeholders
 from runner.errors import ConfigError
 
 NAMES = {"style": "noir", "subject": "a fox, {style}", "seed": 7, "loud": True, "scale": 0.5, "tags": ["a"],

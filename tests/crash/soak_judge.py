@@ -24,7 +24,7 @@ from runner.app import run  # noqa: E402 - the paths come first
 from runner.artifacts.run_status import RunStatus  # noqa: E402
 from runner.emulator.faults import FaultRule  # noqa: E402
 from runner.emulator.settings import EmulatorSettings  # noqa: E402
-from runner.model_judge.vote_store import votes_of  # noqa: E402
+from runner.model_judge.vote import votes_of  # noqa: E402
 from tests.emulator_thread import EmulatorThread  # noqa: E402
 from tests.forking import Forked  # noqa: E402
 

@@ -11,9 +11,8 @@ from runner.artifacts.result import Attempt, ErrorRecord, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.estimate import dollars
 from runner.display.closing import print_closing
-from runner.results.money import money, resume_command_for
 from runner.results.state import state_of
-from runner.results.totals import totals
+from runner.results.totals import money, resume_command_for, totals
 
 NOW = dt.datetime(2026, 11, 23, tzinfo=dt.UTC)
 

@@ -9,7 +9,7 @@ import pytest
 
 from runner.display.tally import Tally
 from runner.engine.recorder import planned
-from runner.results.money import money
+from runner.results.totals import money
 
 from .conftest import ended
 

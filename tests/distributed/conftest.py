@@ -12,9 +12,8 @@ import pytest
 from runner.artifacts.result import Attempt, Result
 from runner.artifacts.run_status import RunStatus
 from runner.distributed.driver import run_distributed
-from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.matching import OtherRuns
-from runner.engine.recorder import planned
+from runner.engine.recorder import BudgetTracker, planned
 from runner.engine.run import Event, Outcome, Run
 from runner.ledger.ledger import Ledger
 from runner.ledger.recording import LedgerStore, entered, reconcile, recording, resumed_run

@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 
+from runner.distributed.coordinator import EndpointPermits
 from runner.distributed.messages import Answer, Limits
-from runner.distributed.permits import EndpointPermits
 from runner.engine.limiter import StoppedError
 from runner.errors import RateLimitError
 from tests.engine.simulation import SimulatedClock, SimulatedLoop

@@ -10,8 +10,8 @@ import pytest
 from azure.identity import CredentialUnavailableError
 
 from runner.config.run import RunConfig
-from runner.doctor.check import Check
 from runner.doctor.examination import examine
+from runner.doctor.service import Check
 from runner.providers.registry import create
 
 KEY = "canary-key-0123456789"

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from runner.doctor.network import Host, dns, host_of, tls
+from runner.doctor.service import Host, dns, host_of, tls
 
 NOW = dt.datetime.now(dt.UTC)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from runner.emulator.clip import SUFFIXES, Clip
+from runner.emulator.job import SUFFIXES, Clip
 from runner.emulator.process import EmulatorProcess
 from runner.emulator.settings import EmulatorSettings
 from runner.emulator.studio import Studio

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from runner.config.run import RunConfig
-from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.recorder import BudgetTracker
 from runner.engine.run import Event, Outcome, Run
 from runner.engine.scheduler import Scheduler
 

@@ -7,11 +7,10 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.engine.budget_tracker import BudgetTracker
 from runner.engine.clock import Clock
 from runner.engine.endpoint import Endpoint
 from runner.engine.poll import poll
-from runner.engine.recorder import RunRecorder
+from runner.engine.recorder import BudgetTracker, RunRecorder
 from runner.engine.run import Event, Run
 from runner.engine.store import RecordWriter, ResultFiles, Threads
 from runner.errors import JobNotFoundError, RunnerError

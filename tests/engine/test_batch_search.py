@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
-from runner.engine import batch_search
-from runner.engine.batch_search import BatchSearch, find
+from runner.engine import batch_record
+from runner.engine.batch_record import BatchSearch, find
 from runner.engine.endpoint import Endpoint
 from runner.errors import ServerError
 from runner.providers.batch import Batch, BatchPage, BatchStatus
@@ -93,7 +93,7 @@ async def test_a_server_that_gives_one_page_for_ever_is_not_asked_for_ever(curso
 
 
 async def test_a_list_without_end_is_read_so_far(monkeypatch):
-    monkeypatch.setattr(batch_search, "MAX_PAGES", 3)
+    monkeypatch.setattr(batch_record, "MAX_PAGES", 3)
     listing = Listing(*([batch(number)] for number in range(9)))
     found = await search(listing)
     assert len(listing.asked) == 3

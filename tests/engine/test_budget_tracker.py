@@ -10,7 +10,7 @@ from runner.artifacts.result import Result, Usage
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Budget, Fallback
-from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.recorder import BudgetTracker
 from runner.engine.run import Outcome
 from runner.errors import (
     BadRequestError,

@@ -8,7 +8,7 @@ from runner.artifacts.run_status import RunStatus
 from runner.config.price import reserved
 from runner.config.provider import OpenAIConfig
 from runner.config.run import Fallback
-from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.recorder import BudgetTracker
 from runner.errors import (
     ArtifactError,
     AuthenticationError,

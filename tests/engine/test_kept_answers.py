@@ -12,7 +12,7 @@ from PIL import Image
 
 from runner.artifacts.result import Attempt, Usage
 from runner.config.run import Budget
-from runner.engine.budget_tracker import BudgetTracker
+from runner.engine.recorder import BudgetTracker
 from runner.errors import UncertainError
 from runner.providers.base import GeneratedImage, ImageBatch
 

@@ -9,8 +9,7 @@ from contextlib import suppress
 import pytest
 
 from runner.artifacts.run_status import RunStatus
-from runner.engine.budget_tracker import BudgetTracker
-from runner.engine.recorder import RunRecorder, planned
+from runner.engine.recorder import BudgetTracker, RunRecorder, planned
 from runner.engine.store import Record, RecordWriter, Threads
 from runner.errors import DiskError
 

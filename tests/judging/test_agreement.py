@@ -6,9 +6,8 @@ from collections import Counter
 
 import pytest
 
-from runner.judging.agreement import alpha, nominal, ordinal, pair_agreement, rating_agreement
-from runner.judging.judgements import Judgements
-from runner.judging.record import AnyRecord, checked_record
+from runner.judging.judgements import Judgements, alpha, nominal, ordinal, pair_agreement, rating_agreement
+from runner.judging.ratings_file import AnyRecord, checked_record
 
 # Krippendorff (2011), example C: four observers, twelve units; 0 is missing.
 OBSERVERS = (

@@ -13,8 +13,16 @@ import pytest
 from runner.errors import DiskError
 from runner.judging.judgements import Judgements
 from runner.judging.rating_log import Merged, RatingLog
-from runner.judging.ratings_file import NAME, RatingsFile, read_ratings
-from runner.judging.record import AnyRecord, Pair, Rating, checked_record, record_of
+from runner.judging.ratings_file import (
+    NAME,
+    AnyRecord,
+    Pair,
+    Rating,
+    RatingsFile,
+    checked_record,
+    read_ratings,
+    record_of,
+)
 
 RUN, OTHER = "09-30-00-x7k2/0/ab12cd34", "09-30-00-x7k2/1/ef56ab78"
 

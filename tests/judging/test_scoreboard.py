@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runner.judging.judgements import Judgements
-from runner.judging.preferences import preferences
-from runner.judging.ratings_file import read_ratings
-from runner.judging.record import AnyRecord, checked_record
-from runner.judging.scoreboard import JudgedRun, Scoreboard, scoreboard
-from runner.judging.strength import strengths
+from runner.judging.judgements import Judgements, preferences
+from runner.judging.ratings_file import AnyRecord, checked_record, read_ratings
+from runner.judging.scoreboard import JudgedRun, Scoreboard, scoreboard, strengths
 
 DATA = Path(__file__).parents[1] / "data" / "scoreboard"
 """Records with what follows from them; tests of the page read them, too."""

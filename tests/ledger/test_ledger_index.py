@@ -6,7 +6,7 @@ import pytest
 
 from runner.artifacts.run_status import RunStatus
 from runner.ledger.ledger import LedgerError
-from runner.ledger.ledger_index import LedgerIndex
+from runner.ledger.other_runs import LedgerIndex
 
 
 @pytest.fixture

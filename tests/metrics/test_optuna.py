@@ -10,7 +10,7 @@ from hydra import __version__ as hydra
 
 from runner import load_sweep
 from runner.app import run
-from runner.emulator.clip import BEST_GUIDANCE
+from runner.emulator.job import BEST_GUIDANCE
 
 pytestmark = [
     # Optuna 2 is what Hydra's sweeper pins; it and its SQLAlchemy warn of what later versions drop.

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from runner.metrics.catalog import BUILT_IN, find
-from runner.metrics.lettering import likeness, quoted
 from runner.metrics.metric import Metric
+from runner.metrics.pictures import likeness, quoted
 
 from .conftest import grey, noise, tone
 

@@ -13,7 +13,7 @@ import yaml
 from PIL import Image, ImageFilter
 
 from runner.app import run
-from runner.commands.score_judge import AskAgain, ask_judge
+from runner.commands.score import AskAgain, ask_judge
 from runner.config import shipped
 from runner.config.judge import ScoreConfig, load_score
 from runner.config.shipped import CONF

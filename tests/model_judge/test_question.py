@@ -16,7 +16,7 @@ from PIL import Image
 from runner.config import shipped
 from runner.errors import ArtifactError
 from runner.model_judge.pictures import PictureMaker, Wanted
-from runner.model_judge.verdict import read_choice, read_scores
+from runner.model_judge.question import read_choice, read_scores
 
 NAMES = ("hands", "overall")
 SAID = {"hands": {"reason": "six fingers", "score": 2}, "overall": {"reason": "nice", "score": 4}}

@@ -15,7 +15,7 @@ import pytest
 from runner.artifacts.run_status import RunStatus
 from runner.config import shipped
 from runner.errors import ConfigError
-from runner.model_judge.vote_store import votes_of, writable_votes
+from runner.model_judge.vote import votes_of, writable_votes
 from tests.forking import Forked
 
 FOX = {"operation": "chat", "prompt": "a fox"}

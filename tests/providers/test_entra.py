@@ -23,7 +23,7 @@ from runner.config.provider import AzureOpenAIConfig, OpenAIConfig
 from runner.engine.run import Run
 from runner.engine.scheduler import Scheduler
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
-from runner.providers.entra import EntraCredential, entra_credential
+from runner.providers.credentials import EntraCredential, entra_credential
 from runner.providers.preflight import check_endpoint
 from runner.providers.registry import create
 
@@ -311,7 +311,7 @@ async def test_the_cloud_and_the_config_say_what_tokens_are_asked_for(clock, key
 @pytest.mark.parametrize("keys", [{}, {"tenant_id": "contoso.com", "client_id": "app"}, {"managed_identity": True}])
 @pytest.mark.parametrize("cloud", ["com", "us", "cn"])
 async def test_azure_identity_s_own_credentials_are_made_only_when_they_are_used(keys, cloud):
-    from runner.providers.entra import identity
+    from runner.providers.credentials import identity
 
     config = azure(base_url=f"https://res.openai.azure.{cloud}", **keys)
     assert not entra_credential(config).secrets()

@@ -9,7 +9,7 @@ import pytest
 from runner.errors import ServerError, UncertainError
 from runner.providers.allowance import moment
 from runner.providers.base import JobStatus
-from runner.providers.content_filter import code_of_filter, words_of_filter
+from runner.providers.call import code_of_filter, words_of_filter
 from runner.providers.job import read_job
 
 JOB = "video_1"

@@ -13,8 +13,7 @@ import pytest
 
 from runner.errors import RunnerError
 from runner.providers.client import redactor
-from runner.providers.credentials import EnvironmentCredential
-from runner.providers.entra import EntraCredential
+from runner.providers.credentials import EntraCredential, EnvironmentCredential
 
 SECRET = "c/na+ry=7&3a<9>c1e"
 ENV = {"OPENAI_API_KEY": SECRET, "AZURE_OPENAI_API_KEY": SECRET}

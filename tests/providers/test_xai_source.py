@@ -8,8 +8,8 @@ import httpx2
 import pytest
 
 from runner.config.capability import check
-from runner.config.derived import check_kept
 from runner.config.price import estimate
+from runner.config.restrictions import check_kept
 from runner.errors import BadRequestError, ConfigError, HTTPConnectionError, RunnerError, UncertainError
 from runner.providers.body import build, check_body
 

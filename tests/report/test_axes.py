@@ -10,8 +10,8 @@ import pytest
 from runner.artifacts.result import Result
 from runner.config.request import InputImage
 from runner.config.run import RunName
-from runner.report.axes import axes_of
-from runner.report.config_diff import LONGEST, ConfigDiff
+from runner.report.cell import LONGEST, ConfigDiff
+from runner.report.page_model import axes_of
 
 
 def test_axes_stand_in_the_users_order_and_values_in_that_of_the_runs(result, loaded):

@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from runner.storage.checksum import PART, agrees, digests_of
+from runner.storage.place import PART, agrees, digests_of
 
 
 @pytest.mark.parametrize("size", [0, 5, PART, PART + 1])

@@ -46,4 +46,4 @@ def left() -> list[str]:
 
 
 def bound(monkeypatch: pytest.MonkeyPatch, **limits: int) -> None:
-    monkeypatch.setattr("runner.ledger.batches.LedgerBatches.__init__.__kwdefaults__", limits)
+    monkeypatch.setattr("runner.ledger.ledger.LedgerBatches.__init__.__kwdefaults__", limits)

@@ -14,8 +14,7 @@ from PIL import Image
 
 from runner.app import run
 from runner.errors import DiskError
-from runner.ledger.batches import batches_of
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, batches_of
 
 from .batches import PROMPTS, left, paid, requests, results, statuses
 

@@ -11,8 +11,7 @@ import pytest
 from PIL import Image
 
 from runner.app import run
-from runner.ledger.batches import batches_of
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, batches_of
 
 from .batches import PROMPTS, VIDEO, bound, left, once, paid, requests, results, statuses
 

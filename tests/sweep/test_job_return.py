@@ -4,7 +4,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 
 from runner.errors import BudgetError, ConfigError, DiskError, GenerationFailedError, RunnerError, UncertainError
-from runner.sweeps.job_return import exit_code
+from runner.sweeps.launcher import exit_code
 
 DONE, FAILED, UNCERTAIN = None, GenerationFailedError(""), UncertainError("")
 

@@ -15,7 +15,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobStatus
 
 from runner.errors import GenerationFailedError, RunnerError
-from runner.sweeps.job_return import LazyJobReturn, exit_code
+from runner.sweeps.launcher import LazyJobReturn, exit_code
 
 # Optuna 2 is what Hydra's sweeper pins; it and its SQLAlchemy warn of what later versions drop.
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")

@@ -10,8 +10,7 @@ import pytest
 
 from runner.app import run
 from runner.emulator.routes import xai_batches
-from runner.ledger.batches import batches_of
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, batches_of
 
 from .batches import PROMPTS, bound, left, once, paid, requests, results, statuses
 

@@ -10,17 +10,16 @@ from typing import cast
 
 from starlette.responses import JSONResponse, Response
 
-from runner.emulator import catalog, faults, reference
-from runner.emulator.clip import MEDIA_TYPES
-from runner.emulator.images import Format, Picture, draw
-from runner.emulator.job import EmulatedJob, JobOutcome
+from runner.emulator import body, catalog, faults
+from runner.emulator.drawing import Format, Picture, draw
+from runner.emulator.job import MEDIA_TYPES, EmulatedJob, JobOutcome
 from runner.emulator.manner import CompatibleSurface, OpenOrder, invalid, managed_id, managed_parts, read_order
 from runner.emulator.operation import OperationCall
 from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
 
 from . import videos
-from .jobs import commit
+from .videos import commit
 
 _KNOWN = 10_000
 """Jobs among which one is looked for that a gateway listed under another id."""
@@ -73,8 +72,8 @@ async def _picture(call: OperationCall, order: OpenOrder) -> str | None:
     if not files and named is None:
         return None
     linked = {"image_url": named} if isinstance(named, str) else cast("dict[str, str]", named or {})
-    content = files[0] if files else reference.linked_image(linked, "input_reference")
-    await asyncio.to_thread(reference.image_size, content, "input_reference")
+    content = files[0] if files else body.linked_image(linked, "input_reference")
+    await asyncio.to_thread(body.image_size, content, "input_reference")
     return await asyncio.to_thread(call.emulator.studio.keep, content)
 
 

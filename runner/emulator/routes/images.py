@@ -9,10 +9,10 @@ from collections.abc import AsyncIterator
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from runner.emulator import catalog, reference
-from runner.emulator.body import ImageOrder, ReceivedBody, read_order
+from runner.emulator import catalog
+from runner.emulator.body import ImageOrder, ReceivedBody, image_size, is_transparent_png, linked_image, read_order
 from runner.emulator.catalog import ImageRules
-from runner.emulator.images import draw, sketched
+from runner.emulator.drawing import draw, sketched
 from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal, Surface, missing_parameter
 
@@ -50,7 +50,7 @@ async def edit(call: OperationCall) -> Response:
 
 
 def _check_inputs(body: ReceivedBody, inputs: list[bytes]) -> list[tuple[int, int]]:
-    sizes = [reference.image_size(content, "image") for content in inputs]
+    sizes = [image_size(content, "image") for content in inputs]
     for name in MASKS:
         for mask in body.files.get(name, []):
             _check_mask(mask, name, sizes[0])
@@ -58,10 +58,10 @@ def _check_inputs(body: ReceivedBody, inputs: list[bytes]) -> list[tuple[int, in
 
 
 def _check_mask(mask: bytes, name: str, size: tuple[int, int]) -> None:
-    if reference.image_size(mask, name) != size:
+    if image_size(mask, name) != size:
         message = f"The {name} must have the same dimensions as the image."
         raise Refusal(400, message, param=name, code=MASK_FORMAT_CODE)
-    if not reference.is_transparent_png(mask):
+    if not is_transparent_png(mask):
         raise Refusal(400, f"The {name} must be a PNG with an alpha channel.", param=name, code=MASK_FORMAT_CODE)
 
 
@@ -142,7 +142,7 @@ def _linked(fields: dict[str, object], name: str) -> list[bytes]:
     listed = given if isinstance(given, list) else []
     if not all(isinstance(each, dict) for each in listed):
         raise Refusal(400, f"Invalid type for '{name}': expected an array of objects.", param=name, code="invalid_type")
-    return [reference.linked_image(each, name) for each in listed]
+    return [linked_image(each, name) for each in listed]
 
 
 def _facts(order: ImageOrder) -> dict[str, object]:

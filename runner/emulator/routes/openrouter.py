@@ -8,16 +8,15 @@ import secrets
 
 from starlette.responses import JSONResponse, Response
 
-from runner.emulator import openrouter_catalogue
-from runner.emulator.clip import MEDIA_TYPES
-from runner.emulator.images import Picture, draw
-from runner.emulator.job import EmulatedJob
+from runner.emulator import openrouter
+from runner.emulator.drawing import Picture, draw
+from runner.emulator.job import MEDIA_TYPES, EmulatedJob
 from runner.emulator.openrouter import PER_MEGAPIXEL, USD_PER_IMAGE, read_image, read_video
 from runner.emulator.operation import OperationCall
 from runner.emulator.studio import file_answer
 from runner.emulator.surface import Refusal
 
-from .jobs import commit_order
+from .videos import commit_order
 
 _WORDS = {"queued": "pending"}
 
@@ -104,13 +103,13 @@ async def images(call: OperationCall) -> Response:
 async def video_models(call: OperationCall) -> Response:
     """Serve `GET /videos/models`: for everyone, what each model makes and costs."""
     del call
-    return JSONResponse({"data": openrouter_catalogue.video_models()})
+    return JSONResponse({"data": openrouter.video_models()})
 
 
 async def image_models(call: OperationCall) -> Response:
     """Serve `GET /images/models`."""
     del call
-    return JSONResponse({"data": openrouter_catalogue.image_models()})
+    return JSONResponse({"data": openrouter.image_models()})
 
 
 async def image_endpoints(call: OperationCall) -> Response:

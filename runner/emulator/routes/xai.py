@@ -9,13 +9,13 @@ import secrets
 from starlette.responses import JSONResponse, Response
 
 from runner.emulator.body import ReceivedBody
-from runner.emulator.host import HostOrder
-from runner.emulator.images import Picture, draw
+from runner.emulator.drawing import Picture, draw
+from runner.emulator.manner import HostOrder
 from runner.emulator.operation import OperationCall
 from runner.emulator.surface import Refusal, Surface
 from runner.emulator.xai import TICKS, read_derived, read_image, read_video, source_id
 
-from .jobs import commit_order
+from .videos import commit_order
 
 _WORDS = {"queued": "pending", "in_progress": "pending", "completed": "done"}
 
