@@ -12,6 +12,7 @@ from runner.artifacts.run_status import RunStatus
 from runner.compose.app import App, Config, HydraRun, asked_before, launched_index, launched_run
 from runner.compose.documents import Documents
 from runner.compose.examination import examined, loaded, overwritten
+from runner.compose.points import left_out
 from runner.compose.preflight import Finding, PreflightError, problems_of, writable
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
@@ -37,6 +38,7 @@ def run_composed(app: App, config: Config) -> int:
     _refuse([*problems, overwritten(run) if run is not None else None])
     if run is None:
         raise RunnerError("a config without problems did not load")
+    _refuse([left_out(config, run)])
     agree_to_prompts([run])
     if run.config.dry_run:
         return print_price(run)

@@ -370,6 +370,14 @@ class Exclusion:
             yield f"left out: {count:,} {'run' if count == 1 else 'runs'} ({reason})"
 
 
+def left_out(config: DictConfig, run: Run) -> Problem | None:
+    """Return why a single run is none that its config wants: `exclude` names it; raises `PreflightError`."""
+    entry = next((entry for entry in map(_entry, settings_of(config).exclude) if entry.covers(run)), None)
+    if entry is None:
+        return None
+    return Problem("exclude", f"{entry.text} leaves this run out", "exclude=[] runs it all the same")
+
+
 def _because(entry: _Entry) -> str:
     return f"exclude: {entry.text}"
 

@@ -34,6 +34,7 @@ from runner.app import run
         (["provider=azure_openai"], ["provider.base_url", "https://"]),
         (["hydra.job.chdir=true"], ["hydra.job.chdir"]),
         (["hydra.job.env_set.A=b"], ["hydra.job.env_set"]),
+        (["exclude=[{model: sora-2}]"], ["exclude: {model: sora-2} leaves this run out", "exclude=[]"]),
         (["emulater"], ["did you mean: python -m runner emulator"]),
         (["repeat", "nowhere"], ["nowhere is no run's directory"]),
     ],
