@@ -17,7 +17,7 @@ from typing import Any, Self, SupportsIndex, overload
 from pydantic import ConfigDict
 from typing_extensions import TypedDict
 
-from runner.artifacts.output_file import output_errors
+from runner.artifacts.atomic import output_errors
 from runner.errors import RunnerError
 from runner.providers.reference import from_base64
 

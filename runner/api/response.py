@@ -19,7 +19,7 @@ from pydantic import (
     model_validator,
 )
 
-from runner.artifacts.output_file import output_errors
+from runner.artifacts.atomic import output_errors
 from runner.artifacts.result import Artifact, Attempt, Cost, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.frozen import Frozen

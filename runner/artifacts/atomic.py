@@ -1,14 +1,16 @@
-"""Write files that are either complete at their name or not there at all, where the disk has room for them."""
+"""Write files that are complete at their name or not there at all, to paths that users name as well, and know them by sum."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 
-from runner.errors import DiskError
+from runner.errors import ConfigError, DiskError
 
 _OF_A_RUN = "jobs that were submitted go on at the provider; free space or make the directory writable"
 
@@ -109,3 +111,54 @@ def require_space(directory: Path) -> None:
             f"only {free / 1e6:,.0f} MB are free for {directory}",
             hint=f"free at least {MIN_FREE_BYTES / 1e6:,.0f} MB; jobs that were submitted go on at the provider",
         )
+
+
+_HINT = "another path, or room and rights to write there; runs and their files are not affected"
+
+
+def output_errors(path: Path) -> AbstractContextManager[None]:
+    """Turn an `OSError` about `path`, to which nothing is written that was paid, into a `DiskError`."""
+    return disk_errors(path, _HINT)
+
+
+def refuse_directory(path: Path, hint: str) -> None:
+    """Raise `ConfigError` where a directory lies at a path to which a file is to be written."""
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises on names too long
+        raise ConfigError(f"{path} is a directory, and a file is written; nothing was written", hint=hint)
+
+
+def write_output(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a file in one step, through links to it; a pipe, or what else is no file, is written to as it is.
+
+    Raises `DiskError`.
+    """
+    with output_errors(path):
+        if not _is_file_or_nothing(path):
+            with path.open("wb") as there:
+                there.writelines(pieces)
+            return
+        target = Path(os.path.realpath(path))
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.writelines(pieces)
+            temporary.replace(target)
+        except BaseException:
+            discard(temporary)
+            raise
+
+
+def _is_file_or_nothing(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except FileNotFoundError:
+        return True
+
+
+def has_sum(path: Path, sha256: object) -> bool:
+    """Return whether a file is there, can be read, and has this SHA-256 (hexadecimal)."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    except OSError:
+        return False

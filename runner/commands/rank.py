@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.artifacts.output_file import refuse_directory, write_output
+from runner.artifacts.atomic import refuse_directory, write_output
 from runner.config.problem import did_you_mean
 from runner.display.line import clean, elapsed
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe

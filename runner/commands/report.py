@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.artifacts.output_file import refuse_directory
+from runner.artifacts.atomic import refuse_directory
 from runner.config.problem import Problem
 from runner.display.line import clean
 from runner.display.output import print_error, print_problems, tolerate_broken_pipe

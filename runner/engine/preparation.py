@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner.artifacts.atomic import discard, write_bytes
 from runner.artifacts.download import download
-from runner.artifacts.input_image import MAX_INPUT_BYTES, Way, as_sent
+from runner.artifacts.picture import MAX_INPUT_BYTES, Way, as_sent
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.provider import dialect_of

@@ -18,8 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
-from runner.artifacts.atomic import discard, disk_errors, publish, write_text
-from runner.artifacts.file_sum import has_sum
+from runner.artifacts.atomic import discard, disk_errors, has_sum, publish, write_text
 from runner.artifacts.result import Artifact, Result
 from runner.artifacts.run_status import RunStatus
 from runner.config.price import estimate

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
-from runner.artifacts.input_image import Look
+from runner.artifacts.picture import Look
 from runner.config.capability import IMAGE_FIELDS
 from runner.config.dialect import EXTENSIONS, Dialect
 from runner.config.model import VideoModel

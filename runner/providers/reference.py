@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from runner.artifacts.input_image import Look, look
+from runner.artifacts.picture import Look, look
 from runner.artifacts.result_file import read_result
 from runner.config.provider import servers_of
 from runner.config.run import RunConfig

@@ -15,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from runner.artifacts.atomic import discard
-from runner.artifacts.output_file import write_output
+from runner.artifacts.atomic import discard, write_output
 from runner.artifacts.result import Artifact, Result, own_name
 from runner.artifacts.run_status import RunStatus
 from runner.config.problem import Problem

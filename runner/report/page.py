@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from runner.artifacts.output_file import output_errors
+from runner.artifacts.atomic import output_errors
 from runner.artifacts.picture import NAME as POSTER
 from runner.artifacts.result import Artifact, Result
 from runner.results.files import finite

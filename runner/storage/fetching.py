@@ -6,8 +6,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from runner.artifacts.atomic import discard, disk_errors, publish
-from runner.artifacts.file_sum import has_sum
+from runner.artifacts.atomic import discard, disk_errors, has_sum, publish
 from runner.artifacts.result import Artifact
 from runner.artifacts.result_file import NAME as RESULT
 from runner.errors import ConfigError

@@ -11,8 +11,8 @@ from contextlib import suppress
 import pytest
 from PIL import Image, ImageChops, ImageCms
 
-from runner.artifacts import input_image
-from runner.artifacts.input_image import as_sent, look
+from runner.artifacts import picture
+from runner.artifacts.picture import as_sent, look
 from runner.errors import ConfigError
 
 RED, BLUE, BLACK = (255, 0, 0), (0, 0, 255), (0, 0, 0)
@@ -210,12 +210,12 @@ def test_a_damaged_file_is_refused_or_read_and_nothing_else(form):
 
 
 def test_a_picture_of_too_many_pixels_is_refused(monkeypatch):
-    monkeypatch.setattr(input_image, "MAX_PIXELS", 63)
+    monkeypatch.setattr(picture, "MAX_PIXELS", 63)
     with pytest.raises(ConfigError, match="8x8, which is too large"):
         look(stored(plain()))
 
 
 def test_what_would_be_too_large_as_a_png_becomes_a_jpeg(monkeypatch):
-    monkeypatch.setattr(input_image, "MAX_INPUT_BYTES", 50)
+    monkeypatch.setattr(picture, "MAX_INPUT_BYTES", 50)
     made = as_sent(stored(plain(), "BMP"), keep_alpha=False)
     assert made[:2] == b"\xff\xd8"

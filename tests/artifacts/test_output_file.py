@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.artifacts.output_file import refuse_directory, write_output
+from runner.artifacts.atomic import refuse_directory, write_output
 from runner.errors import ConfigError, DiskError
 
 
