@@ -1,4 +1,4 @@
-"""Write files that are complete at their name or not there at all, to paths that users name as well, and know them by sum."""
+"""Write files that are complete at their name or not there at all, also where a user names it; know files by a sum."""
 
 from __future__ import annotations
 
