@@ -101,8 +101,9 @@ def _given_up(error: RunnerError, batch: Batch, file_id: str) -> RunnerError:
         now, created = error.server_time, batch.created_at
         if now is not None and created is not None and now > created + KEPT_SECONDS:
             return ExpiredError(f"{what} is no longer kept", code=error.code, job_id=batch.id)
-        message = f"{what} is not found at present: {error.message}"
-        return JobNotFoundError(message, hint=error.hint, code=error.code, server_time=now, job_id=batch.id)
+        message = f"{what} is not found at present"
+        hint = "the batch is done and paid; resume asks for the file again"
+        return JobNotFoundError(message, hint=hint, code=error.code, server_time=now, job_id=batch.id)
     return ArtifactError(
         f"{what} could not be collected: {error}",
         hint="it is paid and stays at the provider until it expires; resume goes on with the download",

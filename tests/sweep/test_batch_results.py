@@ -117,6 +117,24 @@ def test_what_a_batch_has_done_is_not_given_up_before_its_file_is_named(command,
     assert statuses() == {"verified": 4}
 
 
+def test_a_missing_file_of_results_is_said_to_be_that_and_asked_for_again(command, small_server, capsys):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+    there = False
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        missing = asked.path.endswith("/content") and not there
+        return (404, {"error": {"message": "No such File object"}}) if missing else batches.answer(asked)
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 4
+    assert "results of batch batch_1 is not found at present" in str(results()[0]["error"])
+    assert "does not know" not in capsys.readouterr().err
+    there = True
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+    assert batches.asked.count("POST /v1/batches") == 1
+
+
 def test_an_image_that_cannot_be_checked_is_kept_and_counts_as_spent(command, small_server):
     def results(names: list[str]) -> bytes:
         data = [{"b64_json": base64.b64encode(b"no image, though it was paid for").decode()}]
