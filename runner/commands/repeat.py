@@ -101,7 +101,7 @@ def _saved(directory: Path) -> Result:
 
 def _config(result: Result, overrides: Sequence[str], number: int = 0, total: int = 1) -> RunConfig:
     """Return a saved run's config with overrides; raises `PreflightError` that says in which run of how many."""
-    from runner.compose.composer import apply  # Hydra's grammar: help and refusals need none
+    from runner.compose.saved_config import apply  # Hydra's grammar: help and refusals need none
 
     # A consent holds only for the run that it was given for.
     container: Mapping[str, Any] = {**result.config.model_dump(mode="json"), "yes": False}  # Any: JSON

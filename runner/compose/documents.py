@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from runner.artifacts.atomic import disk_errors
 
@@ -103,11 +100,3 @@ class Documents:
 
 def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
-
-
-def read_saved(path: Path) -> Plain | None:
-    """Return the config in a `config.yaml`, resolved; None where it cannot be read."""
-    with suppress(OSError, yaml.YAMLError, OmegaConfBaseException, ValueError, RecursionError):
-        found = OmegaConf.to_container(OmegaConf.load(path), resolve=True)
-        return {str(key): value for key, value in found.items()} if isinstance(found, dict) else None
-    return None

@@ -84,7 +84,7 @@ def ray_config(typed: Sequence[str]) -> RayConfig:
     own = [line for line in typed if line != LAUNCHER]
     if other := next((line for line in own if not line.startswith("ray.")), None):
         raise ConfigError(f"{other}: resume goes on in this process, or on a Ray cluster", hint=LAUNCHER)
-    from runner.compose.composer import apply  # with Hydra's grammar
+    from runner.compose.saved_config import apply  # with Hydra's grammar
 
     found = apply({"ray": RayConfig().model_dump(mode="json")}, own)
     try:

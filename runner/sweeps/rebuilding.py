@@ -15,7 +15,7 @@ from runner.artifacts.atomic import disk_errors, publish
 from runner.artifacts.result import Result
 from runner.artifacts.result_file import NAME as RESULT
 from runner.artifacts.result_file import read_result
-from runner.compose.documents import read_saved
+from runner.compose.saved_config import read_saved
 from runner.config.loading import load
 from runner.config.problem import Problem
 from runner.config.run import RunConfig

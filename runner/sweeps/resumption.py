@@ -289,7 +289,7 @@ def _runs(
 
 def _changed(run: Run, overrides: Sequence[str], total: int) -> RunConfig:
     """Return the saved config with what may change about it: everything that is not paid."""
-    from runner.compose.composer import apply  # with Hydra's grammar, which few need
+    from runner.compose.saved_config import apply  # with Hydra's grammar, which few need
 
     config, problems = load(apply(run.config.model_dump(mode="json"), overrides))
     if config is None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.core.override_parser.types import OverrideType, Quote, QuotedString
 from hydra.core.utils import setup_globals
 from hydra.errors import HydraException
 from hypothesis import HealthCheck, given, settings
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from runner.compose.composer import Composed, Composer, composed
-from runner.compose.loader import GuardedLoader
+from runner.compose.composer import Composed, Composer, composed, plain_value
+from runner.compose.loader import GuardedLoader, parsed_override
 
 SHAPES = [
     [],
@@ -165,6 +165,40 @@ def test_composes_what_hydra_composes_for_generated_jobs(
     composer = Composer(loader, master)
     for overrides in jobs:
         assert_same(composer, theirs_of(hydras, master, overrides), overrides)
+
+
+@given(
+    mark=st.sampled_from(["", "+", "++"]),
+    key=st.sampled_from(
+        ["request.prompt", "run.id", "a.b_1.C", "a", "hydra.x", "a.1", "a..b", "a.b@c", "a/b.c", "a.b[0]"]
+    ),
+    value=st.one_of(
+        _TEXT.map(lambda text: f"'{text}'"),
+        st.integers(-10, 10**16).map(str),
+        st.sampled_from(["''", "007", "1_000", "1e3", "'a", "'a' ", " 'a'", "'it\\'s'", "'${a}'", "'a\tb'", "a b"]),
+    ),
+)
+def test_the_simplest_lines_are_read_as_hydras_grammar_reads_them(mark: str, key: str, value: str) -> None:
+    line = f"{mark}{key}={value}"
+    found = plain_value(line)
+    if found is None:
+        return
+    read = parsed_override(line)
+    marks = {OverrideType.CHANGE: "", OverrideType.ADD: "+", OverrideType.FORCE_ADD: "++"}
+    assert (".".join(found.path), found.mark) == (read.key_or_group, marks[read.type])
+    assert (found.value, type(found.value)) == (read.value(), type(read.value()))
+    assert read.package is None
+    assert not read.is_sweep_override()
+    assert not read.is_hydra_override()
+
+
+@pytest.mark.parametrize(
+    ("line", "value"), [("++run.id='ein Fuchs'", "ein Fuchs"), ("run.line=12", 12), ("+vars.style=''", "")]
+)
+def test_lines_of_a_table_are_of_that_kind(line: str, value: object) -> None:
+    found = plain_value(line)
+    assert found is not None
+    assert found.value == found.resolved == value
 
 
 def test_composes_from_files_once_per_choice_of_groups(loader: ConfigLoader, master: DictConfig, monkeypatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.compose.composer import apply
+from runner.compose.saved_config import apply
 from runner.config.run import missing_packages
 from runner.config.shipped import CONF
 

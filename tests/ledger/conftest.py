@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
 from runner.compose.app import initialize
-from runner.compose.composer import apply
+from runner.compose.saved_config import apply
 from runner.config.loading import load, without_own_keys
 from runner.config.run import RunConfig
 from runner.config.shipped import CONF
