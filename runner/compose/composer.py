@@ -31,11 +31,11 @@ from .loader import parsed_override, typed_lines
 from .typed import unescaped
 
 _PLAIN = re.compile(
-    r"(?P<mark>\+{0,2})(?!hydra\.)(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)"
+    r"(?P<mark>\+{0,2})(?!hydra\b)(?P<key>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)"
     r"=(?:'(?P<text>[^'\\$\x00-\x1f\x7f]*)'|(?P<number>0|[1-9]\d{0,14}))",
     re.ASCII,
 )
-"""A text or a whole number for a value below a section, of which tables make thousands; Hydra's grammar takes 3 ms."""
+"""A key with a text or whole number, of which tables and ranges make thousands; Hydra's grammar takes 3 ms for one."""
 
 Plain = dict[str, Any]  # Any: a config's values are whatever its author wrote
 
@@ -68,7 +68,7 @@ class Value:
 
 
 def plain_value(line: str) -> Value | None:
-    """Return what a line of the simplest kind sets, as Hydra reads it; None for all others."""
+    """Return what a line of the simplest kind sets, if its key is no group, as Hydra reads it; None for all others."""
     found = _PLAIN.fullmatch(line)
     if found is None:
         return None
@@ -406,12 +406,16 @@ class Composer:
         for line in lines:
             if line not in self._read:
                 with suppress(HydraException):
-                    kind = new[line] = plain_value(line) or self._kind_of(parsed_override(line), line)
+                    kind = new[line] = self._plain_value(line) or self._kind_of(parsed_override(line), line)
                     if isinstance(kind, Value):
                         values.setdefault(".".join(kind.path), []).append(kind.value)
         if values:
             self._look_at(values)
         self._read |= new
+
+    def _plain_value(self, line: str) -> Value | None:
+        value = plain_value(line)
+        return None if value is None or self._is_group(".".join(value.path)) else value
 
     def _kind_of(self, override: Override, line: str) -> Value | _Chosen:
         key, mark = override.key_or_group, _MARKS.get(override.type)

@@ -170,7 +170,21 @@ def test_composes_what_hydra_composes_for_generated_jobs(
 @given(
     mark=st.sampled_from(["", "+", "++"]),
     key=st.sampled_from(
-        ["request.prompt", "run.id", "a.b_1.C", "a", "hydra.x", "a.1", "a..b", "a.b@c", "a/b.c", "a.b[0]"]
+        [
+            "request.prompt",
+            "run.id",
+            "a.b_1.C",
+            "a",
+            "model",
+            "hydra",
+            "hydra.x",
+            "hydrant",
+            "a.1",
+            "a..b",
+            "a.b@c",
+            "a/b.c",
+            "a.b[0]",
+        ]
     ),
     value=st.one_of(
         _TEXT.map(lambda text: f"'{text}'"),
