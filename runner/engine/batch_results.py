@@ -275,17 +275,15 @@ def discard_rest(directory: Path) -> None:
     """Remove what a killed process has left of batches that are over; lines that were kept stay."""
     for path in [*directory.glob("*.jsonl"), *directory.glob("*.part")]:
         discard(path)
-    _remove_empty(directory)
+    with suppress(OSError):  # kept lines are there
+        directory.rmdir()
 
 
 def discard_all(directory: Path, mark: str) -> None:
-    """Remove what was sent and what came, once all of it is where it belongs; lines that were kept stay."""
+    """Remove what was sent and what came, once all of it is where it belongs; lines that were kept stay.
+
+    The directory stays, into which another batch may be about to write.
+    """
     for path in (input_path(directory, mark), *(results_path(directory, mark, kind) for kind in KINDS)):
         discard(path)
         discard(path.with_suffix(".part"))
-    _remove_empty(directory)
-
-
-def _remove_empty(directory: Path) -> None:
-    with suppress(OSError):  # another batch's files, or kept lines, are there
-        directory.rmdir()

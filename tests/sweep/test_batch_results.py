@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from runner.app import run
+from runner.engine.batch_results import discard_all, results_path
 from runner.errors import DiskError
 from runner.ledger.ledger import Ledger, batches_of
 
@@ -83,6 +84,15 @@ def test_of_many_such_lines_some_are_kept_and_the_rest_is_named(command, small_s
     (warning,) = [text for text in results()[0]["warnings"] if "lines of batch" in text]
     assert warning.startswith("7 lines of batch batch_1 are of no run, or of one twice, and are kept: ")
     assert warning.endswith("; but 3 of them are only in the provider's file-2")
+
+
+def test_the_end_of_one_batch_leaves_the_folder_that_another_is_about_to_write_to(tmp_path):
+    file = results_path(tmp_path / "batches", "mark", "output")
+    file.parent.mkdir()
+    file.touch()
+    discard_all(file.parent, "mark")
+    assert [*tmp_path.iterdir()] == [file.parent]
+    assert [*file.parent.iterdir()] == []
 
 
 def test_a_download_begins_anew_where_the_server_knows_no_ranges(command, small_server):
