@@ -22,7 +22,7 @@ import termios
 import threading
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import redirect_stdout, suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -303,18 +303,31 @@ def use(at: str) -> None:
     decoder.start = process.start = measurer.start = pictures.start = importable.start_child
 
 
+IMAGE = ("model=gpt-image-2", "request=image")
+USUAL = [
+    (), ("request=draft",), ("provider=openai",), ("provider=azure_openai",), ("provider=openai", "request=draft"),
+    ("request=draft", "provider=openai"), IMAGE, ("provider=openai", *IMAGE), (*IMAGE, "provider=openai"),
+]  # fmt: skip
+"""What most commands choose."""
+
+
+def compose(choices: Sequence[Sequence[str]]) -> None:
+    """Have Hydra find its plugins, and compose each of the choices: that is kept, and the forked have it."""
+    from runner.app import run
+
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        for options in choices:
+            run([*options, "dry_run=true"])
+
+
 def main(at: str, listener: str) -> None:
     """Serve at a Unix socket, whose descriptor is `listener`, until standard input ends."""
     server = Server(int(listener))
     import gc
 
     import tests.preloaded  # noqa: F401 - what the forked have without importing it
-    from runner.app import run
 
-    # Hydra has found its plugins then, and the shipped files are read.
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        run(["dry_run=true"])
-
+    compose(USUAL)
     use(at)
     gc.collect()
     gc.freeze()

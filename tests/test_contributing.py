@@ -28,7 +28,7 @@ def test_every_file_that_is_named_exists(guide):
 def project(tmp_path: Path) -> Path:
     """A copy of the project's own files, in which commands run."""
     for name in ("runner", "conf", "hydra_plugins"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(ROOT / name, tmp_path / name)  # with what is compiled
     return tmp_path
 
 

@@ -18,7 +18,6 @@ import sqlite3
 import sys
 import threading
 import time
-from contextlib import redirect_stdout
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -87,11 +86,10 @@ def main() -> None:
 
 def _warm_up() -> None:
     import runner
-    from runner.app import run
+    from tests.forking import IMAGE, compose
 
     # First of all: Hydra executes its own plugins anew when it looks for them, and ours are built upon those.
-    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-        run(["dry_run=true"])
+    compose([("request=draft", "provider=openai"), (*IMAGE, "provider=openai")])
     for module in pkgutil.walk_packages(runner.__path__, "runner."):
         if not module.name.startswith(("runner.emulator.", "runner.__main__")):
             import_module(module.name)
