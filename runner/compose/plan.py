@@ -115,14 +115,17 @@ class Planner:
         batch: Sequence[Sequence[str]],
         first: int = 0,
         drops: Callable[[int, Run], bool] = lambda _place, _run: False,
+        advance: Callable[[int, int], object] = lambda _done, _all: None,
     ) -> Plan:
         """Compose, resolve and validate every run; errors become findings, never exceptions.
 
         `drops` says of each run and its place in the batch whether it is left out; those after it move up.
+        `advance` is told how many of all are done.
         """
         setup_globals()
         plan = Plan()
         for place, overrides in enumerate(batch):
+            advance(place, len(batch))
             index = first + plan.total
             found, problems = self.planned(index, overrides)
             if found is None or not drops(place, found[0]):

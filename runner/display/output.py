@@ -189,21 +189,18 @@ def answered(question: str) -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
-_EVERY = 2.0
-"""Seconds between two lines."""
-
-
 class Advance:
     """Say every few seconds how many are done."""
 
-    def __init__(self, what: str, before: str = "") -> None:
-        """Take the plural of what is counted, and what stands before it on each line."""
+    def __init__(self, what: str, before: str = "", *, seconds: float = 2.0) -> None:
+        """Take the plural of what is counted, what stands before it on each line, and the time between two lines."""
         self._what = what
         self._before = before
+        self._seconds = seconds
         self._said = time.monotonic()
 
     def __call__(self, done: int, count: int) -> None:
         """Take how many are done, of how many."""
-        if done < count and time.monotonic() - self._said > _EVERY:
+        if done < count and time.monotonic() - self._said > self._seconds:
             self._said = time.monotonic()
             say(f"{self._before}{done:,} of {count:,} {self._what}")

@@ -23,7 +23,7 @@ from runner.compose.typed import assignment, text_in_grammar
 from runner.config.problem import Problem
 from runner.config.run import RunConfig
 from runner.display.closing import print_closing
-from runner.display.output import print_error, print_problems, say
+from runner.display.output import Advance, print_error, print_problems, say
 from runner.engine.run import Run
 from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.discover import has_ledger, shards_of
@@ -63,15 +63,16 @@ class RunnerSweeper:
         own = core if isinstance(core, RunnerLauncher) else None
         planner = own.planner if own else Planner(self._loader, self._config)
         left_out: list[str] = []
+        advance = Advance("runs planned", seconds=10)
         if any(each.exclude or each.on_unsupported == "skip" for each in points.settings):
             exclusion = Exclusion(points.settings)
-            plan = planner.plan(points.points, drops=exclusion.drops)
+            plan = planner.plan(points.points, drops=exclusion.drops, advance=advance)
             points.warnings += exclusion.warnings()
             left_out += exclusion.lines()
         else:
-            plan = planner.plan(points.points)
+            plan = planner.plan(points.points, advance=advance)
         if any(run.config.number_of_videos > 1 for run in plan.runs):
-            plan = planner.plan(replicated(plan.overrides, plan.runs))
+            plan = planner.plan(replicated(plan.overrides, plan.runs), advance=advance)
         if not plan.total and points.shard is not None and left_out:  # what is left may lie in the other parts
             say(f"{_shard(*points.shard)} has no runs, nothing to do; {'; '.join(left_out)}")
             return []

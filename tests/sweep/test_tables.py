@@ -16,6 +16,7 @@ import yaml
 from PIL import Image
 
 from runner.app import run
+from runner.display.output import Advance
 from runner.results.loading import load_sweep
 from tests.emulator_thread import EmulatorThread
 
@@ -206,6 +207,13 @@ def test_what_is_wrong_is_refused_before_anything_is_spent(sweep, here, emulator
     assert said in capsys.readouterr().err
     assert emulator.ledger()["jobs"] == 0
     assert not (here / "out").exists()
+
+
+def test_a_long_table_says_how_many_rows_are_planned(sweep, here: Path, capsys, monkeypatch) -> None:
+    monkeypatch.setattr("runner.sweeps.sweeper.Advance", lambda what, seconds: Advance(what, seconds=0 * seconds))
+    (here / "prompts.txt").write_text("a fox\na whale\na heron\n")
+    assert sweep("prompts=prompts.txt", "dry_run=true") == 0
+    assert "2 of 3 runs planned" in capsys.readouterr().err
 
 
 def test_points_are_left_out_and_said(sweep, here: Path, capsys) -> None:
