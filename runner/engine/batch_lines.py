@@ -30,6 +30,7 @@ from .batch_results import (
     Throttle,
     UnreadableLineError,
     content_of,
+    discard_all,
     fetch,
     keep_stray,
     read_span,
@@ -85,6 +86,27 @@ class LineCollector:
         """
         if batch.status is BatchStatus.FAILED and not batch.has_results:
             await self._not_taken(batch)
+        missing = await self._read_files(batch)
+        for tries in range(1, _TRIES):
+            if missing is not None or self._unfetched or not self._is_short(batch):
+                break
+            discard_all(self._directory, self._record.mark)
+            self._taken.clear()
+            await self._endpoint.clock.sleep(_LATER.seconds(tries, self._endpoint.clock))
+            missing = await self._read_files(batch)
+        if self._strays:
+            self._first.warn(self._told_of_strays(batch))
+            await self._first.write(durable=False)  # its run may have ended before
+        for name, problem in self._unfetched.items():
+            message = f"an image that batch {batch.id} has made could not be fetched from its address: {problem}"
+            hint = "it is paid and stays at the provider until it expires; resume asks for its address again"
+            await self._ended(self._open[name], ArtifactError(message, hint=hint, job_id=batch.id))
+        for case in [*self._open.values()]:
+            await self._without_line(case, batch, missing)
+        return missing is None and not self._unfetched
+
+    async def _read_files(self, batch: Batch) -> RunnerError | None:
+        """Take in all files of results; return why one of them could not be had. Raises `DiskError`."""
         missing: RunnerError | None = None
         for kind, file_id in zip(KINDS, (batch.output_file_id, batch.error_file_id), strict=True):
             if file_id is None or not self._open:
@@ -96,16 +118,13 @@ class LineCollector:
                 raise
             except RunnerError as error:
                 missing = missing or error
-        if self._strays:
-            self._first.warn(self._told_of_strays(batch))
-            await self._first.write(durable=False)  # its run may have ended before
-        for name, problem in self._unfetched.items():
-            message = f"an image that batch {batch.id} has made could not be fetched from its address: {problem}"
-            hint = "it is paid and stays at the provider until it expires; resume asks for its address again"
-            await self._ended(self._open[name], ArtifactError(message, hint=hint, job_id=batch.id))
-        for case in [*self._open.values()]:
-            await self._without_line(case, batch, missing)
-        return missing is None and not self._unfetched
+        return missing
+
+    def _is_short(self, batch: Batch) -> bool:
+        """Return whether lines are missing of a batch that counts all as executed: what came may be no such file."""
+        named = batch.output_file_id is not None or batch.error_file_id is not None
+        executed = batch.completed + batch.failed
+        return named and bool(self._open) and executed >= max(batch.total, self._record.runs, 1)
 
     async def _fetch_all(self, batch: Batch, file_id: str, path: Path) -> None:
         """Bring a file of results to `path` and take it in, again where images did not come from their addresses."""
@@ -122,8 +141,9 @@ class LineCollector:
 
     def _told_of_strays(self, batch: Batch) -> str:
         kept = ", ".join(sorted(map(str, self._strays))[:_SHOWN])
-        lines = f"{len(self._strays) + self._not_kept:,} lines of batch {batch.id}"
-        told = f"{lines} are of no run, or of one twice, and are kept: {kept}"
+        count = len(self._strays) + self._not_kept
+        are = "line of batch {} is" if count == 1 else "lines of batch {} are"
+        told = f"{count:,} {are.format(batch.id)} of no run, or of one twice, and kept: {kept}"
         if not self._not_kept:
             return told
         more = " and more" if len(self._strays) > _SHOWN else ""
@@ -216,6 +236,8 @@ class LineCollector:
     async def _failed(self, case: InBatch, line: ResultLine, error: RunnerError) -> None:
         """End a run by what its line says in place of images."""
         case.recorder.end_attempt(case.attempt, error)
+        if error.retryable or error.shared:
+            error.hint = _AGAIN  # nothing is tried again by itself, and no request of ours was too many
         if line.body is None or (line.status or 0) >= 400:
             case.recorder.paid(0.0)  # what is charged is what a line has made
         await self._ended(case, error, status=RunStatus.FAILED)
@@ -257,7 +279,8 @@ class LineCollector:
             await self._for_nothing(case, error, RunStatus.FAILED)
         else:
             message = f"the results of batch {batch.id} have no line for this run, which may have been charged"
-            await self._ended(case, UncertainError(message, hint=LOST))
+            hint = f"resume reads the results again and pays nothing; where no line ever comes: {LOST}"
+            await self._ended(case, UncertainError(message, hint=hint))
 
     async def _for_nothing(self, case: InBatch, error: RunnerError, status: RunStatus) -> None:
         case.recorder.end_attempt(case.attempt, error)

@@ -48,6 +48,12 @@ AT_ONCE = 8 * 1024**2
 
 _PIECE = 1024**2
 _HEAD = 2048
+_CUT = 3
+"""Times that a file is asked for which may be cut; then it is taken as it is."""
+
+_TAIL = 64
+"""Bytes in which the end of a file's last line lies."""
+
 _AGAIN = Backoff(base=0.5, cap=20, floor=0.5)
 _NAME = 100
 """Characters of what stands for base64 and is taken for some."""
@@ -75,12 +81,16 @@ async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, p
         path.parent.mkdir(parents=True, exist_ok=True)
     require_space(path.parent)
     rate = (endpoint.config.min_bytes_per_second or 0.0) if api.paced else 0.0
-    failures = 0
+    failures = asked = 0
     while True:
         before = _size(part)
         try:
             await _pull(endpoint, partial(api.content, batch.id, file_id, wanted=wanted), part, rate)
-            break
+            asked += 1
+            if asked >= _CUT or _ends_whole(part):
+                break
+            discard(part)  # cut on its way, or something else than results
+            await endpoint.clock.sleep(_AGAIN.seconds(asked, endpoint.clock))
         except (ProviderError, ArtifactError) as error:
             if before and isinstance(error, BadRequestError):
                 # What is here may be of another file, or the server takes no ranges: from the beginning, then.
@@ -110,6 +120,13 @@ def _given_up(error: RunnerError, batch: Batch, file_id: str) -> RunnerError:
         code=error.code,
         job_id=batch.id,
     )
+
+
+def _ends_whole(part: Path) -> bool:
+    """Return whether a file of results may be all that there is: its last line ends as a JSON object does."""
+    with part.open("rb") as file:
+        file.seek(max(0, _size(part) - _TAIL))
+        return file.read().rstrip(b"\0 \t\r\n")[-1:] in (b"", b"}")
 
 
 def _size(part: Path) -> int:

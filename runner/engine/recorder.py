@@ -183,6 +183,8 @@ class RunRecorder:
             self.result.status = status
             self.result.timestamps[status.value] = self._now()
             self._unwritten = True
+        if status is RunStatus.VERIFIED:
+            self.result.error = None  # of an earlier process, or an earlier try
 
     async def step_back(self, note: str | None) -> None:
         """Return to planned, after a request that provably created nothing."""

@@ -82,7 +82,7 @@ def test_of_many_such_lines_some_are_kept_and_the_rest_is_named(command, small_s
     assert statuses() == {"verified": 4}
     assert len(left()) == 4
     (warning,) = [text for text in results()[0]["warnings"] if "lines of batch" in text]
-    assert warning.startswith("7 lines of batch batch_1 are of no run, or of one twice, and are kept: ")
+    assert warning.startswith("7 lines of batch batch_1 are of no run, or of one twice, and kept: ")
     assert warning.endswith("; but 3 of them are only in the provider's file-2")
 
 
@@ -143,6 +143,77 @@ def test_a_missing_file_of_results_is_said_to_be_that_and_asked_for_again(comman
     assert run(["resume", "out"]) == 0
     assert statuses() == {"verified": 4}
     assert batches.asked.count("POST /v1/batches") == 1
+
+
+COUNTED = {"id": "batch_1", "status": "completed", "output_file_id": "file-2",
+           "request_counts": {"total": 4, "completed": 4, "failed": 0}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "spoiled",
+    [
+        lambda whole: whole[: len(whole) // 2],
+        lambda whole: whole[: whole.index(b"\n") + 1],
+        lambda _whole: b"<html>Sign in to go on</html>",
+        lambda _whole: b"",
+    ],
+    ids=["cut within a line", "cut after a line", "a page", "nothing"],
+)
+def test_results_that_are_not_all_there_are_asked_for_again(command, small_server, capsys, spoiled):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+    given = 0
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        nonlocal given
+        if asked.path.endswith("/batches/batch_1"):
+            return 200, COUNTED
+        status, content = batches.answer(asked)
+        if asked.path.endswith("/content"):
+            given += 1
+            return status, spoiled(content) if given == 1 else content
+        return status, content
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert [result["error"] for result in results()] == [None] * 4
+    assert "resubmit" not in capsys.readouterr().out
+    assert batches.asked.count("POST /v1/batches") == 1
+
+
+def test_lines_that_come_later_end_runs_without_their_old_error(command, small_server, capsys):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+    later = False
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        if asked.path.endswith("/batches/batch_1"):
+            return 200, COUNTED
+        status, content = batches.answer(asked)
+        return status, content if later or not asked.path.endswith("/content") else image_line("somebody-else")
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 4
+    assert statuses() == {"uncertain": 4}
+    assert "resume reads the results again and pays nothing" in results()[0]["error"]["hint"]
+    later = True
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+    assert [result["error"] for result in results()] == [None] * 4
+    capsys.readouterr()
+    assert run(["show", "out"]) == 0
+    assert "no line for this run" not in capsys.readouterr().out
+
+
+def test_a_line_that_failed_names_what_sends_it_again(command, small_server):
+    def given(names: list[str]) -> bytes:
+        body = {"error": {"message": "slow down", "type": "rate_limit_error", "code": "rate_limit_exceeded"}}
+        refused = {"custom_id": names[0], "response": {"status_code": 429, "body": body}}
+        return json.dumps(refused).encode() + b"\n" + b"".join(map(image_line, names[1:]))
+
+    Batches(small_server, given)
+    assert command(small_server, PROMPTS) == 1
+    assert results()[0]["error"]["hint"] == "resume --retry-failed sends it in another batch"
+    assert statuses() == {"verified": 3, "failed": 1}
 
 
 def test_an_image_that_cannot_be_checked_is_kept_and_counts_as_spent(command, small_server):

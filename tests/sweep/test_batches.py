@@ -218,12 +218,20 @@ def test_results_that_are_no_longer_kept_are_told(command, make_emulator):
     assert all(result["spent_usd"] > 0 for result in results())
 
 
-def test_a_picture_that_is_spoiled_on_the_way_is_kept_aside(command, make_emulator):
-    server = make_emulator(rules=[once("corrupt", "file_content")])
+def test_results_that_are_spoiled_are_asked_for_again_and_then_kept_aside(command, make_emulator):
+    server = make_emulator(rules=[{"match": {"operation": "file_content"}, "fault": "corrupt"}])
     assert command(server, PROMPTS) == 4
     # Nothing of the file can be read: the lines are kept, and their runs are uncertain.
     assert statuses() == {"uncertain": 4}
     assert left()
+    assert requests(server, "GET /v1/files/{file_id}/content") > 1
+
+
+def test_results_that_are_spoiled_once_are_collected(command, make_emulator):
+    server = make_emulator(rules=[once("corrupt", "file_content")])
+    assert command(server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert server.ledger()["batches"] == 1
 
 
 def test_runs_that_wait_in_a_batch_go_on_whatever_the_command_says(command, make_emulator):
