@@ -6,6 +6,7 @@ import functools
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from runner.artifacts.result_file import NAME
 from runner.config import shipped
 from runner.config.judge import ScoreConfig, load_score
 from runner.config.loading import Known, load, without_own_keys
-from runner.config.problem import Problem, from_validation_error
+from runner.config.problem import SAY_TEXT, Problem, from_validation_error
 from runner.config.restrictions import check_kept
 from runner.config.run import SWEEP_KEYS, RunConfig, SweepConfig
 from runner.config.shipped import Group
@@ -29,7 +30,7 @@ from runner.errors import ConfigError
 
 from .guards import refuse_in_config
 from .preflight import Finding, PreflightError, hidden, occupied, problems_of, writable
-from .typed import unheard
+from .typed import quoted, unheard
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
@@ -119,10 +120,18 @@ def load_resolved(
     config_name = nodes[0]["job"]["config_name"] if nodes else None
     found, adapted = _with_own_length(resolved, typed, config_name)
     run, problems = load(without_own_keys(found, *written), option, known, templates=True)
-    problems = [*adapted, *problems, *unheard(typed, resolved.get("request"))]
+    problems = [*adapted, *(_as_typed(each, typed) for each in problems), *unheard(typed, resolved.get("request"))]
     if run is not None and getattr(run.request, "video", None) is not None:
         problems += check_kept(run, typed)
     return run, problems
+
+
+def _as_typed(problem: Problem, typed: Sequence[str]) -> Problem:
+    """Return the problem of a prompt that was read as a number, with what was typed in its hint: 007 is no 7."""
+    written = [line.partition("=")[2] for line in typed if line.lstrip("+").startswith(f"{problem.key}=")]
+    if not (problem.key == "request.prompt" and written and (problem.hint or "").startswith(SAY_TEXT)):
+        return problem
+    return replace(problem, hint=SAY_TEXT + quoted(problem.key, written[-1]))
 
 
 def _with_own_length(

@@ -63,12 +63,13 @@ _PRIMARY = "begin a primary config of your own with 'defaults: [config, _self_]'
 _MANY = 3
 """Missing keys of a model from which on it is described by too little to name each."""
 
+SAY_TEXT = "say that it is text: "
 _TYPE_THIS = {
     "budget": "budget.max_usd={}",
     "request.size": "request.size=1280x720, or another WIDTHxHEIGHT; request.aspect_ratio='16:9' chooses one, too",
     "request.extra_params": "+request.extra_params.NAME={}",
     "request.image_list": "request.image_list=photo.png",
-    "request.prompt": "say that it is text: \"request.prompt='{}'\"",
+    "request.prompt": SAY_TEXT + "\"request.prompt='{}'\"",
     "request.lora": "'request.lora={{name: {}, path: /models/style, scale: 0.8}}'",
 }
 """What is meant by values that are nearly right."""

@@ -25,6 +25,7 @@ from runner.app import run
         (["request.prompt=a hat", "request.prompt_file=x.txt"], ["cannot read x.txt", "would not be sent"]),
         (["request.image_list=[none.png]"], ["none.png"]),
         (["request.prompt=it's"], ["request.prompt", "request.prompt_file=prompt.txt"]),
+        (["request.prompt=1_000"], ["say that it is text: \"request.prompt='1_000'\""]),
         (["request.prompt=un café"], ["request.prompt_file=prompt.txt"]),
         (["request.prompt=a cat, and a dog"], ["2 separate paid runs"]),
         (["-m", "request.prompt=a cat, and a dog"], ["2 separate paid runs"]),
