@@ -20,7 +20,7 @@ from typing import Any, Literal, cast
 
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.override_parser.types import OverrideType
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
@@ -74,7 +74,13 @@ def plain_value(line: str) -> Value | None:
         return None
     value = found["text"] if found["number"] is None else int(found["number"])
     mark = cast("Literal['', '+', '++']", found["mark"])
-    return Value((*found["key"].split("."),), value, value, mark)
+    return Value(_path_of(found["key"]), value, value, mark)
+
+
+@functools.lru_cache(maxsize=256)
+def _path_of(key: str) -> tuple[str, ...]:
+    """Return the parts of a dotted key, one object for all of a sweep's runs."""
+    return (*key.split("."),)
 
 
 def with_value(config: Mapping[str, Any], path: Sequence[str], value: object) -> Plain:  # Any: as Plain
@@ -340,7 +346,6 @@ class Composer:
         self._inspect = inspect
         self._master = master
         self._read: dict[str, Value | _Chosen] = {}
-        self._paths: dict[str, tuple[str, ...]] = {}
         # Of Hydra's own, all that may say where groups are: reading the others takes longer than looking there.
         self._places = [line for line in typed_lines(master.hydra.overrides.hydra) if "searchpath" in line]
         self._groups: dict[str, bool] = {}
@@ -406,18 +411,18 @@ class Composer:
         for line in lines:
             if line not in self._read:
                 with suppress(HydraException):
-                    kind = new[line] = self._plain_value(line) or self._kind_of(parsed_override(line), line)
+                    kind = new[line] = self._kind_of(line)
                     if isinstance(kind, Value):
                         values.setdefault(".".join(kind.path), []).append(kind.value)
         if values:
             self._look_at(values)
         self._read |= new
 
-    def _plain_value(self, line: str) -> Value | None:
-        value = plain_value(line)
-        return None if value is None or self._is_group(".".join(value.path)) else value
-
-    def _kind_of(self, override: Override, line: str) -> Value | _Chosen:
+    def _kind_of(self, line: str) -> Value | _Chosen:
+        simplest = plain_value(line)
+        if simplest is not None and not self._is_group(".".join(simplest.path)):
+            return simplest
+        override = parsed_override(line)
         key, mark = override.key_or_group, _MARKS.get(override.type)
         if key.partition(".")[0].partition("/")[0] == "hydra":
             return _Chosen(own=not override.is_hydra_override(), key=key if key == "hydra" else None)
@@ -427,8 +432,7 @@ class Composer:
         unusual = override.package is not None or override.is_sweep_override() or "[" in key or _looks_up(value, line)
         if mark is None or unusual or isinstance(value, dict):
             return _Chosen(own=True, key=key, adds=bool(mark))
-        path = self._paths.setdefault(key, (*key.split("."),))
-        return Value(path, value, unescaped(value) if isinstance(value, str) and "$" in value else value, mark)
+        return Value(_path_of(key), value, unescaped(value) if isinstance(value, str) and "$" in value else value, mark)
 
     def _is_group(self, key: str) -> bool:
         if "." in key and "/" not in key:

@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from runner.artifacts.atomic import discard
 from runner.artifacts.download import decode_span
 from runner.artifacts.run_status import RunStatus
 from runner.errors import (
@@ -45,7 +44,7 @@ from .kept_answer import keep_answer
 
 _AGAIN = "resume --retry-failed sends it in another batch"
 _TRIES = 4
-"""Downloads of the results, where images do not come from the addresses that these name; over half a minute."""
+"""Downloads of the results, where these are short or images do not come from their addresses; over half a minute."""
 
 _LATER = Backoff(base=5, cap=20, floor=0.5)
 _SHOWN = 3
@@ -86,14 +85,17 @@ class LineCollector:
         """
         if batch.status is BatchStatus.FAILED and not batch.has_results:
             await self._not_taken(batch)
-        missing = await self._read_files(batch)
-        for tries in range(1, _TRIES):
-            if missing is not None or self._unfetched or not self._is_short(batch):
-                break
-            discard_all(self._directory, self._record.mark)
-            self._taken.clear()
-            await self._endpoint.clock.sleep(_LATER.seconds(tries, self._endpoint.clock))
+        for tries in range(1, _TRIES + 1):
             missing = await self._read_files(batch)
+            if not self._unfetched and (missing is not None or not self._is_short(batch)):
+                break
+            # What was short may be no such file, and addresses of images hold for a while only.
+            discard_all(self._directory, self._record.mark)
+            if tries < _TRIES:
+                self._taken.clear()
+                self._unfetched.clear()
+                self._not_kept = 0
+                await self._endpoint.clock.sleep(_LATER.seconds(tries, self._endpoint.clock))
         if self._strays:
             self._first.warn(self._told_of_strays(batch))
             await self._first.write(durable=False)  # its run may have ended before
@@ -113,7 +115,8 @@ class LineCollector:
                 continue
             path = results_path(self._directory, self._record.mark, kind)
             try:
-                await self._fetch_all(batch, file_id, path)
+                await fetch(self._endpoint, self._api, batch, file_id, path, self._is_wanted)
+                await self._take_in(path)
             except DiskError:
                 raise
             except RunnerError as error:
@@ -125,19 +128,6 @@ class LineCollector:
         named = batch.output_file_id is not None or batch.error_file_id is not None
         executed = batch.completed + batch.failed
         return named and bool(self._open) and executed >= max(batch.total, self._record.runs, 1)
-
-    async def _fetch_all(self, batch: Batch, file_id: str, path: Path) -> None:
-        """Bring a file of results to `path` and take it in, again where images did not come from their addresses."""
-        for tries in range(1, _TRIES + 1):
-            await fetch(self._endpoint, self._api, batch, file_id, path, self._is_wanted)
-            await self._take_in(path)
-            if not self._unfetched:
-                return
-            discard(path)  # an address holds for a while only: it is asked for again
-            if tries < _TRIES:
-                self._taken.clear()
-                self._unfetched.clear()
-                await self._endpoint.clock.sleep(_LATER.seconds(tries, self._endpoint.clock))
 
     def _told_of_strays(self, batch: Batch) -> str:
         kept = ", ".join(sorted(map(str, self._strays))[:_SHOWN])

@@ -13,6 +13,7 @@ ENOUGH = 0.1
 """Seconds that a video may be astray."""
 
 _TIMES = 15
+"""How often it is measured on a machine that is too busy to play evenly."""
 
 # For each frame of a second (of more, where frames are rare) how far the worst is from the clock, or from its own end
 # if that comes first; one that seeks shows neither. While the clock waits for videos nothing is measured.
