@@ -18,7 +18,7 @@ from .faults import FaultPlan, FaultRule, load_rules
 from .manner import CompatibleSurface
 from .openrouter import OpenRouterSurface
 from .operation import Emulator, Handler, Operation
-from .routes import batches, chat, compatible, files, images, openrouter, videos, xai, xai_batches
+from .routes import batches, catalogue, chat, compatible, files, images, openrouter, videos, xai, xai_batches
 from .settings import EmulatorSettings
 from .state import Limits, State
 from .studio import Studio
@@ -90,8 +90,8 @@ BATCHES: Table = (
     ("DELETE", "/files/{file_id}", "file_delete", files.delete),
 )
 MODELS: Table = (
-    ("GET", "/models", "models", files.list_models),
-    ("GET", "/models/{model:path}", "models", files.retrieve_model),
+    ("GET", "/models", "models", catalogue.list_models),
+    ("GET", "/models/{model:path}", "models", catalogue.retrieve_model),
 )
 
 
@@ -109,7 +109,7 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
     deployment = "/openai/deployments/{deployment}"
     public = OPEN_TO_ALL if settings.dialect == "openrouter" else ()
     known = _routes(emulator, _Open(settings), "/v1", public)
-    media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", files.media)
+    media = Operation(emulator, _Open(settings), "media", "GET /_emulator/media", catalogue.media)
     later = _routes(emulator, openai, "/v2", COMPATIBLE) if settings.dialect == "together" else []
     return [
         Mount("/v1", routes=[*known, *_routes(emulator, openai, "/v1", (*_tables(settings), *CHAT, *MODELS))]),
@@ -118,7 +118,7 @@ def _mounts(emulator: Emulator) -> list[BaseRoute]:
             "/openai/v1", routes=_routes(emulator, azure, "/openai/v1", (*VIDEOS, *IMAGES, *CHAT, *BATCHES, *MODELS))
         ),
         Mount(deployment, routes=_routes(emulator, dated, deployment, IMAGES)),
-        Route("/_emulator/ledger", files.ledger),
+        Route("/_emulator/ledger", catalogue.ledger),
         Route("/_emulator/media/{name}", media, name="media", methods=["GET"]),
     ]
 

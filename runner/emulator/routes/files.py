@@ -1,4 +1,4 @@
-"""Serve files, models that exist, the emulator's own ledger, and media behind URLs."""
+"""Serve files: upload, look at, content (also from an offset on), delete."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from runner.emulator.batches import EmulatedFile
 from runner.emulator.operation import Emulator, OperationCall
-from runner.emulator.studio import PIECE_BYTES, file_answer
-from runner.emulator.surface import Refusal, missing_parameter, model_not_found
+from runner.emulator.studio import PIECE_BYTES
+from runner.emulator.surface import Refusal, missing_parameter
 
 MOST_BYTES = 200_000_000
 """Of a batch's input."""
@@ -108,39 +107,3 @@ def _piece(path: Path, start: int) -> bytes:
     with path.open("rb") as file:
         file.seek(start)
         return file.read(PIECE_BYTES)
-
-
-CREATED = 1_759_708_800
-"""Unix time that every model claims: the day sora-2 came out."""
-
-
-def _model(name: str) -> dict[str, object]:
-    return {"id": name, "object": "model", "created": CREATED, "owned_by": "emulator"}
-
-
-async def list_models(call: OperationCall) -> Response:
-    """Serve `GET /models`."""
-    return JSONResponse({"object": "list", "data": [_model(name) for name in call.surface.models()]})
-
-
-async def retrieve_model(call: OperationCall) -> Response:
-    """Serve `GET /models/{model}`."""
-    name = str(call.request.path_params["model"])
-    if name not in call.surface.models():
-        raise model_not_found(name)
-    return JSONResponse(_model(name))
-
-
-async def media(call: OperationCall) -> Response:
-    """Return a file that an image's or an uploaded video's URL points to."""
-    name = str(call.request.path_params["name"])
-    path = call.emulator.studio.media / name
-    if not re.fullmatch(r"[0-9a-f]{32}\.(upload|mp4)", name) or not path.exists():
-        raise Refusal(404, "Not found.")
-    return file_answer(path, "video/mp4" if path.suffix == ".mp4" else "image/png")
-
-
-async def ledger(request: Request) -> Response:
-    """Serve `GET /_emulator/ledger`: what was made, what it cost, which faults were injected here; without a key."""
-    emulator: Emulator = request.app.state.emulator
-    return JSONResponse({**emulator.state.ledger(), "faults": dict(emulator.plan.injected)})
