@@ -26,7 +26,7 @@ from runner.config.dialect import EXTENSIONS
 from runner.config.frozen import Frozen, Seconds
 from runner.config.model import ModelConfig, Validation
 from runner.config.problem import did_you_mean, from_validation_error
-from runner.config.provider import CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig
+from runner.config.provider import CompatibleConfig, EmulatorConfig, OpenAIConfig, ProviderConfig, given_key
 from runner.config.run import Usd
 from runner.config.shipped import names, option
 from runner.errors import ConfigError
@@ -298,9 +298,9 @@ class Keys:
     def add(self, key: SecretStr, number: int, _usual: str | None) -> str:
         """Return the name that stands for the key of a call's config (0) or of its nth fallback.
 
-        `_usual` is the variable that the provider's key is read from where none is given.
+        `_usual` is the variable that the provider's key is read from where none is given. The same key keeps its name.
         """
-        name = "api_key" if number == 0 else f"fallback_{number}_api_key"
+        name = next((name for name, known in self._keys.items() if known == key), given_key(number))
         self._keys[name] = key
         return name
 

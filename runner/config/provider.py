@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, St
 
 from .dialect import DIALECTS, OPENAI, Dialect, DialectName
 from .frozen import Frozen, Off, Seconds
+from .shipped import option
 
 Pairs = tuple[tuple[str, str], ...]
 """A mapping as pairs, so that a provider's config stays hashable."""
@@ -111,6 +112,19 @@ HeaderVariables = Annotated[
 
 EnvName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 """The name of an environment variable, never its value."""
+
+_GIVEN_KEY = re.compile(r"(?:fallback_\d+_)?api_key")
+
+
+def given_key(number: int) -> str:
+    """Return what stands in records for the key that a program gave to a call (0) or to its nth fallback."""
+    return "api_key" if number == 0 else f"fallback_{number}_api_key"
+
+
+def is_given_key(name: str | None) -> bool:
+    """Return whether `name` stands for a key that a program gave, and is no variable unless somebody sets it."""
+    return name is not None and _GIVEN_KEY.fullmatch(name) is not None
+
 
 TenantId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,255}$")]
 """The id or a domain of an Entra ID tenant."""
@@ -287,6 +301,12 @@ def option_of(provider: ProviderConfig) -> str:
     """Return the option that chooses the provider: its kind or, of a compatible server, its dialect."""
     dialect = provider.dialect if isinstance(provider, CompatibleConfig) else "plain"
     return provider.kind if dialect == "plain" else dialect
+
+
+def usual_variable(provider: ProviderConfig) -> str | None:
+    """Return the variable that holds the provider's key unless another one is named; None where it needs none."""
+    name: str | None = (option("provider", option_of(provider)) or {}).get("api_key_env")
+    return name
 
 
 def members_of(provider: ProviderConfig) -> tuple[PoolMember, ...]:

@@ -30,7 +30,7 @@ from runner.config.provider import (
 )
 from runner.errors import AuthenticationError, ConfigError, HTTPConnectionError, RunnerError
 
-from .endpoint import PUBLIC, Cloud, cloud_of
+from .endpoint import PUBLIC, Cloud, cloud_of, resolve
 from .json_answer import one_line
 
 if TYPE_CHECKING:
@@ -101,6 +101,12 @@ def credential_mark(credential: Credential, *scope: str | None) -> str:
         if len(key) >= _LONG_KEY and not is_token(key):
             mark = hashlib.sha256("\0".join(["runner", key, *(part or "" for part in scope)]).encode()).hexdigest()[:4]
     return f"{credential.source}#{mark}" if mark else credential.source
+
+
+def mark_of(provider: ProviderConfig, credential: Credential) -> str:
+    """Return the mark of a credential where a provider's config sends it; raises `ConfigError` without an endpoint."""
+    account = (getattr(provider, "organization", None), getattr(provider, "project", None))
+    return credential_mark(credential, resolve(provider).identity, *account)
 
 
 Keyed = OpenAIConfig | AzureOpenAIConfig | CompatibleConfig

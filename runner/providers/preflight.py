@@ -17,7 +17,10 @@ from runner.config.provider import (
     EmulatorConfig,
     OpenAIConfig,
     ProviderConfig,
+    given_key,
+    is_given_key,
     servers_of,
+    usual_variable,
     value_problem,
 )
 
@@ -166,6 +169,9 @@ def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator
     found = find(provider, env)
     if found is None and not variables(provider):
         return
+    if found is None and is_given_key(provider.api_key_env):
+        yield _unknown_key(provider, env)
+        return
     if found is None:
         names = variables(provider)
         yield Problem("provider.api_key_env", f"{provider.api_key_env} is not set",
@@ -181,6 +187,17 @@ def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator
                       f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
     elif is_token(secret):
         yield from _token(found, now, cloud_of(_host(provider)).token_scope)
+
+
+def _unknown_key(provider: Keyed, env: Mapping[str, str]) -> Problem:
+    """Return that nobody knows here which key a program gave, and how it is said."""
+    name, usual = str(provider.api_key_env), usual_variable(provider)
+    hint = f"export {name}=…"
+    if name == given_key(0):  # a fallback's cannot be typed
+        named = f"{usual}, if that holds it" if usual and env.get(usual) else "NAME of the variable that holds it"
+        hint += f", or provider.api_key_env={named}"
+    message = f"{name} stands for the key that a program gave, which is not written, and is not set"
+    return Problem("provider.api_key_env", message, hint)
 
 
 def _token(credential: EnvironmentCredential, now: float, scope: str) -> Iterator[Problem]:

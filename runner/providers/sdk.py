@@ -50,7 +50,7 @@ from .client import (
     redactor,
     sdk_client,
 )
-from .credentials import Credential, credential_mark, credential_of, headers_of
+from .credentials import Credential, credential_of, headers_of, mark_of
 from .download import Download, FileClient, TextFile, gone, late, redirected
 from .endpoint import proxy_of, resolve
 from .file_address import find_address, hidden, holds_file, host_of, named_files
@@ -87,8 +87,7 @@ class SDKProvider:
         credential = credential or credential_of(config, env)
         headers = headers_of(config, env)
         self.credential_source = credential.source or None
-        account = (getattr(config, "organization", None), getattr(config, "project", None))
-        self.credential = credential_mark(credential, endpoint.identity, *account)
+        self.credential = mark_of(config, credential)
         proxy = None if transport is not None else proxy_of(endpoint.base_url)
         self._place = Place(self.name, endpoint.identity, credential.source, credential.header == "api-key", proxy)
         self._dialect: Dialect = dialect_of(config)

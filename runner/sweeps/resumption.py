@@ -50,6 +50,7 @@ from runner.tracking.tracker import Tracking
 from .consent import PlannedCost, agree_to_new, agree_to_rest, payable, payers, print_dry_run
 from .execution import Batches, execute
 from .external_launcher import NotStartedError, not_started
+from .given_keys import with_variables
 
 _NAMED = 3
 """How many runs of a sweep without its ledger are named."""
@@ -275,6 +276,7 @@ def _runs(
     for ledger, known in found:
         config = _changed(known, overrides, len(found)) if overrides else known.config
         result = known.earlier
+        config = with_variables(config, result.attempts if result is not None else ())
         run = replace(
             resumed_run(replace(known, config=config), known),
             again=consent.retry_failed and result is not None and _may_be_retried(result),
