@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import mmap
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import replace
 from functools import partial
@@ -54,6 +56,11 @@ _CUT = 3
 _TAIL = 64
 """Bytes in which the end of a file's last line lies."""
 
+_GZIP = b"\x1f\x8b"
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ARRAY = re.compile(rb"\s*\[\s*[{\]]")
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|["{}\[\],]', re.DOTALL)
+
 _AGAIN = Backoff(base=0.5, cap=20, floor=0.5)
 _NAME = 100
 """Characters of what stands for base64 and is taken for some."""
@@ -87,9 +94,10 @@ async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, p
         try:
             await _pull(endpoint, partial(api.content, batch.id, file_id, wanted=wanted), part, rate)
             asked += 1
-            if asked >= _CUT or _ends_whole(part):
+            came, whole = await asyncio.to_thread(_unpacked, part)
+            if whole or asked >= _CUT:
                 break
-            discard(part)  # cut on its way, or something else than results
+            _discard_part(path)  # cut on its way, or something else than results
             await endpoint.clock.sleep(_AGAIN.seconds(asked, endpoint.clock))
         except (ProviderError, ArtifactError) as error:
             if before and isinstance(error, BadRequestError):
@@ -102,7 +110,8 @@ async def fetch(endpoint: Endpoint, api: BatchAPI, batch: Batch, file_id: str, p
             wait = error.retry_after if isinstance(error, RateLimitError) else None
             await endpoint.clock.sleep(wait or _AGAIN.seconds(max(1, failures), endpoint.clock))
     with disk_errors(path):
-        part.replace(path)
+        came.replace(path)
+    discard(part)
 
 
 def _given_up(error: RunnerError, batch: Batch, file_id: str) -> RunnerError:
@@ -122,11 +131,49 @@ def _given_up(error: RunnerError, batch: Batch, file_id: str) -> RunnerError:
     )
 
 
-def _ends_whole(part: Path) -> bool:
-    """Return whether a file of results may be all that there is: its last line ends as a JSON object does."""
+def _unpacked(part: Path) -> tuple[Path, bool]:
+    """Return where a download lies as text, which is beside it if it came compressed, and whether that may be all."""
     with part.open("rb") as file:
-        file.seek(max(0, _size(part) - _TAIL))
-        return file.read().rstrip(b"\0 \t\r\n")[-1:] in (b"", b"}")
+        if file.read(len(_GZIP)) != _GZIP:
+            return part, _ends_whole(part)
+    plain = _plain_path(part)
+    with disk_errors(plain), plain.open("wb") as file:
+        whole = _decompress(part, file)
+        file.flush()
+        os.fsync(file.fileno())
+    return plain, whole and _ends_whole(plain)
+
+
+def _decompress(part: Path, file: BinaryIO) -> bool:
+    """Write what `part` holds to `file`, as far as it can be had; return whether that is all."""
+    with gzip.open(part) as packed:
+        while True:
+            try:
+                piece = packed.read1(_PIECE)
+            except (EOFError, gzip.BadGzipFile, zlib.error):
+                return False
+            if not piece:
+                return True
+            file.write(piece)
+
+
+def _plain_path(part: Path) -> Path:
+    return part.with_suffix(".plain.part")
+
+
+def _discard_part(path: Path) -> None:
+    """Remove what came of a file of results so far."""
+    part = path.with_suffix(".part")
+    discard(part)
+    discard(_plain_path(part))
+
+
+def _ends_whole(came: Path) -> bool:
+    """Return whether results may be all that there are: they end as their last object does, or as their array."""
+    with came.open("rb") as file:
+        end = b"]" if _ARRAY.match(file.read(_HEAD).removeprefix(_BYTE_ORDER_MARK)) else b"}"
+        file.seek(max(0, _size(came) - _TAIL))
+        return file.read().rstrip(b"\0 \t\r\n")[-1:] in (b"", end)
 
 
 def _size(part: Path) -> int:
@@ -170,16 +217,57 @@ class Span(NamedTuple):
 
 
 def spans(path: Path) -> Iterator[Span]:
-    """Yield where the lines of a file are, without holding any; the last may have no line end."""
-    start = place = 0
+    """Yield where the lines of a file are, without holding any; the last may have no line end.
+
+    Of a JSON array of the lines' objects, each of these is a line, however many it is written on.
+    """
+    start = 0
     with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            begin = 0
-            while (end := piece.find(b"\n", begin)) >= 0:
-                yield Span(start, place + end - start)
-                begin = end + 1
-                start = place + begin
-            place += len(piece)
+        head = file.read(_HEAD)
+        if head.startswith(_BYTE_ORDER_MARK):
+            start = len(_BYTE_ORDER_MARK)
+        array = _ARRAY.match(head, start)
+        if array is not None:
+            start = yield from _elements(file, array.end() - 1)
+        yield from _lines(file, start)
+
+
+def _elements(file: BinaryIO, start: int) -> Generator[Span, None, int]:
+    """Yield where the elements of an array are, the first of which begins at `start`; return where the array ends.
+
+    Of one that is cut, all behind its last whole element is one.
+    """
+    depth = 0
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        for token in _TOKEN.finditer(whole, start):
+            place, letter = token.start(), whole[token.start() : token.start() + 1]
+            if letter == b'"':
+                if token.end() == place + 1:
+                    break  # the text that was cut
+            elif letter in (b"{", b"["):
+                depth += 1
+            elif depth:
+                depth -= letter != b","
+            else:
+                yield Span(start, place - start)
+                start = token.end()
+                if letter != b",":
+                    return start
+        end = len(whole)
+    yield Span(start, end - start)
+    return end
+
+
+def _lines(file: BinaryIO, start: int) -> Iterator[Span]:
+    file.seek(start)
+    place = start
+    while piece := file.read(_PIECE):
+        begin = 0
+        while (end := piece.find(b"\n", begin)) >= 0:
+            yield Span(start, place + end - start)
+            begin = end + 1
+            start = place + begin
+        place += len(piece)
     if place > start:
         yield Span(start, place - start)
 
@@ -301,6 +389,8 @@ def discard_all(directory: Path, mark: str) -> None:
 
     The directory stays, into which another batch may be about to write.
     """
-    for path in (input_path(directory, mark), *(results_path(directory, mark, kind) for kind in KINDS)):
+    discard(input_path(directory, mark))
+    for kind in KINDS:
+        path = results_path(directory, mark, kind)
         discard(path)
-        discard(path.with_suffix(".part"))
+        _discard_part(path)

@@ -30,12 +30,40 @@ from runner.providers.batch import ResultLine
         (b"a\nbc", [b"a", b"bc"]),
         (b"\n\na\n", [b"", b"", b"a"]),
         (b"x" * 3_000_000 + b"\ny\n", [b"x" * 3_000_000, b"y"]),
+        (b"\xef\xbb\xbfa\nb", [b"a", b"b"]),
+        (b'["a"]\n{"b": 1}', [b'["a"]', b'{"b": 1}']),
     ],
 )
 def test_lines_are_found_without_being_held(tmp_path, content, lines):
     path = tmp_path / "results"
     path.write_bytes(content)
     assert [content[span.start : span.start + span.length] for span in spans(path)] == lines
+
+
+ODD = [{"a": '} ] , " \\'}, {"b": [1, [2, {}]], "c": {"d": []}}, 3, {}, "e"]
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["", "a mark"])
+@pytest.mark.parametrize("indent", [None, 0, 3])
+def test_the_elements_of_an_array_are_lines(tmp_path, indent, mark):
+    path = tmp_path / "results"
+    path.write_bytes(mark + json.dumps(ODD, indent=indent).encode() + b'\n{"f": 1}\nmore')
+    *elements, end, after, more = [content_of(path, span) for span in spans(path)]
+    assert [json.loads(element) for element in elements] == ODD
+    assert (end, after, more) == (b"", b'{"f": 1}', b"more")
+
+
+def test_an_empty_array_has_no_lines(tmp_path):
+    path = tmp_path / "results"
+    path.write_bytes(b" [ ]\n")
+    assert [content_of(path, span).strip() for span in spans(path)] == [b"", b""]
+
+
+@pytest.mark.parametrize("kept", [14, 17, 20])
+def test_an_array_that_is_cut_ends_with_what_came_of_its_last_line(tmp_path, kept):
+    path, whole = tmp_path / "results", b'[{"a": 1}, {"b": ",2"}]'
+    path.write_bytes(whole[:kept])
+    assert [content_of(path, span) for span in spans(path)] == [b'{"a": 1}', whole[10:kept]]
 
 
 def read(path, content, wanted=lambda _: True):

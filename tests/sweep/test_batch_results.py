@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import io
 import json
 from collections.abc import Callable
@@ -143,6 +144,64 @@ def test_a_missing_file_of_results_is_said_to_be_that_and_asked_for_again(comman
     assert run(["resume", "out"]) == 0
     assert statuses() == {"verified": 4}
     assert batches.asked.count("POST /v1/batches") == 1
+
+
+def as_array(lines: bytes, indent: int | None = None) -> bytes:
+    return json.dumps([json.loads(line) for line in lines.splitlines()], indent=indent).encode() + b"\n"
+
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "compressed": gzip.compress,
+    "an array": as_array,
+    "an array on many lines": lambda lines: as_array(lines, indent=2),
+    "a byte order mark": lambda lines: b"\xef\xbb\xbf" + lines,
+    "a compressed array behind a mark": lambda lines: gzip.compress(b"\xef\xbb\xbf" + as_array(lines, indent=2)),
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_results_of_another_form_are_read_as_the_lines_that_they_are(command, small_server, form):
+    batches = Batches(small_server, lambda names: form(b"".join(map(image_line, names))))
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert not [text for result in results() for text in result["warnings"] if "of no run" in text]
+    assert batches.asked.count("GET /v1/files/file-2/content") == 1
+    assert left() == []
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        # What can be had of it ends as a whole file does.
+        lambda whole: gzip.compress(whole)[:-6],
+        lambda whole: gzip.compress(whole[: len(whole) // 2 - 9]),
+        lambda whole: gzip.compress(whole)[:20],
+        lambda whole: as_array(whole)[: as_array(whole).rindex(b", {") + 1],
+        lambda whole: as_array(whole)[: as_array(whole).rindex(b", {")],
+    ],
+    ids=["the end of the compression", "text before it", "nearly all", "after a comma", "after an object"],
+)
+def test_results_of_another_form_that_are_cut_are_asked_for_again(command, small_server, cut):
+    batches = Batches(small_server, lambda names: b"".join(map(image_line, names)))
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        status, content = batches.answer(asked)
+        first = batches.asked.count("GET /v1/files/file-2/content") == 1
+        return status, cut(content) if first and asked.path.endswith("/content") else content
+
+    small_server.answer = answer
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert batches.asked.count("GET /v1/files/file-2/content") == 2
+    assert left() == []
+
+
+@pytest.mark.parametrize("form", [gzip.compress, as_array], ids=["compressed", "an array"])
+def test_what_came_of_results_that_stay_cut_counts(command, small_server, form):
+    batches = Batches(small_server, lambda names: form(b"".join(map(image_line, names)))[:-7])
+    assert command(small_server, PROMPTS) == 0
+    assert statuses() == {"verified": 4}
+    assert batches.asked.count("GET /v1/files/file-2/content") == 3
 
 
 COUNTED = {"id": "batch_1", "status": "completed", "output_file_id": "file-2",
