@@ -18,7 +18,6 @@ from runner.errors import (
     RunnerError,
     UncertainError,
 )
-from runner.providers.base import ImageBatch
 from runner.providers.batch import Batch, BatchStatus
 
 from .batch_lines import LineCollector
@@ -28,8 +27,7 @@ from .batch_submission import LOST, BatchSubmission, InBatch
 from .clock import Backoff
 from .endpoint import Endpoint
 from .image import finish_images, keep_images
-from .kept_answer import images_of_kept
-from .matching import unanswered
+from .kept_answer import images_of_kept, unread
 from .run import final_status
 
 ABSENT = 6
@@ -62,7 +60,7 @@ class BatchWork:
         """Bring all runs to their end; a cancellation suspends those that are left, and their batches go on."""
         self._open = {case.position: case for case in cases}
         try:
-            await self._run(cases)
+            await self._run([case for case in cases if not await self._understood(case)])
         except asyncio.CancelledError:
             for case in self._open.values():
                 case.recorder.suspend("interrupted")
@@ -117,8 +115,7 @@ class BatchWork:
         groups: dict[str, list[InBatch]] = defaultdict(list)
         unsent: list[InBatch] = []
         for case in lost:
-            if not await self._understood(case):
-                groups[case.attempt.batch or ""].append(case)
+            groups[case.attempt.batch or ""].append(case)
         sought: dict[str, list[InBatch]] = {}
         ours: list[Sent] = []
         for mark, cases in groups.items():
@@ -147,19 +144,15 @@ class BatchWork:
         return ours, unsent
 
     async def _understood(self, case: InBatch) -> bool:
-        """Return whether the run has ended: by a line that was kept unread, or because that still cannot be read."""
-        recorder = case.recorder
-        if not any(attempt.answer for attempt in unanswered(recorder.result)):
-            return False
-        images = await images_of_kept(recorder)
-        if images is not None:
-            await self._guarded([case], self._kept(case, images))
-        elif not recorder.run.resubmit:
-            met = recorder.result.error
-            await self._end(case, UncertainError(met.message if met else "its line cannot be read", hint=LOST))
+        """Return whether the run has ended by a line of it that was kept as it could not be read."""
+        if case.recorder.result.status.lost and unread(case.recorder.result):
+            await self._guarded([case], self._read_again(case))
         return case.position not in self._open
 
-    async def _kept(self, case: InBatch, images: ImageBatch) -> None:
+    async def _read_again(self, case: InBatch) -> None:
+        images = await images_of_kept(case.recorder)
+        if images is None:
+            return
         await case.recorder.open()
         await keep_images(self._endpoint, case.recorder, images)
         await finish_images(self._endpoint, case.recorder)
@@ -268,7 +261,13 @@ class BatchWork:
         del self._open[case.position]
         reason: RunnerError | None = None
         if error is not None:
-            found, reason = final_status(error, case.recorder.result.status)
+            result = case.recorder.result
+            found, reason = final_status(error, result.status)
+            # What keeps results from being read says nothing of a line that may be paid, or is here and cannot be read.
+            if result.status is RunStatus.UNCERTAIN and (
+                found is RunStatus.FAILED or (found.failed and unread(result))
+            ):
+                found = RunStatus.UNCERTAIN
             case.recorder.fail(status or found, reason)
         await self._ended(case, reason, note)
 

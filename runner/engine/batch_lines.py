@@ -215,11 +215,10 @@ class LineCollector:
             await self._ended(case)
 
     async def _unreadable(self, case: InBatch, error: UncertainError) -> None:
-        """End a run whose line is kept: from here on it is a request whose answer cannot be read yet."""
+        """End a run whose line is kept; it and the provider's file are read again."""
         recorder = case.recorder
         await recorder.open()
         await keep_answer(recorder, case.attempt, self._endpoint.clock, error)
-        case.attempt.job_id = recorder.result.job_id = None
         recorder.end_attempt(case.attempt, error)
         await self._ended(case, error)
 

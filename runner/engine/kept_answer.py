@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from runner.artifacts.atomic import write_bytes
-from runner.artifacts.result import Attempt
+from runner.artifacts.result import Attempt, Result
 from runner.errors import DiskError, RunnerError, UncertainError
 from runner.providers.base import ImageBatch, Job
 from runner.providers.images import image_file, read_images
@@ -36,7 +37,9 @@ async def keep_answer(recorder: PaidRecord, attempt: Attempt, clock: Clock, erro
     content, error.answer = error.answer, None
     held = HeldAnswer("an answer that cannot be read", clock, lambda note: recorder.tell(note=note))
     try:
-        path = await held.write(lambda: recorder.threads.records(write_answer, recorder.directory, content))
+        path = await held.write(
+            lambda: recorder.threads.records(_write_once, recorder.directory, attempt.answer, content)
+        )
     except DiskError as reason:
         recorder.warn(f"what the server answered could not be kept: {reason}")
         return
@@ -44,6 +47,15 @@ async def keep_answer(recorder: PaidRecord, attempt: Attempt, clock: Clock, erro
     error.reword(f"{error.message}. What came is kept as {path}")
     again = f"{recorder.reread_by} reads {path.name} again, also with a later version of the runner"
     error.hint = f"{error.hint or ''}; {again}".lstrip("; ")
+
+
+def _write_once(directory: Path, name: str | None, content: bytes) -> Path:
+    """Write an answer, unless it came before and lies under its name."""
+    if name is not None and Path(name).name == name:
+        with suppress(OSError):
+            if (directory / name).read_bytes() == content:
+                return directory / name
+    return write_answer(directory, content)
 
 
 def write_answer(directory: Path, content: bytes) -> Path:
@@ -88,12 +100,24 @@ def _read(recorder: RunRecorder, read: Callable[[bytes], T | None]) -> tuple[Att
     return None
 
 
+def unread(result: Result) -> list[Attempt]:
+    """Return the requests of the run's present choice whose answer is kept; of those in a batch its id is known."""
+    return [
+        attempt
+        for attempt in result.attempts
+        if attempt.answer is not None
+        and attempt.choice == result.choice
+        and (attempt.job_id is None or attempt.batch is not None)
+        and (attempt.error is None or attempt.error.type == UncertainError.__name__)
+    ]
+
+
 def _kept(recorder: RunRecorder) -> Iterator[tuple[Attempt, Path]]:
     """Yield the run's open requests, each with the file that holds its answer."""
     directory, attempts = recorder.run.directory, unanswered(recorder.result)
-    for attempt in reversed(attempts):
+    for attempt in reversed(unread(recorder.result)):
         # What a damaged or foreign record says leads to no file elsewhere.
-        if attempt.answer is not None and Path(attempt.answer).name == attempt.answer:
+        if Path(str(attempt.answer)).name == attempt.answer:
             yield attempt, directory / attempt.answer
     named = {attempt.answer for attempt in recorder.result.attempts}
     for attempt in attempts[-1:]:

@@ -263,6 +263,60 @@ def test_lines_that_come_later_end_runs_without_their_old_error(command, small_s
     assert "no line for this run" not in capsys.readouterr().out
 
 
+def odd_line(name: str) -> bytes:
+    return json.dumps({"custom_id": name, "response": {"status_code": 200, "body": {"note": "attached"}}}).encode()
+
+
+def test_a_line_that_cannot_be_read_is_read_again_from_the_providers_file(command, small_server):
+    odd = True
+
+    def given(names: list[str]) -> bytes:
+        first = odd_line(names[0]) + b"\n" if odd else image_line(names[0])
+        return first + b"".join(map(image_line, names[1:]))
+
+    batches = Batches(small_server, given)
+    assert command(small_server, PROMPTS) == 4
+    assert statuses() == {"verified": 3, "uncertain": 1}
+    assert results()[0]["job_id"] == "batch_1"
+    for _ in range(2):
+        assert run(["resume", "out"]) == 4
+        assert b"attached" in Path("out/0/answer.json").read_bytes()
+        assert not Path("out/0/answer-2.json").exists()
+    odd = False
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+    assert batches.asked.count("POST /v1/batches") == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "where", "kept"),
+    [
+        (404, "file_expired", "/content", True),
+        (404, "batch_expired", "/batches/batch_1", True),
+        (401, "invalid_api_key", "/batches/batch_1", True),
+        (401, "invalid_api_key", "/batches/batch_1", False),
+        (400, "odd", "/content", False),
+    ],
+)
+def test_a_run_without_a_line_of_use_stays_uncertain(command, small_server, status, code, where, kept):
+    def given(names: list[str]) -> bytes:
+        return odd_line(names[0]) * kept + b"\n" + b"".join(map(image_line, names[1:]))
+
+    batches = Batches(small_server, given)
+    assert command(small_server, PROMPTS) == 4
+    refused = status, {"error": {"message": "it has expired" if status == 404 else "no", "code": code}}
+    small_server.answer = lambda asked: refused if asked.path.endswith(where) else batches.answer(asked)
+    assert run(["resume", "out"]) == 4
+    assert statuses() == {"verified": 3, "uncertain": 1}
+    assert run(["resume", "out", "--retry-failed"]) == 4
+    if kept:
+        # A later version may understand it.
+        Path("out/0/answer.json").write_bytes(image_line("x"))
+        assert run(["resume", "out"]) == 0
+        assert statuses() == {"verified": 4}
+    assert batches.asked.count("POST /v1/batches") == 1
+
+
 def test_a_line_that_failed_names_what_sends_it_again(command, small_server):
     def given(names: list[str]) -> bytes:
         body = {"error": {"message": "slow down", "type": "rate_limit_error", "code": "rate_limit_exceeded"}}
