@@ -15,6 +15,7 @@ from runner.config.estimate import Estimate
 from runner.display.line import called, clean
 from runner.display.output import print_error, tolerate_broken_pipe
 from runner.errors import ConfigError
+from runner.ledger.calls import interrupted
 from runner.ledger.discover import OUTPUTS
 from runner.ledger.outputs_index import OutputsIndex
 from runner.ledger.summary import SUMMARY, Summary, summary_of
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
 def _summaries(root: Path) -> tuple[list[Summary], bool]:
     """Return what is found, and whether that is all, and say what cannot be read; raises why of the `root` itself."""
     index = OutputsIndex(root)
-    found = [*map(summary_of, index.entries(SUMMARY))]
+    found = [*map(summary_of, index.entries(SUMMARY)), *interrupted(index.calls)]
     for place, error in index.problems:
         if place == root and not found:
             raise error
@@ -105,6 +106,8 @@ def _print(found: Sequence[Summary]) -> None:
     print_grid(heads, rows)
     if any(RunStatus.VERIFIED in each.states for each in found):
         print("done: all files came and were verified; show DIR says if one is missing since")
+    if any(each.call for each in found):
+        print("what has no ledger is a call of a Python program: resume it once that program has ended")
 
 
 def _states(each: Summary) -> dict[RunState, int]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from runner.artifacts.result_file import NAME as RESULT
+
 NAME = "ledger.sqlite3"
 
 LOG = f"{NAME}-wal"
@@ -36,17 +38,29 @@ _NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _OF_THE_DISK = "lost+found"
 """A folder of the file system's own, where a disk is mounted; only root may look into it."""
 
+_COMPOSED = ".hydra"
+"""Where the command line writes the config of a run."""
+
 Unreadable = Callable[[Path, OSError], object]
 """Hears of a directory that cannot be looked into, and why."""
 
 
+def _nothing(_place: str) -> None:
+    """Hear of a directory in which nobody is interested."""
+
+
 def find_ledgers(
-    root: Path, levels: int | None = None, unreadable: Unreadable = lambda _place, _error: None
+    root: Path,
+    levels: int | None = None,
+    unreadable: Unreadable = lambda _place, _error: None,
+    call: Callable[[str], object] = _nothing,
 ) -> Iterator[Path]:
     """Yield the directories at or below `root` that have a ledger, those of a sweep's own runs not included.
 
     `root` itself may be a run's directory and that of all others too. Results may lie behind a link. With `levels`,
     what lies deeper below `root` is not looked for, and `unreadable` hears nothing of what other users have there.
+    `call` hears of each directory on the way that a single call of the Python API has written, unless `root` has a
+    ledger: what lies below is its own.
     """
 
     def pass_over(place: str, error: OSError) -> None:
@@ -69,8 +83,9 @@ def find_ledgers(
             yield Path(place)
             if depth:
                 continue
+            call = _nothing
         if depth != levels:
-            below = sorted(_folders(place, pass_over), reverse=True)
+            below = sorted(_folders(place, pass_over, call), reverse=True)
             waiting += [(os.path.join(place, name), depth + 1) for name in below]  # noqa: PTH118 - text, as above
 
 
@@ -81,20 +96,29 @@ def _has_ledger(place: str) -> bool:
         return False
 
 
-def _folders(place: str, pass_over: Callable[[str, OSError], None]) -> Iterator[str]:
-    """Yield the names of the folders in a directory, those behind links included and hidden ones not."""
+def _folders(place: str, pass_over: Callable[[str, OSError], None], call: Callable[[str], object]) -> Iterator[str]:
+    """Yield the names of the folders in a directory, those behind links included and hidden ones not.
+
+    `call` is that of `find_ledgers`: a result lies there, and no config of the command line.
+    """
+    told = composed = False
     try:
         with os.scandir(place) as found:
             for each in found:
+                composed = composed or each.name == _COMPOSED
                 if each.name.startswith(".") or each.name == _OF_THE_DISK:
                     continue
                 try:
                     if each.is_dir():
                         yield each.name
+                    elif each.name == RESULT:
+                        told = each.is_file(follow_symlinks=False)
                 except OSError as error:  # of what a link leads to
                     pass_over(each.path, error)
     except OSError as error:
         pass_over(place, error)
+    if told and not composed:
+        call(place)
 
 
 def _is_own(place: str) -> bool:

@@ -121,6 +121,7 @@ class OutputsIndex:
 
     Attributes:
         problems: directories that could not be looked into, or whose ledger could not be read, and why.
+        calls: directories, as text, without a ledger, as single calls of the Python API write them.
     """
 
     def __init__(
@@ -144,7 +145,8 @@ class OutputsIndex:
         self._inside = len(os.path.join(home, ""))  # noqa: PTH118
         self._whole = home == whole and levels is None and not seen
         self.problems: list[tuple[Path, ConfigError]] = []
-        self._directories = [*_unseen(find_ledgers(root, levels, self._pass_over), seen)]
+        self.calls: list[str] = []
+        self._directories = [*_unseen(find_ledgers(root, levels, self._pass_over, self.calls.append), seen)]
         self._clock = clock
         self._keep = keep and len(self._directories) > _WORTH
 

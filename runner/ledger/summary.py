@@ -40,6 +40,7 @@ class Summary:
         prompt: its first run's prompt; None if no run was planned.
         prompts: how many different ones there are.
         batches: those that may still go on at the provider, as they were last heard of.
+        call: whether it is a single call of the Python API, which nobody sees at work.
     """
 
     directory: Path
@@ -55,6 +56,7 @@ class Summary:
     prompt: str | None = None
     prompts: int = 0
     batches: tuple[BatchRecord, ...] = ()
+    call: bool = False
 
     @property
     def command(self) -> str | None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -44,6 +45,19 @@ def test_what_is_asked_most_imports_no_hydra_either(tmp_path, monkeypatch, argum
     code, modules = started(tmp_path, *arguments)
 
     assert code == "0"
+    assert modules & (NEVER | WORK | VALIDATION | HYDRA) <= {"sqlite3", "runner.ledger"}
+
+
+def test_an_interrupted_call_is_listed_without_models(tmp_path):
+    place = tmp_path / "outputs" / "call"
+    place.mkdir(parents=True)
+    config = {"provider": {"kind": "openai"}, "model": {"name": "sora-2"}, "request": {"prompt": "x"}, "fallbacks": []}
+    (place / "result.json").write_text(json.dumps({"status": "submitted", "spent_usd": 0.4, "config": config}))
+
+    code, modules = started(tmp_path, "ls", "--json")
+
+    assert code == "0"
+    assert "runner.ledger.calls" in modules
     assert modules & (NEVER | WORK | VALIDATION | HYDRA) <= {"sqlite3", "runner.ledger"}
 
 

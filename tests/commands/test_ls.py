@@ -13,6 +13,7 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result import Attempt, ErrorRecord, Result
+from runner.artifacts.result_file import write_result
 from runner.artifacts.run_status import RunStatus
 from runner.config.run import RunConfig
 from runner.engine.recorder import planned
@@ -166,6 +167,72 @@ def test_looking_changes_nothing(shelve, told):
     before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in place.rglob("*")}
     told()
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in place.rglob("*")} == before
+
+
+@pytest.fixture
+def call(here: Path, loaded: Callable[..., RunConfig]) -> Callable[..., Path]:
+    """Write what a single call of the Python API leaves: a result, and no ledger."""
+
+    def write(name: str, status: str, **fields: Any) -> Path:
+        place = here / "outputs" / name
+        place.mkdir(parents=True)
+        known = planned(Run(0, loaded("provider=openai", "request.prompt=A paper boat"), place), BEGAN.timestamp())
+        paid = Attempt(number=1, started_at=BEGAN, usd=0.4)
+        write_result(place, known.model_copy(update={"status": RunStatus(status), "attempts": [paid], **fields}))
+        return place
+
+    return write
+
+
+def test_calls_of_the_python_api_are_listed_while_something_is_left_of_them(call, told):
+    call("calls/paid", "submitted")
+    call("calls/lost", "uncertain")
+    for ended in ("verified", "failed", "expired", "cancelled"):
+        call(f"calls/{ended}", ended)
+    found = {each["directory"]: each for each in told()}
+    assert {place: each["command"] for place, each in found.items()} == {
+        "outputs/calls/paid": "python -m runner resume outputs/calls/paid",
+        "outputs/calls/lost": "python -m runner resume outputs/calls/lost --resubmit-uncertain",
+    }
+    paid = found["outputs/calls/paid"]
+    assert (paid["usd"], paid["emulated"], paid["models"], paid["prompt"]) == (0.4, False, ["sora-2"], "A paper boat")
+    assert paid["runs"] == {"submitted": 1}
+
+
+def test_whoever_would_resume_a_call_hears_that_its_program_may_be_running(call, shelve, capsys):
+    shelve("sweep", ["submitted"])
+    assert run(["ls"]) == 0
+    assert "Python program" not in capsys.readouterr().out
+    call("call", "submitted")
+    assert run(["ls"]) == 0
+    assert "resume it once that program has ended" in capsys.readouterr().out
+
+
+def test_a_result_that_a_ledger_or_the_command_line_has_written_is_no_call(call, shelve, told):
+    place = shelve("sweep", ["submitted"])
+    call("sweep/0", "submitted")
+    (call("0", "submitted") / ".hydra").mkdir()
+    assert [each["directory"] for each in told()] == ["outputs/sweep"]
+    assert [each["directory"] for each in told(str(place))] == [str(place)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda told: told.update(config=[]),
+        lambda told: told.update(spent_usd=10**400),
+        lambda told: told["config"]["request"].update(prompt="\ud800"),
+        lambda told: told["config"].pop("fallbacks"),
+    ],
+)
+def test_a_strange_result_is_no_reason_to_list_nothing(call, told, capsys, damage):
+    place = call("strange", "submitted") / "result.json"
+    content = json.loads(place.read_text())
+    damage(content)
+    place.write_text(json.dumps(content))
+    call("sound", "submitted")
+    assert "outputs/sound" in [each["directory"] for each in told()]
+    assert run(["ls"]) == 0
 
 
 def test_another_directory_and_one_sweep_alone_can_be_asked_for(shelve, told, here):
