@@ -33,7 +33,7 @@ from .discover import LEVELS, NAME
 from .ledger import Ledger, LedgerError, Row, rebuilding
 from .lock import locked
 from .ownership import CopyError, owned
-from .reuse import Reuse, noted_files, remove_note, remove_noted_files
+from .reuse import Reuse, Source, noted_files, remove_note, remove_noted_files
 
 _PAID = re.compile(r"(video\..+|image-\d+\..+|partial-\d+\..+|remote-.+|answer(-\d+)?\..+)")
 """Names of files that only a paid request brings."""
@@ -420,11 +420,27 @@ def _collects(runs: Sequence[Run]) -> bool:
 
 
 def _reused(run: Run, known: Reuse, store: LedgerStore) -> Result | None:
-    """Return the record of a run that takes the files of another one; None where there is none, or none is wanted."""
+    """Return the record of a run that takes the files of another one; None where there is none, or none is wanted.
+
+    Of several copies in storages, the next one is taken where one cannot be had.
+    """
     source = known.find(run) if run.config.reuse else None
-    if source is None:
-        return None
-    store.open(run)
+    refused: ConfigError | None = None
+    while source is not None:
+        store.open(run)
+        try:
+            return _taken(run, known, source)
+        except ConfigError as error:
+            refused = refused or error
+            source = known.find_other(run, source, error)
+            if source is not None:
+                remove_noted_files(run.directory)
+    if refused is not None:
+        raise refused
+    return None
+
+
+def _taken(run: Run, known: Reuse, source: Source) -> Result:
     now = time.time()
     record = run.earlier or planned(run, now)
     if source.choice:

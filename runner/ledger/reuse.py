@@ -85,10 +85,13 @@ FINISHED = Kind("finished 2", Ledger.verified, _parsed)
 
 
 class Storages(Protocol):
-    """Ask storages for what runs have uploaded; both raise `ConfigError` where that cannot be had."""
+    """Ask storages for what runs have uploaded; all raise `ConfigError` where that cannot be had."""
 
     def has(self, url: str, sizes: Mapping[str, int]) -> bool:
         """Return whether a place lists files of these names, each with its size."""
+
+    def compare(self, url: str, folder: str, artifacts: Sequence[Artifact]) -> None:
+        """Compare files in a folder of a place with their sums, where reading them is free."""
 
     def fetch(self, url: str, folder: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
         """Bring files from a folder of a place to a directory, each compared with its sum."""
@@ -129,7 +132,8 @@ class Reuse:
     def __init__(self, directory: Path, storages: Callable[[], Storages], *, keep: bool = True) -> None:
         """Take the directory of the sweep, or of the run where there is one run and no sweep.
 
-        `storages` is called where one has to be asked. Unless `keep` is set, nothing is written.
+        `storages` is called where one has to be asked. Unless `keep` is set, nothing is written, and nothing will be
+        fetched: what is uploaded is compared as far as that is free.
         """
         own = directory.absolute()
         # A launcher that is not ours gives each run of a sweep to a process of its own.
@@ -143,6 +147,7 @@ class Reuse:
         self._asked = self._unread = 0
         self._found: Counter[Path] = Counter()
         self._stored: Counter[str] = Counter()
+        self._copies: dict[int, Iterator[Source]] = {}
         self._lost: dict[int, Source] = {}
         self._unreadable: dict[Path, ConfigError] = {}
         self._make_storages = storages
@@ -174,9 +179,20 @@ class Reuse:
                 self._found[place] += 1
                 return found
             incomplete.append(found)
-        found = self._in_storage(run, incomplete)
+        self._copies[run.index] = self._in_storage(run, incomplete)
+        found = next(self._copies[run.index], None)
         if found is None:
             self._refuse_unread(run)
+        return found
+
+    def find_other(self, run: Run, source: Source, error: ConfigError) -> Source | None:
+        """Return the next copy of what was found, where `source`, which is one in a storage, cannot be had."""
+        self._found[source.place] -= 1
+        self._stored[source.url] -= 1
+        found = next(self._copies[run.index], None)
+        if found is not None:
+            text = f"{error.message.removesuffix(_UNSENT)}; another copy is taken"
+            self.problems.append(Problem("", text, error.hint, "warning"))
         return found
 
     def take(self, run: Run, planned: Result, source: Source) -> Result:
@@ -195,13 +211,14 @@ class Reuse:
 
     def lines(self) -> Iterator[str]:
         """Yield what was found and where, or where nothing was: one line, or none where no run has asked."""
-        places = [os.fspath(place) for place, _ in self._found.most_common()]
+        places = [os.fspath(place) for place, count in self._found.most_common() if count]
         if places:
             more = f" and {len(places) - _NAMED} more" * (len(places) > _NAMED)
             count = self._found.total()
             yield f"reuse: {_runs(count)} lie{'s' * (count == 1)} finished in {', '.join(places[:_NAMED])}{more}"
-        for url, count in self._stored.items():
-            yield f"reuse: files of {_runs(count)} are no longer here, and are fetched from {url}"
+        for url, count in (+self._stored).items():
+            then = "" if self._keep else ", and compared, before anything is sent"
+            yield f"reuse: files of {_runs(count)} are no longer here, and are fetched from {url}{then}"
         if self._lost:
             first, *others = self._lost.values()
             more = f" and of {len(others):,} more" * bool(others)
@@ -255,12 +272,13 @@ class Reuse:
         lacking = tuple(each for each in made.earlier.artifacts if not _same(made.directory, each))
         return Source(made.directory, made.earlier, place, choice, lacking)
 
-    def _in_storage(self, run: Run, sources: Sequence[Source]) -> Source | None:
-        """Return the first of the runs whose files a storage has; take note of one that none has.
+    def _in_storage(self, run: Run, sources: Sequence[Source]) -> Iterator[Source]:
+        """Yield those of the runs whose files a storage has; take note of one that none has.
 
-        Raises `ConfigError` where none is found and a storage could not be asked.
+        Raises `ConfigError` where none is found and one could not be had.
         """
-        unasked: ConfigError | None = None
+        refused: ConfigError | None = None
+        found = False
         for source in sources:
             place, folder = source.place, source.folder
             sums = {each.path: each.sha256 for each in source.lacking}
@@ -271,21 +289,27 @@ class Reuse:
                 self._leave_out(place, error)
                 continue
             for url, sizes in stored:
+                listed = source
                 try:
-                    there = self._storages.has(url, {_below(folder, name): size for name, size in sizes.items()})
+                    if not self._storages.has(url, {_below(folder, name): size for name, size in sizes.items()}):
+                        continue
+                    listed = source._replace(url=url)
+                    if not self._keep:
+                        self._storages.compare(url, folder, source.lacking)
                 except ConfigError as error:
-                    unasked = unasked or _unreachable(source, error)
+                    refused = refused or _unreachable(listed, error)
                     continue
-                if there:
-                    self._found[place] += 1
-                    self._stored[url] += 1
-                    return source._replace(url=url)
-        if unasked is not None:
+                found = True
+                self._found[place] += 1
+                self._stored[url] += 1
+                yield listed
+        if found:
+            return
+        if refused is not None:
             self._unread += 1
-            raise unasked
+            raise refused
         if sources:
             self._lost[run.index] = sources[0]
-        return None
 
     def _refuse_unread(self, run: Run) -> None:
         """Raise `ConfigError` where the work may lie in what the user has named and cannot be read."""
@@ -343,13 +367,15 @@ def _below(folder: str, name: str) -> str:
 
 
 def _unreachable(source: Source, error: ConfigError) -> ConfigError:
-    said = f"the files of {source.directory}, which were to be reused, cannot be had: {error.message}; nothing was sent"
+    said = f"the files of {source.directory}, which were to be reused, cannot be had: {error.message}{_UNSENT}"
     remedy = command("rm", shown(source.place))
     gone = f"where all files of that sweep are gone for good: {remedy}; the rest is reused then"
     # A place that could be listed is not gone.
     ways = [error.hint, None if source.url else gone, "reuse=false pays for all runs anew"]
     return ConfigError(said, hint="\n".join(filter(None, ways)))
 
+
+_UNSENT = "; nothing was sent"
 
 _NAMED = 3
 """How many places are named."""

@@ -35,13 +35,26 @@ class UploadedRuns:
             raise ConfigError(f"{url} is empty", hint="the account and the place that it was uploaded to")
         return all(there.get(name) == size for name, size in sizes.items())
 
+    def compare(self, url: str, folder: str, artifacts: Sequence[Artifact]) -> None:
+        """Compare files in a folder of a place with their sums, if the place is on this machine.
+
+        Others charge for reading. Raises `ConfigError`.
+        """
+        place = self._folder(url, folder)
+        for each in artifacts:
+            if place.path is not None and not has_sum(place.path / each.path, each.sha256):
+                raise _another(place, each)
+
     def fetch(self, url: str, folder: str, directory: Path, artifacts: Sequence[Artifact]) -> None:
         """Bring files from a folder of a place to a directory here, each compared with its sum.
 
         Raises `ConfigError`, and `DiskError`.
         """
+        _fetch(self._folder(url, folder), directory, artifacts)
+
+    def _folder(self, url: str, folder: str) -> Place:
         place, _ = self._listed(url)
-        _fetch(place.below("" if folder == os.curdir else Path(folder).as_posix()), directory, artifacts)
+        return place.below("" if folder == os.curdir else Path(folder).as_posix())
 
     def _listed(self, url: str) -> tuple[Place, dict[str, int]]:
         """Return a place with the sizes of its files by their names; it is reached and listed once."""
@@ -89,9 +102,13 @@ def _fetch(place: Place, directory: Path, artifacts: Sequence[Artifact]) -> None
                 raise ConfigError(f"{place.url} cannot be read: {reason_of(error)}", hint=_KEYS) from error
         if not has_sum(part, each.sha256):
             discard(part)
-            message = f"{place.address(each.path)} is not the file that its run has made"
-            raise ConfigError(message, hint="once it is deleted there, it counts as lost")
+            raise _another(place, each)
         publish(part, target)
+
+
+def _another(place: Place, artifact: Artifact) -> ConfigError:
+    message = f"{place.address(artifact.path)} is not the file that its run has made"
+    return ConfigError(message, hint="once it is deleted there, it counts as lost")
 
 
 def _reached(url: str, *, writing: bool) -> Place:

@@ -124,6 +124,57 @@ def test_a_file_that_is_another_there_ends_the_command_before_anything_is_paid(f
     assert created(emulator) == 2
 
 
+def spoil(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+@pytest.fixture
+def copies(sweep, here, bucket) -> tuple[Path, Path]:
+    """Where the files of one run lie that two finished sweeps have made, of which only the records are here."""
+    storage = [f"storage.url=file://{bucket}", "storage.keep_local=false"]
+    for place in ("first", "third"):
+        assert sweep("replica=0", *storage, f"hydra.sweep.dir=outputs/{place}") == 0
+    return bucket / "outputs/first/0", bucket / "outputs/third/0"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("name", ["video.mp4", "thumbnail.webp"])
+def test_of_copies_one_that_is_whole_is_taken(copies, reused, here, emulator, capsys, number, name):
+    spoil(copies[number] / name)
+    whole = copies[1 - number]
+    assert reused("dry_run=true") == 0
+    said = capsys.readouterr().out
+    assert "would be refused" not in said
+    assert f"are fetched from file://{whole.parent}, and compared, before anything is sent" in said
+
+    assert reused() == 0
+
+    assert created(emulator) == 2
+    assert read_result(here / SECOND).reused_from == f"outputs/{whole.parent.name}/0"
+    for each in ("video.mp4", "thumbnail.webp"):
+        assert (here / SECOND / each).read_bytes() == (whole / each).read_bytes()
+    assert not (here / SECOND / ".reused.json").exists()
+    assert not [*here.rglob("*.part")]
+    said = capsys.readouterr().err
+    first_looked_at = f"{copies[number]}/{name} is not the file that its run has made; another copy is taken" in said
+    assert first_looked_at is ("another copy is taken" in said)
+    assert f"are fetched from file://{whole.parent}" in said
+
+
+def test_where_no_copy_is_whole_nothing_is_paid_and_the_dry_run_says_so(copies, reused, emulator, capsys):
+    for place in copies:
+        spoil(place / "video.mp4")
+    assert reused("dry_run=true") == 0
+    said = capsys.readouterr().out
+    assert "run 0 would be refused: the files of outputs/" in said
+    assert "video.mp4 is not the file that its run has made; nothing was sent" in said
+
+    assert reused() == 2
+
+    assert created(emulator) == 2
+    assert "video.mp4 is not the file that its run has made; nothing was sent" in capsys.readouterr().err
+
+
 def test_what_was_fetched_before_the_command_ended_is_no_doubt(first, reused, here, emulator):
     """The video is here already when its thumbnail cannot be had; whoever finds it must not take it for paid."""
     whole = (first / "thumbnail.webp").read_bytes()
