@@ -100,14 +100,31 @@ def combinations(overrides: Iterable[Override]) -> list[Point]:
     for override in overrides:
         key = override.get_key_element()
         if not override.is_sweep_override():
-            found[key] = [f"{key}={override.get_value_element_as_str()}"]
+            found[key] = _as_typed(override, [f"{key}={override.get_value_element_as_str()}"])
         elif override.is_discrete_sweep():
-            found[key] = [*itertools.islice(_choices(override), MOST_RUNS + 1)]
+            found[key] = _as_typed(override, [*itertools.islice(_choices(override), MOST_RUNS + 1)])
         else:
             kind = override.value_type.name if override.value_type else "this"
             raise HydraException(f"{override.input_line}: a sweep of the type {kind} is for an optimiser alone")
     refuse_beyond(math.prod(map(len, found.values())))
     return [list(point) for point in itertools.product(*found.values())]
+
+
+def _as_typed(override: Override, lines: list[str]) -> list[str]:
+    """Return the lines of an override's values, of which a prompt that is a number is spelled as it was typed."""
+    texts = _line(override).partition("=")[2].split(",")
+    if override.key_or_group not in PROMPT_KEYS or len(texts) != len(lines):
+        return lines
+    key = override.get_key_element()
+    pairs = [(line, text.strip()) for line, text in zip(lines, texts, strict=True)]
+    return [f"{key}={text}" if _same_number(line.partition("=")[2], text) else line for line, text in pairs]
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return float(one) == float(other)
+    except ValueError:
+        return False
 
 
 def refuse_beyond(runs: int) -> None:

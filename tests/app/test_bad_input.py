@@ -26,6 +26,11 @@ from runner.app import run
         (["request.image_list=[none.png]"], ["none.png"]),
         (["request.prompt=it's"], ["request.prompt", "request.prompt_file=prompt.txt"]),
         (["request.prompt=1_000"], ["say that it is text: \"request.prompt='1_000'\""]),
+        (["-m", "request.prompt=1e3"], ["say that it is text: \"request.prompt='1e3'\""]),
+        (
+            ["-m", "request.prompt=fern,1_000,.5"],
+            ["say that it is text: \"request.prompt='1_000'\"", "request.prompt='.5'"],
+        ),
         (["request.prompt=un café"], ["request.prompt_file=prompt.txt"]),
         (["request.prompt=a cat, and a dog"], ["2 separate paid runs"]),
         (["-m", "request.prompt=a cat, and a dog"], ["2 separate paid runs"]),
