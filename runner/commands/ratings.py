@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from runner.display.line import clean
-from runner.display.output import print_error, tolerate_broken_pipe
+from runner.display.output import print_error, print_problems, tolerate_broken_pipe
 from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 from runner.shell import command
 
 from .catalog import Parser, named_path
 from .rank import named_rater
+
+if TYPE_CHECKING:
+    from runner.judging.ratings_file import Imported
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -20,7 +24,8 @@ def main(arguments: Sequence[str]) -> int:
     files = [each for each in parsed.paths if not each.is_dir()]
     directories = [each for each in parsed.paths if each.is_dir()]
     if not files:
-        raise ConfigError("no file to import was named; nothing was changed", hint="ratings import ratings.jsonl")
+        message = f"{directories[0]} is a directory, and no file to import into it was named; nothing was changed"
+        raise ConfigError(message, hint=f"{command('ratings', 'import')} ratings.jsonl {directories[0]}")
     for each in files:
         if not each.exists():
             raise ConfigError(f"there is no file {each}; nothing was changed", hint="ratings import FILE… [DIR…]")
@@ -46,12 +51,18 @@ def main(arguments: Sequence[str]) -> int:
                 f"{merged.taken:,} taken",
                 *([f"{merged.known:,} known already"] if merged.known else []),
                 *([f"{merged.strange:,} of runs that are not here"] if merged.strange else []),
-                *([f"{each.left_out:,} lines left out"] if each.left_out else []),
+                *([_left_out(each)] if each.left_out else []),
             ]
             print(f"{clean(str(path), 400)}: {', '.join(told)}")
+        print_problems(log.problems)
         if log.added:
             print(f"{command('rank', (directories or [OUTPUTS])[0])} shows who is ahead")
     return 0
+
+
+def _left_out(imported: Imported) -> str:
+    told = f"{imported.left_out:,} lines left out"
+    return f"{told}, {imported.other_versions:,} of them of another version" if imported.other_versions else told
 
 
 def _parser() -> Parser:

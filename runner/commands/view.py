@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.display.line import clean
-from runner.display.output import print_error, tolerate_broken_pipe
+from runner.display.output import print_error, print_problems, tolerate_broken_pipe
 from runner.errors import ConfigError
 from runner.ledger.discover import OUTPUTS
 
@@ -73,11 +73,14 @@ def _export(directories: Sequence[Path], target: Path) -> None:
 
 
 def _refuse_nothing(directories: Sequence[Path]) -> None:
-    """Raise `ConfigError` where there is nothing to show, and say what cannot be read."""
+    """Raise `ConfigError` where there is nothing to show, and say what cannot be read, of judgements too."""
     from runner.results.reading import sweeps_of
+    from runner.results.run_key import ratings_of
 
-    for error in sweeps_of(directories).unreadable:
+    found = sweeps_of(directories)
+    for error in found.unreadable:
         print_error(error)
+    print_problems(ratings_of(found.sweeps).problems)
 
 
 def _parser() -> Parser:

@@ -8,7 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .ratings_file import AnyRecord, CurrentKeys, RatingsFile, Undo, runs_of
+from runner.config.problem import Problem
+
+from .ratings_file import AnyRecord, CurrentKeys, RatingsFile, Undo, runs_of, skipped_lines
 
 
 class StrangeRecordError(LookupError):
@@ -51,6 +53,12 @@ class RatingLog:
                     self._files[place].current = CurrentKeys(keys)
                 else:
                     self._files[place] = RatingsFile(place, keys)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return the warnings of files of which lines were left out, as far as they were read."""
+        with self._turn:
+            return [skipped_lines(file) for file in self._files.values() if file.skipped]
 
     def after(self, number: int) -> list[AnyRecord]:
         """Return the records from the one of this number on; a number stays the same while the process lasts."""

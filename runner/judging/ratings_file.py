@@ -37,6 +37,9 @@ LONGEST_LINE = 300_000
 JUDGE_PREFIX = "judge:"
 """How the names of raters begin that are models and no persons."""
 
+VERSION: Literal[1] = 1
+"""Of the records that are written and read."""
+
 Outcome = Literal["left", "right", "tie", "both_bad"]
 
 
@@ -86,7 +89,7 @@ class _Model(BaseModel):
 
 
 class _Record(_Model):
-    version: Literal[1] = 1
+    version: Literal[1] = VERSION
     id: Annotated[str, Field(min_length=1, max_length=64)]
     """Made by whoever judges: records with one id are one record."""
     at: Moment
@@ -202,10 +205,11 @@ _NOTES = uuid.UUID("5f0c2b0e-6a0b-4c3f-9f9e-2f4f5a1d7c11")
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Hold a file's records, and how many lines of it were left out."""
+    """Hold a file's records, how many lines of it were left out, and how many of those another version wrote."""
 
     records: tuple[AnyRecord, ...]
     left_out: int
+    other_versions: int
 
 
 def read_exported(path: Path, rater: str) -> Imported:
@@ -218,14 +222,28 @@ def read_exported(path: Path, rater: str) -> Imported:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}", hint=_HINT) from error
     notes = _object(text)
+    others = 0
     if notes is not None and isinstance(notes.get("notes"), list):
         found = [_from_note(each, notes, rater) for each in notes["notes"]]
     else:
-        found = [record_of(value) if (value := _object(line)) else None for line in text.split("\n") if line.strip()]
+        values = [_object(line) for line in text.split("\n") if line.strip()]
+        found = [record_of(value) if value else None for value in values]
+        others = sum(map(_of_another_version, values))
     records = tuple(each for each in found if each is not None)
+    if not records and others:
+        lines = "1 line" if others == 1 else f"{others:,} lines"
+        message = f"{path} holds no judgements that this version of runner knows: {lines} of another version"
+        raise ConfigError(message, hint="import it with the version of runner that wrote it, or a later one")
     if not records:
         raise ConfigError(f"{path} holds no judgements", hint=_HINT)
-    return Imported(records, len(found) - len(records))
+    return Imported(records, len(found) - len(records), others)
+
+
+def _of_another_version(value: Mapping[str, Any] | None) -> bool:  # Any: JSON
+    """Return whether a line's object is a judgement as another version writes it."""
+    if value is None or not {"id", "rater", "kind"} <= value.keys():
+        return False
+    return isinstance(version := value.get("version"), int) and version != VERSION
 
 
 _HINT = "“Export ratings” on a page writes such a file: ratings.jsonl"

@@ -97,6 +97,18 @@ def test_exported_files_of_several_raters_are_merged_once(here: Path) -> None:
     assert ranked(here=here)["games"] == 1
 
 
+def test_what_another_version_has_written_is_left_out_and_counted(here: Path) -> None:
+    run = keys(here)[0]
+    later = [{**rating(run, rating=5), "version": 2}, rating(run, rating=6)]
+    (here / "out" / "ratings.jsonl").write_text("".join(json.dumps(each) + "\n" for each in later))
+    write(here / "ann.jsonl", rating(run, rating=5), *later)
+    said, warned = asked("ratings", "import", "ann.jsonl", "out", here=here)
+    assert said.startswith("ann.jsonl: 1 taken, 2 lines left out, 1 of them of another version\n")
+    assert "2 lines were left out of out/ratings.jsonl: cut short, of another version, or no judgement" in " ".join(
+        warned.split()
+    )
+
+
 def test_notes_of_older_pages_are_taken_once_for_the_named_rater(here: Path) -> None:
     runs = keys(here)
     notes = [{"key": runs[1], "id": "0/1", "label": "owl", "star": True, "reject": False, "text": "good"}]
@@ -115,13 +127,20 @@ def test_notes_of_older_pages_are_taken_once_for_the_named_rater(here: Path) -> 
     [
         (["import", "gone.jsonl", "out"], "there is no file gone.jsonl"),
         (["import", "out"], "no file to import"),
+        (["import", "out"], "out is a directory"),
+        (
+            ["import", "later.jsonl", "out"],
+            "no judgements that this version of runner knows: 2 lines of another version",
+        ),
         (["import", "page.html", "out"], "holds no judgements"),
         (["import", "ann.jsonl"], "outputs holds no sweep and no run"),
         (["export", "ann.jsonl"], "invalid choice"),
     ],
 )
 def test_what_cannot_be_imported_is_refused(here: Path, words: list[str], said: str) -> None:
-    write(here / "ann.jsonl", rating(keys(here)[0], rating=5))
+    run = keys(here)[0]
+    write(here / "ann.jsonl", rating(run, rating=5))
+    write(here / "later.jsonl", *({**rating(run, rating=number), "version": 2} for number in (5, 6)), {"kind": "song"})
     assert said in asked("ratings", *words, here=here, code=2)[1]
     assert not (here / "out" / "ratings.jsonl").exists()
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from runner.app import run
 from tests.command_line import command_line
 from tests.forking import Forked
 from tests.view.conftest import ENVIRONMENT, QUICK, Served, typed
@@ -281,3 +282,16 @@ def test_without_outputs_there_is_nothing_to_list(tmp_path: Path) -> None:
     done = command_line(["view"], tmp_path, ENVIRONMENT)
     assert done.returncode == 2
     assert "there is no directory outputs" in done.stderr
+
+
+def test_judgements_that_are_left_out_are_counted_before_a_sweep_is_shown(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(place / "outputs" / "one", tmp_path / "one")
+    (tmp_path / "one" / "ratings.jsonl").write_text('{"version": 2, "kind": "rating"}\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("runner.view.app.serve", lambda *_args, **_settings: 0)
+    assert run(["view", "one", "--port", "0", "--open", "no"]) == 0
+    said = capsys.readouterr()
+    assert "1 line was left out of one/ratings.jsonl" in " ".join(said.err.split())
+    assert "ended; 0 judgements were kept" in said.out
