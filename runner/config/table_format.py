@@ -217,11 +217,11 @@ def from_objects(elements: Iterable[tuple[int | None, object]], name: str) -> Pa
         place = at(name, line, number)
         row = {"prompt": element} if isinstance(element, str) else element
         if not isinstance(row, Mapping):
-            raise ConfigError(f"{place}: is {kind_of(row)}, and a row is a mapping of keys to values, or one text",
-                              hint='as in {"prompt": "A red fox", "seed": 7}')  # fmt: skip
-        if any(not isinstance(key, str) for key in row):
-            raise ConfigError(f"{place}: has the key {next(key for key in row if not isinstance(key, str))!r}, "
-                              "and keys are texts", hint="quote it")  # fmt: skip
+            message = f"{place}: this row is {kind_of(row)}, and a row is a mapping of keys to values, or one text"
+            raise ConfigError(message, hint='as in {"prompt": "A red fox", "seed": 7}')
+        strange = next((key for key in row if not isinstance(key, str)), "")
+        if not isinstance(strange, str):
+            raise ConfigError(f"{place}: this row has the key {strange!r}, and keys are texts", hint="quote it")
         for key, value in row.items():
             if fault := fault_of(value):
                 raise ConfigError(f"{place}: {key} {fault}", hint="texts, numbers, true, false, lists and mappings")
@@ -229,7 +229,7 @@ def from_objects(elements: Iterable[tuple[int | None, object]], name: str) -> Pa
         _check_columns(row, place)
         cells = {columns[key]: value for key, value in row.items() if value is not None and value != ""}
         if not cells:
-            raise ConfigError(f"{place}: is empty", hint="remove it, or give it a prompt")
+            raise ConfigError(f"{place}: this row is empty", hint="remove it, or give it a prompt")
         records.append((line, cells))
     return tuple(columns), records
 
@@ -375,6 +375,16 @@ def plain_value(text: str) -> Any:  # Any: of JSON
         return text
 
 
+def _constructed(loader: Any, element: yaml.Node, name: str) -> object:  # Any: as above
+    try:
+        made: object = loader.construct_object(element, deep=True)
+    except ValueError:  # of int(), as JSON's
+        place = f"{name}, line {element.start_mark.line + 1}"
+        message = f"{place}: this row holds a number with too many digits"
+        raise ConfigError(message, hint="quote it, if it is a text") from None
+    return made
+
+
 def _yaml_list(text: str, name: str) -> Iterator[tuple[int, object]]:
     for line, each in enumerate(text.split("\n"), start=1):
         for end in _LINE_ENDS.keys() & set(each):
@@ -391,7 +401,7 @@ def _yaml_list(text: str, name: str) -> Iterator[tuple[int, object]]:
             line = node.start_mark.line + 1
             raise ConfigError(f"{name}, line {line}: a table is a list", hint="begin each row with '- '")
         for element in node.value:
-            yield element.start_mark.line + 1, loader.construct_object(element, deep=True)
+            yield element.start_mark.line + 1, _constructed(loader, element, name)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
