@@ -205,8 +205,9 @@ def _next(results: Sequence[Result], directory: Path, running: str | None) -> It
         yield Line(f"  {resume}", "bold")
     batches = {result.job_id for result in results if result.status is RunStatus.SUBMITTED and _batched(result)}
     if batches:
-        what = "a batch goes" if len(batches) == 1 else f"{len(batches):,} batches go"
-        yield Line(f"  {what} on at the provider, also while nobody waits; {command('cancel', directory)} stops that")
+        what = "a batch is" if len(batches) == 1 else f"{len(batches):,} batches are"
+        ends = f"{command('cancel', directory)} stops what is not done"
+        yield Line(f"  {what} at the provider, under way also while nobody waits, or done; {ends}")
 
 
 def _batched(result: Result) -> bool:
@@ -319,7 +320,9 @@ def status_text(result: Result, *, running: bool = False) -> str:
     if result.status.paid:
         if result.job_id is None:
             return "what was paid for has arrived and is not checked yet"
-        return f"{'' if _batched(result) else 'job '}{result.job_id} goes on at the provider"
+        if _batched(result):
+            return f"{result.job_id} is at the provider, under way or done"
+        return f"job {result.job_id} goes on at the provider"
     if result.attempts:
         return "not begun again; nothing more was sent"
     return "not begun; nothing was sent"

@@ -120,7 +120,7 @@ class BatchWork:
         ours: list[Sent] = []
         for mark, cases in groups.items():
             record = known.get(mark)
-            if record is not None and record.phase in (Phase.RECORDED, Phase.UPLOADED):
+            if record is not None and record.unsent:
                 unsent += await self._never_sent(mark, cases)
             elif record is not None and record.id is not None:
                 # All that came of a batch that is over was read: it has nothing for who is to be sent again.

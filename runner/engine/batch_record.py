@@ -63,6 +63,11 @@ class BatchRecord(StoredModel):
         return not self.ended and self.phase in (Phase.CREATING, Phase.CREATED)
 
     @property
+    def unsent(self) -> bool:
+        """Return whether its paid request has not left, so that `resume` takes back what its runs count as spent."""
+        return self.phase in (Phase.RECORDED, Phase.UPLOADED)
+
+    @property
     def progress(self) -> str:
         """Return how far it is, in words."""
         total = self.total or self.runs

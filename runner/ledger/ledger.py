@@ -362,6 +362,11 @@ def waited_for(ledger: Ledger) -> list[BatchRecord]:
     return [record for record in under_way if record.mark in marks]
 
 
+def unsent(ledger: Ledger) -> frozenset[str]:
+    """Return the marks of batches whose paid request never left, though their runs are recorded as being sent."""
+    return frozenset(record.mark for record in batches_of(ledger) if record.unsent)
+
+
 SWEEP = -1
 """Stands for a run's number where files are the sweep's own."""
 

@@ -109,7 +109,7 @@ def _batches(told: list[Any]) -> tuple[BatchRecord, ...]:  # Any: JSON
     return tuple(map(BatchRecord.model_validate, told))
 
 
-SUMMARY = Kind("summary 1", _read, _fields)
+SUMMARY = Kind("summary 2", _read, _fields)
 """What a summary says that depends on nothing but its ledger's content."""
 
 

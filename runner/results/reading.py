@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -18,7 +18,7 @@ from runner.engine.recorder import planned
 from runner.errors import ConfigError
 from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.discover import STORAGE, find_ledgers, has_ledger, shards_of, walk
-from runner.ledger.ledger import Ledger, LedgerError
+from runner.ledger.ledger import Ledger, LedgerError, unsent
 from runner.ledger.lock import at_work
 from runner.ledger.other_runs import LedgerIndex
 from runner.shell import command, shown
@@ -232,16 +232,32 @@ def _alone(directory: Path) -> RunGroup:
         known = LedgerIndex().find(directory.resolve())
         if known is not None:
             sweep = shown(known[0])
-            return RunGroup(directory, runs, running=at_work(sweep), ways={directory: sweep})
+            running = at_work(sweep)
+            with Ledger(known[0], readonly=True) as ledger:
+                runs = _taken_back(runs, ledger, running)
+            return RunGroup(directory, runs, running=running, ways={directory: sweep})
     return RunGroup(directory, runs, running=at_work(directory))
 
 
 def _recorded(directory: Path) -> RunGroup:
-    now = time.time()
+    now, running = time.time(), at_work(directory)
     with Ledger(directory, readonly=True) as ledger:
         runs = [(run.directory, run.earlier or planned(run, now)) for run in ledger.runs()]
+        runs = _taken_back(runs, ledger, running)
         stored = _stored(ledger, [result for _, result in runs])
-    return RunGroup(directory, runs, running=at_work(directory), stored=stored)
+    return RunGroup(directory, runs, running=running, stored=stored)
+
+
+def _taken_back(runs: list[Found], ledger: Ledger, running: str | None) -> list[Found]:
+    """Return the runs of batches whose paid request never left as `resume` will take them back: nothing was paid."""
+    marks = frozenset[str]() if running else unsent(ledger)
+    return [(where, _without_request(result, marks)) for where, result in runs] if marks else runs
+
+
+def _without_request(result: Result, marks: Collection[str]) -> Result:
+    if not result.status.lost or not result.attempts or result.attempts[-1].batch not in marks:
+        return result
+    return result.model_copy(update={"status": RunStatus.PLANNED, "attempts": result.attempts[:-1]})
 
 
 def _stored(ledger: Ledger, results: Sequence[Result]) -> str:

@@ -165,7 +165,7 @@ def test_ctrl_c_leaves_the_batch_running_and_says_what_to_type(sweep, clock):
     code, said = ended(process)
     assert code == 130, said
     assert "python -m runner resume sweep" in said
-    assert "a batch goes on at the provider" in said
+    assert "a batch is at the provider, under way also while nobody waits, or done" in said
     assert "python -m runner cancel sweep" in said
     clock.time += HOURS
     finished(here)

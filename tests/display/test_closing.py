@@ -10,7 +10,7 @@ import pytest
 
 from runner.artifacts.result import Result
 from runner.artifacts.run_status import RunStatus
-from runner.display.closing import print_closing
+from runner.display.closing import print_closing, status_text
 from runner.display.line import width
 from runner.display.table import table
 from runner.engine.run import Run
@@ -142,6 +142,13 @@ def test_an_unfinished_run_names_its_job(many, capsys):
     (one,) = many(1)
     print_closing([one.model_copy(update={"status": RunStatus.SUBMITTED})], Path("outputs/x"))
     assert "job video_1 goes on at the provider" in capsys.readouterr().out
+
+
+def test_a_run_in_a_batch_is_at_work_or_done(many):
+    (one,) = many(1)
+    attempts = [each.model_copy(update={"batch": "runner-1", "job_id": "batch_1"}) for each in one.attempts]
+    waiting = one.model_copy(update={"status": RunStatus.SUBMITTED, "job_id": "batch_1", "attempts": attempts})
+    assert status_text(waiting) == "batch_1 is at the provider, under way or done"
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,20 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from runner import load_sweep
 from runner.app import run
-from runner.ledger.ledger import Ledger, batches_of
+from runner.artifacts.result_file import write_result
+from runner.artifacts.run_status import RunStatus
+from runner.engine.batch_record import Phase
+from runner.errors import DiskError
+from runner.ledger.ledger import Ledger, LedgerBatches, batches_of
 
 from .batches import PROMPTS, VIDEO, bound, left, once, paid, requests, results, statuses
 
@@ -241,6 +248,57 @@ def test_runs_that_wait_in_a_batch_go_on_whatever_the_command_says(command, make
     assert command(server, PROMPTS, "batch=false") == 0
     assert statuses() == {"verified": 4}
     assert (server.ledger()["batches"], sum(paid(server).values())) == (1, 4)
+
+
+def left_at(phase: Phase, status: RunStatus) -> None:
+    """Put a sweep's batch and its runs back to where a killed process might have left them."""
+    with Ledger(Path("out")) as ledger:
+        (record,) = batches_of(ledger)
+        news = {"phase": phase, "id": None, "ended": False, "status": "", "completed": 0}
+        LedgerBatches(ledger).keep(record.model_copy(update=news))
+        for each in ledger.runs():
+            result = each.earlier
+            attempts = [attempt.model_copy(update={"job_id": None, "ended_at": None}) for attempt in result.attempts]
+            news = {"status": status, "job_id": None, "artifacts": [], "attempts": attempts, "usage": None}
+            result = result.model_copy(update=news)
+            ledger.save(each.index, result)
+            shutil.rmtree(each.directory)
+            each.directory.mkdir()
+            write_result(each.directory, result)
+
+
+@pytest.mark.parametrize("status", [RunStatus.SUBMITTING, RunStatus.UNCERTAIN])
+@pytest.mark.parametrize("phase", [Phase.RECORDED, Phase.UPLOADED, Phase.CREATING])
+def test_what_was_recorded_and_not_sent_counts_as_spent_nowhere(command, emulator, capsys, phase, status):
+    assert command(emulator, PROMPTS) == 0
+    left_at(phase, status)
+    sent = phase is Phase.CREATING
+    capsys.readouterr()
+    for shown in (["show", "out"], ["show", "out/0"], ["ls", "."]):
+        assert run(shown) == 0
+        told = capsys.readouterr().out
+        counted = re.search(r"(?<!about )\$0\.0\d*[1-9]", told)
+        assert ("uncertain" in told, counted is not None) == (sent, sent), shown
+        assert ("queued" in told) is not sent, shown
+    assert [each.result.spent_usd > 0 for each in load_sweep("out")] == [sent] * 4
+    assert run(["resume", "out"]) == 0
+    assert statuses() == {"verified": 4}
+    assert [len(result["attempts"]) for result in results()] == [1] * 4
+
+
+def test_what_is_at_work_or_done_at_the_provider_is_said_to_be_either(command, make_emulator, monkeypatch, capsys):
+    with monkeypatch.context() as patch:
+        patch.setattr("runner.engine.batch_results.require_space", disk_full)
+        assert command(make_emulator(), PROMPTS) == 5
+    capsys.readouterr()
+    assert run(["show", "out"]) == 0
+    told = capsys.readouterr().out
+    assert "4 of 4 done (completed)" in told
+    assert "a batch is at the provider, under way also while nobody waits, or done" in told
+
+
+def disk_full(_directory: Path) -> None:
+    raise DiskError("the disk is full")
 
 
 def test_a_request_that_was_lost_alone_is_no_batchs(command, make_emulator):
