@@ -12,7 +12,8 @@ from pathlib import Path
 
 from runner.errors import ConfigError, DiskError
 
-_OF_A_RUN = "jobs that were submitted go on at the provider; free space or make the directory writable"
+ROOM = "free space or make the directory writable"
+_OF_A_RUN = f"jobs that were submitted go on at the provider; {ROOM}"
 
 
 @contextmanager
@@ -35,11 +36,14 @@ def write_bytes(path: Path, data: bytes, *, durable: bool = True) -> None:
     write_pieces(path, (data,), durable=durable)
 
 
-def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True) -> None:
-    """Replace the file as `write_bytes` does, with content that is made while it is written."""
+def write_pieces(path: Path, pieces: Iterable[bytes], *, durable: bool = True, hint: str = _OF_A_RUN) -> None:
+    """Replace the file as `write_bytes` does, with content that is made while it is written.
+
+    `hint` is of what is raised where it cannot be.
+    """
     # One fixed name: what a killed process leaves is overwritten by the next.
     temporary = path.with_name(f".{path.name}.tmp")
-    with disk_errors(path):
+    with disk_errors(path, hint):
         try:
             with open(temporary, "wb", opener=_no_link) as file:
                 file.writelines(pieces)
@@ -63,9 +67,9 @@ def _no_link(path: str, flags: int) -> int:
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
-def write_text(path: Path, text: str, *, durable: bool = True) -> None:
-    """Replace the UTF-8 file at `path` in one step."""
-    write_bytes(path, text.encode(), durable=durable)
+def write_text(path: Path, text: str, *, durable: bool = True, hint: str = _OF_A_RUN) -> None:
+    """Replace the UTF-8 file at `path` in one step; `hint` is as of `write_pieces`."""
+    write_pieces(path, (text.encode(),), durable=durable, hint=hint)
 
 
 def publish(part: Path, final: Path) -> None:

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .atomic import disk_errors, sync_directory
+from .atomic import ROOM, disk_errors, sync_directory
+
+_HINT = f"{ROOM}, and try again; runs and their files are not affected"
 
 _WAIT = 10.0
 """Seconds to wait for another process that appends just now."""
@@ -31,7 +33,7 @@ def append_lines(path: Path, objects: Sequence[Object]) -> None:
         return
     # As ASCII: a name in it may hold what is no text.
     text = "".join(f"{json.dumps(each, separators=(',', ':'), allow_nan=False)}\n" for each in objects)
-    with disk_errors(path), _locked(path):
+    with disk_errors(path, _HINT), _locked(path):
         first = not path.exists()
         with open(path, "ab", buffering=0, opener=_no_link) as file:
             _write(file.fileno(), ("\n" if _is_cut(path) else "") + text)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.artifacts.atomic import disk_errors, write_text
+from runner.artifacts.atomic import ROOM, disk_errors, write_text
 from runner.cli.composed import composed_run
 from runner.config.host_catalogue import FOLDER, Kind, Read, id_of, is_unchanged, place, read_entry, render
 from runner.config.host_price import rates
@@ -145,18 +145,21 @@ async def _list(provider: Provider, path: str) -> list[object]:
     return entries
 
 
+_UNWRITTEN = f"{ROOM}, and give the command again; each file is there as a whole or as it was"
+
+
 def _write(told: Refreshed) -> None:
     """Write the files, each as a whole; those that their user has changed stay."""
     texts = {read.model.name: render(read) for read in told.read}
     for name, text in texts.items():
         path = place(name)
-        with disk_errors(path):
+        with disk_errors(path, _UNWRITTEN):
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.exists() and not _is_ours(path):
                 told.changed.append(path)
                 continue
             told.new += not path.exists()
-        write_text(path, text, durable=False)
+        write_text(path, text, durable=False, hint=_UNWRITTEN)
     found = (path.relative_to(FOLDER).with_suffix("").as_posix() for path in (FOLDER / told.host).glob("*/*.yaml"))
     told.gone += sorted(name for name in found if name not in texts)
 

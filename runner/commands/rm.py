@@ -102,7 +102,7 @@ def _ask(targets: Sequence[_Target]) -> None:
 
 def _delete(directory: Path) -> None:
     try:
-        with locked(directory):
+        with locked(directory, "make it writable, and try again; nothing in it was deleted"):
             _finished(directory)  # also now: somebody may have resumed it while the question was read
             for entry in directory.iterdir():
                 if entry.is_dir() and not entry.is_symlink():

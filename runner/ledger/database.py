@@ -10,7 +10,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.artifacts.atomic import discard, publish
+from runner.artifacts.atomic import ROOM, discard, publish
 from runner.errors import ConfigError, DiskError
 
 _LONGEST_TEXT = 64 * 1024**2
@@ -30,6 +30,7 @@ class Format:
         rest: what else tells of what stands in it.
         without: what to type where the one at a path is lost.
         error: what is raised where one cannot be read.
+        safe: what is not lost where one cannot be written.
     """
 
     tables: str
@@ -37,6 +38,7 @@ class Format:
     rest: str
     without: Callable[[Path], str]
     error: type[ConfigError]
+    safe: str = "jobs that were submitted go on at the provider"
 
 
 def connect(path: Path, form: Format, *, readonly: bool) -> sqlite3.Connection:
@@ -140,12 +142,10 @@ def writing(path: Path, form: Format) -> Iterator[None]:
         if _is_damage(error):
             raise form.error(f"{path} cannot be read: {error}", hint=form.without(path)) from error
         name = getattr(error, "sqlite_errorname", "")
-        room = "free space or make the directory writable"
+        room = ROOM
         if name == "SQLITE_PROTOCOL" or "LOCK" in name:
             room = "the disk may have no locks: hydra.sweep.dir or hydra.run.dir on another disk is safe"
-        raise DiskError(
-            f"cannot write {path}: {error}", hint=f"jobs that were submitted go on at the provider; {room}"
-        ) from error
+        raise DiskError(f"cannot write {path}: {error}", hint=f"{form.safe}; {room}") from error
 
 
 @contextmanager

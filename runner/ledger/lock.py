@@ -52,13 +52,14 @@ class LockedError(ConfigError):
 
 
 @contextmanager
-def locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path, hint: str | None = None) -> Iterator[None]:
     """Hold the lock of `directory`, which exists; raises `LockedError` in an instant if someone else does.
 
-    A lock file that is removed meanwhile is made again.
+    A lock file that is removed meanwhile is made again. `hint` is of the `DiskError` where none can be written: by
+    default, that of whoever has jobs.
     """
     lock = _Lock(directory)
-    with disk_errors(lock.path):
+    with disk_errors(lock.path) if hint is None else disk_errors(lock.path, hint):
         lock.acquire()
     ended = threading.Event()
     keeper = threading.Thread(target=lock.keep, args=(ended,), name="runner-lock", daemon=True)

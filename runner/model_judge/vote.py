@@ -11,7 +11,7 @@ from typing import Self
 
 from pydantic import Field
 
-from runner.artifacts.atomic import disk_errors
+from runner.artifacts.atomic import ROOM, disk_errors
 from runner.artifacts.json_lines import JSONLinesReader, append_lines
 from runner.artifacts.result import Attempt, ErrorRecord, StoredModel, Usd
 from runner.artifacts.run_status import RunStatus
@@ -136,7 +136,9 @@ def _without(path: Path) -> str:
     return f"{_REST}; without {path.name}, everything would be asked and paid again: move {path} away to do that"
 
 
-FORMAT = Format(_TABLES, 1, _REST, _without, LedgerError)
+FORMAT = Format(_TABLES, 1, _REST, _without, LedgerError, "answers that were written are not asked for again")
+
+_NOTHING_ASKED = f"{ROOM}; nothing was sent to a judge"
 
 
 class VoteStore:
@@ -188,9 +190,9 @@ def writable_votes(place: Path) -> Iterator[VoteStore]:
     directory = place / FOLDER
     if directory.is_symlink():
         raise ConfigError(f"{directory} is a link, and no directory of ours", hint="remove it; nothing was sent")
-    with disk_errors(directory):
+    with disk_errors(directory, _NOTHING_ASKED):
         directory.mkdir(exist_ok=True)
-    with locked(directory), VoteStore(place) as store:
+    with locked(directory, _NOTHING_ASKED), VoteStore(place) as store:
         yield store
 
 

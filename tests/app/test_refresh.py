@@ -245,3 +245,16 @@ def test_what_the_host_tells_otherwise_than_the_shipped_model_is_said(at, small_
     assert "gen-4.5: $0.12 a second at 720p; runway/gen-4.5 now costs $0.15" in done.out
     assert "seedance-2.0: $4 a million video tokens at 4K; bytedance/seedance-2.0 now costs $5" in done.out
     assert done.out.count("seedance-2.0: ") == 1
+
+
+@pytest.mark.parametrize("there", [".runner", ".runner/conf/model/openrouter/a/.one.yaml.tmp/x"])
+def test_a_list_that_cannot_be_written_is_no_talk_of_jobs(at, small_server, tmp_path, there):
+    small_server.answer = listing([video("a/one")])
+    (tmp_path / there).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / there).write_text("in the way")
+    done = at(small_server, *REFRESH)
+    assert done.code == 5, done.err
+    told = " ".join(done.err.split())
+    assert "cannot write" in told
+    assert "and give the command again; each file is there as a whole or as it was" in told
+    assert "jobs" not in told

@@ -160,3 +160,14 @@ def test_what_was_resumed_while_the_question_was_read_is_not_deleted(swept, monk
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert "may still be made or fetched" in refused(capsys, "outputs/sweep")
     assert (swept / "0" / "video.mp4").is_file()
+
+
+def test_a_directory_that_cannot_be_locked_is_not_deleted_and_has_no_jobs(swept, closed, capsys):
+    (swept / ".lock").unlink()
+    closed(swept, 0o500)
+    assert run(["rm", "--yes", str(swept)]) == 5
+    told = " ".join(capsys.readouterr().err.split())
+    assert "cannot write outputs/sweep/.lock" in told
+    assert "make it writable, and try again; nothing in it was deleted" in told
+    assert "jobs" not in told
+    assert (swept / "0" / "result.json").is_file()

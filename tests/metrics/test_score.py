@@ -275,3 +275,12 @@ def test_there_must_be_something_to_score(here, capsys):
     assert run(["score", "empty"]) == 2
     assert run(["score", "metrics=brightness"]) == 2
     assert "score takes a directory" in capsys.readouterr().err
+
+
+def test_scores_that_cannot_be_written_are_no_talk_of_jobs(made, capsys):
+    (made / "scores.jsonl").mkdir()
+    assert run(["score", "out", "metrics=[sharpness]"]) == 5
+    told = " ".join(capsys.readouterr().err.split())
+    assert "cannot write out/scores.jsonl" in told
+    assert "and try again; runs and their files are not affected" in told
+    assert "jobs" not in told

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import threading
 import time
@@ -14,7 +15,7 @@ import pytest
 
 from runner.artifacts.run_status import RunStatus
 from runner.config import shipped
-from runner.errors import ConfigError
+from runner.errors import ConfigError, DiskError
 from runner.model_judge.vote import votes_of, writable_votes
 from tests.forking import Forked
 
@@ -262,3 +263,24 @@ def test_ctrl_c_awaits_the_answers_that_are_under_way_and_the_same_command_goes_
     assert judge(server=small_server) == 0
     assert len(small_server.asked) == 4
     assert len(scores("judge")) == 4
+
+
+def test_votes_that_cannot_be_kept_are_not_asked_for(judge, out, emulator):
+    (out / "judge").write_text("in the way")
+    with pytest.raises(DiskError) as caught:
+        judge()
+    assert caught.value.hint == "free space or make the directory writable; nothing was sent to a judge"
+    assert emulator.ledger()["chats"] == 0
+
+
+def test_a_vote_that_cannot_be_written_is_no_talk_of_jobs(out, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr("runner.ledger.database._opened", full)
+    with pytest.raises(DiskError) as caught, writable_votes(out):
+        pass
+    told = "answers that were written are not asked for again; free space or make the directory writable"
+    assert caught.value.hint == told
