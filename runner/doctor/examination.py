@@ -25,6 +25,7 @@ from runner.providers.body import check_body
 from runner.providers.endpoint import is_loopback, resolve
 from runner.providers.preflight import check_endpoint
 from runner.providers.registry import create as create_provider
+from runner.storage.address import check_storage
 
 from .service import Check, ask, checks_of, dns, fail, failed, host_of, model_check, of_problem, ok, skip, tls
 
@@ -46,6 +47,8 @@ async def examine(
     for check in configured(config):
         yield check
     yield output(directory)
+    for check in storage(config, directory):
+        yield check
     yield await asyncio.to_thread(decoding)
     servers = servers_of(config.provider)
     if not servers:
@@ -162,6 +165,25 @@ def output(directory: Path) -> Check:
             "output", f"only {free / 1e6:,.0f} MB are free below {existing}", "free some, or hydra.run.dir=PATH"
         )
     return ok("output", f"{existing} is writable, {free / 1e9:,.1f} GB free")
+
+
+def storage(config: RunConfig, directory: Path) -> Iterator[Check]:
+    """Yield whether a run in `directory` can be uploaded, as far as that is known without asking the storage."""
+    url = config.storage.url
+    if url is None:
+        return
+    from runner.storage.uploading import refuse_misplaced  # few have a storage
+
+    problems = [*check_storage(config)]
+    yield from (of_problem("storage", problem) for problem in problems)
+    if problems:
+        return
+    try:
+        refuse_misplaced(url, directory, [directory])
+    except ConfigError as error:
+        yield failed("storage", error)
+    else:
+        yield ok("storage", f"nothing is wrong with {url} as far as that is known without asking it")
 
 
 def decoding() -> Check:

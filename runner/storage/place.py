@@ -226,6 +226,11 @@ def _sync(path: Path) -> None:
     sync_directory(path.parent)
 
 
+def is_local(url: str) -> bool:
+    """Return whether an address is that of a directory of this machine."""
+    return url.partition("://")[0] in _LOCAL
+
+
 def reach(url: str) -> Place:
     """Return a directory of a storage by its address; imports its library, for a second, and asks nothing yet."""
     import fsspec

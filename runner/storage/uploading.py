@@ -19,13 +19,13 @@ from runner.engine.recorder import planned
 from runner.engine.run import Event, Outcome, Run
 from runner.ledger.discover import NAME as LEDGER
 from runner.ledger.discover import has_ledger
-from runner.ledger.ledger import SWEEP, Ledger, Uploads, keep_place, places_of
+from runner.ledger.ledger import SWEEP, Ledger, LedgerError, Uploads, keep_place, places_of
 from runner.ledger.lock import NAME as LOCK
 from runner.ledger.recording import recording
 from runner.shell import command, shown
 
 from .address import StorageError
-from .place import Place, reach
+from .place import Place, is_local, reach
 from .upload import DirectoryFiles, copy_of, is_done, is_uploaded, sums_of, upload, upload_ledger
 from .uploader import Uploader, reason_of
 
@@ -275,12 +275,7 @@ class Uploading:
 
     def _reach(self) -> None:
         url = str(self._config.url)
-        here = Path.cwd().resolve()
-        for run in self._runs.values():
-            directory = run.directory.resolve()
-            if directory == here or directory in here.parents:
-                message = f"all that lies in {directory}, where you work, would be uploaded"
-                raise StorageError(message, hint="another hydra.run.dir, or the directory above it to type this in")
+        _refuse_working_directory(run.directory for run in self._runs.values())
         store = reach(url)
         for ledger in dict.fromkeys(self._ledgers.values()):
             if ledger.copy_of is not None:
@@ -288,23 +283,13 @@ class Uploading:
             places = places_of(ledger)
             known = places.get(url)
             place = reach(known) if known else store.below(path_of(ledger.directory))
-            self._refuse_own_place(place)
+            _refuse_own_place(place, [each.directory for each in self._ledgers.values()])
             target = _Target(ledger, place, Uploads(ledger, place.url), _mark(ledger))
             if not target.claim():
                 target.uploads.forget_all()
             if [*places][-1:] != [url]:
                 keep_place(ledger, url, place.url)
             self._targets[ledger] = target
-
-    def _refuse_own_place(self, place: Place) -> None:
-        """Raise `StorageError` where a place leads into a directory in which runs are made, of whatever sweep."""
-        if place.path is None:
-            return
-        own = {os.path.realpath(ledger.directory) for ledger in self._ledgers.values()}
-        for each in (place.path, *place.path.parents):
-            if os.fspath(each) in own or _makes_runs(each):
-                message = f"{place.url} leads into {shown(each)}, where runs are made"
-                raise StorageError(message, hint="another storage.url: a directory that no sweep or run has as its own")
 
     def _refusal(self, error: Exception) -> StorageError:
         said = error.message if isinstance(error, StorageError) else reason_of(error)
@@ -340,6 +325,40 @@ class Uploading:
         url, earlier = self._config.url, [run.earlier for run in self._runs.values()]
         saved = all(each is None or each.config.storage.url == url for each in earlier)
         return f"{command('resume', self._directory, *([] if saved else [f'storage.url={url}']))} {what}"
+
+
+def refuse_misplaced(url: str, sweep: Path, runs: Iterable[Path]) -> None:
+    """Raise `StorageError` where runs in these directories, of a sweep in `sweep`, must not be uploaded to an address.
+
+    That is what is known without asking: that it leads back to where runs are made, or that too much would be sent.
+    """
+    _refuse_working_directory(runs)
+    if not is_local(url):
+        return
+    known: str | None = None
+    if has_ledger(sweep):
+        with suppress(LedgerError), Ledger(sweep, readonly=True) as ledger:
+            known = places_of(ledger).get(url)
+    _refuse_own_place(reach(known) if known else reach(url).below(path_of(sweep)), [sweep])
+
+
+def _refuse_working_directory(runs: Iterable[Path]) -> None:
+    here = Path.cwd().resolve()
+    for directory in {run.resolve() for run in runs}:
+        if directory == here or directory in here.parents:
+            message = f"all that lies in {directory}, where you work, would be uploaded"
+            raise StorageError(message, hint="another hydra.run.dir, or the directory above it to type this in")
+
+
+def _refuse_own_place(place: Place, sweeps: Iterable[Path]) -> None:
+    """Raise `StorageError` where a place leads into a directory in which runs are made, of whatever sweep."""
+    if place.path is None:
+        return
+    own = {*map(os.path.realpath, sweeps)}
+    for each in (place.path, *place.path.parents):
+        if os.fspath(each) in own or _makes_runs(each):
+            message = f"{place.url} leads into {shown(each)}, where runs are made"
+            raise StorageError(message, hint="another storage.url: a directory that no sweep or run has as its own")
 
 
 def _makes_runs(directory: Path) -> bool:

@@ -187,7 +187,7 @@ def payable(runs: Iterable[Run], directory: Path) -> PlannedCost:
         if source is None:
             left.append(run)
     before = sum(_spent(place, budget) for place, budget in places.items())
-    problems = [*dict.fromkeys(reuse.problems), *_unread(unread)]
+    problems = [*dict.fromkeys(reuse.problems), *_unread(unread), *_misplaced(runs, directory)]
     return PlannedCost(left, before, (*map(noted, problems), *reuse.lines()))
 
 
@@ -197,6 +197,18 @@ def _unread(errors: Mapping[int, ConfigError]) -> Iterator[Problem]:
         which, first = f"run{'s' * (len(errors) > 1)} {ranges([*errors])}", next(iter(errors.values()))
         hint = "; ".join((first.hint or "").splitlines())
         yield Problem("", f"{which} would be refused: {first.message} ({hint})", severity="warning")
+
+
+def _misplaced(runs: Sequence[Run], directory: Path) -> Iterator[Problem]:
+    """Yield why a storage cannot be used, of which this is the dry run; a run that is none says so itself."""
+    for url in {run.config.storage.url for run in runs if run.config.dry_run} - {None}:
+        from runner.storage.uploading import refuse_misplaced  # few have a storage
+
+        try:
+            refuse_misplaced(str(url), directory, [run.directory for run in runs])
+        except ConfigError as error:
+            message = f"storage.url={url} cannot be used: {error.message} ({error.hint})"
+            yield Problem("", message, severity="warning")
 
 
 def noted(problem: Problem) -> str:

@@ -9,7 +9,9 @@ import pytest
 
 from runner.app import run
 from runner.artifacts.result import RunStatus
-from runner.ledger.ledger import Ledger
+from runner.ledger.ledger import Ledger, keep_place
+from runner.storage.address import StorageError
+from runner.storage.uploading import refuse_misplaced
 from tests.storage.door import Refusal, Request
 
 
@@ -61,9 +63,10 @@ def test_another_sweep_of_the_same_name_is_not_overwritten(here, finished, bucke
     assert "holds another sweep" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    "url", ["file://{here}", "local://{here}/out", "file://{here}/link", "file://{here}/out/0/more"]
-)
+BACK = ["file://{here}", "local://{here}/out", "file://{here}/link", "file://{here}/out/0/more"]
+
+
+@pytest.mark.parametrize("url", BACK)
 def test_an_address_that_leads_back_to_the_sweep_is_refused_and_another_is_taken(here, finished, bucket, url, capsys):
     (here / "link").symlink_to(here)
     before = {path for path in finished.rglob("*") if path.name != ".lock"}
@@ -73,6 +76,61 @@ def test_an_address_that_leads_back_to_the_sweep_is_refused_and_another_is_taken
     assert "leads into out, where runs are made; nothing was sent" in capsys.readouterr().err
     assert {path for path in finished.rglob("*") if path.name != ".lock"} == before
     assert run(["resume", "out", f"storage.url=file://{bucket}"]) == 0
+
+
+@pytest.mark.parametrize("url", BACK)
+@pytest.mark.parametrize("planned", [["-m", "replica=0,1", "hydra.sweep.dir=out"], ["hydra.run.dir=out"]])
+def test_a_dry_run_says_that_an_address_leads_back(here, typed, emulator, url, planned, capsys):
+    (here / "link").symlink_to(here)
+    address = f"storage.url={url.format(here=here)}"
+    assert typed(*planned, address, "dry_run=true") == 0
+    said = capsys.readouterr()
+    assert f"warning: {address} cannot be used: " in said.out
+    assert "leads into out, where runs are made" in said.out
+    assert typed(*planned, address) == 2
+    assert "leads into out, where runs are made; nothing was sent" in capsys.readouterr().err
+    assert emulator.ledger()["jobs"] == 0
+
+
+def test_a_dry_run_says_that_all_would_be_uploaded_that_lies_here(typed, bucket, capsys):
+    assert typed("hydra.run.dir=.", f"storage.url=file://{bucket}", "dry_run=true") == 0
+    assert "where you work, would be uploaded" in capsys.readouterr().out
+
+
+def test_a_dry_run_says_nothing_of_an_address_that_leads_elsewhere(sweep, bucket, capsys):
+    assert sweep("replica=0,1", f"storage.url=file://{bucket}", "dry_run=true") == 0
+    assert sweep("replica=0,1", "storage.url=s3://no-such-bucket/videos", "dry_run=true") == 0
+    assert "storage.url" not in capsys.readouterr().out
+    assert not [*bucket.iterdir()]
+
+
+def test_where_a_sweep_was_uploaded_before_is_what_counts(here, finished, bucket):
+    url = f"file://{here}"
+    with pytest.raises(StorageError, match="leads into out"):
+        refuse_misplaced(url, finished, [])
+    with Ledger(finished) as ledger:
+        keep_place(ledger, url, f"file://{bucket}/out")
+    refuse_misplaced(url, finished, [])
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        *((url, "FAIL  storage     file://{here}") for url in BACK if url.startswith("file")),
+        ("file://{here}/elsewhere/videos", "FAIL  storage     all that lies in {here}, where you work"),
+        ("file://{bucket}", "ok    storage     nothing is wrong with file://{bucket}"),
+        ("abfz://bucket/videos", "FAIL  storage     storage.url: abfz:// is no protocol"),
+    ],
+)
+def test_doctor_says_whether_an_address_can_be_used(here, typed, emulator, bucket, url, told, capsys):
+    (here / "link").symlink_to(here)
+    places = {"here": here, "bucket": bucket}
+    directory = "." if "elsewhere" in url else "out"
+    code = typed("doctor", f"storage.url={url.format(**places)}", f"hydra.run.dir={directory}")
+    said = capsys.readouterr().out
+    assert told.format(**places) in said
+    assert code == ("FAIL" in told)
+    assert emulator.ledger()["jobs"] == 0
 
 
 def test_an_address_that_leads_into_another_sweep_is_refused(here, made, finished, capsys):
