@@ -32,7 +32,7 @@ from runner.errors import ConfigError
 from runner.shell import word
 
 from .guards import refuse_in_config
-from .loader import Compositions, GuardedLoader, Repository, parsed_override, refuse_own_files, typed_lines
+from .loader import Compositions, GuardedLoader, Repository, as_written, parsed_override, refuse_own_files, typed_lines
 from .typed import assignment
 
 if TYPE_CHECKING:
@@ -189,10 +189,13 @@ class App:
 
     def _refuse_resolved(self) -> None:
         """Raise `SecretError` before values are printed that only resolving brings to light."""
+        from .composer import resolved_task
+
         config = self.compose(self.overrides, RunMode.RUN)
-        task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         HydraConfig.instance().set_config(config)
-        refuse_in_config(_named(OmegaConf.to_container(task, resolve=True)))
+        written = as_written(config)
+        del written["hydra"]
+        refuse_in_config(resolved_task(config, written))
 
 
 def _own_files(parsed: argparse.Namespace) -> Path:
@@ -214,12 +217,8 @@ def _options(overrides: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _check(config: DictConfig) -> None:
     """Raise `SecretError` if a credential stands in a composed config, whatever is done with it then."""
-    refuse_in_config(_named(OmegaConf.to_container(config, resolve=False)))
+    refuse_in_config(as_written(config))
     _require_checks(config)
-
-
-def _named(container: object) -> dict[str, Any]:  # Any: a config tree
-    return {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
 
 
 def _require_checks(config: DictConfig) -> None:

@@ -94,6 +94,8 @@ def with_value(config: Mapping[str, Any], path: Sequence[str], value: object) ->
 
 _FROM_ENVIRONMENT = re.compile(r"(?:[^$\\]|\$\{oc\.env:\w+(?:,[^${}\\]*)?\})*")
 """A text whose interpolations read the environment and nothing else."""
+_WITHOUT_HYDRA = re.compile(r"(?:[^$\\]|\$\{(?:oc\.env:\w+(?:,[^${}\\]*)?|(?!hydra\b)\w+(?:\.\w+)*)\})*")
+"""A text whose interpolations read the environment or other keys of the task, and nothing else."""
 _SAME_FOR_ALL = re.compile(r"(?:[^$]|\$\{(?:oc\.env|now):[^${}]*\})*")
 """A directory that no run's own values are part of."""
 _INDEX = "${hydra.job.num}"
@@ -134,9 +136,7 @@ def composed(config: DictConfig, index: int) -> Composed:
         whole = plain(config)
         hydra = whole["hydra"]
         whole = _without_sweep(whole)
-        # A task sees no `hydra` node, only `${hydra:…}`.
-        task = OmegaConf.masked_copy(config, [*whole])
-        resolved = cast("Plain", OmegaConf.to_container(task, resolve=True))
+        resolved = resolved_task(config, whole)
         job = {"chdir": config.hydra.job.chdir, "env_set": dict(config.hydra.job.env_set)}
         subdir = config.hydra.output_subdir
     return Composed(whole, resolved, hydra, job, subdir, directory, sweep)
@@ -168,6 +168,25 @@ def placed(config: DictConfig, directory: Path) -> None:
 def plain(config: DictConfig) -> Plain:
     """Return a config as plain data: interpolations unresolved, enums by name."""
     return cast("Plain", OmegaConf.to_container(config, resolve=False, enum_to_str=True))
+
+
+def resolved_task(config: DictConfig, task: Mapping[str, Any]) -> Plain:  # Any: as Plain
+    """Return a config's part `task`, which is given unresolved, resolved as a task sees it; raises OmegaConf's errors.
+
+    A task sees no `hydra` node, only `${hydra:…}`.
+    """
+    if not all(map(_WITHOUT_HYDRA.fullmatch, _interpolating(task))):
+        return cast("Plain", OmegaConf.to_container(OmegaConf.masked_copy(config, [*task]), resolve=True))
+    # Copying a config takes Hydra as long as composing half of it.
+    return {key: resolved_value(config, key) for key in task}
+
+
+def resolved_value(config: DictConfig, key: str) -> object:
+    """Return a key's value as plain data, resolved in the whole config: it may be another key's."""
+    if OmegaConf.is_missing(config, key):
+        return "???"
+    value = config[key]
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value
 
 
 def _without_sweep(whole: Plain) -> Plain:
@@ -260,9 +279,8 @@ class Choice:
             and not _typed(self._config, self.task)
         ):
             return None
-        task = OmegaConf.masked_copy(self._config, [*self.task])
         try:
-            return cast("Plain", OmegaConf.to_container(task, resolve=True))
+            return resolved_task(self._config, self.task)
         except OmegaConfBaseException:
             return None  # a run may set what cannot be resolved
 

@@ -28,7 +28,9 @@ from runner.config.run import SWEEP_KEYS, RunConfig, SweepConfig
 from runner.config.shipped import Group
 from runner.errors import ConfigError
 
+from .composer import resolved_task, resolved_value
 from .guards import refuse_in_config
+from .loader import as_written
 from .preflight import Finding, PreflightError, hidden, occupied, problems_of, writable
 from .typed import quoted, unheard
 
@@ -92,17 +94,15 @@ def examined(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]
 
 
 def loaded(config: DictConfig) -> tuple[RunConfig | None, list[Problem]]:
-    """Return the run of a config without its `hydra` node, which `HydraConfig` holds, and what is wrong with it.
+    """Return the run of a config and what is wrong with it; its `hydra` node may be in `HydraConfig` alone.
 
     Raises `SecretError` if resolving it brings a credential to light.
     """
-    written = OmegaConf.to_container(config, resolve=False)
-    container = OmegaConf.to_container(config, resolve=True)
-    named = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
-    refuse_in_config(named)
-    hydra = OmegaConf.to_container(HydraConfig.instance().cfg, resolve=False)
-    used_by = [{str(key): value for key, value in each.items()} for each in (written, hydra) if isinstance(each, dict)]
-    return load_resolved(named, HydraConfig.get().overrides.task, *used_by)
+    written = as_written(config)
+    own = {"hydra": written.pop("hydra")} if "hydra" in written else as_written(HydraConfig.instance().cfg)
+    resolved = resolved_task(config, written)
+    refuse_in_config(resolved)
+    return load_resolved(resolved, HydraConfig.get().overrides.task, written, own)
 
 
 def load_resolved(
@@ -184,11 +184,11 @@ def validated(config: DictConfig) -> tuple[RunConfig, Path, list[Problem]]:
 def validated_score(config: DictConfig) -> ScoreConfig:
     """Return what a judge is asked with; raises `ConfigError` for a config that is not valid."""
     HydraConfig.instance().set_config(config)
-    task = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-    container = OmegaConf.to_container(task, resolve=True)
-    plain = {str(key): value for key, value in container.items()} if isinstance(container, dict) else {}
-    refuse_in_config(plain)
-    found, problems = load_score(plain)
+    written = as_written(config)
+    del written["hydra"]
+    resolved = resolved_task(config, written)
+    refuse_in_config(resolved)
+    found, problems = load_score(resolved)
     if found is None:
         hint = "\n".join(dict.fromkeys(each.hint for each in problems if each.hint)) or None
         raise ConfigError(f"{'; '.join(each.text for each in problems)}; nothing was sent", hint=hint)
@@ -197,7 +197,7 @@ def validated_score(config: DictConfig) -> ScoreConfig:
 
 def _read(config: DictConfig) -> tuple[RunConfig | None, Path, list[Problem]]:
     HydraConfig.instance().set_config(config)
-    run, problems = loaded(OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"]))
+    run, problems = loaded(config)
     problems = [*settings_problems(config), *problems]
     return run, Path(os.path.abspath(str(config.hydra.run.dir))), problems  # noqa: PTH100 - it may not be there yet
 
@@ -225,13 +225,5 @@ def settings_problems(config: DictConfig) -> list[Problem]:
 
 def _validated_settings(config: DictConfig) -> SweepConfig:
     return _of_sweep.validate_python(
-        {str(key): _resolved_value(config, str(key)) for key in config if key in SWEEP_KEYS}
+        {str(key): resolved_value(config, str(key)) for key in config if key in SWEEP_KEYS}
     )
-
-
-def _resolved_value(config: DictConfig, key: str) -> object:
-    """Return a key's value, resolved in the whole config: it may be another key's."""
-    if OmegaConf.is_missing(config, key):
-        return "???"
-    value = config[key]
-    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

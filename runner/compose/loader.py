@@ -37,6 +37,12 @@ def typed_lines(overrides: Any) -> list[str]:  # Any: a list of OmegaConf's, wha
     return [str(line) for line in lines] if isinstance(lines, list) else []
 
 
+def as_written(config: Any) -> dict[str, Any]:  # Any: `HydraConfig` has a type of its own, and values are any
+    """Return a config as plain data: interpolations unresolved, enums as they are."""
+    written = OmegaConf.to_container(config, resolve=False)
+    return {str(key): value for key, value in written.items()} if isinstance(written, dict) else {}
+
+
 Compose = Callable[[str | None, list[str], RunMode, bool, bool], DictConfig]
 """What takes and gives what `ConfigLoader.load_configuration` does."""
 

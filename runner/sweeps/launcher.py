@@ -85,7 +85,7 @@ class LazyJobReturn(JobReturn):
         """Return Hydra's own config, under the key `hydra`."""
         config = self._compose()
         OmegaConf.set_readonly(config.hydra, True)
-        return copy.deepcopy(OmegaConf.masked_copy(config, "hydra"))
+        return OmegaConf.masked_copy(config, "hydra")
 
     def __reduce__(self) -> tuple[Any, ...]:  # Any: pickle's protocol
         """Pickle as a plain JobReturn that holds everything, as Hydra's callbacks expect of it."""
@@ -275,11 +275,11 @@ def _make_directory(plan: Plan, run: Run) -> None:
 
 def _configure_logging(config: DictConfig) -> None:
     """Configure logging once for all jobs; their log files are written by `RunLog`, which keeps none of them open."""
-    own = copy.deepcopy(config)
-    configure_log(own.hydra.hydra_logging, own.hydra.verbose)
-    logging = own.hydra.job_logging
+    hydra = config.hydra
+    configure_log(hydra.hydra_logging, hydra.verbose)
+    logging = copy.deepcopy(hydra.job_logging)  # which looks up what it names where the original does
     if logging is None or not OmegaConf.select(logging, "handlers"):
-        configure_log(logging, own.hydra.verbose)
+        configure_log(logging, hydra.verbose)
         return
     with read_write(logging), open_dict(logging):
         files = [name for name, handler in logging.handlers.items() if "filename" in handler]
@@ -288,7 +288,7 @@ def _configure_logging(config: DictConfig) -> None:
         for logger in [logging.get("root"), *(logging.get("loggers") or {}).values()]:
             if logger is not None and logger.get("handlers"):
                 logger.handlers = [name for name in logger.handlers if name not in files]
-    configure_log(logging, own.hydra.verbose)
+    configure_log(logging, hydra.verbose)
 
 
 class JobCallbacks:
