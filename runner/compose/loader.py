@@ -165,13 +165,14 @@ class Compositions:
 
     def _is_value(self, line: Override) -> bool:
         """Return whether an override sets a single value after all is composed, wherever it stands among the others."""
-        key = line.key_or_group
+        key, value = line.key_or_group, line.value()
         return (
             line.type is OverrideType.CHANGE
             and line.package is None
             and not {"/", "["} & {*key}
             and (not line.is_hydra_override() or key in _OF_A_DIRECTORY)
-            and not isinstance(line.value(), dict | list)
+            and not isinstance(value, dict)
+            and not (isinstance(value, list) and "$" in str(line.input_line))
             and ("." in key or not any(source.is_group(key) for source in self._loader.get_sources()))
         )
 

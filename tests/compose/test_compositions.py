@@ -24,6 +24,9 @@ FOR_SWEEPS = [
     ["request.size=null", "vars={a: 1}", "+vars.b=2", "vars.a=3"],
     ["request.seed=1", "request={seed:2}", "request.seed=3"],
     ["hydra.run.dir=a/${now:%f}", "hydra.job.chdir=true"],
+    ["reuse_from=[a,'b c']", "provider=openai", "reuse_from=[]", "exclude=[{model: sora-2, seeds: [1, null]}]"],
+    ["reuse_from=[${request.prompt},b]", "request.prompt=[a fox]", "request=draft", "exclude.0=x"],
+    ["request.prompt=[]", "request.prompt.0=x"],
 ]
 
 
@@ -80,6 +83,7 @@ def test_a_sweep_and_its_runs_take_one_composition(hydras, monkeypatch):
         ["provider=openai", "hydra.sweep.dir=out", "request.seed=1,2", "hydra.mode=MULTIRUN"],
         ["hydra.sweep.dir=out", "hydra.mode=MULTIRUN", "provider=openai", "dry_run=true"],
         ["provider=openai", "request.prompt=a fox"],
+        ["provider=openai", "request.prompt=a fox", "reuse_from=[a,b]", "exclude=[{model: sora-2}]"],
     ):
         Compositions(hydras).load("config", overrides, RunMode.MULTIRUN)
     assert len(calls) == 1
