@@ -97,8 +97,7 @@ def browse(windows: Windows) -> Iterator[Callable[..., Any]]:
             hear(page, "request", refuse)
             hear(page, "console", listen)
         hear(page, "pageerror", lambda error: complaints.append(f"error: {error}"))
-        page.goto(f"{path.resolve().as_uri()}{hash_}")
-        page.wait_for_function("window.gallery")
+        windows.show(page, f"{path.resolve().as_uri()}{hash_}")
         return page
 
     yield browse

@@ -255,11 +255,11 @@ HASHES = [
 ]
 
 
-def test_a_value_in_the_hash_is_held_against_what_there_is(gallery, states):
-    for hash_, key, settled in HASHES:
-        page = gallery(states, f"#{hash_}")
-        assert state(page, key) == settled, hash_
-        assert page.locator(".tile").count() == 5
+@pytest.mark.parametrize(("hash_", "key", "settled"), HASHES)
+def test_a_value_in_the_hash_is_held_against_what_there_is(gallery, states, hash_, key, settled):
+    page = gallery(states, f"#{hash_}")
+    assert state(page, key) == settled
+    assert page.locator(".tile").count() == 5
 
 
 def test_a_hash_that_is_typed_is_held_against_what_there_is_too(gallery, states):
