@@ -304,8 +304,14 @@ def use(at: str) -> None:
 
 
 IMAGE = ("model=gpt-image-2", "request=image")
+SETTINGS = (
+    "provider.base_url=http://127.0.0.1:1/v1", "provider.retired_models=off", "provider.poll_interval=0.02",
+    "provider.max_poll_attempts=2000", "hydra.run.dir=run", "hydra.sweep.dir=sweep",
+)  # fmt: skip
+"""What most commands set: Hydra's parser is slow for what is of a form that it has not met."""
 USUAL = [
-    (), ("request=draft",), ("provider=openai",), ("provider=azure_openai",), ("provider=openai", "request=draft"),
+    (), ("request=draft",), ("provider=openai",), ("provider=azure_openai",),
+    ("provider=openai", "request=draft", *SETTINGS),
     ("request=draft", "provider=openai"), IMAGE, ("provider=openai", *IMAGE), (*IMAGE, "provider=openai"),
 ]  # fmt: skip
 """What most commands choose."""

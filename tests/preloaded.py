@@ -2,13 +2,17 @@
 
 import av
 import filelock
+import httpcore2
 import httpx2
 import hydra
+import jinja2
 import omegaconf
 import openai.resources.chat
 import openai.resources.images
 import openai.resources.videos
 import PIL.Image
+import pyarrow.json
+import pyarrow.parquet
 import pydantic
 import rich.console
 import starlette
@@ -33,13 +37,18 @@ __all__ = [
     "PIL",
     "av",
     "filelock",
+    "httpcore2",
     "httpx2",
     "hydra",
+    "jinja2",
     "omegaconf",
     "openai",
+    "pyarrow",
     "pydantic",
     "rich",
     "runner",
     "starlette",
     "uvicorn",
 ]
+
+PIL.Image.init()  # whose plugins are imported when the first one is looked for

@@ -86,10 +86,12 @@ def main() -> None:
 
 def _warm_up() -> None:
     import runner
-    from tests.forking import IMAGE, compose
+    from tests.forking import IMAGE, SETTINGS, compose
 
     # First of all: Hydra executes its own plugins anew when it looks for them, and ours are built upon those.
-    compose([("request=draft", "provider=openai"), (*IMAGE, "provider=openai")])
+    prompts = ("-m", "request.prompt=a harbour,a forest", "request.quality=low")
+    compose([("request=draft", "provider=openai", *SETTINGS), (*IMAGE, "provider=openai"), (*prompts, *IMAGE)])
+    import_module("tests.preloaded")
     for module in pkgutil.walk_packages(runner.__path__, "runner."):
         if not module.name.startswith(("runner.emulator.", "runner.__main__")):
             import_module(module.name)
