@@ -54,6 +54,7 @@ class Forked:
     ) -> None:
         self.args = [module, *arguments]
         self.returncode: int | None = None
+        self._waiting = threading.Lock()  # as of `Popen`, several threads may wait for its end
         self.stdin: IO[Any] | None = None
         self.stdout: IO[Any] | None = None
         task = {"module": module, "arguments": list(arguments), "env": dict(env), "strict": strict}
@@ -93,12 +94,17 @@ class Forked:
 
     def wait(self, timeout: float | None = None) -> int:
         """Return how it ended; raises `subprocess.TimeoutExpired`."""
-        if self.returncode is None:
-            if not select.select([self._server], [], [], timeout)[0]:
-                raise subprocess.TimeoutExpired(self.args, timeout or 0)
-            self.returncode = int(self._server.recv(100))
-            self._server.close()
-        return self.returncode
+        if not self._waiting.acquire(timeout=-1 if timeout is None else timeout):
+            raise subprocess.TimeoutExpired(self.args, timeout or 0)
+        try:
+            if self.returncode is None:
+                if not select.select([self._server], [], [], timeout)[0]:
+                    raise subprocess.TimeoutExpired(self.args, timeout or 0)
+                self.returncode = int(self._server.recv(100))
+                self._server.close()
+            return self.returncode
+        finally:
+            self._waiting.release()
 
     def communicate(self, timeout: float | None = None) -> tuple[Any, None]:
         """Return what it printed until it ended; raises `subprocess.TimeoutExpired`."""

@@ -10,7 +10,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from PIL import Image
@@ -29,6 +28,7 @@ from runner import (
 )
 from runner.app import run
 from tests.forking import Forked
+from tests.waiting import PATIENCE, wait_until
 
 
 def boat(number=0, **fields):
@@ -159,11 +159,8 @@ def ended_by(number: int, served, key, directory, *more: str) -> tuple[list[str]
     """End a program by a signal once its three jobs are on disk; how it is started again, and its exit code."""
     program = [PROGRAM, served.azure_url, str(directory), key, *more]
     with Forked("tests.program", program, env=os.environ, stdout=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while sum('"submitted"' in path.read_text() for path in directory.glob("*/result.json")) < 3:
-            assert time.monotonic() < deadline, "waited in vain"
-            assert process.poll() is None
-            time.sleep(0.02)
+        records = "*/result.json"
+        wait_until(lambda: sum('"submitted"' in path.read_text() for path in directory.glob(records)) == 3, process)
         process.send_signal(number)
     return program, process.returncode
 
@@ -171,7 +168,7 @@ def ended_by(number: int, served, key, directory, *more: str) -> tuple[list[str]
 def started_again(program: list[str]) -> list[str]:
     """Return the words that it prints until it ends well."""
     process = Forked("tests.program", program, env=os.environ, text=True)
-    said, _ = process.communicate(120)
+    said, _ = process.communicate(PATIENCE)
     assert process.returncode == 0
     return said.split()
 

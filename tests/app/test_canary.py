@@ -31,6 +31,7 @@ from runner.emulator.faults import FaultRule
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread
 from tests.forking import Forked
+from tests.waiting import PATIENCE, wait_until
 
 KEY = "canary/0123+4567=openai&key"
 AZURE_KEY = "canary/89ab+cdef=azure&key"
@@ -172,17 +173,14 @@ class Stage:
 
     def run(self, name: str, *arguments: str, into: str | None = None, **variables: str) -> None:
         process = self.start(name, into or name, *arguments, **variables)
-        self.said[name] = process.communicate(timeout=120)[0]
+        self.said[name] = process.communicate(timeout=PATIENCE)[0]
         self.codes[name] = process.returncode
 
     def crash(self, name: str, *arguments: str) -> None:
         """Run until a job is submitted, and kill the process."""
         process = self.start(name, name, *arguments)
-        deadline = time.monotonic() + 60
-        while not any('"submitted"' in path.read_text() for path in self.cwd.glob(f"{name}/outputs/**/result.json")):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        records = f"{name}/outputs/**/result.json"
+        wait_until(lambda: any('"submitted"' in path.read_text() for path in self.cwd.glob(records)), process)
         process.send_signal(signal.SIGKILL)
         self.said[name], self.codes[name] = process.communicate()[0], 0
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.forking import Forked
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -26,11 +26,7 @@ def killed(arguments: list[str], cwd: Path, moment) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "HYDRA_"))}
     environment = {**kept, "OPENAI_API_KEY": "sk-throw-away"}
     with Forked("runner", arguments, cwd=cwd, env=environment, stdout=subprocess.DEVNULL) as it:
-        deadline = time.monotonic() + 60
-        while not moment():
-            assert time.monotonic() < deadline
-            assert it.poll() is None
-            time.sleep(0.02)
+        wait_until(moment, it)
         it.send_signal(signal.SIGKILL)
 
 

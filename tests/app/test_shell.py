@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import psutil
 import pytest
 
 from tests.forking import Forked
+from tests.waiting import PATIENCE, wait_until
 
 RUNNER = [sys.executable, "-m", "runner"]
 """An interpreter of its own, where it is about how one starts and ends, or about its children and what they cost it."""
@@ -26,14 +26,6 @@ QUICK = ("provider=openai", "provider.retired_models=off", "request=draft", "pro
 def served(server, canary):
     """The environment with the address of a server and a key for it."""
     return {**os.environ, "OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": canary}
-
-
-def wait_for(condition, seconds=300.0):
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
-    return found
 
 
 def test_the_console_script_completes_keys_and_groups(tmp_path):
@@ -60,14 +52,14 @@ def test_two_runners_use_the_emulator_at_the_same_time(quick):
 def test_a_killed_runner_leaves_its_job_id_and_no_process_behind(tmp_path):
     process = subprocess.Popen([*RUNNER, "provider.latency=60"], cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
-        wait_for(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
-        wait_for(lambda: len(psutil.Process(process.pid).children()) == 2)
+        wait_until(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
+        wait_until(lambda: len(psutil.Process(process.pid).children()) == 2)
         server, decoder = psutil.Process(process.pid).children()
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-    wait_for(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
-    wait_for(lambda: not decoder.is_running() or decoder.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not server.is_running() or server.status() == psutil.STATUS_ZOMBIE)
+    wait_until(lambda: not decoder.is_running() or decoder.status() == psutil.STATUS_ZOMBIE)
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path):
@@ -86,10 +78,10 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
 def test_an_interrupted_run_keeps_its_job_and_says_so(tmp_path):
     process = subprocess.Popen([*RUNNER, "provider.latency=60"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     try:
-        wait_for(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
+        wait_until(lambda: [p for p in tmp_path.glob("outputs/2*/*/result.json") if '"submitted"' in p.read_text()])
     finally:
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=300)
+        out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130
     assert "interrupted by Ctrl-C; 1 is being made at the provider, also while nobody waits\n" in out
     assert "generating: job video_" in out

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from runner.artifacts.decoder import Decoder
 from runner.artifacts.probe import probe
 from runner.errors import TOO_LARGE, ArtifactError
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("real_children")
 
@@ -213,7 +213,4 @@ def test_it_ends_with_a_parent_that_is_killed(tmp_path):
         pid = int(parent.stdout.readline())
         assert is_there(pid)
         parent.kill()
-    end = time.monotonic() + 20
-    while is_there(pid) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not is_there(pid)
+    wait_until(lambda: not is_there(pid))

@@ -7,7 +7,6 @@ import functools
 import os
 import subprocess
 import threading
-import time
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from runner.emulator.settings import EmulatorSettings
 from tests.emulator_thread import EmulatorThread
 from tests.forking import Forked
+from tests.waiting import wait_until
 
 
 def after(**time):
@@ -50,9 +50,7 @@ def begin_sweep(tmp_path):
                  "request.duration_seconds=1,2", "progress=off", "hydra.sweep.dir=out"]  # fmt: skip
         with Forked("runner", typed, cwd=tmp_path, env=os.environ, stdout=subprocess.DEVNULL) as process:
             index = tmp_path / "out" / "index.html"
-            until = time.monotonic() + 60
-            while not index.is_file() and process.poll() is None and time.monotonic() < until:
-                time.sleep(0.05)
+            wait_until(index.is_file, process)
             yield index, process
             process.kill()
 

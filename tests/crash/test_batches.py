@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_processes import HOURS, ended, started, until
+from test_processes import HOURS, ended, started
 
 from tests.emulator_thread import EmulatorThread
 from tests.forking import Forked
+from tests.waiting import wait_until
 
 RUNS = 3
 
@@ -93,7 +94,7 @@ def finished(here: Sweep, *flags: str) -> None:
 def test_killed_after_the_ledger_and_before_the_upload(sweep):
     here = sweep(rule("file_create", "stalled"))
     process = here.begin()
-    until(lambda: here.asked("POST /v1/files") == 1)
+    wait_until(lambda: here.asked("POST /v1/files") == 1)
     assert here.statuses == {"submitting": RUNS}
     killed(process)
     finished(here)
@@ -102,7 +103,7 @@ def test_killed_after_the_ledger_and_before_the_upload(sweep):
 def test_killed_after_the_upload_and_before_the_batch_is_created(sweep):
     here = sweep(rule("batch_create", "rate_limit", retry_after=30_000))
     process = here.begin()
-    until(lambda: "sent again" in "".join(path.read_text() for path in here.cwd.glob("sweep/*/runner.log")))
+    wait_until(lambda: "sent again" in "".join(path.read_text() for path in here.cwd.glob("sweep/*/runner.log")))
     killed(process)
     finished(here)
 
@@ -110,7 +111,7 @@ def test_killed_after_the_upload_and_before_the_batch_is_created(sweep):
 def test_killed_after_the_batch_was_created_and_before_its_answer(sweep):
     here = sweep(rule("batch_create", "stalled", commit=True))
     process = here.begin()
-    until(lambda: here.server.ledger()["batches"] == 1)
+    wait_until(lambda: here.server.ledger()["batches"] == 1)
     killed(process)
     finished(here)
 
@@ -118,7 +119,7 @@ def test_killed_after_the_batch_was_created_and_before_its_answer(sweep):
 def test_killed_when_the_batch_was_perhaps_created_it_is_never_sent_again_by_itself(sweep):
     here = sweep(rule("batch_create", "stalled"))
     process = here.begin()
-    until(lambda: here.asked("POST /v1/batches") == 1)
+    wait_until(lambda: here.asked("POST /v1/batches") == 1)
     killed(process)
     for _ in range(2):
         code, said = here.resume()
@@ -133,7 +134,7 @@ def test_killed_while_the_batch_is_worked_on(sweep, clock):
     clock.time = time.time()
     here = sweep(now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
     process = here.begin()
-    until(lambda: here.statuses == {"submitted": RUNS})
+    wait_until(lambda: here.statuses == {"submitted": RUNS})
     killed(process)
     clock.time += HOURS
     finished(here)
@@ -142,8 +143,8 @@ def test_killed_while_the_batch_is_worked_on(sweep, clock):
 def test_killed_while_the_results_are_downloaded(sweep):
     here = sweep(rule("file_content", "slow_body", seconds=3000))
     process = here.begin()
-    until(lambda: here.asked("GET /v1/files/{file_id}/content") == 1)
-    until(lambda: any(path.stat().st_size for path in here.cwd.glob("sweep/batches/*.part")))
+    wait_until(lambda: here.asked("GET /v1/files/{file_id}/content") == 1)
+    wait_until(lambda: any(path.stat().st_size for path in here.cwd.glob("sweep/batches/*.part")))
     killed(process)
     finished(here)
 
@@ -151,7 +152,7 @@ def test_killed_while_the_results_are_downloaded(sweep):
 def test_killed_when_the_first_image_is_finished(sweep):
     here = sweep()
     process = here.begin()
-    until(lambda: here.statuses["verified"] > 0)
+    wait_until(lambda: here.statuses["verified"] > 0)
     killed(process)
     finished(here)
 
@@ -160,7 +161,7 @@ def test_ctrl_c_leaves_the_batch_running_and_says_what_to_type(sweep, clock):
     clock.time = time.time()
     here = sweep(now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
     process = here.begin()
-    until(lambda: here.statuses == {"submitted": RUNS})
+    wait_until(lambda: here.statuses == {"submitted": RUNS})
     process.send_signal(signal.SIGINT)
     code, said = ended(process)
     assert code == 130, said
@@ -175,9 +176,9 @@ def test_a_cancelled_batch_keeps_what_is_done(sweep, clock):
     clock.time = time.time()
     here = sweep(now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
     process = here.begin()
-    until(lambda: here.statuses == {"submitted": RUNS})
+    wait_until(lambda: here.statuses == {"submitted": RUNS})
     clock.time += HOURS * 0.6
-    until(lambda: ": 2 of 3" in ended(here.start("ls", "."))[1])
+    wait_until(lambda: ": 2 of 3" in ended(here.start("ls", "."))[1])
     code, said = ended(here.start("cancel", "sweep"))
     assert code == 0, said
     assert "kept and charged" in said
@@ -194,7 +195,7 @@ def test_a_batch_that_is_not_cancelled_is_named_and_goes_on(sweep, clock):
     refused = {"match": {"operation": "batch_cancel"}, "fault": "unauthorized", "times": 1}
     here = sweep(refused, now=clock, latency=HOURS, time_scale=1, retention=HOURS * 10)
     process = here.begin()
-    until(lambda: here.statuses == {"submitted": RUNS})
+    wait_until(lambda: here.statuses == {"submitted": RUNS})
     code, said = ended(here.start("cancel", "sweep"))
     assert code == 1, said
     assert "is not cancelled: " in said

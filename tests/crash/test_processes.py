@@ -19,8 +19,8 @@ import pytest
 from oracle import Books
 
 from tests.forking import Forked
+from tests.waiting import PATIENCE, wait_until
 
-TIMEOUT = 60.0
 HOURS = 10_000.0
 """A latency in emulated seconds after which a job is done only if the emulator's clock is put forward."""
 
@@ -52,7 +52,7 @@ class Place:
 
     def submitted(self, directory: str, count: int = 1) -> None:
         """Wait until so many runs have their job's id on disk."""
-        until(lambda: sum('"submitted"' in text for text in self.records(directory)) >= count)
+        wait_until(lambda: sum('"submitted"' in text for text in self.records(directory)) >= count)
 
     def records(self, directory: str) -> list[str]:
         return [path.read_text() for path in (self.cwd / directory).rglob("result.json")]
@@ -80,15 +80,8 @@ def environment() -> dict[str, str]:
     return {**kept, "OPENAI_API_KEY": "sk-throw-away", "COLUMNS": "120"}
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
-
-
 def ended(process: Forked) -> tuple[int, str]:
-    said, _ = process.communicate(timeout=TIMEOUT)
+    said, _ = process.communicate(timeout=PATIENCE)
     return process.returncode, said
 
 
@@ -169,9 +162,9 @@ def test_a_terminal_that_is_closed_loses_no_paid_image(slow_image):
     )
     slow_image.open.callback(process.kill)
     os.close(terminal)
-    until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
+    wait_until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
     os.close(master)  # as a dropped ssh does: SIGHUP, and nobody to print to
-    assert process.wait(TIMEOUT) == 129
+    assert process.wait(PATIENCE) == 129
     assert slow_image.books("run").violations() == []
     assert slow_image.books("run").statuses == {"verified": 1}
 
@@ -187,16 +180,16 @@ def test_a_hangup_that_is_ignored_as_by_nohup_ends_nothing(slow_image):
         text=True,
     )
     slow_image.open.callback(process.kill)
-    until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
+    wait_until(lambda: any('"submitting"' in text for text in slow_image.records("run")))
     process.send_signal(signal.SIGHUP)
-    _, said = process.communicate(timeout=TIMEOUT)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
 
 
 def test_ctrl_c_twice_leaves_at_once_and_the_lost_job_is_found_again(make_emulator, place):
     here = place(make_emulator(rules=[{"match": {"operation": "create"}, "fault": "stalled", "commit": True}]))
     process = here.start(*here.new())
-    until(lambda: here.emulator.ledger()["jobs"] == 1)
+    wait_until(lambda: here.emulator.ledger()["jobs"] == 1)
     process.send_signal(signal.SIGINT)
     with pytest.raises(subprocess.TimeoutExpired):
         process.wait(0.1)
@@ -249,7 +242,7 @@ def mounted(disk: Path, script: str, size: str) -> dict[str, str]:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=2 * TIMEOUT,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

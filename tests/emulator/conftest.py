@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
 from openai import AzureOpenAI, OpenAI
+
+from tests.waiting import wait_until
 
 KEY = "sk-test"
 
@@ -43,11 +44,10 @@ def wait():
     """Poll a client's job until it has ended."""
 
     def poll(client, job):
-        for _ in range(1000):
-            job = client.videos.retrieve(job.id)
-            if job.status in ("completed", "failed"):
-                return job
-            time.sleep(0.005)
-        raise AssertionError("the job did not end")
+        def ended():
+            found = client.videos.retrieve(job.id)
+            return found if found.status in ("completed", "failed") else None
+
+        return wait_until(ended)
 
     return poll

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -13,6 +12,7 @@ import pytest
 
 from runner.emulator.process import EmulatorProcess, EmulatorStartError
 from runner.emulator.settings import EmulatorSettings
+from tests.waiting import PATIENCE, wait_until
 
 pytestmark = pytest.mark.usefixtures("real_children")
 
@@ -42,7 +42,7 @@ def spawn(code: str, *arguments: str, **options) -> subprocess.Popen[str]:
 
 def test_it_answers_before_the_codecs_are_loaded():
     found = spawn("import sys, runner.emulator.app; print('av' in sys.modules)")
-    assert found.communicate(timeout=60) == ("False\n", "")
+    assert found.communicate(timeout=PATIENCE) == ("False\n", "")
 
 
 @pytest.fixture
@@ -51,11 +51,7 @@ def settings(tmp_path) -> EmulatorSettings:
 
 
 def ended(pid: int) -> bool:
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            return True
-        time.sleep(0.05)
-    return False
+    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
 
 def test_it_starts_at_once_and_is_ready_later(settings, connect):
@@ -67,7 +63,7 @@ def test_it_starts_at_once_and_is_ready_later(settings, connect):
         pid = emulator.pid
     finally:
         emulator.stop()
-    assert ended(pid)
+    wait_until(lambda: ended(pid))
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
@@ -76,7 +72,7 @@ def test_it_ends_with_its_parent(tmp_path, number):
         _, pid = parent.stdout.readline().split()
         assert psutil.pid_exists(int(pid))
         parent.send_signal(number)
-    assert ended(int(pid))
+    wait_until(lambda: ended(int(pid)))
 
 
 def test_ctrl_c_on_the_terminal_does_not_reach_it(settings):

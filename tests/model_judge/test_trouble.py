@@ -9,7 +9,6 @@ import signal
 import sqlite3
 import subprocess
 import threading
-import time
 
 import pytest
 
@@ -18,6 +17,7 @@ from runner.config import shipped
 from runner.errors import ConfigError, DiskError
 from runner.model_judge.vote import votes_of, writable_votes
 from tests.forking import Forked
+from tests.waiting import PATIENCE, wait_until
 
 FOX = {"operation": "chat", "prompt": "a fox"}
 
@@ -224,12 +224,10 @@ def started(out, base_url, **more) -> Forked:
 def test_a_process_that_is_killed_while_a_judge_thinks_pays_nothing_twice(out, make_emulator, judge, scores):
     server = faulty(make_emulator, "stalled", commit=True)
     process = started(out, server.base_url, stdout=subprocess.DEVNULL)
-    while [vote.status for vote in votes_of(out).values()].count(RunStatus.VERIFIED) < 3:
-        time.sleep(0.02)
-    while server.ledger()["chats"] < 4:
-        time.sleep(0.02)
+    wait_until(lambda: [vote.status for vote in votes_of(out).values()].count(RunStatus.VERIFIED) == 3, process)
+    wait_until(lambda: server.ledger()["chats"] == 4, process)
     process.send_signal(signal.SIGKILL)
-    assert process.wait(60) == -signal.SIGKILL
+    assert process.wait(PATIENCE) == -signal.SIGKILL
 
     assert judge(server=server) == 4
     assert server.ledger()["chats"] == 4
@@ -248,13 +246,12 @@ def test_ctrl_c_awaits_the_answers_that_are_under_way_and_the_same_command_goes_
 
     small_server.answer = answer
     process = started(out, small_server.base_url, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    while not small_server.asked:
-        time.sleep(0.02)
+    wait_until(lambda: small_server.asked, process)
     process.send_signal(signal.SIGINT)
     while b"answers that are under way are awaited" not in process.stdout.readline():
         assert process.poll() is None
     released.set()
-    assert process.wait(60) == 130
+    assert process.wait(PATIENCE) == 130
     process.stdout.close()
 
     known = votes_of(out).values()

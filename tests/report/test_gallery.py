@@ -19,6 +19,7 @@ from runner.artifacts.run_status import RunStatus
 from runner.engine.run import Event, Run
 from runner.ledger.ledger import Ledger
 from runner.report.live_page import HEARTBEAT, LONGEST, LivePageThread, leave_open, pause_after, whole_pages
+from tests.waiting import wait_until
 
 OPTUNA_WARNS = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
 PRICE = 0.8
@@ -44,12 +45,7 @@ def until(read) -> Callable[..., dict]:
     """Wait for a page of which something is true."""
 
     def wait(true: Callable[[dict], bool], path: Path = Path("out/index.html")) -> dict:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            if path.exists() and true(data := read(path)):
-                return data
-            time.sleep(0.01)
-        pytest.fail(f"{path}: {read(path) if path.exists() else 'no page'}")
+        return wait_until(lambda: path.exists() and true(data := read(path)) and data)
 
     return wait
 

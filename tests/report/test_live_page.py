@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from runner.app import run
 from tests.forking import Forked
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -24,16 +24,14 @@ def stopped(served, here: Path, read, monkeypatch: pytest.MonkeyPatch) -> Callab
         *("provider.poll_interval=0.05", "provider.deadline_seconds=1000000", "hydra.sweep.dir=out", "replica=0,1"),
     ]
 
+    def both_at_work() -> dict:
+        page = read(here / "out/index.html") if (here / "out/index.html").exists() else {}
+        return page if page.get("totals", {}).get("generating") == 2 else {}
+
     def stop(number: int) -> tuple[int, dict]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("AZURE_", "HYDRA_"))}
         with Forked("runner", ["-m", *overrides], cwd=here, env=environment, stdout=subprocess.DEVNULL) as it:
-            deadline = time.monotonic() + 60
-            page: dict = {}
-            while page.get("totals", {}).get("generating") != 2:
-                assert time.monotonic() < deadline
-                assert it.poll() is None
-                time.sleep(0.05)
-                page = read(here / "out/index.html") if (here / "out/index.html").exists() else {}
+            page = wait_until(both_at_work, it)
             assert run(["report", "out", "--output", "watched.html"]) == 0
             watched = read(here / "watched.html")
             assert (watched["complete"], watched["totals"]["generating"]) == (False, 2), (

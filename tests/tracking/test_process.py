@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.emulator_thread import as_openai
+from tests.waiting import PATIENCE
 
 START = "waiting for mlflow"
 
@@ -91,7 +92,7 @@ def test_a_server_that_never_answers_does_not_keep_the_process(started, make_emu
         *(doomed(make_emulator), "tracking=mlflow", f"tracking.tracking_uri={silent_server}"),
         "tracking.patience_seconds=0.3",
     )
-    _, said = process.communicate(timeout=100)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     assert "mlflow has not recorded everything: it did not get on for 0.3 s" in said
     assert "python -m runner resume out tracking.patience_seconds=3 sends the rest" in said
@@ -107,7 +108,7 @@ def test_ctrl_c_while_only_tracking_is_waited_for_ends_with_the_runs_code(starte
     waiting = next(line for line in lines if line.startswith(START))
     assert waiting == f"{START}: 1 to record; Ctrl-C leaves them to resume\n"
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     assert "mlflow has not recorded everything: interrupted" in said
     assert "Traceback" not in said
@@ -122,6 +123,6 @@ def test_a_wandb_server_that_never_answers_does_not_keep_the_process(started, ma
         WANDB_API_KEY="0" * 40,
         WANDB_ERROR_REPORTING="false",
     )
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     assert said.count("wandb has not recorded everything") == 1

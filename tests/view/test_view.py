@@ -6,7 +6,6 @@ import hashlib
 import json
 import shutil
 import signal
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,7 @@ from runner.app import run
 from tests.command_line import command_line
 from tests.forking import Forked
 from tests.view.conftest import ENVIRONMENT, QUICK, Served, typed
+from tests.waiting import PATIENCE, wait_until
 
 MOMENT = "2026-11-23T09:30:00.000Z"
 
@@ -241,16 +241,14 @@ def test_a_sweep_that_grows_is_shown_as_it_is(serve, tmp_path: Path) -> None:
 def test_a_sweep_under_way_is_shown_as_running_until_it_ends(serve, tmp_path: Path) -> None:
     words = ["-m", "request=draft", "request.prompt=fox,owl", *QUICK, "provider.latency=600", "hydra.sweep.dir=out"]
     with Forked("runner", words, env=ENVIRONMENT, cwd=tmp_path) as sweep:
-        while not (tmp_path / "out" / "1" / "result.json").is_file():
-            assert sweep.poll() is None
-            time.sleep(0.05)
+        wait_until((tmp_path / "out" / "1" / "result.json").is_file, sweep)
         server = serve("out", here=tmp_path)
         first, second = (server.ask("together/").data for _ in range(2))
         assert not first["complete"]
         assert first["made_at"] < second["made_at"]
         assert first["cells"][0]["media"] == []
         sweep.send_signal(signal.SIGINT)
-        sweep.wait(60)
+        sweep.wait(PATIENCE)
     ended = server.ask("together/").data
     assert ended["complete"]
     assert ended["sweeps"][0]["resume"] == "python -m runner resume out"
