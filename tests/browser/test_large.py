@@ -24,7 +24,7 @@ def tiles(page):
     return page.locator(".tile").count()
 
 
-def made(page, pixels, steps=30):
+def made(page, pixels, steps=12):
     """Return the most tiles that came into the document in one frame, with so many pixels scrolled in each."""
     return page.evaluate(
         """async ([pixels, steps]) => {

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -14,6 +12,7 @@ from omegaconf import OmegaConf
 
 from runner.report.cell import LONGEST, shortened
 from tests.command_line import command_line
+from tests.forking import Forked
 
 HOSTILE = [
     "plain", "", " ", "yes", "null", "1.5", "0x10", "16:9", "- a: b", "{a: 1}", "# no comment", "a # b", "a: b",
@@ -132,11 +131,14 @@ def run(place, *arguments: str) -> None:
 
 
 def python(place, program: str) -> str:
-    """Execute a program as a user would, in an interpreter of its own, and return what it prints."""
-    command = [sys.executable, "-W", "error", "-c", program]
-    done = subprocess.run(command, cwd=place, env=clean(), capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    """Execute a program in a process of its own, as `python -W error -c` does, and return what it prints."""
+    with (place / "errors").open("w+") as errors:
+        options = {"cwd": place, "env": clean(), "stderr": errors, "text": True, "strict": True}
+        with Forked("tests.program", [program], **options) as process:
+            printed, _ = process.communicate(120)
+        errors.seek(0)
+        assert process.returncode == 0, errors.read()
+    return printed
 
 
 def test_the_yaml_is_the_runs_config_and_runs(emulated, browse):

@@ -18,6 +18,8 @@ TOGETHER = f"""() => {{ {VISIBLE}
   return !gathering && videos.length > 0
     && videos.every((v) => !v.seeking && Math.abs(v.currentTime - Math.min(position, v.duration)) <= 0.1);
 }}"""
+FOUR = {"width": 800, "height": 450}
+"""A window in which two videos of each length are in view: to play costs CPU for each of them."""
 SETTLED = f"() => {{ {VISIBLE} return visible().every((v) => v.paused && !v.seeking && v.readyState >= 2); }}"
 
 
@@ -55,7 +57,7 @@ def test_all_visible_videos_keep_together_at_every_speed(browse, videos, speed):
 
 @pytest.mark.parametrize("mishap", ["video.currentTime += 0.6", "video.currentTime -= 0.15", "video.pause()"])
 def test_a_video_that_goes_astray_is_brought_back(browse, videos, mishap):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.evaluate("gallery.transport.speed(0.25)")
     page.evaluate("gallery.transport.toggle()")
     page.wait_for_function("!gallery.transport.gathering && gallery.transport.position > 0.3")
@@ -70,7 +72,7 @@ def test_a_video_that_goes_astray_is_brought_back(browse, videos, mishap):
 
 
 def test_after_a_standstill_of_the_machine_the_clock_goes_back_to_the_videos_and_none_is_sought(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.evaluate("gallery.transport.toggle()")
     page.wait_for_function(
         f"""() => {{ {VISIBLE}
@@ -91,7 +93,7 @@ def test_after_a_standstill_of_the_machine_the_clock_goes_back_to_the_videos_and
 
 
 def test_a_shorter_video_waits_on_its_last_frame_for_the_longest(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.evaluate("gallery.transport.seek(1.2)")
     page.evaluate("gallery.transport.toggle()")
     advanced(page, 0.3)
@@ -105,7 +107,7 @@ def test_a_shorter_video_waits_on_its_last_frame_for_the_longest(browse, videos)
 
 
 def test_the_loop_begins_again_with_all(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.evaluate("gallery.transport.seek(1.9)")
     page.evaluate("gallery.transport.toggle()")
 
@@ -116,7 +118,7 @@ def test_the_loop_begins_again_with_all(browse, videos):
 
 
 def test_without_the_loop_it_stops_at_the_end_and_plays_again_from_the_beginning(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.get_by_role("button", name="Loop").click()
     page.evaluate("gallery.transport.seek(1.8)")
     page.evaluate("gallery.transport.toggle()")
@@ -129,7 +131,7 @@ def test_without_the_loop_it_stops_at_the_end_and_plays_again_from_the_beginning
 
 
 def test_scrubbing_shows_the_moment_in_every_video(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.get_by_label("Position", exact=True).fill("0.75")
     page.wait_for_function(SETTLED)
 
@@ -139,7 +141,7 @@ def test_scrubbing_shows_the_moment_in_every_video(browse, videos):
 
 
 def test_a_step_is_one_frame_in_every_video(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     fps = page.evaluate("gallery.store.data.cells.find((cell) => cell.media.length).media[0].fps")
     page.evaluate("gallery.transport.seek(0.5)")
     page.get_by_role("button", name="One frame on").click()
@@ -195,7 +197,7 @@ def test_one_video_at_most_is_heard(browse, videos):
 
 
 def test_the_speed_is_kept_to(browse, videos):
-    page = ready(browse(videos))
+    page = ready(browse(videos, **FOUR))
     page.get_by_label("Speed").select_option("0.25")
     page.evaluate("gallery.transport.toggle()")
     page.wait_for_function("!gallery.transport.gathering && gallery.transport.position > 0.1")
