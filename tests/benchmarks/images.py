@@ -22,6 +22,7 @@ from peer import SCRIPTS
 from table import goal, heading, print_figures, ratio
 
 BARE = "bare SDK, 8 requests at a time"
+CHECKING = "bare SDK, 8 requests at a time, files checked"
 UNBOUNDED = "bare SDK, unbounded gather"
 OWN = "runner -m"
 TWICE = "runner -m, 16 requests at a time"
@@ -38,13 +39,15 @@ def main() -> None:
     found: dict[str, list[Figures]] = {}
     with _serving(options.megabytes) as base_url, tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
         for _ in range(options.repeats):
-            for name in (ONE, BARE, UNBOUNDED, OWN, TWICE):
+            for name in (ONE, BARE, CHECKING, UNBOUNDED, OWN, TWICE):
                 found.setdefault(name, []).append(_measured(name, base_url, options.count, folder))
     print_figures(found)
     base, peak = (statistics.median(each.peak_mb for each in found[name]) for name in (ONE, OWN))
     goal("memory above one image's", peak - base, _IN_FLIGHT * _COPIES * options.megabytes, " MB")
-    walls = [[each.wall for each in found[name]] for name in (OWN, BARE)]
-    print(f"  wall of {OWN}, which also decodes every picture, / {BARE}: {ratio(*walls):.2f}")
+    for peer in (BARE, CHECKING):
+        for what in ("wall", "cpu"):
+            figures = [[getattr(each, what) for each in found[name]] for name in (OWN, peer)]
+            print(f"  {what} of {OWN}, which also decodes every picture, / {peer}: {ratio(*figures):.2f}")
 
 
 def _arguments() -> argparse.Namespace:
@@ -60,6 +63,7 @@ def _measured(name: str, base_url: str, count: int, folder: str) -> Figures:
     made = 1 if name == ONE else count
     at_a_time = {UNBOUNDED: 0, TWICE: 2 * _IN_FLIGHT}.get(name, _IN_FLIGHT)
     bare = [sys.executable, SCRIPTS / "bare_images.py", base_url, str(made), directory, str(at_a_time)]
+    bare += ["checked"] * (name == CHECKING)
     own = [
         *(sys.executable, "-m", "runner", "-m", "provider=openai", f"provider.base_url={base_url}"),
         *("model=gpt-image-1", "request=image", "request.size=1024x1024", "provider.retired_models=off"),
@@ -67,7 +71,7 @@ def _measured(name: str, base_url: str, count: int, folder: str) -> Figures:
         *(f"replica=range({made})", f"hydra.sweep.dir={directory}"),
     ]
     try:
-        figures = measure(bare if name in (BARE, UNBOUNDED) else own)
+        figures = measure(bare if name in (BARE, CHECKING, UNBOUNDED) else own)
         images = [path for path in directory.rglob("*.png") if path.stat().st_size > 1000]
     finally:
         empty(directory)
