@@ -150,7 +150,7 @@ def _fitted(parameters: Sequence[_Parameter], left: int, gap: int) -> list[_Para
     kept = [*parameters]
     while kept and sum(min(_LEAST, each.columns) + gap for each in kept) > left:
         kept.pop()
-    while sum(each.columns + gap for each in kept) > left:
+    while kept and sum(each.columns + gap for each in kept) > left:
         widest = max(kept, key=lambda each: each.columns)
         widest.columns -= 1
     for each in kept:

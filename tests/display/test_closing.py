@@ -89,6 +89,13 @@ def test_it_keeps_to_its_columns_and_names_what_it_leaves_out(swept, columns):
         assert axis.rpartition("_")[2] in heads or axis.removeprefix("request.") in told[-1]
 
 
+@pytest.mark.parametrize("columns", [1, 10])
+def test_where_the_facts_alone_have_no_room_they_are_shown(swept, columns):
+    told = lines(swept(["request.duration_seconds=4"], ["request.duration_seconds=8"]), columns)
+    assert [line.split() for line in told[1:3]] == [["0", "done", "$0.80"], ["1", "done", "$0.80"]]
+    assert told[-1] == "not shown: duration_seconds"
+
+
 def test_prompts_are_shown_from_where_they_begin_to_differ(swept):
     told = lines(swept(*([f"request.prompt='{FOX}{end}'"] for end in ("seen from above", "seen from below"))))
     assert "…above" in told[-2]
