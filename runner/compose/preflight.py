@@ -159,7 +159,7 @@ def endpoint_problems(config: RunConfig, env: Mapping[str, str] = os.environ) ->
 def writable(directory: Path, key: str = "hydra.run.dir") -> Problem | None:
     """Return why `directory`, which `key` names, cannot be made or written, if so."""
     try:
-        existing = next((path for path in (directory, *directory.parents) if path.exists()), None)
+        existing = next((path for path in (directory, *directory.parents) if path.exists() or path.is_symlink()), None)
     except OSError as error:  # a name that is too long, for one
         return Problem(key, f"{str(directory)[:80]}… cannot be made: {error.strerror}")
     if existing is None or not existing.is_dir():

@@ -49,3 +49,12 @@ def test_one_that_is_read_or_not_typed_is_left_alone(here, typed):
     text = "defaults: [config, _self_]\nhydra: {sweep: {dir: '${hydra.run.dir}/s'}}\n"
     (here / "own" / "mine.yaml").write_text(text)
     assert run(["dry_run=true", *typed]) == 0
+
+
+@pytest.mark.parametrize("typed", [["hydra.run.dir=out"], ["-m", "replica=0,1", "hydra.sweep.dir=out"]])
+def test_a_link_that_leads_nowhere_is_refused_before_anything_is_sent(here, capsys, typed):
+    (here / "out").symlink_to("nowhere")
+    assert run(["progress=off", *typed]) == 2
+    said = capsys.readouterr().err
+    assert "nothing was sent" in said
+    assert "out is no directory" in said
