@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -185,6 +186,7 @@ def _row_lines(table: Table, config: DictConfig, typed: Sequence[Override], warn
     variables |= {each.key_or_group.removeprefix(below) for each in typed if each.key_or_group.startswith(below)}
     # The same objects for all rows: of ten thousand, each text would be there as often.
     of_table = [_assignment("run.table", table.name), _assignment("run.sha256", table.sha256)]
+    warnings += _without_prompt(table, keys, names)
     for row in table.rows:
         of_row = {"id": row.id, "line": row.line}
         lines = [_assignment(f"run.{key}", value) for key, value in of_row.items() if value is not None] + of_table
@@ -204,6 +206,20 @@ def _row_lines(table: Table, config: DictConfig, typed: Sequence[Override], warn
         yield lines
 
 
+def _without_prompt(table: Table, keys: Mapping[str, str], names: frozenset[str]) -> Iterator[Problem]:
+    """Yield a warning of rows whose cell for the prompt is empty: they are sent with the prompt of the config."""
+    column = next((column for column, key in keys.items() if key == "request.prompt" and column not in names), None)
+    rows = [row for row in table.rows if not {column, "prompt_file", "request.prompt_file"} & row.cells.keys()]
+    if column is not None and rows:
+        more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
+        message = f"{rows[0].place}{more}: without a prompt of its own, a row is sent with the config's"
+        yield Problem("request.prompt", message, f"fill the cell of {column}, or remove the row", "warning")
+
+
+_KEY = re.compile(r"[A-Za-z0-9_.$-]+")
+"""What Hydra reads as the name of a key."""
+
+
 def _keys(table: Table, names: frozenset[str]) -> dict[str, str]:
     """Return the key of each column; raises `ConfigError`."""
     keys: dict[str, str] = {}
@@ -214,6 +230,9 @@ def _keys(table: Table, names: frozenset[str]) -> dict[str, str]:
             hint = f"did you mean {near}? " if near else ""
             hint += f"a word for {{{column}}} in request.prompt, or a note of your own, is a column vars.{column}"
             raise ConfigError(f"{table.name}: the column {column!r} is no key; nothing was sent", hint=hint)
+        if not _KEY.fullmatch(key):
+            message = f"{table.name}: the column {column!r} has a letter that no key can have; nothing was sent"
+            raise ConfigError(message, hint="name it with letters from a to z, digits, _ and -")
         first = next((each for each, known in keys.items() if known == key), None)
         if first is not None:
             message = f"{table.name}: the columns {first!r} and {column!r} are both {key}; nothing was sent"

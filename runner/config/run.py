@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -396,6 +396,14 @@ def _entries(value: object) -> object:
     return entries
 
 
+def _rows(value: object) -> object:
+    if value is None or isinstance(value, str | Sequence):
+        return value
+    raise ValueError("names a file, or is a list of rows, each of which begins with '- '")
+
+
+Prompts = Annotated[str | tuple[str | Mapping[str, Any], ...] | None, BeforeValidator(_rows)]
+"""A table's file, or its rows; Any: what a cell may hold."""
 Shard = Annotated[str, AfterValidator(_part)]
 """Which part of how many, as in 2/8."""
 
@@ -433,7 +441,7 @@ class SweepConfig(Frozen):
         ray: the processes of `hydra/launcher=runner_ray`.
     """
 
-    prompts: str | tuple[str | Mapping[str, Any], ...] | None = None  # Any: what a table's cell may hold
+    prompts: Prompts = None
     prompts_limit: Count | None = None
     prompts_sample: Count | None = None
     prompts_seed: Annotated[int, Field(strict=True)] = 0

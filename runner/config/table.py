@@ -25,6 +25,8 @@ from .table_format import at, from_objects, parse, plain_value, sniffed
 PROMPTS = ("prompt", "request.prompt")
 """The columns that hold what to show."""
 
+_TABLES = (".csv", ".tsv", ".jsonl", ".ndjson")
+"""Endings of what is no prompt, even if no such file is there."""
 _FILE_NAME = re.compile(r"[^\r\n\0]{1,250}\.\w{1,8}")
 _NEXT = re.compile(r",(?=[^,=]+=|\s*\Z)")
 """The commas between conditions; a value may hold commas, too."""
@@ -149,7 +151,8 @@ def _check_prompt(row: Row, places: Sequence[Path]) -> None:
         if not isinstance(text, str):
             raise ConfigError(f"{row.place}: {text} is no text, as a prompt has to be", hint="put the prompt in quotes")
         file = text.strip()
-        if _FILE_NAME.fullmatch(file) and any(_is_file(place / file) for place in places):
+        table = len(file.split()) == 1 and file.lower().endswith(_TABLES)
+        if _FILE_NAME.fullmatch(file) and (table or any(_is_file(place / file) for place in places)):
             raise ConfigError(f"{row.place}: {file} is the name of a file, not a prompt",
                               hint="a column prompt_file names text files, image_list images")  # fmt: skip
 

@@ -416,6 +416,12 @@ def test_the_name_of_a_file_is_no_prompt(put, refusal):
     assert cells(put("shots/none.txt", "list.txt")) == [{"prompt": "shots/none.txt"}]
 
 
+def test_the_name_of_a_table_is_no_prompt_even_where_none_is_there():
+    with pytest.raises(ConfigError, match=r"row 2: foxes\.csv is the name of a file, not a prompt"):
+        read_table(["A fox", "foxes.csv"])
+    assert read_table(["A screen that shows foxes.csv"]).rows[0].cells == {"prompt": "A screen that shows foxes.csv"}
+
+
 @pytest.mark.parametrize(("elements", "message"), [
     ([], "prompts is empty"),
     (["a", 7], "prompts, row 2: this row is a number"),

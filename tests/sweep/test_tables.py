@@ -180,10 +180,23 @@ def test_a_cell_that_looks_like_a_template_is_told(sweep, here: Path, capsys) ->
     assert "prompts.txt, line 1: {style} is sent as it stands" in capsys.readouterr().err
 
 
+def test_rows_that_get_the_prompt_of_the_config_are_told(sweep, here: Path, capsys) -> None:
+    (here / "shots.csv").write_text("prompt,seed,model\n,,sora-2\nfox,,\n,,sora-2-pro\n")
+    assert run(["prompts=shots.csv", "dry_run=true"]) == 0
+    told = capsys.readouterr().err
+    assert "shots.csv, line 2 and 1 more: without a prompt of its own, a row is sent with the config's" in told
+    (here / "shots.csv").write_text("prompt,prompt_file\n,fox.txt\nfox,\n")
+    (here / "fox.txt").write_text("A fox")
+    assert run(["prompts=shots.csv", "dry_run=true"]) == 0
+    assert "without a prompt" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "more", "said"),
     [
         ("prompt,secnods\nfox,4\n", (), "'secnods' is no key"),
+        ("prompt,vars.a b\nfox,1\n", (), "'vars.a b' has a letter that no key can have"),
+        ("größe\nfox\n", ("request.prompt='{größe}'",), "'größe' has a letter that no key can have"),
         ("prompt,request.prompt\nfox,cat\n", (), "are both request.prompt"),
         ("prompt\nfox\n", ("request.prompt=x",), "request.prompt is a column of shots.csv"),
         ("prompt,model\nfox,sora-2\n", ("model=sora-2,sora-2-pro",), "model is a column of shots.csv"),
