@@ -69,10 +69,18 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         raise ConfigError("only one of --run, --multirun, --cfg, --info and --shell-completion can be given")
     if parsed.resolve and not (parsed.cfg or parsed.help):
         raise ConfigError("--resolve goes with --cfg or --help", hint="python -m runner --cfg job --resolve")
+    if sum(_names_flag(each, "--config-dir", "-cd") for each in arguments) > 1:
+        hint = "one --config-dir, and hydra.searchpath=[DIR] for others"
+        raise ConfigError("--config-dir is given twice, and only one is read; nothing was sent", hint=hint)
     if parsed.package is not None and not parsed.cfg:
         hint = "python -m runner --cfg job --package request; a prompt: \"request.prompt='A red fox'\""
         raise ConfigError("--package goes with --cfg; nothing was sent", hint=hint)
     return parsed
+
+
+def _names_flag(argument: str, *names: str) -> bool:
+    """Return whether an argument is a flag of one of these names, its value beside it or behind `=`."""
+    return argument.partition("=")[0] in names
 
 
 def _no_flag(flag: str) -> ConfigError:
@@ -175,7 +183,11 @@ class App:
         elif parsed.cfg:
             if parsed.resolve:
                 self._refuse_resolved()
-            hydra.show_cfg(self.name, self.overrides, parsed.cfg, parsed.package, parsed.resolve)
+            try:
+                hydra.show_cfg(self.name, self.overrides, parsed.cfg, parsed.package, parsed.resolve)
+            except SystemExit as error:  # Hydra has said so, and left with 1
+                raise ConfigError(f"--package {parsed.package} is no key here, or holds nothing",
+                                  hint=f"python -m runner --cfg {parsed.cfg} shows all keys") from error  # fmt: skip
         elif parsed.info:
             hydra.show_info(parsed.info, self.name, self.overrides)
         else:
@@ -386,6 +398,12 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
     except YAMLError as error:
         where = " ".join(str(error).split())
         raise ConfigError(f"a config file cannot be read: {where}", hint="fix its YAML") from error
+    except RecursionError as error:
+        raise ConfigError(
+            "a config file leads back to itself by its defaults list, or by those of the files that it names; "
+            "nothing was sent",
+            hint="remove one of the entries below 'defaults:' that lead round",
+        ) from error
     except (HydraException, OmegaConfBaseException) as error:
         from .composition_error import Diagnosis
 

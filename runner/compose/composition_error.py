@@ -35,6 +35,8 @@ _SEVERAL = re.compile(r"Ambiguous value for argument '(?P<line>.*)'\n1\. ", re.D
 _SWEPT = re.compile(r"Sweep parameters '(?P<line>.*)' requires --multirun", re.DOTALL)
 _MERGED = re.compile(r"Error merging override \+{0,2}(?P<key>[^=]+)=")
 _MERGING = re.compile(r"In '(?P<file>[^']+)': \w+ raised while composing config:\s*(?P<reason>[^\n]+)")
+_UNSET = re.compile(r"Environment variable '(?P<name>\w+)' not found")
+_LISTED = re.compile(r"In '(?P<file>[^']+)': Could not ")
 _PRIMARY = "--config-dir DIR --config-name NAME takes DIR/NAME.yaml; --config-path leaves out what is shipped"
 _IN_EXPERIMENT = "in an experiment's defaults list it is '- override /{}'"
 _FORM = "a config file has 'key: value' on each line, and what it sweeps over below hydra: sweeper: params:"
@@ -71,6 +73,8 @@ def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) 
     group, _, name = (error.missing_cfg_file or "").rpartition("/")
     if error.missing_cfg_file is None:
         return Problem("", _first_line(error))
+    if error.options is None and (match := _LISTED.match(str(error))):
+        return _not_listed(match["file"], group, name)
     if error.options is None:
         where = _typed_as_path(error.missing_cfg_file) or _elsewhere(config_loader, group, name) or _PRIMARY
         return Problem("--config-name", f"there is no primary config {error.missing_cfg_file!r}", where)
@@ -90,6 +94,13 @@ def _no_such_option(error: MissingConfigException, config_loader: ConfigLoader) 
     allowed = ", ".join(sorted(error.options)) or "none"
     hint = _elsewhere(config_loader, group, name) or (f"did you mean {group}={near}?" if near else None)
     return Problem(group, f"{name!r} is no option. Allowed: {allowed}", hint)
+
+
+def _not_listed(file: str, group: str, name: str) -> Problem:
+    """Return the problem of a file whose defaults list names another, without a group, that is not beside it."""
+    said = f"its defaults list names {name}, and there is no {group}/{name}.yaml".replace(" /", " ")
+    hint = f"{name!r} alone is a file beside it; an option of a group is '- override /GROUP: NAME'"
+    return Problem(f"{file}.yaml", said, hint)
 
 
 def _not_refreshed(host: str, name: str) -> Problem:
@@ -121,6 +132,8 @@ def _without_punctuation(name: str, options: Iterable[str]) -> str | None:
 
 def _unresolved(error: OmegaConfBaseException) -> Problem:
     key = str(error.full_key or "")
+    if match := _UNSET.search(str(error)):
+        return Problem(key, f"cannot be resolved: {_first_line(error)}", f"export {match['name']}=…")
     hint = r"in a prompt it is text as \${…}, in quotes; or put the prompt into a file: request.prompt_file=prompt.txt"
     return Problem(key, f"cannot be resolved: {_first_line(error)}", hint if "prompt" in key else None)
 

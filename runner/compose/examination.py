@@ -32,7 +32,7 @@ from .composer import resolved_task, resolved_value
 from .guards import refuse_in_config
 from .loader import as_written
 from .preflight import Finding, PreflightError, hidden, occupied, problems_of, writable
-from .typed import quoted, unheard
+from .typed import quoted, unheard, unread
 
 if TYPE_CHECKING:
     from runner.engine.run import Run
@@ -121,6 +121,7 @@ def load_resolved(
     found, adapted = _with_own_length(resolved, typed, config_name)
     run, problems = load(without_own_keys(found, *written), option, known, templates=True)
     problems = [*adapted, *(_as_typed(each, typed) for each in problems), *unheard(typed, resolved.get("request"))]
+    problems += unread(typed, resolved)
     if run is not None and getattr(run.request, "video", None) is not None:
         problems += check_kept(run, typed)
     return run, problems

@@ -313,6 +313,13 @@ def unheard(overrides: Sequence[str], request: object) -> list[Problem]:
     return [Problem("request.prompt", message, "leave one of the two out, or type request.prompt_file=null, too")]
 
 
+def unread(overrides: Sequence[str], config: Mapping[str, object]) -> list[Problem]:
+    """Return a warning of directories to reuse from that are typed although nothing is to be reused."""
+    if config.get("reuse") or not any(each.lstrip("+").startswith("reuse_from=") for each in overrides):
+        return []
+    return [Problem("reuse_from", "is read with reuse=true alone: nothing is reused", "reuse=true, too", "warning")]
+
+
 def assignment(key: str, text: str) -> str:
     """Return an override that sets a key to a text as it stands."""
     return f"{key}={text_in_grammar(text)}"

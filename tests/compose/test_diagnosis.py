@@ -92,3 +92,13 @@ def test_what_says_how_many_runs_is_checked_of_one_run_too(capsys, here, typed, 
 def test_how_many_runs_may_be_said_by_another_key(capsys, flags):
     assert run([*flags, "dry_run=true", "vars.often=2", "repeat=${vars.often}"]) == 0
     assert "2 runs" in capsys.readouterr().out
+
+
+def test_a_key_that_cannot_be_shown_is_bad_input(capsys):
+    said = refused(capsys, "--cfg", "job", "--package", "request.nope")
+    assert "--package request.nope is no key here, or holds nothing" in said
+
+
+def test_directories_to_reuse_from_are_warned_of_if_nothing_is_reused(capsys):
+    assert run(["dry_run=true", "reuse_from=[archive]"]) == 0
+    assert "warning: reuse_from: is read with reuse=true alone" in capsys.readouterr().err
