@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -95,13 +96,16 @@ def read_answer(response: httpx2.Response, redact: Redact) -> Answer:
     inner = error.get("inner_error") or error.get("innererror")
     # Redacted again, as a page's own spelling of its letters is resolved by now.
     said = redact(_message(error) or excerpt(text) or one_line(response.reason_phrase))
+    quoted = _quoted(said)
+    # What came before it is the gateway's, and tells more.
+    shown = _message(quoted) if said.startswith("{") else ""
     return Answer(
         status=response.status_code,
-        message=one_line(said),
+        message=one_line(shown or said),
         said=said,
         code=_word(error.get("code") if kind is None else kind),
         type=_word(error.get("type")),
-        inner=inner if isinstance(inner, dict) else {},
+        inner=inner if isinstance(inner, dict) else quoted,
         request_id=request_id(headers),
         retry_after=retry_after(headers, said),
         exhausted=exhausted(headers),
@@ -125,8 +129,25 @@ def error_of(raw: Any) -> Mapping[str, Any]:  # Any: JSON
         raw = raw[0]  # Google wraps it so
     if not isinstance(raw, dict):
         return {}
-    error = raw.get("error", raw)
+    detail, several = raw.get("detail"), raw.get("errors")
+    if "error" not in raw and isinstance(detail, dict):
+        return error_of(detail)  # FastAPI's, around a dict of the server's
+    error = raw.get("error", several if several and isinstance(several, list) else raw)
+    if isinstance(error, list) and error and isinstance(error[0], dict):
+        error = error[0]
     return error if isinstance(error, dict) else {"message": error}
+
+
+def _quoted(message: str) -> Mapping[str, Any]:  # Any: JSON
+    """Return the backend's error object that a gateway quotes in the message of its own; empty if there is none."""
+    start = message.find("{")
+    if start < 0:
+        return {}
+    try:
+        raw, _ = json.JSONDecoder().raw_decode(message[:_LONGEST], start)
+    except (ValueError, RecursionError):
+        return {}
+    return error_of(raw) if "error" in raw else {}
 
 
 def _message(error: Mapping[str, Any]) -> str:  # Any: JSON
@@ -134,7 +155,8 @@ def _message(error: Mapping[str, Any]) -> str:  # Any: JSON
     if isinstance(detail, list):
         # FastAPI's validation errors: [{"loc": ["body", "size"], "msg": "…"}]
         parts = [item if isinstance(item, dict) else {"msg": item} for item in detail]
-        detail = "; ".join(f"{'.'.join(map(str, part.get('loc', ())))} {part.get('msg', '')}".strip() for part in parts)
+        said = [(".".join(map(str, part.get("loc", ()))), part.get("msg") or part.get("message", "")) for part in parts]
+        detail = "; ".join(f"{place} {words}".strip() for place, words in said)
     elif isinstance(detail, dict):
         detail = detail.get("message") or str(detail)
     return one_line(str(detail), _LONGEST)

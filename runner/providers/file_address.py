@@ -185,7 +185,8 @@ def joined(base: str, address: str) -> str:
     """Return `address`, which may be relative to `base`, as an absolute one; raises `UnexpectedAnswerError`."""
     try:
         if address.strip():
-            return urljoin(base, address.strip())
+            # Some servers name files with blanks in their names, and do not escape them.
+            return urljoin(base, address.strip().replace(" ", "%20"))
     except ValueError:
         pass
     raise UnexpectedAnswerError("the server named an address that cannot be read", code=FORBIDDEN)
@@ -284,13 +285,16 @@ def _score(keys: tuple[str, ...], text: str, *, picture: bool) -> int:
 
 
 def _is_address(text: str, *, relative: bool, anyhow: bool) -> bool:
-    if any(char.isspace() for char in text) or len(text) > 16_384:
+    blank = " " in text  # as in a file's name that was not escaped
+    if any(char.isspace() for char in text.replace(" ", "")) or len(text) > 16_384:
         return False
     try:
         scheme = urlsplit(text).scheme.lower()
     except ValueError:
         return False
-    return scheme in ("http", "https") or (not scheme and (anyhow or (relative and text[:1] == "/" and len(text) > 1)))
+    if scheme or blank:
+        return scheme in ("http", "https")
+    return anyhow or (relative and text[:1] == "/" and len(text) > 1)
 
 
 _UNPAID = "nothing was sent or paid"

@@ -430,6 +430,8 @@ _RULES: tuple[tuple[Callable[[Answer, Call], bool], Callable[[Answer, Call], Run
     (lambda answer, _: answer.status in (403, 451), _FORBIDDEN.error),
     (_lacks_model, _no_model),
     (lambda answer, _: answer.status in (404, 410), _not_found),
+    # What some servers answer where a path leads to something else of theirs, or to files.
+    (lambda answer, call: answer.status == 405 and call.paid and call.source is None, _not_found),
     (lambda answer, call: call.job_id is not None and answer.says_gone, _not_found),
     # For a read, a conflict passes. A paid request was not accepted, and only a person can tell with what it
     # conflicts, so that it is not repeated.

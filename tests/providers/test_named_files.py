@@ -48,6 +48,7 @@ def job(**raw) -> Job:
         {"url": f"{HOST}/no-ending?sig=1"},
         {"video": {"uri": f"{HOST}/no-ending"}},
         {"download_url": "/files/v"},
+        {"video_url": f"{HOST}/my clip.mp4"},
     ],
     ids=str,
 )
@@ -73,6 +74,7 @@ def test_a_video_s_address_is_found_wherever_it_stands(raw):
         {"url": ""},
         {"url": None},
         {"video_url": "not an address"},
+        {"video_url": f"see {VIDEO}"},
         None,
         [],
         "text",
@@ -188,6 +190,13 @@ async def test_too_many_requests_are_no_reason_to_look_elsewhere(wire, connect, 
     served(wire, httpx2.Response(429), v=file())
     assert type(await failure(connect(config_of()).content(job(url=VIDEO)))) is RateLimitError
     assert len(wire.requests) == 1
+
+
+async def test_blanks_in_an_address_are_escaped(wire, connect, config_of):
+    named = job(video_url=f"{HOST}/my first clip.mp4")
+    served(wire, httpx2.Response(404, json={"detail": "no"}), **{"my first clip": file()})
+    assert await read(connect(config_of()).content(named)) == MP4
+    assert str(wire.requests[-1].url) == f"{HOST}/my%20first%20clip.mp4"
 
 
 async def test_a_thumbnail_is_not_replaced_by_the_video(wire, connect, config_of):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from email.utils import format_datetime
 
 import pytest
@@ -103,6 +104,44 @@ async def test_what_passes_is_retryable_for_who_only_reads(retrieving, status):
     assert error.job_id == "video_1"
 
 
+_TAKEN = {"code": "moderation_blocked", "message": "the prompt was refused"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"errors": [_TAKEN]}, ": the prompt was refused"),
+        ({"error": [_TAKEN]}, ": the prompt was refused"),
+        ({"detail": {"error": _TAKEN}}, ": the prompt was refused"),
+        (envelope("400", json.dumps({"error": _TAKEN})), ": the prompt was refused"),
+        (envelope("400", f"backend failed - {json.dumps({'error': _TAKEN})} (model a)"), ": backend failed - "),
+    ],
+    ids=["errors", "list", "detail", "message", "quoted"],
+)
+async def test_an_error_is_read_wherever_gateways_put_it(submitting, body, said):
+    error = await submitting(400, json=body)
+    assert isinstance(error, ContentModerationError)
+    assert said in error.message
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"title": "not valid", "errors": {"size": ["bad size"]}},
+        {"errors": ["bad size"]},
+        {"errors": [{"message": "bad size"}, {"message": "bad length"}]},
+        envelope("400", 'bad size {"width": 1'),
+        envelope("400", 'bad size {"width": 1}'),
+        {"error": [], "message": "bad size"},
+    ],
+    ids=str,
+)
+async def test_other_forms_are_refusals_with_their_words(submitting, body):
+    error = await submitting(400, json=body)
+    assert type(error) is BadRequestError
+    assert "bad size" in error.message
+
+
 async def test_a_wrong_key_names_its_variable(submitting):
     error = await submitting(401, json=envelope("invalid_api_key", "Incorrect API key"))
     assert "OPENAI_API_KEY" in str(error)
@@ -122,8 +161,9 @@ async def test_a_missing_deployment_says_what_to_type(submitting):
     assert error.model == "prod"
 
 
-async def test_a_missing_route_says_which_address_was_asked(submitting):
-    error = await submitting(404, json={"detail": "Not Found"})
+@pytest.mark.parametrize(("status", "said"), [(404, "Not Found"), (405, "Method Not Allowed")])
+async def test_a_missing_route_says_which_address_was_asked(submitting, status, said):
+    error = await submitting(status, json={"detail": said})
     assert "provider.base_url" in (error.hint or "")
     assert "https://api.openai.com/v1" in (error.hint or "")
 
