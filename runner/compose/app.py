@@ -50,6 +50,7 @@ def started() -> str:
 
 Config = DictConfig
 """What is composed; whoever only hands it on needs to know no more."""
+_PARAMS = "hydra.sweeper.params"
 _PLAIN = "hydra._internal.core_plugins.basic_"
 """How Hydra names its own sweeper and launcher."""
 
@@ -398,6 +399,13 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
     except YAMLError as error:
         where = " ".join(str(error).split())
         raise ConfigError(f"a config file cannot be read: {where}", hint="fix its YAML") from error
+    except (AssertionError, AttributeError) as error:  # OmegaConf's, of a key below what holds nothing
+        if not any(_PARAMS in each.partition("=")[0] for each in app.overrides):
+            raise
+        hint = "what is swept over is typed behind -m: python -m runner -m replica=0,1"
+        raise ConfigError(
+            f"{_PARAMS} is set by files alone, as in an experiment; nothing was sent", hint=hint
+        ) from error
     except RecursionError as error:
         raise ConfigError(
             "a config file leads back to itself by its defaults list, or by those of the files that it names; "

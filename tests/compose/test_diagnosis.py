@@ -102,3 +102,11 @@ def test_a_key_that_cannot_be_shown_is_bad_input(capsys):
 def test_directories_to_reuse_from_are_warned_of_if_nothing_is_reused(capsys):
     assert run(["dry_run=true", "reuse_from=[archive]"]) == 0
     assert "warning: reuse_from: is read with reuse=true alone" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("typed", ["hydra.sweeper.params.replica=0", '+hydra.sweeper.params={replica: "0,1"}'])
+def test_axes_typed_where_files_have_them_are_refused(capsys, typed):
+    for more in ([], ["-m"]):
+        said = refused(capsys, typed, *more)
+        assert "hydra.sweeper.params is set by files alone" in said
+        assert "python -m runner -m replica=0,1" in said
