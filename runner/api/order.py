@@ -173,6 +173,9 @@ def order(config: GenerationConfig, request: GenerationRequest, directory: Path,
 
     `followed`: whether the caller has another choice to try after this one.
     """
+    if not isinstance(request, GenerationRequest):
+        hint = "VideoGenerationRequest(prompt=…) or ImageGenerationRequest(prompt=…)"
+        raise ConfigError(f"the request is a {type(request).__name__}; nothing was sent", hint=hint)
     keys = Keys()
     kind: Kind = "image" if isinstance(request, ImageGenerationRequest) else "video"
     choices, notes = choices_of(config, kind, keys)

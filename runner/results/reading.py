@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -346,7 +347,7 @@ def remote(url: str) -> Iterator[Remote]:
 
 
 def missing_files(runs: Iterable[tuple[Path, Result]]) -> list[Path]:
-    """Return the files that are named by finished runs, given with their directories, and are not there.
+    """Return the files that are named by finished runs, given with their directories, and are not there, or empty.
 
     Runs with a storage are left out: their files may be there alone.
     """
@@ -355,5 +356,13 @@ def missing_files(runs: Iterable[tuple[Path, Result]]) -> list[Path]:
         for directory, result in runs
         if result.status is RunStatus.VERIFIED and result.config.storage.url is None
         for artifact in result.artifacts
-        if not os.path.isfile(os.path.join(directory, artifact.path))  # noqa: PTH113, PTH118 - no name makes it raise
+        if not _holds_something(directory, artifact.path)
     ]
+
+
+def _holds_something(directory: Path, name: str) -> bool:
+    try:
+        found = (directory / name).stat()
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0

@@ -135,7 +135,8 @@ def _nothing_to_do(runs: Sequence[Run]) -> str:
         return "nothing to do"
     files = "1 file is" if count == 1 else f"{count:,} files are"
     again = command("repeat", shown(places[0]))
-    return f"nothing to do, though {files} missing: the work was done and is not paid again; {again} pays for it anew"
+    done = f"nothing to do, though {files} missing or empty: the work was done and is not paid again"
+    return f"{done}; {again} pays for it anew"
 
 
 def _on_ray(typed: Sequence[str], ledgers: Sequence[Ledger], runs: Sequence[Run]) -> Batches:

@@ -91,6 +91,14 @@ def test_a_retired_model_is_refused_on_openais_own_endpoint_only(request_, emula
     assert generate_video(other_runs, request_).status == "completed"
 
 
+@pytest.mark.parametrize("generate", [generate_video, generate_image])
+def test_a_prompt_alone_is_no_request(generate):
+    config = VideoGenerationConfig if generate is generate_video else ImageGenerationConfig
+    with pytest.raises(ConfigError, match="the request is a str; nothing was sent") as caught:
+        generate(config(provider="emulator", model="sora-2"), "A fox")
+    assert "GenerationRequest(prompt=…)" in caught.value.hint
+
+
 def test_a_model_of_the_other_kind_is_refused(request_):
     with pytest.raises(ConfigError, match="gpt-image-2 is an image model"):
         generate_video(VideoGenerationConfig(provider="openai", model="gpt-image-2", api_key="k" * 20), request_)
