@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import TypeVar
+
+from tests.forking import Forked
 
 PATIENCE = 600.0
 """Seconds after which nothing comes any more: no test takes as long, and none may fail because others work."""
@@ -12,22 +15,13 @@ PATIENCE = 600.0
 T = TypeVar("T")
 
 
-class Process(Protocol):
-    """A process that was started, whether forked or not."""
-
-    def poll(self) -> int | None:
-        """Return how it ended, or None."""
-        ...
-
-
-def wait_until(condition: Callable[[], T], process: Process | None = None) -> T:
+def wait_until(condition: Callable[[], T], process: subprocess.Popen[str] | Forked | None = None) -> T:
     """Return what the condition returns once it is true; fails at once if the process ends before."""
     deadline = time.monotonic() + PATIENCE
-    while not (found := condition()):
+    while True:
+        code = None if process is None else process.poll()  # before the condition, which its end may make true
+        if found := condition():
+            return found
+        assert code is None, f"the process ended with {code}, and what was waited for did not come"
         assert time.monotonic() < deadline, "waited in vain"
-        if process is not None and process.poll() is not None and not (found := condition()):
-            raise AssertionError(f"the process ended with {process.poll()} before what was waited for")
-        if found:
-            break
         time.sleep(0.02)
-    return found

@@ -41,7 +41,7 @@ with --json, one document:
   failures       each reason once, the commonest first: type, code, message, hint, runs (their numbers)
   stored         what of the runs lies in a storage, in words; null where nothing was uploaded
   files          paths of those that are there: csv, jsonl, page
-  missing        paths of media of finished runs that are no longer there
+  missing        paths of media of finished runs that are gone, or not as large as they were
   batches        those that may still go on at the provider, as they were last heard of
   results        the rows of results.jsonl: what varies first, then what came of each run
 """
@@ -92,7 +92,7 @@ def _show(sweep: RunGroup, *, as_json: bool) -> int:
 
 
 def _missing(sweep: RunGroup) -> list[Path]:
-    """Return the files that are no longer there; none where they may lie in a storage."""
+    """Return the files that are gone or changed; none where they may lie in a storage."""
     from runner.results.reading import missing_files
 
     return [] if sweep.url or sweep.stored else missing_files(sweep.runs)

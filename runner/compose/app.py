@@ -186,7 +186,7 @@ class App:
                 self._refuse_resolved()
             try:
                 hydra.show_cfg(self.name, self.overrides, parsed.cfg, parsed.package, parsed.resolve)
-            except SystemExit as error:  # Hydra has said so, and left with 1
+            except SystemExit as error:  # Hydra has said that there is no such package, and left with 1
                 raise ConfigError(f"--package {parsed.package} is no key here, or holds nothing",
                                   hint=f"python -m runner --cfg {parsed.cfg} shows all keys") from error  # fmt: skip
         elif parsed.info:

@@ -39,6 +39,9 @@ from .typed import PROMPT_KEYS, text_in_grammar
 Point = list[str]
 """The overrides of one run."""
 
+_KEY = re.compile(r"[A-Za-z0-9_.$-]+")
+"""What Hydra reads as the name of a key."""
+
 
 @dataclass(slots=True)
 class Points:
@@ -214,10 +217,6 @@ def _without_prompt(table: Table, keys: Mapping[str, str], names: frozenset[str]
         more = f" and {len(rows) - 1:,} more" if len(rows) > 1 else ""
         message = f"{rows[0].place}{more}: without a prompt of its own, a row is sent with the config's"
         yield Problem("request.prompt", message, f"fill the cell of {column}, or remove the row", "warning")
-
-
-_KEY = re.compile(r"[A-Za-z0-9_.$-]+")
-"""What Hydra reads as the name of a key."""
 
 
 def _keys(table: Table, names: frozenset[str]) -> dict[str, str]:

@@ -397,7 +397,7 @@ def _entries(value: object) -> object:
 
 
 def _rows(value: object) -> object:
-    if value is None or isinstance(value, str | Sequence):
+    if value is None or isinstance(value, Sequence):
         return value
     raise ValueError("names a file, or is a list of rows, each of which begins with '- '")
 

@@ -132,7 +132,7 @@ def print_closing(
     `resumed_by` is the directory to resume, where that is another, as for a sweep of one run. `running` says who is
     still at work on it: then nothing is to be resumed. `interrupted` is the number of the signal that ended it.
     `stored` says what lies in a storage; `url` is the address in one that all was read from, as nothing lies here.
-    `missing` are files of theirs that are no longer there, or empty.
+    `missing` are files of theirs that are no longer there, or not as they were.
     """
     if len(results) == 1:
         lines = _single(results[0], directory, resumed_by or directory, running, interrupted, url, missing)
@@ -154,7 +154,7 @@ def _single(
 ) -> Iterator[Line]:
     for artifact in result.artifacts:
         gone = directory / artifact.path in missing
-        facts = f"is missing or empty; it was {_facts(artifact)}" if gone else _facts(artifact)
+        facts = f"is missing or changed; it was {_facts(artifact)}" if gone else _facts(artifact)
         yield Line(f"{_at(directory, url, artifact.path)}  {facts}", "yellow" * gone)
     yield from (Line(f"warning: {clean(text, 400)}", "yellow") for text in result.warnings[:_REASONS])
     state = state_of(result.status, busy=bool(running))
@@ -247,7 +247,7 @@ def _sweep(
     yield Line(" · ".join([*(f"{counts[state]:,} {state}" for state in RunState if counts[state]), money(results)]))
     if missing:
         more = f" and {len(missing) - _MISSING:,} more" * (len(missing) > _MISSING)
-        yield Line(f"missing or empty: {', '.join(map(str, [*missing][:_MISSING]))}{more}", "yellow")
+        yield Line(f"missing or changed: {', '.join(map(str, [*missing][:_MISSING]))}{more}", "yellow")
     yield from _spread(results)
     yield from _interruption(results, interrupted)
     if url:

@@ -347,7 +347,9 @@ def remote(url: str) -> Iterator[Remote]:
 
 
 def missing_files(runs: Iterable[tuple[Path, Result]]) -> list[Path]:
-    """Return the files that are named by finished runs, given with their directories, and are not there, or empty.
+    """Return the files that are named by finished runs, given with their directories, and are not there as recorded.
+
+    They may be gone, empty or cut: what counts is their size, as to read them all would take long.
 
     Runs with a storage are left out: their files may be there alone.
     """
@@ -356,13 +358,14 @@ def missing_files(runs: Iterable[tuple[Path, Result]]) -> list[Path]:
         for directory, result in runs
         if result.status is RunStatus.VERIFIED and result.config.storage.url is None
         for artifact in result.artifacts
-        if not _holds_something(directory, artifact.path)
+        if _size(directory / artifact.path) != artifact.bytes
     ]
 
 
-def _holds_something(directory: Path, name: str) -> bool:
+def _size(path: Path) -> int | None:
+    """Return how many bytes a file has; None where there is none."""
     try:
-        found = (directory / name).stat()
+        found = path.stat()
     except (OSError, ValueError):
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size > 0
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None

@@ -135,7 +135,7 @@ def _nothing_to_do(runs: Sequence[Run]) -> str:
         return "nothing to do"
     files = "1 file is" if count == 1 else f"{count:,} files are"
     again = command("repeat", shown(places[0]))
-    done = f"nothing to do, though {files} missing or empty: the work was done and is not paid again"
+    done = f"nothing to do, though {files} missing or changed: the work was done and is not paid again"
     return f"{done}; {again} pays for it anew"
 
 

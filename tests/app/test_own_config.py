@@ -231,15 +231,34 @@ def test_defaults_lists_that_lead_round_are_refused(own, said):
         assert "leads back to itself by its defaults list" in text
 
 
-def test_a_file_that_a_defaults_list_does_not_find_is_told_with_the_list(own, said):
-    own("request/mine.yaml", "defaults: [vidoe]\n")
-    code, text = said("request=mine", "dry_run=true")
+@pytest.mark.parametrize(
+    ("name", "content", "typed", "told"),
+    [
+        (
+            *("request/mine.yaml", "defaults: [vidoe]\n", ["request=mine"]),
+            "request/mine.yaml: its defaults list names vidoe, and there is no request/vidoe.yaml",
+        ),
+        (
+            *("mine.yaml", "defaults: [config, nope, _self_]\n", ["--config-name", "mine"]),
+            "mine.yaml: its defaults list names nope, and there is no nope.yaml",
+        ),
+        (
+            *("experiment/e.yaml", "# @package _global_\nrequest: {prompt: '${oc.env:NOT_SET_ANYWHERE}'}\n"),
+            *(["+experiment=e"], "export NOT_SET_ANYWHERE=…"),
+        ),
+        (
+            *("experiment/e.yaml", "# @package _global_\nprompts: {prompt: A red fox}\n", ["+experiment=e"]),
+            "prompts: names a file, or is a list of rows, each of which begins with '- '",
+        ),
+    ],
+    ids=["beside it", "primary", "environment", "mapping"],
+)
+def test_what_a_file_of_one_s_own_says_wrong_is_told_in_plain_words(own, said, name, content, typed, told):
+    own(name, content)
+    code, text = said(*typed, "dry_run=true")
     assert code == 2
-    assert "request/mine.yaml: its defaults list names vidoe, and there is no request/vidoe.yaml" in text
-    own("mine.yaml", "defaults: [config, nope, _self_]\n")
-    code, text = said("--config-name", "mine", "dry_run=true")
-    assert code == 2
-    assert "mine.yaml: its defaults list names nope, and there is no nope.yaml" in text
+    assert told in text
+    assert "tuple" not in text
 
 
 def test_a_second_directory_is_refused_as_one_of_them_would_not_be_read(own, said):
@@ -248,18 +267,3 @@ def test_a_second_directory_is_refused_as_one_of_them_would_not_be_read(own, sai
         code, text = said(*second, "request=mine", "dry_run=true")
         assert code == 2
         assert "--config-dir is given twice" in text
-
-
-def test_an_environment_variable_that_is_not_set_is_told_as_one(own, said):
-    own("experiment/e.yaml", "# @package _global_\nrequest: {prompt: '${oc.env:NOT_SET_ANYWHERE}'}\n")
-    code, text = said("+experiment=e", "dry_run=true")
-    assert code == 2
-    assert "export NOT_SET_ANYWHERE=…" in text
-
-
-def test_prompts_that_are_one_mapping_are_refused_in_plain_words(own, said):
-    own("experiment/e.yaml", "# @package _global_\nprompts: {prompt: A red fox}\n")
-    code, text = said("+experiment=e", "dry_run=true")
-    assert code == 2
-    assert "prompts: names a file, or is a list of rows, each of which begins with '- '" in text
-    assert "tuple" not in text

@@ -64,18 +64,22 @@ def test_a_sweep_is_shown_as_it_was_at_its_end(swept, shown):
     assert "16:9" in closing
 
 
-@pytest.mark.parametrize("lose", [Path.unlink, lambda path: path.write_bytes(b"")], ids=["gone", "empty"])
-def test_a_file_that_is_gone_or_empty_is_said(swept, shown, document, capsys, lose):
+@pytest.mark.parametrize(
+    "lose",
+    [Path.unlink, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(path.read_bytes()[:-1])],
+    ids=["gone", "empty", "cut"],
+)
+def test_a_file_that_is_gone_or_changed_is_said(swept, shown, document, capsys, lose):
     swept("replica=0,1")
     gone = Path("outputs/sweep/1/video.mp4")
     lose(gone)
-    assert f"\nmissing or empty: {gone}\n" in shown("outputs/sweep")
-    assert f"{gone}  is missing or empty; it was 1280x720" in shown("outputs/sweep/1")
+    assert f"\nmissing or changed: {gone}\n" in shown("outputs/sweep")
+    assert f"{gone}  is missing or changed; it was 1280x720" in shown("outputs/sweep/1")
     assert "missing" not in shown("outputs/sweep/0")
     assert document("outputs/sweep")["missing"] == [str(gone)]
     assert run(["resume", "outputs/sweep"]) == 0
     told = capsys.readouterr()
-    assert "nothing to do, though 1 file is missing or empty" in told.out + told.err
+    assert "nothing to do, though 1 file is missing or changed" in told.out + told.err
     assert "python -m runner repeat outputs/sweep/1 pays for it anew" in told.out + told.err
 
 
