@@ -400,12 +400,9 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
         where = " ".join(str(error).split())
         raise ConfigError(f"a config file cannot be read: {where}", hint="fix its YAML") from error
     except (AssertionError, AttributeError) as error:  # OmegaConf's, of a key below what holds nothing
-        if not any(_PARAMS in each.partition("=")[0] for each in app.overrides):
+        if not _types_params(app):
             raise
-        hint = "what is swept over is typed behind -m: python -m runner -m replica=0,1"
-        raise ConfigError(
-            f"{_PARAMS} is set by files alone, as in an experiment; nothing was sent", hint=hint
-        ) from error
+        raise _of_files_alone() from error
     except RecursionError as error:
         raise ConfigError(
             "a config file leads back to itself by its defaults list, or by those of the files that it names; "
@@ -413,6 +410,17 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
             hint="remove one of the entries below 'defaults:' that lead round",
         ) from error
     except (HydraException, OmegaConfBaseException) as error:
+        if _types_params(app) and _PARAMS in str(error):
+            raise _of_files_alone() from error
         from .composition_error import Diagnosis
 
         raise Diagnosis(app, overrides, error, sweep=sweep).refusal() from error
+
+
+def _types_params(app: App) -> bool:
+    return any(_PARAMS in each.partition("=")[0] for each in app.overrides)
+
+
+def _of_files_alone() -> ConfigError:
+    return ConfigError(f"{_PARAMS} is set by files alone, as in an experiment; nothing was sent",
+                       hint="what is swept over is typed behind -m: python -m runner -m replica=0,1")  # fmt: skip

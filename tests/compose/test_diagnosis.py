@@ -104,9 +104,27 @@ def test_directories_to_reuse_from_are_warned_of_if_nothing_is_reused(capsys):
     assert "warning: reuse_from: is read with reuse=true alone" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("typed", ["hydra.sweeper.params.replica=0", '+hydra.sweeper.params={replica: "0,1"}'])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "hydra.sweeper.params.replica=0",
+        "hydra.sweeper.params.replica=0,1",
+        '++hydra.sweeper.params.replica="0,1"',
+        'hydra.sweeper.params={replica: "0,1"}',
+    ],
+)
 def test_axes_typed_where_files_have_them_are_refused(capsys, typed):
     for more in ([], ["-m"]):
         said = refused(capsys, typed, *more)
         assert "hydra.sweeper.params is set by files alone" in said
         assert "python -m runner -m replica=0,1" in said
+
+
+def test_axes_typed_as_a_whole_are_swept_over_or_refused(capsys):
+    code = run(["dry_run=true", "-m", '+hydra.sweeper.params={replica: "0,1"}'])
+    printed = capsys.readouterr()
+    if code == 0:  # Hydra 1.4 can
+        assert "2 runs" in printed.out
+    else:
+        assert code == 2
+        assert "hydra.sweeper.params is set by files alone" in printed.err
