@@ -74,6 +74,24 @@ def test_what_is_judged_outlives_the_page(page):
     assert page.get_by_label("Notes", exact=True).input_value() == "the ears <i>flicker</i>"
 
 
+def test_what_another_page_keeps_meanwhile_is_not_written_over(page):
+    button(page, 1, "Star").click()
+    # Storage tells a page of what others write, but not when: here it has not been told.
+    page.evaluate("""() => {
+      const key = "runner.ratings:sweep/1", [mine] = JSON.parse(localStorage.getItem(key));
+      const theirs = { ...mine, id: "ffffffff-0000-4000-8000-000000000000", rater: "Ada", note: "the ears flicker" };
+      localStorage.setItem(key, JSON.stringify([mine, theirs]));
+    }""")
+
+    button(page, 1, "Star").click()
+
+    kept = json.loads(page.evaluate("localStorage.getItem('runner.ratings:sweep/1')"))
+    assert {(each["rater"] == "Ada", each["note"], each["star"]) for each in kept} == {
+        (True, "the ears flicker", True),
+        (False, "", False),
+    }
+
+
 def test_another_page_of_the_same_runs_knows_what_is_judged(page, make_cell, make_page, rewrite, tmp_path):
     button(page, 1, "Star").click()
 

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from runner.report.page import Shell, encoded_json
+from tests.waiting import PATIENCE
 
 
 class RatingServer:
@@ -94,7 +95,7 @@ def server(make_cell, make_page) -> Iterator[RatingServer]:
 @pytest.fixture
 def context(chromium) -> Iterator[Any]:
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=True)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE * 1000)
     yield context
     context.close()
 

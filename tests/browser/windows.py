@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 # What another document in the same window would find; this one may write while it goes.
 FORGET = """() => {
   localStorage.clear();
@@ -47,7 +49,7 @@ class Windows:
 
     def _opened(self, options: dict[str, Any]) -> Any:
         context = self.browser.new_context(**options)
-        context.set_default_timeout(30_000)
+        context.set_default_timeout(PATIENCE * 1000)
         return context.new_page()
 
     def leave(self) -> None:

@@ -74,7 +74,11 @@ const ratings = (() => {
     return (held.get(run) ?? []).filter(isKept);
   }
 
-  const save = (run) => put(PREFIX + run, JSON.stringify(of(run)));
+  /** Keeps a run's records in this browser, with what is there already: another page's, or of this page before. */
+  function save(run) {
+    take(fetched(PREFIX + run));
+    put(PREFIX + run, JSON.stringify(of(run)));
+  }
 
   /** Reads what the browser keeps of a run, from whatever page; a page that is served has all from the server. */
   function load(cell) {
