@@ -185,6 +185,9 @@ def _credential(provider: Keyed, env: Mapping[str, str], now: float) -> Iterator
     if not _KEY.fullmatch(secret) or secret.strip(_QUOTES) != secret:
         yield Problem("provider.api_key_env", f"{found.source} holds characters that no key has, perhaps an extra line",
                       f"set {found.source} again, without quotes, spaces or line breaks")  # fmt: skip
+    elif secret.startswith(f"{found.source}="):
+        yield Problem("provider.api_key_env", f"{found.source} holds its own name before the key",
+                      f"set {found.source} again, to what follows the equals sign")  # fmt: skip
     elif is_token(secret):
         yield from _token(found, now, cloud_of(_host(provider)).token_scope)
 

@@ -135,6 +135,13 @@ def test_a_key_with_impossible_letters_is_refused_and_not_repeated(value):
     assert "abc" not in repr(problem).replace("äbc", "abc")
 
 
+def test_a_key_with_its_own_name_before_it_is_refused_and_not_repeated():
+    problem = only(check_openai({"OPENAI_API_KEY": '"OPENAI_API_KEY=sk-abcdefgh"'}, base_url=None)[1:])
+    assert "OPENAI_API_KEY holds its own name before the key" in str(problem)
+    assert "sk-abcdefgh" not in str(problem)
+    assert check_openai({"OPENAI_API_KEY": "a=b"}) == []
+
+
 def test_an_expired_token_is_refused_before_it_is_sent():
     problem = only(check_azure({"AZURE_OPENAI_AD_TOKEN": token(400)}))
     assert "expired 10 min ago" in str(problem)
