@@ -236,6 +236,12 @@ def _check(config: DictConfig) -> None:
 
 def _require_checks(config: DictConfig) -> None:
     """Raise `ConfigError` for a sweep that has Hydra's own sweeper and launcher although nobody chose them."""
+    for kind in ("sweeper", "launcher"):
+        if config.hydra[kind] is None:
+            raise ConfigError(
+                f"hydra.{kind} is set to nothing; nothing was sent",
+                hint=f"leave it out, or choose one: hydra/{kind}=runner",
+            )
     lines = typed_lines(config.hydra.overrides.hydra)
     typed = any(line.startswith(("hydra/sweeper", "hydra/launcher")) for line in lines)
     # By what they are, not by their names: a user's file may have the name of a shipped one.
@@ -399,28 +405,22 @@ def composing(app: App, overrides: Sequence[str] | None = None, *, sweep: bool =
     except YAMLError as error:
         where = " ".join(str(error).split())
         raise ConfigError(f"a config file cannot be read: {where}", hint="fix its YAML") from error
-    except (AssertionError, AttributeError) as error:  # OmegaConf's, of a key below what holds nothing
-        if not _types_params(app):
-            raise
-        raise _of_files_alone() from error
     except RecursionError as error:
         raise ConfigError(
             "a config file leads back to itself by its defaults list, or by those of the files that it names; "
             "nothing was sent",
             hint="remove one of the entries below 'defaults:' that lead round",
         ) from error
-    except (HydraException, OmegaConfBaseException) as error:
-        if _types_params(app) and _PARAMS in str(error):
-            raise _of_files_alone() from error
+    except (HydraException, OmegaConfBaseException, AssertionError, AttributeError) as error:
+        # The last two are OmegaConf 2.3's, of a key below what holds nothing; some of its own are AttributeErrors, too.
+        own = isinstance(error, HydraException | OmegaConfBaseException)
+        if any(_PARAMS in each.partition("=")[0] for each in app.overrides) and (_PARAMS in str(error) or not own):
+            hint = "what is swept over is typed behind -m: python -m runner -m replica=0,1"
+            raise ConfigError(
+                f"{_PARAMS} is set by files alone, as in an experiment; nothing was sent", hint=hint
+            ) from error
+        if not own:
+            raise
         from .composition_error import Diagnosis
 
         raise Diagnosis(app, overrides, error, sweep=sweep).refusal() from error
-
-
-def _types_params(app: App) -> bool:
-    return any(_PARAMS in each.partition("=")[0] for each in app.overrides)
-
-
-def _of_files_alone() -> ConfigError:
-    return ConfigError(f"{_PARAMS} is set by files alone, as in an experiment; nothing was sent",
-                       hint="what is swept over is typed behind -m: python -m runner -m replica=0,1")  # fmt: skip

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.waiting import PATIENCE
+
 PREFERENCES = {
     "media.autoplay.default": 0,
     "media.autoplay.blocking_policy": 0,
     "dom.ipc.processPrelaunch.enabled": False,  # processes for pages that nobody opens
 }
-# Seconds that a page has for what it is waited for.
-PATIENCE = 30
 
 
 class FirefoxPage:

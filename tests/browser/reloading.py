@@ -8,14 +8,15 @@ from typing import Any
 from tests.waiting import PATIENCE
 
 LONGEST_MS = 20_000
-"""After which a page is loaded again: some 1 in 400 were told nothing of what the one before had stored."""
+"""After which a page is loaded once more."""
 
 
 def reload(page: Any, until: str) -> None:
     """Load a page again, and wait until this JavaScript expression is true of it.
 
     A browser keeps what a page stores in a process of its own: the next document may have begun before it is there, and
-    is then told by an event. Any: playwright's page, which is imported where there is a browser.
+    is then told by an event, but for some 1 in 400, which are loaded once more. Any: playwright's page, which is
+    imported where there is a browser.
     """
     from playwright.sync_api import TimeoutError as NotYet
 

@@ -74,22 +74,38 @@ def test_what_is_judged_outlives_the_page(page):
     assert page.get_by_label("Notes", exact=True).input_value() == "the ears <i>flicker</i>"
 
 
-def test_what_another_page_keeps_meanwhile_is_not_written_over(page):
+# Storage tells a page of what others write, but not when: the page that runs this has not been told.
+KEPT_ELSEWHERE = """(theirs) => {
+  const key = "runner.ratings:sweep/1", [mine] = JSON.parse(localStorage.getItem(key));
+  const at = new Date(Date.parse(mine.at) + 1).toISOString();
+  const id = "ffffffff-0000-4000-8000-000000000000";
+  localStorage.setItem(key, JSON.stringify([mine, { ...mine, id, at, ...theirs }]));
+}"""
+
+
+def kept(page) -> list[dict]:
+    return json.loads(page.evaluate("localStorage.getItem('runner.ratings:sweep/1')"))
+
+
+def test_what_another_rater_keeps_meanwhile_is_not_written_over(page):
     button(page, 1, "Star").click()
-    # Storage tells a page of what others write, but not when: here it has not been told.
-    page.evaluate("""() => {
-      const key = "runner.ratings:sweep/1", [mine] = JSON.parse(localStorage.getItem(key));
-      const theirs = { ...mine, id: "ffffffff-0000-4000-8000-000000000000", rater: "Ada", note: "the ears flicker" };
-      localStorage.setItem(key, JSON.stringify([mine, theirs]));
-    }""")
+    page.evaluate(KEPT_ELSEWHERE, {"rater": "Ada", "note": "the ears flicker"})
 
     button(page, 1, "Star").click()
 
-    kept = json.loads(page.evaluate("localStorage.getItem('runner.ratings:sweep/1')"))
-    assert {(each["rater"] == "Ada", each["note"], each["star"]) for each in kept} == {
+    assert {(each["rater"] == "Ada", each["note"], each["star"]) for each in kept(page)} == {
         (True, "the ears flicker", True),
         (False, "", False),
     }
+
+
+def test_what_the_rater_keeps_on_another_page_meanwhile_is_changed_no_further(page):
+    button(page, 1, "Star").click()
+    page.evaluate(KEPT_ELSEWHERE, {"note": "the ears flicker"})
+
+    button(page, 1, "Star").click()
+
+    assert [(each["note"], each["star"]) for each in kept(page)] == [("the ears flicker", False)]
 
 
 def test_another_page_of_the_same_runs_knows_what_is_judged(page, make_cell, make_page, rewrite, tmp_path):

@@ -128,3 +128,11 @@ def test_axes_typed_as_a_whole_are_swept_over_or_refused(capsys):
     else:
         assert code == 2
         assert "hydra.sweeper.params is set by files alone" in printed.err
+
+
+@pytest.mark.parametrize("kind", ["sweeper", "launcher"])
+def test_a_sweeper_or_launcher_that_is_none_is_refused(capsys, kind):
+    for more in ([], ["-m"]):
+        said = refused(capsys, f"hydra.{kind}=null", *more)
+        assert f"hydra.{kind} is set to nothing" in said
+        assert f"hydra/{kind}=runner" in said

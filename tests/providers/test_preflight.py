@@ -136,7 +136,7 @@ def test_a_key_with_impossible_letters_is_refused_and_not_repeated(value):
 
 
 def test_a_key_with_its_own_name_before_it_is_refused_and_not_repeated():
-    problem = only(check_openai({"OPENAI_API_KEY": '"OPENAI_API_KEY=sk-abcdefgh"'}, base_url=None)[1:])
+    problem = only(check_openai({"OPENAI_API_KEY": "OPENAI_API_KEY=sk-abcdefgh"}))
     assert "OPENAI_API_KEY holds its own name before the key" in str(problem)
     assert "sk-abcdefgh" not in str(problem)
     assert check_openai({"OPENAI_API_KEY": "a=b"}) == []

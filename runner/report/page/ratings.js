@@ -74,9 +74,11 @@ const ratings = (() => {
     return (held.get(run) ?? []).filter(isKept);
   }
 
-  /** Keeps a run's records in this browser, with what is there already: another page's, or of this page before. */
+  /** Takes what the browser keeps of a run by now: of what other pages keep, this one is told later. */
+  const reread = (run) => take(fetched(PREFIX + run));
+
   function save(run) {
-    take(fetched(PREFIX + run));
+    reread(run);
     put(PREFIX + run, JSON.stringify(of(run)));
   }
 
@@ -84,7 +86,7 @@ const ratings = (() => {
   function load(cell) {
     if (server.on || read.has(cell.key)) return;
     read.add(cell.key);
-    take(fetched(PREFIX + cell.key));
+    reread(cell.key);
     const old = fetched(OLD + cell.key);
     if (old === null) return;
     migrate(cell, old);
@@ -181,6 +183,7 @@ const ratings = (() => {
 
   /** Changes what the rater thinks of a file. */
   function change(cell, name_, patch) {
+    if (!server.on) reread(cell.key);
     const judgement = records.judgement({ ...get(cell, name_), ...patch });
     const before = lasting;
     add(records.make("rating", name, { run: cell.key, file: name_, ...judgement }));
